@@ -1,0 +1,298 @@
+"""The configuration file: TOML, checked completely before anything starts.
+
+Every error names its key (`practice[2].kareo.endpoint`), and all of them are reported at once. Secrets are never in the file:
+it names files (relative ones lie beside it, or below systemd's credentials directory as `credential:NAME`).
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Any, get_args, get_origin
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from events.ids import PracticeId
+from events.writes import Resource, System
+from projections.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
+
+
+class ConfigError(Exception):
+    """`problems` are (key, what is wrong), in the order of the file."""
+
+    def __init__(self, problems: list[tuple[str, str]]) -> None:
+        super().__init__("\n".join(f"{key}: {text}" for key, text in problems))
+        self.problems = problems
+
+
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class PostgresConfig(_Section, frozen=True, kw_only=True):
+    """`dsn` is the daemon's own role; `migrate_dsn` the owner's, for `chartwire migrate` only."""
+
+    dsn: str
+    migrate_dsn: str = ""
+    pool: int = 8
+
+
+class KafkaConfig(_Section, frozen=True, kw_only=True):
+    bootstrap_servers: str
+    group: str = "chartwire"
+    partitions: int = 12
+    replication: int = 1
+    idempotent: bool = True
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = "PLAIN"
+    sasl_username: str = ""
+    sasl_password_file: str = ""
+    ca_file: str = ""
+    session_timeout_seconds: float = 45.0
+
+
+class KeysConfig(_Section, frozen=True, kw_only=True):
+    directory: str
+
+
+class HttpConfig(_Section, frozen=True, kw_only=True):
+    """`listen` is `host:port`; `public_url` the address Elation reaches it by."""
+
+    listen: str = "127.0.0.1:8440"
+    public_url: str
+
+
+class ElationConfig(_Section, frozen=True, kw_only=True):
+    base_url: str
+    client_id: str
+    client_secret_file: str
+    practice_id: int
+    catch_up_seconds: float = 300.0
+    sweep_seconds: float = 3600.0
+    concurrency: int = 4
+    webhooks: bool = True
+
+
+class KareoConfig(_Section, frozen=True, kw_only=True):
+    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds."""
+
+    wsdl: str
+    endpoint: str
+    customer_key_file: str
+    user: str
+    password_file: str
+    practice_name: str
+    poll_seconds: float = 300.0
+    sweep_seconds: float = 14_400.0
+    directory_seconds: float = 3600.0
+    limits: dict[str, float] = {}
+    list_zone: str = "America/Los_Angeles"
+    external_vendor: str = "chartwire"
+    appointment_days_back: int = 7
+    appointment_days_ahead: int = 180
+
+
+class OverridesConfig(_Section, frozen=True, kw_only=True):
+    """Rows of the direction table and other rules that a practice sets differently."""
+
+    chart: Direction | None = None
+    demographics: Direction | None = None
+    insurance: Direction | None = None
+    appointment: Direction | None = None
+    bill: Direction | None = None
+    preference: System | None = None
+    case_name: str | None = None
+    payer_scenario: str | None = None
+    encounter_status: str | None = None
+    batch_numbers: bool | None = None
+
+
+class MapsConfig(_Section, frozen=True, kw_only=True):
+    """Elation ids (as text, TOML's keys) to Kareo ids; `places_of_service` to two-digit codes."""
+
+    providers: dict[str, int] = {}
+    locations: dict[str, int] = {}
+    places_of_service: dict[str, str] = {}
+    default_physician: int | None = None
+
+
+class PracticeConfig(_Section, frozen=True, kw_only=True):
+    id: str
+    name: str
+    time_zone: str
+    elation: ElationConfig
+    kareo: KareoConfig
+    profile: str = "kareo-led"
+    overrides: OverridesConfig = OverridesConfig()
+    maps: MapsConfig = MapsConfig()
+
+
+class Config(_Section, frozen=True, kw_only=True):
+    postgres: PostgresConfig
+    kafka: KafkaConfig
+    keys: KeysConfig
+    http: HttpConfig
+    practice: tuple[PracticeConfig, ...]
+    log_level: str = "INFO"
+
+
+def load(path: Path) -> Config:
+    """Read and check `path`.
+
+    Raises ConfigError with every problem: unknown or missing keys, wrong types, unknown names, unreadable secrets.
+    """
+    try:
+        document = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError([(str(path), "no such file")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
+    problems: list[tuple[str, str]] = []
+    _check_shape(document, Config, "", problems)
+    if problems:
+        raise ConfigError(problems)
+    config = msgspec.convert(document, Config, strict=False)
+    _check_values(config, path.parent, problems)
+    if problems:
+        raise ConfigError(problems)
+    return config
+
+
+def _check_shape(value: object, wanted: Any, key: str, problems: list[tuple[str, str]]) -> None:
+    """Walk the document beside the schema, so that every wrong key is reported, not just the first."""
+    if isinstance(wanted, type) and issubclass(wanted, _Section):
+        if not isinstance(value, dict):
+            problems.append((key or "file", "must be a table"))
+            return
+        fields = {field.name: field for field in msgspec.structs.fields(wanted)}
+        for name in value:
+            if name not in fields:
+                near = ", ".join(sorted(fields))
+                problems.append((_join(key, name), f"unknown key; known here: {near}"))
+        for name, field in fields.items():
+            if name in value:
+                _check_shape(value[name], field.type, _join(key, name), problems)
+            elif field.required:
+                problems.append((_join(key, name), "is missing"))
+        return
+    if get_origin(wanted) is tuple and isinstance(value, list):
+        for index, item in enumerate(value, start=1):
+            _check_shape(item, get_args(wanted)[0], f"{key}[{index}]", problems)
+        return
+    try:
+        msgspec.convert(value, wanted, strict=wanted is not float)
+    except msgspec.ValidationError as error:
+        problems.append((key, str(error)))
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _check_values(config: Config, beside: Path, problems: list[tuple[str, str]]) -> None:
+    if not config.practice:
+        problems.append(("practice", "at least one [[practice]] is needed"))
+    seen: dict[str, int] = {}
+    if not resolve(config.keys.directory, beside).is_dir():
+        problems.append(
+            ("keys.directory", "is not a directory that can be read; create it with `chartwire new-key PRACTICE`")
+        )
+    _check_url(config.http.public_url, "http.public_url", problems)
+    host, _, port = config.http.listen.rpartition(":")
+    if not host or not port.isdigit():
+        problems.append(("http.listen", "must be host:port"))
+    if config.kafka.sasl_password_file:
+        _check_secret(config.kafka.sasl_password_file, "kafka.sasl_password_file", beside, problems)
+    for index, practice in enumerate(config.practice, start=1):
+        key = f"practice[{index}]"
+        if practice.id in seen:
+            problems.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
+        seen[practice.id] = index
+        if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
+            problems.append((f"{key}.id", "must be letters, digits, - and _"))
+        _check_practice(practice, key, beside, problems)
+
+
+def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
+    for zone_key, zone in ((f"{key}.time_zone", practice.time_zone), (f"{key}.kareo.list_zone", practice.kareo.list_zone)):
+        try:
+            ZoneInfo(zone)
+        except (KeyError, ValueError, OSError):
+            problems.append((zone_key, "is not a time zone name such as America/Denver"))
+    if practice.profile not in PROFILES:
+        problems.append((f"{key}.profile", f"unknown profile; known: {', '.join(PROFILES)}"))
+    for resource in Resource:
+        direction = getattr(practice.overrides, resource.value)
+        if direction is not None and direction not in POSSIBLE[resource]:
+            possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
+            problems.append((f"{key}.overrides.{resource.value}", f"cannot be carried out; possible: {possible}"))
+    status = practice.overrides.encounter_status
+    if status is not None and status not in ENCOUNTER_STATUSES:
+        problems.append((f"{key}.overrides.encounter_status", f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
+    _check_url(practice.elation.base_url, f"{key}.elation.base_url", problems)
+    _check_url(practice.kareo.endpoint, f"{key}.kareo.endpoint", problems)
+    if urlsplit(practice.kareo.wsdl).scheme in ("http", "https"):
+        _check_url(practice.kareo.wsdl, f"{key}.kareo.wsdl", problems)
+    elif not resolve(practice.kareo.wsdl, beside).is_file():
+        problems.append((f"{key}.kareo.wsdl", "is neither a URL nor a file that can be read"))
+    for section, name in (("elation", "client_secret_file"), ("kareo", "customer_key_file"), ("kareo", "password_file")):
+        _check_secret(getattr(getattr(practice, section), name), f"{key}.{section}.{name}", beside, problems)
+    for name in ("providers", "locations", "places_of_service"):
+        for id_ in getattr(practice.maps, name):
+            if not id_.isdigit():
+                problems.append((f"{key}.maps.{name}.{id_}", "must be an Elation id (a number)"))
+
+
+def _check_url(url: str, key: str, problems: list[tuple[str, str]]) -> None:
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        problems.append((key, "must be an http or https address"))
+    elif parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+        problems.append((key, "must be https: patients' data would travel in the clear"))
+
+
+def _check_secret(name: str, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
+    try:
+        if not secret(name, beside):
+            problems.append((key, "is empty"))
+    except OSError as error:
+        problems.append((key, f"cannot be read ({type(error).__name__})"))
+
+
+def resolve(name: str, beside: Path) -> Path:
+    """The file a configuration value names; `credential:NAME` lies in systemd's credentials directory."""
+    if name.startswith("credential:"):
+        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name.removeprefix("credential:")
+    return beside / name
+
+
+def secret(name: str, beside: Path) -> str:
+    """The content of a secret's file, outer white space off. Raises OSError when it cannot be read."""
+    return resolve(name, beside).read_text().strip()
+
+
+def policy_of(practice: PracticeConfig) -> Policy:
+    """The practice's rules: its profile with its overrides and maps."""
+    overrides = practice.overrides
+    table = dict(PROFILES[practice.profile])
+    for resource in Resource:
+        if (direction := getattr(overrides, resource.value)) is not None:
+            table[resource] = direction
+    chosen = {
+        name: value
+        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers")
+        if (value := getattr(overrides, name)) is not None
+    }
+    return Policy(
+        practice=PracticeId(practice.id),
+        time_zone=practice.time_zone,
+        table=table,
+        providers={int(key): value for key, value in practice.maps.providers.items()},
+        locations={int(key): value for key, value in practice.maps.locations.items()},
+        places_of_service={int(key): value for key, value in practice.maps.places_of_service.items()},
+        default_physician=practice.maps.default_physician,
+        **chosen,
+    )

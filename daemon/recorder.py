@@ -1,0 +1,502 @@
+"""The recorder: the single writer of one practice.
+
+Everything that happens to a practice goes through `PracticeRecorder`: it appends events idempotently, folds the projections
+they touch, decides, and stores all of it in ONE PostgreSQL transaction (DESIGN 1.3). If the transaction fails nothing has
+happened, and the same batch can be recorded again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+from events.codec import Keyring
+from events.store import Store, Transaction
+from events.topics import Change, Checkpoint
+
+from daemon import tables
+from daemon.telemetry import Meter
+from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.schema import (
+    Body,
+    ChartLinked,
+    ConflictRecorded,
+    ElationChartObserved,
+    ElationDirectoryObserved,
+    Event,
+    IntentRefused,
+    IntentSucceeded,
+    KareoChartObserved,
+    KareoDirectoryObserved,
+    LinkMoved,
+    Origin,
+    Recorded,
+    RevisitDue,
+    WaitingCleared,
+)
+from projections.directory import Directory, quarantine_slot
+from projections.insurance import next_expiry
+from projections.intents import decide
+from projections.links import references
+from projections.open_intents import OpenIntent, Waiting
+from projections.patient import Patient, decode_patient, encode_patient
+from projections.policy import Policy
+from projections.state import PracticeState
+from projections.wants import Moment
+
+ROUNDS = 40
+REVISIT_CHUNK = 50
+
+
+class Undecided(Exception):
+    """Deciding does not come to an end: a defect of ours, named by the kinds of events it goes in circles with."""
+
+
+@dataclass
+class Outcome:
+    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider."""
+
+    recorded: list[Recorded] = field(default_factory=list)
+    patients: dict[PatientKey, Patient] = field(default_factory=dict)
+    gone: set[PatientKey] = field(default_factory=set)
+    directory: Directory | None = None
+
+
+class PracticeRecorder:
+    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again."""
+
+    def __init__(
+        self,
+        store: Store,
+        keyring: Keyring,
+        policy: Policy,
+        epoch: int,
+        *,
+        now: Callable[[], datetime],
+        meter: Meter,
+        on_recorded: Callable[[Outcome], None],
+    ) -> None:
+        self.practice: PracticeId = policy.practice
+        self.policy = policy
+        self.epoch = epoch
+        self._store = store
+        self._keyring = keyring
+        self._now = now
+        self._meter = meter
+        self._on_recorded = on_recorded
+        self._lock = asyncio.Lock()
+        self._directory: Directory | None = None
+        self._zone = ZoneInfo(policy.time_zone)
+        self._pending_revisits = False
+
+    # -- what others call -----------------------------------------------------------------------------------------------
+
+    async def record_messages(self, messages: Sequence[Change | Checkpoint]) -> None:
+        """Record what connectors published, in order. Recording the same again changes nothing."""
+        changes = [message for message in messages if isinstance(message, Change)]
+        checkpoints = [message for message in messages if isinstance(message, Checkpoint)]
+        async with self._lock:
+            await self._record([change.event for change in changes], changes=changes, checkpoints=checkpoints)
+            await self._revisit_dependents()
+
+    async def record_bodies(
+        self,
+        bodies: Sequence[Body],
+        *,
+        elation: ElationChartId | None,
+        kareo: KareoPatientId | None,
+        cause: EventId | None,
+        origin: Origin = Origin.CHARTWIRE,
+        parts: Sequence[object] = (),
+        only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+    ) -> bool:
+        """Record outcomes or a person's decisions about one patient (or, with neither chart, the practice).
+
+        `parts` make the event ids unique. With `only_if` the projections are asked first, in the same transaction; False
+        means nothing was recorded.
+        """
+        now = self._now()
+        events = [
+            Event(
+                id=event_id(self.practice, type(body).__name__, *parts, index),
+                practice=self.practice,
+                origin=origin,
+                observed=now,
+                body=body,
+                elation=elation,
+                kareo=kareo,
+                cause=cause,
+                correlation=cause,
+            )
+            for index, body in enumerate(bodies)
+        ]
+        async with self._lock:
+            done = await self._record(events, only_if=only_if)
+            await self._revisit_dependents()
+        return done
+
+    async def revisit(self, reason: str) -> int:
+        """Decide again about patients that are due: a policy ended, or what they waited for has come. Returns how many."""
+        async with self._lock:
+            return await self._revisit_due(reason)
+
+    async def load_open(self) -> Outcome:
+        """All patients with open intents, and the directory: what the sinks start from after a take-over."""
+        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
+            rows = await tables.list_open_intents(tx.connection, self.practice)
+            state = await self._state(tx, {PatientKey(row.patient_key) for row in rows if row.patient_key})
+            return Outcome(patients=dict(state.patients), directory=state.directory)
+
+    # -- one transaction --------------------------------------------------------------------------------------------------
+
+    async def _record(
+        self,
+        events: Sequence[Event],
+        *,
+        changes: Sequence[Change] = (),
+        checkpoints: Sequence[Checkpoint] = (),
+        only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+    ) -> bool:
+        outcome = Outcome()
+        try:
+            async with self._store.writing(self.practice, self.epoch) as tx:
+                known = await tx.known([event.id for event in events])
+                fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
+                state = await self._state_for(tx, fresh.values())
+                if only_if is not None and (not fresh or not only_if(state, _key(state, next(iter(fresh.values()))))):
+                    return False
+                work = _Work(self.practice, state, self.policy, self._moment())
+                for event in fresh.values():
+                    work.take(event)
+                await self._decide(tx, work)
+                outcome.recorded = await tx.append(work.events)
+                await self._save(tx, work)
+                await self._note(tx, changes, checkpoints)
+                outcome.patients = {key: state.patients[key] for key in state.changed}
+                outcome.gone = set(state.gone)
+                outcome.directory = state.directory if state.directory_changed else None
+        except BaseException:
+            self._directory = None
+            raise
+        self._directory = state.directory
+        self._count(work, len(events) - len(fresh))
+        self._on_recorded(outcome)
+        return True
+
+    async def _decide(self, tx: Transaction, work: _Work) -> None:
+        """Decide about every patient touched until nothing more follows."""
+        rounds = 0
+        while work.touched:
+            key, cause = work.touched.popitem()
+            rounds += 1
+            if rounds > ROUNDS * (1 + len(work.events)):
+                raise Undecided(", ".join(sorted({event.type for event in work.events[-6:]})))
+            if key in work.state.patients:
+                await self._load_references(tx, work.state, work.state.patients[key])
+                work.decide(key, cause)
+
+    async def _state_for(self, tx: Transaction, events: Iterable[Event]) -> PracticeState:
+        charts: set[ElationChartId] = set()
+        patients: set[KareoPatientId] = set()
+        for event in events:
+            if event.elation is not None:
+                charts.add(event.elation)
+            if event.kareo is not None:
+                patients.add(event.kareo)
+            match event.body:
+                case ChartLinked():
+                    charts.add(event.body.elation)
+                case LinkMoved():
+                    charts |= {event.body.source, event.body.target}
+        state = await self._state(tx, set())
+        await self._load(tx, state, charts, patients)
+        return state
+
+    async def _state(self, tx: Transaction, keys: set[PatientKey]) -> PracticeState:
+        if self._directory is None:
+            stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
+            self._directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+        state = PracticeState(directory=self._directory)
+        await self._load_keys(tx, state, keys)
+        return state
+
+    async def _load(
+        self, tx: Transaction, state: PracticeState, charts: set[ElationChartId], patients: set[KareoPatientId]
+    ) -> None:
+        unknown = [chart for chart in charts if chart not in state.charts]
+        for chart, key in (await tables.resolve_charts(tx.connection, self.practice, unknown)).items():
+            state.charts[ElationChartId(chart)] = key
+        keys = {state.key_of(chart, None) for chart in charts} | {state.key_of(None, patient) for patient in patients}
+        await self._load_keys(tx, state, keys)
+
+    async def _load_keys(self, tx: Transaction, state: PracticeState, keys: set[PatientKey]) -> None:
+        missing = [key for key in keys if key not in state.patients and key not in state.gone]
+        if not missing:
+            return
+        stored = await tables.load_patients(tx.connection, self.practice, missing, self._keyring)
+        for key, (_, encoded) in stored.items():
+            patient = decode_patient(encoded)
+            state.patients[key] = patient
+            if patient.elation is not None:
+                state.charts.setdefault(patient.elation.chart.id, key)
+            if patient.link is not None:
+                state.charts.setdefault(patient.link.elation, key)
+
+    async def _load_references(self, tx: Transaction, state: PracticeState, patient: Patient) -> None:
+        """The other patients that deciding about this one looks at; merges chain, so until nothing new turns up."""
+        pending, seen = [patient], {patient.key}
+        while pending:
+            charts, patients = references(pending.pop())
+            if not charts and not patients:
+                continue
+            await self._load(tx, state, charts, patients)
+            for key in {state.key_of(chart, None) for chart in charts} | {state.key_of(None, one) for one in patients}:
+                if key not in seen and key in state.patients:
+                    seen.add(key)
+                    pending.append(state.patients[key])
+
+    async def _save(self, tx: Transaction, work: _Work) -> None:
+        state, connection = work.state, tx.connection
+        changed = {key: state.patients[key] for key in state.changed}
+        if state.gone:
+            await tables.delete_patients(connection, self.practice, sorted(state.gone))
+        if changed:
+            today = work.moment.today
+            rows = [
+                tables.PatientRow(
+                    key=key, sequence=tx.sequence, doc=encode_patient(patient), revisit_on=next_expiry(patient.kareo, today)
+                )
+                for key, patient in changed.items()
+            ]
+            await tables.save_patients(connection, self.practice, rows, self._keyring)
+        if state.recharted:
+            await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
+        if work.relinked:
+            pairs = [(one.link.elation, one.link.kareo) for one in changed.values() if one.link and one.key in work.relinked]
+            await tables.replace_links(connection, self.practice, pairs)
+        await tables.replace_open_intents(
+            connection,
+            self.practice,
+            {**{key: _rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+        )
+        await tables.replace_waiting(
+            connection,
+            self.practice,
+            {**{key: _waits(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+            self._now(),
+        )
+        if state.directory_changed:
+            await tables.save_directory(
+                connection, self.practice, tx.sequence, _ENCODER.encode(state.directory), self._keyring
+            )
+            nobody = PatientKey("")
+            await tables.replace_open_intents(connection, self.practice, {nobody: _rows(state.directory.intents)})
+            await tables.replace_waiting(connection, self.practice, {nobody: _waits(state.directory.waiting)}, self._now())
+        if work.dependencies:
+            await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
+
+    async def _note(self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint]) -> None:
+        """What connectors compare with next time, and how far they have come."""
+        if changes:
+            await tables.save_observed(tx.connection, self.practice, changes)
+        for checkpoint in checkpoints:
+            await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
+
+    # -- looking again ----------------------------------------------------------------------------------------------------
+
+    async def _revisit_dependents(self) -> None:
+        if self._pending_revisits:
+            self._pending_revisits = False
+            while await self._revisit_due("what it waited for has come"):
+                pass
+
+    async def _revisit_due(self, reason: str) -> int:
+        moment = self._moment()
+        outcome = Outcome()
+        async with self._store.writing(self.practice, self.epoch) as tx:
+            keys = await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
+            if not keys:
+                return 0
+            state = await self._state(tx, set(keys))
+            work = _Work(self.practice, state, self.policy, moment)
+            for key in keys:
+                patient = state.patients.get(key)
+                if patient is None:
+                    continue
+                await self._load_references(tx, state, patient)
+                work.revisit(patient, reason, tx.sequence)
+            await self._decide(tx, work)
+            state.changed |= {key for key in keys if key in state.patients}
+            outcome.recorded = await tx.append(work.events)
+            await self._save(tx, work)
+            outcome.patients = {key: state.patients[key] for key in state.changed}
+            outcome.gone = set(state.gone)
+            outcome.directory = state.directory if state.directory_changed else None
+        self._directory = state.directory
+        self._on_recorded(outcome)
+        return len(keys)
+
+    # -- small things -----------------------------------------------------------------------------------------------------
+
+    def _moment(self) -> Moment:
+        now = self._now()
+        return Moment(now=now, today=now.astimezone(self._zone).date())
+
+    def _count(self, work: _Work, repeated: int) -> None:
+        self._pending_revisits = self._pending_revisits or bool(work.dependencies)
+        self._meter.count("changes_repeated", repeated)
+        self._meter.count("echoes_suppressed", work.echoes)
+        for event in work.events:
+            if event.origin in (Origin.ELATION, Origin.KAREO):
+                self._meter.count("changes_seen")
+            elif isinstance(event.body, ConflictRecorded):
+                self._meter.count("conflicts", len(event.body.conflicts))
+            elif isinstance(event.body, IntentRefused):
+                self._meter.count("refusals")
+        self._meter.count("events_recorded", len(work.events))
+
+
+class _Work:
+    """The events of one transaction as they accumulate, and who has to be decided about because of them."""
+
+    def __init__(self, practice: PracticeId, state: PracticeState, policy: Policy, moment: Moment) -> None:
+        self.practice = practice
+        self.state = state
+        self.policy = policy
+        self.moment = moment
+        self.events: list[Event] = []
+        self.touched: dict[PatientKey, Event] = {}
+        self.relinked: set[PatientKey] = set()
+        self.dependencies: set[str] = set()
+        self.echoes = 0
+
+    def take(self, event: Event) -> None:
+        """Append one event, fold it, and remember whom it concerns."""
+        key = _key(self.state, event)
+        event = msgspec.structs.replace(event, patient=key)
+        before = self.state.patients.get(key)
+        self.state.apply(event, len(self.events))
+        self.events.append(event)
+        if key:
+            self.touched[key] = event
+            self._notice(event, before)
+        else:
+            self._notice_practice(event)
+
+    def _notice(self, event: Event, before: Patient | None) -> None:
+        after = self.state.patients[event.patient]
+        body = event.body
+        if isinstance(body, ChartLinked | LinkMoved):
+            self.relinked.add(event.patient)
+            linked = body.elation if isinstance(body, ChartLinked) else body.target
+            self.dependencies |= {f"chart:{linked}", f"patient:{body.kareo}"}
+        elif isinstance(body, ElationChartObserved):
+            if before is None or before.elation is None:
+                self.dependencies.add(f"chart:{body.chart.id}")
+            elif before.link is not None and after.elation and before.elation.chart == after.elation.chart:
+                self.echoes += 1
+        elif isinstance(body, KareoChartObserved) and before is not None and before.link is not None and before.kareo:
+            self.echoes += bool(after.kareo and before.kareo.chart == after.kareo.chart)
+        if event.origin in (Origin.ELATION, Origin.KAREO):
+            self._understood(event)
+
+    def _notice_practice(self, event: Event) -> None:
+        body = event.body
+        if isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
+            self.dependencies.add("directory")
+        elif isinstance(body, IntentSucceeded | IntentRefused):
+            self.dependencies.add(body.slot)
+
+    def _understood(self, event: Event) -> None:
+        """A record that could not be used before and now can waits no longer."""
+        waiting = self.state.directory.waiting
+        if not any(slot.startswith("quarantine:") for slot in waiting):
+            return
+        record = {
+            "ElationChartObserved": ("elation", "patients", event.elation),
+            "KareoChartObserved": ("kareo", "patients", event.kareo),
+            "BillObserved": ("elation", "bills", getattr(getattr(event.body, "bill", None), "id", "")),
+            "KareoAppointmentObserved": (
+                "kareo",
+                "appointments",
+                getattr(getattr(event.body, "appointment", None), "id", ""),
+            ),
+        }.get(event.type)
+        slot = quarantine_slot(record[0], record[1], str(record[2])) if record else ""
+        if slot in waiting:
+            self.take(self._event(WaitingCleared(slot=slot, how="understood now"), event, 0, None, None))
+
+    def decide(self, key: PatientKey, cause: Event) -> None:
+        """Decide about one patient and take what follows."""
+        bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
+        patient = self.state.patients[key]
+        start = len(self.events)
+        for body in bodies:
+            elation, kareo = _charts(patient)
+            if isinstance(body, ChartLinked | LinkMoved):
+                elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
+            self.take(self._event(body, cause, len(self.events) - start, elation, kareo))
+        for body in shared:
+            self.take(self._event(body, cause, len(self.events) - start, None, None))
+
+    def revisit(self, patient: Patient, reason: str, sequence: int) -> None:
+        """Look at a patient again; recorded as an event only when something follows from it."""
+        elation, kareo = _charts(patient)
+        due = Event(
+            id=event_id(self.practice, "RevisitDue", patient.key, sequence, reason),
+            practice=self.practice,
+            origin=Origin.CHARTWIRE,
+            observed=self.moment.now,
+            body=RevisitDue(reason=reason),
+            elation=elation,
+            kareo=kareo,
+        )
+        bodies, shared = decide(self.state, patient.key, self.policy, self.moment, due.id)
+        if bodies or shared:
+            self.take(due)
+
+    def _event(
+        self, body: Body, cause: Event, ordinal: int, elation: ElationChartId | None, kareo: KareoPatientId | None
+    ) -> Event:
+        return Event(
+            id=event_id(self.practice, type(body).__name__, cause.id, len(self.events), ordinal),
+            practice=self.practice,
+            origin=Origin.CHARTWIRE,
+            observed=self.moment.now,
+            body=body,
+            elation=elation,
+            kareo=kareo,
+            cause=cause.id,
+            correlation=cause.correlation or cause.id,
+        )
+
+
+def _key(state: PracticeState, event: Event) -> PatientKey:
+    return state.key_of(event.elation, event.kareo)
+
+
+def _charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | None]:
+    """The chart ids that events about `patient` carry."""
+    if patient.link is not None:
+        return patient.link.elation, patient.link.kareo
+    number = int(patient.key[2:])
+    return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
+
+
+def _rows(intents: dict[str, OpenIntent]) -> tuple[tables.IntentRow, ...]:
+    return tuple(
+        tables.IntentRow(intent=IntentId(one.intent), slot=slot, system=one.system, state=one.state, since=one.requested)
+        for slot, one in intents.items()
+    )
+
+
+def _waits(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
+    return tuple(tables.WaitingRow(slot=slot, code=one.code, depends_on=one.depends_on) for slot, one in waiting.items())
+
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+_DIRECTORY = msgspec.msgpack.Decoder(Directory)

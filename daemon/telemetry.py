@@ -1,0 +1,100 @@
+"""Logs and counters that cannot carry a patient's data.
+
+structlog with a processor that lets listed keys through and nothing else: a value under any other key, and the text of any
+exception, is dropped and counted (STYLE: Errors and logs). Event names are verbs in the past.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, MutableMapping
+from typing import Any
+
+import structlog
+
+ALLOWED_KEYS = frozenset(
+    {
+        "address", "attempt", "batch", "code", "count", "cycle", "database", "delay_seconds", "epoch", "error_type", "event",
+        "event_id", "event_type", "events", "field", "intent_id", "intents", "key", "lag", "level", "logger", "offset", "operation",
+        "outcome", "owner", "page", "partition", "partitions", "path", "pid", "practice", "practices", "reason", "resource", "rule",
+        "seconds", "sequence", "signal", "slot_kind", "source", "status", "system", "timestamp", "topic", "version", "watermark",
+        "worker",
+    }
+)  # fmt: skip
+"""Keys whose values are written by us and never come from a record; `slot_kind` is a slot without its id."""
+
+
+def only_listed_keys(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Keep listed keys with plain values; an exception is reduced to its type."""
+    if (failure := event.pop("exc_info", None)) is not None:
+        error = sys.exc_info()[1] if failure is True else failure
+        event["error_type"] = type(error).__name__
+    kept: dict[str, Any] = {}
+    for key, value in event.items():
+        if key in ALLOWED_KEYS:
+            kept[key] = value if isinstance(value, int | float | bool | None) else str(value)
+    return kept
+
+
+def configure_logging(*, json: bool, level: str = "INFO") -> None:
+    """Send structlog and the standard library's logging (aiokafka, aiohttp: warnings only, names only) to stderr."""
+    renderer: Any = (
+        structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
+    )
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            only_listed_keys,
+            renderer,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [_NamesOnly()]
+    root.setLevel(logging.WARNING)
+
+
+class _NamesOnly(logging.Handler):
+    """Other libraries' records, without their text: it may quote what they were handling."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        structlog.get_logger().log(
+            record.levelno, "library_reported", source=record.name, path=f"{record.module}:{record.lineno}"
+        )
+
+
+class Meter:
+    """Counters and durations by name, for `status`, the demo's summary and the console. Labels are never patients' data."""
+
+    def __init__(self) -> None:
+        self.calls: Counter[tuple[str, str]] = Counter()
+        self.counts: Counter[str] = Counter()
+        self.seconds: defaultdict[str, list[float]] = defaultdict(list)
+
+    def call(self, operation: str, outcome: str, seconds: float) -> None:
+        """One vendor call: `operation` is a template such as `kareo.GetPatients`."""
+        self.calls[operation, outcome] += 1
+
+    def count(self, name: str, by: int = 1) -> None:
+        self.counts[name] += by
+
+    def took(self, name: str, seconds: float) -> None:
+        """A duration; the last 10,000 of a name are kept."""
+        durations = self.seconds[name]
+        durations.append(seconds)
+        if len(durations) > 10_000:
+            del durations[:5_000]
+
+    def quantiles(self, name: str, points: Iterable[float] = (0.5, 0.99)) -> dict[str, float] | None:
+        """The quantiles in seconds, by name such as `p50`; None when nothing was measured."""
+        values = sorted(self.seconds[name])
+        if not values:
+            return None
+        return {
+            f"p{round(point * 100)}": round(values[min(len(values) - 1, int(point * len(values)))], 3) for point in points
+        }

@@ -1,0 +1,273 @@
+"""Observing Elation: directory, webhook subscriptions, catch-up by modified time, and sweeps for what cannot be asked for.
+
+Webhooks tell of most changes at once (`daemon.webhooks`); this connector finds what they missed. A watermark moves to a
+traversal's START less an overlap, and only when all of the traversal is recorded (NOTES: Lists).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+import structlog
+
+from daemon.config import ElationConfig
+from daemon.intake import Intake, Observation
+from daemon.rounds import Rounds
+from daemon.vendors.elation import resources as wire
+from daemon.vendors.elation import translate
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.wire import BadRow, Row
+from daemon.vendors.errors import Duplicate, Gone, Moved, NotFound
+from events.ids import ElationChartId
+from events.schema import (
+    BillObserved,
+    ChangeQuarantined,
+    ElationChartDeleted,
+    ElationChartMerged,
+    ElationChartObserved,
+    ElationDirectoryObserved,
+)
+from events.writes import System
+
+log = structlog.get_logger()
+
+RESOURCES = ("patients", "bills", "insurance_companies", "insurance_plans", "physicians", "service_locations")
+DIRECTORY_RESOURCES = frozenset(RESOURCES) - {"patients", "bills"}
+OVERLAP = timedelta(minutes=5)
+BILL_WINDOW = timedelta(days=90)
+CHUNK = 200
+
+
+class Subscriptions(Protocol):
+    """Where subscriptions are kept, so that the endpoint knows each one's key."""
+
+    async def get(self) -> dict[str, tuple[int, str]]: ...
+
+    async def put(self, resource: str, subscription: int, target: str, key: str) -> None: ...
+
+
+class ElationConnector:
+    """One practice's view of Elation. `webhook_base` is the public address its subscriptions point to, "" for none."""
+
+    def __init__(
+        self,
+        client: ElationClient,
+        intake: Intake,
+        config: ElationConfig,
+        *,
+        zone: str,
+        webhook_base: str,
+        subscriptions: Subscriptions,
+        known_charts: Callable[[], Awaitable[list[str]]],
+        watermark: Callable[[str], Awaitable[str | None]],
+        patience: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._config = config
+        self._zone = zone
+        self._webhook_base = webhook_base
+        self._subscriptions = subscriptions
+        self._known_charts = known_charts
+        self._watermark = watermark
+        self._patience = patience
+        self._now = now
+        self.rounds = Rounds("elation", intake.practice)
+
+    async def run(self) -> None:
+        """Observe until cancelled. The directory comes first: nothing can be decided without it."""
+        await self.rounds.until_done("directory", self.read_directory)
+        async with asyncio.TaskGroup() as group:
+            every = self.rounds.every
+            group.create_task(every("directory", self._config.sweep_seconds, self.read_directory, wait_first=True))
+            if self._config.webhooks:
+                group.create_task(every("subscriptions", self._config.sweep_seconds, self.subscribe))
+            group.create_task(every("catch-up", self._config.catch_up_seconds, self.catch_up))
+            group.create_task(every("sweep", self._config.sweep_seconds, self.sweep))
+
+    def nudge(self, what: str) -> None:
+        """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` reads that chart."""
+        if what.startswith("patient:"):
+            self.rounds.once(what, lambda: self.read_chart(ElationChartId(int(what.removeprefix("patient:")))))
+        else:
+            self.rounds.nudge(what)
+
+    # -- directory and subscriptions --------------------------------------------------------------------------------------
+
+    async def read_directory(self) -> None:
+        """Physicians, locations, carriers and plans: small, without modified times, read whole."""
+        read_at = self._now()
+        body = ElationDirectoryObserved(
+            providers=tuple([translate.provider(one) async for one in self._good("physicians", self._client.physicians())]),
+            locations=tuple(
+                [
+                    translate.location(one)
+                    async for one in self._good("service_locations", self._client.service_locations())
+                    if one.deleted_date is None
+                ]
+            ),
+            carriers=tuple(
+                [
+                    translate.carrier(one)
+                    async for one in self._good("insurance_companies", self._client.insurance_companies())
+                    if one.deleted_date is None
+                ]
+            ),
+            plans=tuple(
+                [
+                    translate.plan(one)
+                    async for one in self._good("insurance_plans", self._client.insurance_plans())
+                    if one.deleted_date is None
+                ]
+            ),
+        )
+        await self._intake.observe([Observation(body=body, resource="directory", record="all", read_at=read_at)])
+
+    async def subscribe(self) -> None:
+        """One subscription per resource, each with a target of its own, so that its key is known before parsing."""
+        kept = await self._subscriptions.get()
+        theirs = {(one.resource, one.target): one async for one in self._good("subscriptions", self._client.subscriptions())}
+        for resource in RESOURCES:
+            target = f"{self._webhook_base}/webhooks/elation/{self._intake.practice}/{resource}"
+            known = theirs.get((resource, target))
+            if known is None or known.deleted_date is not None:
+                try:
+                    known = await self._client.create_subscription(resource, target)
+                except Duplicate:
+                    self.rounds.nudge("subscriptions")
+                    continue
+            if kept.get(resource) != (known.id, known.signing_pub_key):
+                await self._subscriptions.put(resource, known.id, target, known.signing_pub_key)
+
+    # -- charts and bills -------------------------------------------------------------------------------------------------
+
+    async def catch_up(self) -> None:
+        """Charts modified since the watermark; notes modified since, and their bills."""
+        started = self._now()
+        mark = await self._watermark("elation.catch-up")
+        since = datetime.fromisoformat(mark) if mark else datetime(2000, 1, 1, tzinfo=UTC)
+        await self._observe_charts(self._client.patients_modified_since(since))
+        notes = self._good("visit_notes", self._client.visit_notes_modified_since(since))
+        changed = sorted({one.id async for one in notes if one.signed_date is not None})
+        if changed:
+            await self._observe_bills(self._client.bills(visit_note_id=changed))
+        await self._finish("elation.catch-up", started - OVERLAP)
+
+    async def sweep(self) -> None:
+        """All charts and recent bills. A chart that is not listed any more is asked for by id: absence is a question."""
+        started = self._now()
+        present = await self._observe_charts(self._client.patients())
+        for record in await self._known_charts():
+            if int(record) not in present:
+                await self.read_chart(ElationChartId(int(record)))
+        await self._observe_bills(self._client.bills(from_service_date=(started - BILL_WINDOW).date()))
+        await self._finish("elation.sweep", started)
+
+    async def read_chart(self, chart: ElationChartId) -> None:
+        """One chart by id, whatever became of it."""
+        read_at = self._now()
+        body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
+        modified: datetime | None = None
+        try:
+            patient = await self._client.get_patient(chart)
+        except (Gone, NotFound):
+            body = ElationChartDeleted(chart=chart)
+        except Moved as moved:
+            if moved.survivor is None:
+                raise
+            body = ElationChartMerged(chart=chart, survivor=ElationChartId(moved.survivor))
+        else:
+            body, modified = ElationChartObserved(chart=translate.chart(patient)), patient.last_modified
+        await self._intake.observe([_chart_observation(body, chart, modified, read_at)])
+
+    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]]) -> set[int]:
+        present: set[int] = set()
+        batch: list[Observation] = []
+        read_at = self._now()
+        async for patient in self._good("patients", rows):
+            present.add(patient.id)
+            chart = translate.chart(patient)
+            batch.append(
+                _chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at)
+            )
+            if len(batch) >= CHUNK:
+                await self._intake.observe(batch)
+                batch, read_at = [], self._now()
+        await self._intake.observe(batch)
+        return present
+
+    async def _observe_bills(self, rows: AsyncIterator[Row[wire.Bill]]) -> None:
+        batch: list[Observation] = []
+        read_at = self._now()
+        async for bill in self._good("bills", rows):
+            batch.append(bill_observation(bill, self._zone, read_at))
+            if len(batch) >= CHUNK:
+                await self._intake.observe(batch)
+                batch, read_at = [], self._now()
+        await self._intake.observe(batch)
+
+    async def _finish(self, source: str, mark: datetime) -> None:
+        if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
+            log.warning("pass_not_recorded", practice=self._intake.practice, source=source)
+
+    async def _good(self, resource: str, rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
+        """The rows that fit; the others go to quarantine, whole, and do not stop the pass."""
+        async for row in rows:
+            if not isinstance(row, BadRow):
+                yield row
+            elif row.practice in (None, self._client.practice_id):
+                await self._intake.observe([quarantined(resource, str(row.id or row.path), row.path, row.raw, self._now())])
+
+
+from typing import TypeVar  # noqa: E402
+
+W = TypeVar("W", bound=wire.Wire)
+
+
+def _chart_observation(
+    body: ElationChartObserved | ElationChartDeleted | ElationChartMerged,
+    chart: ElationChartId,
+    modified: datetime | None,
+    read_at: datetime,
+) -> Observation:
+    return Observation(
+        body=body,
+        resource="patients",
+        record=str(chart),
+        elation=chart,
+        modified=modified,
+        read_at=read_at,
+        versioned=modified is not None,
+    )
+
+
+def chart_observation(patient: wire.Patient, read_at: datetime) -> Observation:
+    """A chart as a change event wants it."""
+    chart = translate.chart(patient)
+    return _chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at)
+
+
+def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observation:
+    """A bill as a change event wants it."""
+    return Observation(
+        body=BillObserved(bill=translate.bill(bill, zone)),
+        resource="bills",
+        record=str(bill.id),
+        elation=ElationChartId(bill.patient),
+        modified=bill.last_modified_date,
+        read_at=read_at,
+        versioned=True,
+        parent=str(bill.patient),
+    )
+
+
+def quarantined(resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit") -> Observation:
+    """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
+    body = ChangeQuarantined(
+        system=System.ELATION, resource=resource, record=record, path=path, reason=reason, raw=raw
+    )
+    return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)

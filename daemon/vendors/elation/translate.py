@@ -1,0 +1,208 @@
+"""Between Elation's wire and the project's own records: one place for each direction."""
+
+from __future__ import annotations
+
+from datetime import date
+from zoneinfo import ZoneInfo
+
+from daemon.vendors.elation import resources as wire
+from events.ids import ElationChartId
+from events.records import BillLine, Carrier, ElationBill, ElationChart, ElationPolicy, Location, Phone, Plan, Provider
+from events.writes import Candidate, PolicyTerms
+from projections.fields import ADDRESS, PHONE_KINDS, with_phones
+
+ADDRESS_ON_THE_WIRE = {
+    "address1": "address_line1",
+    "address2": "address_line2",
+    "city": "city",
+    "state": "state",
+    "zip": "zip",
+}
+PLAIN_FIELDS = {
+    "first_name": "first_name",
+    "middle_name": "middle_name",
+    "last_name": "last_name",
+    "sex": "sex",
+    "birth_date": "dob",
+}
+
+
+def chart(patient: wire.Patient) -> ElationChart:
+    """Deleted phones and e-mails are left out: their places are free (NOTES: Patients)."""
+    address = patient.address or wire.Address()
+    return ElationChart(
+        id=ElationChartId(patient.id),
+        first_name=patient.first_name,
+        middle_name=patient.middle_name,
+        last_name=patient.last_name,
+        birth_date=patient.dob,
+        sex=patient.sex,
+        phones=tuple(Phone(kind=one.phone_type, number=one.phone) for one in patient.phones if one.deleted_date is None),
+        emails=tuple(one.email for one in patient.emails if one.deleted_date is None),
+        address1=address.address_line1,
+        address2=address.address_line2,
+        city=address.city,
+        state=address.state,
+        zip=address.zip,
+        physician=patient.primary_physician,
+        merged_into=None if patient.merged_into_chart is None else ElationChartId(patient.merged_into_chart),
+        deleted=patient.deleted_date is not None,
+        link_hint=patient.metadata.object_id if patient.metadata else "",
+    )
+
+
+def candidate(patient: wire.Patient) -> Candidate:
+    return Candidate(
+        id=patient.id,
+        first_name=patient.first_name,
+        middle_name=patient.middle_name,
+        last_name=patient.last_name,
+        birth_date=patient.dob,
+        sex=patient.sex,
+    )
+
+
+def bill(one: wire.Bill, practice_zone: str) -> ElationBill:
+    """The local day of `service_date` in its own zone is the date of service (NOTES: Bills)."""
+    location = one.service_location
+    return ElationBill(
+        id=one.id,
+        patient=ElationChartId(one.patient),
+        visit_note=one.visit_note_id,
+        signed=one.visit_note_signed_date is not None,
+        note_deleted=one.visit_note_deleted_date is not None,
+        deferred=one.deferred_bill,
+        status=one.billing_status,
+        service_day=_local_day(one, practice_zone),
+        location=location.id if location else None,
+        location_name=location.name if location else "",
+        place_of_service=(location.place_of_service_code or "") if location else "",
+        rendering_provider=one.rendering_provider,
+        supervising_provider=one.supervising_provider,
+        physician=one.physician,
+        lines=tuple(
+            BillLine(
+                cpt=line.cpt,
+                modifiers=line.modifiers,
+                dxs=line.dxs,
+                units=line.units or "",
+                unit_charge=line.unit_charge or "",
+            )
+            for line in one.cpts
+        ),
+        notes=one.notes,
+        prior_authorization=one.prior_authorization,
+        ref_number=one.ref_number,
+        error=one.billing_error,
+    )
+
+
+def _local_day(one: wire.Bill, practice_zone: str) -> date | None:
+    if one.service_date is None:
+        return None
+    try:
+        zone = ZoneInfo(one.service_date_timezone or practice_zone)
+    except (KeyError, ValueError, OSError):
+        zone = ZoneInfo(practice_zone)
+    return one.service_date.astimezone(zone).date()
+
+
+def policy(one: wire.Policy) -> ElationPolicy:
+    return ElationPolicy(
+        id=one.id,
+        rank=one.rank,
+        active=one.status == "active",
+        carrier_id=one.carrier_id,
+        plan_id=one.plan_id,
+        member_id=one.member_id,
+        group_id=one.group_id,
+    )
+
+
+def provider(one: wire.Physician) -> Provider:
+    return Provider(
+        id=one.id,
+        first_name=one.first_name,
+        last_name=one.last_name,
+        full_name=f"{one.first_name} {one.last_name}",
+        npi=one.npi,
+        active=one.is_active,
+    )
+
+
+def location(one: wire.ServiceLocation) -> Location:
+    return Location(
+        id=one.id, name=one.name, place_of_service=one.place_of_service_code, active=one.status in ("", "active")
+    )
+
+
+def carrier(one: wire.InsuranceCompany) -> Carrier:
+    return Carrier(id=one.id, name=one.carrier, external_id=one.external_vendor_id)
+
+
+def plan(one: wire.InsurancePlan) -> Plan:
+    return Plan(id=one.id, name=one.name, carrier=one.insurance_company)
+
+
+# -- bodies of requests ---------------------------------------------------------------------------------------------------
+
+
+def patient_body(fields: dict[str, str], physician: int | None, current: ElationChart | None) -> dict[str, object]:
+    """The part of a chart that a create or PATCH names: only `fields`; arrays whole, with what is not ours kept."""
+    known = current or ElationChart(id=ElationChartId(0))
+    body: dict[str, object] = {wire_name: fields[name] for name, wire_name in PLAIN_FIELDS.items() if name in fields}
+    phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
+    if phones:
+        body["phones"] = [{"phone": one.number, "phone_type": one.kind} for one in with_phones(known.phones, phones)]
+    if "email" in fields:
+        body["emails"] = [{"email": fields["email"]}] if fields["email"] else []
+    if any(name in fields for name in ADDRESS):
+        whole = {wire_name: fields.get(name, getattr(known, name)) for name, wire_name in ADDRESS_ON_THE_WIRE.items()}
+        body["address"] = whole if any(whole.values()) else None
+    if physician is not None:
+        body["primary_physician"] = physician
+    return body
+
+
+def needs_current(fields: dict[str, str]) -> bool:
+    """Whether the chart has to be read first: its arrays and its address are written whole."""
+    return any(name in fields for name in (*PHONE_KINDS, "email", *ADDRESS))
+
+
+def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]:
+    """A policy in force on the wire; `who` are the required members that repeat the chart (NOTES: Insurance)."""
+
+    def day(value: date | None) -> str | None:
+        return value.isoformat() if value else None
+
+    return {
+        **who,
+        "status": "active",
+        "rank": terms.rank,
+        "carrier_id": terms.carrier_id,
+        "carrier_name": terms.carrier_name,
+        "plan_id": terms.plan_id,
+        "plan_name": terms.plan_name,
+        "member_id": terms.member_id,
+        "group_id": terms.group_id,
+        "copay": terms.copay or None,
+        "deductible": terms.deductible or None,
+        "start_date": day(terms.start),
+        "end_date": day(terms.end),
+        "phone": terms.phone,
+        "address": terms.address1,
+        "suite": terms.address2,
+        "city": terms.city,
+        "state": terms.state,
+        "zip": terms.zip,
+        "relationship_to_insured": terms.relationship,
+        "insured_person_first_name": terms.insured_first_name,
+        "insured_person_last_name": terms.insured_last_name,
+        "insured_person_address": terms.insured_address,
+        "insured_person_city": terms.insured_city,
+        "insured_person_state": terms.insured_state,
+        "insured_person_zip": terms.insured_zip,
+        "insured_person_ssn": terms.insured_ssn,
+        "insured_person_dob": day(terms.insured_birth_date),
+        "insured_person_sex_at_birth": terms.insured_sex,
+    }

@@ -1,0 +1,197 @@
+"""Records of the two systems as events carry them: typed, still in each vendor's own words.
+
+They hold the mapped fields (DESIGN section 2) and what decisions need, nothing else: clinical text never gets this far.
+Normalization and comparison belong to `projections.fields`.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+
+from msgspec import Struct
+
+from events.ids import ElationChartId, KareoPatientId
+
+
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Base of all values carried by events: immutable, defaults left out on the wire, unknown newer members ignored."""
+
+
+class Phone(Value, frozen=True, kw_only=True):
+    kind: str
+    number: str
+
+
+class ElationChart(Value, frozen=True, kw_only=True):
+    """A chart as Elation's `patients` resource gives it. `link_hint` is our own metadata `object_id`."""
+
+    id: ElationChartId
+    first_name: str = ""
+    middle_name: str = ""
+    last_name: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+    phones: tuple[Phone, ...] = ()
+    emails: tuple[str, ...] = ()
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    physician: int | None = None
+    merged_into: ElationChartId | None = None
+    deleted: bool = False
+    link_hint: str = ""
+
+
+class KareoPolicy(Value, frozen=True, kw_only=True):
+    """An insurance policy of a case, as GetPatient lists it (NOTES: Insurance)."""
+
+    id: int
+    company_id: str = ""
+    company_name: str = ""
+    plan_id: str = ""
+    plan_name: str = ""
+    plan_address1: str = ""
+    plan_address2: str = ""
+    plan_city: str = ""
+    plan_state: str = ""
+    plan_zip: str = ""
+    plan_phone: str = ""
+    number: str = ""
+    group: str = ""
+    copay: str = ""
+    deductible: str = ""
+    start: date | None = None
+    end: date | None = None
+    relationship: str = ""
+    insured_name: str = ""
+    insured_address1: str = ""
+    insured_address2: str = ""
+    insured_city: str = ""
+    insured_state: str = ""
+    insured_zip: str = ""
+    insured_ssn: str = ""
+    insured_birth_date: date | None = None
+    insured_sex: str = ""
+
+
+class KareoCase(Value, frozen=True, kw_only=True):
+    id: int
+    name: str = ""
+    payer_scenario: str = ""
+    is_primary: bool = False
+    policies: tuple[KareoPolicy, ...] = ()
+
+
+class KareoChart(Value, frozen=True, kw_only=True):
+    """A patient as Kareo's GetPatient gives it; `cases` is None where they were not read."""
+
+    id: KareoPatientId
+    first_name: str = ""
+    middle_name: str = ""
+    last_name: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+    ssn: str = ""
+    home_phone: str = ""
+    mobile_phone: str = ""
+    work_phone: str = ""
+    email: str = ""
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    provider: int | None = None
+    cases: tuple[KareoCase, ...] | None = None
+
+
+class KareoAppointment(Value, frozen=True, kw_only=True):
+    """One occurrence of a Kareo appointment; `key` is `<id>` or, for a series, `<id>@<start>`. Times are UTC instants."""
+
+    key: str
+    id: int
+    patient: KareoPatientId
+    start: datetime
+    minutes: int
+    reason: str = ""
+    provider: int | None = None
+    provider_name: str = ""
+    cancelled: bool = False
+
+
+class BillLine(Value, frozen=True, kw_only=True):
+    """`units` and `unit_charge` stay text, as entered; `dxs` are ICD-10 codes in entered order."""
+
+    cpt: str = ""
+    modifiers: tuple[str, ...] = ()
+    dxs: tuple[str, ...] = ()
+    units: str = ""
+    unit_charge: str = ""
+
+
+class ElationBill(Value, frozen=True, kw_only=True):
+    """A bill as Elation's `bills` resource gives it; `service_day` is the local day of service (NOTES: Bills)."""
+
+    id: int
+    patient: ElationChartId
+    visit_note: int | None = None
+    signed: bool = False
+    note_deleted: bool = False
+    deferred: bool = False
+    status: str = ""
+    service_day: date | None = None
+    location: int | None = None
+    location_name: str = ""
+    place_of_service: str = ""
+    rendering_provider: int | None = None
+    supervising_provider: int | None = None
+    physician: int | None = None
+    lines: tuple[BillLine, ...] = ()
+    notes: str = ""
+    prior_authorization: str = ""
+    ref_number: str = ""
+    error: str = ""
+
+
+class ElationPolicy(Value, frozen=True, kw_only=True):
+    """What is kept of an Elation policy after a write: enough to see whether it is ours and still in force."""
+
+    id: int
+    rank: int | None = None
+    active: bool = False
+    carrier_id: int | None = None
+    plan_id: int | None = None
+    member_id: str = ""
+    group_id: str = ""
+
+
+class Provider(Value, frozen=True, kw_only=True):
+    id: int
+    first_name: str = ""
+    last_name: str = ""
+    full_name: str = ""
+    npi: str = ""
+    active: bool = True
+
+
+class Location(Value, frozen=True, kw_only=True):
+    id: int
+    name: str = ""
+    place_of_service: str = ""
+    active: bool = True
+
+
+class Carrier(Value, frozen=True, kw_only=True):
+    """An Elation insurance company; `external_id` holds Kareo's company id where we know it."""
+
+    id: int
+    name: str
+    external_id: str = ""
+
+
+class Plan(Value, frozen=True, kw_only=True):
+    id: int
+    name: str
+    carrier: int

@@ -1,0 +1,310 @@
+"""Events: the envelope, and a body for everything that can happen.
+
+A body's class name is its type on the wire; `VERSIONS` holds the current version of each, `codec` upcasts older ones.
+Bodies hold patients' data and are encrypted wherever they rest or travel; the envelope holds none.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+
+from msgspec import Struct
+
+from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId
+from events.records import (
+    Carrier,
+    ElationBill,
+    ElationChart,
+    KareoAppointment,
+    KareoChart,
+    Location,
+    Plan,
+    Provider,
+    Value,
+)
+from events.writes import AnyResult, AnyWrite, Resource, System
+
+
+class Origin(StrEnum):
+    """Who an event comes from."""
+
+    ELATION = "elation"
+    KAREO = "kareo"
+    CHARTWIRE = "chartwire"
+    OPERATOR = "operator"
+
+
+# -- observations: what a connector saw -------------------------------------------------------------------------------
+
+
+class ElationChartObserved(Value, frozen=True, kw_only=True):
+    chart: ElationChart
+
+
+class ElationChartDeleted(Value, frozen=True, kw_only=True):
+    """The chart answers 410, or a webhook said so. A restored chart is simply observed again."""
+
+    chart: ElationChartId
+
+
+class ElationChartMerged(Value, frozen=True, kw_only=True):
+    """The chart answers with another's address (NOTES: 303)."""
+
+    chart: ElationChartId
+    survivor: ElationChartId
+
+
+class KareoChartObserved(Value, frozen=True, kw_only=True):
+    chart: KareoChart
+
+
+class KareoChartVanished(Value, frozen=True, kw_only=True):
+    """Absent from a complete sweep and not to be had by id: deleted or merged away (NOTES: Polling)."""
+
+    patient: KareoPatientId
+
+
+class KareoAppointmentObserved(Value, frozen=True, kw_only=True):
+    appointment: KareoAppointment
+
+
+class KareoAppointmentVanished(Value, frozen=True, kw_only=True):
+    key: str
+    patient: KareoPatientId
+
+
+class BillObserved(Value, frozen=True, kw_only=True):
+    bill: ElationBill
+
+
+class ElationDirectoryObserved(Value, frozen=True, kw_only=True):
+    providers: tuple[Provider, ...] = ()
+    locations: tuple[Location, ...] = ()
+    carriers: tuple[Carrier, ...] = ()
+    plans: tuple[Plan, ...] = ()
+
+
+class KareoDirectoryObserved(Value, frozen=True, kw_only=True):
+    providers: tuple[Provider, ...] = ()
+    locations: tuple[Location, ...] = ()
+
+
+class RevisitDue(Value, frozen=True, kw_only=True):
+    """A patient is looked at again though nothing of theirs changed: a policy ended, or what they waited for is there."""
+
+    reason: str
+
+
+class ChangeQuarantined(Value, frozen=True, kw_only=True):
+    """A change that could not be understood or does not belong here; `path` names the place, `raw` keeps it whole."""
+
+    system: System
+    resource: str
+    record: str = ""
+    path: str = ""
+    reason: str = ""
+    raw: bytes = b""
+
+
+# -- decisions about charts -------------------------------------------------------------------------------------------
+
+
+class ChartLinked(Value, frozen=True, kw_only=True):
+    """One chart here is one patient there. `base` are the fields on which both sides agree at this moment."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+    how: str
+    base: dict[str, str] = {}
+
+
+class LinkMoved(Value, frozen=True, kw_only=True):
+    """The linked chart was absorbed by an unlinked one (DESIGN: Links)."""
+
+    kareo: KareoPatientId
+    source: ElationChartId
+    target: ElationChartId
+
+
+class LinkSuspended(Value, frozen=True, kw_only=True):
+    """The Elation chart was deleted: the Kareo chart stays, nothing is written to either until it is restored."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+
+
+class LinkResumed(Value, frozen=True, kw_only=True):
+    elation: ElationChartId
+    kareo: KareoPatientId
+
+
+class FieldsAgreed(Value, frozen=True, kw_only=True):
+    """Both sides came to hold the same values by themselves: they are the new base of the three-way merge."""
+
+    fields: dict[str, str]
+
+
+class FieldConflict(Value, frozen=True, kw_only=True):
+    field: str
+    base: str | None = None
+    elation: str
+    kareo: str
+    winner: System
+
+
+class ConflictRecorded(Value, frozen=True, kw_only=True):
+    """Both sides changed a field differently; the loser's value lives on here (DESIGN section 3)."""
+
+    conflicts: tuple[FieldConflict, ...]
+
+
+class ConflictSeen(Value, frozen=True, kw_only=True):
+    """Somebody has looked at the conflicts of these fields."""
+
+    fields: tuple[str, ...]
+
+
+# -- intents --
+
+
+class IntentRequested(Value, frozen=True, kw_only=True):
+    """A write is wanted. `slot` is what it is about within its patient (or practice): one open intent per slot.
+
+    `rule` names the rule that allowed it ("guide: Demographics, kareo -> elation"), `notes` what was adapted on the way
+    ("duration 12 min rounded up to 15").
+    """
+
+    intent: IntentId
+    slot: str
+    system: System
+    resource: Resource
+    write: AnyWrite
+    rule: str
+    notes: tuple[str, ...] = ()
+
+
+class IntentAttempted(Value, frozen=True, kw_only=True):
+    """Recorded BEFORE the call, with the fencing epoch (DESIGN section 4)."""
+
+    intent: IntentId
+    slot: str
+    attempt: int
+    epoch: int
+
+
+class IntentSucceeded(Value, frozen=True, kw_only=True):
+    """`settled_by` is `answer`, or `lookup` when the answer was lost and a look found it done."""
+
+    intent: IntentId
+    slot: str
+    attempt: int
+    result: AnyResult
+    settled_by: str = "answer"
+
+
+class IntentRefused(Value, frozen=True, kw_only=True):
+    """The vendor said no. `text` is for people (and may hold a patient's data), `raw` the vendor's own words."""
+
+    intent: IntentId
+    slot: str
+    attempt: int
+    code: str
+    text: str = ""
+    raw: str = ""
+
+
+class IntentOutcomeUnknown(Value, frozen=True, kw_only=True):
+    intent: IntentId
+    slot: str
+    attempt: int
+
+
+class IntentSuperseded(Value, frozen=True, kw_only=True):
+    """Not attempted, and no longer wanted as it was."""
+
+    intent: IntentId
+    slot: str
+    reason: str = ""
+
+
+class WaitingRaised(Value, frozen=True, kw_only=True):
+    """Something cannot go on by itself. `code` is stable, `text` says what to do, `depends_on` what would change it."""
+
+    slot: str
+    code: str
+    text: str
+    depends_on: tuple[str, ...] = ()
+
+
+class WaitingCleared(Value, frozen=True, kw_only=True):
+    slot: str
+    how: str = ""
+
+
+Body = (
+    ElationChartObserved
+    | ElationChartDeleted
+    | ElationChartMerged
+    | KareoChartObserved
+    | KareoChartVanished
+    | KareoAppointmentObserved
+    | KareoAppointmentVanished
+    | BillObserved
+    | ElationDirectoryObserved
+    | KareoDirectoryObserved
+    | RevisitDue
+    | ChangeQuarantined
+    | ChartLinked
+    | LinkMoved
+    | LinkSuspended
+    | LinkResumed
+    | FieldsAgreed
+    | ConflictRecorded
+    | ConflictSeen
+    | IntentRequested
+    | IntentAttempted
+    | IntentSucceeded
+    | IntentRefused
+    | IntentOutcomeUnknown
+    | IntentSuperseded
+    | WaitingRaised
+    | WaitingCleared
+)
+
+TYPES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
+VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
+
+
+class Event(Struct, frozen=True, kw_only=True):
+    """An envelope with its body.
+
+    `elation` and `kareo` are the charts it is about (none for the practice's own matters), `patient` the key of the
+    projection it folds into, "" for the practice directory. `modified` is the source's own modified time, `observed` when
+    the record was read (for a webhook: its modified time, the earliest moment it can stand for). `cause` is the event that
+    led to this one, `correlation` the first of the chain.
+    """
+
+    id: EventId
+    practice: PracticeId
+    origin: Origin
+    observed: datetime
+    body: Body
+    elation: ElationChartId | None = None
+    kareo: KareoPatientId | None = None
+    patient: PatientKey = PatientKey("")
+    modified: datetime | None = None
+    cause: EventId | None = None
+    correlation: EventId | None = None
+
+    @property
+    def type(self) -> str:
+        return type(self.body).__name__
+
+
+class Recorded(Struct, frozen=True, kw_only=True):
+    """An event in the store: `sequence` counts from 1 per practice without gaps; `recorded` is the store's clock."""
+
+    sequence: int
+    recorded: datetime
+    event: Event

@@ -1,0 +1,366 @@
+"""Writes the daemon can want: what an intent carries out, and what came of it.
+
+A third system adds a union of its own here and a sink under `daemon/vendors`. Every write names the system it goes to.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import StrEnum
+
+from events.ids import ElationChartId, KareoPatientId
+from events.records import ElationBill, ElationChart, ElationPolicy, KareoChart, Value
+
+
+class System(StrEnum):
+    ELATION = "elation"
+    KAREO = "kareo"
+
+
+class Resource(StrEnum):
+    """Rows of the direction table (DESIGN section 2)."""
+
+    CHART = "chart"
+    DEMOGRAPHICS = "demographics"
+    INSURANCE = "insurance"
+    APPOINTMENT = "appointment"
+    BILL = "bill"
+
+
+class Write(Value, frozen=True, kw_only=True):
+    """Base of the writes."""
+
+
+class ElationWrite(Write, frozen=True, kw_only=True):
+    """Goes to Elation."""
+
+
+class KareoWrite(Write, frozen=True, kw_only=True):
+    """Goes to Kareo."""
+
+
+# -- charts ---------------------------------------------------------------------------------------------------------
+
+
+class SearchElation(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Look for a chart before creating one (DESIGN: Links). Changes nothing."""
+
+    first_name: str
+    last_name: str
+    birth_date: date | None = None
+    sex: str = ""
+
+
+class SearchKareo(KareoWrite, frozen=True, kw_only=True, tag=True):
+    """Look for a patient before creating one (DESIGN: Links). Changes nothing."""
+
+    first_name: str
+    last_name: str
+    birth_date: date | None = None
+    sex: str = ""
+
+
+class CreateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """`fields` by canonical name (`projections.fields`), `physician` resolved; `link_hint` goes to the metadata."""
+
+    kareo: KareoPatientId
+    fields: dict[str, str]
+    physician: int
+    link_hint: str
+
+
+class CreateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
+    """`external_id` (at most 25 characters) makes the creation findable; a case comes along, or nothing could be billed."""
+
+    elation: ElationChartId
+    fields: dict[str, str]
+    provider: int | None = None
+    external_id: str
+    case_name: str
+    payer_scenario: str
+
+
+class UpdateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is."""
+
+    chart: ElationChartId
+    fields: dict[str, str]
+    physician: int | None = None
+
+
+class UpdateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
+    """Only the fields that change; first and last name ride along because the service asks for them."""
+
+    patient: KareoPatientId
+    first_name: str
+    last_name: str
+    fields: dict[str, str]
+    provider: int | None = None
+
+
+class AddKareoCase(KareoWrite, frozen=True, kw_only=True, tag=True):
+    """A patient without a case cannot be billed (NOTES: Writing patients)."""
+
+    patient: KareoPatientId
+    first_name: str
+    last_name: str
+    case_name: str
+    payer_scenario: str
+
+
+# -- insurance ------------------------------------------------------------------------------------------------------
+
+
+class CreateCarrier(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """An insurance company that a patient has and Elation lacks; `external_id` is Kareo's company id."""
+
+    company_id: str
+    name: str
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    phone: str = ""
+
+
+class CreatePlan(ElationWrite, frozen=True, kw_only=True, tag=True):
+    kareo_plan_id: str
+    name: str
+    carrier: int
+
+
+class PolicyTerms(Value, frozen=True, kw_only=True):
+    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3."""
+
+    kareo_policy: int
+    rank: int
+    carrier_id: int
+    carrier_name: str
+    plan_id: int
+    plan_name: str
+    member_id: str = ""
+    group_id: str = ""
+    copay: str = ""
+    deductible: str = ""
+    start: date | None = None
+    end: date | None = None
+    phone: str = ""
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    relationship: str = "self"
+    insured_first_name: str = ""
+    insured_last_name: str = ""
+    insured_address: str = ""
+    insured_city: str = ""
+    insured_state: str = ""
+    insured_zip: str = ""
+    insured_ssn: str = ""
+    insured_birth_date: date | None = None
+    insured_sex: str = ""
+
+
+class SyncPolicies(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Bring a chart's policies to `terms`; `known` maps Kareo policy ids to the Elation policies that hold them, `remove`
+    lists Elation policies of ours that are gone in Kareo. Policies of others are left alone."""
+
+    chart: ElationChartId
+    first_name: str
+    last_name: str
+    birth_date: date
+    terms: tuple[PolicyTerms, ...] = ()
+    known: dict[str, int] = {}
+    remove: tuple[int, ...] = ()
+
+
+# -- appointments ---------------------------------------------------------------------------------------------------
+
+
+class AppointmentTerms(Value, frozen=True, kw_only=True):
+    """An appointment as Elation shall hold it: `minutes` a multiple of 5, `description` the visit reason (at most 500)."""
+
+    start: datetime
+    minutes: int
+    physician: int
+    description: str = ""
+
+
+class CreateElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+    chart: ElationChartId
+    terms: AppointmentTerms
+    link_hint: str
+
+
+class UpdateElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Bring an existing appointment to `terms`; `revive` undoes an earlier cancellation."""
+
+    chart: ElationChartId
+    appointment: int
+    terms: AppointmentTerms
+    revive: bool = False
+
+
+class CancelElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Cancelled in Kareo: stays visible in Elation as Cancelled."""
+
+    appointment: int
+
+
+class DeleteElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Deleted in Kareo: deleted (softly) in Elation."""
+
+    appointment: int
+
+
+# -- bills ----------------------------------------------------------------------------------------------------------
+
+
+class EncounterTerms(Value, frozen=True, kw_only=True):
+    """One service line: at most 4 of each; `units` and `unit_charge` are decimal text."""
+
+    cpt: str
+    units: str
+    unit_charge: str
+    modifiers: tuple[str, ...] = ()
+    dxs: tuple[str, ...] = ()
+
+
+class CreateEncounter(KareoWrite, frozen=True, kw_only=True, tag=True):
+    """A signed Elation bill as a Kareo encounter.
+
+    `batch` carries the bill id so that a lost answer can be looked up; `content` is the digest of the bill as it was sent,
+    to see later that it differs.
+    """
+
+    bill: int
+    content: str
+    patient: KareoPatientId
+    case_id: int
+    service_day: date
+    post_day: date
+    rendering_provider: int
+    supervising_provider: int | None = None
+    location: int
+    place_of_service: str
+    lines: tuple[EncounterTerms, ...]
+    further_dxs: tuple[str, ...] = ()
+    notes: str = ""
+    prior_authorization: str = ""
+    batch: str = ""
+    status: str = "Draft"
+
+
+class MarkBilled(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """Success written back: the encounter id and the date (DESIGN: Bills)."""
+
+    bill: int
+    ref_number: str
+    billed_at: datetime
+
+
+class MarkBillError(ElationWrite, frozen=True, kw_only=True, tag=True):
+    """A Bill Error that says what to fix: `text` at most 200 characters, for users; `raw` for debugging."""
+
+    bill: int
+    text: str
+    raw: str = ""
+
+
+AnyWrite = (
+    SearchElation
+    | SearchKareo
+    | CreateElationChart
+    | CreateKareoChart
+    | UpdateElationChart
+    | UpdateKareoChart
+    | AddKareoCase
+    | CreateCarrier
+    | CreatePlan
+    | SyncPolicies
+    | CreateElationAppointment
+    | UpdateElationAppointment
+    | CancelElationAppointment
+    | DeleteElationAppointment
+    | CreateEncounter
+    | MarkBilled
+    | MarkBillError
+)
+
+
+# -- results --------------------------------------------------------------------------------------------------------
+
+
+class Candidate(Value, frozen=True, kw_only=True):
+    """A chart of the other system that a search found."""
+
+    id: int
+    first_name: str = ""
+    middle_name: str = ""
+    last_name: str = ""
+    birth_date: date | None = None
+    sex: str = ""
+
+
+class Searched(Value, frozen=True, kw_only=True, tag=True):
+    """What a search found. `refused` when a creation was refused as a duplicate of the one candidate (Elation 409)."""
+
+    candidates: tuple[Candidate, ...] = ()
+    refused: bool = False
+
+
+class ElationChartWritten(Value, frozen=True, kw_only=True, tag=True):
+    """The chart as read back."""
+
+    chart: ElationChart
+    modified: datetime | None = None
+    read_at: datetime
+
+
+class KareoChartWritten(Value, frozen=True, kw_only=True, tag=True):
+    chart: KareoChart
+    modified: datetime | None = None
+    read_at: datetime
+
+
+class RecordCreated(Value, frozen=True, kw_only=True, tag=True):
+    """A carrier, plan, appointment or encounter: its id in the system written to."""
+
+    id: int
+
+
+class PoliciesWritten(Value, frozen=True, kw_only=True, tag=True):
+    """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours."""
+
+    known: dict[str, int] = {}
+    policies: tuple[ElationPolicy, ...] = ()
+    displaced: tuple[int, ...] = ()
+
+
+class BillWritten(Value, frozen=True, kw_only=True, tag=True):
+    """The bill as read back: what a user's next "Save & Re-send" is told apart from."""
+
+    bill: ElationBill
+    modified: datetime | None = None
+    read_at: datetime
+
+
+class Done(Value, frozen=True, kw_only=True, tag=True):
+    """Nothing to tell but that it holds now; `already` when it had been so before."""
+
+    already: bool = False
+
+
+AnyResult = Searched | ElationChartWritten | KareoChartWritten | RecordCreated | PoliciesWritten | BillWritten | Done
+
+
+def system_of(write: AnyWrite) -> System:
+    """The system that carries `write` out."""
+    return System.ELATION if isinstance(write, ElationWrite) else System.KAREO
+
+
+def changes_nothing(write: AnyWrite) -> bool:
+    """True for searches: repeating one is always safe."""
+    return isinstance(write, SearchElation | SearchKareo)

@@ -1,0 +1,101 @@
+"""Appointments, Kareo -> Elation: to the mapped provider's calendar; Elation edits stay in Elation (DESIGN: Appointments).
+
+What Elation was last told is compared, not what it shows now, so that a change made there by staff is never undone unless
+Kareo itself changes.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from events.ids import ElationChartId
+from events.records import KareoAppointment
+from events.writes import (
+    AppointmentTerms,
+    CancelElationAppointment,
+    CreateElationAppointment,
+    DeleteElationAppointment,
+    Resource,
+    UpdateElationAppointment,
+)
+from projections.codecs import squeeze
+from projections.directory import Directory, physician_for, provider_named
+from projections.patient import Appointment, Patient
+from projections.policy import Policy
+from projections.wants import Wants, Wish
+
+RULE = "guide: Appointments"
+STEP = 5
+LONGEST = 1440
+DESCRIPTION_MOST = 500
+
+
+def rounded(minutes: int) -> int:
+    """Elation accepts multiples of 5 from 5 to 1440; anything else is rounded up (DESIGN: Appointments)."""
+    return min(max(-(-minutes // STEP) * STEP, STEP), LONGEST)
+
+
+def want_appointments(patient: Patient, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+    """Add what brings the Elation calendar to Kareo's, one slot an appointment."""
+    for key, entry in patient.appointments.items():
+        _want(f"appointment:{key}", entry, chart, directory, policy, wants)
+
+
+def _want(slot: str, entry: Appointment, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+    there = entry.elation is not None and not entry.deleted
+    if entry.vanished:
+        if there and entry.elation is not None:
+            wants.writes[slot] = Wish(
+                DeleteElationAppointment(appointment=entry.elation), Resource.APPOINTMENT, f"{RULE}, deleted"
+            )
+        return
+    if entry.seen.cancelled:
+        if there and not entry.cancelled and entry.elation is not None:
+            write = CancelElationAppointment(appointment=entry.elation)
+            wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, cancelled")
+        return
+    if there and not entry.cancelled and entry.written is not None and _unchanged(entry, directory, policy):
+        return
+    physician = _physician(entry.seen, directory, policy)
+    if physician is None:
+        text = "the appointment's provider has no calendar in Elation; map the provider"
+        wants.wait(slot, "no-calendar", text, "directory")
+        return
+    terms = AppointmentTerms(
+        start=entry.seen.start,
+        minutes=rounded(entry.seen.minutes),
+        physician=physician,
+        description=squeeze(entry.seen.reason)[:DESCRIPTION_MOST],
+    )
+    notes = _notes(entry.seen, terms)
+    if there and entry.elation is not None:
+        update = UpdateElationAppointment(chart=chart, appointment=entry.elation, terms=terms, revive=entry.cancelled)
+        wants.writes[slot] = Wish(update, Resource.APPOINTMENT, RULE, notes)
+    else:
+        create = CreateElationAppointment(chart=chart, terms=terms, link_hint=f"kareo-appointment:{entry.seen.key}")
+        wants.writes[slot] = Wish(create, Resource.APPOINTMENT, RULE, notes)
+
+
+def _unchanged(entry: Appointment, directory: Directory, policy: Policy) -> bool:
+    written, seen = entry.written, entry.seen
+    return (
+        written is not None
+        and written.start == seen.start
+        and written.minutes == rounded(seen.minutes)
+        and written.description == squeeze(seen.reason)[:DESCRIPTION_MOST]
+        and written.physician == _physician(seen, directory, policy)
+    )
+
+
+def _physician(seen: KareoAppointment, directory: Directory, policy: Policy) -> int | None:
+    provider = seen.provider or provider_named(seen.provider_name, directory)
+    return None if provider is None else physician_for(provider, directory, policy)
+
+
+def _notes(seen: KareoAppointment, terms: AppointmentTerms) -> tuple[str, ...]:
+    notes = []
+    if terms.minutes != seen.minutes:
+        notes.append(f"duration {timedelta(minutes=seen.minutes)} rounded to {timedelta(minutes=terms.minutes)}")
+    if len(squeeze(seen.reason)) > DESCRIPTION_MOST:
+        notes.append(f"visit reason cut at {DESCRIPTION_MOST} characters")
+    return tuple(notes)

@@ -1,0 +1,237 @@
+"""Deciding: what one patient needs now, from the projections and the practice's policy alone.
+
+`decide` looks at the patient as a whole every time (level, not edge): bursts coalesce, a lost trigger costs nothing, and any
+save of a chart re-evaluates that patient completely ("touch to resync"). Called again after its own events were folded, it
+finds nothing more to do.
+"""
+
+from __future__ import annotations
+
+from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey
+from events.schema import Body, ChartLinked, LinkMoved, LinkResumed, LinkSuspended
+from events.writes import (
+    Resource,
+    SearchElation,
+    SearchKareo,
+    System,
+)
+from projections.appointments import want_appointments
+from projections.bills import want_bills
+from projections.codecs import squeeze
+from projections.demographics import want_demographics, want_elation_chart, want_kareo_chart
+from projections.fields import agreed, elation_view, kareo_view
+from projections.insurance import want_insurance
+from projections.links import hinted_patient, judge, survivor
+from projections.patient import ElationSide, KareoSide, Patient
+from projections.policy import Policy, allows
+from projections.state import PracticeState
+from projections.wants import Moment, Wants, Wish, permitted, settle, settle_waiting
+
+RULE = "guide: Chart creation"
+
+
+def decide(
+    state: PracticeState, key: PatientKey, policy: Policy, moment: Moment, cause: EventId | None
+) -> tuple[list[Body], list[Body]]:
+    """What to record about patient `key`, and about the practice at large (carriers and plans to create).
+
+    Facts come alone: they change what everything else is decided on, so the caller folds them and asks again.
+    """
+    patient = state.patients[key]
+    wants = Wants()
+    _want(patient, state, policy, moment, wants)
+    if wants.facts:
+        return wants.facts, []
+    _show_refused(patient, wants)
+    writes = permitted(wants.writes, policy)
+    bodies = settle(writes, patient.intents, policy.practice, policy, cause)
+    bodies += settle_waiting(wants.waits, patient.waiting)
+    shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
+    return bodies, settle(shared, {}, policy.practice, policy, cause)
+
+
+def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
+    if not (state.directory.elation_seen and state.directory.kareo_seen):
+        wants.wait(
+            "practice", "directory-pending", "the practice's providers and locations have not been read yet", "directory"
+        )
+        return
+    link = patient.link
+    if link is None:
+        _want_link(patient, state, policy, wants)
+        want_bills(patient, None, state.directory, policy, wants)
+        return
+    if not _follow_link(patient, state, wants):
+        _hold_bills(patient, policy, wants)
+        return
+    elation, kareo = patient.elation, patient.kareo
+    if elation is None or kareo is None:
+        missing = "Elation" if elation is None else "Kareo"
+        wants.wait("link", "chart-not-read", f"the {missing} chart has not been read yet")
+        return
+    want_demographics(patient, elation, kareo, state.directory, policy, wants)
+    want_insurance(patient, link.elation, kareo, state.directory, policy, moment.today, wants)
+    want_appointments(patient, link.elation, state.directory, policy, wants)
+    want_bills(patient, kareo, state.directory, policy, wants)
+
+
+def _hold_bills(patient: Patient, policy: Policy, wants: Wants) -> None:
+    """While a link is interrupted its bills are not lost: they wait with it."""
+    for key, entry in patient.bills.items():
+        if entry.encounter is None and entry.bill.status != "Billed" and not entry.bill.note_deleted:
+            wants.wait(f"bill:{key}", "chart-pending", "the patient's link with Kareo is interrupted")
+
+
+# -- links ----------------------------------------------------------------------------------------------------------------
+
+
+def _follow_link(patient: Patient, state: PracticeState, wants: Wants) -> bool:
+    """Keep up with merges, deletions and restores of the linked charts; True while writes may go out."""
+    link, side = patient.link, patient.elation
+    if link is None or side is None:
+        return True
+    if side.chart.merged_into is not None:
+        _follow_merge(patient, state, wants)
+        return False
+    if side.chart.deleted != link.suspended:
+        change = LinkSuspended if side.chart.deleted else LinkResumed
+        wants.facts.append(change(elation=link.elation, kareo=link.kareo))
+        return False
+    if link.suspended:
+        wants.wait("link", "elation-chart-deleted", "the chart was deleted in Elation; the link resumes when it is restored")
+        return False
+    if patient.kareo is not None and patient.kareo.vanished:
+        wants.wait("link", "kareo-chart-gone", "the patient is gone in Kareo (deleted or merged there); decide what to link")
+        return False
+    return True
+
+
+def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
+    """The linked chart was absorbed: the link moves to an unlinked survivor, else a person decides (DESIGN: Links)."""
+    link = patient.link
+    if link is None:
+        return
+    end = survivor(link.elation, state)
+    if end is None:
+        target = patient.elation.chart.merged_into if patient.elation else None
+        wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", f"chart:{target}")
+        return
+    other = state.patients.get(state.key_of(end, None))
+    if other is not None and other.link is not None:
+        wants.wait(
+            "link",
+            "merged-both-linked",
+            "two linked charts were merged in Elation; a person has to decide",
+        )
+        return
+    wants.facts.append(LinkMoved(kareo=link.kareo, source=link.elation, target=end))
+
+
+def _want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """Search the other side, then link or create (DESIGN: Links)."""
+    elation, kareo = patient.elation, patient.kareo
+    if patient.in_kareo:
+        if kareo is not None and not kareo.vanished:
+            _want_elation_counterpart(patient, kareo, state, policy, wants)
+    elif elation is not None and not elation.chart.deleted and elation.chart.merged_into is None:
+        _want_kareo_counterpart(patient, elation, state, policy, wants)
+
+
+def _want_elation_counterpart(
+    patient: Patient, kareo: KareoSide, state: PracticeState, policy: Policy, wants: Wants
+) -> None:
+    if patient.created is not None:
+        wants.facts.append(
+            _linked(ElationChartId(patient.created), kareo.chart.id, "created in Elation", patient, state, policy)
+        )
+        return
+    chart = kareo.chart
+    search = SearchElation(
+        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
+    )
+    if _under_way(patient) or not _searched(patient, search, wants):
+        return
+    verdict = judge(patient, state)
+    if verdict.match is not None:
+        found = ElationChartId(verdict.match)
+        wants.facts.append(_linked(found, kareo.chart.id, "one strong match in Elation", patient, state, policy))
+    elif not verdict.create:
+        wants.wait("chart", "candidates", verdict.reason, *(f"chart:{one}" for one in verdict.candidates))
+    elif not allows(policy, Resource.CHART, System.ELATION):
+        wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
+    else:
+        want_elation_chart(kareo, state.directory, policy, wants)
+
+
+def _want_kareo_counterpart(
+    patient: Patient, elation: ElationSide, state: PracticeState, policy: Policy, wants: Wants
+) -> None:
+    chart = elation.chart
+    if patient.created is not None:
+        wants.facts.append(_linked(chart.id, KareoPatientId(patient.created), "created in Kareo", patient, state, policy))
+        return
+    hinted = hinted_patient(chart.link_hint)
+    if hinted is not None:
+        other = state.patients.get(state.key_of(None, hinted))
+        if other is not None and other.link is None:
+            wants.facts.append(_linked(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
+            return
+    search = SearchKareo(
+        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
+    )
+    if _under_way(patient) or not _searched(patient, search, wants):
+        return
+    verdict = judge(patient, state)
+    if verdict.match is not None:
+        found = KareoPatientId(verdict.match)
+        wants.facts.append(_linked(chart.id, found, "one strong match in Kareo", patient, state, policy))
+    elif not verdict.create:
+        wants.wait("chart", "candidates", verdict.reason, *(f"patient:{one}" for one in verdict.candidates))
+    elif not allows(policy, Resource.CHART, System.KAREO):
+        wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
+    else:
+        want_kareo_chart(elation, state.directory, policy, wants)
+
+
+def _under_way(patient: Patient) -> bool:
+    """A creation that was attempted decides what comes next; nothing else is wanted in its slot."""
+    open_ = patient.intents.get("chart")
+    return open_ is not None and open_.state in ("attempted", "unknown")
+
+
+def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Wants) -> bool:
+    """Whether the search for this person as the chart has it now is done; else it is wanted."""
+    if patient.search is not None and patient.search.wanted == search:
+        return True
+    if not search.first_name or not search.last_name:
+        wants.wait("chart", "incomplete", "the chart has no first or last name; enter it")
+        return False
+    wants.writes["chart"] = Wish(search, Resource.CHART, f"{RULE}, search before create")
+    return False
+
+
+def _linked(
+    elation: ElationChartId, kareo: KareoPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
+) -> ChartLinked:
+    """The link, with the fields on which both sides agree already as its base."""
+    here = patient.elation
+    if here is None or here.chart.id != elation:
+        other = state.patients.get(state.key_of(elation, None))
+        here = other.elation if other else None
+    there = patient.kareo
+    if there is None:
+        other = state.patients.get(state.key_of(None, kareo))
+        there = other.kareo if other else None
+    base = agreed(elation_view(here.chart, state.directory, policy), kareo_view(there.chart)) if here and there else {}
+    return ChartLinked(elation=elation, kareo=kareo, how=how, base=base)
+
+
+# -- what people see ------------------------------------------------------------------------------------------------------
+
+
+def _show_refused(patient: Patient, wants: Wants) -> None:
+    """A refused write that is still wanted waits for a person; what it holds up says so."""
+    for slot, open_ in patient.intents.items():
+        wish = wants.writes.get(slot)
+        if open_.state == "refused" and wish is not None and wish.write == open_.write:
+            wants.wait(slot, "refused", f"{open_.system.value.capitalize()} refused: {open_.text or open_.code}")

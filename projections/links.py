@@ -1,0 +1,196 @@
+"""Is this chart that person? Search before create, and what becomes of a link when charts merge (DESIGN: Links).
+
+A wrong link is a safety incident, a missed one a duplicate for a person to merge: so only a strong match that is the only
+one counts, and everything in between waits.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from enum import IntEnum
+
+from events.ids import ElationChartId, KareoPatientId
+from events.writes import Candidate, CreateElationChart, CreateKareoChart, SearchElation, SearchKareo
+from projections.codecs import Sex
+from projections.patient import Patient
+from projections.state import PracticeState
+
+LINK_HINT = "kareo-patient:"
+
+NICKNAMES = tuple(
+    frozenset(names.split())
+    for names in (
+        "robert bob rob bobby bert",
+        "william bill will liam billy",
+        "richard dick rick rich",
+        "margaret peggy meg maggie greta",
+        "elizabeth liz beth betty eliza lisa",
+        "james jim jimmy jamie",
+        "john jack johnny jon",
+        "katherine catherine kate kathy katie",
+        "michael mike mick",
+        "thomas tom tommy",
+        "charles charlie chuck",
+        "edward ed ted ned",
+        "joseph joe joey",
+        "anthony tony",
+        "christopher chris",
+        "daniel dan danny",
+        "susan sue suzanne",
+        "patricia pat patty tricia",
+        "barbara barb",
+        "deborah debra deb debbie",
+        "theresa tess terry",
+        "alexander alex sasha",
+        "alexandra alex sandra",
+        "samuel samantha sam",
+        "henry harry hank",
+    )
+)
+
+
+class Grade(IntEnum):
+    """How much a candidate looks like the person wanted."""
+
+    NONE = 0
+    WEAK = 1
+    STRONG = 2
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What to do about an unlinked chart: link to `match`, wait for a person (`reason`), or create."""
+
+    match: int | None = None
+    reason: str = ""
+    candidates: tuple[int, ...] = ()
+
+    @property
+    def create(self) -> bool:
+        return self.match is None and not self.reason
+
+
+def _name(text: str) -> str:
+    return "".join(char for char in text.casefold() if char.isalpha())
+
+
+def _alike(one: str, other: str) -> bool:
+    """Equal, a nickname, an initial or a prefix of the other."""
+    if not one or not other or one == other or one.startswith(other) or other.startswith(one):
+        return True
+    return any(one in names and other in names for names in NICKNAMES)
+
+
+def _near(one: date, other: date) -> bool:
+    """Day and month swapped, or two of day, month and year the same: how birth dates are mistyped."""
+    if (one.year, one.month, one.day) == (other.year, other.day, other.month):
+        return True
+    return (one.year == other.year) + (one.month == other.month) + (one.day == other.day) >= 2
+
+
+def grade(wanted: SearchElation | SearchKareo, candidate: Candidate, *, middle_name: str = "") -> Grade:
+    """Strong: same first and last name, birth date and sex, and no middle name that speaks against it."""
+    first, last = _name(wanted.first_name), _name(wanted.last_name)
+    other_first, other_last = _name(candidate.first_name), _name(candidate.last_name)
+    same_day = wanted.birth_date is not None and wanted.birth_date == candidate.birth_date
+    sexes = {Sex().key(wanted.sex), Sex().key(candidate.sex)}
+    if first == other_first and last == other_last:
+        if same_day:
+            middles = _name(middle_name), _name(candidate.middle_name)
+            return Grade.STRONG if len(sexes) == 1 and _alike(*middles) else Grade.WEAK
+        unknown = wanted.birth_date is None or candidate.birth_date is None
+        near = not unknown and _near(wanted.birth_date, candidate.birth_date)  # type: ignore[arg-type]
+        return Grade.WEAK if unknown or near else Grade.NONE
+    if same_day and ((last == other_last and _alike(first, other_first)) or (first == other_first and len(sexes) == 1)):
+        return Grade.WEAK
+    return Grade.NONE
+
+
+def judge(patient: Patient, state: PracticeState) -> Verdict:
+    """What the finished search of an unlinked `patient` comes to, given the links and creations there are by now."""
+    search = patient.search
+    if search is None or search.wanted is None:
+        return Verdict(reason="not searched yet")
+    chart = patient.kareo.chart if patient.kareo else patient.elation.chart if patient.elation else None
+    middle = chart.middle_name if chart else ""
+    graded = {one.id: grade(search.wanted, one, middle_name=middle) for one in search.candidates}
+    to_elation = isinstance(search.wanted, SearchElation)
+    free = {id_ for id_ in graded if not _taken(id_, state, to_elation)}
+    strong = [id_ for id_, one in graded.items() if one is Grade.STRONG]
+    if len(strong) == 1 and strong[0] in free and not any(one is Grade.WEAK and id_ in free for id_, one in graded.items()):
+        return Verdict(match=strong[0])
+    if strong and not any(id_ in free for id_ in strong):
+        return Verdict(reason="looks like a chart that is linked to somebody else: a duplicate?", candidates=tuple(strong))
+    doubtful = tuple(id_ for id_, one in graded.items() if one is not Grade.NONE and id_ in free)
+    if doubtful:
+        return Verdict(
+            reason="several or uncertain matches: link the right one, or say that there is none", candidates=doubtful
+        )
+    if search.refused:
+        return Verdict(reason="Elation refuses it as a duplicate of another chart", candidates=tuple(graded))
+    return Verdict()
+
+
+def _taken(id_: int, state: PracticeState, elation: bool) -> bool:
+    """Whether a candidate is linked, merged away, deleted, or just being created on the other side."""
+    key = state.key_of(ElationChartId(id_), None) if elation else state.key_of(None, KareoPatientId(id_))
+    other = state.patients.get(key)
+    if other is None:
+        return False
+    if other.link is not None or other.created is not None:
+        return True
+    side = other.elation
+    if side is not None and (side.chart.deleted or side.chart.merged_into is not None):
+        return elation
+    if other.kareo is not None and other.kareo.vanished:
+        return True
+    creating = other.intents.get("chart")
+    under_way = creating is not None and creating.state in ("attempted", "unknown")
+    return under_way and creating is not None and isinstance(creating.write, CreateElationChart | CreateKareoChart)
+
+
+def survivor(chart: ElationChartId, state: PracticeState) -> ElationChartId | None:
+    """The end of the chain of merges that starts at `chart`; None for a cycle or an end not seen yet."""
+    seen = {chart}
+    while True:
+        patient = state.patients.get(state.key_of(chart, None))
+        side = patient.elation if patient else None
+        if side is None or side.chart.id != chart:
+            return None
+        target = side.chart.merged_into
+        if target is None:
+            return chart
+        if target in seen:
+            return None
+        seen.add(target)
+        chart = target
+
+
+def references(patient: Patient) -> tuple[set[ElationChartId], set[KareoPatientId]]:
+    """Charts of other patients that deciding about `patient` looks at."""
+    elation: set[ElationChartId] = set()
+    kareo: set[KareoPatientId] = set()
+    if patient.elation is not None:
+        if patient.elation.chart.merged_into is not None:
+            elation.add(patient.elation.chart.merged_into)
+        if (hinted := hinted_patient(patient.elation.chart.link_hint)) is not None:
+            kareo.add(hinted)
+    if patient.search is not None:
+        for candidate in patient.search.candidates:
+            if isinstance(patient.search.wanted, SearchElation):
+                elation.add(ElationChartId(candidate.id))
+            else:
+                kareo.add(KareoPatientId(candidate.id))
+    if patient.created is not None:
+        if patient.in_kareo:
+            elation.add(ElationChartId(patient.created))
+        else:
+            kareo.add(KareoPatientId(patient.created))
+    return elation, kareo
+
+
+def hinted_patient(hint: str) -> KareoPatientId | None:
+    """The Kareo patient that our own metadata on an Elation chart names."""
+    number = hint.removeprefix(LINK_HINT)
+    return KareoPatientId(int(number)) if number != hint and number.isdigit() else None

@@ -1,0 +1,93 @@
+"""What both projections share: open intents, waiting items, and how intent events move them.
+
+An intent is open from its request until it has succeeded or was superseded. A refused one stays open: it is a write still
+wanted, which a person has to look at, and the same write is not asked for again.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TypeVar
+
+import msgspec
+
+from events.ids import EventId, IntentId
+from events.records import Value
+from events.schema import (
+    Event,
+    IntentAttempted,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentRequested,
+    IntentSucceeded,
+    IntentSuperseded,
+)
+from events.writes import AnyWrite, Resource, System
+
+T = TypeVar("T")
+S = TypeVar("S", bound=msgspec.Struct)
+
+
+class OpenIntent(Value, frozen=True, kw_only=True):
+    """`state` is requested, attempted, unknown or refused; `cause` the event that led to the request."""
+
+    intent: IntentId
+    system: System
+    resource: Resource
+    write: AnyWrite
+    rule: str
+    cause: EventId | None = None
+    state: str = "requested"
+    attempt: int = 0
+    requested: datetime | None = None
+    code: str = ""
+    text: str = ""
+
+
+class Waiting(Value, frozen=True, kw_only=True):
+    """Something that cannot go on by itself, and what would change that."""
+
+    code: str
+    text: str
+    depends_on: tuple[str, ...] = ()
+    since: datetime | None = None
+
+
+def put(struct: S, **changes: object) -> S:
+    """A copy of `struct` with `changes`."""
+    return msgspec.structs.replace(struct, **changes)
+
+
+def without(mapping: dict[str, T], *keys: str) -> dict[str, T]:
+    """A copy of `mapping` less `keys`."""
+    return {key: value for key, value in mapping.items() if key not in keys}
+
+
+def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, OpenIntent]:
+    """The open intents by slot after an intent event; events about an intent that is not open any more change nothing."""
+    body = event.body
+    if isinstance(body, IntentRequested):
+        opened = OpenIntent(
+            intent=body.intent,
+            system=body.system,
+            resource=body.resource,
+            write=body.write,
+            rule=body.rule,
+            cause=event.cause,
+            requested=event.observed,
+        )
+        return {**intents, body.slot: opened}
+    if not isinstance(body, IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded):
+        return intents
+    known = intents.get(body.slot)
+    if known is None or known.intent != body.intent:
+        return intents
+    match body:
+        case IntentAttempted():
+            return {**intents, body.slot: put(known, state="attempted", attempt=body.attempt)}
+        case IntentOutcomeUnknown():
+            return {**intents, body.slot: put(known, state="unknown")}
+        case IntentRefused():
+            return {**intents, body.slot: put(known, state="refused", code=body.code, text=body.text)}
+        case _:
+            return without(intents, body.slot)

@@ -1,0 +1,393 @@
+"""One patient: both charts, their link, the base of the last agreement, and everything under way. A pure fold of events.
+
+A patient known in Kareo has the key `K:<patient>` for good; one known in Elation only has `E:<chart>` and is absorbed into
+the Kareo patient's when the two are linked. Observations may arrive late or twice: an older one never replaces a newer one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, elation_key
+from events.records import ElationBill, ElationChart, KareoAppointment, KareoChart, Value
+from events.schema import (
+    BillObserved,
+    ChartLinked,
+    ConflictRecorded,
+    ConflictSeen,
+    ElationChartDeleted,
+    ElationChartMerged,
+    ElationChartObserved,
+    Event,
+    FieldConflict,
+    FieldsAgreed,
+    IntentSucceeded,
+    KareoAppointmentObserved,
+    KareoAppointmentVanished,
+    KareoChartObserved,
+    KareoChartVanished,
+    LinkMoved,
+    LinkResumed,
+    LinkSuspended,
+    WaitingCleared,
+    WaitingRaised,
+)
+from events.writes import (
+    AnyWrite,
+    AppointmentTerms,
+    BillWritten,
+    CancelElationAppointment,
+    Candidate,
+    CreateElationAppointment,
+    CreateElationChart,
+    CreateEncounter,
+    CreateKareoChart,
+    DeleteElationAppointment,
+    ElationChartWritten,
+    KareoChartWritten,
+    MarkBillError,
+    PoliciesWritten,
+    PolicyTerms,
+    RecordCreated,
+    Searched,
+    SearchElation,
+    SearchKareo,
+    SyncPolicies,
+    UpdateElationAppointment,
+    UpdateElationChart,
+    UpdateKareoChart,
+)
+from projections.open_intents import OpenIntent, Waiting, follow_intent, put, without
+
+
+class ElationSide(Value, frozen=True, kw_only=True):
+    """The Elation chart as last read; `modified` is Elation's own time of it."""
+
+    chart: ElationChart
+    modified: datetime | None = None
+    read_at: datetime
+
+
+class KareoSide(Value, frozen=True, kw_only=True):
+    """The Kareo patient as last read. Kareo is only ever polled, so the time of reading orders its observations."""
+
+    chart: KareoChart
+    read_at: datetime
+    vanished: bool = False
+
+
+class Link(Value, frozen=True, kw_only=True):
+    elation: ElationChartId
+    kareo: KareoPatientId
+    suspended: bool = False
+
+
+class Search(Value, frozen=True, kw_only=True):
+    """What was looked for on the other side, and found."""
+
+    wanted: SearchElation | SearchKareo | None = None
+    candidates: tuple[Candidate, ...] = ()
+    refused: bool = False
+
+
+class Appointment(Value, frozen=True, kw_only=True):
+    """A Kareo appointment and the Elation one that follows it; `written` is what Elation was last told."""
+
+    seen: KareoAppointment
+    read_at: datetime
+    vanished: bool = False
+    elation: int | None = None
+    written: AppointmentTerms | None = None
+    cancelled: bool = False
+    deleted: bool = False
+
+
+class Bill(Value, frozen=True, kw_only=True):
+    """An Elation bill and the Kareo encounter it became.
+
+    `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
+    while it stands so, nobody has corrected anything.
+    """
+
+    bill: ElationBill
+    modified: datetime | None = None
+    read_at: datetime
+    first_seen: datetime
+    encounter: int | None = None
+    encounter_at: datetime | None = None
+    sent: str = ""
+    billed: bool = False
+    answered: ElationBill | None = None
+    error: str = ""
+
+
+class WrittenPolicy(Value, frozen=True, kw_only=True):
+    elation: int
+    terms: PolicyTerms
+
+
+class Patient(Value, frozen=True, kw_only=True):
+    """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text."""
+
+    key: PatientKey
+    elation: ElationSide | None = None
+    kareo: KareoSide | None = None
+    link: Link | None = None
+    base: dict[str, str] = {}
+    search: Search | None = None
+    created: int | None = None
+    policies: dict[str, WrittenPolicy] = {}
+    appointments: dict[str, Appointment] = {}
+    bills: dict[str, Bill] = {}
+    conflicts: dict[str, FieldConflict] = {}
+    intents: dict[str, OpenIntent] = {}
+    waiting: dict[str, Waiting] = {}
+
+    @property
+    def in_kareo(self) -> bool:
+        """True when this is the projection of a Kareo patient, linked or not."""
+        return self.key.startswith("K:")
+
+
+_PATIENT = msgspec.msgpack.Decoder(Patient)
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def encode_patient(patient: Patient) -> bytes:
+    """The stored form: the same patient always gives the same bytes (I7)."""
+    return _ENCODER.encode(patient)
+
+
+def decode_patient(encoded: bytes) -> Patient:
+    return _PATIENT.decode(encoded)
+
+
+def bill_content(bill: ElationBill) -> str:
+    """Digest of what of a bill travels: lines, codes, place, day, providers and notes (DESIGN: Bills)."""
+    travels = put(
+        bill, status="", ref_number="", error="", deferred=False, signed=True, note_deleted=False, location_name=""
+    )
+    return content_hash(_ENCODER.encode(travels))
+
+
+def fold_patient(patient: Patient, event: Event) -> Patient:
+    """`patient` after `event`. Linking and moving links involve two patients: see `projections.state`."""
+    body = event.body
+    match body:
+        case ElationChartObserved() | ElationChartDeleted() | ElationChartMerged():
+            return _elation_seen(patient, event, body)
+        case KareoChartObserved():
+            return _kareo_seen(patient, body.chart, event.observed)
+        case KareoChartVanished():
+            if patient.kareo is None or patient.kareo.read_at > event.observed:
+                return patient
+            return put(patient, kareo=put(patient.kareo, vanished=True, read_at=event.observed))
+        case KareoAppointmentObserved() | KareoAppointmentVanished():
+            return _appointment_seen(patient, event, body)
+        case BillObserved():
+            return _bill_seen(patient, body.bill, event.modified, event.observed)
+        case LinkSuspended() | LinkResumed():
+            link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
+            return put(patient, link=link)
+        case FieldsAgreed():
+            return put(patient, base={**patient.base, **body.fields})
+        case ConflictRecorded():
+            return put(patient, conflicts={**patient.conflicts, **{one.field: one for one in body.conflicts}})
+        case ConflictSeen():
+            return put(patient, conflicts=without(patient.conflicts, *body.fields))
+        case WaitingRaised():
+            waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
+            return put(patient, waiting={**patient.waiting, body.slot: waiting})
+        case WaitingCleared():
+            return put(patient, waiting=without(patient.waiting, body.slot))
+        case IntentSucceeded():
+            known = patient.intents.get(body.slot)
+            if known is not None and known.intent == body.intent:
+                patient = _succeeded(patient, known.write, body, event)
+    return put(patient, intents=follow_intent(patient.intents, event))
+
+
+# -- observations ---------------------------------------------------------------------------------------------------------
+
+
+def _stale(modified: datetime | None, read_at: datetime, known_modified: datetime | None, known_read_at: datetime) -> bool:
+    """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading."""
+    if modified is None or known_modified is None or modified == known_modified:
+        return read_at < known_read_at
+    return modified < known_modified
+
+
+def _elation_seen(
+    patient: Patient, event: Event, body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
+) -> Patient:
+    side = patient.elation
+    if side is not None and _stale(event.modified, event.observed, side.modified, side.read_at):
+        return patient
+    match body:
+        case ElationChartObserved():
+            chart = body.chart
+        case ElationChartDeleted():
+            chart = put(side.chart, deleted=True) if side else ElationChart(id=body.chart, deleted=True)
+        case ElationChartMerged():
+            chart = put(side.chart if side else ElationChart(id=body.chart), merged_into=body.survivor)
+    modified = event.modified or (side.modified if side else None)
+    return put(patient, elation=ElationSide(chart=chart, modified=modified, read_at=event.observed))
+
+
+def _kareo_seen(patient: Patient, chart: KareoChart, read_at: datetime) -> Patient:
+    side = patient.kareo
+    if side is not None:
+        if read_at < side.read_at:
+            return patient
+        if chart.cases is None:
+            chart = put(chart, cases=side.chart.cases)
+    return put(patient, kareo=KareoSide(chart=chart, read_at=read_at))
+
+
+def _appointment_seen(patient: Patient, event: Event, body: KareoAppointmentObserved | KareoAppointmentVanished) -> Patient:
+    key = body.appointment.key if isinstance(body, KareoAppointmentObserved) else body.key
+    known = patient.appointments.get(key)
+    if known is not None and event.observed < known.read_at:
+        return patient
+    if isinstance(body, KareoAppointmentVanished):
+        if known is None:
+            return patient
+        entry = put(known, vanished=True, read_at=event.observed)
+    elif known is None:
+        entry = Appointment(seen=body.appointment, read_at=event.observed)
+    else:
+        entry = put(known, seen=body.appointment, read_at=event.observed, vanished=False)
+    return put(patient, appointments={**patient.appointments, key: entry})
+
+
+def _bill_seen(patient: Patient, bill: ElationBill, modified: datetime | None, read_at: datetime) -> Patient:
+    known = patient.bills.get(str(bill.id))
+    if known is None:
+        entry = Bill(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
+    elif _stale(modified, read_at, known.modified, known.read_at):
+        return patient
+    else:
+        entry = put(known, bill=bill, modified=modified, read_at=read_at)
+    return put(patient, bills={**patient.bills, str(bill.id): entry})
+
+
+# -- outcomes -------------------------------------------------------------------------------------------------------------
+
+
+def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: Event) -> Patient:
+    result = body.result
+    match write, result:
+        case SearchElation() | SearchKareo(), Searched():
+            return put(patient, search=Search(wanted=write, candidates=result.candidates))
+        case CreateElationChart(), Searched():
+            wanted = patient.search.wanted if patient.search else None
+            return put(patient, search=Search(wanted=wanted, candidates=result.candidates, refused=True))
+        case CreateElationChart() | UpdateElationChart(), ElationChartWritten():
+            patient = _wrote_elation(patient, result)
+            if isinstance(write, CreateElationChart):
+                return put(patient, created=result.chart.id)
+            return _based(patient, write.fields, provider=None if write.physician is None else write.fields.get("provider"))
+        case CreateKareoChart(), KareoChartWritten():
+            return put(_kareo_seen(patient, result.chart, result.read_at), created=result.chart.id)
+        case UpdateKareoChart(), KareoChartWritten():
+            return _based(
+                _kareo_seen(patient, result.chart, result.read_at), write.fields, provider=write.fields.get("provider")
+            )
+        case _, KareoChartWritten():
+            return _kareo_seen(patient, result.chart, result.read_at)
+        case SyncPolicies(), PoliciesWritten():
+            terms = {str(one.kareo_policy): one for one in write.terms}
+            written = {
+                key: WrittenPolicy(elation=result.known[key], terms=one) for key, one in terms.items() if key in result.known
+            }
+            return put(patient, policies=written)
+        case CreateEncounter(), RecordCreated():
+            return _bill(
+                patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=write.content, answered=None
+            )
+        case _, BillWritten():
+            patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
+            if isinstance(write, MarkBillError):
+                return _bill(patient, write.bill, answered=patient.bills[str(write.bill)].bill, error=write.text)
+            return _bill(patient, result.bill.id, billed=True)
+    return _appointment_written(patient, body.slot, write, result)
+
+
+def _wrote_elation(patient: Patient, result: ElationChartWritten) -> Patient:
+    side = patient.elation
+    if side is not None and _stale(result.modified, result.read_at, side.modified, side.read_at):
+        return patient
+    return put(patient, elation=ElationSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
+
+
+def _based(patient: Patient, fields: dict[str, str], *, provider: str | None) -> Patient:
+    """A demographics write is done: what was written is what both sides agreed on."""
+    agreed = dict(fields)
+    if provider is not None:
+        agreed["provider"] = provider
+    return put(patient, base={**patient.base, **agreed})
+
+
+def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
+    entry = patient.bills.get(str(bill))
+    return patient if entry is None else put(patient, bills={**patient.bills, str(bill): put(entry, **changes)})
+
+
+def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: object) -> Patient:
+    key = slot.removeprefix("appointment:")
+    entry = patient.appointments.get(key)
+    if entry is None:
+        return patient
+    match write, result:
+        case CreateElationAppointment(), RecordCreated():
+            entry = put(entry, elation=result.id, written=write.terms, cancelled=False, deleted=False)
+        case UpdateElationAppointment(), _:
+            entry = put(entry, written=write.terms, cancelled=False)
+        case CancelElationAppointment(), _:
+            entry = put(entry, cancelled=True)
+        case DeleteElationAppointment(), _:
+            entry = put(entry, deleted=True)
+    return put(patient, appointments={**patient.appointments, key: entry})
+
+
+# -- linking --------------------------------------------------------------------------------------------------------------
+
+
+def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:
+    """The Kareo `patient` with `other`, the Elation-only one it is the same person as, folded in."""
+    patient = absorb(patient, other) if other is not None else patient
+    link = Link(elation=body.elation, kareo=body.kareo)
+    return put(patient, link=link, base=body.base, search=None, created=None)
+
+
+def absorb(patient: Patient, other: Patient) -> Patient:
+    """Take over the Elation side and all that hangs on it; the fresher of two Elation sides wins."""
+    side = patient.elation
+    if other.elation is not None and (
+        side is None
+        or side.chart.id != other.elation.chart.id
+        or not _stale(other.elation.modified, other.elation.read_at, side.modified, side.read_at)
+    ):
+        side = other.elation
+    there = patient.kareo
+    if other.kareo is not None and (there is None or there.read_at < other.kareo.read_at):
+        there = other.kareo
+    keep = without(other.intents, *patient.intents)
+    return put(
+        patient,
+        elation=side,
+        kareo=there,
+        bills={**other.bills, **patient.bills},
+        intents={**patient.intents, **keep},
+        waiting={**without(other.waiting, *patient.waiting), **patient.waiting},
+        conflicts={**other.conflicts, **patient.conflicts},
+    )
+
+
+def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
+    """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
+    remains = Patient(key=elation_key(body.source), elation=patient.elation)
+    patient = put(patient, elation=None, link=Link(elation=body.target, kareo=body.kareo))
+    return (absorb(patient, survivor) if survivor is not None else patient), remains
