@@ -130,12 +130,23 @@ class PracticeConfig(_Section, frozen=True, kw_only=True):
     maps: MapsConfig = MapsConfig()
 
 
+class PaceConfig(_Section, frozen=True, kw_only=True):
+    """Seconds: pauses between tries grow from `first_pause` to `longest_pause`; a lost answer is looked for after each of
+    `looks`; a pass that is not recorded within `patience` starts over."""
+
+    first_pause: float = 1.0
+    longest_pause: float = 300.0
+    looks: tuple[float, ...] = (1.0, 15.0)
+    patience: float = 60.0
+
+
 class Config(_Section, frozen=True, kw_only=True):
     postgres: PostgresConfig
     kafka: KafkaConfig
     keys: KeysConfig
     http: HttpConfig
     practice: tuple[PracticeConfig, ...]
+    pace: PaceConfig = PaceConfig()
     log_level: str = "INFO"
 
 

@@ -22,7 +22,18 @@ from events.writes import System
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 Publish = Callable[[PracticeId, Sequence[Change | Checkpoint]], Awaitable[None]]
-Known = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], tuple[str, int]]]]
+
+
+class Seen(Value, frozen=True, kw_only=True):
+    """What the store knows of a record: the hash of its last content, how many contents it had, whose it is ("" = gone)."""
+
+    content_hash: str = ""
+    revision: int = 0
+    parent: str = ""
+
+
+Known = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
+NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
@@ -49,7 +60,7 @@ def fingerprint(value: object, modified: datetime | None = None) -> str:
 
 
 class Intake:
-    """The way in for one practice and system. `known` looks (resource, record) up: (content hash, revision)."""
+    """The way in for one practice and system. `known` looks (resource, record) up: what was recorded."""
 
     def __init__(self, practice: PracticeId, system: System, publish: Publish, known: Known) -> None:
         self.practice = practice
@@ -61,7 +72,15 @@ class Intake:
     async def unknown(self, rows: Sequence[tuple[str, str, str]]) -> set[tuple[str, str]]:
         """Of (resource, record, hash) those whose hash is not the recorded one."""
         known = await self._known([(resource, record) for resource, record, _ in rows])
-        return {(resource, record) for resource, record, hash_ in rows if known.get((resource, record), ("", 0))[0] != hash_}
+        return {
+            (resource, record)
+            for resource, record, hash_ in rows
+            if known.get((resource, record), NEVER).content_hash != hash_
+        }
+
+    async def parent(self, resource: str, record: str) -> str:
+        """Whose record this was when it was recorded last, "" when it was not or is gone."""
+        return (await self._known([(resource, record)])).get((resource, record), NEVER).parent
 
     async def observe(self, observations: Sequence[Observation]) -> int:
         """Publish what is new in `observations`; returns how many events that were. Returns after the broker has them."""
@@ -72,12 +91,12 @@ class Intake:
         events = 0
         for one in observations:
             hash_ = fingerprint(one.body, one.modified)
-            recorded, revision = known.get((one.resource, one.record), ("", 0))
-            if recorded == hash_:
+            seen = known.get((one.resource, one.record), NEVER)
+            if seen.content_hash == hash_:
                 if one.also:
                     messages.append(Change(practice=self.practice, notes=one.also))
                 continue
-            messages.append(self.change(one, hash_, revision))
+            messages.append(self.change(one, hash_, seen.revision))
             events += 1
         await self._publish(self.practice, messages)
         return events
@@ -97,6 +116,10 @@ class Intake:
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
         return Change(practice=self.practice, event=event, notes=(note, *one.also))
+
+    async def publish(self, messages: Sequence[Change | Checkpoint]) -> None:
+        """Publish as it is; returns after the broker has it."""
+        await self._publish(self.practice, messages)
 
     async def checkpoint(self, source: str, value: str, *, within: float) -> bool:
         """Publish the end of a pass and wait until it is recorded; False when that took longer than `within` seconds.

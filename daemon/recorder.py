@@ -14,12 +14,10 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
-from events.codec import Keyring
-from events.store import Store, Transaction
-from events.topics import Change, Checkpoint
 
 from daemon import tables
 from daemon.telemetry import Meter
+from events.codec import Keyring
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
 from events.schema import (
     Body,
@@ -38,6 +36,8 @@ from events.schema import (
     RevisitDue,
     WaitingCleared,
 )
+from events.store import Store, Transaction
+from events.topics import Change, Checkpoint
 from projections.directory import Directory, quarantine_slot
 from projections.insurance import next_expiry
 from projections.intents import decide
@@ -100,7 +100,8 @@ class PracticeRecorder:
         changes = [message for message in messages if isinstance(message, Change)]
         checkpoints = [message for message in messages if isinstance(message, Checkpoint)]
         async with self._lock:
-            await self._record([change.event for change in changes], changes=changes, checkpoints=checkpoints)
+            events = [change.event for change in changes if change.event is not None]
+            await self._record(events, changes=changes, checkpoints=checkpoints)
             await self._revisit_dependents()
 
     async def record_bodies(
@@ -302,7 +303,8 @@ class PracticeRecorder:
     async def _note(self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint]) -> None:
         """What connectors compare with next time, and how far they have come."""
         if changes:
-            await tables.save_observed(tx.connection, self.practice, changes)
+            notes = [note for change in changes for note in change.notes]
+            await tables.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
 

@@ -15,7 +15,6 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
-from events.store import Fenced
 
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.telemetry import Meter
@@ -30,6 +29,7 @@ from events.schema import (
     WaitingCleared,
     WaitingRaised,
 )
+from events.store import AWAY, Fenced
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.open_intents import OpenIntent
 from projections.state import PracticeState
@@ -68,7 +68,7 @@ class Pace:
 
     def pause(self, failures: int) -> float:
         """Exponential, with full jitter."""
-        return random.uniform(0.5, 1.0) * min(self.longest, self.first * 2 ** min(failures, 12))
+        return random.uniform(0.5, 1.0) * min(self.longest, self.first * 2.0 ** min(failures, 12))
 
 
 @dataclass
@@ -291,7 +291,7 @@ class Sink:
                 )
             except Fenced:
                 raise
-            except (OSError, *_database_errors()) as error:
+            except AWAY as error:
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
 
@@ -329,15 +329,4 @@ def _refusal(error: Refused | NotAsWritten, job: OpenIntent, slot: str, attempt:
     text = "; ".join(said) or error.vendor_text[:200] or f"HTTP {error.status or ''}".strip()
     return IntentRefused(
         intent=job.intent, slot=slot, attempt=attempt, code=type(error).__name__.casefold(), text=text, raw=error.vendor_text
-    )
-
-
-def _database_errors() -> tuple[type[Exception], ...]:
-    import asyncpg
-
-    return (
-        asyncpg.PostgresConnectionError,
-        asyncpg.InterfaceError,
-        asyncpg.CannotConnectNowError,
-        asyncpg.AdminShutdownError,
     )

@@ -24,7 +24,7 @@ def event_id(practice: PracticeId, kind: str, *parts: object) -> EventId:
         text = part if isinstance(part, bytes) else str(part).encode()
         digest.update(len(text).to_bytes(4, "big"))
         digest.update(text)
-    return EventId(UUID(bytes=digest.digest(), version=8))
+    return EventId(UUID(bytes=digest.digest(), version=5))
 
 
 def content_hash(content: bytes) -> str:

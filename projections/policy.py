@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+import msgspec
+
 from events.ids import PracticeId
 from events.records import Value
 from events.writes import Resource, System
@@ -53,7 +55,7 @@ class Policy(Value, frozen=True, kw_only=True):
 
     practice: PracticeId
     time_zone: str = "America/New_York"
-    table: dict[Resource, Direction] = KAREO_LED
+    table: dict[Resource, Direction] = msgspec.field(default_factory=KAREO_LED.copy)
     preference: System = System.KAREO
     case_name: str = "Primary"
     payer_scenario: str = "Self Pay"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import structlog
 
@@ -33,6 +33,8 @@ from events.schema import (
 from events.writes import System
 
 log = structlog.get_logger()
+
+W = TypeVar("W", bound=wire.Wire)
 
 RESOURCES = ("patients", "bills", "insurance_companies", "insurance_plans", "physicians", "service_locations")
 DIRECTORY_RESOURCES = frozenset(RESOURCES) - {"patients", "bills"}
@@ -88,6 +90,7 @@ class ElationConnector:
                 group.create_task(every("subscriptions", self._config.sweep_seconds, self.subscribe))
             group.create_task(every("catch-up", self._config.catch_up_seconds, self.catch_up))
             group.create_task(every("sweep", self._config.sweep_seconds, self.sweep))
+            group.create_task(self.rounds.extras())
 
     def nudge(self, what: str) -> None:
         """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` reads that chart."""
@@ -223,11 +226,6 @@ class ElationConnector:
                 await self._intake.observe([quarantined(resource, str(row.id or row.path), row.path, row.raw, self._now())])
 
 
-from typing import TypeVar  # noqa: E402
-
-W = TypeVar("W", bound=wire.Wire)
-
-
 def _chart_observation(
     body: ElationChartObserved | ElationChartDeleted | ElationChartMerged,
     chart: ElationChartId,
@@ -242,6 +240,7 @@ def _chart_observation(
         modified=modified,
         read_at=read_at,
         versioned=modified is not None,
+        parent=str(chart) if isinstance(body, ElationChartObserved) and not body.chart.deleted else "",
     )
 
 

@@ -1,0 +1,142 @@
+"""`chartwire check-config`: the configuration, its secrets, and whether every server answers, before anything starts."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+
+from daemon.cli.common import add_config, complain, configured, keyring_of
+from daemon.config import Config, PracticeConfig, resolve, secret
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.errors import VendorError
+from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.limiter import LimiterRegistry
+from daemon.vendors.kareo.soap import SoapService
+from daemon.worker import bus_of, session
+from events.codec import Keyring
+
+Problem = tuple[str, str]
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "check-config", help="check the configuration and reach every server"
+    )
+    add_config(parser)
+    parser.add_argument("--offline", action="store_true", help="check the file and its secrets only")
+    parser.set_defaults(handler=check_config)
+
+
+def check_config(arguments: argparse.Namespace) -> int:
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    problems = [] if arguments.offline else asyncio.run(reach(config, beside))
+    complain(problems)
+    if not problems:
+        print(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
+    return 1 if problems else 0
+
+
+async def reach(config: Config, beside: Path) -> list[Problem]:
+    """Reach everything the configuration names; each problem with the key it comes from."""
+    problems: list[Problem] = []
+    try:
+        keyring = keyring_of(config, beside)
+        missing = [one.id for one in config.practice if not keyring.has(one.id)]
+        problems += [
+            ("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing
+        ]
+    except (OSError, ValueError) as error:
+        problems.append(("keys.directory", str(error)))
+    problems += await _postgres(config)
+    problems += await _kafka(config, beside)
+    async with session() as http:
+        limiters = LimiterRegistry()
+        for index, practice in enumerate(config.practice, start=1):
+            problems += await _elation(practice, f"practice[{index}].elation", beside, http)
+            problems += await _kareo(practice, f"practice[{index}].kareo", beside, http, limiters)
+    return problems
+
+
+async def _postgres(config: Config) -> list[Problem]:
+    try:
+        connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
+    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
+        return [("postgres.dsn", f"PostgreSQL cannot be reached ({type(error).__name__})")]
+    try:
+        if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
+            return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
+    finally:
+        await connection.close()
+    return []
+
+
+async def _kafka(config: Config, beside: Path) -> list[Problem]:
+    bus = bus_of(config, beside, Keyring({}))
+    try:
+        async with asyncio.timeout(20):
+            await bus.start()
+    except (Exception, TimeoutError) as error:  # noqa: BLE001 - aiokafka raises many kinds; each means it cannot be used
+        return [("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")]
+    finally:
+        await bus.stop()
+    return []
+
+
+async def _elation(practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession) -> list[Problem]:
+    config = practice.elation
+    client = ElationClient(
+        base_url=config.base_url,
+        client_id=config.client_id,
+        client_secret=secret(config.client_secret_file, beside),
+        session=http,
+        practice_id=config.practice_id,
+        timeout=15,
+    )
+    try:
+        await client.get_practice()
+    except VendorError as error:
+        return [(key, f"Elation does not answer for this practice ({type(error).__name__} at {error.operation})")]
+    return []
+
+
+async def _kareo(
+    practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession, limiters: LimiterRegistry
+) -> list[Problem]:
+    config = practice.kareo
+    wsdl = config.wsdl if "://" in config.wsdl else str(resolve(config.wsdl, beside))
+    try:
+        service = await SoapService.load(wsdl, http, None)
+    except (VendorError, OSError, ValueError) as error:
+        return [(f"{key}.wsdl", f"the WSDL cannot be loaded ({type(error).__name__})")]
+    customer_key = secret(config.customer_key_file, beside)
+    limits = dict(config.limits)
+    client = KareoClient(
+        service=service,
+        endpoint=config.endpoint,
+        customer_key=customer_key,
+        user=config.user,
+        password=secret(config.password_file, beside),
+        practice_id=None,
+        practice_name=config.practice_name,
+        limiter=limiters.for_key(customer_key, limits.pop("scale", 1.0), limits),
+        session=http,
+        list_zone=config.list_zone,
+        client_version="chartwire",
+        meter=None,
+        timeout=30,
+    )
+    try:
+        practices = await client.get_practices()
+    except VendorError as error:
+        return [(key, f"Kareo does not answer ({type(error).__name__} at {error.operation})")]
+    if not any(one.name == config.practice_name for one in practices):
+        return [(f"{key}.practice_name", "no practice of exactly this name is visible to this user")]
+    return []

@@ -1,0 +1,55 @@
+"""What several commands share: reading the configuration, and opening the store for looking."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from daemon.config import Config, ConfigError, load, resolve
+from events.codec import Keyring
+from events.store import Store
+
+DEFAULT_CONFIG = "/etc/chartwire/chartwire.toml"
+
+
+def add_config(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--config", type=Path, default=Path(DEFAULT_CONFIG), help=f"configuration file (default {DEFAULT_CONFIG})"
+    )
+
+
+def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
+    """The configuration and the folder it lies in; None after its problems were printed."""
+    try:
+        return load(arguments.config), arguments.config.resolve().parent
+    except ConfigError as error:
+        complain(error.problems)
+        return None
+
+
+def complain(problems: list[tuple[str, str]]) -> None:
+    """Problems as `key: what is wrong`, a line each."""
+    for key, text in problems:
+        print(f"{key}: {text}", file=sys.stderr)
+
+
+def keyring_of(config: Config, beside: Path) -> Keyring:
+    return Keyring.from_directory(resolve(config.keys.directory, beside))
+
+
+@asynccontextmanager
+async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
+    """The store, for commands that only look."""
+    store = await Store.open(config.postgres.dsn, keyring_of(config, beside), min_size=1, max_size=2)
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def run_async(work: Coroutine[object, object, int]) -> int:
+    return asyncio.run(work)

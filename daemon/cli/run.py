@@ -1,0 +1,107 @@
+"""`chartwire run`: the daemon."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from daemon.cli.check import reach
+from daemon.cli.common import add_config, complain, configured, keyring_of
+from daemon.config import Config
+from daemon.practice import Surroundings
+from daemon.sink import Pace
+from daemon.telemetry import Meter, configure_logging
+from daemon.vendors.kareo.limiter import LimiterRegistry
+from daemon.worker import Worker, bus_of, notify, session
+from events.store import Store
+
+log = structlog.get_logger()
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("run", help="run the daemon")
+    add_config(parser)
+    parser.add_argument("--no-check", action="store_true", help="start without reaching every server first")
+    parser.set_defaults(handler=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check, then run until SIGTERM or SIGINT; what is under way is settled first."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
+    return asyncio.run(_run(config, beside, check=not arguments.no_check))
+
+
+async def _run(config: Config, beside: Path, *, check: bool) -> int:
+    if check and (problems := await reach(config, beside)):
+        complain(problems)
+        return 1
+    async with surroundings(config, beside) as around:
+        worker = Worker(around)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, worker.stop)
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: log.info("reload_ignored", reason="restart to change the configuration")
+        )
+        heartbeat = asyncio.create_task(_heartbeat(worker))
+        log.info("worker_started", pid=os.getpid(), practices=len(config.practice))
+        try:
+            await worker.run()
+        finally:
+            heartbeat.cancel()
+            notify("STOPPING=1")
+        log.info("worker_stopped", pid=os.getpid())
+    return 0
+
+
+async def _heartbeat(worker: Worker) -> None:
+    """READY once partitions are assigned, then the watchdog's beat (deploy/systemd)."""
+    await worker.ready.wait()
+    notify("READY=1")
+    pause = int(os.environ.get("WATCHDOG_USEC", "0")) / 3_000_000 or 10.0
+    while True:
+        await asyncio.sleep(pause)
+        if worker.healthy:
+            notify("WATCHDOG=1")
+
+
+@contextlib.asynccontextmanager
+async def surroundings(config: Config, beside: Path, *, meter: Meter | None = None) -> AsyncIterator[Surroundings]:
+    """Everything a worker shares, opened and closed."""
+    keyring = keyring_of(config, beside)
+    store = await Store.open(config.postgres.dsn, keyring, min_size=1, max_size=config.postgres.pool)
+    bus = bus_of(config, beside, keyring)
+    try:
+        await bus.start()
+        await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
+        async with session() as http:
+            yield Surroundings(
+                config=config,
+                beside=beside,
+                store=store,
+                keyring=keyring,
+                bus=bus,
+                session=http,
+                limiters=LimiterRegistry(),
+                meter=meter or Meter(),
+                now=lambda: datetime.now(UTC),
+                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, looks=config.pace.looks),
+                patience=config.pace.patience,
+            )
+    finally:
+        await bus.stop()
+        await store.close()

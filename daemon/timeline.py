@@ -1,0 +1,186 @@
+"""Events in words, for people: one sentence each. They hold patients' data and go to a terminal or the console only."""
+
+from __future__ import annotations
+
+from events.schema import (
+    BillObserved,
+    Body,
+    ChangeQuarantined,
+    ChartLinked,
+    ConflictRecorded,
+    ConflictSeen,
+    ElationChartDeleted,
+    ElationChartMerged,
+    ElationChartObserved,
+    ElationDirectoryObserved,
+    FieldsAgreed,
+    IntentAttempted,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentRequested,
+    IntentSucceeded,
+    IntentSuperseded,
+    KareoAppointmentObserved,
+    KareoAppointmentVanished,
+    KareoChartObserved,
+    KareoChartVanished,
+    KareoDirectoryObserved,
+    LinkMoved,
+    LinkResumed,
+    LinkSuspended,
+    RevisitDue,
+    WaitingCleared,
+    WaitingRaised,
+)
+from events.writes import (
+    AddKareoCase,
+    AnyResult,
+    AnyWrite,
+    CancelElationAppointment,
+    CreateCarrier,
+    CreateElationAppointment,
+    CreateElationChart,
+    CreateEncounter,
+    CreateKareoChart,
+    CreatePlan,
+    DeleteElationAppointment,
+    ElationChartWritten,
+    KareoChartWritten,
+    MarkBilled,
+    MarkBillError,
+    RecordCreated,
+    Searched,
+    SearchElation,
+    SearchKareo,
+    SyncPolicies,
+    UpdateElationAppointment,
+    UpdateElationChart,
+    UpdateKareoChart,
+)
+
+
+def describe(body: Body) -> str:
+    """What happened, as a sentence without a full stop."""
+    match body:
+        case ElationChartObserved(chart=chart):
+            state = "deleted " if chart.deleted else f"merged into {chart.merged_into}: " if chart.merged_into else ""
+            return f"saw {state}chart {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}"
+        case ElationChartDeleted():
+            return f"saw that chart {body.chart} is deleted"
+        case ElationChartMerged():
+            return f"saw that chart {body.chart} was merged into {body.survivor}"
+        case KareoChartObserved(chart=chart):
+            cases = "" if chart.cases is None else f", {len(chart.cases)} cases"
+            return f"saw patient {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{cases}"
+        case KareoChartVanished():
+            return f"saw that patient {body.patient} is gone"
+        case KareoAppointmentObserved(appointment=seen):
+            state = "cancelled " if seen.cancelled else ""
+            return f"saw {state}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min: {seen.reason}"
+        case KareoAppointmentVanished():
+            return f"saw that appointment {body.key} was deleted"
+        case BillObserved(bill=bill):
+            deferred = ", deferred" if bill.deferred else ""
+            return (
+                f"saw bill {bill.id} of {bill.service_day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
+            )
+        case ElationDirectoryObserved() | KareoDirectoryObserved():
+            return f"saw the directory: {len(body.providers)} providers, {len(body.locations)} locations"
+        case ChangeQuarantined():
+            return f"set aside {body.system.value} {body.resource} {body.record}: {body.reason} at {body.path}"
+        case RevisitDue():
+            return f"looked again: {body.reason}"
+    return _decision(body)
+
+
+def _decision(body: Body) -> str:
+    match body:
+        case ChartLinked():
+            return f"linked Elation chart {body.elation} with Kareo patient {body.kareo}: {body.how}"
+        case LinkMoved():
+            return f"moved the link of patient {body.kareo} from chart {body.source} to {body.target}, which absorbed it"
+        case LinkSuspended():
+            return f"suspended the link: chart {body.elation} was deleted"
+        case LinkResumed():
+            return f"resumed the link: chart {body.elation} was restored"
+        case FieldsAgreed():
+            return f"both sides agree on {', '.join(body.fields)}"
+        case ConflictRecorded():
+            fields = "; ".join(
+                f"{one.field}: was {one.base!r}, Elation {one.elation!r}, Kareo {one.kareo!r}, {one.winner.value} wins"
+                for one in body.conflicts
+            )
+            return f"conflict in {fields}"
+        case ConflictSeen():
+            return f"conflict seen: {', '.join(body.fields)}"
+        case IntentRequested():
+            notes = f" [{'; '.join(body.notes)}]" if body.notes else ""
+            return f"wants {write_in_words(body.write)}{notes}, by {body.rule}"
+        case IntentAttempted():
+            return f"attempt {body.attempt} at {body.slot} (epoch {body.epoch})"
+        case IntentSucceeded():
+            lost = ", found by looking after a lost answer" if body.settled_by == "lookup" else ""
+            return f"done {body.slot}: {_result(body.result)}{lost}"
+        case IntentRefused():
+            return f"refused {body.slot}: {body.text or body.code}"
+        case IntentOutcomeUnknown():
+            return f"lost the answer of {body.slot}; looking what came of it"
+        case IntentSuperseded():
+            return f"gave up {body.slot}: {body.reason}"
+        case WaitingRaised():
+            return f"waits ({body.code}): {body.text}"
+        case WaitingCleared():
+            return f"waits no longer: {body.slot} ({body.how})"
+    return type(body).__name__
+
+
+def write_in_words(write: AnyWrite) -> str:
+    """What a write would do."""
+    match write:
+        case SearchElation() | SearchKareo():
+            where = "Elation" if isinstance(write, SearchElation) else "Kareo"
+            return f"to look for {write.first_name} {write.last_name} in {where}"
+        case CreateElationChart():
+            return "to create the chart in Elation"
+        case CreateKareoChart():
+            return "to create the patient in Kareo"
+        case UpdateElationChart() | UpdateKareoChart():
+            where = "Elation" if isinstance(write, UpdateElationChart) else "Kareo"
+            changes = ", ".join(f"{name} = {value!r}" for name, value in write.fields.items())
+            return f"to set {changes} in {where}"
+        case AddKareoCase():
+            return f"to add the case {write.case_name!r} in Kareo"
+        case CreateCarrier() | CreatePlan():
+            kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
+            return f"to create the {kind} {write.name!r} in Elation"
+        case SyncPolicies():
+            return f"{len(write.terms)} policies in Elation, {len(write.remove)} removed"
+        case CreateElationAppointment() | UpdateElationAppointment():
+            verb = "create" if isinstance(write, CreateElationAppointment) else "change"
+            return (
+                f"to {verb} the appointment at {write.terms.start:%Y-%m-%d %H:%M}Z for {write.terms.minutes} min in Elation"
+            )
+        case CancelElationAppointment():
+            return f"to cancel appointment {write.appointment} in Elation"
+        case DeleteElationAppointment():
+            return f"to delete appointment {write.appointment} in Elation"
+        case CreateEncounter():
+            codes = ", ".join(line.cpt for line in write.lines)
+            return f"to send bill {write.bill} to Kareo as an encounter of {write.service_day} ({codes})"
+        case MarkBilled():
+            return f"to mark bill {write.bill} as billed with reference {write.ref_number}"
+        case MarkBillError():
+            return f"to put a Bill Error on bill {write.bill}: {write.text}"
+
+
+def _result(result: AnyResult) -> str:
+    match result:
+        case Searched():
+            return f"{len(result.candidates)} candidates"
+        case ElationChartWritten():
+            return f"Elation chart {result.chart.id} as wanted"
+        case KareoChartWritten():
+            return f"Kareo patient {result.chart.id} as wanted"
+        case RecordCreated():
+            return f"created {result.id}"
+    return "as wanted"

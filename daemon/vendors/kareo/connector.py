@@ -1,0 +1,286 @@
+"""Observing Kareo: there is no push, so polls with overlap, and slow sweeps that find what polls cannot see (NOTES: Polling).
+
+A list row that says what it said last time costs nothing more; a row that changed costs one GetPatient, because only that has
+the cases. Deletions and merges leave no trace but absence from a complete sweep, and absence is confirmed by id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from daemon.config import KareoConfig
+from daemon.intake import Intake, Observation, fingerprint
+from daemon.rounds import Rounds
+from daemon.vendors.errors import Unreachable
+from daemon.vendors.kareo import translate, wire
+from daemon.vendors.kareo.client import KareoClient
+from events.ids import KareoPatientId
+from events.schema import (
+    ChangeQuarantined,
+    KareoAppointmentObserved,
+    KareoAppointmentVanished,
+    KareoChartObserved,
+    KareoChartVanished,
+    KareoDirectoryObserved,
+)
+from events.topics import Note
+from events.writes import System
+
+log = structlog.get_logger()
+
+OVERLAP = timedelta(minutes=15)
+AHEAD = timedelta(minutes=5)
+PIECE = timedelta(days=30)
+SUSPICIOUS = 20
+
+
+class KareoConnector:
+    """One practice's view of Kareo.
+
+    `known` lists the recorded (record, parent) pairs of a resource, parent "" for those that are gone; `watermark` reads a
+    recorded checkpoint.
+    """
+
+    def __init__(
+        self,
+        client: KareoClient,
+        intake: Intake,
+        config: KareoConfig,
+        *,
+        known: Callable[[str], Awaitable[list[tuple[str, str]]]],
+        watermark: Callable[[str], Awaitable[str | None]],
+        patience: float,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._config = config
+        self._known = known
+        self._watermark = watermark
+        self._patience = patience
+        self._now = now
+        self._providers: dict[str, int] = {}
+        self.rounds = Rounds("kareo", intake.practice)
+
+    async def run(self) -> None:
+        """Observe until cancelled. The directory comes first: nothing can be decided without it."""
+        await self.rounds.until_done("directory", self.read_directory)
+        async with asyncio.TaskGroup() as group:
+            every = self.rounds.every
+            group.create_task(every("directory", self._config.directory_seconds, self.read_directory, wait_first=True))
+            group.create_task(every("patients", self._config.poll_seconds, self.poll_patients))
+            group.create_task(every("appointments", self._config.poll_seconds, self.poll_appointments))
+            group.create_task(every("sweep", self._config.sweep_seconds, self.sweep_patients))
+            group.create_task(every("appointment-sweep", self._config.sweep_seconds, self.sweep_appointments))
+            group.create_task(self.rounds.extras())
+
+    def nudge(self, what: str) -> None:
+        """Make a pass due now."""
+        self.rounds.nudge(what)
+
+    # -- directory --------------------------------------------------------------------------------------------------------
+
+    async def read_directory(self) -> None:
+        """Providers (normal ones) and service locations of the practice."""
+        read_at = self._now()
+        providers = tuple(translate.provider(one) for one in await self._client.get_providers())
+        locations = tuple(translate.location(one) for one in await self._client.get_service_locations())
+        names: dict[str, list[int]] = {}
+        for one in providers:
+            names.setdefault(one.full_name, []).append(one.id)
+        self._providers = {name: ids[0] for name, ids in names.items() if len(ids) == 1}
+        body = KareoDirectoryObserved(providers=providers, locations=locations)
+        await self._intake.observe([Observation(body=body, resource="directory", record="all", read_at=read_at)])
+
+    # -- patients ---------------------------------------------------------------------------------------------------------
+
+    async def poll_patients(self) -> None:
+        """Patients modified since the watermark. The first time there is none: the sweep brings them all."""
+        started = self._now()
+        mark = await self._watermark("kareo.patients")
+        since = datetime.fromisoformat(mark) if mark else started
+        rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
+        await self._quarantine("patients", rows.bad_rows)
+        await self._read_changed("patients.poll", rows.rows)
+        await self._finish("kareo.patients", started)
+
+    async def sweep_patients(self) -> None:
+        """All patients: what polls missed, and who is gone."""
+        started = self._now()
+        present: set[str] = set()
+        async for page in self._client.all_patients():
+            await self._quarantine("patients", page.bad_rows)
+            present |= {str(row.id) for row in page.rows} | {str(bad.id) for bad in page.bad_rows if bad.id is not None}
+            await self._read_changed("patients.sweep", page.rows)
+        known = [record for record, parent in await self._known("patients") if parent]
+        missing = [record for record in known if record not in present]
+        if not present and len(known) > SUSPICIOUS:
+            raise Unreachable("kareo.GetAllPatients", "no patient at all where there were many: asked again later")
+        for record in missing:
+            await self._confirm_gone(KareoPatientId(int(record)))
+        await self._finish("kareo.sweep", started)
+
+    async def _read_changed(self, resource: str, rows: Iterable[wire.KareoPatient]) -> None:
+        """GetPatient for the rows whose hash is not the recorded one."""
+        hashes = {str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows}
+        changed = await self._intake.unknown([(resource, record, hash_) for record, hash_ in hashes.items()])
+        for record, hash_ in hashes.items():
+            if (resource, record) in changed:
+                note = Note(system=System.KAREO, resource=resource, record=record, content_hash=hash_)
+                await self.read_patient(KareoPatientId(int(record)), also=(note,))
+
+    async def read_patient(self, patient: KareoPatientId, also: tuple[Note, ...] = ()) -> None:
+        """One patient with cases and policies, as it is now."""
+        read_at = self._now()
+        found = await self._client.get_patient(patient)
+        if found is None:
+            return
+        await self._intake.observe(
+            [
+                Observation(
+                    body=KareoChartObserved(chart=translate.chart(found)),
+                    resource="patients",
+                    record=str(patient),
+                    kareo=patient,
+                    modified=found.modified,
+                    read_at=read_at,
+                    parent=str(patient),
+                    also=also,
+                )
+            ]
+        )
+
+    async def _confirm_gone(self, patient: KareoPatientId) -> None:
+        read_at = self._now()
+        if await self._client.get_patient(patient) is None:
+            body = KareoChartVanished(patient=patient)
+            gone = tuple(
+                Note(system=System.KAREO, resource=resource, record=str(patient), content_hash="gone")
+                for resource in ("patients.poll", "patients.sweep")
+            )
+            await self._intake.observe(
+                [Observation(body=body, resource="patients", record=str(patient), kareo=patient, read_at=read_at, also=gone)]
+            )
+
+    # -- appointments -----------------------------------------------------------------------------------------------------
+
+    async def poll_appointments(self) -> None:
+        """Appointments modified since the watermark."""
+        started = self._now()
+        mark = await self._watermark("kareo.appointments")
+        since = datetime.fromisoformat(mark) if mark else started
+        rows = await self._client.appointments_modified(since - OVERLAP, started + AHEAD)
+        await self._observe_appointments(rows)
+        await self._finish("kareo.appointments", started)
+
+    async def sweep_appointments(self) -> None:
+        """A window of days in pieces: what polls missed, and what was deleted."""
+        started = self._now()
+        start = started - timedelta(days=self._config.appointment_days_back)
+        end = started + timedelta(days=self._config.appointment_days_ahead)
+        present: set[str] = set()
+        piece = start
+        while piece < end:
+            rows = await self._client.appointments(piece, min(piece + PIECE, end))
+            present |= await self._observe_appointments(rows)
+            piece += PIECE
+        for record, parent in await self._known("appointments"):
+            if record not in present and parent:
+                await self._confirm_deleted(record, parent, start, end)
+        await self._finish("kareo.appointment-sweep", started)
+
+    async def _observe_appointments(self, rows: wire.Rows[wire.KareoAppointment]) -> set[str]:
+        """Publish what is new; returns the keys seen. The list names providers; an unknown name costs a GetAppointment."""
+        read_at = self._now()
+        await self._quarantine("appointments", rows.bad_rows)
+        series = {one.id for one in rows.rows if sum(1 for other in rows.rows if other.id == one.id) > 1 or one.is_recurring}
+        present: set[str] = {str(bad.id) for bad in rows.bad_rows if bad.id is not None}
+        for one in rows.rows:
+            key = f"{one.id}@{one.start.astimezone(UTC):%Y%m%dT%H%M}" if one.id in series else str(one.id)
+            present.add(key)
+            note = fingerprint(one)
+            if not await self._intake.unknown([("appointments.row", key, note)]):
+                continue
+            also = (Note(system=System.KAREO, resource="appointments.row", record=key, content_hash=note),)
+            await self._observe_appointment(one, key, read_at, also)
+        return present
+
+    async def _observe_appointment(
+        self, one: wire.KareoAppointment, key: str, read_at: datetime, also: tuple[Note, ...]
+    ) -> None:
+        if one.practice_id is not None and one.practice_id != self._client.practice_id:
+            await self._reject("appointments", key, "belongs to another practice", "PracticeID", read_at, also)
+            return
+        if one.patient_id is None:
+            if one.type == "patient":
+                await self._reject("appointments", key, "is a patient's appointment without a patient", "PatientID", read_at, also)
+            return
+        provider = next((self._providers[name] for name in one.resource_names if name in self._providers), None)
+        if provider is None:
+            single = await self._client.get_appointment(one.id)
+            provider = single.provider_id if single is not None else None
+        seen = translate.appointment(one, key, provider)
+        if seen is None:
+            return
+        former = await self._intake.parent("appointments", key)
+        if former and former != str(seen.patient):
+            await self._vanish(key, KareoPatientId(int(former)), read_at, resource="appointments.former")
+        await self._intake.observe(
+            [
+                Observation(
+                    body=KareoAppointmentObserved(appointment=seen),
+                    resource="appointments",
+                    record=key,
+                    kareo=seen.patient,
+                    modified=one.modified,
+                    read_at=read_at,
+                    parent=str(seen.patient),
+                    also=also,
+                )
+            ]
+        )
+
+    async def _confirm_deleted(self, key: str, parent: str, start: datetime, end: datetime) -> None:
+        """Missing from the window: deleted, moved out of it, or not listed; the appointment itself tells."""
+        read_at = self._now()
+        found = await self._client.get_appointment(int(key.partition("@")[0]))
+        if found is None or found.is_deleted or ("@" in key and start <= found.start <= end):
+            await self._vanish(key, KareoPatientId(int(parent)), read_at)
+
+    async def _vanish(
+        self, key: str, patient: KareoPatientId, read_at: datetime, resource: str = "appointments"
+    ) -> None:
+        body = KareoAppointmentVanished(key=key, patient=patient)
+        gone = (Note(system=System.KAREO, resource="appointments.row", record=key, content_hash="gone"),)
+        await self._intake.observe(
+            [Observation(body=body, resource=resource, record=key, kareo=patient, read_at=read_at, also=gone)]
+        )
+
+    # -- common -----------------------------------------------------------------------------------------------------------
+
+    async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadRow]) -> None:
+        for bad in bad_rows:
+            await self._reject(resource, str(bad.id or bad.path), "does not fit", bad.path, self._now(), (), raw=bad.raw)
+
+    async def _reject(
+        self,
+        resource: str,
+        record: str,
+        reason: str,
+        path: str,
+        read_at: datetime,
+        also: tuple[Note, ...],
+        raw: bytes = b"",
+    ) -> None:
+        body = ChangeQuarantined(system=System.KAREO, resource=resource, record=record, path=path, reason=reason, raw=raw)
+        await self._intake.observe(
+            [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
+        )
+
+    async def _finish(self, source: str, mark: datetime) -> None:
+        if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
+            log.warning("pass_not_recorded", practice=self._intake.practice, source=source)

@@ -1,0 +1,222 @@
+"""The Kafka bus: changes in, keyed by practice; consumed with manual commits, after the database has them.
+
+Kafka is the buffer and the unit of scale-out, never the only copy (DESIGN 1.2). A commit that fails because the group is
+rebalancing is dropped: the messages come again, and recording them again changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaConnectionError,
+    KafkaError,
+    RebalanceInProgressError,
+    TopicAlreadyExistsError,
+    UnknownMemberIdError,
+)
+from aiokafka.partitioner import murmur2
+
+from events.codec import KeyMissing, Keyring, UnreadableEvent
+from events.ids import PracticeId
+from events.topics import CHANGES, EVENTS, Message, decode_message, encode_message
+
+log = structlog.get_logger()
+
+BATCH = 500
+FETCH_MS = 200
+COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
+
+Handler = Callable[[Sequence[Message]], Awaitable[None]]
+Partitions = Callable[[Sequence[int]], Awaitable[None]]
+
+
+class Bus:
+    """A producer and what consumers need. `security` are aiokafka's own options."""
+
+    def __init__(
+        self, bootstrap_servers: str, security: Mapping[str, object], keyring: Keyring, *, enable_idempotence: bool = True
+    ) -> None:
+        self.bootstrap_servers = bootstrap_servers
+        self.security = dict(security)
+        self.keyring = keyring
+        self.partitions = 0
+        self._idempotence = enable_idempotence
+        self._producer: AIOKafkaProducer | None = None
+
+    async def start(self) -> None:
+        """Connect the producer. Raises aiokafka's KafkaConnectionError when no broker answers."""
+        producer = AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap_servers,
+            acks="all",
+            enable_idempotence=self._idempotence,
+            linger_ms=2,
+            max_request_size=8 * 1024 * 1024,
+            request_timeout_ms=15_000,
+            **self.security,
+        )
+        await producer.start()
+        self._producer = producer
+
+    async def stop(self) -> None:
+        if self._producer is not None:
+            producer, self._producer = self._producer, None
+            await producer.stop()
+
+    async def ensure_topics(self, partitions: int, replication: int) -> None:
+        """Create the topics that are missing; a different number of partitions is kept, and said."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        await admin.start()
+        try:
+            existing = set(await admin.list_topics())
+            missing = [NewTopic(name, partitions, replication) for name in (CHANGES, EVENTS) if name not in existing]
+            if missing:
+                try:
+                    await admin.create_topics(missing)
+                except TopicAlreadyExistsError:
+                    log.info("topic_exists", topic=CHANGES)
+            self.partitions = await self._count(admin)
+        finally:
+            await admin.close()
+        if self.partitions != partitions:
+            log.warning("partitions_differ", topic=CHANGES, partitions=self.partitions, count=partitions)
+
+    async def _count(self, admin: Any) -> int:
+        """Partitions of the changes topic; a new topic takes a moment to show."""
+        for _ in range(100):
+            described = await admin.describe_topics([CHANGES])
+            if described and described[0].get("partitions"):
+                return len(described[0]["partitions"])
+            await asyncio.sleep(0.1)
+        raise KafkaConnectionError(f"topic {CHANGES} does not come into being")
+
+    def partition_of(self, practice: PracticeId) -> int:
+        """The partition of a practice, as any Kafka client's default partitioner finds it."""
+        return int((murmur2(practice.encode()) & 0x7FFFFFFF) % self.partitions)
+
+    async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
+        """Publish in order; returns when the broker has acknowledged all. Raises ConnectionError when it does not."""
+        if not messages:
+            return
+        producer = self._producer
+        if producer is None:
+            raise ConnectionError("the bus is not started")
+        key, partition = practice.encode(), self.partition_of(practice)
+        try:
+            sent = [
+                await producer.send(CHANGES, encode_message(message, self.keyring), key=key, partition=partition)
+                for message in messages
+            ]
+            await asyncio.gather(*sent)
+        except KafkaError as error:
+            raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, consumer: ChangeConsumer, on_assigned: Partitions, on_revoked: Partitions) -> None:
+        self._consumer = consumer
+        self._on_assigned = on_assigned
+        self._on_revoked = on_revoked
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        await self._consumer.between_batches()
+        self._consumer.released(revoked)
+        if revoked:
+            await self._on_revoked(sorted(one.partition for one in revoked))
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._consumer.took(assigned)
+
+
+class ChangeConsumer:
+    """Consumes the changes of the partitions that the group gives this worker."""
+
+    def __init__(self, bus: Bus, group: str, *, session_timeout_seconds: float = 45.0) -> None:
+        self._bus = bus
+        self._group = group
+        self._session_ms = int(session_timeout_seconds * 1000)
+        self._consumer: AIOKafkaConsumer | None = None
+        self._stopping = False
+        self._busy = asyncio.Lock()
+        self._assigned: set[TopicPartition] = set()
+        self._unstarted: set[TopicPartition] = set()
+        self.beat = 0.0
+
+    async def run(self, handle: Handler, *, on_assigned: Partitions, on_revoked: Partitions) -> None:
+        """Consume until `stop`. A batch's offsets are committed after `handle` returned for it."""
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bus.bootstrap_servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            session_timeout_ms=self._session_ms,
+            heartbeat_interval_ms=max(500, self._session_ms // 10),
+            max_poll_interval_ms=max(300_000, self._session_ms * 2),
+            **self._bus.security,
+        )
+        self._consumer = consumer
+        await consumer.start()
+        consumer.subscribe([CHANGES], listener=_Listener(self, on_assigned, on_revoked))
+        try:
+            while not self._stopping:
+                records = await consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
+                self.beat = asyncio.get_running_loop().time()
+                self.beat = asyncio.get_running_loop().time()
+                async with self._busy:
+                    if self._unstarted:
+                        started, self._unstarted = self._unstarted, set()
+                        await on_assigned(sorted(one.partition for one in started & self._assigned))
+                    await self._take({tp: batch for tp, batch in records.items() if tp in self._assigned}, handle)
+        finally:
+            await consumer.stop()
+
+    def stop(self) -> None:
+        """Finish the batch under way, commit it and leave the group; `run` returns then."""
+        self._stopping = True
+
+    async def between_batches(self) -> None:
+        """Wait for the batch under way: it is recorded and committed before its partition goes."""
+        async with self._busy:
+            pass
+
+    def took(self, partitions: set[TopicPartition]) -> None:
+        self._unstarted |= partitions - self._assigned
+        self._assigned = set(partitions)
+
+    def released(self, partitions: set[TopicPartition]) -> None:
+        self._assigned -= partitions
+        self._unstarted -= partitions
+
+    async def _take(self, records: Mapping[TopicPartition, Sequence[Any]], handle: Handler) -> None:
+        messages: list[Message] = []
+        offsets: dict[TopicPartition, int] = {}
+        for partition, batch in records.items():
+            for record in batch:
+                offsets[partition] = record.offset + 1
+                try:
+                    messages.append(decode_message(record.value, self._bus.keyring))
+                except (UnreadableEvent, KeyMissing) as error:
+                    log.error(
+                        "message_unreadable",
+                        topic=CHANGES,
+                        partition=partition.partition,
+                        offset=record.offset,
+                        error_type=type(error).__name__,
+                    )
+        if not offsets or self._consumer is None:
+            return
+        await handle(messages)
+        try:
+            await self._consumer.commit(offsets)
+        except COMMIT_LOST as error:
+            log.warning("commit_dropped", error_type=type(error).__name__, count=len(messages))
+        except KafkaError as error:
+            log.warning("commit_failed", error_type=type(error).__name__, count=len(messages))

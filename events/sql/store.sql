@@ -1,0 +1,33 @@
+-- The event store.
+
+-- name: take_over
+INSERT INTO chartwire.practice_head AS head (practice, epoch) VALUES ($1, 1)
+ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1
+RETURNING epoch
+
+-- name: lock_head
+SELECT sequence, epoch FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
+
+-- name: head
+SELECT sequence FROM chartwire.practice_head WHERE practice = $1
+
+-- name: advance_head
+UPDATE chartwire.practice_head SET sequence = $2 WHERE practice = $1
+
+-- name: known
+SELECT event_id FROM chartwire.event WHERE practice = $1 AND event_id = ANY($2::uuid[])
+
+-- name: read
+SELECT * FROM chartwire.event
+WHERE practice = $1 AND sequence > $2 AND sequence <= $3
+ORDER BY sequence LIMIT $4
+
+-- name: read_elation
+SELECT * FROM chartwire.event
+WHERE practice = $1 AND elation_chart = $2 AND elation_chart IS NOT NULL AND sequence > $3
+ORDER BY sequence LIMIT $4
+
+-- name: read_kareo
+SELECT * FROM chartwire.event
+WHERE practice = $1 AND kareo_patient = $2 AND kareo_patient IS NOT NULL AND sequence > $3
+ORDER BY sequence LIMIT $4

@@ -1,0 +1,222 @@
+"""The event store: idempotent append, a gap-free sequence per practice, one writer per practice, reading and following.
+
+The writer locks its practice's head row for the length of a transaction, so sequences are handed out in the order of
+commit: a reader that has seen sequence n has seen everything before it. The epoch in the head row fences: whoever takes a
+practice over raises it, and the writer of an older epoch is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from events import queries
+from events.codec import Keyring, open_event, seal_event
+from events.ids import EventId, PracticeId
+from events.schema import Event, Origin, Recorded
+
+SQL = queries.load("store")
+CHANNEL = "chartwire_recorded"
+COLUMNS = (
+    "practice", "sequence", "event_id", "type", "version", "origin", "patient_key", "elation_chart", "kareo_patient",
+    "observed_at", "modified_at", "recorded_at", "cause", "correlation", "key_id", "body", "epoch",
+)  # fmt: skip
+ALL = 2**62
+
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""What PostgreSQL being away looks like: try again later."""
+
+AWAY = (
+    OSError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+)
+"""What PostgreSQL being away looks like: try again later."""
+
+
+class Fenced(Exception):
+    """Another writer has taken this practice over: stop everything about it."""
+
+    def __init__(self, practice: PracticeId) -> None:
+        super().__init__(f"practice {practice} has another owner")
+        self.practice = practice
+
+
+class Transaction:
+    """One recording under way; see `Store.writing`. `sequence` is the last one handed out."""
+
+    def __init__(self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int) -> None:
+        self.connection = connection
+        self.practice = practice
+        self.epoch = epoch
+        self.sequence = sequence
+        self._keyring = keyring
+
+    async def known(self, ids: Collection[EventId]) -> set[EventId]:
+        """Which of these events are stored already."""
+        if not ids:
+            return set()
+        rows = await self.connection.fetch(SQL["known"], self.practice, list(ids))
+        return {EventId(row["event_id"]) for row in rows}
+
+    async def append(self, events: Sequence[Event]) -> list[Recorded]:
+        """Append in order what is not stored yet (repeats in `events` count once); returns it with its sequences."""
+        known = await self.known([event.id for event in events])
+        recorded: list[Recorded] = []
+        rows: list[tuple[object, ...]] = []
+        now = await self.connection.fetchval("SELECT clock_timestamp()")
+        for event in events:
+            if event.id in known:
+                continue
+            known.add(event.id)
+            self.sequence += 1
+            version, key_id, body = seal_event(event, self._keyring)
+            rows.append(
+                (
+                    event.practice,
+                    self.sequence,
+                    event.id,
+                    event.type,
+                    version,
+                    event.origin.value,
+                    event.patient,
+                    event.elation,
+                    event.kareo,
+                    event.observed,
+                    event.modified,
+                    now,
+                    event.cause,
+                    event.correlation,
+                    key_id,
+                    body,
+                    self.epoch,
+                )
+            )
+            recorded.append(Recorded(sequence=self.sequence, recorded=now, event=event))
+        if rows:
+            await self.connection.copy_records_to_table("event", schema_name="chartwire", columns=COLUMNS, records=rows)
+            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence)
+            await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self.practice)
+        return recorded
+
+
+class Store:
+    """A pool of connections with the practices' keys; create with `open`."""
+
+    def __init__(self, pool: Any, keyring: Keyring) -> None:
+        self.pool = pool
+        self.keyring = keyring
+
+    @classmethod
+    async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
+        """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
+        pool = await asyncpg.create_pool(
+            dsn, min_size=min_size, max_size=max_size, command_timeout=60, server_settings={"timezone": "UTC"}
+        )
+        return cls(pool, keyring)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+    async def take_over(self, practice: PracticeId) -> int:
+        """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on."""
+        return int(await self.pool.fetchval(SQL["take_over"], practice))
+
+    @asynccontextmanager
+    async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
+        """One transaction of the practice's writer, committed when the block ends well. Raises Fenced."""
+        async with self.pool.acquire() as connection, connection.transaction():
+            head = await connection.fetchrow(SQL["lock_head"], practice)
+            if head is None or head["epoch"] != epoch:
+                raise Fenced(practice)
+            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"])
+
+    async def head(self, practice: PracticeId) -> int:
+        """The last sequence of a practice, 0 before its first event."""
+        return int(await self.pool.fetchval(SQL["head"], practice) or 0)
+
+    async def read(
+        self, practice: PracticeId, *, after: int = 0, up_to: int | None = None, batch: int = 1000
+    ) -> AsyncIterator[Recorded]:
+        """A practice's events in order, those after `after` up to and including `up_to`."""
+        while True:
+            rows = await self.pool.fetch(SQL["read"], practice, after, ALL if up_to is None else up_to, batch)
+            for row in rows:
+                yield self._recorded(row)
+            if len(rows) < batch:
+                return
+            after = rows[-1]["sequence"]
+
+    async def read_chart(
+        self, practice: PracticeId, *, elation: Collection[int] = (), kareo: Collection[int] = (), after: int = 0
+    ) -> AsyncIterator[Recorded]:
+        """The events about any of these charts, in order."""
+        found: dict[int, Any] = {}
+        for query, ids in ((SQL["read_elation"], elation), (SQL["read_kareo"], kareo)):
+            for id_ in ids:
+                for row in await self.pool.fetch(query, practice, id_, after, ALL):
+                    found[row["sequence"]] = row
+        for sequence in sorted(found):
+            yield self._recorded(found[sequence])
+
+    async def follow(
+        self, practice: PracticeId, *, after: int = 0, poll_seconds: float = 5.0
+    ) -> AsyncIterator[list[Recorded]]:
+        """New events as they are committed, in order, for ever; a notification wakes it, polling is the net."""
+        woken = asyncio.Event()
+        async with self.pool.acquire() as listening:
+
+            def wake(*message: object) -> None:
+                if message[3] == practice:
+                    woken.set()
+
+            await listening.add_listener(CHANNEL, wake)
+            try:
+                while True:
+                    woken.clear()
+                    batch = [one async for one in self.read(practice, after=after, up_to=after + 1000)]
+                    if batch:
+                        after = batch[-1].sequence
+                        yield batch
+                        continue
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(poll_seconds):
+                            await woken.wait()
+            finally:
+                await listening.remove_listener(CHANNEL, wake)
+
+    def _recorded(self, row: Any) -> Recorded:
+        clear = {
+            "id": _plain(row["event_id"]),
+            "practice": PracticeId(row["practice"]),
+            "origin": Origin(row["origin"]),
+            "observed": row["observed_at"],
+            "elation": row["elation_chart"],
+            "kareo": row["kareo_patient"],
+            "patient": row["patient_key"],
+            "modified": row["modified_at"],
+            "cause": _plain(row["cause"]),
+            "correlation": _plain(row["correlation"]),
+        }
+        event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], self.keyring)
+        return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
+
+
+def _plain(id_: UUID | None) -> EventId | None:
+    """asyncpg's own UUID class as the standard one, which is what encodes."""
+    return None if id_ is None else EventId(UUID(bytes=id_.bytes))

@@ -1,0 +1,85 @@
+"""Servers and stores for the tests: real ones, started on loopback, stopped by their process id."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
+from events.codec import Keyring
+from events.ids import PracticeId
+from events.migrate import migrate
+from events.store import Store
+
+TEMPLATE = "chartwire_template"
+PRACTICE = PracticeId("elm")
+OTHER = PracticeId("oak")
+SHARED = Path(__file__).resolve().parents[2] / "shared"
+_numbers = itertools.count(1)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def postgres() -> AsyncIterator[EmbeddedPostgres]:
+    """One server for all tests, with a migrated database to copy."""
+    async with EmbeddedPostgres() as server:
+        await migrate(await server.create_database(TEMPLATE))
+        await server.create_daemon_role()
+        yield server
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def broker() -> AsyncIterator[EmbeddedBroker]:
+    async with EmbeddedBroker() as server:
+        yield server
+
+
+@pytest_asyncio.fixture
+async def database(postgres: EmbeddedPostgres) -> str:
+    """The name of a fresh migrated database."""
+    name = f"test_{next(_numbers)}"
+    await postgres.create_database(name, template=TEMPLATE)
+    return name
+
+
+@pytest.fixture
+def dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    """As the daemon connects: a role that cannot change events."""
+    return postgres.dsn(database, "chartwire")
+
+
+@pytest.fixture
+def owner_dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    return postgres.dsn(database)
+
+
+@pytest.fixture
+def keyring(tmp_path: Path) -> Keyring:
+    folder = tmp_path / "keys"
+    folder.mkdir()
+    for practice in (PRACTICE, OTHER):
+        Keyring.create_key(folder, practice)
+    return Keyring.from_directory(folder)
+
+
+@pytest_asyncio.fixture
+async def store(dsn: str, keyring: Keyring) -> AsyncIterator[Store]:
+    opened = await Store.open(dsn, keyring)
+    yield opened
+    await opened.close()
+
+
+async def until(condition: object, seconds: float = 15.0) -> None:
+    """Wait until `condition()` is true; fails after `seconds`."""
+    async with asyncio.timeout(seconds):
+        while True:
+            answer = condition()  # type: ignore[operator]
+            if asyncio.iscoroutine(answer):
+                answer = await answer
+            if answer:
+                return
+            await asyncio.sleep(0.01)

@@ -1,0 +1,136 @@
+"""The event store on a real PostgreSQL: idempotent, gap-free, fenced, followed without gaps, append-only for the daemon."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import asyncpg
+import pytest
+
+from events.codec import Keyring, UnreadableEvent
+from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.records import ElationChart
+from events.schema import ChartLinked, ElationChartObserved, Event, Origin
+from events.store import Fenced, Store
+
+PRACTICE = PracticeId("elm")
+START = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+
+def observed(number: int, practice: PracticeId = PRACTICE) -> Event:
+    chart = ElationChartId(1000 + number % 7)
+    return Event(
+        id=event_id(practice, "ElationChartObserved", number),
+        practice=practice,
+        origin=Origin.ELATION,
+        observed=START + timedelta(seconds=number),
+        modified=START,
+        body=ElationChartObserved(chart=ElationChart(id=chart, first_name=f"Name{number}")),
+        elation=chart,
+        patient=PatientKey(f"E:{chart}"),
+    )
+
+
+async def append(store: Store, epoch: int, *events: Event) -> list[int]:
+    async with store.writing(PRACTICE, epoch) as tx:
+        return [one.sequence for one in await tx.append(events)]
+
+
+async def test_the_same_event_is_stored_once(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    assert await append(store, epoch, observed(1), observed(2), observed(1)) == [1, 2]
+    assert await append(store, epoch, observed(2), observed(3)) == [3]
+    read = [one async for one in store.read(PRACTICE)]
+    assert [one.event for one in read] == [observed(1), observed(2), observed(3)]
+    assert [one.sequence for one in read] == [1, 2, 3]
+
+
+async def test_sequences_have_no_gaps_under_concurrent_writers(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    await asyncio.gather(*(append(store, epoch, *(observed(n * 10 + i) for i in range(10))) for n in range(8)))
+    assert [one.sequence async for one in store.read(PRACTICE, batch=7)] == list(range(1, 81))
+
+
+async def test_a_failed_transaction_leaves_no_gap(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    with pytest.raises(ZeroDivisionError):
+        async with store.writing(PRACTICE, epoch) as tx:
+            await tx.append([observed(1)])
+            raise ZeroDivisionError
+    assert await append(store, epoch, observed(2)) == [1]
+
+
+async def test_a_writer_that_was_overtaken_is_fenced(store: Store) -> None:
+    old = await store.take_over(PRACTICE)
+    new = await store.take_over(PRACTICE)
+    with pytest.raises(Fenced):
+        await append(store, old, observed(1))
+    assert await append(store, new, observed(1)) == [1]
+
+
+async def test_a_chart_is_read_from_either_id(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    link = Event(
+        id=event_id(PRACTICE, "ChartLinked", 1),
+        practice=PRACTICE,
+        origin=Origin.CHARTWIRE,
+        observed=START,
+        body=ChartLinked(elation=ElationChartId(1001), kareo=KareoPatientId(7), how="test"),
+        elation=ElationChartId(1001),
+        kareo=KareoPatientId(7),
+        patient=PatientKey("K:7"),
+        cause=observed(1).id,
+    )
+    await append(store, epoch, observed(1), observed(2), link, observed(8))
+    assert [one.sequence async for one in store.read_chart(PRACTICE, elation=[1001])] == [1, 3, 4]
+    assert [one.sequence async for one in store.read_chart(PRACTICE, kareo=[7])] == [3]
+    assert [one.sequence async for one in store.read_chart(PRACTICE, elation=[1001], kareo=[7])] == [1, 3, 4]
+
+
+async def test_following_misses_nothing_while_others_commit(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    seen: list[int] = []
+
+    async def follow() -> None:
+        async for batch in store.follow(PRACTICE, after=0, poll_seconds=0.2):
+            seen.extend(one.sequence for one in batch)
+            if len(seen) == 60:
+                return
+
+    async with asyncio.timeout(20), asyncio.TaskGroup() as group:
+        group.create_task(follow())
+        for number in range(60):
+            group.create_task(append(store, epoch, observed(number)))
+    assert seen == list(range(1, 61))
+
+
+@pytest.mark.parametrize("statement", ["UPDATE chartwire.event SET type = 'x'", "DELETE FROM chartwire.event", "TRUNCATE chartwire.event"])
+async def test_the_daemons_role_cannot_change_events(dsn: str, statement: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def test_a_body_moved_to_another_event_is_noticed(store: Store, owner_dsn: str) -> None:
+    epoch = await store.take_over(PRACTICE)
+    await append(store, epoch, observed(1), observed(2))
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.execute("UPDATE chartwire.event SET body = (SELECT body FROM chartwire.event WHERE sequence = 1) WHERE sequence = 2")
+    await owner.close()
+    with pytest.raises(UnreadableEvent):
+        _ = [one async for one in store.read(PRACTICE)]
+
+
+async def test_bodies_at_rest_are_not_readable(store: Store, owner_dsn: str, keyring: Keyring) -> None:
+    epoch = await store.take_over(PRACTICE)
+    await append(store, epoch, observed(1))
+    owner = await asyncpg.connect(owner_dsn)
+    row = await owner.fetchrow("SELECT event::text AS everything, body FROM chartwire.event")
+    await owner.close()
+    assert row is not None
+    assert b"Name1" not in row["body"]
+    assert "Name1" not in row["everything"]

@@ -1,0 +1,418 @@
+"""DESIGN 2, Demographics: every row of the table both ways, and what the codecs make of values."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from events.records import ElationChart, Phone
+from events.writes import System
+from projections.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
+from projections.fields import (
+    BY_NAME,
+    DEMOGRAPHICS,
+    PHONE_KINDS,
+    PHONE_SLOTS,
+    elation_view,
+    fit,
+    hold_address,
+    kareo_view,
+    place_phones,
+    same,
+    with_phones,
+)
+from projections.open_intents import put
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, Clinic
+
+# The table of DESIGN 2: canonical name, how each system holds a changed value, and the value as it is written.
+ROWS = {
+    "first_name": ({"first_name": "Adah"}, {"first_name": "Adah"}, "Adah"),
+    "middle_name": ({"middle_name": "Noel"}, {"middle_name": "Noel"}, "Noel"),
+    "last_name": ({"last_name": "Lovelace"}, {"last_name": "Lovelace"}, "Lovelace"),
+    "birth_date": ({"birth_date": date(1985, 12, 11)}, {"birth_date": date(1985, 12, 11)}, "1985-12-11"),
+    "sex": ({"sex": "Male"}, {"sex": "Male"}, "Male"),
+    "home_phone": (
+        {"phones": (Phone(kind="Home", number="404-555-0101"),)},
+        {"home_phone": "(404) 555-0101"},
+        "4045550101",
+    ),
+    "mobile_phone": (
+        {"phones": (*ADA.phones, Phone(kind="Mobile", number="4045550102"))},
+        {"mobile_phone": "(404) 555-0102"},
+        "4045550102",
+    ),
+    "work_phone": (
+        {"phones": (*ADA.phones, Phone(kind="Work", number="4045550103"))},
+        {"work_phone": "(404) 555-0103"},
+        "4045550103",
+    ),
+    "email": ({"emails": ("countess@example.org",)}, {"email": "countess@example.org"}, "countess@example.org"),
+    "address1": ({"address1": "2 Main Street"}, {"address1": "2 Main Street"}, "2 Main Street"),
+    "address2": ({"address2": "Suite 5"}, {"address2": "Suite 5"}, "Suite 5"),
+    "city": ({"city": "Macon"}, {"city": "Macon"}, "Macon"),
+    "state": ({"state": "FL"}, {"state": "Florida"}, "FL"),
+    "zip": ({"zip": "31201"}, {"zip": "31201"}, "31201"),
+    "provider": ({"physician": HOUSE}, {"provider": KAREO_HOUSE}, str(KAREO_HOUSE)),
+}
+
+
+def test_the_table_has_a_test_for_every_row():
+    assert set(ROWS) == {field.name for field in DEMOGRAPHICS}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_change_in_kareo_goes_to_elation(name: str):
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, **ROWS[name][1]))
+
+    write = clinic.wanted("demographics:elation")
+    assert write.fields == {name: ROWS[name][2]}
+    assert write.physician == (HOUSE if name == "provider" else None)
+    assert clinic.wanted("demographics:kareo") is None
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_a_change_in_elation_goes_to_kareo(name: str):
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.elation(put(ADA, **ROWS[name][0]))
+
+    write = clinic.wanted("demographics:kareo")
+    assert write.fields == {name: ROWS[name][2]}
+    assert write.provider == (KAREO_HOUSE if name == "provider" else None)
+    assert clinic.wanted("demographics:elation") is None
+
+
+@pytest.mark.parametrize("name", ["middle_name", "home_phone", "email", "address2"])
+def test_a_value_removed_on_one_side_is_removed_on_the_other(name: str):
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, **{name: ""}))
+
+    assert clinic.wanted("demographics:elation").fields == {name: ""}
+
+
+@pytest.mark.parametrize(("name", "empty"), [("first_name", ""), ("last_name", ""), ("birth_date", None), ("provider", None)])
+def test_what_cannot_be_cleared_waits_with_a_reason(name: str, empty: object):
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, **{name: empty}))
+
+    assert clinic.wanted("demographics:elation") is None
+    assert clinic.waits(f"field:{name}") in ("field-required", "field-cannot-clear")
+
+
+def test_fields_not_listed_are_never_written():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, ssn="123456789", city="Macon"))
+
+    assert set(clinic.wanted("demographics:elation").fields) == {"city"}
+
+
+def test_first_and_last_name_ride_along_to_kareo():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.elation(put(ADA, last_name="Lovelace", city="Macon"))
+
+    write = clinic.wanted("demographics:kareo")
+    assert (write.first_name, write.last_name) == ("Ada", "Lovelace")
+    assert write.fields == {"last_name": "Lovelace", "city": "Macon"}
+
+
+# Providers
+
+
+def test_a_provider_is_mapped_by_npi_both_ways():
+    clinic = Clinic()
+    assert elation_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_GREY)
+    fitting, problems = fit({"provider": str(KAREO_GREY)}, System.ELATION, clinic.state.directory, clinic.policy)
+    assert (fitting, problems) == ({"provider": str(GREY)}, {})
+
+
+def test_a_provider_mapped_by_hand_goes_before_the_npi():
+    clinic = Clinic(providers={GREY: KAREO_LOCUM})
+    assert elation_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_LOCUM)
+
+
+def test_an_unmapped_kareo_provider_waits_until_it_is_mapped():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, provider=KAREO_LOCUM, city="Macon"))
+
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+    assert clinic.waits("field:provider") == "field-unmapped"
+    assert clinic.waiting()["field:provider"].depends_on == ("directory",)
+
+
+def test_an_unmapped_elation_physician_waits_and_overwrites_nothing():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.elation(put(ADA, physician=77))
+
+    assert clinic.open() == []
+    assert clinic.waits("field:provider") == "field-unmapped"
+
+
+# Codecs
+
+
+@pytest.mark.parametrize("shown", ["7062233445", "(706) 223-3445", "706.223.3445", "+1 706 223 3445", "1-706-223-3445"])
+def test_a_phone_is_its_ten_digits_however_it_is_formatted(shown: str):
+    assert PhoneNumber().clean(shown) == "7062233445"
+
+
+@pytest.mark.parametrize("odd", ["706-CALL-NOW", "7062233445 ext 5", "223-3445", "44 20 7946 0018 99", "٧٠٦٢٢٣٣٤٤٥"])
+@pytest.mark.parametrize("target", System)
+def test_a_phone_with_letters_or_the_wrong_length_is_left_to_a_person(odd: str, target: System):
+    codec = PhoneNumber()
+    problem = codec.fit(codec.clean(odd), target)
+    assert isinstance(problem, Problem)
+    assert problem.code == "not-a-phone"
+    assert odd not in problem.text
+
+
+def test_a_phone_with_letters_waits_while_the_other_fields_go():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.kareo(put(ADA_THERE, work_phone="706-CALL-NOW", city="Macon"))
+
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+    assert clinic.waits("field:work_phone") == "field-not-a-phone"
+
+
+@pytest.mark.parametrize("written", ["Georgia", "GEORGIA", " georgia ", "ga", "GA"])
+def test_a_state_written_out_becomes_its_abbreviation(written: str):
+    assert State().fit(State().clean(written), System.ELATION) == "GA"
+
+
+def test_two_words_make_a_state_too():
+    assert State().clean("North  Carolina") == "NC"
+
+
+@pytest.mark.parametrize("unknown", ["Ontario", "ZZ", "G"])
+def test_what_is_no_state_waits(unknown: str):
+    assert State().fit(State().clean(unknown), System.ELATION).code == "not-a-state"
+
+
+@pytest.mark.parametrize(
+    ("written", "clean"), [("309011234", "30901-1234"), ("30901-1234", "30901-1234"), ("30901 1234", "30901-1234"), ("30901", "30901")]
+)
+def test_a_zip_plus_four_is_one_value(written: str, clean: str):
+    assert ZipCode().clean(written) == clean
+
+
+def test_a_zip_too_long_waits():
+    assert ZipCode().fit("30901-1234-5", System.ELATION).code == "too-long"
+
+
+def test_sex_other_stays_other_in_elation_and_is_unknown_to_kareo():
+    assert Sex().fit("Other", System.ELATION) == "Other"
+    assert Sex().fit("Other", System.KAREO) == "Unknown"
+    assert same("sex", "Other", "Unknown")
+    assert not same("sex", "Other", "Male")
+
+
+def test_sex_other_in_elation_is_never_flattened_to_unknown():
+    clinic = Clinic()
+    clinic.linked(put(ADA, sex="Other"), put(ADA_THERE, sex="Unknown"))
+
+    clinic.kareo(put(ADA_THERE, sex="Unknown", city="Macon"))
+
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+
+
+def test_a_sex_that_neither_system_knows_waits():
+    assert Sex().fit("X", System.KAREO).code == "unknown-sex"
+
+
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [("first_name", 70), ("middle_name", 50), ("last_name", 70), ("address1", 200), ("address2", 35), ("city", 50)],
+)
+def test_a_text_too_long_waits_and_is_never_cut(name: str, most: int):
+    codec = BY_NAME[name].codec
+    assert codec.fit("x" * most, System.ELATION) == "x" * most
+    assert codec.fit("x" * (most + 1), System.ELATION).code == "too-long"
+
+
+@pytest.mark.parametrize("wrong", ["ada", "ada@", "a da@example.org", "ada@example", "a" * 250 + "@example.org"])
+def test_what_is_no_email_waits(wrong: str):
+    assert Email().fit(wrong, System.ELATION).code == "not-an-email"
+
+
+def test_an_email_in_other_case_is_the_same():
+    assert same("email", "Ada@Example.org", "ada@example.ORG")
+
+
+def test_names_differ_by_case_but_not_by_spaces():
+    assert same("last_name", "Byron  King", "Byron King")
+    assert not same("last_name", "BYRON", "Byron")
+
+
+TEXT = st.text(max_size=30)
+SEXES = st.sampled_from(["Female", "male", "OTHER", " unknown ", "", "x", "Intersex"])
+CODECS = [field for field in DEMOGRAPHICS if field.name not in ("sex", "provider")]
+
+
+@pytest.mark.parametrize("field", CODECS, ids=lambda field: field.name)
+@given(text=TEXT | st.text(alphabet="0123456789 ()-+.x", max_size=16))
+def test_cleaning_twice_changes_nothing_and_keeps_the_key(field, text: str):
+    assert_stable(field.codec, text)
+
+
+@given(text=SEXES)
+def test_cleaning_a_sex_twice_changes_nothing_and_keeps_the_key(text: str):
+    assert_stable(Sex(), text)
+
+
+def assert_stable(codec: Codec, text: str) -> None:
+    clean = codec.clean(text)
+    assert codec.clean(clean) == clean
+    assert codec.key(clean) == codec.key(text)
+
+
+@pytest.mark.parametrize("field", CODECS, ids=lambda field: field.name)
+@pytest.mark.parametrize("target", System)
+@given(text=TEXT)
+def test_what_fits_reads_back_as_the_same(field, target: System, text: str):
+    clean = field.codec.clean(text)
+    fitted = field.codec.fit(clean, target)
+    if not isinstance(fitted, Problem):
+        assert same(field.name, field.codec.clean(fitted), clean)
+
+
+def test_text_codec_needs_a_value_only_where_it_is_required():
+    assert Text(10).fit("", System.KAREO) == ""
+    assert Text(10, required=True).fit("", System.KAREO).code == "required"
+
+
+# Phones in Elation's two slots
+
+
+def charted(*kinds: str) -> ElationChart:
+    return put(ADA, phones=tuple(Phone(kind=kind, number=f"404555010{at}") for at, kind in enumerate(kinds)))
+
+
+def test_two_numbers_find_room_in_two_slots():
+    assert place_phones(charted(), {"home_phone": "1", "work_phone": "2"}) == ({"home_phone": "1", "work_phone": "2"}, {})
+
+
+def test_of_three_numbers_the_third_waits():
+    fitting, problems = place_phones(charted(), {"home_phone": "1", "mobile_phone": "2", "work_phone": "3"})
+    assert fitting == {"home_phone": "1", "mobile_phone": "2"}
+    assert problems["work_phone"].code == "no-room"
+
+
+@pytest.mark.parametrize("foreign", ["Main", "Fax", "Night", "Other"])
+def test_a_number_of_another_type_is_never_evicted(foreign: str):
+    clinic = Clinic()
+    clinic.linked(charted("Home", foreign), put(ADA_THERE, home_phone="4045550100"))
+
+    clinic.kareo(put(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
+
+    assert clinic.wanted("demographics:elation") is None
+    assert clinic.waits("field:mobile_phone") == "field-no-room"
+
+
+def test_a_number_changed_in_place_fits_in_a_full_chart():
+    assert place_phones(charted("Home", "Main"), {"home_phone": "9"}) == ({"home_phone": "9"}, {})
+
+
+def test_a_number_removed_makes_room_for_another_in_the_same_write():
+    changes = {"home_phone": "", "work_phone": "9"}
+    assert place_phones(charted("Home", "Main"), changes) == (changes, {})
+
+
+def test_a_chart_with_too_many_numbers_already_takes_no_more():
+    fitting, problems = place_phones(charted("Main", "Fax", "Night"), {"home_phone": "9"})
+    assert fitting == {}
+    assert set(problems) == {"home_phone"}
+
+
+def test_the_waiting_number_goes_when_elation_has_room_again():
+    clinic = Clinic()
+    clinic.linked(charted("Home", "Main"), put(ADA_THERE, home_phone="4045550100"))
+    clinic.kareo(put(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
+
+    clinic.elation(charted("Home"))
+
+    assert clinic.wanted("demographics:elation").fields == {"mobile_phone": "4045550177"}
+    assert clinic.waits("field:mobile_phone") == ""
+
+
+def test_the_array_sent_keeps_foreign_numbers_and_their_order():
+    phones = (Phone(kind="Fax", number="5"), Phone(kind="Home", number="6"))
+    assert with_phones(phones, {"home_phone": "7", "mobile_phone": "8"}) == (
+        Phone(kind="Fax", number="5"),
+        Phone(kind="Home", number="7"),
+        Phone(kind="Mobile", number="8"),
+    )
+
+
+KINDS = st.sampled_from(["Home", "Mobile", "Work", "Main", "Fax", "Night", "Other"])
+PHONES = st.lists(st.builds(Phone, kind=KINDS, number=st.from_regex(r"[2-9]\d{9}", fullmatch=True)), max_size=4).map(tuple)
+NUMBERS = st.just("") | st.from_regex(r"[2-9]\d{9}", fullmatch=True)
+CHANGES = st.dictionaries(st.sampled_from(list(PHONE_KINDS)), NUMBERS)
+
+
+@given(phones=PHONES, changes=CHANGES)
+def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(phones: tuple[Phone, ...], changes: dict[str, str]):
+    fitting, problems = place_phones(put(ADA, phones=phones), changes)
+    after = with_phones(phones, fitting)
+
+    foreign = [phone for phone in phones if phone.kind not in PHONE_KINDS.values()]
+    assert [phone for phone in after if phone.kind not in PHONE_KINDS.values()] == foreign
+    assert len(after) <= max(PHONE_SLOTS, len(phones))
+    assert set(fitting) | set(problems) == set(changes)
+    assert not set(fitting) & set(problems)
+    for name, number in fitting.items():
+        held = [phone.number for phone in after if phone.kind == PHONE_KINDS[name]]
+        assert number in held if number else len(held) == max(0, sum(p.kind == PHONE_KINDS[name] for p in phones) - 1)
+
+
+# The address, which Elation refuses without its first line
+
+
+def test_city_without_a_street_waits():
+    chart = put(ADA, address1="", address2="", city="", state="", zip="")
+    fitting, problems = hold_address(chart, {"city": "Macon", "zip": "31201"})
+    assert fitting == {}
+    assert {name: problem.code for name, problem in problems.items()} == {"city": "no-street", "zip": "no-street"}
+
+
+def test_city_with_a_street_on_the_chart_goes():
+    assert hold_address(ADA, {"city": "Macon"}) == ({"city": "Macon"}, {})
+
+
+def test_removing_the_street_alone_waits():
+    assert hold_address(ADA, {"address1": ""})[1]["address1"].code == "no-street"
+
+
+def test_removing_the_whole_address_goes():
+    whole = {"address1": "", "address2": "", "city": "", "state": "", "zip": ""}
+    assert hold_address(ADA, whole) == (whole, {})
+
+
+def test_an_untouched_address_needs_nothing():
+    assert hold_address(put(ADA, address1=""), {}) == ({}, {})
+
+
+def test_views_of_an_empty_chart_are_empty():
+    clinic = Clinic()
+    assert set(elation_view(ElationChart(id=ADA.id), clinic.state.directory, clinic.policy).values()) == {""}
+    assert set(kareo_view(type(ADA_THERE)(id=ADA_THERE.id)).values()) == {""}
+    assert clinic.state.patients.get(ADA_KEY) is None
