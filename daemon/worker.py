@@ -88,12 +88,6 @@ class Worker:
         moving = asyncio.get_running_loop().time() - self._consumer.beat < STALLED
         return moving and all(one.running for one in self.practices.values())
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the consumer goes round and every practice's tasks are alive: what the watchdog asks."""
-        moving = asyncio.get_running_loop().time() - self._consumer.beat < STALLED
-        return moving and all(one.running for one in self.practices.values())
-
     async def _health(self, _request: web.Request) -> web.Response:
         """200 while this worker makes progress; no patient's data, so no authentication."""
         return web.json_response({"practices": len(self.practices)}, status=200 if self.healthy else 503)

@@ -16,12 +16,13 @@ from events.writes import (
     CreateElationAppointment,
     DeleteElationAppointment,
     Resource,
+    System,
     UpdateElationAppointment,
 )
 from projections.codecs import squeeze
 from projections.directory import Directory, physician_for, provider_named
 from projections.patient import Appointment, Patient
-from projections.policy import Policy
+from projections.policy import Policy, allows
 from projections.wants import Wants, Wish
 
 RULE = "guide: Appointments"
@@ -37,6 +38,8 @@ def rounded(minutes: int) -> int:
 
 def want_appointments(patient: Patient, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
     """Add what brings the Elation calendar to Kareo's, one slot an appointment."""
+    if not allows(policy, Resource.APPOINTMENT, System.ELATION):
+        return
     for key, entry in patient.appointments.items():
         _want(f"appointment:{key}", entry, chart, directory, policy, wants)
 

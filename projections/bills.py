@@ -18,12 +18,13 @@ from events.writes import (
     MarkBilled,
     MarkBillError,
     Resource,
+    System,
 )
 from projections.codecs import Problem, squeeze
 from projections.directory import Directory, location_for, provider_for
 from projections.insurance import primary_case
 from projections.patient import Bill, KareoSide, Patient, bill_content
-from projections.policy import Policy
+from projections.policy import Policy, allows
 from projections.wants import Wants, Wish
 
 RULE = "guide: Bills"
@@ -31,14 +32,16 @@ DIAGNOSES = 12
 DIAGNOSES_A_LINE = 4
 ERROR_MOST = 200
 
-_CPT = re.compile(r"\d{4}[0-9A-Z]|[A-Z]\d{4}")
+_CPT = re.compile(r"\d{4}[0-9A-Z]|[A-Z]\d{4}", re.ASCII)
 _MODIFIER = re.compile(r"[0-9A-Z]{2}")
-_ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?")
-_AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?")
+_ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII)
+_AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
 
 
 def want_bills(patient: Patient, kareo: KareoSide | None, directory: Directory, policy: Policy, wants: Wants) -> None:
     """Add what each bill of the patient needs next; `kareo` is None until the chart is linked."""
+    if not allows(policy, Resource.BILL, System.KAREO):
+        return
     for key, entry in patient.bills.items():
         _want(f"bill:{key}", entry, patient, kareo, directory, policy, wants)
 
@@ -89,7 +92,9 @@ def _want_encounter(
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
         wants.wait(slot, "bill-error", f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
         return
-    wants.writes[slot] = Wish(result, Resource.BILL, RULE)
+    beyond = len(all_diagnoses(entry.bill)) - DIAGNOSES
+    notes = (f"{beyond} diagnoses beyond the first {DIAGNOSES} do not travel",) if beyond > 0 else ()
+    wants.writes[slot] = Wish(result, Resource.BILL, RULE, notes)
     open_ = patient.intents.get(slot)
     if open_ is not None and open_.state == "refused" and open_.write == result:
         text = (open_.text or "Kareo refused the bill")[:ERROR_MOST]
@@ -140,7 +145,7 @@ def encounter(
             "unmapped-location", f'Service location "{bill.location_name}" is not mapped to Kareo: ask the office to map it'
         )
     place = policy.places_of_service.get(bill.location, bill.place_of_service)
-    if not re.fullmatch(r"\d{1,2}", place):
+    if not re.fullmatch(r"[0-9]{1,2}", place):
         return Problem("no-place", f'Service location "{bill.location_name}" has no place of service code')
     physician = bill.rendering_provider or bill.physician
     provider = provider_for(physician, directory, policy) if physician is not None else None
@@ -148,7 +153,7 @@ def encounter(
         return Problem("unmapped-provider", "The rendering provider is not mapped to Kareo: ask the office to map it")
     lines: list[EncounterTerms] = []
     for number, line in enumerate(bill.lines, start=1):
-        checked = _line(number, line)
+        checked = _line(number, line, all_diagnoses(bill)[:DIAGNOSES])
         if isinstance(checked, Problem):
             return checked
         lines.append(checked)
@@ -165,7 +170,7 @@ def encounter(
         location=location,
         place_of_service=place.zfill(2),
         lines=tuple(lines),
-        further_dxs=further_diagnoses(bill),
+        further_dxs=further_diagnoses(bill, lines),
         notes=bill.notes,
         prior_authorization=bill.prior_authorization,
         batch=str(bill.id) if policy.batch_numbers else "",
@@ -178,7 +183,7 @@ def local_day(instant: datetime, time_zone: str) -> date:
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
-def _line(number: int, line: BillLine) -> EncounterTerms | Problem:
+def _line(number: int, line: BillLine, travelling: tuple[str, ...]) -> EncounterTerms | Problem:
     cpt = line.cpt.strip().upper()
     where = f"Line {number} ({cpt or 'no code'})"
     if not cpt:
@@ -194,13 +199,16 @@ def _line(number: int, line: BillLine) -> EncounterTerms | Problem:
     bad = next((code for code in dxs if not _ICD10.fullmatch(code)), None)
     if bad is not None:
         return Problem("bad-diagnosis", f"{where}: diagnosis {bad[:10]} is not an ICD-10 code")
+    dxs = tuple(code for code in dxs if code in travelling)[:DIAGNOSES_A_LINE]
+    if not dxs:
+        return Problem("too-many-diagnoses", f"{where}: none of its diagnoses is among the bill's first {DIAGNOSES}")
     units = line.units.strip() or "1"
     if not _AMOUNT.fullmatch(units) or not 0 < float(units) <= 999:
         return Problem("bad-units", f"{where}: units must be a number from 1 to 999")
     charge = line.unit_charge.strip()
     if not _AMOUNT.fullmatch(charge):
         return Problem("bad-charge", f"{where}: the charge must be an amount of money")
-    return EncounterTerms(cpt=cpt, units=units, unit_charge=charge, modifiers=modifiers, dxs=dxs[:DIAGNOSES_A_LINE])
+    return EncounterTerms(cpt=cpt, units=units, unit_charge=charge, modifiers=modifiers, dxs=dxs)
 
 
 def distinct(codes: tuple[str, ...]) -> tuple[str, ...]:
@@ -208,8 +216,12 @@ def distinct(codes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code.strip().upper() for code in codes if code.strip()))
 
 
-def further_diagnoses(bill: ElationBill) -> tuple[str, ...]:
+def all_diagnoses(bill: ElationBill) -> tuple[str, ...]:
+    """The bill's distinct codes in the order entered, of which the first 12 travel."""
+    return distinct(tuple(code for line in bill.lines for code in line.dxs))
+
+
+def further_diagnoses(bill: ElationBill, lines: list[EncounterTerms]) -> tuple[str, ...]:
     """Of the bill's first 12 distinct codes those that no line has room for (DESIGN: Bills)."""
-    first = distinct(tuple(code for line in bill.lines for code in line.dxs))[:DIAGNOSES]
-    carried = {code for line in bill.lines for code in distinct(line.dxs)[:DIAGNOSES_A_LINE]}
-    return tuple(code for code in first if code not in carried)
+    carried = {code for line in lines for code in line.dxs}
+    return tuple(code for code in all_diagnoses(bill)[:DIAGNOSES] if code not in carried)

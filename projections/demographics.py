@@ -36,7 +36,8 @@ def want_demographics(
     merged = reconcile(ours, theirs, patient.base, policy.preference, direction, skip=("provider",) if unmapped else ())
     if merged.agreed:
         wants.facts.append(FieldsAgreed(fields=merged.agreed))
-    new = [one for one in merged.conflicts if patient.conflicts.get(one.field) != one]
+    known = (patient.conflicts, patient.conflicts_seen)
+    new = [one for one in merged.conflicts if all(conflicts.get(one.field) != one for conflicts in known)]
     if new:
         wants.facts.append(ConflictRecorded(conflicts=tuple(new)))
     _want_elation(elation, merged.to_elation, directory, policy, wants)

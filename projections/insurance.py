@@ -113,10 +113,16 @@ def _terms(one: KareoPolicy, rank: int, chart: KareoChart, directory: Directory,
         wants.wait(slot, "no-plan", f"the policy names no insurance {what} in Kareo; enter it there")
         return None
     carrier = carrier_for(one.company_id, one.company_name, directory)
+    if carrier is None and not one.company_id:
+        wants.wait(slot, "no-plan", "Kareo gives no id of the policy's insurance company, and Elation has none of that name")
+        return None
     if carrier is None:
         _want_carrier(one, directory, wants)
         return None
     plan = plan_for(one.plan_id, one.plan_name, carrier, directory)
+    if plan is None and not one.plan_id:
+        wants.wait(slot, "no-plan", "Kareo gives no id of the policy's plan, and Elation has none of that name")
+        return None
     if plan is None:
         create = CreatePlan(kareo_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
         _want_shared(f"plan:{one.plan_id}", create, directory, wants)

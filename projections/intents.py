@@ -21,7 +21,7 @@ from projections.codecs import squeeze
 from projections.demographics import want_demographics, want_elation_chart, want_kareo_chart
 from projections.fields import agreed, elation_view, kareo_view
 from projections.insurance import want_insurance
-from projections.links import hinted_patient, judge, survivor
+from projections.links import absorbers, hinted_patient, judge, survivor
 from projections.patient import ElationSide, KareoSide, Patient
 from projections.policy import Policy, allows
 from projections.state import PracticeState
@@ -78,7 +78,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
 def _hold_bills(patient: Patient, policy: Policy, wants: Wants) -> None:
     """While a link is interrupted its bills are not lost: they wait with it."""
     for key, entry in patient.bills.items():
-        if entry.encounter is None and entry.bill.status != "Billed" and not entry.bill.note_deleted:
+        if not entry.billed and entry.bill.status != "Billed" and not entry.bill.note_deleted:
             wants.wait(f"bill:{key}", "chart-pending", "the patient's link with Kareo is interrupted")
 
 
@@ -113,8 +113,8 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
         return
     end = survivor(link.elation, state)
     if end is None:
-        target = patient.elation.chart.merged_into if patient.elation else None
-        wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", f"chart:{target}")
+        chain = (f"chart:{one}" for one in absorbers(link.elation, state))
+        wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", *chain)
         return
     other = state.patients.get(state.key_of(end, None))
     if other is not None and other.link is not None:
@@ -213,7 +213,7 @@ def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Want
 def _linked(
     elation: ElationChartId, kareo: KareoPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
 ) -> ChartLinked:
-    """The link, with the fields on which both sides agree already as its base."""
+    """The link; its base are the fields on which both sides agree already, and what a creation of ours has just written."""
     here = patient.elation
     if here is None or here.chart.id != elation:
         other = state.patients.get(state.key_of(elation, None))
@@ -223,7 +223,7 @@ def _linked(
         other = state.patients.get(state.key_of(None, kareo))
         there = other.kareo if other else None
     base = agreed(elation_view(here.chart, state.directory, policy), kareo_view(there.chart)) if here and there else {}
-    return ChartLinked(elation=elation, kareo=kareo, how=how, base=base)
+    return ChartLinked(elation=elation, kareo=kareo, how=how, base={**patient.base, **base})
 
 
 # -- what people see ------------------------------------------------------------------------------------------------------

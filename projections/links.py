@@ -11,6 +11,7 @@ from datetime import date
 from enum import IntEnum
 
 from events.ids import ElationChartId, KareoPatientId
+from events.records import ElationChart
 from events.writes import Candidate, CreateElationChart, CreateKareoChart, SearchElation, SearchKareo
 from projections.codecs import Sex
 from projections.patient import Patient
@@ -150,21 +151,27 @@ def _taken(id_: int, state: PracticeState, elation: bool) -> bool:
     return under_way and creating is not None and isinstance(creating.write, CreateElationChart | CreateKareoChart)
 
 
+def absorbers(chart: ElationChartId, state: PracticeState) -> tuple[ElationChartId, ...]:
+    """The charts that `chart` was merged into, one into the next, as far as is known and without going in circles."""
+    chain = [chart]
+    while (
+        (known := _known(chain[-1], state)) is not None and known.merged_into is not None and known.merged_into not in chain
+    ):
+        chain.append(known.merged_into)
+    return tuple(chain[1:])
+
+
 def survivor(chart: ElationChartId, state: PracticeState) -> ElationChartId | None:
     """The end of the chain of merges that starts at `chart`; None for a cycle or an end not seen yet."""
-    seen = {chart}
-    while True:
-        patient = state.patients.get(state.key_of(chart, None))
-        side = patient.elation if patient else None
-        if side is None or side.chart.id != chart:
-            return None
-        target = side.chart.merged_into
-        if target is None:
-            return chart
-        if target in seen:
-            return None
-        seen.add(target)
-        chart = target
+    end = (chart, *absorbers(chart, state))[-1]
+    known = _known(end, state)
+    return end if known is not None and known.merged_into is None else None
+
+
+def _known(chart: ElationChartId, state: PracticeState) -> ElationChart | None:
+    patient = state.patients.get(state.key_of(chart, None))
+    side = patient.elation if patient else None
+    return side.chart if side is not None and side.chart.id == chart else None
 
 
 def references(patient: Patient) -> tuple[set[ElationChartId], set[KareoPatientId]]:

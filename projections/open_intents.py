@@ -79,15 +79,16 @@ def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, Ope
         return {**intents, body.slot: opened}
     if not isinstance(body, IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded):
         return intents
-    known = intents.get(body.slot)
-    if known is None or known.intent != body.intent:
+    slot = next((slot for slot, one in intents.items() if one.intent == body.intent), None)
+    if slot is None:
         return intents
+    known = intents[slot]
     match body:
         case IntentAttempted():
-            return {**intents, body.slot: put(known, state="attempted", attempt=body.attempt)}
+            return {**intents, slot: put(known, state="attempted", attempt=body.attempt)}
         case IntentOutcomeUnknown():
-            return {**intents, body.slot: put(known, state="unknown")}
+            return {**intents, slot: put(known, state="unknown")}
         case IntentRefused():
-            return {**intents, body.slot: put(known, state="refused", code=body.code, text=body.text)}
+            return {**intents, slot: put(known, state="refused", code=body.code, text=body.text)}
         case _:
-            return without(intents, body.slot)
+            return without(intents, slot)

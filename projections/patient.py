@@ -10,7 +10,7 @@ from datetime import datetime
 
 import msgspec
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, elation_key
+from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, elation_key, kareo_key
 from events.records import ElationBill, ElationChart, KareoAppointment, KareoChart, Value
 from events.schema import (
     BillObserved,
@@ -142,6 +142,7 @@ class Patient(Value, frozen=True, kw_only=True):
     appointments: dict[str, Appointment] = {}
     bills: dict[str, Bill] = {}
     conflicts: dict[str, FieldConflict] = {}
+    conflicts_seen: dict[str, FieldConflict] = {}
     intents: dict[str, OpenIntent] = {}
     waiting: dict[str, Waiting] = {}
 
@@ -192,11 +193,15 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
             return put(patient, link=link)
         case FieldsAgreed():
-            return put(patient, base={**patient.base, **body.fields})
+            return _agreed(patient, body.fields)
         case ConflictRecorded():
-            return put(patient, conflicts={**patient.conflicts, **{one.field: one for one in body.conflicts}})
+            recorded = {one.field: one for one in body.conflicts}
+            seen = without(patient.conflicts_seen, *recorded)
+            return put(patient, conflicts={**patient.conflicts, **recorded}, conflicts_seen=seen)
         case ConflictSeen():
-            return put(patient, conflicts=without(patient.conflicts, *body.fields))
+            seen = {field: patient.conflicts[field] for field in body.fields if field in patient.conflicts}
+            conflicts = without(patient.conflicts, *body.fields)
+            return put(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
             return put(patient, waiting={**patient.waiting, body.slot: waiting})
@@ -238,12 +243,19 @@ def _elation_seen(
 
 def _kareo_seen(patient: Patient, chart: KareoChart, read_at: datetime) -> Patient:
     side = patient.kareo
+    if not _is_of(patient, chart.id):
+        return patient
     if side is not None:
         if read_at < side.read_at:
             return patient
         if chart.cases is None:
             chart = put(chart, cases=side.chart.cases)
     return put(patient, kareo=KareoSide(chart=chart, read_at=read_at))
+
+
+def _is_of(patient: Patient, chart: KareoPatientId) -> bool:
+    """False for another Kareo patient's chart: a creation may end after its chart was linked or merged elsewhere."""
+    return not patient.in_kareo or kareo_key(chart) == patient.key
 
 
 def _appointment_seen(patient: Patient, event: Event, body: KareoAppointmentObserved | KareoAppointmentVanished) -> Patient:
@@ -287,10 +299,13 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case CreateElationChart() | UpdateElationChart(), ElationChartWritten():
             patient = _wrote_elation(patient, result)
             if isinstance(write, CreateElationChart):
-                return put(patient, created=result.chart.id)
+                return _created(patient, result.chart.id, write.fields)
             return _based(patient, write.fields, provider=None if write.physician is None else write.fields.get("provider"))
         case CreateKareoChart(), KareoChartWritten():
-            return put(_kareo_seen(patient, result.chart, result.read_at), created=result.chart.id)
+            provider = {"provider": str(write.provider)} if write.provider is not None else {}
+            return _created(
+                _kareo_seen(patient, result.chart, result.read_at), result.chart.id, {**write.fields, **provider}
+            )
         case UpdateKareoChart(), KareoChartWritten():
             return _based(
                 _kareo_seen(patient, result.chart, result.read_at), write.fields, provider=write.fields.get("provider")
@@ -310,13 +325,20 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
-                return _bill(patient, write.bill, answered=patient.bills[str(write.bill)].bill, error=write.text)
+                return _bill(patient, write.bill, answered=result.bill, error=write.text)
             return _bill(patient, result.bill.id, billed=True)
     return _appointment_written(patient, body.slot, write, result)
 
 
+def _created(patient: Patient, chart: int, fields: dict[str, str]) -> Patient:
+    """The other chart exists: to be linked, with what was written as base; unless the patient was linked meanwhile."""
+    return patient if patient.link is not None else put(patient, created=chart, base=fields)
+
+
 def _wrote_elation(patient: Patient, result: ElationChartWritten) -> Patient:
     side = patient.elation
+    if patient.link is not None and patient.link.elation != result.chart.id:
+        return patient
     if side is not None and _stale(result.modified, result.read_at, side.modified, side.read_at):
         return patient
     return put(patient, elation=ElationSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
@@ -327,7 +349,12 @@ def _based(patient: Patient, fields: dict[str, str], *, provider: str | None) ->
     agreed = dict(fields)
     if provider is not None:
         agreed["provider"] = provider
-    return put(patient, base={**patient.base, **agreed})
+    return _agreed(patient, agreed)
+
+
+def _agreed(patient: Patient, fields: dict[str, str]) -> Patient:
+    """Both sides hold `fields` now; a conflict that somebody had looked at is over."""
+    return put(patient, base={**patient.base, **fields}, conflicts_seen=without(patient.conflicts_seen, *fields))
 
 
 def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
@@ -372,9 +399,13 @@ def absorb(patient: Patient, other: Patient) -> Patient:
     ):
         side = other.elation
     there = patient.kareo
-    if other.kareo is not None and (there is None or there.read_at < other.kareo.read_at):
+    if (
+        other.kareo is not None
+        and _is_of(patient, other.kareo.chart.id)
+        and (there is None or there.read_at < other.kareo.read_at)
+    ):
         there = other.kareo
-    keep = without(other.intents, *patient.intents)
+    keep = {slot if slot not in patient.intents else f"{slot}@{other.key}": one for slot, one in other.intents.items()}
     return put(
         patient,
         elation=side,
@@ -383,6 +414,7 @@ def absorb(patient: Patient, other: Patient) -> Patient:
         intents={**patient.intents, **keep},
         waiting={**without(other.waiting, *patient.waiting), **patient.waiting},
         conflicts={**other.conflicts, **patient.conflicts},
+        conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
     )
 
 

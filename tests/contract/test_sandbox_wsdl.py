@@ -62,7 +62,9 @@ def test_operation_is_the_vendors(real: wsdl.Interface, name: str) -> None:
 def test_members_are_a_subsequence_of_the_vendors(real: wsdl.Interface, name: wsdl.QName) -> None:
     theirs = {member.name: member for member in real.complexes[name].members}
     order = [member.name for member in real.complexes[name].members]
-    assert [member.name for member in OURS.complexes[name].members] == [one for one in order if one in OURS.complexes[name].by_name]
+    assert [member.name for member in OURS.complexes[name].members] == [
+        one for one in order if one in OURS.complexes[name].by_name
+    ]
     for member in OURS.complexes[name].members:
         assert member == theirs[member.name]
 
@@ -98,6 +100,16 @@ def test_omission_of_nulls_is_as_annotated(real: wsdl.Interface) -> None:
     omitting = {name[1] for name, one in OURS.complexes.items() if any(member.omits for member in one.members)}
     # A type of requests that one answer echoes, always empty (NOTES: External ids).
     assert annotated & answers - {"PatientExternalIDSetting"} == omitting & answers
+
+
+def test_sandbox_is_an_independent_witness() -> None:
+    """It imports nothing of what it is to judge."""
+    sources = [one.read_text() for one in Path(wsdl.__file__).parent.glob("*.py")]
+    imported = {
+        line.split()[1] for source in sources for line in source.splitlines() if line.startswith(("import ", "from "))
+    }
+    assert not {one for one in imported if one.startswith(("events", "projections"))}
+    assert all(one.startswith("daemon.sandbox.kareo") for one in imported if one.startswith("daemon"))
 
 
 def _reachable(interface: wsdl.Interface, start: list[wsdl.QName]) -> set[wsdl.QName]:

@@ -248,9 +248,7 @@ class Clinic:
         body = KareoAppointmentVanished(key=one.key, patient=one.patient)
         return self.record(body, kareo=one.patient, origin=Origin.KAREO)
 
-    def bill(
-        self, bill: ElationBill, *, modified: datetime | None = None, observed: datetime | None = None
-    ) -> list[Event]:
+    def bill(self, bill: ElationBill, *, modified: datetime | None = None, observed: datetime | None = None) -> list[Event]:
         body = BillObserved(bill=bill)
         return self.record(body, elation=bill.patient, origin=Origin.ELATION, modified=modified, observed=observed)
 
@@ -318,9 +316,7 @@ class Clinic:
                 self._decide(key, cause, touched, dependencies)
         raise AssertionError(f"deciding goes in circles: {[event.type for event in self.events[-6:]]}")
 
-    def _decide(
-        self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], dependencies: set[str]
-    ) -> None:
+    def _decide(self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
         bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
         patient = self.state.patients[key]
         for body in bodies:
@@ -350,9 +346,7 @@ class Clinic:
         elif isinstance(body, IntentSucceeded | IntentRefused):
             dependencies.add(body.slot)
 
-    def _following(
-        self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None
-    ) -> Event:
+    def _following(self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Event:
         return Event(
             id=event_id(PRACTICE, type(body).__name__, cause.id, len(self.events)),
             practice=PRACTICE,

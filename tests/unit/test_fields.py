@@ -99,7 +99,9 @@ def test_a_value_removed_on_one_side_is_removed_on_the_other(name: str):
     assert clinic.wanted("demographics:elation").fields == {name: ""}
 
 
-@pytest.mark.parametrize(("name", "empty"), [("first_name", ""), ("last_name", ""), ("birth_date", None), ("provider", None)])
+@pytest.mark.parametrize(
+    ("name", "empty"), [("first_name", ""), ("last_name", ""), ("birth_date", None), ("provider", None)]
+)
 def test_what_cannot_be_cleared_waits_with_a_reason(name: str, empty: object):
     clinic = Clinic()
     clinic.linked()
@@ -209,7 +211,8 @@ def test_what_is_no_state_waits(unknown: str):
 
 
 @pytest.mark.parametrize(
-    ("written", "clean"), [("309011234", "30901-1234"), ("30901-1234", "30901-1234"), ("30901 1234", "30901-1234"), ("30901", "30901")]
+    ("written", "clean"),
+    [("309011234", "30901-1234"), ("30901-1234", "30901-1234"), ("30901 1234", "30901-1234"), ("30901", "30901")],
 )
 def test_a_zip_plus_four_is_one_value(written: str, clean: str):
     assert ZipCode().clean(written) == clean
@@ -370,7 +373,9 @@ CHANGES = st.dictionaries(st.sampled_from(list(PHONE_KINDS)), NUMBERS)
 
 
 @given(phones=PHONES, changes=CHANGES)
-def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(phones: tuple[Phone, ...], changes: dict[str, str]):
+def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(
+    phones: tuple[Phone, ...], changes: dict[str, str]
+):
     fitting, problems = place_phones(put(ADA, phones=phones), changes)
     after = with_phones(phones, fitting)
 

@@ -310,7 +310,7 @@ def _echo(parent: etree._Element, written: Values, path: Path, findings: Finding
             _echo(child, value or {}, inner, findings)
         else:
             child.text = (
-                value.isoformat() if isinstance(value, date) else f"{value:g}" if isinstance(value, float) else str(value)
+                value.isoformat() if isinstance(value, date) else f"{value:.15g}" if isinstance(value, float) else str(value)
             )
         if inner in findings.found:
             number, words = findings.found[inner]

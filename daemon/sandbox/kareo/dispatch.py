@@ -30,7 +30,7 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 NO_REFERENCE = "Object reference not set to an instance of an object."
-"""For a missing Filter or Fields (NOTES: Outcome of a call)."""
+"""For a missing or nil Filter, Fields, Patient, ... (NOTES: Outcome of a call)."""
 
 NOBODY = "unknown"
 """The label of calls whose customer key nobody has."""
@@ -85,7 +85,7 @@ class Dispatcher:
                 return self._answer(operation, label, customer, "unauthorized", denied=True)
             if planned is not None and planned.kind == "refuse":
                 raise RefusedError("The request was refused.")
-            if any(name in self._members(operation) and name not in values for name in ("Filter", "Fields")):
+            if any(name not in values for name in self._members(operation) if name != "RequestHeader"):
                 raise RefusedError(NO_REFERENCE)
             call = Call(state=self._state, switches=self._switches, customer=customer, now=self._state.now())
             result = HANDLERS[operation.name](call, values)
@@ -94,6 +94,9 @@ class Dispatcher:
             return self._answer(operation, label, customer, "refused", error=str(refused))
         except FaultError as error:
             return Answer(status=500, body=wire.fault(error), label=label, outcome="fault")
+        except OverflowError:
+            out_of_range = FaultError("InternalServiceFault", "A date is out of range.")
+            return Answer(status=500, body=wire.fault(out_of_range), label=label, outcome="fault")
 
     def _members(self, operation: Operation) -> Mapping[str, object]:
         return self._interface.complexes[operation.parameter.type].by_name

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from daemon.sandbox.kareo.calling import Call, Handler, only
@@ -65,10 +66,10 @@ def _shown(call: Call, filter_: Values, when: datetime) -> datetime:
     if not offset:
         return wall_time(when, call.switches.list_zone)
     try:
-        hours = float(offset)
-    except ValueError:
-        raise RefusedError("TimeZoneOffsetFromGMT is not a number.") from None
-    return (when.astimezone(UTC) + timedelta(hours=hours)).replace(tzinfo=None)
+        shift = timedelta(hours=float(offset))
+    except (ValueError, OverflowError):
+        raise RefusedError("TimeZoneOffsetFromGMT is not a number of hours.") from None
+    return (when.astimezone(UTC) + shift).replace(tzinfo=None)
 
 
 def _asked_for(filter_: Values, row: Values) -> bool:
@@ -217,7 +218,7 @@ def update_appointment(call: Call, request: Values) -> Values:
     found = _find(call, written.get("AppointmentId"))
     if found.deleted:
         raise RefusedError("Could not find the appointment.")
-    changed = Appointment(**{name: getattr(found, name) for name in Appointment.__slots__})
+    changed = replace(found)
     erases, zone = call.switches.absent_erases_appointment, call.switches.list_zone
     for name, member in (("provider_id", "ProviderId"), ("resource_id", "ResourceId"), ("reason_id", "AppointmentReasonId")):
         if member in written or erases:

@@ -107,7 +107,7 @@ def get_service_locations(call: Call, request: Values) -> Values:
 
 
 def get_procedure_codes(call: Call, request: Values) -> Values:
-    """Of the customer. `CustomerSpecific` cannot be nil: absent is false, and false is taken as "all" (NOTES: Directory)."""
+    """Of the customer. `Active` and `CustomerSpecific` cannot be nil: absent is false, which is taken as "all" (NOTES: Directory)."""
     filter_ = request["Filter"]
     rows: list[Values] = []
     for one in call.state.procedure_codes.values():
@@ -115,7 +115,7 @@ def get_procedure_codes(call: Call, request: Values) -> Values:
             one.customer_key != call.customer.key
             or not only(filter_, "ID", one.id)
             or not only(filter_, "ProcedureCode", one.code)
-            or ("Active" in filter_ and filter_["Active"] != one.active)
+            or (filter_.get("Active") and not one.active)
             or (filter_.get("CustomerSpecific") and not one.customer_specific)
             or not call.within(filter_, one.created, one.modified)
         ):

@@ -219,15 +219,12 @@ class KareoSandbox:
             return web.json_response({"error": str(error)}, status=400)
         except UnknownRecordError as error:
             return web.json_response({"error": f"no such {error}"}, status=404)
-        return _json(asdict(result))
+        return _json(_shown(result))
 
     async def _serve_dump(self, request: web.Request) -> web.Response:
         names = "practices providers locations procedure_codes patients cases companies plans policies reasons appointments encounters"
         tables: dict[str, list[Any]] = {name: list(getattr(self.state, name).values()) for name in names.split()}
-        dump = {name: [asdict(one) for one in records] for name, records in tables.items()}
-        dump["practices"] = [{k: v for k, v in one.items() if k != "customer_key"} for one in dump["practices"]]
-        dump["procedure_codes"] = [{k: v for k, v in one.items() if k != "customer_key"} for one in dump["procedure_codes"]]
-        dump["companies"] = [{k: v for k, v in one.items() if k != "customer_key"} for one in dump["companies"]]
+        dump = {name: [_shown(one) for one in records] for name, records in tables.items()}
         dump["vendors"] = [{"id": one.id, "name": one.name, "ids": one.ids} for one in self.vendors.values()]
         return _json(dump)
 
@@ -243,6 +240,11 @@ class KareoSandbox:
 
 def _xml(status: int, body: bytes) -> web.Response:
     return web.Response(status=status, body=body, content_type="text/xml", charset="utf-8")
+
+
+def _shown(record: Any) -> dict[str, Any]:
+    """Without the customer key, which is a credential."""
+    return {name: value for name, value in asdict(record).items() if name != "customer_key"}
 
 
 def _json(value: object) -> web.Response:

@@ -8,6 +8,9 @@ from zoneinfo import ZoneInfo
 
 from daemon.sandbox.kareo.wire import RefusedError
 
+FIRST_YEAR, LAST_YEAR = 1753, 9998
+"""What a SQL Server keeps, less a year to shift zones in."""
+
 _FILTER_FORMS = (
     "%m/%d/%Y %I:%M:%S %p",
     "%m/%d/%Y %I:%M %p",
@@ -50,7 +53,7 @@ def money(amount: float) -> str:
 
 
 def quantity(units: float) -> str:
-    return f"{units:g}"
+    return f"{units:.12g}"
 
 
 def flag(value: bool) -> str:
@@ -65,12 +68,19 @@ def wall_time(instant: datetime, zone: str) -> datetime:
 
 def calendar_day(value: datetime, zone: str) -> date:
     """The day of an `xs:dateTime` that means a date: one with a zone is moved to the server's, and may shift (NOTES: Values)."""
+    _storable(value)
     return value.date() if value.tzinfo is None else wall_time(value, zone).date()
 
 
 def instant(value: datetime, zone: str) -> datetime:
     """The instant of an `xs:dateTime` in UTC; without a zone it is on the server's clock."""
+    _storable(value)
     return (value.replace(tzinfo=ZoneInfo(zone)) if value.tzinfo is None else value).astimezone(UTC).replace(microsecond=0)
+
+
+def _storable(value: datetime) -> None:
+    if not FIRST_YEAR <= value.year <= LAST_YEAR:
+        raise RefusedError("The date is out of the range that can be stored.")
 
 
 def filter_time(text: str) -> datetime:

@@ -228,7 +228,7 @@ def _text(value: Any) -> str:
     if isinstance(value, datetime):
         return value.isoformat() if value.tzinfo is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     if isinstance(value, float | Decimal):
-        return f"{value:g}"
+        return f"{value:.15g}"
     return str(value)
 
 

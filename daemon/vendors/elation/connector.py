@@ -194,9 +194,7 @@ class ElationConnector:
         async for patient in self._good("patients", rows):
             present.add(patient.id)
             chart = translate.chart(patient)
-            batch.append(
-                _chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at)
-            )
+            batch.append(_chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at))
             if len(batch) >= CHUNK:
                 await self._intake.observe(batch)
                 batch, read_at = [], self._now()
@@ -264,9 +262,9 @@ def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observati
     )
 
 
-def quarantined(resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit") -> Observation:
+def quarantined(
+    resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit"
+) -> Observation:
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
-    body = ChangeQuarantined(
-        system=System.ELATION, resource=resource, record=record, path=path, reason=reason, raw=raw
-    )
+    body = ChangeQuarantined(system=System.ELATION, resource=resource, record=record, path=path, reason=reason, raw=raw)
     return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)

@@ -126,7 +126,9 @@ class KareoConnector:
 
     async def _read_changed(self, resource: str, rows: Iterable[wire.KareoPatient]) -> None:
         """GetPatient for the rows whose hash is not the recorded one."""
-        hashes = {str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows}
+        hashes = {
+            str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows
+        }
         changed = await self._intake.unknown([(resource, record, hash_) for record, hash_ in hashes.items()])
         for record, hash_ in hashes.items():
             if (resource, record) in changed:
@@ -217,7 +219,9 @@ class KareoConnector:
             return
         if one.patient_id is None:
             if one.type == "patient":
-                await self._reject("appointments", key, "is a patient's appointment without a patient", "PatientID", read_at, also)
+                await self._reject(
+                    "appointments", key, "is a patient's appointment without a patient", "PatientID", read_at, also
+                )
             return
         provider = next((self._providers[name] for name in one.resource_names if name in self._providers), None)
         if provider is None:
@@ -251,9 +255,7 @@ class KareoConnector:
         if found is None or found.is_deleted or ("@" in key and start <= found.start <= end):
             await self._vanish(key, KareoPatientId(int(parent)), read_at)
 
-    async def _vanish(
-        self, key: str, patient: KareoPatientId, read_at: datetime, resource: str = "appointments"
-    ) -> None:
+    async def _vanish(self, key: str, patient: KareoPatientId, read_at: datetime, resource: str = "appointments") -> None:
         body = KareoAppointmentVanished(key=key, patient=patient)
         gone = (Note(system=System.KAREO, resource="appointments.row", record=key, content_hash="gone"),)
         await self._intake.observe(

@@ -120,7 +120,9 @@ class KareoHands:
             rows = await self._client.find_patients(
                 first_name=write.fields.get("first_name"),
                 last_name=write.fields.get("last_name"),
-                birth_date=None if not write.fields.get("birth_date") else datetime.fromisoformat(write.fields["birth_date"]).date(),
+                birth_date=None
+                if not write.fields.get("birth_date")
+                else datetime.fromisoformat(write.fields["birth_date"]).date(),
             )
             new = [row for row in rows if row.created is not None and row.created >= lately]
             if len(new) != 1:
@@ -180,7 +182,9 @@ class KareoHands:
             return RecordCreated(id=min(encounters)) if encounters else None
         same = [id_ for id_, found in encounters.items() if found == codes]
         if len(same) > 1:
-            raise Refused("kareo.GetCharges", vendor_text="several encounters of this patient, day and codes: a person has to look")
+            raise Refused(
+                "kareo.GetCharges", vendor_text="several encounters of this patient, day and codes: a person has to look"
+            )
         return RecordCreated(id=same[0]) if same else None
 
 
@@ -188,7 +192,7 @@ def _differing(chart: KareoChart, write: UpdateKareoChart) -> tuple[str, ...]:
     """The fields (by canonical name) that the patient does not show as written."""
     shown = kareo_view(chart)
     return tuple(
-        name for name, value in write.fields.items() if BY_NAME[name].codec.key(shown[name]) != BY_NAME[name].codec.key(value)
+        name
+        for name, value in write.fields.items()
+        if BY_NAME[name].codec.key(shown[name]) != BY_NAME[name].codec.key(value)
     )
-
-

@@ -99,7 +99,12 @@ def candidate(patient: wire.KareoPatient) -> Candidate:
 
 def provider(one: wire.KareoProvider) -> Provider:
     return Provider(
-        id=one.id, first_name=one.first_name, last_name=one.last_name, full_name=one.full_name, npi=one.npi, active=one.active
+        id=one.id,
+        first_name=one.first_name,
+        last_name=one.last_name,
+        full_name=one.full_name,
+        npi=one.npi,
+        active=one.active,
     )
 
 
@@ -163,5 +168,3 @@ def encounter_write(write: CreateEncounter) -> wire.EncounterWrite:
             for line in write.lines
         ),
     )
-
-

@@ -1,0 +1,82 @@
+"""`chartwire demo`: everything on one machine, a scripted clinic day, and what came of it."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from typing import Any
+
+from daemon.embedded import NotInstalled
+from daemon.rehearsal import Rehearsal, Report
+from daemon.sandbox.clinic import Clinic
+from daemon.sandbox.day import Day
+from daemon.telemetry import configure_logging
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "demo", help="see it work: a clinic day on sandboxes of both systems"
+    )
+    parser.add_argument("--headless", action="store_true", help="nothing but the result")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
+    parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print the addresses")
+    parser.add_argument("--seed", type=int, default=1, help="another day")
+    parser.add_argument("--size", type=int, default=8, help="how busy a day (patients per scene and practice)")
+    parser.add_argument("--log-level", default="ERROR", help="the daemon's own log, on stderr (default ERROR)")
+    parser.set_defaults(handler=demo)
+
+
+def demo(arguments: argparse.Namespace) -> int:
+    """Exits 0 when every invariant holds, 1 otherwise."""
+    configure_logging(json=not sys.stderr.isatty(), level=arguments.log_level.upper())
+    clinic = Clinic()
+    day = Day(clinic, seed=arguments.seed, size=arguments.size)
+    started = time.monotonic()
+
+    def tell(line: str) -> None:
+        if not arguments.headless:
+            print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
+
+    async def hold(config: str) -> None:
+        print(f"configuration: {config}\nElation sandbox: {clinic.elation.url}\nKareo sandbox: {clinic.kareo.url}")
+        print("everything keeps running; press Ctrl-C to end", flush=True)
+        await asyncio.Event().wait()
+
+    try:
+        report = asyncio.run(Rehearsal(clinic, day, tell).run(hold=hold if arguments.keep else None))
+    except NotInstalled as error:
+        print(error, file=sys.stderr)
+        return 1
+    report["seconds"] = round(time.monotonic() - started, 1)
+    if arguments.json:
+        print(json.dumps(report, indent=None if arguments.headless else 2))
+    else:
+        print(summary(report))
+    return 0 if report["ok"] else 1
+
+
+def summary(report: Report) -> str:
+    """The result in words."""
+    lines = [
+        "",
+        f"{report['actions']} actions of people, {report['changes_seen']} changes seen, {report['events_recorded']} events",
+        f"{report['linked_patients']} patients are linked and agree in every mapped field but those that wait",
+        f"echoes suppressed: {report['echoes_suppressed']}, conflicts: {report['conflicts']}, refusals: {report['refusals']}",
+    ]
+    for system, each in report["writes"].items():
+        lines.append(f"writes to {system}: " + ", ".join(f"{number} {resource}" for resource, number in each.items()))
+    for direction, times in report["seconds_from_change_to_write"].items():
+        if times:
+            lines.append(f"from change to write, {direction}: p50 {times['p50']} s, p99 {times['p99']} s")
+    lines.append(f"calls too fast for Kareo: {report['limiter_violations']}")
+    waiting = Counter((one["code"], one["reason"]) for one in report["waiting"])
+    lines += ["", f"{len(report['waiting'])} items wait for a person:"]
+    lines += [f"  {count:3} x {code}: {reason}" for (code, reason), count in sorted(waiting.items())]
+    broken = {name: problems for name, problems in report["invariants"].items() if problems}
+    lines += ["", "every invariant holds" if not broken else "BROKEN:"]
+    lines += [f"  {name}: {problem}" for name, problems in broken.items() for problem in problems]
+    return "\n".join(lines)

@@ -1,0 +1,48 @@
+"""`chartwire sandbox`: both vendors' stand-ins by themselves, to rehearse a configuration against."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from daemon.sandbox.clinic import Clinic
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("sandbox", help="run the sandboxes of both systems")
+    parser.add_argument("--elation-port", type=int, default=0)
+    parser.add_argument("--kareo-port", type=int, default=0)
+    parser.add_argument("--limits-scale", type=float, default=1.0, help="multiplies Kareo's published intervals")
+    parser.add_argument("--write-config", type=Path, help="write a configuration for `chartwire run` into this folder")
+    parser.add_argument("--dsn", default="postgresql://chartwire@127.0.0.1/chartwire", help="goes into the configuration")
+    parser.add_argument("--kafka", default="127.0.0.1:9092", help="goes into the configuration")
+    parser.set_defaults(handler=sandbox)
+
+
+def sandbox(arguments: argparse.Namespace) -> int:
+    """Runs until Ctrl-C. People act through `POST /admin/<verb>`; `GET /admin/dump` shows everything."""
+
+    async def work() -> int:
+        clinic = Clinic(limits_scale=arguments.limits_scale, seconds=5.0)
+        await clinic.elation.start(port=arguments.elation_port)
+        await clinic.kareo.start(port=arguments.kareo_port)
+        try:
+            print(f"Elation: {clinic.elation.url}\nKareo:   {clinic.kareo.url}\nWSDL:    {clinic.kareo.wsdl_url}")
+            for office in clinic.offices:
+                print(f"practice {office.id}: Elation {office.elation}, Kareo {office.kareo} ({office.name})")
+            if arguments.write_config is not None:
+                file = clinic.write_config(
+                    arguments.write_config,
+                    dsn=arguments.dsn,
+                    bootstrap_servers=arguments.kafka,
+                    listen="127.0.0.1:8440",
+                )
+                print(f"configuration: {file}", flush=True)
+            await asyncio.Event().wait()
+        finally:
+            await clinic.stop()
+        return 0
+
+    return asyncio.run(work())

@@ -1,0 +1,167 @@
+"""A rehearsal: two practices in both sandboxes, with the configuration that points the daemon at them."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from daemon.sandbox.elation import ElationSandbox, ElationSwitches
+from daemon.sandbox.kareo import KareoSandbox, KareoSwitches
+
+NAMES = (("elm", "Elm Street Family Medicine", "America/Denver"), ("oak", "Oak Hill Internal Medicine", "America/New_York"))
+DOCTORS = (("Maria", "Lopez", "1003000126"), ("Samuel", "Okafor", "1003000134"), ("Ingrid", "Nyberg", ""))
+CODES = ("99202", "99203", "99212", "99213", "99214", "99215", "93000", "36415", "81002", "90471", "G0439", "J3420")
+CONFIG = "chartwire.toml"
+
+
+@dataclass
+class Office:
+    """One practice as both systems know it. `physicians` and `providers` are the same people, in the same order."""
+
+    id: str
+    name: str
+    time_zone: str
+    elation: int = 0
+    kareo: int = 0
+    customer_key: str = ""
+    physicians: list[int] = field(default_factory=list)
+    providers: list[int] = field(default_factory=list)
+    locum: int = 0
+    place: tuple[int, int] = (0, 0)
+    annex: int = 0
+
+
+class Clinic:
+    """Both sandboxes and their practices. `limits_scale` multiplies Kareo's published intervals, here and in the
+    configuration; `seconds` is how often the daemon polls and sweeps."""
+
+    def __init__(
+        self,
+        *,
+        limits_scale: float = 0.04,
+        seconds: float = 0.5,
+        now: Callable[[], datetime] | None = None,
+        elation: ElationSwitches | None = None,
+        kareo: KareoSwitches | None = None,
+        offices: int = 2,
+    ) -> None:
+        self.elation = ElationSandbox(now=now, switches=elation or ElationSwitches())
+        self.kareo = KareoSandbox(now=now, switches=kareo or KareoSwitches(), limits_scale=limits_scale)
+        self.limits_scale = limits_scale
+        self.seconds = seconds
+        self.offices = [self._open(*name) for name in NAMES[:offices]]
+
+    async def start(self) -> None:
+        await self.elation.start()
+        await self.kareo.start()
+
+    async def stop(self) -> None:
+        await self.elation.stop()
+        await self.kareo.stop()
+
+    def _open(self, id_: str, name: str, time_zone: str) -> Office:
+        """A practice with three doctors whom both systems know (one without an NPI: mapped by name), a locum whom only
+        Kareo knows, a place that both know and an annex that only Elation knows."""
+        office = Office(id_, name, time_zone, customer_key=f"key-{id_}")
+        office.elation = int(self.elation.add_practice(name=name, time_zone=time_zone)["id"])
+        self.elation.add_credential(f"client-{id_}", f"secret-{id_}", practices=[office.elation])
+        self.kareo.add_customer(office.customer_key, f"sync@{id_}.example", f"password-{id_}")
+        office.kareo = self.kareo.add_practice(office.customer_key, name).id
+        for first, last, npi in DOCTORS:
+            number = f"{npi[:-1]}{len(id_)}" if npi else ""
+            physician = self.elation.add_physician(office.elation, first_name=first, last_name=last, npi=number)
+            office.physicians.append(int(physician["id"]))
+            provider = self.kareo.add_provider(office.kareo, first_name=first, last_name=last, degree="MD", npi=number)
+            office.providers.append(provider.id)
+        office.locum = self.kareo.add_provider(
+            office.kareo, first_name="Pat", last_name="Locum", degree="DO", npi="1003000999"
+        ).id
+        here = self.elation.add_service_location(office.elation, name="Main Office", place_of_service_code=11)
+        there = self.kareo.add_service_location(office.kareo, name="Main Office")
+        office.place = int(here["id"]), there.id
+        annex = self.elation.add_service_location(office.elation, name="Annex", place_of_service_code=11)
+        office.annex = int(annex["id"])
+        for code in CODES:
+            self.kareo.add_procedure_code(office.customer_key, code, f"Procedure {code}")
+        return office
+
+    def write_config(
+        self, folder: Path, *, dsn: str, bootstrap_servers: str, listen: str, partitions: int = 4, migrate_dsn: str = ""
+    ) -> Path:
+        """The daemon's configuration, secrets and keys in `folder`; returns the file."""
+        (folder / "keys").mkdir(parents=True, exist_ok=True)
+        for office in self.offices:
+            key = folder / "keys" / f"{office.id}.1.key"
+            if not key.exists():
+                key.write_text(base64.b64encode(os.urandom(32)).decode())
+            secrets = {
+                "elation": f"secret-{office.id}",
+                "kareo-key": office.customer_key,
+                "kareo-password": f"password-{office.id}",
+            }
+            for name, secret in secrets.items():
+                (folder / f"{office.id}.{name}").write_text(secret)
+        text = f"""
+[postgres]
+dsn = "{dsn}"
+migrate_dsn = "{migrate_dsn or dsn}"
+
+[kafka]
+bootstrap_servers = "{bootstrap_servers}"
+partitions = {partitions}
+idempotent = false
+session_timeout_seconds = 6
+
+[keys]
+directory = "keys"
+
+[http]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[pace]
+first_pause = 0.1
+longest_pause = 2.0
+looks = [0.2, 1.0]
+patience = 20
+"""
+        file = folder / CONFIG
+        file.write_text(text + "".join(self._practice_config(office) for office in self.offices))
+        return file
+
+    def _practice_config(self, office: Office) -> str:
+        return f"""
+[[practice]]
+id = "{office.id}"
+name = "{office.name}"
+time_zone = "{office.time_zone}"
+profile = "kareo-led"
+
+[practice.overrides]
+payer_scenario = "Insurance"
+
+[practice.elation]
+base_url = "{self.elation.url}"
+client_id = "client-{office.id}"
+client_secret_file = "{office.id}.elation"
+practice_id = {office.elation}
+catch_up_seconds = {self.seconds * 4}
+sweep_seconds = {self.seconds * 8}
+
+[practice.kareo]
+wsdl = "{self.kareo.wsdl_url}"
+endpoint = "{self.kareo.endpoint}"
+customer_key_file = "{office.id}.kareo-key"
+user = "sync@{office.id}.example"
+password_file = "{office.id}.kareo-password"
+practice_name = "{office.name}"
+poll_seconds = {self.seconds}
+sweep_seconds = {self.seconds * 4}
+directory_seconds = {self.seconds * 20}
+appointment_days_ahead = 60
+limits = {{ scale = {self.limits_scale} }}
+"""

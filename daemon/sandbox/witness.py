@@ -1,0 +1,225 @@
+"""An independent witness: do the two sandboxes agree, and was anything created twice?
+
+It compares what the two products hold, by the guide's tables, with code of its own: nothing of the daemon is used, so that an
+error there cannot hide here. `links` are the pairs that the daemon says belong together; `waiting` the fields and records
+that it says wait (a difference is only allowed where it does).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+
+from daemon.sandbox.clinic import Clinic, Office
+
+Waiting = dict[int, set[str]]
+"""By Kareo patient id: the slots that wait."""
+
+STATES = {"colorado": "CO"}
+
+
+def differences(
+    clinic: Clinic, office: Office, links: Iterable[tuple[int, int]], waiting: Waiting, edited: set[int]
+) -> list[str]:
+    """Everything about linked patients that disagrees without a visible reason (I6); names records and fields, no values."""
+    found: list[str] = []
+    for chart_id, patient_id in links:
+        chart, patient = clinic.elation.patients[chart_id], clinic.kareo.patients[patient_id]
+        slots = waiting.get(patient_id, set())
+        if "link" in slots or patient.deleted:
+            continue
+        where = f"elation {chart_id} / kareo {patient_id}"
+        found += [f"{where}: {name}" for name in _demographics(clinic, chart, patient) if f"field:{name}" not in slots]
+        found += [f"{where}: {what}" for what in _insurance(clinic, office, chart_id, patient_id, slots)]
+        found += [f"{where}: {what}" for what in _appointments(clinic, office, chart_id, patient_id, slots, edited)]
+    return found
+
+
+def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[str]:
+    phones = {one["phone_type"]: one["phone"] for one in reversed(chart["phones"]) if not one.get("deleted_date")}
+    emails = [one["email"] for one in chart["emails"] if not one.get("deleted_date")]
+    address = chart["address"] or {}
+    pairs = {
+        "first_name": (chart["first_name"], patient.first_name),
+        "middle_name": (chart["middle_name"], patient.middle_name),
+        "last_name": (chart["last_name"], patient.last_name),
+        "birth_date": (chart["dob"], patient.dob.isoformat() if patient.dob else ""),
+        "sex": (_sex(chart["sex"]), _sex(patient.gender)),
+        "home_phone": (_digits(phones.get("Home", "")), _digits(patient.home_phone)),
+        "mobile_phone": (_digits(phones.get("Mobile", "")), _digits(patient.mobile_phone)),
+        "work_phone": (_digits(phones.get("Work", "")), _digits(patient.work_phone)),
+        "email": ((emails or [""])[0].lower(), patient.email.lower()),
+        "address1": (address.get("address_line1"), patient.address1),
+        "address2": (address.get("address_line2"), patient.address2),
+        "city": (address.get("city"), patient.city),
+        "state": (address.get("state"), STATES.get(patient.state.lower(), patient.state)),
+        "zip": (_digits(address.get("zip") or ""), _digits(patient.zip)),
+        "provider": (_doctor(clinic, chart["primary_physician"]), _provider(clinic, patient.provider_id)),
+    }
+    return [
+        name for name, (here, there) in pairs.items() if " ".join((here or "").split()) != " ".join((there or "").split())
+    ]
+
+
+def _digits(text: str) -> str:
+    return text if re.search("[A-Za-z]", text) else re.sub(r"\D", "", text)
+
+
+def _sex(text: str) -> str:
+    return text if text in ("Female", "Male") else "Unknown"
+
+
+def _doctor(clinic: Clinic, physician: int | None) -> str:
+    one = clinic.elation.state.tables["physicians"].get(physician or 0)
+    return f"{one['first_name']} {one['last_name']}" if one else ""
+
+
+def _provider(clinic: Clinic, provider: int | None) -> str:
+    one = clinic.kareo.providers.get(provider or 0)
+    return f"{one.first_name} {one.last_name}" if one else ""
+
+
+def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, slots: set[str]) -> list[str]:
+    """The primary case's active policies, by rank, against the chart's active ones."""
+    kareo = clinic.kareo
+    case = kareo.state.primary_case(patient_id)
+    today = datetime.now(UTC).date()
+    wanted = []
+    for policy in kareo.state.policies_of(case.id) if case else []:
+        ended = policy.end is not None and policy.end < today
+        if policy.active and not ended and f"policy:{policy.id}" not in slots:
+            plan = kareo.plans[policy.plan_id]
+            wanted.append(
+                (
+                    kareo.companies[plan.company_id].name,
+                    plan.name,
+                    policy.number,
+                    policy.group,
+                    _money(policy.copay),
+                    _money(policy.deductible),
+                    plan.address1,
+                    policy.relationship.lower(),
+                    policy.insured.last_name,
+                )
+            )
+    held = []
+    for one in clinic.elation.policies.values():
+        if one["patient_id"] == chart_id and one["status"] == "active":
+            held.append(
+                (
+                    one["carrier_name"],
+                    one["plan_name"],
+                    one["member_id"],
+                    one["group_id"],
+                    _money(one["copay"]),
+                    _money(one["deductible"]),
+                    one["address"],
+                    one["relationship_to_insured"],
+                    one["insured_person_last_name"],
+                )
+            )
+    return [] if sorted(wanted) == sorted(held) else [f"insurance ({len(wanted)} in Kareo, {len(held)} in Elation)"]
+
+
+def _money(text: str | None) -> str:
+    return f"{float(text):.2f}" if text else ""
+
+
+def _appointments(
+    clinic: Clinic, office: Office, chart_id: int, patient_id: int, slots: set[str], edited: set[int]
+) -> list[str]:
+    """Each of the patient's appointments against the one in Elation that carries its id."""
+    found = []
+    theirs = {
+        hint: one
+        for one in clinic.elation.appointments.values()
+        if (hint := _hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
+    }
+    for one in clinic.kareo.appointments.values():
+        if one.patient_id != patient_id or f"appointment:{one.id}" in slots:
+            continue
+        reason = clinic.kareo.reasons[one.reason_id].name if one.reason_id else ""
+        there = theirs.get(f"kareo-appointment:{one.id}")
+        gone = one.deleted or one.status == "Cancelled"
+        if there is None:
+            found += [] if gone else [f"appointment {one.id} is missing in Elation"]
+            continue
+        if one.deleted != bool(there["deleted_date"]):
+            found.append(f"appointment {one.id}: deleted on one side")
+        elif not one.deleted and (one.status == "Cancelled") != ((there["status"] or {}).get("status") == "Cancelled"):
+            found.append(f"appointment {one.id}: cancelled on one side")
+        elif not gone and there["id"] not in edited:
+            minutes = round((one.end - one.start).total_seconds() / 60)
+            expected = (f"{one.start:%Y-%m-%dT%H:%M:%SZ}", -(-minutes // 5) * 5, reason, _provider(clinic, one.provider_id))
+            shown = (there["scheduled_date"], there["duration"], there["description"], _doctor(clinic, there["physician"]))
+            found += [] if expected == shown else [f"appointment {one.id}: time, length, reason or provider"]
+        if there["patient"] != chart_id:
+            found.append(f"appointment {one.id}: in another chart")
+    return found
+
+
+def _hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
+    kept = clinic.elation.metadata(resource, id_, f"client-{office.id}") or {}
+    return str(kept.get("object_id") or "")
+
+
+def doubled(clinic: Clinic, office: Office) -> list[str]:
+    """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters."""
+    elation, kareo = clinic.elation, clinic.kareo
+    charts = [one for one in elation.patients.values() if one["caregiver_practice"] == office.elation]
+    patients = [one for one in kareo.patients.values() if one.practice_id == office.kareo]
+    counts: dict[str, Counter[object]] = {
+        "Elation charts of one Kareo patient": Counter(_hint(clinic, "patients", one["id"], office) for one in charts),
+        "Elation appointments of one Kareo appointment": Counter(
+            _hint(clinic, "appointments", one["id"], office)
+            for one in elation.appointments.values()
+            if one["practice"] == office.elation
+        ),
+        "carriers of one Kareo company": Counter(
+            one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation
+        ),
+        "plans of one name and carrier": Counter(
+            (one["insurance_company"], one["name"])
+            for one in elation.insurance_plans.values()
+            if one["practice"] == office.elation
+        ),
+        "active policies of one chart, carrier and number": Counter(
+            (one["patient_id"], one["carrier_id"], one["member_id"])
+            for one in elation.policies.values()
+            if one["status"] == "active"
+        ),
+        "encounters of one bill": Counter(
+            one.batch_number for one in kareo.encounters.values() if one.practice_id == office.kareo
+        ),
+        "Kareo patients of one name and birth date": Counter(
+            (one.first_name, one.last_name, one.dob) for one in patients if not one.deleted
+        ),
+    }
+    return [
+        f"{count} {what}"
+        for what, each in counts.items()
+        for value, count in each.items()
+        if count > 1 and value not in ("", None)
+    ]
+
+
+def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[str]:
+    """Signed bills that neither became exactly one encounter nor wait visibly."""
+    by_batch = {one.batch_number: one for one in clinic.kareo.encounters.values() if one.practice_id == office.kareo}
+    found = []
+    for bill in clinic.elation.bills.values():
+        if bill["practice"] != office.elation:
+            continue
+        encounter = by_batch.get(str(bill["id"]))
+        if encounter is not None and bill["billing_status"] == "Billed" and bill["ref_number"] == str(encounter.id):
+            sent = [(line.procedure_code, line.diagnoses[0]) for line in encounter.lines]
+            if bill["id"] not in waiting_bills and sent != [(line["cpt"], line["dxs"][0]) for line in bill["cpts"]]:
+                found.append(f"bill {bill['id']}: other lines in the encounter")
+        elif encounter is not None:
+            found.append(f"bill {bill['id']}: sent, but not marked billed")
+        elif bill["id"] not in waiting_bills:
+            found.append(f"bill {bill['id']}: neither sent nor waiting")
+    return found

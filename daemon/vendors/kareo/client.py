@@ -1,0 +1,408 @@
+"""Kareo's operations for one practice: typed values in and out, paced by the limiter, one call per call.
+
+Nothing is retried here. Errors are those of `daemon.vendors.errors`; messages never hold vendor text, credentials or a
+patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always (NOTES, section 7).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp
+import msgspec
+from msgspec import UNSET
+
+from daemon.vendors.errors import Refused, VendorError
+from daemon.vendors.kareo import failures, rows, values, wire
+from daemon.vendors.kareo.limiter import IntervalLimiter
+from daemon.vendors.kareo.soap import SoapService
+
+EXTERNAL_ID_MOST = 25
+PAGE = 1000
+MEMBERS = {
+    "first_name": "FirstName",
+    "middle_name": "MiddleName",
+    "last_name": "LastName",
+    "sex": "Gender",
+    "home_phone": "HomePhone",
+    "mobile_phone": "MobilePhone",
+    "work_phone": "WorkPhone",
+    "email": "EmailAddress",
+    "address_line1": "AddressLine1",
+    "address_line2": "AddressLine2",
+    "city": "City",
+    "state": "State",
+    "zip": "ZipCode",
+}
+"""PatientWrite's texts by the WSDL's members."""
+
+Meter = Callable[[str, str, float], None]
+
+
+class KareoClient:
+    """One practice's view of Kareo.
+
+    `practice_id` may be None: it is looked up by the exact name with the first call that needs it. `timeout` in seconds.
+    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds).
+    """
+
+    def __init__(
+        self,
+        *,
+        service: SoapService,
+        endpoint: str,
+        customer_key: str,
+        user: str,
+        password: str,
+        practice_id: int | None,
+        practice_name: str,
+        limiter: IntervalLimiter,
+        session: aiohttp.ClientSession,
+        list_zone: str = "America/Los_Angeles",
+        client_version: str = "chartwire",
+        meter: Meter | None = None,
+        timeout: float = 60.0,
+    ) -> None:
+        self._service = service
+        self._endpoint = endpoint
+        self._header = {
+            "ClientVersion": client_version,
+            "CustomerKey": customer_key,
+            "Password": password,
+            "User": user,
+        }
+        self.practice_id = practice_id
+        self.practice_name = practice_name
+        self._limiter = limiter
+        self._session = session
+        self._zone = ZoneInfo(list_zone)
+        self._meter = meter
+        self._timeout = timeout
+
+    # -- calling ----------------------------------------------------------------------------------------------------------
+
+    async def _call(self, operation: str, **request: object) -> Any:
+        """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
+        loop = asyncio.get_running_loop()
+        async with self._limiter.turn(operation):
+            started = loop.time()
+            outcome = "cancelled"
+            try:
+                answer, _ = await self._service.call(
+                    operation,
+                    self._endpoint,
+                    {"RequestHeader": self._header, **request},
+                    self._session,
+                    self._timeout,
+                    2 * self._limiter.interval(operation),
+                )
+                failures.judge(operation, answer, 2 * self._limiter.interval(operation))
+                outcome = "ok"
+            except VendorError as error:
+                outcome = type(error).__name__.casefold()
+                if outcome == "throttled":
+                    self._limiter.penalize(operation)
+                raise
+            finally:
+                if self._meter is not None:
+                    self._meter(f"kareo.{operation}", outcome, loop.time() - started)
+        return answer
+
+    async def _practice(self) -> dict[str, object]:
+        if self.practice_id is None:
+            found = [one for one in await self.get_practices() if one.name == self.practice_name]
+            if len(found) != 1:
+                raise Refused("kareo.GetPractices", vendor_text="no practice of exactly the configured name")
+            self.practice_id = found[0].id
+        return {"PracticeID": self.practice_id}
+
+    # -- directory --------------------------------------------------------------------------------------------------------
+
+    async def get_practices(self) -> list[wire.KareoPractice]:
+        answer = await self._call("GetPractices", Fields={}, Filter={"PracticeName": self.practice_name})
+        found = rows.listed(answer.Practices, "PracticeData")
+        return list(rows.read_rows(found, rows.practice, self._zone, "GetPractices.Practices").rows)
+
+    async def get_providers(self) -> list[wire.KareoProvider]:
+        """Normal providers of the practice: referring ones are no calendar and cannot render (NOTES, section 11)."""
+        answer = await self._call("GetProviders", Fields={}, Filter={"PracticeName": self.practice_name})
+        found = [
+            row
+            for row in rows.listed(answer.Providers, "ProviderData")
+            if (row.Type or "Normal Provider") == "Normal Provider"
+        ]
+        return list(rows.read_rows(found, rows.provider, self._zone, "GetProviders.Providers").rows)
+
+    async def get_service_locations(self) -> list[wire.KareoLocation]:
+        answer = await self._call("GetServiceLocations", Fields={}, Filter={"PracticeName": self.practice_name})
+        found = rows.listed(answer.ServiceLocations, "ServiceLocationData")
+        return list(rows.read_rows(found, rows.location, self._zone, "GetServiceLocations.ServiceLocations").rows)
+
+    async def ensure_external_vendor(self, name: str) -> int:
+        """The id of the external vendor of this name; registered once per customer (NOTES: External ids)."""
+        answer = await self._call("GetExternalVendors")
+        for row in rows.listed(answer.ExternalVendors, "ExternalVendorData"):
+            if row.ExternalVendorName == name and row.ExternalVendorID:
+                return int(row.ExternalVendorID)
+        answer = await self._call("RegisterExternalVendor", ExternalVendor={"ExternalVendorName": name})
+        return int(answer.ExternalVendor.ExternalVendorID)
+
+    # -- patients ---------------------------------------------------------------------------------------------------------
+
+    async def patients_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoPatient]:
+        """Patients modified in the window, both ends given as the list zone's wall times (NOTES: Values)."""
+        first, last = values.filter_window(start, end, self._zone)
+        return await self._patients(FromLastModifiedDate=first, ToLastModifiedDate=last)
+
+    async def find_patients(
+        self, *, first_name: str | None = None, last_name: str | None = None, birth_date: date | None = None
+    ) -> list[wire.KareoPatient]:
+        """Patients of this name and birth date, filtered again here: what name filters mean is not documented."""
+        filters: dict[str, object] = {}
+        if first_name:
+            filters["FirstName"] = first_name
+        if last_name:
+            filters["LastName"] = last_name
+        if birth_date is not None:
+            filters["FromDateOfBirth"] = values.filter_day(birth_date)
+            filters["ToDateOfBirth"] = values.filter_day(birth_date + timedelta(days=1))
+        found = await self._patients(**filters)
+        return [
+            row
+            for row in found.rows
+            if (not first_name or row.first_name.casefold() == first_name.casefold())
+            and (not last_name or row.last_name.casefold() == last_name.casefold())
+            and (birth_date is None or row.birth_date == birth_date)
+        ]
+
+    async def _patients(self, **filters: object) -> wire.Rows[wire.KareoPatient]:
+        answer = await self._call("GetPatients", Fields={}, Filter={"PracticeName": self.practice_name, **filters})
+        found = rows.listed(answer.Patients, "PatientData")
+        return rows.read_rows(found, rows.patient, self._zone, "GetPatients.Patients")
+
+    async def all_patients(self) -> AsyncIterator[wire.Rows[wire.KareoPatient]]:
+        """Every patient of the practice, a page of up to 1000 at a time."""
+        start_key = 0
+        while True:
+            practice = await self._practice()
+            filter_: dict[str, object] = {"BatchSize": PAGE, **practice}
+            if start_key:
+                filter_["StartKey"] = start_key
+            answer = await self._call("GetAllPatients", Fields={}, Filter=filter_)
+            found = rows.listed(answer.Patients, "PatientBatchData")
+            page = rows.read_rows(found, rows.patient, self._zone, "GetAllPatients.Patients")
+            key = getattr(answer, "Key", None)
+            following = getattr(key, "nextStartKey", None) if key is not None else None
+            yield page
+            if not following or following == start_key:
+                return
+            start_key = int(following)
+
+    async def get_patient(self, patient_id: int) -> wire.KareoPatient | None:
+        """One patient with cases and policies; None when it does not exist any more."""
+        return await self._single({"PatientID": patient_id})
+
+    async def get_patient_by_external_id(self, external_id: str, vendor: int) -> wire.KareoPatient | None:
+        """Whose external id this is; ids cannot be read, only asked for (NOTES: Reading patients)."""
+        return await self._single({"ExternalID": external_id, "ExternalVendorID": vendor})
+
+    async def _single(self, filter_: dict[str, object]) -> wire.KareoPatient | None:
+        try:
+            answer = await self._call("GetPatient", Filter=filter_)
+        except Refused as refused:
+            if _not_found(refused.vendor_text):
+                return None
+            raise
+        row = answer.Patient
+        if row is None or not getattr(row, "ID", None):
+            return None
+        try:
+            found = rows.patient(rows.Reader(row, self._zone))
+            cases = [one for one in rows.listed(row.Cases, "PatientCaseData") if one.PatientCaseID]
+            return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
+        except rows.BadMember as error:
+            raise failures.malformed("GetPatient", f"Patient.{error}") from None
+
+    async def create_patient(
+        self, patient: wire.PatientWrite, *, external_id: str, external_vendor_id: int, case_name: str, payer_scenario: str
+    ) -> wire.PatientCreated:
+        """Create with external id and case; a repeated external id is refused by the service."""
+        if len(external_id) > EXTERNAL_ID_MOST:
+            raise Refused("kareo.CreatePatient", vendor_text="the external id is longer than 25 characters and would be cut")
+        body = {
+            **_members(patient),
+            "Practice": await self._practice(),
+            "PatientExternalID": external_id,
+            "ExternalVendorID": external_vendor_id,
+            "Cases": {"PatientCaseCreateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
+        }
+        answer = await self._call("CreatePatient", Patient=body)
+        if not answer.PatientID:
+            raise failures.lost("CreatePatient")
+        return wire.PatientCreated(patient_id=int(answer.PatientID))
+
+    async def update_patient(self, patient_id: int, changes: wire.PatientWrite) -> None:
+        """Only `changes`; first and last name have to be among them (NOTES: Writing patients)."""
+        body = {**_members(changes), "Practice": await self._practice(), "PatientID": patient_id}
+        answer = await self._call("UpdatePatient", Patient=body)
+        if not answer.PatientID:
+            raise failures.lost("UpdatePatient")
+
+    async def add_case(
+        self, patient_id: int, *, first_name: str, last_name: str, case_name: str, payer_scenario: str
+    ) -> None:
+        """A case without id is a new one."""
+        body = {
+            "FirstName": first_name,
+            "LastName": last_name,
+            "Practice": await self._practice(),
+            "PatientID": patient_id,
+            "Cases": {"PatientCaseUpdateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
+        }
+        answer = await self._call("UpdatePatient", Patient=body)
+        if not answer.PatientID:
+            raise failures.lost("UpdatePatient")
+
+    async def set_external_id(self, patient_id: int, vendor: int, external_id: str) -> None:
+        """For patients that exist; its answer tells nothing, so ask by the external id afterwards."""
+        practice = await self._practice()
+        setting = {
+            "externalID": external_id,
+            "externalVendorID": vendor,
+            "patientID": patient_id,
+            "practiceID": practice["PracticeID"],
+        }
+        update = {"UpdateBatch": {"PatientExternalIDSetting": [setting]}}
+        await self._call("UpdatePatientsExternalID", Updates=update)
+
+    # -- appointments -----------------------------------------------------------------------------------------------------
+
+    async def appointments(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
+        """Appointments of a window of at most 60 days, in UTC (offset 0)."""
+        utc = ZoneInfo("UTC")
+        first, last = values.filter_window(start, end, utc)
+        return await self._appointments(StartDate=first, EndDate=last)
+
+    async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
+        """Appointments modified in the window; both ends given lift the default window of days (NOTES: Polling)."""
+        first, last = values.filter_window(start, end, self._zone)
+        return await self._appointments(FromLastModifiedDate=first, ToLastModifiedDate=last)
+
+    async def _appointments(self, **filters: object) -> wire.Rows[wire.KareoAppointment]:
+        await self._practice()
+        filter_ = {"PracticeName": self.practice_name, "TimeZoneOffsetFromGMT": "0", **filters}
+        answer = await self._call("GetAppointments", Fields={}, Filter=filter_)
+        found = rows.listed(answer.Appointments, "AppointmentData")
+        return rows.read_rows(found, rows.appointment, self._zone, "GetAppointments.Appointments")
+
+    async def get_appointment(self, appointment_id: int) -> wire.SingleAppointment | None:
+        """One appointment; None when it does not exist any more."""
+        try:
+            answer = await self._call("GetAppointment", Appointment={"AppointmentId": appointment_id})
+        except Refused as refused:
+            if _not_found(refused.vendor_text):
+                return None
+            raise
+        found = answer.Appointment
+        if found is None or not found.AppointmentId or found.StartTime is None:
+            return None
+        start: datetime = found.StartTime
+        return wire.SingleAppointment(
+            id=int(found.AppointmentId),
+            start=start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC),
+            provider_id=int(found.ProviderId) if found.ProviderId else None,
+            is_deleted=bool(found.IsDeleted),
+        )
+
+    # -- bills ------------------------------------------------------------------------------------------------------------
+
+    async def create_encounter(self, encounter: wire.EncounterWrite) -> wire.EncounterCreated:
+        """Raises Refused with what the echoed encounter complains of: the WHOLE encounter is refused then."""
+        day = _midnight(encounter.service_date)
+        body: dict[str, object] = {
+            "Practice": await self._practice(),
+            "Patient": {"PatientID": encounter.patient_id},
+            "Case": {"CaseID": encounter.case_id},
+            "ServiceStartDate": day,
+            "ServiceEndDate": day,
+            "PostDate": _midnight(encounter.post_date),
+            "RenderingProvider": {"ProviderID": encounter.rendering_provider_id},
+            "ServiceLocation": {"LocationID": encounter.location_id},
+            "PlaceOfService": {"PlaceOfServiceCode": encounter.place_of_service_code},
+            "EncounterStatus": encounter.status,
+            "ServiceLines": {"ServiceLineReq": [_line(one, day) for one in encounter.lines]},
+        }
+        if encounter.supervising_provider_id is not None:
+            body["SupervisingProvider"] = {"ProviderID": encounter.supervising_provider_id}
+        texts = (
+            ("MedicalOfficeNotes", encounter.notes),
+            ("BatchNumber", encounter.batch_number),
+            ("AuthorizationNumber", encounter.authorization_number),
+        )
+        body |= {name: text for name, text in texts if text}
+        if encounter.further_diagnoses:
+            body["OrphanDiagnosisCodes"] = {
+                f"OrphanDiagnosisCode{number}": code for number, code in enumerate(encounter.further_diagnoses, start=1)
+            }
+        answer = await self._call("CreateEncounter", Encounter=body)
+        if not answer.EncounterID:
+            raise failures.lost("CreateEncounter")
+        return wire.EncounterCreated(encounter_id=int(answer.EncounterID))
+
+    async def charges_by_batch(self, batch: str, *, service_from: date, service_to: date) -> list[wire.KareoCharge]:
+        """Charges of these service days, drafts included ("T"), of a batch number where one is given."""
+        filter_: dict[str, object] = {
+            "PracticeName": self.practice_name,
+            "IncludeUnapprovedCharges": "T",
+            "FromServiceDate": values.filter_day(service_from),
+            "ToServiceDate": values.filter_day(service_to),
+        }
+        if batch:
+            filter_["BatchNumber"] = batch
+        answer = await self._call("GetCharges", Fields={}, Filter=filter_)
+        found = rows.listed(answer.Charges, "ChargeData")
+        read = rows.read_rows(found, rows.charge, self._zone, "GetCharges.Charges")
+        return [one for one in read.rows if not batch or one.batch_number == batch]
+
+
+def _members(patient: wire.PatientWrite) -> dict[str, object]:
+    body: dict[str, object] = {
+        member: value for name, member in MEMBERS.items() if (value := getattr(patient, name)) is not UNSET
+    }
+    if patient.birth_date is not UNSET:
+        body["DateofBirth"] = _midnight(patient.birth_date)
+    if patient.provider_id is not UNSET:
+        body["DefaultRenderingProvider"] = {"ProviderID": patient.provider_id}
+    return body
+
+
+def _midnight(day: date) -> datetime:
+    """A calendar date goes without a zone, or a server in another one would shift the day (NOTES: Values)."""
+    return datetime.combine(day, time())
+
+
+def _line(one: wire.EncounterLine, day: datetime) -> dict[str, object]:
+    line: dict[str, object] = {
+        "ProcedureCode": one.procedure_code,
+        "Units": one.units,
+        "UnitCharge": one.unit_charge,
+        "Minutes": 0,
+        "ServiceStartDate": day,
+        "ServiceEndDate": day,
+    }
+    line |= {f"ProcedureModifier{number}": code for number, code in enumerate(one.modifiers, start=1)}
+    line |= {f"DiagnosisCode{number}": code for number, code in enumerate(one.diagnoses, start=1)}
+    return line
+
+
+def _not_found(text: str) -> bool:
+    """Whether a refusal says that there is no such record."""
+    folded = text.casefold()
+    return any(
+        words in folded
+        for words in ("not found", "does not exist", "no longer exists", "could not be found", "no such", "unable to find")
+    )

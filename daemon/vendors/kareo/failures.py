@@ -1,0 +1,76 @@
+"""What an answer comes to: throttled, refused, unauthorized or good (NOTES, section 3, in its order)."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from lxml import etree
+
+from daemon.vendors.errors import Malformed, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
+
+_THROTTLED = re.compile(r"endpoint requested more than allowed|^\s*429\b", re.IGNORECASE)
+_MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)
+SAFE_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
+UNNAMED = frozenset({"err", "Encounter"})
+
+
+def writes(operation: str) -> bool:
+    """Whether a lost answer of the operation leaves something unknown."""
+    return not operation.startswith("Get")
+
+
+def lost(operation: str) -> VendorError:
+    """No usable answer came."""
+    name = f"kareo.{operation}"
+    return OutcomeUnknown(name) if writes(operation) else Unreachable(name)
+
+
+def judge(operation: str, answer: Any, pause: float) -> None:
+    """Raise what the answer's ErrorResponse and SecurityResponse say; return when it is a success."""
+    if answer is None:
+        raise lost(operation)
+    error = getattr(answer, "ErrorResponse", None)
+    if error is not None and error.IsError:
+        refuse(operation, error.ErrorMessage or "", pause)
+    security = getattr(answer, "SecurityResponse", None)
+    if security is not None and False in (security.Authenticated, security.Authorized, security.CustomerKeyValid):
+        raise Unauthorized(f"kareo.{operation}")
+
+
+def refuse(operation: str, message: str, pause: float) -> None:
+    """Raise Throttled or Refused for an ErrorMessage, with what can be extracted from an echoed encounter."""
+    if _THROTTLED.search(message):
+        raise Throttled(f"kareo.{operation}", pause)
+    raise Refused(f"kareo.{operation}", vendor_text=message, problems=problems(message))
+
+
+def message_in(raw: bytes) -> str:
+    """The ErrorMessage of an answer that would not parse ("" when there is none)."""
+    found = _MESSAGE.search(raw)
+    return found.group(1).decode("utf-8", "replace") if found else ""
+
+
+def problems(message: str) -> tuple[tuple[str, str, str], ...]:
+    """(element, value, text) of every `<err>` inside an element of an echoed record; () for text that is not XML."""
+    start = message.find("<")
+    if start < 0:
+        return ()
+    try:
+        root = etree.fromstring(message[start:].encode(), SAFE_PARSER)
+    except (etree.XMLSyntaxError, ValueError):
+        return ()
+    found: list[tuple[str, str, str]] = []
+    for err in root.iter("{*}err"):
+        parent = err.getparent()
+        if parent is None:
+            continue
+        name = etree.QName(parent).localname
+        if parent is root or name in UNNAMED:
+            continue
+        found.append((name, " ".join((parent.text or "").split()), " ".join("".join(err.itertext()).split())))
+    return tuple(found)
+
+
+def malformed(operation: str, path: str) -> Malformed:
+    return Malformed(f"kareo.{operation}", path)

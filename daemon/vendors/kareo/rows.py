@@ -1,0 +1,231 @@
+"""From zeep's objects to typed rows: every member is read by name, and what does not parse makes that row a BadRow."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+from lxml import etree
+
+from daemon.vendors.kareo import values, wire
+
+T = TypeVar("T")
+
+INSURANCE_SHOWN = (
+    "CompanyID", "CompanyName", "PlanID", "PlanName", "PlanAddressLine1", "PlanAddressLine2", "PlanCity", "PlanState",
+    "PlanZipCode", "PlanPhoneNumber", "Number", "GroupNumber", "Copay", "Deductible", "EffectiveStartDate", "EffectiveEndDate",
+    "PatientRelationshipToInsured", "InsuredFullName", "InsuredAddressLine1", "InsuredAddressLine2", "InsuredCity",
+    "InsuredState", "InsuredZipCode", "InsuredIDNumber", "InsuredSocialSecurityNumber", "InsuredDateOfBirth", "InsuredGender",
+)  # fmt: skip
+
+
+class BadMember(Exception):
+    """A member of a row that does not parse, by name."""
+
+
+class Reader:
+    """Reads the members of one zeep object; missing, nil and empty are the same (NOTES, section 2)."""
+
+    def __init__(self, row: Any, zone: ZoneInfo) -> None:
+        self._row = row
+        self._zone = zone
+
+    def text(self, name: str) -> str:
+        value = getattr(self._row, name, None)
+        return "" if value is None else str(value).strip()
+
+    def number(self, name: str) -> int | None:
+        return self._parsed(name, values.number)
+
+    def required(self, name: str) -> int:
+        found = self.number(name)
+        if found is None:
+            raise BadMember(name)
+        return found
+
+    def day(self, name: str) -> date | None:
+        return self._parsed(name, values.day)
+
+    def moment(self, name: str, zone: ZoneInfo | None = None) -> datetime | None:
+        return self._parsed(name, lambda text: values.moment(text, zone or self._zone))
+
+    def flag(self, name: str) -> bool:
+        return self.text(name).casefold() == "true"
+
+    def _parsed(self, name: str, parse: Callable[[str], T]) -> T:
+        try:
+            return parse(self.text(name))
+        except values.BadValue:
+            raise BadMember(name) from None
+
+
+def listed(container: Any, member: str) -> list[Any]:
+    """The rows of a list, less phantom ones: an empty row is None, or has no id (NOTES, section 7)."""
+    found = getattr(container, member, None) if container is not None else None
+    return [row for row in (found or []) if row is not None]
+
+
+def read_rows(
+    rows: Iterable[Any], read: Callable[[Reader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
+) -> wire.Rows[T]:
+    """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
+    good: list[T] = []
+    bad: list[wire.BadRow] = []
+    for index, row in enumerate(rows):
+        reader = Reader(row, zone)
+        if not reader.text(id_member):
+            continue
+        try:
+            good.append(read(reader))
+        except BadMember as error:
+            try:
+                id_ = reader.number(id_member)
+            except BadMember:
+                id_ = None
+            bad.append(wire.BadRow(id=id_, path=f"{where}[{index}].{error}", raw=_raw(row)))
+    return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
+
+
+def _raw(row: Any) -> bytes:
+    """The row's members as they were read, to keep in quarantine."""
+    root = etree.Element("row")
+    for name in getattr(row, "__values__", {}):
+        value = getattr(row, name, None)
+        if isinstance(value, str | int | bool):
+            etree.SubElement(root, name).text = str(value)
+    return bytes(etree.tostring(root))
+
+
+def patient(reader: Reader) -> wire.KareoPatient:
+    """A row of GetPatients or GetAllPatients."""
+    shown = [reader.text(f"{rank}InsurancePolicy{name}") for rank in ("Primary", "Secondary") for name in INSURANCE_SHOWN]
+    shown += [reader.text("DefaultCaseID"), reader.text("DefaultCasePayerScenario")]
+    return wire.KareoPatient(
+        id=reader.required("ID"),
+        practice_id=reader.number("PracticeId"),
+        first_name=reader.text("FirstName"),
+        middle_name=reader.text("MiddleName"),
+        last_name=reader.text("LastName"),
+        birth_date=reader.day("DOB"),
+        sex=reader.text("Gender"),
+        ssn=reader.text("SSN"),
+        address_line1=reader.text("AddressLine1"),
+        address_line2=reader.text("AddressLine2"),
+        city=reader.text("City"),
+        state=reader.text("State"),
+        zip=reader.text("ZipCode"),
+        home_phone=reader.text("HomePhone"),
+        mobile_phone=reader.text("MobilePhone"),
+        work_phone=reader.text("WorkPhone"),
+        email=reader.text("EmailAddress"),
+        provider_id=reader.number("DefaultRenderingProviderId"),
+        created=reader.moment("CreatedDate"),
+        modified=reader.moment("LastModifiedDate"),
+        flattened_insurance_hash=blake2b("\x1f".join(shown).encode(), digest_size=16).hexdigest(),
+    )
+
+
+def case(row: Any, zone: ZoneInfo) -> wire.KareoCase:
+    """A case with its policies; rows without an id are phantoms."""
+    reader = Reader(row, zone)
+    policies = listed(getattr(row, "InsurancePolicies", None), "PatientInsurancePolicyData")
+    return wire.KareoCase(
+        id=reader.required("PatientCaseID"),
+        name=reader.text("Name"),
+        payer_scenario=reader.text("PayerScenario"),
+        is_primary=reader.flag("IsPrimaryCase"),
+        policies=tuple(_policy(Reader(one, zone)) for one in policies if Reader(one, zone).text("InsurancePolicyID")),
+    )
+
+
+def _policy(reader: Reader) -> wire.KareoPolicy:
+    return wire.KareoPolicy(
+        id=reader.required("InsurancePolicyID"),
+        company_id=reader.text("CompanyID"),
+        company_name=reader.text("CompanyName"),
+        plan_id=reader.text("PlanID"),
+        plan_name=reader.text("PlanName"),
+        plan_address_line1=reader.text("PlanAddressLine1"),
+        plan_address_line2=reader.text("PlanAddressLine2"),
+        plan_city=reader.text("PlanCity"),
+        plan_state=reader.text("PlanState"),
+        plan_zip=reader.text("PlanZipCode"),
+        plan_phone=reader.text("PlanPhoneNumber"),
+        number=reader.text("Number"),
+        group=reader.text("GroupNumber"),
+        copay=reader.text("Copay"),
+        deductible=reader.text("Deductible"),
+        start=reader.day("EffectiveStartDate"),
+        end=reader.day("EffectiveEndDate"),
+        relationship=reader.text("PatientRelationshipToInsured"),
+        insured_name=reader.text("InsuredFullName"),
+        insured_address_line1=reader.text("InsuredAddressLine1"),
+        insured_address_line2=reader.text("InsuredAddressLine2"),
+        insured_city=reader.text("InsuredCity"),
+        insured_state=reader.text("InsuredState"),
+        insured_zip=reader.text("InsuredZipCode"),
+        insured_ssn=reader.text("InsuredSocialSecurityNumber"),
+        insured_birth_date=reader.day("InsuredDateOfBirth"),
+        insured_sex=reader.text("InsuredGender"),
+    )
+
+
+def appointment(reader: Reader) -> wire.KareoAppointment:
+    """A row of GetAppointments asked with offset 0: its times are UTC, its modified time is not."""
+    utc = ZoneInfo("UTC")
+    start, end = reader.moment("StartDate", utc), reader.moment("EndDate", utc)
+    if start is None or end is None:
+        raise BadMember("StartDate" if start is None else "EndDate")
+    kind = reader.text("Type").casefold()[:1]
+    return wire.KareoAppointment(
+        id=reader.required("ID"),
+        start=start,
+        end=end,
+        patient_id=reader.number("PatientID"),
+        reason=reader.text("AppointmentReason1"),
+        resource_names=tuple(name for number in range(1, 11) if (name := reader.text(f"ResourceName{number}"))),
+        status=folded_status(reader.text("ConfirmationStatus")),
+        type={"p": "patient", "o": "other"}.get(kind, "unknown"),
+        practice_id=reader.number("PracticeID"),
+        is_recurring=reader.flag("Recurring"),
+        modified=reader.moment("LastModifiedDate"),
+    )
+
+
+def folded_status(text: str) -> str:
+    """The list's and the single operation's spellings as one: letters only, lower case."""
+    return "".join(char for char in text.casefold() if char.isalpha())
+
+
+def provider(reader: Reader) -> wire.KareoProvider:
+    return wire.KareoProvider(
+        id=reader.required("ID"),
+        first_name=reader.text("FirstName"),
+        last_name=reader.text("LastName"),
+        full_name=reader.text("FullName"),
+        npi=reader.text("NationalProviderIdentifier"),
+        active=reader.text("Active").casefold() != "false",
+    )
+
+
+def location(reader: Reader) -> wire.KareoLocation:
+    return wire.KareoLocation(
+        id=reader.required("ID"), name=reader.text("Name"), place_of_service=reader.text("PlaceOfService")
+    )
+
+
+def practice(reader: Reader) -> wire.KareoPractice:
+    return wire.KareoPractice(id=reader.required("ID"), name=reader.text("PracticeName"))
+
+
+def charge(reader: Reader) -> wire.KareoCharge:
+    return wire.KareoCharge(
+        id=reader.required("ID"),
+        encounter_id=reader.number("EncounterID"),
+        patient_id=reader.number("PatientID"),
+        procedure_code=reader.text("ProcedureCode"),
+        batch_number=reader.text("BatchNumber"),
+    )

@@ -1,0 +1,151 @@
+"""SOAP over aiohttp: zeep makes and reads the messages from the WSDL's types, and never touches the network itself.
+
+Settings as measured (NOTES, section 2): only lenient parsing that ignores the order of members keeps every known field of a
+record that holds unknown ones. DTDs and entities are forbidden both ways. Big answers are parsed in a thread.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+from lxml import etree
+from zeep import Client, Settings
+from zeep.exceptions import Error as ZeepError
+from zeep.exceptions import Fault, XMLParseError
+from zeep.transports import Transport
+
+from daemon.vendors.errors import Unreachable
+from daemon.vendors.kareo.failures import lost, message_in, refuse
+
+IN_THREAD = 64 * 1024
+LARGEST = 64 * 1024 * 1024
+
+_SETTINGS = Settings(
+    strict=False, xsd_ignore_sequence_order=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
+)
+_loaded: dict[str, SoapService] = {}
+
+
+class _NoNetwork(Transport):
+    """zeep gets nothing from anywhere: the WSDL is handed to it whole."""
+
+    def load(self, url: object) -> bytes:
+        if hasattr(url, "read"):
+            return bytes(url.read())
+        raise ValueError("the WSDL refers to another document; use its single-file form")
+
+
+class _Answer:
+    """What zeep reads of an HTTP answer."""
+
+    encoding = "utf-8"
+
+    def __init__(self, status: int, content: bytes, content_type: str) -> None:
+        self.status_code = status
+        self.content = content
+        self.headers = {"Content-Type": content_type}
+
+
+class SoapService:
+    """The operations of one WSDL; loaded once per process and content."""
+
+    def __init__(self, wsdl: bytes) -> None:
+        self._client: Any = _untyped(Client)(io.BytesIO(wsdl), transport=_untyped(_NoNetwork)(), settings=_SETTINGS)
+        self._binding: Any = next(iter(self._client.wsdl.bindings.values()))
+        self.operations = frozenset(self._binding._operations)
+
+    @classmethod
+    async def load(cls, wsdl: str, session: aiohttp.ClientSession, cache: Path | None) -> SoapService:
+        """From a file or an address; the last good copy in `cache` serves while the address does not answer.
+
+        Raises Unreachable, OSError, or ValueError for what is no usable WSDL.
+        """
+        content = await _fetch(wsdl, session, cache) if "://" in wsdl else await asyncio.to_thread(Path(wsdl).read_bytes)
+        name = blake2b(content, digest_size=16).hexdigest()
+        if name not in _loaded:
+            try:
+                _loaded[name] = await asyncio.to_thread(cls, content)
+            except (ZeepError, etree.XMLSyntaxError, StopIteration) as error:
+                raise ValueError(f"not a usable WSDL ({type(error).__name__})") from None
+        return _loaded[name]
+
+    def envelope(self, operation: str, request: dict[str, object]) -> tuple[bytes, dict[str, str]]:
+        """The message and its headers; the parameter is named `request` but in UpdatePatient (NOTES, section 1)."""
+        name = "UpdatePatientReq" if operation == "UpdatePatient" else "request"
+        envelope, headers = self._binding._create(
+            operation, (), {name: request}, client=self._client, options={"address": ""}
+        )
+        return etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), dict(headers)
+
+    async def call(
+        self,
+        operation: str,
+        endpoint: str,
+        request: dict[str, object],
+        session: aiohttp.ClientSession,
+        timeout: float,
+        pause: float,
+    ) -> tuple[Any, bytes]:
+        """Call once: (the answer as zeep's object, its bytes).
+
+        Raises OutcomeUnknown or Unreachable without a usable answer, Throttled or Refused where only the error could be read.
+        """
+        body, headers = self.envelope(operation, request)
+        headers["Content-Type"] = "text/xml; charset=utf-8"
+        try:
+            async with session.post(
+                endpoint, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout), allow_redirects=False
+            ) as response:
+                content = await response.content.read(LARGEST + 1)
+                while not response.content.at_eof() and len(content) <= LARGEST:
+                    content += await response.content.read(LARGEST + 1 - len(content))
+                answer = _Answer(response.status, content, response.headers.get("Content-Type", "text/xml"))
+        except aiohttp.ClientConnectorError:
+            raise Unreachable(f"kareo.{operation}") from None
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            raise lost(operation) from None
+        if len(content) > LARGEST:
+            raise lost(operation)
+        return await self._parse(operation, answer, pause), content
+
+    async def _parse(self, operation: str, answer: _Answer, pause: float) -> Any:
+        try:
+            if len(answer.content) > IN_THREAD:
+                return await asyncio.to_thread(self._reply, operation, answer)
+            return self._reply(operation, answer)
+        except XMLParseError:
+            message = message_in(answer.content)
+            if message:
+                refuse(operation, message, pause)
+            raise lost(operation) from None
+        except (Fault, ZeepError, etree.XMLSyntaxError, ValueError, AttributeError, TypeError):
+            raise lost(operation) from None
+
+    def _reply(self, operation: str, answer: _Answer) -> Any:
+        return self._binding.process_reply(self._client, self._binding.get(operation), answer)
+
+
+def _untyped(function: Any) -> Any:
+    """zeep declares no types."""
+    return function
+
+
+async def _fetch(address: str, session: aiohttp.ClientSession, cache: Path | None) -> bytes:
+    copy = cache / f"{blake2b(address.encode(), digest_size=8).hexdigest()}.wsdl" if cache else None
+    try:
+        async with session.get(address, timeout=aiohttp.ClientTimeout(total=60), allow_redirects=False) as response:
+            if response.status != 200:
+                raise aiohttp.ClientConnectionError
+            content = await response.read()
+    except (aiohttp.ClientError, TimeoutError, OSError):
+        if copy is not None and copy.exists():
+            return await asyncio.to_thread(copy.read_bytes)
+        raise Unreachable("kareo.WSDL") from None
+    if copy is not None:
+        await asyncio.to_thread(copy.write_bytes, content)
+    return content

@@ -1,0 +1,80 @@
+"""Kareo's text forms: everything read is text, and dates come in several shapes (NOTES, section 6)."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
+FOLD_STEP = timedelta(minutes=30)
+
+
+class BadValue(ValueError):
+    """A text that is not what it should be; the message does not repeat it."""
+
+
+def moment(text: str, zone: ZoneInfo) -> datetime | None:
+    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text."""
+    if not text:
+        return None
+    for form in MOMENT_FORMS:
+        try:
+            return datetime.strptime(text, form).replace(tzinfo=zone).astimezone(UTC)
+        except ValueError:
+            continue
+    try:
+        parsed = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadValue("not a date and time") from None
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def day(text: str) -> date | None:
+    """A calendar date; None for no text."""
+    if not text:
+        return None
+    for form in ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]):
+        try:
+            return datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        raise BadValue("not a date") from None
+
+
+def number(text: str) -> int | None:
+    """An id; None for no text."""
+    if not text:
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise BadValue("not a number") from None
+
+
+def filter_day(value: date) -> str:
+    return f"{value.month}/{value.day}/{value.year}"
+
+
+def filter_window(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[str, str]:
+    """Wall times of a window in the list's zone, widened to all of a repeated hour that either end touches."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    if first.fold or _repeats(first):
+        first = (start - timedelta(hours=1)).astimezone(zone) if first.fold else first
+        first = first.replace(minute=0, second=0, fold=0)
+    if _repeats(last):
+        last = last.replace(minute=59, second=59, fold=1)
+    return _wall(first), _wall(last)
+
+
+def _repeats(moment_: datetime) -> bool:
+    """Whether this wall time comes twice."""
+    return moment_.replace(fold=0).utcoffset() != moment_.replace(fold=1).utcoffset()
+
+
+def _wall(value: datetime) -> str:
+    return (
+        f"{value.month}/{value.day}/{value.year} {value.hour % 12 or 12}:{value:%M:%S} {'AM' if value.hour < 12 else 'PM'}"
+    )

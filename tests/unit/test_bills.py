@@ -1,0 +1,486 @@
+"""DESIGN 2, Bills: on signing (or release), checked, sent once as an encounter, answered, frozen."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from events.ids import ElationChartId
+from events.records import BillLine, ElationBill, KareoCase
+from events.writes import (
+    AddKareoCase,
+    BillWritten,
+    CreateEncounter,
+    EncounterTerms,
+    MarkBilled,
+    MarkBillError,
+    RecordCreated,
+    Resource,
+)
+from projections.open_intents import put
+from projections.policy import KAREO_LED, Direction
+from tests.unit.clinic import (
+    ADA,
+    ADA_KEY,
+    ADA_THERE,
+    GOOD_BILL,
+    HOUSE,
+    KAREO_GREY,
+    KAREO_HOUSE,
+    KAREO_LOCUM,
+    KAREO_MAIN_STREET,
+    MAIN_STREET,
+    Clinic,
+)
+
+SLOT = "bill:4001"
+ANSWER = "bill-answer:4001"
+(LINE,) = GOOD_BILL.lines
+
+
+def billed(bill: ElationBill = GOOD_BILL, **rules: object) -> Clinic:
+    """A clinic in which Ada is linked and `bill` was just seen."""
+    clinic = Clinic(**rules)
+    clinic.linked()
+    clinic.bill(bill)
+    return clinic
+
+
+def lined(**changes: object) -> ElationBill:
+    return put(GOOD_BILL, lines=(put(LINE, **changes),))
+
+
+def codes(count: int, start: int = 0) -> tuple[str, ...]:
+    return tuple(f"E{10 + start + at}.9" for at in range(count))
+
+
+# A good bill, row by row
+
+
+def test_a_signed_bill_becomes_an_encounter_with_its_fields_row_by_row():
+    write = billed(put(GOOD_BILL, supervising_provider=HOUSE, prior_authorization="PA-1")).wanted(SLOT)
+    assert write == CreateEncounter(
+        bill=4001,
+        content=write.content,
+        patient=ADA_THERE.id,
+        case_id=71,
+        service_day=date(2026, 3, 2),
+        post_day=date(2026, 3, 2),
+        rendering_provider=KAREO_GREY,
+        supervising_provider=KAREO_HOUSE,
+        location=KAREO_MAIN_STREET,
+        place_of_service="11",
+        lines=(EncounterTerms(cpt="99213", units="1.0", unit_charge="120.00", modifiers=("25",), dxs=("E11.9", "I10")),),
+        further_dxs=(),
+        notes="Please post today",
+        prior_authorization="PA-1",
+        batch="4001",
+        status="Draft",
+    )
+
+
+ROWS = {
+    "CPT / procedure code": (lined(cpt=" 99214 "), lambda write: write.lines[0].cpt, "99214"),
+    "HCPCS / procedure code": (lined(cpt="g0439"), lambda write: write.lines[0].cpt, "G0439"),
+    "modifiers": (lined(modifiers=("25", "", "gt")), lambda write: write.lines[0].modifiers, ("25", "GT")),
+    "charge / unit charge": (lined(unit_charge="99.5"), lambda write: write.lines[0].unit_charge, "99.5"),
+    "quantity / units": (lined(units="2.0"), lambda write: write.lines[0].units, "2.0"),
+    "no quantity is one unit": (lined(units=""), lambda write: write.lines[0].units, "1"),
+    "Dx / diagnosis": (lined(dxs=("i10", "E11.9", "I10")), lambda write: write.lines[0].dxs, ("I10", "E11.9")),
+    "service location": (GOOD_BILL, lambda write: write.location, KAREO_MAIN_STREET),
+    "place of service": (put(GOOD_BILL, place_of_service="2"), lambda write: write.place_of_service, "02"),
+    "notes": (put(GOOD_BILL, notes="Copay taken"), lambda write: write.notes, "Copay taken"),
+    "the chart's physician when nobody else rendered": (
+        put(GOOD_BILL, rendering_provider=None, physician=HOUSE),
+        lambda write: write.rendering_provider,
+        KAREO_HOUSE,
+    ),
+}
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_every_row_of_the_table(row: str):
+    bill, read, expected = ROWS[row]
+    assert read(billed(bill).wanted(SLOT)) == expected
+
+
+def test_status_place_and_batch_are_as_the_practice_configures():
+    write = billed(encounter_status="Approved", places_of_service={MAIN_STREET: "22"}, batch_numbers=False).wanted(SLOT)
+    assert (write.status, write.place_of_service, write.batch) == ("Approved", "22", "")
+
+
+def test_the_post_day_is_the_local_day_on_which_the_bill_was_first_seen():
+    clinic = Clinic(time_zone="America/Los_Angeles")
+    clinic.linked()
+    clinic.now = clinic.now.replace(hour=5)
+    clinic.bill(GOOD_BILL)
+    assert clinic.wanted(SLOT).post_day == date(2026, 3, 1)
+
+
+# Diagnoses: the first 12 distinct, 4 on a line, the remainder further
+
+
+def test_of_twelve_codes_on_a_line_four_stay_and_eight_travel_as_further_codes():
+    write = billed(lined(dxs=codes(12))).wanted(SLOT)
+    assert write.lines[0].dxs == codes(4)
+    assert write.further_dxs == codes(8, start=4)
+
+
+def test_the_thirteenth_code_does_not_travel_and_says_so():
+    clinic = billed(lined(dxs=codes(15)))
+    write = clinic.wanted(SLOT)
+    assert (*write.lines[0].dxs, *write.further_dxs) == codes(12)
+    assert clinic.requests()[-1].notes == ("3 diagnoses beyond the first 12 do not travel",)
+
+
+def test_a_code_that_another_line_carries_is_no_further_code():
+    lines = (put(LINE, dxs=codes(6)), put(LINE, cpt="99000", dxs=("E14.9", "E15.9")))
+    write = billed(put(GOOD_BILL, lines=lines)).wanted(SLOT)
+    assert write.lines[1].dxs == ("E14.9", "E15.9")
+    assert write.further_dxs == ()
+
+
+def test_a_line_carries_only_codes_of_the_first_twelve():
+    lines = (put(LINE, dxs=codes(12)), put(LINE, cpt="99000", dxs=("Z00.0", "E10.9")))
+    write = billed(put(GOOD_BILL, lines=lines)).wanted(SLOT)
+    assert write.lines[1].dxs == ("E10.9",)
+
+
+def test_a_line_with_none_of_the_first_twelve_is_a_bill_error():
+    lines = (put(LINE, dxs=codes(12)), put(LINE, cpt="99000", dxs=("Z00.0",)))
+    clinic = billed(put(GOOD_BILL, lines=lines))
+    assert clinic.wanted(SLOT) is None
+    assert "first 12" in clinic.wanted(ANSWER).text
+
+
+# When a bill goes
+
+
+def test_an_unsigned_bill_waits_and_goes_on_signing():
+    clinic = billed(put(GOOD_BILL, signed=False))
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "unsigned"
+
+    clinic.bill(GOOD_BILL)
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.waits(SLOT) == ""
+
+
+def test_a_deferred_bill_waits_and_goes_on_release():
+    clinic = billed(put(GOOD_BILL, deferred=True))
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "deferred"
+
+    clinic.bill(GOOD_BILL)
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+
+
+@pytest.mark.parametrize("done", [{"status": "Billed"}, {"ref_number": "77"}, {"note_deleted": True}], ids=str)
+def test_a_bill_billed_elsewhere_or_of_a_deleted_note_is_not_sent(done: dict[str, object]):
+    clinic = billed(put(GOOD_BILL, **done))
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == ""
+
+
+def test_a_bill_of_an_unlinked_chart_waits_and_goes_when_it_is_linked():
+    clinic = Clinic()
+    clinic.bill(GOOD_BILL)
+    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    assert clinic.waits(SLOT, "E:101") == "chart-pending"
+
+    clinic.kareo(ADA_THERE)
+    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+
+
+def test_a_bill_waits_while_the_link_is_suspended():
+    clinic = billed()
+    clinic.elation_deleted(ADA.id)
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "chart-pending"
+
+
+def test_bills_are_left_alone_where_they_are_off():
+    clinic = billed(put(GOOD_BILL, signed=False), table=KAREO_LED | {Resource.BILL: Direction.OFF})
+    assert clinic.waiting() == {}
+
+
+# Pre-checks: the bill is NOT sent, it gets a Bill Error that says what to fix
+
+WRONG = {
+    "no date of service": (put(GOOD_BILL, service_day=None), "date of service"),
+    "no lines": (put(GOOD_BILL, lines=()), "no procedure"),
+    "no location": (put(GOOD_BILL, location=None), "no service location"),
+    "unmapped location": (put(GOOD_BILL, location=99, location_name="Annex"), '"Annex" is not mapped'),
+    "no place of service": (put(GOOD_BILL, place_of_service=""), "place of service"),
+    "place of service in words": (put(GOOD_BILL, place_of_service="Office"), "place of service"),
+    "no provider": (put(GOOD_BILL, rendering_provider=None, physician=None), "provider is not mapped"),
+    "unmapped provider": (put(GOOD_BILL, rendering_provider=77), "provider is not mapped"),
+    "missing CPT": (lined(cpt=" "), "Line 1 has no CPT"),
+    "CPT too short": (lined(cpt="9921"), "not a CPT"),
+    "CPT of other digits": (lined(cpt="９９２１３"), "not a CPT"),
+    "modifier too long": (lined(modifiers=("25X",)), "modifiers"),
+    "five modifiers": (lined(modifiers=("25", "59", "GT", "LT", "RT")), "modifiers"),
+    "no diagnosis": (lined(dxs=()), "no diagnosis"),
+    "ICD-9 diagnosis": (lined(dxs=("250.00",)), "not an ICD-10"),
+    "bad diagnosis past the fourth": (lined(dxs=(*codes(4), "bad")), "not an ICD-10"),
+    "units zero": (lined(units="0"), "units"),
+    "units in words": (lined(units="two"), "units"),
+    "units 1000": (lined(units="1000"), "units"),
+    "units negative": (lined(units="-1"), "units"),
+    "no charge": (lined(unit_charge=""), "charge"),
+    "charge 1e9": (lined(unit_charge="1e9"), "charge"),
+    "charge -1": (lined(unit_charge="-1"), "charge"),
+    "charge nan": (lined(unit_charge="nan"), "charge"),
+    "a good line and a bad one": (put(GOOD_BILL, lines=(LINE, BillLine(cpt="99213"))), "Line 2"),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_a_wrong_bill_gets_a_bill_error_and_is_not_sent(wrong: str):
+    bill, says = WRONG[wrong]
+    clinic = billed(bill)
+
+    answer = clinic.wanted(ANSWER)
+
+    assert isinstance(answer, MarkBillError)
+    assert says in answer.text
+    assert len(answer.text) <= 200
+    assert clinic.wanted(SLOT) is None
+    assert clinic.waits(SLOT) == "bill-error"
+    clinic.carry_out_all()
+    assert not any(isinstance(one.write, CreateEncounter) for one in clinic.requests())
+
+
+def test_a_bill_error_is_cut_at_what_elation_holds():
+    clinic = billed(put(GOOD_BILL, location=99, location_name="A" * 300))
+    assert len(clinic.wanted(ANSWER).text) == 200
+
+
+def erroneous() -> Clinic:
+    clinic = billed(lined(cpt=""))
+    clinic.carry_out(ADA_KEY, ANSWER)
+    return clinic
+
+
+def test_a_bill_error_is_written_once_and_shows_until_it_is_corrected():
+    clinic = erroneous()
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "bill-error"
+
+    clinic.bill(put(lined(cpt=""), status="UnresolvedError", error=clinic.patient().bills["4001"].error))
+
+    assert clinic.open() == []
+    assert len([one for one in clinic.requests() if isinstance(one.write, MarkBillError)]) == 1
+
+
+def test_a_corrected_bill_goes_out_on_save_and_resend():
+    clinic = erroneous()
+
+    clinic.bill(put(GOOD_BILL, status="UnresolvedError", error="Line 1 has no CPT code"))
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.waits(SLOT) == ""
+    clinic.carry_out_all()
+    assert clinic.patient().bills["4001"].billed
+
+
+def test_save_and_resend_of_a_bill_still_wrong_gets_a_new_bill_error():
+    clinic = erroneous()
+    clinic.bill(put(lined(cpt="", unit_charge="130"), status="Unbilled"))
+    assert isinstance(clinic.wanted(ANSWER), MarkBillError)
+
+
+def test_a_correction_seen_before_the_bill_error_was_answered_is_not_lost():
+    clinic = billed(lined(cpt=""))
+    clinic.attempt(ADA_KEY, ANSWER)
+    asked, written = clinic.now, clinic.now + timedelta(seconds=1)
+    clinic.bill(GOOD_BILL, modified=asked + timedelta(seconds=30))
+
+    wrong = put(lined(cpt=""), status="UnresolvedError", error="Line 1 has no CPT code")
+    clinic.succeed(ADA_KEY, ANSWER, BillWritten(bill=wrong, modified=written, read_at=written))
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.waits(SLOT) == ""
+
+
+# Kareo refuses
+
+
+def refused() -> Clinic:
+    clinic = billed()
+    clinic.refuse(ADA_KEY, SLOT, text="Procedure code 99213 not found")
+    return clinic
+
+
+def test_a_refusal_by_kareo_becomes_a_bill_error_with_its_words():
+    clinic = refused()
+    assert clinic.wanted(ANSWER).text == "Procedure code 99213 not found"
+
+    clinic.carry_out(ADA_KEY, ANSWER)
+
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "bill-error"
+
+
+def test_a_refused_bill_is_not_sent_again_with_the_same_content():
+    clinic = refused()
+    clinic.carry_out(ADA_KEY, ANSWER)
+
+    clinic.bill(clinic.patient().bills["4001"].bill)
+    clinic.kareo(ADA_THERE)
+
+    assert clinic.open() == []
+
+
+def test_a_refused_bill_goes_again_when_corrected_and_resent():
+    clinic = refused()
+    clinic.carry_out(ADA_KEY, ANSWER)
+
+    clinic.bill(put(lined(cpt="99214"), status="Unbilled"))
+
+    assert clinic.wanted(SLOT).lines[0].cpt == "99214"
+    clinic.carry_out_all()
+    assert clinic.patient().bills["4001"].billed
+    assert clinic.waiting() == {}
+
+
+def test_a_refused_bill_goes_again_on_resend_even_unchanged_once_a_user_cleared_the_error():
+    clinic = refused()
+    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.bill(put(GOOD_BILL, status="ResolvedError"))
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.intent(ADA_KEY, SLOT).state == "requested"
+
+
+# Sent: written back, and frozen
+
+
+def test_success_writes_the_encounter_id_and_date_back():
+    clinic = billed()
+    clinic.succeed(ADA_KEY, SLOT, RecordCreated(id=6001))
+    answer = clinic.wanted(ANSWER)
+    assert answer == MarkBilled(bill=4001, ref_number="6001", billed_at=clinic.patient().bills["4001"].encounter_at)
+    clinic.carry_out(ADA_KEY, ANSWER)
+    assert clinic.open() == []
+    assert clinic.waiting() == {}
+
+
+def test_an_edit_after_sending_does_not_travel_and_shows_as_different():
+    clinic = billed()
+    clinic.carry_out_all()
+
+    clinic.bill(put(lined(unit_charge="999.00"), status="Billed", ref_number="6001"))
+
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "differs-after-sent"
+
+
+def test_an_edit_taken_back_shows_no_difference_any_more():
+    clinic = billed()
+    clinic.carry_out_all()
+    clinic.bill(put(lined(unit_charge="999.00"), status="Billed"))
+    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="6001"))
+    assert clinic.waits(SLOT) == ""
+
+
+def test_what_is_not_content_makes_no_difference():
+    clinic = billed()
+    clinic.carry_out_all()
+    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="6001", deferred=True, location_name="Main St (new sign)"))
+    assert clinic.waits(SLOT) == ""
+
+
+def test_an_edit_before_the_attempt_replaces_what_is_sent():
+    clinic = billed()
+    clinic.bill(lined(unit_charge="130.00"))
+    assert clinic.wanted(SLOT).lines[0].unit_charge == "130.00"
+
+
+def test_an_edit_while_the_answer_is_out_sends_no_second_encounter():
+    clinic = billed()
+    clinic.lose(ADA_KEY, SLOT)
+    clinic.bill(lined(unit_charge="130.00"))
+    assert clinic.wanted(SLOT).lines[0].unit_charge == "120.00"
+
+    clinic.succeed(ADA_KEY, SLOT, RecordCreated(id=6001))
+
+    assert isinstance(clinic.wanted(ANSWER), MarkBilled)
+    assert clinic.waits(SLOT) == "differs-after-sent"
+    assert len([one for one in clinic.requests() if isinstance(one.write, CreateEncounter)]) == 1
+
+
+# The case
+
+
+def test_a_patient_without_a_case_gets_one_first():
+    clinic = Clinic(case_name="Office", payer_scenario="Insurance")
+    clinic.linked(there=put(ADA_THERE, cases=()))
+    clinic.bill(GOOD_BILL)
+
+    assert clinic.wanted("case") == AddKareoCase(
+        patient=ADA_THERE.id, first_name="Ada", last_name="Byron", case_name="Office", payer_scenario="Insurance"
+    )
+    assert clinic.wanted(SLOT) is None
+    assert clinic.waits(SLOT) == "case-pending"
+
+    clinic.carry_out(ADA_KEY, "case")
+    assert clinic.wanted(SLOT).case_id == clinic.patient().kareo.chart.cases[0].id
+
+
+def test_several_cases_without_a_primary_wait():
+    clinic = Clinic()
+    clinic.linked(there=put(ADA_THERE, cases=(KareoCase(id=1), KareoCase(id=2))))
+    clinic.bill(GOOD_BILL)
+    assert clinic.open() == []
+    assert clinic.waits(SLOT) == "no-primary-case"
+
+
+@pytest.mark.parametrize(
+    ("cases", "chosen"),
+    [((KareoCase(id=1), KareoCase(id=2, is_primary=True)), 2), ((KareoCase(id=3),), 3)],
+    ids=["the primary one", "the only one"],
+)
+def test_the_case_to_bill(cases: tuple[KareoCase, ...], chosen: int):
+    clinic = Clinic()
+    clinic.linked(there=put(ADA_THERE, cases=cases))
+    clinic.bill(GOOD_BILL)
+    assert clinic.wanted(SLOT).case_id == chosen
+
+
+def test_cases_not_read_yet_are_waited_for():
+    clinic = Clinic()
+    clinic.linked(there=put(ADA_THERE, cases=None))
+    clinic.bill(GOOD_BILL)
+    assert clinic.waits(SLOT) == "cases-pending"
+    assert clinic.open() == []
+
+
+# Maps
+
+
+def test_a_location_mapped_by_hand_is_used():
+    bill = put(GOOD_BILL, location=99, location_name="Annex")
+    assert billed(bill, locations={99: 699}).wanted(SLOT).location == 699
+
+
+def test_a_rendering_provider_mapped_by_hand_is_used():
+    bill = put(GOOD_BILL, rendering_provider=77)
+    assert billed(bill, providers={77: KAREO_LOCUM}).wanted(SLOT).rendering_provider == KAREO_LOCUM
+
+
+def test_bills_are_kept_apart():
+    clinic = billed()
+    clinic.bill(put(lined(cpt=""), id=4002))
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert isinstance(clinic.wanted("bill-answer:4002"), MarkBillError)
+
+
+def test_a_bill_of_another_chart_is_not_hers():
+    clinic = billed()
+    clinic.bill(put(GOOD_BILL, id=4002, patient=ElationChartId(555)))
+    assert set(clinic.patient().bills) == {"4001"}

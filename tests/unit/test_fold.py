@@ -1,0 +1,381 @@
+"""The fold and the decision around it: order, replay (I7), no echo (I5), cause and rule (I8), superseding, coalescing."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from events.schema import (
+    ElationChartObserved,
+    IntentRequested,
+    IntentSucceeded,
+    IntentSuperseded,
+    KareoChartObserved,
+    Origin,
+)
+from events.writes import (
+    CreateElationAppointment,
+    CreateElationChart,
+    CreateEncounter,
+    CreateKareoChart,
+    KareoChartWritten,
+    UpdateElationChart,
+)
+from projections.fields import NAMES, elation_view, kareo_view, same
+from projections.intents import decide
+from projections.open_intents import put
+from projections.patient import decode_patient, encode_patient
+from projections.state import PracticeState
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, Clinic
+from tests.unit.stories import MARY, STORIES, Step, clinic_day, tell
+
+DIRECTORY = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def replayed(clinic: Clinic) -> PracticeState:
+    """The projections rebuilt from the recorded events alone."""
+    state = PracticeState()
+    for sequence, event in enumerate(clinic.events):
+        state.apply(event, sequence)
+    return state
+
+
+def stored(state: PracticeState) -> dict[str, bytes]:
+    return {key: encode_patient(patient) for key, patient in state.patients.items()} | {
+        "": DIRECTORY.encode(state.directory)
+    }
+
+
+# Order
+
+
+def test_a_late_elation_observation_never_wins():
+    clinic = Clinic()
+    clinic.linked()
+    read = clinic.now
+    clinic.elation(put(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
+
+    clinic.elation(put(ADA, city="Augusta"), modified=read - timedelta(hours=1), observed=read + timedelta(minutes=9))
+
+    assert clinic.patient().elation.chart.city == "Macon"
+
+
+def test_of_equal_modified_times_the_later_reading_wins():
+    clinic = Clinic()
+    clinic.linked()
+    read = clinic.now
+    clinic.elation(put(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
+    clinic.elation(put(ADA, city="Augusta"), modified=read, observed=read + timedelta(minutes=4))
+    assert clinic.patient().elation.chart.city == "Macon"
+    clinic.elation(put(ADA, city="Athens"), modified=read, observed=read + timedelta(minutes=6))
+    assert clinic.patient().elation.chart.city == "Athens"
+
+
+def test_a_late_kareo_observation_never_wins():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.kareo(ADA_THERE, observed=clinic.now - timedelta(hours=1))
+    assert clinic.patient().kareo.chart.city == "Macon"
+
+
+def test_a_late_bill_never_wins():
+    clinic = Clinic()
+    clinic.linked()
+    read = clinic.now
+    clinic.bill(put(GOOD_BILL, notes="new"), modified=read)
+    clinic.bill(put(GOOD_BILL, notes="old"), modified=read - timedelta(minutes=5))
+    assert clinic.patient().bills["4001"].bill.notes == "new"
+
+
+def test_a_deletion_read_later_is_not_undone_by_an_older_observation():
+    clinic = Clinic()
+    clinic.linked()
+    before = clinic.now
+    clinic.elation_deleted(ADA.id)
+    clinic.elation(ADA, observed=before)
+    assert clinic.patient().link.suspended
+
+
+@pytest.mark.parametrize("repeat", ["elation", "kareo"])
+def test_an_observation_repeated_changes_nothing(repeat: str):
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    before = [(slot, one) for _, slot, one in clinic.open()]
+
+    followed = clinic.kareo(put(ADA_THERE, city="Macon")) if repeat == "kareo" else clinic.elation(ADA)
+
+    assert followed == []
+    assert [(slot, one) for _, slot, one in clinic.open()] == before
+
+
+# Replay (I7)
+
+
+def test_replaying_a_day_from_nothing_gives_the_same_projections_byte_for_byte():
+    clinic = clinic_day()
+    assert stored(replayed(clinic)) == stored(clinic.state)
+    assert replayed(clinic).charts == clinic.state.charts
+
+
+def test_a_stored_patient_reads_back_as_the_same():
+    for patient in clinic_day().state.patients.values():
+        assert decode_patient(encode_patient(patient)) == patient
+        assert encode_patient(decode_patient(encode_patient(patient))) == encode_patient(patient)
+
+
+def test_a_day_told_twice_gives_the_same_events():
+    assert clinic_day().events == clinic_day().events
+
+
+@settings(max_examples=120, deadline=None)
+@given(story=STORIES, linked=st.booleans())
+def test_whatever_happens_the_invariants_hold(story: list[Step], linked: bool):
+    clinic = tell(story, linked=linked)
+
+    # I7
+    assert stored(replayed(clinic)) == stored(clinic.state)
+    for patient in clinic.state.patients.values():
+        assert decode_patient(encode_patient(patient)) == patient
+    # I1
+    links = clinic.links()
+    assert len(links) == len({one for one, _ in links}) == len({other for _, other in links})
+    # Deciding again finds nothing more to do
+    for key in clinic.state.patients:
+        assert decide(clinic.state, key, clinic.policy, clinic.moment, None) == ([], [])
+    # No id is given twice, and each says what it was for
+    assert len(set(clinic.intent_ids())) == len(clinic.intent_ids())
+    assert len({event.id for event in clinic.events}) == len(clinic.events)
+
+
+@settings(max_examples=80, deadline=None)
+@given(story=STORIES)
+def test_whatever_happens_writes_cease_and_nothing_is_created_twice(story: list[Step]):
+    clinic = tell(story)
+    clinic.carry_out_all()  # raises if they never do (I5)
+
+    created: list[tuple[object, ...]] = []
+    succeeded = {event.body.intent for event in clinic.events if isinstance(event.body, IntentSucceeded)}
+    for one in clinic.requests():
+        match one.write:
+            case CreateEncounter() if one.intent in succeeded:
+                created.append(("encounter", one.write.bill))
+            case CreateElationChart() | CreateKareoChart() if one.intent in succeeded:
+                created.append(("chart", one.write))
+    assert len(created) == len({str(one) for one in created})
+
+
+@settings(max_examples=80, deadline=None)
+@given(story=STORIES)
+def test_at_rest_both_sides_agree_or_say_why_not_and_every_bill_is_accounted_for(story: list[Step]):
+    clinic = tell(story)
+    clinic.carry_out_all()
+    patient = clinic.patient()
+    held = {slot for slot, one in patient.intents.items() if one.state in ("attempted", "unknown", "refused")}
+
+    # I6
+    if "link" not in patient.waiting and not {"demographics:elation", "demographics:kareo"} & held:
+        here = elation_view(patient.elation.chart, clinic.state.directory, clinic.policy)
+        there = kareo_view(patient.kareo.chart)
+        differing = {name for name in NAMES if not same(name, here[name], there[name])}
+        assert {f"field:{name}" for name in differing} <= set(patient.waiting)
+    # I4
+    for key, entry in patient.bills.items():
+        assert entry.billed or f"bill:{key}" in patient.waiting or {f"bill:{key}", f"bill-answer:{key}"} & held
+
+
+# No echo (I5)
+
+
+def test_ones_own_write_that_comes_back_leads_to_nothing():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon", work_phone="(404) 555-0103"))
+    clinic.elation(put(ADA, last_name="Lovelace"))
+    clinic.carry_out_all()
+    here, there = clinic.patient().elation.chart, clinic.patient().kareo.chart
+
+    assert clinic.kareo(there) == []
+    assert clinic.elation(here) == []
+    assert clinic.open() == []
+
+
+def test_a_creation_that_comes_back_leads_to_nothing():
+    clinic = Clinic()
+    clinic.elation(ADA)
+    clinic.carry_out_all()
+    (key,) = clinic.state.patients
+    there = clinic.patient(key).kareo.chart
+    assert clinic.links() == {(ADA.id, there.id)}
+
+    assert clinic.kareo(there) == []
+
+
+def test_a_creation_seen_by_the_poll_before_its_answer_makes_one_link_and_no_second_chart():
+    clinic = Clinic()
+    clinic.elation(ADA)
+    clinic.carry_out("E:101", "chart")
+    clinic.attempt("E:101", "chart")
+
+    clinic.kareo(ADA_THERE)
+    clinic.succeed("E:101", "chart", KareoChartWritten(chart=ADA_THERE, read_at=clinic.now))
+
+    assert clinic.links() == {(101, 901)}
+    assert clinic.carry_out_all() == []
+    assert not any(isinstance(one.write, CreateElationChart) for one in clinic.requests())
+
+
+# Cause and rule (I8)
+
+
+def test_every_write_names_its_cause_and_the_rule_that_allowed_it():
+    clinic = clinic_day()
+    before: dict[object, int] = {}
+    requested = 0
+    for number, event in enumerate(clinic.events):
+        if isinstance(event.body, IntentRequested):
+            requested += 1
+            assert event.cause in before
+            assert event.correlation in before
+            assert clinic.events[before[event.correlation]].cause is None
+            assert event.body.rule.startswith("guide: ")
+            assert f"({event.body.resource.value}: " in event.body.rule
+        before[event.id] = number
+    assert requested > 20
+
+
+def test_a_change_in_kareo_is_the_cause_of_the_write_to_elation():
+    clinic = Clinic()
+    clinic.linked()
+    followed = clinic.kareo(put(ADA_THERE, city="Macon"))
+    (request,) = [event for event in followed if isinstance(event.body, IntentRequested)]
+    cause = next(event for event in clinic.events if event.id == request.correlation)
+    assert isinstance(cause.body, KareoChartObserved)
+    assert cause.origin is Origin.KAREO
+    assert clinic.intent(ADA_KEY, "demographics:elation").cause == request.cause
+
+
+# Open intents
+
+
+def test_a_write_not_attempted_yet_is_superseded_by_a_newer_change():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    old = clinic.intent(ADA_KEY, "demographics:elation").intent
+
+    followed = clinic.kareo(put(ADA_THERE, city="Athens"))
+
+    assert [event.body.intent for event in followed if isinstance(event.body, IntentSuperseded)] == [old]
+    assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
+
+
+def test_a_write_no_longer_wanted_is_superseded():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.kareo(ADA_THERE)
+    assert clinic.open() == []
+
+
+@pytest.mark.parametrize("state", ["attempted", "unknown"])
+def test_a_write_under_way_is_left_to_its_outcome_and_the_newer_change_follows(state: str):
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    if state == "attempted":
+        clinic.attempt(ADA_KEY, "demographics:elation")
+    else:
+        clinic.lose(ADA_KEY, "demographics:elation")
+
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+    assert clinic.intent(ADA_KEY, "demographics:elation").state == state
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+
+    clinic.carry_out(ADA_KEY, "demographics:elation")
+    assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
+    clinic.carry_out_all()
+    assert clinic.waiting() == {}
+
+
+def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.refuse(ADA_KEY, "demographics:elation", text="invalid city")
+
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    assert clinic.waits("demographics:elation") == "refused"
+    assert "invalid city" in clinic.waiting()["demographics:elation"].text
+    assert clinic.intent(ADA_KEY, "demographics:elation").state == "refused"
+
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+    assert clinic.intent(ADA_KEY, "demographics:elation").state == "requested"
+    assert clinic.waiting() == {}
+
+
+def test_an_outcome_of_an_intent_that_is_not_open_changes_nothing():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    old = clinic.intent(ADA_KEY, "demographics:elation").intent
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+    before = clinic.patient()
+
+    result = KareoChartWritten(chart=put(ADA_THERE, city="Nowhere"), read_at=clinic.now)
+    body = IntentSucceeded(intent=old, slot="demographics:elation", attempt=1, result=result)
+    clinic.record(body, elation=ADA.id, kareo=ADA_THERE.id)
+
+    assert clinic.patient() == before
+
+
+def test_a_burst_of_changes_becomes_one_write():
+    clinic = Clinic()
+    clinic.linked()
+    for city in ("Macon", "Athens", "Rome", "Savannah"):
+        clinic.kareo(put(ADA_THERE, city=city, zip="31401"))
+
+    writes = clinic.carry_out_all()
+
+    assert writes == [UpdateElationChart(chart=ADA.id, fields={"city": "Savannah", "zip": "31401"})]
+
+
+def test_any_save_of_a_chart_re_evaluates_the_patient():
+    """Touch to resync: what a lost trigger left undone is found when either chart is saved."""
+    clinic = Clinic()
+    clinic.linked()
+    lagging = put(clinic.patient(), kareo=put(clinic.patient().kareo, chart=put(ADA_THERE, city="Macon")))
+    clinic.state.patients[ADA_KEY] = lagging
+
+    clinic.elation(ADA)
+
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+
+
+def test_patients_do_not_touch_each_other():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(MARY)
+    before = clinic.patient("E:102")
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    assert clinic.patient("E:102") == before
+
+
+def test_an_observation_is_routed_to_the_patient_of_its_chart():
+    clinic = Clinic()
+    clinic.linked()
+    (event,) = [one for one in clinic.events if isinstance(one.body, ElationChartObserved)]
+    assert event.patient == "E:101"
+    clinic.elation(put(ADA, city="Macon"))
+    assert [one for one in clinic.events if isinstance(one.body, ElationChartObserved)][-1].patient == ADA_KEY
+
+
+def test_the_day_ends_with_nothing_under_way():
+    clinic = clinic_day()
+    assert [(slot, one.state) for _, slot, one in clinic.open()] == []
+    assert any(isinstance(one.write, CreateElationAppointment) for one in clinic.requests())

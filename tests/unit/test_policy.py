@@ -1,0 +1,184 @@
+"""DESIGN 2: the direction table. No write against it is ever requested (I2), whatever happens."""
+
+from __future__ import annotations
+
+import pytest
+
+from events.records import Provider
+from events.writes import (
+    AddKareoCase,
+    AnyWrite,
+    CancelElationAppointment,
+    CreateCarrier,
+    CreateElationAppointment,
+    CreateElationChart,
+    CreateEncounter,
+    CreateKareoChart,
+    CreatePlan,
+    DeleteElationAppointment,
+    MarkBilled,
+    MarkBillError,
+    Resource,
+    SearchElation,
+    SearchKareo,
+    SyncPolicies,
+    System,
+    UpdateElationAppointment,
+    UpdateElationChart,
+    UpdateKareoChart,
+    system_of,
+)
+from projections.directory import physician_for, provider_for
+from projections.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
+from projections.wants import Wish, permitted
+from tests.unit.clinic import HOUSE, KAREO_LOCUM, PHYSICIANS, PRACTICE, Clinic
+from tests.unit.stories import clinic_day
+
+# Which row of the table each write falls under, written down a second time: the code's own label is not trusted here.
+RESOURCES: dict[type, Resource] = {
+    CreateElationChart: Resource.CHART,
+    CreateKareoChart: Resource.CHART,
+    UpdateElationChart: Resource.DEMOGRAPHICS,
+    UpdateKareoChart: Resource.DEMOGRAPHICS,
+    CreateCarrier: Resource.INSURANCE,
+    CreatePlan: Resource.INSURANCE,
+    SyncPolicies: Resource.INSURANCE,
+    CreateElationAppointment: Resource.APPOINTMENT,
+    UpdateElationAppointment: Resource.APPOINTMENT,
+    CancelElationAppointment: Resource.APPOINTMENT,
+    DeleteElationAppointment: Resource.APPOINTMENT,
+    AddKareoCase: Resource.BILL,
+    CreateEncounter: Resource.BILL,
+    MarkBilled: Resource.BILL,
+    MarkBillError: Resource.BILL,
+}
+SEARCHES = (SearchElation, SearchKareo)
+ANSWERS = (MarkBilled, MarkBillError)
+MAY = {
+    Direction.BOTH: {System.ELATION, System.KAREO},
+    Direction.TO_ELATION: {System.ELATION},
+    Direction.TO_KAREO: {System.KAREO},
+    Direction.OFF: set(),
+}
+EVERY_ROW = [(resource, direction) for resource in Resource for direction in sorted(POSSIBLE[resource])]
+
+
+def ruled(**rows: Direction) -> Policy:
+    table = KAREO_LED | {Resource(name): direction for name, direction in rows.items()}
+    return Policy(practice=PRACTICE, default_physician=HOUSE, table=table)
+
+
+def against(write: AnyWrite, policy: Policy) -> bool:
+    """Whether `write` is against the table. A bill's answer goes back to Elation where the bill may go to Kareo."""
+    if isinstance(write, SEARCHES):
+        return False
+    target = System.KAREO if isinstance(write, ANSWERS) else system_of(write)
+    return target not in MAY[policy.table[RESOURCES[type(write)]]]
+
+
+def test_every_write_is_in_the_table():
+    assert set(RESOURCES) | set(SEARCHES) == set(AnyWrite.__args__)
+
+
+def test_the_kareo_led_profile_is_the_guides_table():
+    assert PROFILES["kareo-led"] == {
+        Resource.CHART: Direction.BOTH,
+        Resource.DEMOGRAPHICS: Direction.BOTH,
+        Resource.INSURANCE: Direction.TO_ELATION,
+        Resource.APPOINTMENT: Direction.TO_ELATION,
+        Resource.BILL: Direction.TO_KAREO,
+    }
+    assert Policy(practice=PRACTICE).table == PROFILES["kareo-led"]
+
+
+@pytest.mark.parametrize("direction", Direction)
+@pytest.mark.parametrize("target", System)
+@pytest.mark.parametrize("resource", Resource)
+def test_the_filter_says_what_the_table_says(resource: Resource, target: System, direction: Direction):
+    policy = ruled(**{resource.value: direction})
+    assert allows(policy, resource, target) == (target in MAY[direction])
+
+
+def test_the_default_day_writes_something_of_every_kind():
+    """Or the tests below could not fail."""
+    kinds = {type(one.write) for one in clinic_day().requests()}
+    assert kinds >= set(RESOURCES) - {UpdateElationAppointment}
+
+
+@pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)
+def test_no_write_against_the_table_is_ever_requested(resource: Resource, direction: Direction):
+    policy = ruled(**{resource.value: direction})
+    requests = clinic_day(policy).requests()
+    assert requests
+    assert [one.write for one in requests if against(one.write, policy)] == []
+    assert all(one.resource is RESOURCES[type(one.write)] for one in requests if not isinstance(one.write, SEARCHES))
+    assert all(one.system is system_of(one.write) for one in requests)
+
+
+def test_a_row_turned_around_is_still_obeyed_by_the_filter():
+    """Beyond what the sinks can do, but the filter must not depend on that."""
+    policy = ruled(insurance=Direction.TO_KAREO, appointment=Direction.TO_KAREO, bill=Direction.TO_ELATION)
+    writes = [one.write for one in clinic_day(policy).requests()]
+    assert [write for write in writes if against(write, policy)] == []
+
+
+def test_everything_off_writes_nothing():
+    policy = ruled(**{resource.value: Direction.OFF for resource in Resource})
+    assert all(isinstance(one.write, SEARCHES) for one in clinic_day(policy).requests())
+
+
+def test_an_override_of_one_row_leaves_the_others():
+    def resources(policy: Policy | None) -> set[Resource]:
+        return {one.resource for one in clinic_day(policy).requests()}
+
+    assert resources(None) == set(Resource)
+    assert resources(ruled(appointment=Direction.OFF)) == set(Resource) - {Resource.APPOINTMENT}
+
+
+@pytest.mark.parametrize(
+    ("direction", "expected"),
+    [
+        (Direction.TO_ELATION, {UpdateElationChart}),
+        (Direction.TO_KAREO, {UpdateKareoChart}),
+        (Direction.BOTH, {UpdateElationChart, UpdateKareoChart}),
+        (Direction.OFF, set()),
+    ],
+    ids=lambda value: value.value if isinstance(value, Direction) else "",
+)
+def test_demographics_in_every_direction(direction: Direction, expected: set[type]):
+    writes = {type(one.write) for one in clinic_day(ruled(demographics=direction)).requests()}
+    assert writes & {UpdateElationChart, UpdateKareoChart} == expected
+
+
+def test_the_filter_drops_a_wish_against_the_table_and_keeps_its_answer():
+    policy = ruled(bill=Direction.OFF)
+    answer = MarkBillError(bill=1, text="x")
+    search = SearchElation(first_name="Ada", last_name="Byron")
+    wishes = {"answer": Wish(answer, Resource.BILL, ""), "search": Wish(search, Resource.CHART, "")}
+    assert set(permitted(wishes, policy)) == {"search"}
+    assert set(permitted(wishes, ruled())) == {"answer", "search"}
+
+
+def test_the_row_is_shown_to_people_as_configured():
+    assert row(ruled(), Resource.INSURANCE) == "insurance: kareo->elation"
+
+
+# Maps
+
+
+@pytest.mark.parametrize(
+    ("physician", "mapped"),
+    [
+        (Provider(id=13, first_name="Lou", last_name="Locum", npi="1000000020"), True),
+        (Provider(id=13, first_name="LOU", last_name=" Locum"), True),
+        (Provider(id=13, first_name="Lou", last_name="Locum", npi="1999999999"), False),
+        (Provider(id=13, first_name="Luke", last_name="Locum"), False),
+    ],
+    ids=["by NPI", "by exact name", "same name, other NPI", "other name"],
+)
+def test_providers_map_by_npi_or_exact_name(physician: Provider, mapped: bool):
+    clinic = Clinic()
+    clinic.elation_directory((*PHYSICIANS, physician))
+    directory, policy = clinic.state.directory, clinic.policy
+    assert provider_for(13, directory, policy) == (KAREO_LOCUM if mapped else None)
+    assert physician_for(KAREO_LOCUM, directory, policy) == (13 if mapped else None)
