@@ -27,6 +27,7 @@ from events.schema import (
     ElationDirectoryObserved,
     Event,
     IntentRefused,
+    IntentRequested,
     IntentSucceeded,
     KareoChartObserved,
     KareoDirectoryObserved,
@@ -375,6 +376,7 @@ class _Work:
         self.relinked: set[PatientKey] = set()
         self.dependencies: set[str] = set()
         self.echoes = 0
+        self._since: dict[PatientKey, datetime | None] = {}
 
     def take(self, event: Event) -> None:
         """Append one event, fold it, and remember whom it concerns."""
@@ -392,6 +394,10 @@ class _Work:
     def _notice(self, event: Event, before: Patient | None) -> None:
         after = self.state.patients[event.patient]
         body = event.body
+        if event.origin in (Origin.ELATION, Origin.KAREO):
+            self._since[event.patient] = event.modified or event.observed
+        elif isinstance(body, IntentSucceeded) and before is not None and body.slot in before.intents:
+            self._since[event.patient] = before.intents[body.slot].since
         if isinstance(body, ChartLinked | LinkMoved):
             self.relinked.add(event.patient)
             linked = body.elation if isinstance(body, ChartLinked) else body.target
@@ -437,12 +443,17 @@ class _Work:
         bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
         patient = self.state.patients[key]
         start = len(self.events)
+        since = self._since.get(key)
         for body in bodies:
             elation, kareo = _charts(patient)
+            if isinstance(body, IntentRequested):
+                body = msgspec.structs.replace(body, since=since)
             if isinstance(body, ChartLinked | LinkMoved):
                 elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
             self.take(self._event(body, cause, len(self.events) - start, elation, kareo))
         for body in shared:
+            if isinstance(body, IntentRequested):
+                body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
 
     def revisit(self, patient: Patient, reason: str, sequence: int) -> None:

@@ -86,7 +86,7 @@ class Rest:
         return all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[str, str, str], int]:
-        done = {}
+        done: dict[tuple[str, str, str], int] = {}
         for id_, practice in self._worker.practices.items():
             for source, connector in (("elation", practice.elation), ("kareo", practice.kareo)):
                 for name in PASSES[source]:
@@ -96,7 +96,10 @@ class Rest:
     async def _go_round(self) -> None:
         """Every pass ends twice: the second one began after now."""
         before = self._done()
-        while any(count < before[key] + 2 for key, count in self._done().items()):
+        while late := [key for key, count in self._done().items() if count < before[key] + 2]:
+            for practice, source, name in late:
+                runtime = self._worker.practices[PracticeId(practice)]
+                (runtime.elation if source == "elation" else runtime.kareo).nudge(name)
             await asyncio.sleep(0.05)
 
     def _moving(self) -> str:

@@ -260,8 +260,8 @@ class Sink:
         await self._record(body, job, attempt, charts)
         if not changes_nothing(job.write):
             self._meter.count(f"written.{self.system}.{job.resource}.{type(job.write).__name__}")
-            if job.requested is not None:
-                self._meter.took(f"decision_to_written.{self.system}", (self._now() - job.requested).total_seconds())
+            if job.since is not None:
+                self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
         self._failures = 0
         if self._raised:
             slot, self._raised = self._raised, ""

@@ -172,7 +172,7 @@ class IntentRequested(Value, frozen=True, kw_only=True):
     """A write is wanted. `slot` is what it is about within its patient (or practice): one open intent per slot.
 
     `rule` names the rule that allowed it ("guide: Demographics, kareo -> elation"), `notes` what was adapted on the way
-    ("duration 12 min rounded up to 15").
+    ("duration 12 min rounded up to 15"). `since` is when the change that it carries on was made, as far as known.
     """
 
     intent: IntentId
@@ -182,6 +182,7 @@ class IntentRequested(Value, frozen=True, kw_only=True):
     write: AnyWrite
     rule: str
     notes: tuple[str, ...] = ()
+    since: datetime | None = None
 
 
 class IntentAttempted(Value, frozen=True, kw_only=True):

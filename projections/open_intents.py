@@ -40,6 +40,7 @@ class OpenIntent(Value, frozen=True, kw_only=True):
     state: str = "requested"
     attempt: int = 0
     requested: datetime | None = None
+    since: datetime | None = None
     code: str = ""
     text: str = ""
 
@@ -75,6 +76,7 @@ def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, Ope
             rule=body.rule,
             cause=event.cause,
             requested=event.observed,
+            since=body.since,
         )
         return {**intents, body.slot: opened}
     if not isinstance(body, IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded):

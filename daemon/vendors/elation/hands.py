@@ -243,7 +243,6 @@ class ElationHands:
             body |= _terms(write.terms)
             status = "Scheduled" if write.revive else status
         body["status"] = {"status": status}
-        body = {name: value for name, value in body.items() if value is not None}
         await self._client.update_appointment(write.appointment, body)
         return Done()
 

@@ -300,13 +300,15 @@ class KareoClient:
         return rows.read_rows(found, rows.appointment, self._zone, "GetAppointments.Appointments")
 
     async def get_appointment(self, appointment_id: int) -> wire.SingleAppointment | None:
-        """One appointment; None when it does not exist any more."""
+        """One appointment; None when it does not exist any more.
+
+        How the service says so is not documented: whatever it refuses to show counts, so act only on top of its absence
+        from a list.
+        """
         try:
             answer = await self._call("GetAppointment", Appointment={"AppointmentId": appointment_id})
-        except Refused as refused:
-            if _not_found(refused.vendor_text):
-                return None
-            raise
+        except Refused:
+            return None
         found = answer.Appointment
         if found is None or not found.AppointmentId or found.StartTime is None:
             return None
