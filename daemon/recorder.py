@@ -115,19 +115,21 @@ class PracticeRecorder:
         origin: Origin = Origin.CHARTWIRE,
         parts: Sequence[object] = (),
         only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+        observed: datetime | None = None,
+        modified: datetime | None = None,
     ) -> bool:
         """Record outcomes or a person's decisions about one patient (or, with neither chart, the practice).
 
         `parts` make the event ids unique. With `only_if` the projections are asked first, in the same transaction; False
         means nothing was recorded.
         """
-        now = self._now()
         events = [
             Event(
                 id=event_id(self.practice, type(body).__name__, *parts, index),
                 practice=self.practice,
                 origin=origin,
-                observed=now,
+                observed=observed or self._now(),
+                modified=modified,
                 body=body,
                 elation=elation,
                 kareo=kareo,

@@ -22,10 +22,14 @@ from daemon.vendors.errors import Malformed, OutcomeUnknown, Refused, Throttled,
 from events.ids import ElationChartId, KareoPatientId, PatientKey
 from events.schema import (
     Body,
+    ElationChartObserved,
     IntentAttempted,
     IntentOutcomeUnknown,
     IntentRefused,
     IntentSucceeded,
+    IntentSuperseded,
+    KareoChartObserved,
+    Origin,
     WaitingCleared,
     WaitingRaised,
 )
@@ -46,6 +50,21 @@ class NotAsWritten(Exception):
     def __init__(self, fields: tuple[str, ...]) -> None:
         super().__init__(", ".join(fields))
         self.fields = fields
+
+
+class ChangedMeanwhile(Exception):
+    """The record does not show what the write was to replace: somebody was faster, so it has to be decided again.
+
+    `seen` is the record as it is now, read at `read_at`.
+    """
+
+    def __init__(
+        self, seen: ElationChartObserved | KareoChartObserved, modified: datetime | None, read_at: datetime
+    ) -> None:
+        super().__init__(type(seen).__name__)
+        self.seen = seen
+        self.modified = modified
+        self.read_at = read_at
 
 
 class Hands(Protocol):
@@ -220,6 +239,14 @@ class Sink:
                     continue
                 await self._record(IntentOutcomeUnknown(intent=job.intent, slot=slot, attempt=attempt), job, attempt, charts)
                 return await self._settle(slot, job, attempt, charts)
+            except ChangedMeanwhile as found:
+                origin = Origin.ELATION if self.system is System.ELATION else Origin.KAREO
+                await self._record(
+                    found.seen, job, attempt, charts, origin=origin, observed=found.read_at, modified=found.modified
+                )
+                body = IntentSuperseded(intent=job.intent, slot=slot, reason="the record was changed meanwhile")
+                await self._record(body, job, attempt, charts)
+                return True
             except (Refused, NotAsWritten) as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
                 log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
@@ -276,6 +303,9 @@ class Sink:
         attempt: int,
         charts: _Charts,
         only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+        origin: Origin = Origin.CHARTWIRE,
+        observed: datetime | None = None,
+        modified: datetime | None = None,
     ) -> bool:
         """Record until it is recorded: an outcome must not be lost because PostgreSQL is away for a while."""
         failures = 0
@@ -288,6 +318,9 @@ class Sink:
                     cause=job.cause,
                     parts=(job.intent, attempt),
                     only_if=only_if,
+                    origin=origin,
+                    observed=observed,
+                    modified=modified,
                 )
             except Fenced:
                 raise

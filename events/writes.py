@@ -81,20 +81,25 @@ class CreateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
 
 
 class UpdateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
-    """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is."""
+    """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is.
+
+    `expected` are the values that are to be replaced: where the chart shows others, somebody was faster.
+    """
 
     chart: ElationChartId
     fields: dict[str, str]
+    expected: dict[str, str] = {}
     physician: int | None = None
 
 
 class UpdateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
-    """Only the fields that change; first and last name ride along because the service asks for them."""
+    """Only the fields that change, `expected` as in UpdateElationChart; both names ride along: the service asks for them."""
 
     patient: KareoPatientId
     first_name: str
     last_name: str
     fields: dict[str, str]
+    expected: dict[str, str] = {}
     provider: int | None = None
 
 

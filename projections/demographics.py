@@ -40,14 +40,16 @@ def want_demographics(
     new = [one for one in merged.conflicts if all(conflicts.get(one.field) != one for conflicts in known)]
     if new:
         wants.facts.append(ConflictRecorded(conflicts=tuple(new)))
-    _want_elation(elation, merged.to_elation, directory, policy, wants)
+    _want_elation(elation, merged.to_elation, ours, directory, policy, wants)
     _want_kareo(kareo, merged.to_kareo, theirs, directory, policy, wants)
     for one in patient.conflicts.values():
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
         wants.wait(f"conflict:{one.field}", "conflict", text)
 
 
-def _want_elation(side: ElationSide, changes: dict[str, str], directory: Directory, policy: Policy, wants: Wants) -> None:
+def _want_elation(
+    side: ElationSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
+) -> None:
     fields, problems = fit(changes, System.ELATION, directory, policy)
     for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ("address1", "address2", "city", "state", "zip"))):
         kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields})
@@ -60,7 +62,8 @@ def _want_elation(side: ElationSide, changes: dict[str, str], directory: Directo
     if physician is not None:
         fields["provider"] = changes["provider"]
     ordered = {name: fields[name] for name in NAMES if name in fields}
-    write = UpdateElationChart(chart=side.chart.id, fields=ordered, physician=physician)
+    expected = {name: current[name] for name in ordered}
+    write = UpdateElationChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
     wants.writes["demographics:elation"] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
@@ -71,11 +74,13 @@ def _want_kareo(
     _wait_for(problems, System.KAREO, wants)
     if not fields:
         return
+    ordered = {name: fields[name] for name in NAMES if name in fields}
     write = UpdateKareoChart(
         patient=side.chart.id,
         first_name=fields.get("first_name", current["first_name"]),
         last_name=fields.get("last_name", current["last_name"]),
-        fields={name: fields[name] for name in NAMES if name in fields},
+        fields=ordered,
+        expected={name: current[name] for name in ordered},
         provider=int(fields["provider"]) if "provider" in fields else None,
     )
     wants.writes["demographics:kareo"] = Wish(write, Resource.DEMOGRAPHICS, RULE)

@@ -265,7 +265,7 @@ class Day:
         spouse = self.person()
         self._insure(
             ours[2],
-            1,
+            0,
             relationship="Spouse",
             insured={
                 "first_name": spouse["first_name"],

@@ -102,7 +102,7 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
                     _money(policy.deductible),
                     plan.address1,
                     policy.relationship.lower(),
-                    policy.insured.last_name,
+                    "" if policy.relationship == "Self" else policy.insured.last_name,
                 )
             )
     held = []
@@ -118,7 +118,7 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
                     _money(one["deductible"]),
                     one["address"],
                     one["relationship_to_insured"],
-                    one["insured_person_last_name"],
+                    "" if one["relationship_to_insured"] == "self" else one["insured_person_last_name"],
                 )
             )
     return [] if sorted(wanted) == sorted(held) else [f"insurance ({len(wanted)} in Kareo, {len(held)} in Elation)"]

@@ -54,10 +54,14 @@ async def test_sequences_have_no_gaps_under_concurrent_writers(store: Store) -> 
 
 async def test_a_failed_transaction_leaves_no_gap(store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
-    with pytest.raises(ZeroDivisionError):
+
+    async def fail() -> None:
         async with store.writing(PRACTICE, epoch) as tx:
             await tx.append([observed(1)])
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await fail()
     assert await append(store, epoch, observed(2)) == [1]
 
 
@@ -105,7 +109,9 @@ async def test_following_misses_nothing_while_others_commit(store: Store) -> Non
     assert seen == list(range(1, 61))
 
 
-@pytest.mark.parametrize("statement", ["UPDATE chartwire.event SET type = 'x'", "DELETE FROM chartwire.event", "TRUNCATE chartwire.event"])
+@pytest.mark.parametrize(
+    "statement", ["UPDATE chartwire.event SET type = 'x'", "DELETE FROM chartwire.event", "TRUNCATE chartwire.event"]
+)
 async def test_the_daemons_role_cannot_change_events(dsn: str, statement: str) -> None:
     connection = await asyncpg.connect(dsn)
     try:
@@ -119,7 +125,9 @@ async def test_a_body_moved_to_another_event_is_noticed(store: Store, owner_dsn:
     epoch = await store.take_over(PRACTICE)
     await append(store, epoch, observed(1), observed(2))
     owner = await asyncpg.connect(owner_dsn)
-    await owner.execute("UPDATE chartwire.event SET body = (SELECT body FROM chartwire.event WHERE sequence = 1) WHERE sequence = 2")
+    await owner.execute(
+        "UPDATE chartwire.event SET body = (SELECT body FROM chartwire.event WHERE sequence = 1) WHERE sequence = 2"
+    )
     await owner.close()
     with pytest.raises(UnreadableEvent):
         _ = [one async for one in store.read(PRACTICE)]

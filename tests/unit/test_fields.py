@@ -147,6 +147,15 @@ def test_a_provider_mapped_by_hand_goes_before_the_npi():
     assert elation_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_LOCUM)
 
 
+def test_a_provider_mapped_by_hand_is_mapped_back_where_that_is_unambiguous():
+    one, two = Clinic(providers={77: KAREO_LOCUM}), Clinic(providers={77: KAREO_LOCUM, 78: KAREO_LOCUM})
+    for clinic in (one, two):
+        clinic.linked()
+        clinic.kareo(put(ADA_THERE, provider=KAREO_LOCUM))
+    assert one.wanted("demographics:elation").physician == 77
+    assert two.waits("field:provider") == "field-unmapped"
+
+
 def test_an_unmapped_kareo_provider_waits_until_it_is_mapped():
     clinic = Clinic()
     clinic.linked()

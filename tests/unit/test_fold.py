@@ -342,7 +342,13 @@ def test_a_burst_of_changes_becomes_one_write():
 
     writes = clinic.carry_out_all()
 
-    assert writes == [UpdateElationChart(chart=ADA.id, fields={"city": "Savannah", "zip": "31401"})]
+    assert writes == [
+        UpdateElationChart(
+            chart=ADA.id,
+            fields={"city": "Savannah", "zip": "31401"},
+            expected={"city": "Augusta", "zip": "30901"},
+        )
+    ]
 
 
 def test_any_save_of_a_chart_re_evaluates_the_patient():

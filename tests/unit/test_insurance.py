@@ -188,6 +188,7 @@ def test_cases_that_were_not_read_change_nothing():
     clinic = written(BLUE)
     clinic.kareo(put(ADA_THERE, cases=None))
     assert clinic.open() == []
+    assert clinic.patient().kareo.chart.cases == insured(BLUE).cases
 
 
 @pytest.mark.parametrize(("end", "counts"), [(date(2026, 3, 1), False), (date(2026, 3, 2), True), (None, True)])

@@ -170,11 +170,12 @@ def test_the_row_is_shown_to_people_as_configured():
     ("physician", "mapped"),
     [
         (Provider(id=13, first_name="Lou", last_name="Locum", npi="1000000020"), True),
+        (Provider(id=13, first_name="Louise", last_name="Locum-Smith", npi="1000000020"), True),
         (Provider(id=13, first_name="LOU", last_name=" Locum"), True),
         (Provider(id=13, first_name="Lou", last_name="Locum", npi="1999999999"), False),
         (Provider(id=13, first_name="Luke", last_name="Locum"), False),
     ],
-    ids=["by NPI", "by exact name", "same name, other NPI", "other name"],
+    ids=["by NPI", "by NPI whatever the name", "by exact name", "same name, other NPI", "other name"],
 )
 def test_providers_map_by_npi_or_exact_name(physician: Provider, mapped: bool):
     clinic = Clinic()

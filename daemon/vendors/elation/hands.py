@@ -6,13 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
-from daemon.sink import NotAsWritten
+from daemon.sink import ChangedMeanwhile, NotAsWritten
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.errors import Duplicate, Gone, NotFound, Refused
 from events.records import ElationChart
+from events.schema import ElationChartObserved
 from events.writes import (
     AnyResult,
     AnyWrite,
@@ -137,9 +138,14 @@ class ElationHands:
         return Searched(candidates=(translate.candidate(existing),), refused=True)
 
     async def _update_chart(self, write: UpdateElationChart) -> AnyResult:
-        current: ElationChart | None = None
-        if translate.needs_current(write.fields):
-            current = translate.chart(await self._client.get_patient(write.chart))
+        """Read, compare, write (NOTES: Transport): what somebody else has just changed is not overwritten unseen."""
+        read_at = self._now()
+        before = await self._client.get_patient(write.chart)
+        current = translate.chart(before)
+        if not _differing(current, write.fields) and write.physician in (None, current.physician):
+            return _written(before, read_at)
+        if _differing(current, write.expected):
+            raise ChangedMeanwhile(ElationChartObserved(chart=current), before.last_modified, read_at)
         body = translate.patient_body(write.fields, write.physician, current)
         read_at = self._now()
         patient = await self._client.update_patient(write.chart, body)

@@ -164,11 +164,6 @@ def patient_body(fields: dict[str, str], physician: int | None, current: Elation
     return body
 
 
-def needs_current(fields: dict[str, str]) -> bool:
-    """Whether the chart has to be read first: its arrays and its address are written whole."""
-    return any(name in fields for name in (*PHONE_KINDS, "email", *ADDRESS))
-
-
 def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]:
     """A policy in force on the wire; `who` are the required members that repeat the chart (NOTES: Insurance)."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from daemon.sink import NotAsWritten
+from daemon.sink import ChangedMeanwhile, NotAsWritten
 from daemon.vendors.errors import Refused
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.client import KareoClient
 from events.ids import KareoPatientId
 from events.records import KareoChart
+from events.schema import KareoChartObserved
 from events.writes import (
     AddKareoCase,
     AnyResult,
@@ -59,7 +60,7 @@ class KareoHands:
                 return await self._find_created(write)
             case UpdateKareoChart():
                 written = await self._read(write.patient)
-                return None if written is None or _differing(written.chart, write) else written
+                return None if written is None or _differing(written.chart, write.fields) else written
             case AddKareoCase():
                 written = await self._read(write.patient)
                 return written if written is not None and written.chart.cases else None
@@ -135,13 +136,21 @@ class KareoHands:
         return KareoChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
 
     async def _update_chart(self, write: UpdateKareoChart) -> KareoChartWritten:
+        """Read, compare, write, read: Kareo has no versions, and an edit made there since the last poll must not be lost."""
+        before = await self._read(write.patient)
+        if before is None:
+            raise Refused("kareo.UpdatePatient", vendor_text="the patient is gone")
+        if not _differing(before.chart, write.fields):
+            return before
+        if _differing(before.chart, write.expected):
+            raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
         names = {"first_name": write.first_name, "last_name": write.last_name}
         changes = translate.patient_write({**names, **write.fields}, write.provider)
         await self._client.update_patient(write.patient, changes)
         written = await self._read(write.patient)
         if written is None:
             raise NotAsWritten(("patient",))
-        differing = _differing(written.chart, write)
+        differing = _differing(written.chart, write.fields)
         if differing:
             raise NotAsWritten(differing)
         return written
@@ -188,11 +197,9 @@ class KareoHands:
         return RecordCreated(id=same[0]) if same else None
 
 
-def _differing(chart: KareoChart, write: UpdateKareoChart) -> tuple[str, ...]:
+def _differing(chart: KareoChart, fields: dict[str, str]) -> tuple[str, ...]:
     """The fields (by canonical name) that the patient does not show as written."""
     shown = kareo_view(chart)
     return tuple(
-        name
-        for name, value in write.fields.items()
-        if BY_NAME[name].codec.key(shown[name]) != BY_NAME[name].codec.key(value)
+        name for name, value in fields.items() if BY_NAME[name].codec.key(shown[name]) != BY_NAME[name].codec.key(value)
     )
