@@ -397,7 +397,8 @@ class _Work:
         after = self.state.patients[event.patient]
         body = event.body
         if event.origin in (Origin.ELATION, Origin.KAREO):
-            self._since[event.patient] = event.modified or event.observed
+            polled = event.origin is Origin.KAREO
+            self._since[event.patient] = event.observed if polled else event.modified or event.observed
         elif isinstance(body, IntentSucceeded) and before is not None and body.slot in before.intents:
             self._since[event.patient] = before.intents[body.slot].since
         if isinstance(body, ChartLinked | LinkMoved):

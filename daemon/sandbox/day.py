@@ -347,7 +347,7 @@ class Day:
         return int(signed["bill"]["id"])
 
     def _bill(self, office: Office) -> None:
-        charts = [self.counterpart(office, patient) for patient in self.kareo_ids[office.id][: self.size]]
+        charts = [self.counterpart(office, patient) for patient in self.kareo_ids[office.id][: max(self.size, 8)]]
         self._bills: dict[str, dict[str, int]] = getattr(self, "_bills", {})
         bills = self._bills[office.id] = {}
         for number, chart in enumerate(charts):
