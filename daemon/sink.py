@@ -142,12 +142,15 @@ class Sink:
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", "attempted", "unknown") if resume else ("requested",)
+        lane = self._lanes.get(key)
+        queued = {one.intent for one in lane.jobs.values()} if lane is not None else set()
         jobs = {
             slot: one
             for slot, one in intents.items()
-            if one.system is self.system and one.state in states and one.intent not in self._running
+            if one.system is self.system
+            and one.intent not in self._running
+            and (one.state in states or (one.intent in queued and one.state != "refused"))
         }
-        lane = self._lanes.get(key)
         if lane is None:
             if not jobs:
                 return
