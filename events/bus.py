@@ -169,7 +169,6 @@ class ChangeConsumer:
             while not self._stopping:
                 records = await consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
                 self.beat = asyncio.get_running_loop().time()
-                self.beat = asyncio.get_running_loop().time()
                 async with self._busy:
                     if self._unstarted:
                         started, self._unstarted = self._unstarted, set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from events.schema import TYPES, VERSIONS, Body, Event, Origin
 
 NONCE = 12
 KEY = 32
+_NUMBER = re.compile(r"[0-9]+")
 
 Upcaster = Callable[[dict[str, object]], dict[str, object]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
@@ -57,7 +59,7 @@ class Keyring:
             except (ValueError, UnicodeDecodeError):
                 key = b""
             practice, _, number = file.stem.rpartition(".")
-            if len(key) != KEY or not practice or not number.isdigit():
+            if len(key) != KEY or not practice or not _NUMBER.fullmatch(number):
                 raise ValueError(f"{file.name}: must be <practice>.<n>.key and hold the base64 of {KEY} bytes")
             keys[file.stem] = key
         return cls(keys)
@@ -65,7 +67,8 @@ class Keyring:
     @staticmethod
     def create_key(path: Path, practice: PracticeId) -> Path:
         """Make the practice's next key in the folder `path`, readable by its owner only; returns the file."""
-        numbers = [int(file.stem.rpartition(".")[2]) for file in path.glob(f"{practice}.*.key")]
+        parts = [file.stem.rpartition(".") for file in path.glob("*.key")]
+        numbers = [int(number) for owner, _, number in parts if owner == practice and _NUMBER.fullmatch(number)]
         file = path / f"{practice}.{max(numbers, default=0) + 1}.key"
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as out:
@@ -90,7 +93,7 @@ class Keyring:
             raise KeyMissing(f"no key {key_id}: expected a file {key_id}.key")
         try:
             return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], identity)
-        except InvalidTag:
+        except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
             raise UnreadableEvent("content or identity was changed after encryption") from None
 
 
@@ -126,7 +129,7 @@ def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
                 mapping = UPCASTERS[type_name, step](mapping)
             return msgspec.convert(mapping, TYPES[type_name])
         return decoder.decode(encoded)
-    except (msgspec.DecodeError, KeyError) as error:
+    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError) as error:  # whatever an upcaster meets
         raise UnreadableEvent(f"{type_name} version {version} does not decode ({type(error).__name__})") from None
 
 
@@ -193,11 +196,15 @@ def open_event(
 ) -> Event:
     """An event from its columns: `envelope` are Event's fields but the body."""
     clear = _Envelope(type=type_name, version=version, **envelope)  # type: ignore[arg-type]
-    body = decode_body(type_name, version, keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed))
-    return _event(clear, body)
+    return _opened(clear, key_id, sealed, keyring)
 
 
-def _event(clear: _Envelope, body: Body) -> Event:
+def _opened(clear: _Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+    try:
+        plain = keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed)
+    except UnreadableEvent as error:
+        raise UnreadableEvent(f"{clear.type} version {clear.version}: {error}") from None
+    body = decode_body(clear.type, clear.version, plain)
     return Event(
         id=clear.id,
         practice=clear.practice,
@@ -225,6 +232,4 @@ def decode_event(encoded: bytes, keyring: Keyring) -> Event:
         sealed = _SEALED.decode(encoded)
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"not an event ({type(error).__name__})") from None
-    clear = sealed.envelope
-    plain = keyring.open_sealed(sealed.key_id, _ENCODER.encode(clear), sealed.body)
-    return _event(clear, decode_body(clear.type, clear.version, plain))
+    return _opened(sealed.envelope, sealed.key_id, sealed.body, keyring)

@@ -16,7 +16,7 @@ from uuid import UUID
 import asyncpg
 
 from events import queries
-from events.codec import Keyring, open_event, seal_event
+from events.codec import Keyring, UnreadableEvent, open_event, seal_event
 from events.ids import EventId, PracticeId
 from events.schema import Event, Origin, Recorded
 
@@ -27,16 +27,6 @@ COLUMNS = (
     "observed_at", "modified_at", "recorded_at", "cause", "correlation", "key_id", "body", "epoch",
 )  # fmt: skip
 ALL = 2**62
-
-AWAY = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
-)
-"""What PostgreSQL being away looks like: try again later."""
 
 AWAY = (
     OSError,
@@ -75,7 +65,12 @@ class Transaction:
         return {EventId(row["event_id"]) for row in rows}
 
     async def append(self, events: Sequence[Event]) -> list[Recorded]:
-        """Append in order what is not stored yet (repeats in `events` count once); returns it with its sequences."""
+        """Append in order what is not stored yet (repeats in `events` count once); returns it with its sequences.
+
+        Raises ValueError for an event of another practice: it would take a number of a stream that is not its own (I11).
+        """
+        if any(event.practice != self.practice for event in events):
+            raise ValueError(f"an event of another practice was to be recorded for {self.practice}")
         known = await self.known([event.id for event in events])
         recorded: list[Recorded] = []
         rows: list[tuple[object, ...]] = []
@@ -213,7 +208,10 @@ class Store:
             "cause": _plain(row["cause"]),
             "correlation": _plain(row["correlation"]),
         }
-        event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], self.keyring)
+        try:
+            event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], self.keyring)
+        except UnreadableEvent as error:
+            raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
         return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
 
 

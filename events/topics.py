@@ -66,8 +66,10 @@ def encode_message(message: Message, keyring: Keyring) -> bytes:
     return _ENCODER.encode(_Wire(practice=message.practice, event=event, notes=message.notes))
 
 
-def decode_message(encoded: bytes, keyring: Keyring) -> Message:
-    """Raises UnreadableEvent."""
+def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
+    """Raises UnreadableEvent, also for a message without a value and for a change that carries another practice's event."""
+    if encoded is None:
+        raise UnreadableEvent("not a message (no value)")
     try:
         wire = _DECODER.decode(encoded)
     except msgspec.DecodeError as error:
@@ -75,4 +77,6 @@ def decode_message(encoded: bytes, keyring: Keyring) -> Message:
     if wire.source:
         return Checkpoint(practice=wire.practice, source=wire.source, value=wire.value)
     event = decode_event(wire.event, keyring) if wire.event else None
+    if event is not None and event.practice != wire.practice:
+        raise UnreadableEvent("the message carries an event of another practice")
     return Change(practice=wire.practice, event=event, notes=wire.notes)

@@ -6,12 +6,14 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
 
+import msgspec
 import pytest_asyncio
 
 from daemon.embedded import EmbeddedBroker
 from events.bus import Bus, ChangeConsumer
-from events.codec import Keyring
-from events.topics import CHANGES, Change, Checkpoint, Message
+from events.codec import Keyring, encode_event
+from events.ids import PracticeId
+from events.topics import CHANGES, EVENTS, Change, Checkpoint, Message, encode_message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_store import observed
 
@@ -92,10 +94,20 @@ async def test_what_was_not_handled_comes_again(bus: Bus) -> None:
     await task
 
 
-async def test_an_unreadable_message_is_passed_over(bus: Bus) -> None:
+def poisonous(keyring: Keyring) -> list[bytes | None]:
+    """Messages that nobody can read: garbage, no value, a body cut short, another practice's event."""
+    whole = encode_event(observed(1), keyring)
+    cut = msgspec.msgpack.decode(whole)
+    cut[-1] = cut[-1][:3]
+    short = msgspec.msgpack.encode([PRACTICE, msgspec.msgpack.encode(cut), [], "", ""])
+    return [b"garbage", b"", None, short, encode_message(Change(practice=OTHER, event=observed(1)), keyring)]
+
+
+async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) -> None:
     group = f"garbage-{next(_groups)}"
     assert bus._producer is not None
-    await bus._producer.send_and_wait(CHANGES, b"garbage", key=PRACTICE.encode(), partition=bus.partition_of(PRACTICE))
+    for value in poisonous(keyring):
+        await bus._producer.send_and_wait(CHANGES, value, key=PRACTICE.encode(), partition=bus.partition_of(PRACTICE))
     marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
     await bus.publish(PRACTICE, [marker])
     reader = Reader(bus, group)
@@ -103,3 +115,55 @@ async def test_an_unreadable_message_is_passed_over(bus: Bus) -> None:
     await until(lambda: marker in reader.seen)
     reader.consumer.stop()
     await task
+
+
+async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> None:
+    """Otherwise a tool that publishes by key alone would break a practice's order."""
+    assert bus._producer is not None
+    for number in range(20):
+        practice = PracticeId(f"practice-{number}")
+        sent = await bus._producer.send_and_wait(EVENTS, b"", key=practice.encode())
+        assert sent.partition == bus.partition_of(practice)
+
+
+async def test_partitions_are_handed_over_between_batches(bus: Bus) -> None:
+    """A second worker joins while a batch is under way: it is recorded to its end before anything of it moves."""
+    group = f"handover-{next(_groups)}"
+    entered, rebalancing, finish = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    order: list[str] = []
+    marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
+
+    class Slow(Reader):
+        async def handle(self, messages: Sequence[Message]) -> None:
+            if marker in messages:
+                entered.set()
+                await finish.wait()
+                order.append("recorded")
+            await super().handle(messages)
+
+        async def on_revoked(self, partitions: Sequence[int]) -> None:
+            order.append("revoked")
+            await super().on_revoked(partitions)
+
+    first, second = Slow(bus, group), Reader(bus, group)
+    async with asyncio.TaskGroup() as running:
+        running.create_task(first.run())
+        await bus.publish(PRACTICE, [marker])
+        await asyncio.wait_for(entered.wait(), 30)
+        waits = first.consumer.between_batches
+
+        async def between_batches() -> None:
+            rebalancing.set()
+            await waits()
+
+        first.consumer.between_batches = between_batches  # type: ignore[method-assign]
+        running.create_task(second.run())
+        await asyncio.wait_for(rebalancing.wait(), 30)
+        assert order == []
+        finish.set()
+        await until(lambda: len(first.assigned) == len(second.assigned) == 2, 60)
+        first.consumer.stop()
+        second.consumer.stop()
+    assert order[:2] == ["recorded", "revoked"]
+    assert first.seen.count(marker) == 1
+    assert marker not in second.seen, "its offsets were committed before the partition went"

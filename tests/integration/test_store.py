@@ -52,6 +52,14 @@ async def test_sequences_have_no_gaps_under_concurrent_writers(store: Store) -> 
     assert [one.sequence async for one in store.read(PRACTICE, batch=7)] == list(range(1, 81))
 
 
+async def test_another_practices_event_is_refused_and_takes_no_number(store: Store) -> None:
+    epoch = await store.take_over(PRACTICE)
+    with pytest.raises(ValueError, match="another practice"):
+        await append(store, epoch, observed(1), observed(2, PracticeId("oak")))
+    assert await store.head(PRACTICE) == 0
+    assert await append(store, epoch, observed(1)) == [1]
+
+
 async def test_a_failed_transaction_leaves_no_gap(store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
 
@@ -129,7 +137,7 @@ async def test_a_body_moved_to_another_event_is_noticed(store: Store, owner_dsn:
         "UPDATE chartwire.event SET body = (SELECT body FROM chartwire.event WHERE sequence = 1) WHERE sequence = 2"
     )
     await owner.close()
-    with pytest.raises(UnreadableEvent):
+    with pytest.raises(UnreadableEvent, match=r"elm, sequence 2: ElationChartObserved version 1: .* changed"):
         _ = [one async for one in store.read(PRACTICE)]
 
 

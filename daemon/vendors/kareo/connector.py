@@ -7,7 +7,7 @@ the cases. Deletions and merges leave no trace but absence from a complete sweep
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import structlog
@@ -36,6 +36,8 @@ OVERLAP = timedelta(minutes=15)
 AHEAD = timedelta(minutes=5)
 PIECE = timedelta(days=30)
 SUSPICIOUS = 20
+ROW = "patients.row"
+PRIMARY_CASE = "patients.case"
 
 
 class KareoConnector:
@@ -105,7 +107,7 @@ class KareoConnector:
         since = datetime.fromisoformat(mark) if mark else started
         rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
         await self._quarantine("patients", rows.bad_rows)
-        await self._read_changed("patients.poll", rows.rows)
+        await self._read_changed(rows.rows)
         await self._finish("kareo.patients", started)
 
     async def sweep_patients(self) -> None:
@@ -115,7 +117,7 @@ class KareoConnector:
         async for page in self._client.all_patients():
             await self._quarantine("patients", page.bad_rows)
             present |= {str(row.id) for row in page.rows} | {str(bad.id) for bad in page.bad_rows if bad.id is not None}
-            await self._read_changed("patients.sweep", page.rows)
+            await self._read_changed(page.rows)
         known = [record for record, parent in await self._known("patients") if parent]
         missing = [record for record in known if record not in present]
         if not present and len(known) > SUSPICIOUS:
@@ -124,16 +126,16 @@ class KareoConnector:
             await self._confirm_gone(KareoPatientId(int(record)))
         await self._finish("kareo.sweep", started)
 
-    async def _read_changed(self, resource: str, rows: Iterable[wire.KareoPatient]) -> None:
-        """GetPatient for the rows whose hash is not the recorded one."""
+    async def _read_changed(self, rows: Sequence[wire.KareoPatient]) -> None:
+        """GetPatient for the rows that show something new: themselves, or (sweeps only) another primary case."""
         hashes = {
             str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows
         }
-        changed = await self._intake.unknown([(resource, record, hash_) for record, hash_ in hashes.items()])
-        for record, hash_ in hashes.items():
-            if (resource, record) in changed:
-                note = Note(system=System.KAREO, resource=resource, record=record, content_hash=hash_)
-                await self.read_patient(KareoPatientId(int(record)), also=(note,))
+        cases = [(PRIMARY_CASE, str(row.id), row.default_case) for row in rows if row.default_case]
+        changed = await self._intake.unknown([*((ROW, record, hash_) for record, hash_ in hashes.items()), *cases])
+        for record in sorted({record for _, record in changed}, key=int):
+            note = Note(system=System.KAREO, resource=ROW, record=record, content_hash=hashes[record])
+            await self.read_patient(KareoPatientId(int(record)), also=(note,))
 
     async def read_patient(self, patient: KareoPatientId, also: tuple[Note, ...] = ()) -> None:
         """One patient with cases and policies, as it is now."""
@@ -141,6 +143,8 @@ class KareoConnector:
         found = await self._client.get_patient(patient)
         if found is None:
             return
+        primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
+        also += (Note(system=System.KAREO, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
         await self._intake.observe(
             [
                 Observation(
@@ -162,7 +166,7 @@ class KareoConnector:
             body = KareoChartVanished(patient=patient)
             gone = tuple(
                 Note(system=System.KAREO, resource=resource, record=str(patient), content_hash="gone")
-                for resource in ("patients.poll", "patients.sweep")
+                for resource in (ROW, PRIMARY_CASE)
             )
             await self._intake.observe(
                 [Observation(body=body, resource="patients", record=str(patient), kareo=patient, read_at=read_at, also=gone)]

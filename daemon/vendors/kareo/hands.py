@@ -49,8 +49,7 @@ class KareoHands:
             case AddKareoCase():
                 return await self._add_case(write)
             case CreateEncounter():
-                created = await self._client.create_encounter(translate.encounter_write(write))
-                return RecordCreated(id=created.encounter_id)
+                return await self._create_encounter(write)
         raise TypeError(type(write).__name__)
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
@@ -177,6 +176,16 @@ class KareoHands:
 
     # -- bills ------------------------------------------------------------------------------------------------------------
 
+    async def _create_encounter(self, write: CreateEncounter) -> RecordCreated:
+        """Kareo takes the same bill twice, so it is looked for first: whatever was forgotten, nobody is billed twice.
+
+        That includes a bill that moved to another chart with a merge, and a database restored from an old backup.
+        """
+        if write.batch and (found := await self._find_encounter(write)) is not None:
+            return found
+        created = await self._client.create_encounter(translate.encounter_write(write))
+        return RecordCreated(id=created.encounter_id)
+
     async def _find_encounter(self, write: CreateEncounter) -> RecordCreated | None:
         """By the charges that carry the bill id in BatchNumber; where batches are the practice's own, by patient, day, codes."""
         charges = await self._client.charges_by_batch(
@@ -185,7 +194,7 @@ class KareoHands:
         codes = {line.cpt for line in write.lines}
         encounters: dict[int, set[str]] = {}
         for charge in charges:
-            if charge.encounter_id is not None and charge.patient_id == write.patient:
+            if charge.encounter_id is not None and (write.batch or charge.patient_id == write.patient):
                 encounters.setdefault(charge.encounter_id, set()).add(squeeze(charge.procedure_code))
         if write.batch:
             return RecordCreated(id=min(encounters)) if encounters else None

@@ -102,7 +102,6 @@ def _raw(row: Any) -> bytes:
 def patient(reader: Reader) -> wire.KareoPatient:
     """A row of GetPatients or GetAllPatients."""
     shown = [reader.text(f"{rank}InsurancePolicy{name}") for rank in ("Primary", "Secondary") for name in INSURANCE_SHOWN]
-    shown += [reader.text("DefaultCaseID"), reader.text("DefaultCasePayerScenario")]
     return wire.KareoPatient(
         id=reader.required("ID"),
         practice_id=reader.number("PracticeId"),
@@ -125,6 +124,7 @@ def patient(reader: Reader) -> wire.KareoPatient:
         created=reader.moment("CreatedDate"),
         modified=reader.moment("LastModifiedDate"),
         flattened_insurance_hash=blake2b("\x1f".join(shown).encode(), digest_size=16).hexdigest(),
+        default_case=reader.text("DefaultCaseID"),
     )
 
 

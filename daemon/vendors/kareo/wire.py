@@ -70,7 +70,8 @@ class KareoCase(_Row, frozen=True, kw_only=True):
 
 
 class KareoPatient(_Row, frozen=True, kw_only=True):
-    """`cases` is None in lists, which do not read them; `flattened_insurance_hash` stands for what lists show instead."""
+    """`cases` is None in lists, which do not read them; `flattened_insurance_hash` stands for what lists show instead;
+    `default_case` is shown by GetAllPatients only."""
 
     id: int
     practice_id: int | None = None
@@ -94,6 +95,7 @@ class KareoPatient(_Row, frozen=True, kw_only=True):
     modified: datetime | None = None
     cases: tuple[KareoCase, ...] | None = None
     flattened_insurance_hash: str = ""
+    default_case: str = ""
 
 
 class KareoAppointment(_Row, frozen=True, kw_only=True):
