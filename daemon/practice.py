@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -217,11 +218,15 @@ def elation_client(config: PracticeConfig, around: Surroundings) -> ElationClien
 
 
 async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapService:
-    """The service described by the practice's WSDL; parsed once per process and content."""
+    """The service described by the practice's WSDL; parsed once per process and content.
+
+    With systemd's `CacheDirectory` the last good copy serves while the address does not answer.
+    """
     wsdl = config.kareo.wsdl
     if "://" not in wsdl:
         wsdl = str(resolve(wsdl, around.beside))
-    return await SoapService.load(wsdl, around.session, None)
+    cache = os.environ.get("CACHE_DIRECTORY")
+    return await SoapService.load(wsdl, around.session, Path(cache) if cache else None)
 
 
 def kareo_client(config: PracticeConfig, around: Surroundings, service: SoapService) -> KareoClient:

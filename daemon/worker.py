@@ -19,6 +19,7 @@ from aiohttp import web
 
 from daemon.config import Config, PracticeConfig, secret
 from daemon.practice import PracticeRuntime, Surroundings, soap_service, webhook_target
+from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
 from events.bus import Bus, ChangeConsumer
 from events.codec import Keyring
@@ -30,6 +31,7 @@ log = structlog.get_logger()
 
 RESTART_PAUSE = 5.0
 STALLED = 120.0
+PATIENCE = 30.0
 STALLED = 120.0
 
 
@@ -44,6 +46,7 @@ class Worker:
         kafka = around.config.kafka
         self._consumer = ChangeConsumer(around.bus, kafka.group, session_timeout_seconds=kafka.session_timeout_seconds)
         self._stopping = asyncio.Event()
+        self._owned: set[PracticeId] = set()
         self.address = ""
         self.ready = asyncio.Event()
 
@@ -86,7 +89,7 @@ class Worker:
     def healthy(self) -> bool:
         """Whether the consumer goes round and every practice's tasks are alive: what the watchdog asks."""
         moving = asyncio.get_running_loop().time() - self._consumer.beat < STALLED
-        return moving and all(one.running for one in self.practices.values())
+        return moving and all(one in self.practices and self.practices[one].running for one in self._owned)
 
     async def _health(self, _request: web.Request) -> web.Response:
         """200 while this worker makes progress; no patient's data, so no authentication."""
@@ -96,14 +99,23 @@ class Worker:
 
     async def _assigned(self, partitions: Sequence[int]) -> None:
         mine = [practice for practice in self._configs if self._around.bus.partition_of(practice) in set(partitions)]
-        await asyncio.gather(*(self._take(practice) for practice in mine))
+        self._owned |= set(mine)
+        await asyncio.gather(*(self._try_take(practice) for practice in mine))
         log.info("partitions_assigned", partitions=len(partitions), practices=len(mine))
         self.ready.set()
 
     async def _revoked(self, partitions: Sequence[int]) -> None:
-        gone = [one for one in self.practices if self._around.bus.partition_of(one) in set(partitions)]
+        gone = [one for one in self._owned if self._around.bus.partition_of(one) in set(partitions)]
+        self._owned -= set(gone)
         await self._release(gone)
         log.info("partitions_revoked", partitions=len(partitions), practices=len(gone))
+
+    async def _try_take(self, practice: PracticeId) -> None:
+        """Take a practice over; one whose vendor cannot be reached does not hold up the others, and is tried again."""
+        try:
+            await self._take(practice)
+        except (VendorError, ValueError, *AWAY) as error:
+            log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
@@ -136,32 +148,43 @@ class Worker:
                 error = runtime.failure
                 log.error("practice_failed", practice=practice, error_type=_innermost(error))
                 await self._release([practice])
-                await self._take(practice)
+            await asyncio.gather(*(self._try_take(practice) for practice in self._owned - set(self.practices)))
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 
-    async def _handle(self, messages: Sequence[Change | Checkpoint]) -> None:
-        """Record a batch, practice by practice, before its offsets are committed. A practice's fault stays its own."""
+    async def _handle(self, messages: Sequence[Change | Checkpoint]) -> set[PracticeId]:
+        """Record a batch, practice by practice; returns those that were not recorded. A practice's fault stays its own."""
         by_practice: defaultdict[PracticeId, list[Change | Checkpoint]] = defaultdict(list)
         for message in messages:
             by_practice[message.practice].append(message)
-        await asyncio.gather(*(self._record(practice, batch) for practice, batch in by_practice.items()))
+        done = await asyncio.gather(*(self._record(practice, batch) for practice, batch in by_practice.items()))
+        return {practice for practice, recorded in zip(by_practice, done, strict=True) if not recorded}
 
-    async def _record(self, practice: PracticeId, batch: Sequence[Change | Checkpoint]) -> None:
+    async def _record(self, practice: PracticeId, batch: Sequence[Change | Checkpoint]) -> bool:
+        """True when the batch is recorded, or belongs to a practice that nobody has configured."""
         failures = 0
+        loop = asyncio.get_running_loop()
+        until = loop.time() + PATIENCE
         while not self._stopping.is_set():
             runtime = self.practices.get(practice)
-            if runtime is None:
-                return
             try:
-                await runtime.record(batch)
-                return
+                if runtime is not None:
+                    await runtime.record(batch)
+                    return True
+                if practice not in self._configs:
+                    log.warning("practice_unknown", count=len(batch))
+                    return True
+                if loop.time() > until:
+                    log.error("batch_left_to_sweep", practice=practice, count=len(batch))
+                    return False
             except Fenced:
-                return
+                log.warning("batch_left_to_owner", practice=practice, count=len(batch))
+                return False
             except AWAY as error:
-                failures += 1
                 log.error("recording_failed", practice=practice, error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(min(5.0, 0.2 * 2 ** min(failures, 6)))
+            failures += 1
+            await asyncio.sleep(min(5.0, 0.2 * 2 ** min(failures, 6)))
+        return False
 
 
 def _innermost(error: BaseException | None) -> str:

@@ -7,7 +7,7 @@ rebalancing is dropped: the messages come again, and recording them again change
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -35,7 +35,7 @@ BATCH = 500
 FETCH_MS = 200
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
-Handler = Callable[[Sequence[Message]], Awaitable[None]]
+Handler = Callable[[Sequence[Message]], Awaitable[Collection[PracticeId]]]
 Partitions = Callable[[Sequence[int]], Awaitable[None]]
 
 
@@ -151,7 +151,10 @@ class ChangeConsumer:
         self.beat = 0.0
 
     async def run(self, handle: Handler, *, on_assigned: Partitions, on_revoked: Partitions) -> None:
-        """Consume until `stop`. A batch's offsets are committed after `handle` returned for it."""
+        """Consume until `stop`. A batch's offsets are committed after `handle` returned for it.
+
+        `handle` returns the practices that it could not record: their partitions' offsets are not committed.
+        """
         consumer = AIOKafkaConsumer(
             bootstrap_servers=self._bus.bootstrap_servers,
             group_id=self._group,
@@ -212,7 +215,10 @@ class ChangeConsumer:
                     )
         if not offsets or self._consumer is None:
             return
-        await handle(messages)
+        left = {self._bus.partition_of(practice) for practice in await handle(messages)}
+        offsets = {partition: offset for partition, offset in offsets.items() if partition.partition not in left}
+        if not offsets:
+            return
         try:
             await self._consumer.commit(offsets)
         except COMMIT_LOST as error:

@@ -38,11 +38,12 @@ class Reader:
         self.consumer = ChangeConsumer(bus, group, session_timeout_seconds=6)
         self.fail = 0
 
-    async def handle(self, messages: Sequence[Message]) -> None:
+    async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
         if self.fail:
             self.fail -= 1
             raise ConnectionError
         self.seen += messages
+        return set()
 
     async def on_assigned(self, partitions: Sequence[int]) -> None:
         self.assigned += partitions
@@ -134,12 +135,12 @@ async def test_partitions_are_handed_over_between_batches(bus: Bus) -> None:
     marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
 
     class Slow(Reader):
-        async def handle(self, messages: Sequence[Message]) -> None:
+        async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
             if marker in messages:
                 entered.set()
                 await finish.wait()
                 order.append("recorded")
-            await super().handle(messages)
+            return await super().handle(messages)
 
         async def on_revoked(self, partitions: Sequence[int]) -> None:
             order.append("revoked")

@@ -131,11 +131,14 @@ class KareoConnector:
         hashes = {
             str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows
         }
-        cases = [(PRIMARY_CASE, str(row.id), row.default_case) for row in rows if row.default_case]
+        shown = {str(row.id): row.default_case for row in rows if row.default_case}
+        cases = [(PRIMARY_CASE, record, case) for record, case in shown.items()]
         changed = await self._intake.unknown([*((ROW, record, hash_) for record, hash_ in hashes.items()), *cases])
         for record in sorted({record for _, record in changed}, key=int):
-            note = Note(system=System.KAREO, resource=ROW, record=record, content_hash=hashes[record])
-            await self.read_patient(KareoPatientId(int(record)), also=(note,))
+            notes = [Note(system=System.KAREO, resource=ROW, record=record, content_hash=hashes[record])]
+            if shown.get(record):
+                notes.append(Note(system=System.KAREO, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
+            await self.read_patient(KareoPatientId(int(record)), also=tuple(notes))
 
     async def read_patient(self, patient: KareoPatientId, also: tuple[Note, ...] = ()) -> None:
         """One patient with cases and policies, as it is now."""
@@ -144,7 +147,8 @@ class KareoConnector:
         if found is None:
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
-        also += (Note(system=System.KAREO, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
+        if not any(note.resource == PRIMARY_CASE for note in also):
+            also += (Note(system=System.KAREO, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
         await self._intake.observe(
             [
                 Observation(
