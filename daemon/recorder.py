@@ -14,13 +14,15 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
+import structlog
 
 from daemon import tables
 from daemon.telemetry import Meter
-from events.codec import Keyring
+from events.codec import Keyring, encode_body
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
 from events.schema import (
     Body,
+    ChangeQuarantined,
     ChartLinked,
     ConflictRecorded,
     ElationChartObserved,
@@ -37,8 +39,9 @@ from events.schema import (
     RevisitDue,
     WaitingCleared,
 )
-from events.store import Store, Transaction
+from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
+from events.writes import System
 from projections.directory import Directory, quarantine_slot
 from projections.insurance import next_expiry
 from projections.intents import decide
@@ -48,6 +51,8 @@ from projections.patient import Patient, decode_patient, encode_patient
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment
+
+log = structlog.get_logger()
 
 ROUNDS = 40
 REVISIT_CHUNK = 50
@@ -102,8 +107,28 @@ class PracticeRecorder:
         checkpoints = [message for message in messages if isinstance(message, Checkpoint)]
         async with self._lock:
             events = [change.event for change in changes if change.event is not None]
-            await self._record(events, changes=changes, checkpoints=checkpoints)
+            try:
+                await self._record(events, changes=changes, checkpoints=checkpoints)
+            except (Fenced, *AWAY):
+                raise
+            except Exception as error:
+                log.error("batch_not_folded", practice=self.practice, count=len(messages), exc_info=error)
+                await self._record_singly(messages)
             await self._revisit_dependents()
+
+    async def _record_singly(self, messages: Sequence[Change | Checkpoint]) -> None:
+        """One at a time; what cannot be folded or decided about goes to quarantine, whole."""
+        for message in messages:
+            if isinstance(message, Checkpoint):
+                await self._record([], checkpoints=[message])
+                continue
+            events = [message.event] if message.event is not None else []
+            try:
+                await self._record(events, changes=[message])
+            except (Fenced, *AWAY):
+                raise
+            except Exception as error:  # noqa: BLE001 - recorded as an event
+                await self._record([_set_aside(one, error) for one in events], changes=[message])
 
     async def record_bodies(
         self,
@@ -363,6 +388,20 @@ class PracticeRecorder:
             elif isinstance(event.body, IntentRefused):
                 self._meter.count("refusals")
         self._meter.count("events_recorded", len(work.events))
+
+
+def _set_aside(event: Event, error: Exception) -> Event:
+    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix."""
+    body = ChangeQuarantined(
+        system=System(event.origin.value),
+        resource=event.type,
+        record=str(event.elation or event.kareo or ""),
+        reason=f"cannot be folded ({type(error).__name__}); report it",
+        raw=encode_body(event.body),
+    )
+    return msgspec.structs.replace(
+        event, id=event_id(event.practice, "set aside", event.id), body=body, elation=None, kareo=None
+    )
 
 
 class _Work:

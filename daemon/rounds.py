@@ -10,6 +10,7 @@ import structlog
 
 from daemon.vendors.errors import Throttled, Unauthorized, VendorError
 from events.ids import PracticeId
+from events.store import AWAY
 
 log = structlog.get_logger()
 
@@ -60,12 +61,12 @@ class Rounds:
             await self.until_done(name, work)
 
     async def until_done(self, name: str, work: Pass) -> None:
-        """Try `work` until it succeeds. The vendor's failures are expected; anything else ends the task."""
+        """Try `work` until it succeeds. Vendor, broker and database may be away; anything else ends the task."""
         failures = 0
         while True:
             try:
                 await work()
-            except VendorError as error:
+            except (VendorError, *AWAY) as error:
                 failures += 1
                 pause = min(LONGEST_PAUSE, self._first_pause * 2 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
                 if isinstance(error, Throttled):
@@ -76,7 +77,7 @@ class Rounds:
                     practice=self._practice,
                     source=f"{self._source}.{name.partition(':')[0]}",
                     error_type=type(error).__name__,
-                    operation=error.operation,
+                    operation=getattr(error, "operation", "recording"),
                     attempt=failures,
                     delay_seconds=round(pause, 2),
                 )

@@ -254,6 +254,12 @@ class Sink:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
                 log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
                 return True
+            except Exception as error:
+                text = f"chartwire could not carry this out ({type(error).__name__}); report it"
+                refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
+                await self._record(refused, job, attempt, charts)
+                log.error("write_failed_by_defect", system=self.system, operation=type(job.write).__name__, exc_info=error)
+                return True
             else:
                 await self._succeed(slot, job, attempt, charts, result, "answer")
                 return True

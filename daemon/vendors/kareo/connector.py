@@ -66,6 +66,8 @@ class KareoConnector:
         self._patience = patience
         self._now = now
         self._providers: dict[str, int] = {}
+        self._reading = asyncio.Lock()
+        self._just_read: dict[str, str] = {}
         self.rounds = Rounds("kareo", intake.practice)
 
     async def run(self) -> None:
@@ -127,14 +129,25 @@ class KareoConnector:
         await self._finish("kareo.sweep", started)
 
     async def _read_changed(self, rows: Sequence[wire.KareoPatient]) -> None:
-        """GetPatient for the rows that show something new: themselves, or (sweeps only) another primary case."""
+        """GetPatient for the rows that show something new: themselves, or (sweeps only) another primary case.
+
+        A poll and a sweep that meet do not read a patient twice: what is on its way to the recorder is remembered until a
+        pass has been recorded.
+        """
         hashes = {
             str(row.id): fingerprint((row.flattened_insurance_hash, translate.chart(row)), row.modified) for row in rows
         }
         shown = {str(row.id): row.default_case for row in rows if row.default_case}
         cases = [(PRIMARY_CASE, record, case) for record, case in shown.items()]
-        changed = await self._intake.unknown([*((ROW, record, hash_) for record, hash_ in hashes.items()), *cases])
-        for record in sorted({record for _, record in changed}, key=int):
+        async with self._reading:
+            changed = await self._intake.unknown([*((ROW, record, hash_) for record, hash_ in hashes.items()), *cases])
+            await self._read_each(
+                {record for _, record in changed if self._just_read.get(record) != hashes[record]}, hashes, shown
+            )
+
+    async def _read_each(self, records: set[str], hashes: dict[str, str], shown: dict[str, str]) -> None:
+        for record in sorted(records, key=int):
+            self._just_read[record] = hashes[record]
             notes = [Note(system=System.KAREO, resource=ROW, record=record, content_hash=hashes[record])]
             if shown.get(record):
                 notes.append(Note(system=System.KAREO, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
@@ -292,5 +305,7 @@ class KareoConnector:
         )
 
     async def _finish(self, source: str, mark: datetime) -> None:
-        if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
+        recorded = await self._intake.checkpoint(source, mark.isoformat(), within=self._patience)
+        self._just_read.clear()
+        if not recorded:
             log.warning("pass_not_recorded", practice=self._intake.practice, source=source)
