@@ -128,7 +128,7 @@ class PracticeRecorder:
             except (Fenced, *AWAY):
                 raise
             except Exception as error:  # noqa: BLE001 - recorded as an event
-                await self._record([_set_aside(one, error) for one in events], changes=[message])
+                await self._record([_set_aside(self.practice, one, error) for one in events], changes=[message])
 
     async def record_bodies(
         self,
@@ -390,7 +390,7 @@ class PracticeRecorder:
         self._meter.count("events_recorded", len(work.events))
 
 
-def _set_aside(event: Event, error: Exception) -> Event:
+def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
     """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix."""
     body = ChangeQuarantined(
         system=System(event.origin.value),
@@ -400,7 +400,7 @@ def _set_aside(event: Event, error: Exception) -> Event:
         raw=encode_body(event.body),
     )
     return msgspec.structs.replace(
-        event, id=event_id(event.practice, "set aside", event.id), body=body, elation=None, kareo=None
+        event, id=event_id(practice, "set aside", event.id), practice=practice, body=body, elation=None, kareo=None
     )
 
 

@@ -1,0 +1,122 @@
+"""One bad message or one defect stops nothing else: it is recorded, shown, and the practice's other work goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import UTC, datetime
+
+from daemon import tables
+from daemon.recorder import Outcome, PracticeRecorder
+from daemon.sink import Pace, Sink
+from daemon.telemetry import Meter
+from events.codec import Keyring
+from events.ids import ElationChartId, event_id
+from events.records import ElationChart
+from events.schema import (
+    ChangeQuarantined,
+    ElationChartObserved,
+    ElationDirectoryObserved,
+    Event,
+    IntentRefused,
+    KareoDirectoryObserved,
+    Origin,
+)
+from events.store import Store
+from events.topics import Change, Checkpoint, Note
+from events.writes import AnyResult, AnyWrite, Searched, SearchKareo, System
+from projections.policy import Policy
+from tests.conftest import OTHER, PRACTICE, until
+from tests.integration.test_store import observed
+
+NOW = datetime(2026, 3, 2, 15, tzinfo=UTC)
+DIRECTORIES = [
+    Change(
+        practice=PRACTICE,
+        event=Event(
+            id=event_id(PRACTICE, type(body).__name__, 1),
+            practice=PRACTICE,
+            origin=origin,
+            observed=NOW,
+            body=body,
+        ),
+    )
+    for origin, body in ((Origin.ELATION, ElationDirectoryObserved()), (Origin.KAREO, KareoDirectoryObserved()))
+]
+
+
+async def recorder(store: Store, keyring: Keyring, outcomes: list[Outcome]) -> PracticeRecorder:
+    return PracticeRecorder(
+        store,
+        keyring,
+        Policy(practice=PRACTICE),
+        await store.take_over(PRACTICE),
+        now=lambda: NOW,
+        meter=Meter(),
+        on_recorded=outcomes.append,
+    )
+
+
+async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_its_batch_goes_on(
+    store: Store, keyring: Keyring
+) -> None:
+    writer = await recorder(store, keyring, [])
+    note = Note(system=System.ELATION, resource="patients", record="1001", content_hash="x", parent="1001")
+    strange = Change(practice=PRACTICE, event=observed(3, OTHER))
+    good = Change(practice=PRACTICE, event=observed(1), notes=(note,))
+    await writer.record_messages([*DIRECTORIES, strange, good, Checkpoint(practice=PRACTICE, source="pass", value="9")])
+
+    events = [one.event async for one in store.read(PRACTICE)]
+    assert observed(1).body in [one.body for one in events]
+    aside = [one.body for one in events if isinstance(one.body, ChangeQuarantined)]
+    assert [one.resource for one in aside] == ["ElationChartObserved"]
+    assert await tables.get_checkpoint(store.pool, PRACTICE, "pass") == "9"
+    status = await tables.practice_status(store.pool, PRACTICE)
+    assert ("quarantined", 1) in status.waiting
+    assert [one async for one in store.read(OTHER)] == []
+
+
+class Defective:
+    """Hands that fall over one person and serve all others."""
+
+    async def carry_out(self, write: AnyWrite) -> AnyResult:
+        assert isinstance(write, SearchKareo)
+        if write.last_name == "Stumble":
+            raise KeyError("a patient's own words")
+        return Searched()
+
+    async def look_up(self, write: AnyWrite) -> AnyResult | None:
+        return None
+
+
+def chart(number: int, last_name: str) -> Change:
+    id_ = ElationChartId(number)
+    body = ElationChartObserved(chart=ElationChart(id=id_, first_name="Ada", last_name=last_name))
+    event = Event(
+        id=event_id(PRACTICE, "chart", number),
+        practice=PRACTICE,
+        origin=Origin.ELATION,
+        observed=NOW,
+        body=body,
+        elation=id_,
+    )
+    return Change(practice=PRACTICE, event=event)
+
+
+async def test_a_write_that_meets_a_defect_is_shown_and_the_others_are_carried_out(store: Store, keyring: Keyring) -> None:
+    outcomes: list[Outcome] = []
+    writer = await recorder(store, keyring, outcomes)
+    sink = Sink(System.KAREO, Defective(), writer, workers=1, pace=Pace(), now=lambda: NOW, meter=Meter())
+    await writer.record_messages([*DIRECTORIES, chart(1, "Stumble"), chart(2, "Fine")])
+    for outcome in outcomes:
+        sink.offer(outcome)
+    running = asyncio.create_task(sink.run())
+    await until(lambda: sink.idle)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+
+    events = [one.event async for one in store.read(PRACTICE)]
+    refused = [one for one in events if isinstance(one.body, IntentRefused)]
+    assert [(one.elation, one.body.code) for one in refused] == [(1, "defect")]
+    assert "own words" not in refused[0].body.text
+    wanted = await tables.list_open_intents(store.pool, PRACTICE)
+    assert {row.patient_key for row in wanted if row.state == "requested"} == {"E:2"}, "the other chart's creation is next"
