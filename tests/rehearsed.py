@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from daemon.sandbox.kareo.records import Encounter
 from daemon.telemetry import configure_logging
 from events.schema import Recorded
 from events.store import Store
+from tests.conftest import until
 
 SECONDS = 240.0
 SIZE = 8
@@ -91,7 +92,7 @@ class _Kept(Rehearsal):
 
 
 @contextlib.contextmanager
-def logged_to(file: Path) -> Iterator[None]:
+def _logged_to(file: Path) -> Iterator[None]:
     """Everything that is logged goes to `file`, as the daemon would write it to stderr, at every level."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
@@ -104,6 +105,11 @@ def logged_to(file: Path) -> Iterator[None]:
             structlog.reset_defaults()
             root.handlers[:] = handlers
             root.setLevel(level)
+
+
+@pytest.fixture
+def logged_to() -> Callable[[Path], contextlib.AbstractContextManager[None]]:
+    return _logged_to
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +125,9 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     async def hold(name: str) -> None:
         assert rehearsal.worker is not None
         assert rehearsal.config is not None
-        rehearsal.worker.stop()
+        worker = rehearsal.worker
+        worker.stop()
+        await until(lambda: not worker.practices)
         config = Path(name)
         store = await opened_store(rehearsal.config, config.parent)
         events: dict[str, list[Recorded]] = {}
@@ -149,11 +157,12 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
                 raise
             over.set_exception(error)
 
-    with logged_to(file):
-        playing = threading.Thread(target=play, name="rehearsal")
-        playing.start()
-        try:
-            yield over.result(timeout=SECONDS)
-        finally:
-            release.set()
-            playing.join(timeout=60)
+    playing = threading.Thread(target=play, name="rehearsal")
+    try:
+        with _logged_to(file):
+            playing.start()
+            played = over.result(timeout=SECONDS)
+        yield played
+    finally:
+        release.set()
+        playing.join(timeout=60)

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from daemon.rehearsal import CHECKED
-from daemon.sandbox.clinic import NAMES, Office
+from daemon.sandbox.clinic import Office
 from events.schema import LinkMoved, LinkResumed, LinkSuspended, WaitingCleared, WaitingRaised
 
 if TYPE_CHECKING:
@@ -25,11 +24,6 @@ COLORADO = 15
 CALL_ME = 14
 
 
-@pytest.fixture(params=[id_ for id_, *_ in NAMES])
-def office(request: pytest.FixtureRequest, rehearsed: Rehearsed) -> Office:
-    return next(one for one in rehearsed.offices if one.id == request.param)
-
-
 def live(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in values if not one.get("deleted_date")]
 
@@ -37,119 +31,6 @@ def live(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def booked(rehearsed: Rehearsed, office: Office) -> list[int]:
     """The practice's Kareo appointments in the order in which they were made."""
     return [id_ for id_, one in rehearsed.clinic.kareo.appointments.items() if one.practice_id == office.kareo]
-
-
-# -- the report ---------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("invariant", CHECKED)
-def test_invariant_holds(rehearsed: Rehearsed, invariant: str) -> None:
-    assert rehearsed.report["invariants"][invariant] == []
-
-
-def test_day_is_in_order(rehearsed: Rehearsed) -> None:
-    assert rehearsed.report["ok"] is True
-    assert set(rehearsed.report["invariants"]) == set(CHECKED)
-
-
-def test_day_is_a_busy_one(rehearsed: Rehearsed) -> None:
-    assert rehearsed.report["actions"] >= 200
-    assert rehearsed.report["linked_patients"] >= 50
-
-
-def test_report_counts_changes_and_events(rehearsed: Rehearsed) -> None:
-    recorded = sum(len(events) for events in rehearsed.events.values())
-    assert rehearsed.report["changes_seen"] >= rehearsed.report["actions"]
-    assert rehearsed.report["events_recorded"] == recorded > rehearsed.report["changes_seen"]
-
-
-def test_report_counts_writes_by_system_and_resource(rehearsed: Rehearsed) -> None:
-    writes = rehearsed.report["writes"]
-    assert set(writes) == {"elation", "kareo"}
-    assert set(writes["elation"]) == {"chart", "demographics", "insurance", "appointment", "bill"}
-    assert set(writes["kareo"]) == {"chart", "demographics", "bill"}
-    assert all(number > 0 for each in writes.values() for number in each.values())
-
-
-def test_report_counts_echoes_conflicts_and_refusals(rehearsed: Rehearsed) -> None:
-    """A conflict (the city) and a refusal (a procedure nobody knows) in each practice."""
-    assert rehearsed.report["echoes_suppressed"] > 0
-    assert rehearsed.report["conflicts"] == 2
-    assert rehearsed.report["refusals"] == 2
-
-
-def test_report_counts_calls_as_the_vendors_do(rehearsed: Rehearsed) -> None:
-    """By operation, both vendors; Kareo's numbers are those that its sandbox counted."""
-    calls = rehearsed.report["calls"]
-    assert {name.partition(".")[0] for name in calls} == {"elation", "kareo"}
-    for operation in (
-        "GetPatients",
-        "GetAllPatients",
-        "CreatePatient",
-        "UpdatePatient",
-        "CreateEncounter",
-        "GetAppointments",
-    ):
-        made = sum(call.operation == operation for call in rehearsed.clinic.kareo.calls)
-        assert 0 < calls[f"kareo.{operation}"] <= made
-
-
-def test_no_limit_was_exceeded(rehearsed: Rehearsed) -> None:
-    """I10, as Kareo's side counts it."""
-    assert rehearsed.report["limiter_violations"] == 0
-    assert rehearsed.clinic.kareo.violations == []
-
-
-@pytest.mark.parametrize("direction", ["to elation", "to kareo"])
-def test_report_tells_the_time_from_change_to_write(rehearsed: Rehearsed, direction: str) -> None:
-    times = rehearsed.report["seconds_from_change_to_write"][direction]
-    assert 0 < times["p50"] <= times["p99"] < 60
-
-
-# -- what waits -----------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "code",
-    [
-        "bill-error",
-        "candidates",
-        "conflict",
-        "deferred",
-        "differs-after-sent",
-        "elation-chart-deleted",
-        "kareo-chart-gone",
-        "no-calendar",
-        "no-plan",
-        "quarantined",
-    ],
-)
-def test_waits_in_both_practices(rehearsed: Rehearsed, code: str) -> None:
-    items = rehearsed.waiting(code)
-    assert {one["practice"] for one in items} == {"elm", "oak"}
-    assert all(len(one["reason"]) > 20 and one["slot"] for one in items)
-
-
-def test_person_without_birth_date_waits(rehearsed: Rehearsed) -> None:
-    """In one practice it was found out in the meantime, and waits no longer."""
-    (item,) = rehearsed.waiting("incomplete")
-    assert (item["practice"], item["patient"]) == ("oak", f"K:{rehearsed.day.kareo_ids['oak'][NO_DATE_OF_BIRTH]}")
-
-
-def test_nothing_else_waits(rehearsed: Rehearsed) -> None:
-    """A twin is two charts that wait for the same decision."""
-    codes = [one["code"] for one in rehearsed.report["waiting"]]
-    assert {code: codes.count(code) for code in codes if codes.count(code) != 2} == {"candidates": 4, "incomplete": 1}
-
-
-def test_unusable_phone_number_waited_until_it_was_corrected(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][CALL_ME]
-    about = [one.event.body for one in rehearsed.events[office.id] if one.event.kareo == patient]
-    waited = [body.code for body in about if isinstance(body, WaitingRaised) and body.slot == "field:mobile_phone"]
-    assert waited
-    assert waited[0].startswith("field-")
-    assert any(isinstance(body, WaitingCleared) and body.slot == "field:mobile_phone" for body in about)
-    assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035559999"]
 
 
 # -- charts and demographics ----------------------------------------------------------------------------------------------
@@ -229,6 +110,16 @@ def test_number_is_written_without_its_format_and_never_back(rehearsed: Rehearse
     patient = rehearsed.day.kareo_ids[office.id][5]
     assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035557777"]
     assert rehearsed.clinic.kareo.patients[patient].mobile_phone == "(303) 555-7777"
+
+
+def test_unusable_phone_number_waited_until_it_was_corrected(rehearsed: Rehearsed, office: Office) -> None:
+    patient = rehearsed.day.kareo_ids[office.id][CALL_ME]
+    about = [one.event.body for one in rehearsed.events[office.id] if one.event.kareo == patient]
+    waited = [body.code for body in about if isinstance(body, WaitingRaised) and body.slot == "field:mobile_phone"]
+    assert waited
+    assert waited[0].startswith("field-")
+    assert any(isinstance(body, WaitingCleared) and body.slot == "field:mobile_phone" for body in about)
+    assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035559999"]
 
 
 def test_number_that_was_taken_out_is_taken_out(rehearsed: Rehearsed, office: Office) -> None:

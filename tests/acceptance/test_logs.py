@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,10 @@ import pytest
 import structlog
 
 from daemon.telemetry import ALLOWED_KEYS
-from tests.rehearsed import logged_to
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from tests.rehearsed import Rehearsed
 
 pytest_plugins = ("tests.rehearsed",)
@@ -69,9 +71,8 @@ def test_nothing_that_identifies_is_in_a_waiting_items_reason(rehearsed: Rehears
 
 def test_search_finds_what_it_looks_for() -> None:
     log = '{"event": "patient ABERNATHYAX seen", "path": "(303) 555-1004"}'
-    assert leaks(log, {"Abernathyax", "3035551004", "Lindqvistbe"}) == ["Abernathyax", "3035551004"] or set(
-        leaks(log, {"Abernathyax", "3035551004", "Lindqvistbe"})
-    ) == {"Abernathyax", "3035551004"}
+    assert leaks(log, {"Abernathyax", "Lindqvistbe"}) == ["Abernathyax"]
+    assert leaks(log, {"3035551004", "3035551005"}) == ["3035551004"]
 
 
 # -- trying to leak -------------------------------------------------------------------------------------------------------
@@ -82,29 +83,39 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "log.jsonl"
 
 
+@pytest.fixture
+def logged(file: Path, logged_to: Callable[[Path], AbstractContextManager[None]]) -> AbstractContextManager[None]:
+    """Configured as the daemon's log is, into `file`."""
+    return logged_to(file)
+
+
 def _lines(file: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in file.read_text().splitlines()]
 
 
-def test_unlisted_keys_are_dropped(file: Path) -> None:
-    with logged_to(file):
+def test_unlisted_keys_are_dropped(file: Path, logged: AbstractContextManager[None]) -> None:
+    with logged:
         structlog.get_logger().info("chart_seen", last_name=SECRET, record={"name": SECRET}, practice="elm", count=3)
     (line,) = _lines(file)
     assert SECRET not in file.read_text()
-    assert {key: line[key] for key in ("event", "practice", "count")} == {"event": "chart_seen", "practice": "elm", "count": 3}
+    assert {key: line[key] for key in ("event", "practice", "count")} == {
+        "event": "chart_seen",
+        "practice": "elm",
+        "count": 3,
+    }
 
 
-def test_bound_values_are_dropped_too(file: Path) -> None:
-    with logged_to(file):
+def test_bound_values_are_dropped_too(file: Path, logged: AbstractContextManager[None]) -> None:
+    with logged:
         structlog.get_logger().bind(patient=SECRET, practice="elm").warning("write_refused")
     assert SECRET not in file.read_text()
     assert _lines(file)[0]["practice"] == "elm"
 
 
 @pytest.mark.parametrize("given", ["exception", "exc_info", "instance", "tuple"])
-def test_exceptions_text_is_dropped(file: Path, given: str) -> None:
+def test_exceptions_text_is_dropped(file: Path, logged: AbstractContextManager[None], given: str) -> None:
     """Only its type is told; in every way in which one may be handed over."""
-    with logged_to(file):
+    with logged:
         log = structlog.get_logger()
         try:
             raise LookupError(f"no chart of {SECRET}")
@@ -123,8 +134,8 @@ def test_exceptions_text_is_dropped(file: Path, given: str) -> None:
 
 
 @pytest.mark.parametrize("given", ["exception", "exc_info", "instance"])
-def test_exceptions_type_is_told(file: Path, given: str) -> None:
-    with logged_to(file):
+def test_exceptions_type_is_told(file: Path, logged: AbstractContextManager[None], given: str) -> None:
+    with logged:
         try:
             raise LookupError(SECRET)
         except LookupError as error:
@@ -133,8 +144,10 @@ def test_exceptions_type_is_told(file: Path, given: str) -> None:
 
 
 @pytest.mark.parametrize("library", ["aiokafka.consumer.fetcher", "aiohttp.server", "zeep.transports", "asyncio"])
-def test_other_libraries_are_reported_without_their_text(file: Path, library: str) -> None:
-    with logged_to(file):
+def test_other_libraries_are_reported_without_their_text(
+    file: Path, logged: AbstractContextManager[None], library: str
+) -> None:
+    with logged:
         other = logging.getLogger(library)
         other.warning("cannot decode value %s", SECRET)
         try:
@@ -146,17 +159,17 @@ def test_other_libraries_are_reported_without_their_text(file: Path, library: st
     assert [(one["event"], one["source"]) for one in _lines(file)] == [("library_reported", library)] * 3
 
 
-def test_other_libraries_debugging_stays_silent(file: Path) -> None:
+def test_other_libraries_debugging_stays_silent(file: Path, logged: AbstractContextManager[None]) -> None:
     """zeep and aiokafka would quote whole messages there."""
-    with logged_to(file):
+    with logged:
         logging.getLogger("zeep.transports").debug("HTTP POST %s", SECRET)
         logging.getLogger("aiokafka").info("fetched %s", SECRET)
     assert file.read_text() == ""
 
 
-def test_values_of_listed_keys_are_plain(file: Path) -> None:
+def test_values_of_listed_keys_are_plain(file: Path, logged: AbstractContextManager[None]) -> None:
     """A mapping under a listed key cannot carry fields of its own."""
-    with logged_to(file):
+    with logged:
         structlog.get_logger().info("page_read", count=2, seconds=0.5, page=None, resource=["patients"])
     line = _lines(file)[0]
     assert all(isinstance(value, str | int | float | None) for value in line.values())
@@ -164,5 +177,19 @@ def test_values_of_listed_keys_are_plain(file: Path) -> None:
 
 def test_listed_keys_name_nothing_of_a_person() -> None:
     words = {word for key in ALLOWED_KEYS for word in key.split("_")}
-    personal = {"name", "first", "last", "dob", "birth", "phone", "email", "street", "city", "ssn", "member", "patient", "chart"}
+    personal = {
+        "name",
+        "first",
+        "last",
+        "dob",
+        "birth",
+        "phone",
+        "email",
+        "street",
+        "city",
+        "ssn",
+        "member",
+        "patient",
+        "chart",
+    }
     assert words & personal == set()

@@ -1,0 +1,184 @@
+"""What the webhook endpoint answers: 200 when, and only when, the broker has the change (NOTES: Webhooks)."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from daemon.embedded import free_port
+from daemon.intake import Intake, Seen
+from daemon.telemetry import Meter
+from daemon.webhooks import LARGEST, Target, WebhookEndpoint
+from events.ids import PracticeId
+from events.schema import BillObserved, ChangeQuarantined, ElationChartObserved
+from events.topics import Change, Checkpoint
+from events.writes import System
+from tests.conftest import PRACTICE
+
+ELATION_PRACTICE = 140000000000001
+OURS, OTHERS = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
+PATIENT: dict[str, Any] = {
+    "id": 140000000000777,
+    "first_name": "Ada",
+    "last_name": "Byrne",
+    "sex": "Female",
+    "dob": "1980-02-03",
+    "caregiver_practice": ELATION_PRACTICE,
+    "last_modified": "2026-03-02T15:00:00Z",
+}
+BILL: dict[str, Any] = {
+    "id": 140000000000888,
+    "patient": PATIENT["id"],
+    "practice": ELATION_PRACTICE,
+    "cpts": [{"cpt": "99213", "modifiers": [], "dxs": ["I10"], "units": "1.0", "unit_charge": "90.00"}],
+    "last_modified_date": "2026-03-02T15:00:00Z",
+}
+
+
+class Broker:
+    """The port that the bus is behind: keeps what was published, or is away."""
+
+    def __init__(self) -> None:
+        self.messages: list[Change | Checkpoint] = []
+        self.away = False
+
+    async def publish(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+        if self.away:
+            raise ConnectionError
+        assert practice == PRACTICE
+        self.messages += messages
+
+
+class Endpoint:
+    def __init__(self, address: str, broker: Broker, session: aiohttp.ClientSession) -> None:
+        self.broker = broker
+        self._address = address
+        self._session = session
+
+    async def deliver(
+        self, body: bytes, *, resource: str = "patients", practice: str = PRACTICE, key: Ed25519PrivateKey | None = OURS
+    ) -> int:
+        headers = {"El8-Ed25519-Signature": base64.b64encode(key.sign(body)).decode()} if key else {}
+        url = f"{self._address}/webhooks/elation/{practice}/{resource}"
+        async with self._session.post(url, data=body, headers=headers) as answer:
+            return answer.status
+
+
+def envelope(data: object, resource: str = "patients", action: str = "saved", **more: object) -> bytes:
+    return json.dumps(
+        {"data": data, "action": action, "event_id": 12, "application_id": "x", "resource": resource, **more}
+    ).encode()
+
+
+@pytest_asyncio.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    broker = Broker()
+    public = OURS.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+    async def known(_records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        return {}
+
+    async def key(resource: str) -> str | None:
+        return None if resource == "physicians" else base64.b64encode(public).decode()
+
+    target = Target(Intake(PRACTICE, System.ELATION, broker.publish, known), ELATION_PRACTICE, "America/Denver", key)
+    app = web.Application(client_max_size=LARGEST)
+    WebhookEndpoint({PRACTICE: target}, now=lambda: datetime(2026, 3, 2, tzinfo=UTC), meter=Meter()).routes(app)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    async with aiohttp.ClientSession() as session:
+        yield Endpoint(f"http://127.0.0.1:{port}", broker, session)
+    await runner.cleanup()
+
+
+async def test_a_genuine_change_is_published_before_it_is_acknowledged(endpoint: Endpoint) -> None:
+    assert await endpoint.deliver(envelope(PATIENT)) == 200
+    assert await endpoint.deliver(envelope(BILL, "bills"), resource="bills") == 200
+    bodies = [one.event.body for one in endpoint.broker.messages if isinstance(one, Change) and one.event]
+    assert [type(body) for body in bodies] == [ElationChartObserved, BillObserved]
+
+
+async def test_a_broker_that_is_away_is_answered_503_so_that_elation_delivers_again(endpoint: Endpoint) -> None:
+    endpoint.broker.away = True
+    assert await endpoint.deliver(envelope(PATIENT)) == 503
+
+
+async def test_a_redelivery_is_the_same_event(endpoint: Endpoint) -> None:
+    for _ in range(2):
+        assert await endpoint.deliver(envelope(PATIENT)) == 200
+    first, second = (one.event.id for one in endpoint.broker.messages if isinstance(one, Change) and one.event)
+    assert first == second
+
+
+@pytest.mark.parametrize("key", [None, OTHERS], ids=["unsigned", "signed by another key"])
+async def test_what_this_subscription_did_not_sign_is_refused_and_forgotten(
+    endpoint: Endpoint, key: Ed25519PrivateKey | None
+) -> None:
+    assert await endpoint.deliver(envelope(PATIENT), key=key) == 401
+    assert endpoint.broker.messages == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"{", 400), (b"[]", 400), (envelope(BILL, "bills"), 400), (b"x" * (LARGEST + 1), 413)],
+    ids=["not JSON", "not an envelope", "another resource than the address says", "oversized"],
+)
+async def test_malformed_deliveries_are_refused(endpoint: Endpoint, body: bytes, status: int) -> None:
+    assert await endpoint.deliver(body) == status
+    assert endpoint.broker.messages == []
+
+
+@pytest.mark.parametrize(
+    ("practice", "resource"),
+    [("nobody", "patients"), (PRACTICE, "letters"), (PRACTICE, "physicians")],
+    ids=["unknown practice", "unknown resource", "no subscription"],
+)
+async def test_unknown_addresses_are_not_found(endpoint: Endpoint, practice: str, resource: str) -> None:
+    assert await endpoint.deliver(envelope(PATIENT, resource), practice=practice, resource=resource) == 404
+
+
+async def test_a_record_that_does_not_fit_is_kept_whole_in_quarantine(endpoint: Endpoint) -> None:
+    strange = {**PATIENT, "dob": "yesterday"}
+    assert await endpoint.deliver(envelope(strange)) == 200
+    (change,) = endpoint.broker.messages
+    assert isinstance(change, Change)
+    assert change.event is not None
+    body = change.event.body
+    assert isinstance(body, ChangeQuarantined)
+    assert (body.record, body.path) == (str(PATIENT["id"]), "$.dob")
+    assert json.loads(body.raw) == strange
+
+
+async def test_another_practices_record_is_acknowledged_and_left_alone(endpoint: Endpoint) -> None:
+    assert await endpoint.deliver(envelope({**PATIENT, "caregiver_practice": 5})) == 200
+    assert endpoint.broker.messages == []
+
+
+@pytest.mark.parametrize(
+    ("body", "resource", "nudge"),
+    [
+        (envelope({"id": 7}, action="deleted"), "patients", "patient:7"),
+        (envelope(None, resource_url="https://elation.example/api/2.0/patients/9/"), "patients", "catch-up"),
+        (envelope({"id": 1}, "insurance_companies"), "insurance_companies", "directory"),
+    ],
+    ids=["deleted", "too large to be inline", "directory"],
+)
+async def test_what_has_to_be_read_again_nudges_the_owner(
+    endpoint: Endpoint, body: bytes, resource: str, nudge: str
+) -> None:
+    assert await endpoint.deliver(body, resource=resource) == 200
+    (message,) = endpoint.broker.messages
+    assert isinstance(message, Checkpoint)
+    assert message.source == f"nudge.elation.{nudge}"
