@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,9 @@ class ConfigError(Exception):
 
 class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     pass
+
+
+S = TypeVar("S", bound=_Section)
 
 
 class PostgresConfig(_Section, frozen=True, kw_only=True):
@@ -163,13 +166,10 @@ def load(path: Path) -> Config:
         raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
     problems: list[tuple[str, str]] = []
     _check_shape(document, Config, "", problems)
+    _check_values(document, path.parent, problems)
     if problems:
         raise ConfigError(problems)
-    config = msgspec.convert(document, Config, strict=False)
-    _check_values(config, path.parent, problems)
-    if problems:
-        raise ConfigError(problems)
-    return config
+    return msgspec.convert(document, Config, strict=False)
 
 
 def _check_shape(value: object, wanted: Any, key: str, problems: list[tuple[str, str]]) -> None:
@@ -203,28 +203,49 @@ def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def _check_values(config: Config, beside: Path, problems: list[tuple[str, str]]) -> None:
-    if not config.practice:
-        problems.append(("practice", "at least one [[practice]] is needed"))
-    seen: dict[str, int] = {}
-    if not resolve(config.keys.directory, beside).is_dir():
-        problems.append(
-            ("keys.directory", "is not a directory that can be read; create it with `chartwire new-key PRACTICE`")
-        )
-    _check_url(config.http.public_url, "http.public_url", problems)
-    host, _, port = config.http.listen.rpartition(":")
+def _mended(value: object, wanted: Any, key: str, wrong: set[str]) -> object:
+    """`value` with what is wrong replaced by emptiness, so that the rest of it can still be checked."""
+    if not (isinstance(wanted, type) and issubclass(wanted, _Section)):
+        return {int: 0, float: 0.0, str: ""}.get(wanted, ()) if key in wrong else value
+    given = value if isinstance(value, dict) else {}
+    return {
+        field.name: _mended(given.get(field.name), field.type, _join(key, field.name), wrong)
+        for field in msgspec.structs.fields(wanted)
+        if field.required or (field.name in given and _join(key, field.name) not in wrong)
+    }
+
+
+def _check_values(document: dict[str, Any], beside: Path, problems: list[tuple[str, str]]) -> None:
+    """What no type can say, also beside what has the wrong shape: so that everything is reported at once."""
+    wrong = {key for key, _ in problems}
+    found: list[tuple[str, str]] = []
+
+    def section(name: str, kind: type[S]) -> S:
+        return msgspec.convert(_mended(document.get(name), kind, name, wrong), kind, strict=False)
+
+    keys, http, kafka = section("keys", KeysConfig), section("http", HttpConfig), section("kafka", KafkaConfig)
+    if not resolve(keys.directory, beside).is_dir():
+        found.append(("keys.directory", "is not a directory; create it with `chartwire new-key PRACTICE`"))
+    _check_url(http.public_url, "http.public_url", found)
+    host, _, port = http.listen.rpartition(":")
     if not host or not port.isdigit():
-        problems.append(("http.listen", "must be host:port"))
-    if config.kafka.sasl_password_file:
-        _check_secret(config.kafka.sasl_password_file, "kafka.sasl_password_file", beside, problems)
-    for index, practice in enumerate(config.practice, start=1):
+        found.append(("http.listen", "must be host:port"))
+    if kafka.sasl_password_file:
+        _check_secret(kafka.sasl_password_file, "kafka.sasl_password_file", beside, found)
+    practices = document.get("practice")
+    if practices == []:
+        found.append(("practice", "at least one [[practice]] is needed"))
+    seen: dict[str, int] = {}
+    for index, one in enumerate(practices if isinstance(practices, list) else (), start=1):
         key = f"practice[{index}]"
+        practice = msgspec.convert(_mended(one, PracticeConfig, key, wrong), PracticeConfig, strict=False)
         if practice.id in seen:
-            problems.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
+            found.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
         seen[practice.id] = index
         if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
-            problems.append((f"{key}.id", "must be letters, digits, - and _"))
-        _check_practice(practice, key, beside, problems)
+            found.append((f"{key}.id", "must be letters, digits, - and _"))
+        _check_practice(practice, key, beside, found)
+    problems += [(key, text) for key, text in found if not any(key == one or key.startswith(f"{one}.") for one in wrong)]
 
 
 def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:

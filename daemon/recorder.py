@@ -367,6 +367,7 @@ class PracticeRecorder:
             outcome.gone = set(state.gone)
             outcome.directory = state.directory if state.directory_changed else None
         self._directory = state.directory
+        self._count(work, 0)
         self._on_recorded(outcome)
         return len(keys)
 

@@ -63,8 +63,8 @@ def describe(body: Body) -> str:
     """What happened, as a sentence without a full stop."""
     match body:
         case ElationChartObserved(chart=chart):
-            state = "deleted " if chart.deleted else f"merged into {chart.merged_into}: " if chart.merged_into else ""
-            return f"saw {state}chart {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}"
+            state = f", merged into {chart.merged_into}" if chart.merged_into else ", deleted" if chart.deleted else ""
+            return f"saw chart {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{state}"
         case ElationChartDeleted():
             return f"saw that chart {body.chart} is deleted"
         case ElationChartMerged():

@@ -32,7 +32,6 @@ log = structlog.get_logger()
 RESTART_PAUSE = 5.0
 STALLED = 120.0
 PATIENCE = 30.0
-STALLED = 120.0
 
 
 class Worker:
@@ -47,6 +46,7 @@ class Worker:
         self._consumer = ChangeConsumer(around.bus, kafka.group, session_timeout_seconds=kafka.session_timeout_seconds)
         self._stopping = asyncio.Event()
         self._owned: set[PracticeId] = set()
+        self._left_until: dict[PracticeId, float] = {}
         self.address = ""
         self.ready = asyncio.Event()
 
@@ -107,6 +107,8 @@ class Worker:
     async def _revoked(self, partitions: Sequence[int]) -> None:
         gone = [one for one in self._owned if self._around.bus.partition_of(one) in set(partitions)]
         self._owned -= set(gone)
+        for practice in gone:
+            self._left_until.pop(practice, None)
         await self._release(gone)
         log.info("partitions_revoked", partitions=len(partitions), practices=len(gone))
 
@@ -139,16 +141,24 @@ class Worker:
         await asyncio.gather(*(one(practice) for practice in practices))
 
     async def _watch(self) -> None:
-        """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it."""
+        """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.
+
+        A fence means that the group has moved on while this worker was suspended. It is told so within a session time-out;
+        a practice that is still its own then was fenced by a worker more stale than itself, and is taken back.
+        """
+        loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(RESTART_PAUSE)
             for practice, runtime in list(self.practices.items()):
                 if runtime.running:
                     continue
-                error = runtime.failure
-                log.error("practice_failed", practice=practice, error_type=_innermost(error))
+                if (error := runtime.failure) is None:
+                    self._left_until[practice] = loop.time() + self._around.config.kafka.session_timeout_seconds
+                else:
+                    log.error("practice_failed", practice=practice, error_type=_innermost(error))
                 await self._release([practice])
-            await asyncio.gather(*(self._try_take(practice) for practice in self._owned - set(self.practices)))
+            missing = [one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= loop.time()]
+            await asyncio.gather(*(self._try_take(practice) for practice in missing))
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 

@@ -33,6 +33,8 @@ log = structlog.get_logger()
 
 BATCH = 500
 FETCH_MS = 200
+PUBLISH_SECONDS = 20.0
+FLUSH_SECONDS = 10.0
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
 Handler = Callable[[Sequence[Message]], Awaitable[Collection[PracticeId]]]
@@ -63,13 +65,24 @@ class Bus:
             request_timeout_ms=15_000,
             **self.security,
         )
-        await producer.start()
+        try:
+            await producer.start()
+        except BaseException:
+            await producer.stop()
+            raise
         self._producer = producer
 
     async def stop(self) -> None:
-        if self._producer is not None:
-            producer, self._producer = self._producer, None
-            await producer.stop()
+        """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
+        if self._producer is None:
+            return
+        producer, self._producer = self._producer, None
+        stopping = asyncio.ensure_future(producer.stop())
+        done, _ = await asyncio.wait({stopping}, timeout=FLUSH_SECONDS)
+        if not done:
+            log.warning("messages_unsent", topic=CHANGES)
+            await producer._sender.close()  # an idempotent producer flushes for ever while the broker is away
+        await stopping
 
     async def ensure_topics(self, partitions: int, replication: int) -> None:
         """Create the topics that are missing; a different number of partitions is kept, and said."""
@@ -110,13 +123,16 @@ class Bus:
         if producer is None:
             raise ConnectionError("the bus is not started")
         key, partition = practice.encode(), self.partition_of(practice)
+        sent: list[asyncio.Future[Any]] = []
         try:
-            sent = [
-                await producer.send(CHANGES, encode_message(message, self.keyring), key=key, partition=partition)
-                for message in messages
-            ]
-            await asyncio.gather(*sent)
-        except KafkaError as error:
+            # An idempotent producer never gives up by itself. What is late may still arrive, in its order: recording a
+            # message twice changes nothing.
+            async with asyncio.timeout(PUBLISH_SECONDS):
+                for message in messages:
+                    value = encode_message(message, self.keyring)
+                    sent.append(await producer.send(CHANGES, value, key=key, partition=partition))
+                await asyncio.shield(asyncio.gather(*sent))
+        except (KafkaError, TimeoutError) as error:
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
 
 

@@ -12,6 +12,7 @@ import asyncpg
 
 from daemon.cli.common import add_config, complain, configured, keyring_of
 from daemon.config import Config, PracticeConfig, resolve, secret
+from daemon.telemetry import configure_logging
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.errors import VendorError
 from daemon.vendors.kareo.client import KareoClient
@@ -37,6 +38,7 @@ def check_config(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
+    configure_logging(json=False, level="CRITICAL")
     problems = [] if arguments.offline else asyncio.run(reach(config, beside))
     complain(problems)
     if not problems:

@@ -200,10 +200,10 @@ class Day:
             phones=[{"phone": "3035550100", "phone_type": "Fax"}, {"phone": "3035550101", "phone_type": "Main"}],
         )
         # A twin of somebody who is there already: another first name that could be short for it, so a person decides.
-        twin = self.clinic.kareo.patients[self.kareo_ids[office.id][-1]]
+        twin = self.clinic.kareo.patients[self.kareo_patient(office)]
         self.elation_patient(
             office,
-            self.person(first_name=twin.first_name[:3], last_name=twin.last_name, birth_date=twin.dob, sex=twin.gender),
+            self.person(first_name=twin.first_name[:4], last_name=twin.last_name, birth_date=twin.dob, sex=twin.gender),
         )
 
     def _edit(self, office: Office) -> None:
