@@ -32,6 +32,7 @@ log = structlog.get_logger()
 RESTART_PAUSE = 5.0
 STALLED = 120.0
 PATIENCE = 30.0
+TAKE_SECONDS = 10.0
 
 
 class Worker:
@@ -125,7 +126,8 @@ class Worker:
                 return
             config: PracticeConfig = self._configs[practice]
             service = await soap_service(config, self._around)
-            epoch = await self._around.store.take_over(practice)
+            async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
+                epoch = await self._around.store.take_over(practice)
             runtime = PracticeRuntime(config, self._around, service, epoch)
             await runtime.start()
             self.practices[practice] = runtime

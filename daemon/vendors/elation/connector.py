@@ -168,7 +168,28 @@ class ElationConnector:
             if int(record) not in present:
                 await self.read_chart(ElationChartId(int(record)))
         await self._observe_bills(self._client.bills(from_service_date=(started - BILL_WINDOW).date()))
+        await self._read_published(present)
         await self._finish("elation.sweep", started)
+
+    async def _read_published(self, present: set[int]) -> None:
+        """What Elation says it sent since the last sweep and no list has shown: bills of long ago, charts not listed.
+
+        The list has no filter and no order that is documented, so it is read whole, and only here (NOTES: published_events).
+        """
+        mark = int(await self._watermark("elation.published") or 0)
+        newest, charts, bills = mark, set[int](), set[int]()
+        async for event in self._good("published_events", self._client.published_events()):
+            if event.event_id > mark:
+                newest = max(newest, event.event_id)
+                if event.resource == "patients" and event.resource_id not in present:
+                    charts.add(event.resource_id)
+                elif event.resource == "bills":
+                    bills.add(event.resource_id)
+        for chart in sorted(charts):
+            await self.read_chart(ElationChartId(chart))
+        await self._observe_bills(self._client.bills(bill_id=sorted(bills)))
+        if newest > mark and not await self._intake.checkpoint("elation.published", str(newest), within=self._patience):
+            log.warning("pass_not_recorded", practice=self._intake.practice, source="elation.published")
 
     async def read_chart(self, chart: ElationChartId) -> None:
         """One chart by id, whatever became of it."""
@@ -178,12 +199,16 @@ class ElationConnector:
         try:
             patient = await self._client.get_patient(chart)
         except (Gone, NotFound):
+            if not await self._intake.parent("patients", str(chart)):
+                return  # never ours, or known to be gone
             body = ElationChartDeleted(chart=chart)
         except Moved as moved:
             if moved.survivor is None:
                 raise
             body = ElationChartMerged(chart=chart, survivor=ElationChartId(moved.survivor))
         else:
+            if patient.caregiver_practice != self._client.practice_id:
+                return
             body, modified = ElationChartObserved(chart=translate.chart(patient)), patient.last_modified
         await self._intake.observe([_chart_observation(body, chart, modified, read_at)])
 
