@@ -21,6 +21,7 @@ from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
 from events.schema import (
+    BillObserved,
     Body,
     ChangeQuarantined,
     ChartLinked,
@@ -31,6 +32,7 @@ from events.schema import (
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
+    KareoAppointmentObserved,
     KareoChartObserved,
     KareoDirectoryObserved,
     LinkMoved,
@@ -467,19 +469,9 @@ class _Work:
         waiting = self.state.directory.waiting
         if not any(slot.startswith("quarantine:") for slot in waiting):
             return
-        record = {
-            "ElationChartObserved": ("elation", "patients", event.elation),
-            "KareoChartObserved": ("kareo", "patients", event.kareo),
-            "BillObserved": ("elation", "bills", getattr(getattr(event.body, "bill", None), "id", "")),
-            "KareoAppointmentObserved": (
-                "kareo",
-                "appointments",
-                getattr(getattr(event.body, "appointment", None), "id", ""),
-            ),
-        }.get(event.type)
-        slot = quarantine_slot(record[0], record[1], str(record[2])) if record else ""
-        if slot in waiting:
-            self.take(self._event(WaitingCleared(slot=slot, how="understood now"), event, 0, None, None))
+        for slot in _quarantined_as(event):
+            if slot in waiting:
+                self.take(self._event(WaitingCleared(slot=slot, how="understood now"), event, 0, None, None))
 
     def decide(self, key: PatientKey, cause: Event) -> None:
         """Decide about one patient and take what follows."""
@@ -529,6 +521,20 @@ class _Work:
             cause=cause.id,
             correlation=cause.correlation or cause.id,
         )
+
+
+def _quarantined_as(event: Event) -> tuple[str, ...]:
+    """The slots in which this record would wait, had it not been understood; an occurrence is known by its key or its id."""
+    match event.body:
+        case ElationChartObserved(chart=chart):
+            return (quarantine_slot("elation", "patients", str(chart.id)),)
+        case KareoChartObserved(chart=there):
+            return (quarantine_slot("kareo", "patients", str(there.id)),)
+        case BillObserved(bill=bill):
+            return (quarantine_slot("elation", "bills", str(bill.id)),)
+        case KareoAppointmentObserved(appointment=one):
+            return tuple(quarantine_slot("kareo", "appointments", name) for name in sorted({one.key, str(one.id)}))
+    return ()
 
 
 def _key(state: PracticeState, event: Event) -> PatientKey:

@@ -123,7 +123,8 @@ class Sink:
         self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
         self._running: set[str] = set()
         self._failures = 0
-        self._raised = ""
+        self._trouble_slot = f"system:{system}"
+        self._raised = False
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -133,11 +134,15 @@ class Sink:
     def offer(self, outcome: Outcome, *, resume: bool = False) -> None:
         """Take note of the open intents after a recording; with `resume` (after a take-over) also of unsettled ones."""
         for key in outcome.gone:
-            if key in self._lanes and not self._lanes[key].busy:
-                del self._lanes[key]
+            if (lane := self._lanes.get(key)) is not None:
+                lane.jobs = {}  # they go on under the key of the patient that absorbed this one
+                if not lane.busy:
+                    del self._lanes[key]
         for key, patient in outcome.patients.items():
             self._queue(key, patient.intents, resume)
         if outcome.directory is not None:
+            if self._trouble_slot in outcome.directory.waiting:  # perhaps raised by the owner before
+                self._raised = True
             self._queue(PatientKey(""), outcome.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
@@ -229,6 +234,8 @@ class Sink:
             try:
                 result = await self._hands.carry_out(job.write)
             except Throttled as error:
+                if (failures := failures + 1) >= VISIBLE_AFTER:
+                    await self._trouble("throttled", "asks for patience again and again; writes wait until it takes them")
                 await asyncio.sleep(max(error.retry_after, LEAST_PAUSE))
             except Unauthorized:
                 await self._trouble("credentials", "does not accept the credentials; correct them")
@@ -237,11 +244,12 @@ class Sink:
                 await self._trouble("unreachable", "cannot be reached; writes wait until it can")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except (OutcomeUnknown, Malformed):
-                if changes_nothing(job.write):
-                    await asyncio.sleep(self._pace.pause(failures := failures + 1))
-                    continue
-                await self._record(IntentOutcomeUnknown(intent=job.intent, slot=slot, attempt=attempt), job, attempt, charts)
-                return await self._settle(slot, job, attempt, charts)
+                if not changes_nothing(job.write):
+                    unknown = IntentOutcomeUnknown(intent=job.intent, slot=slot, attempt=attempt)
+                    await self._record(unknown, job, attempt, charts)
+                    return await self._settle(slot, job, attempt, charts)
+                await self._trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
+                await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except ChangedMeanwhile as found:
                 origin = Origin.ELATION if self.system is System.ELATION else Origin.KAREO
                 await self._record(
@@ -249,16 +257,15 @@ class Sink:
                 )
                 body = IntentSuperseded(intent=job.intent, slot=slot, reason="the record was changed meanwhile")
                 await self._record(body, job, attempt, charts)
+                await self._works()
                 return True
             except (Refused, NotAsWritten) as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
+                await self._works()
                 log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
                 return True
-            except Exception as error:
-                text = f"chartwire could not carry this out ({type(error).__name__}); report it"
-                refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
-                await self._record(refused, job, attempt, charts)
-                log.error("write_failed_by_defect", system=self.system, operation=type(job.write).__name__, exc_info=error)
+            except Exception as error:  # noqa: BLE001 - recorded as an event
+                await self._own_fault(error, slot, job, attempt, charts)
                 return True
             else:
                 await self._succeed(slot, job, attempt, charts, result, "answer")
@@ -281,6 +288,10 @@ class Sink:
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except Refused as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
+                await self._works()
+                return True
+            except Exception as error:  # noqa: BLE001 - recorded as an event
+                await self._own_fault(error, slot, job, attempt, charts)
                 return True
             else:
                 if result is not None:
@@ -298,10 +309,14 @@ class Sink:
             self._meter.count(f"written.{self.system}.{job.resource}.{type(job.write).__name__}")
             if job.since is not None:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
-        self._failures = 0
-        if self._raised:
-            slot, self._raised = self._raised, ""
-            await self._note(WaitingCleared(slot=slot, how="works again"))
+        await self._works()
+
+    async def _own_fault(self, error: Exception, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> None:
+        """A defect of ours stops this write and nothing else; a person is told."""
+        text = f"chartwire could not carry this out ({type(error).__name__}); report it"
+        refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
+        await self._record(refused, job, attempt, charts)
+        log.error("write_failed_by_defect", system=self.system, operation=type(job.write).__name__, exc_info=error)
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
@@ -342,13 +357,26 @@ class Sink:
         self._failures += 1
         log.warning("system_failed", system=self.system, code=code, attempt=self._failures)
         if self._failures >= VISIBLE_AFTER and not self._raised:
-            self._raised = f"system:{self.system}"
-            await self._note(WaitingRaised(slot=self._raised, code=code, text=f"{self.system.value.capitalize()} {text}"))
+            self._raised = True
+            text = f"{self.system.value.capitalize()} {text}"
+            await self._note(WaitingRaised(slot=self._trouble_slot, code=code, text=text))
+
+    async def _works(self) -> None:
+        """The system has answered: whatever was wrong with it as a whole is over."""
+        self._failures = 0
+        if self._raised:
+            self._raised = False
+            await self._note(WaitingCleared(slot=self._trouble_slot, how="works again"))
 
     async def _note(self, body: Body) -> None:
-        await self._recorder.record_bodies(
-            [body], elation=None, kareo=None, cause=None, parts=(self.system, self._now().isoformat())
-        )
+        """Record something about the system; while PostgreSQL is away it is left for the next time."""
+        try:
+            await self._recorder.record_bodies(
+                [body], elation=None, kareo=None, cause=None, parts=(self.system, self._now().isoformat())
+            )
+        except AWAY as error:
+            self._raised = not self._raised
+            log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)
 
 
 _Charts = tuple[ElationChartId | None, KareoPatientId | None]

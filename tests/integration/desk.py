@@ -1,0 +1,193 @@
+"""A practice's recorder on a real PostgreSQL, driven by hand: what a connector would publish, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from daemon import tables
+from daemon.audit import audit
+from daemon.recorder import Outcome, PracticeRecorder
+from daemon.telemetry import Meter
+from events.codec import Keyring
+from events.ids import ElationChartId, KareoPatientId, PatientKey, event_id
+from events.records import (
+    Carrier,
+    ElationChart,
+    KareoAppointment,
+    KareoCase,
+    KareoChart,
+    KareoPolicy,
+    Location,
+    Plan,
+    Provider,
+)
+from events.schema import (
+    Body,
+    ElationChartObserved,
+    ElationDirectoryObserved,
+    Event,
+    IntentAttempted,
+    IntentSucceeded,
+    KareoAppointmentObserved,
+    KareoChartObserved,
+    KareoDirectoryObserved,
+    Origin,
+)
+from events.store import Store
+from events.topics import Change, Note
+from events.writes import AnyResult
+from projections.open_intents import OpenIntent, put
+from projections.patient import Patient, decode_patient
+from projections.policy import Policy
+from tests.conftest import PRACTICE
+from tests.unit.clinic import (
+    ADA,
+    ADA_KEY,
+    ADA_THERE,
+    HOUSE,
+    KAREO_LOCUM,
+    KAREO_MAIN_STREET,
+    MAIN_STREET,
+    PHYSICIANS,
+    PROVIDERS,
+)
+
+NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
+POLICY = Policy(practice=PRACTICE, default_physician=HOUSE)
+LOCUM = Provider(id=19, first_name="Lou", last_name="Locum", npi="1000000020")
+VISIT = KareoAppointment(
+    key="61", id=61, patient=ADA_THERE.id, start=NOON + timedelta(days=3), minutes=15, reason="cough", provider=KAREO_LOCUM
+)
+
+
+class Crash(BaseException):
+    """The process ends here."""
+
+
+class Desk:
+    """A recorder with a clock that is set by hand; `outcomes` is what it told its sinks."""
+
+    def __init__(self, store: Store, keyring: Keyring, epoch: int, now: datetime = NOON) -> None:
+        self.store = store
+        self.now = now
+        self.outcomes: list[Outcome] = []
+        self.listeners: list[Callable[[Outcome], None]] = []
+        self.crash = False
+        self.meter = Meter()
+        self.recorder = PracticeRecorder(
+            store, keyring, POLICY, epoch, now=lambda: self.now, meter=self.meter, on_recorded=self._recorded
+        )
+        self._keyring = keyring
+        self._number = 0
+
+    def _recorded(self, outcome: Outcome) -> None:
+        if self.crash:
+            raise Crash
+        self.outcomes.append(outcome)
+        for listener in self.listeners:
+            listener(outcome)
+
+    async def successor(self) -> Desk:
+        """Another worker that has taken the practice over."""
+        return Desk(self.store, self._keyring, await self.store.take_over(PRACTICE), self.now)
+
+    def change(self, body: Body, *, notes: Sequence[Note] = ()) -> Change:
+        """As a connector would publish it, a minute after the last."""
+        self._number += 1
+        self.now += timedelta(minutes=1)
+        elation: ElationChartId | None = None
+        kareo: KareoPatientId | None = None
+        match body:
+            case ElationChartObserved(chart=chart):
+                elation = chart.id
+            case KareoChartObserved(chart=there):
+                kareo = there.id
+            case KareoAppointmentObserved(appointment=one):
+                kareo = one.patient
+        event = Event(
+            id=event_id(PRACTICE, type(body).__name__, self.now, self._number),
+            practice=PRACTICE,
+            origin=Origin.ELATION if type(body).__name__.startswith("Elation") else Origin.KAREO,
+            observed=self.now,
+            body=body,
+            elation=elation,
+            kareo=kareo,
+        )
+        return Change(practice=PRACTICE, event=event, notes=tuple(notes))
+
+    async def see(self, *bodies: Body) -> None:
+        await self.recorder.record_messages([self.change(body) for body in bodies])
+
+    async def open(
+        self, physicians: tuple[Provider, ...] = PHYSICIANS, carriers: tuple[Carrier, ...] = (), plans: tuple[Plan, ...] = ()
+    ) -> None:
+        """The directories are read; nothing is decided before."""
+        await self.see(
+            elation_directory(physicians, carriers, plans),
+            KareoDirectoryObserved(providers=PROVIDERS, locations=(Location(id=KAREO_MAIN_STREET, name="Main Street"),)),
+        )
+
+    async def link(self, chart: ElationChart = ADA, there: KareoChart = ADA_THERE) -> None:
+        await self.see(KareoChartObserved(chart=there), ElationChartObserved(chart=hinted(chart, there)))
+
+    async def succeed(self, slot: str, result: AnyResult, key: PatientKey = ADA_KEY, *, crash: bool = False) -> None:
+        """The open intent of `slot` is attempted and done, as its sink records it; with `crash` that is the last thing done."""
+        open_ = (await self.intents(key))[slot]
+        kareo = KareoPatientId(int(key[2:])) if key else None
+        attempted = IntentAttempted(intent=open_.intent, slot=slot, attempt=1, epoch=self.recorder.epoch)
+        succeeded = IntentSucceeded(intent=open_.intent, slot=slot, attempt=1, result=result)
+        await self.recorder.record_bodies([attempted], elation=None, kareo=kareo, cause=open_.cause, parts=(open_.intent, 1))
+        self.crash = crash
+        await self.recorder.record_bodies([succeeded], elation=None, kareo=kareo, cause=open_.cause, parts=(open_.intent, 1))
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    async def patient(self, key: PatientKey = ADA_KEY) -> Patient:
+        stored = await tables.load_patients(self.store.pool, PRACTICE, [key], self._keyring)
+        return decode_patient(stored[key][1])
+
+    async def intents(self, key: PatientKey = ADA_KEY) -> dict[str, OpenIntent]:
+        if key:
+            return (await self.patient(key)).intents
+        return (await audit(self.store, POLICY)).directory.intents
+
+    async def waiting(self) -> dict[str, str]:
+        """The practice's own waiting items: slot to code, as the database lists them."""
+        rows = await self.store.pool.fetch(
+            "SELECT slot, code FROM chartwire.waiting WHERE practice = $1 AND patient_key = ''", PRACTICE
+        )
+        return {row["slot"]: row["code"] for row in rows}
+
+    async def bodies(self) -> list[Body]:
+        return [one.event.body async for one in self.store.read(PRACTICE)]
+
+    async def sound(self) -> None:
+        """Every invariant that events and projections can tell, replay byte for byte included (I7)."""
+        assert (await audit(self.store, POLICY)).broken == {}
+
+
+def hinted(chart: ElationChart, there: KareoChart) -> ElationChart:
+    return put(chart, link_hint=f"kareo-patient:{there.id}")
+
+
+def elation_directory(
+    physicians: tuple[Provider, ...] = PHYSICIANS, carriers: tuple[Carrier, ...] = (), plans: tuple[Plan, ...] = ()
+) -> ElationDirectoryObserved:
+    places = (Location(id=MAIN_STREET, name="Main Street", place_of_service="11"),)
+    return ElationDirectoryObserved(providers=physicians, locations=places, carriers=carriers, plans=plans)
+
+
+def insured(*policies: KareoPolicy) -> KareoChart:
+    return put(ADA_THERE, cases=(KareoCase(id=71, name="Primary", is_primary=True, policies=policies),))
+
+
+async def everything(store: Store) -> dict[str, list[Any]]:
+    """All that the database holds, but what is sealed anew and what is stamped anew each time."""
+    passing = ("doc", "seen_at", "updated_at")
+    found: dict[str, list[Any]] = {}
+    for table in ("event", "patient", "chart", "link", "open_intent", "waiting", "dependency", "observed", "checkpoint"):
+        rows = await store.pool.fetch(f"SELECT * FROM chartwire.{table}")
+        found[table] = sorted(repr({name: row[name] for name in row.keys() if name not in passing}) for row in rows)  # noqa: SIM118
+    return found

@@ -1,0 +1,331 @@
+"""The recorder on a real PostgreSQL: one transaction or nothing, each change once, one writer, and nobody's turn forgotten."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from daemon import tables
+from events.codec import Keyring
+from events.ids import KareoPatientId, PatientKey
+from events.records import KareoChart
+from events.schema import (
+    Body,
+    ChangeQuarantined,
+    ChartLinked,
+    ElationChartObserved,
+    KareoAppointmentObserved,
+    KareoChartObserved,
+    KareoDirectoryObserved,
+    Origin,
+    RevisitDue,
+    WaitingCleared,
+)
+from events.store import Fenced, Store
+from events.topics import Change, Checkpoint, Note
+from events.writes import (
+    CreateCarrier,
+    CreateElationAppointment,
+    CreatePlan,
+    PoliciesWritten,
+    RecordCreated,
+    SyncPolicies,
+    System,
+    UpdateElationChart,
+)
+from projections.open_intents import put
+from tests.conftest import OTHER, PRACTICE
+from tests.integration.desk import LOCUM, NOON, VISIT, Crash, Desk, elation_directory, everything, hinted, insured
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS
+
+
+@pytest_asyncio.fixture
+async def desk(store: Store, keyring: Keyring) -> Desk:
+    return Desk(store, keyring, await store.take_over(PRACTICE))
+
+
+# -- once, and whole --------------------------------------------------------------------------------------------------
+
+
+async def test_the_same_batch_again_changes_nothing(desk: Desk) -> None:
+    note = Note(system=System.KAREO, resource="patients", record="901", content_hash="ab", parent="901")
+    batch = [
+        desk.change(elation_directory()),
+        desk.change(KareoDirectoryObserved(providers=PROVIDERS)),
+        desk.change(KareoChartObserved(chart=ADA_THERE), notes=[note]),
+        desk.change(ElationChartObserved(chart=ADA)),
+        Checkpoint(practice=PRACTICE, source="kareo.patients", value="then"),
+    ]
+    await desk.recorder.record_messages(batch)
+    before = await everything(desk.store)
+    assert before["open_intent"]
+    assert before["observed"]
+    for again in (batch, batch[2:3], [*batch, *batch]):
+        await desk.recorder.record_messages(again)
+        assert await everything(desk.store) == before
+    await (await desk.successor()).recorder.record_messages(batch)
+    assert await everything(desk.store) == before
+    await desk.sound()
+
+
+async def test_a_change_that_is_twice_in_one_batch_counts_once(desk: Desk) -> None:
+    change = desk.change(KareoChartObserved(chart=ADA_THERE))
+    await desk.recorder.record_messages([change, change])
+    assert sum(isinstance(body, KareoChartObserved) for body in await desk.bodies()) == 1
+
+
+@pytest.mark.parametrize("table", ["event", "patient", "chart", "link", "open_intent", "waiting", "dependency"])
+async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> None:
+    """Events, projections and intents are one transaction: wherever it breaks, nothing has happened, and it works later."""
+    await desk.open()
+    await desk.see(KareoAppointmentObserved(appointment=VISIT), KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    before = await everything(desk.store)
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.execute(
+        "CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no'; END $$"
+    )
+    await owner.execute(f"CREATE TRIGGER stumble BEFORE INSERT ON chartwire.{table} FOR EACH ROW EXECUTE FUNCTION stumble()")
+    seen = ElationChartObserved(chart=hinted(ADA, ADA_THERE))
+
+    async def record() -> None:
+        await desk.recorder.record_bodies([seen], elation=ADA.id, kareo=None, cause=None, origin=Origin.ELATION)
+
+    with pytest.raises(asyncpg.DiskFullError):
+        await record()
+    assert await everything(desk.store) == before
+    await owner.execute(f"DROP TRIGGER stumble ON chartwire.{table}")
+    await owner.close()
+    await record()
+    assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, ADA_THERE.id)]
+    assert isinstance((await desk.intents())["demographics:elation"].write, UpdateElationChart)
+    await desk.sound()
+
+
+async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -> None:
+    notes = [
+        Note(system=System.KAREO, resource="patients", record="901", content_hash=hash_, parent="901")
+        for hash_ in ("a", "b")
+    ]
+    batch: list[Change | Checkpoint] = [
+        desk.change(KareoChartObserved(chart=ADA_THERE), notes=notes[:1]),
+        Change(practice=PRACTICE, notes=(notes[1],)),
+        Checkpoint(practice=PRACTICE, source="kareo.patients", value="first"),
+        Checkpoint(practice=PRACTICE, source="kareo.patients", value="second"),
+    ]
+    await desk.recorder.record_messages(batch)
+    assert await tables.get_checkpoint(desk.store.pool, PRACTICE, "kareo.patients") == "second"
+    assert await tables.observed_records(desk.store.pool, PRACTICE, System.KAREO, "patients") == [("901", "b", "901")]
+    assert await tables.get_checkpoint(desk.store.pool, OTHER, "kareo.patients") is None
+
+
+# -- one writer -------------------------------------------------------------------------------------------------------
+
+
+async def test_who_was_overtaken_writes_nothing_any_more(desk: Desk) -> None:
+    await desk.open()
+    successor = await desk.successor()
+    before = await everything(desk.store)
+    seen = KareoChartObserved(chart=ADA_THERE)
+    with pytest.raises(Fenced):
+        await desk.see(seen)
+    with pytest.raises(Fenced):
+        await desk.recorder.record_messages([Checkpoint(practice=PRACTICE, source="kareo.patients", value="late")])
+    with pytest.raises(Fenced):
+        await desk.recorder.record_bodies([seen], elation=None, kareo=ADA_THERE.id, cause=None)
+    with pytest.raises(Fenced):
+        await desk.recorder.revisit("late")
+    with pytest.raises(Fenced):
+        await desk.recorder.load_open()
+    assert await everything(desk.store) == before
+    await successor.see(seen)
+    assert (await successor.patient()).kareo is not None
+
+
+async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> None:
+    await desk.open()
+    await desk.link()
+    before = await everything(desk.store)
+    asked: list[tuple[PatientKey, bool]] = []
+
+    async def record(answer: bool) -> bool:
+        def only_if(state: Any, key: PatientKey) -> bool:
+            asked.append((key, key in state.patients))
+            return answer
+
+        return await desk.recorder.record_bodies(
+            [ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon"))],
+            elation=ADA.id,
+            kareo=None,
+            cause=None,
+            origin=Origin.ELATION,
+            only_if=only_if,
+        )
+
+    assert not await record(answer=False)
+    assert await everything(desk.store) == before
+    assert await record(answer=True)
+    assert asked == [(ADA_KEY, True)] * 2, "the chart is known to be this patient's"
+    assert not await record(answer=True), "it is recorded already"
+
+
+async def test_a_second_link_of_a_chart_is_refused_whole_and_shows(desk: Desk) -> None:
+    """I1, if ever a defect should come so far: the database says no, the change waits, and the others go on."""
+    await desk.open()
+    await tables.replace_links(desk.store.pool, PRACTICE, [(ADA.id, 999)])
+    bob = KareoChart(id=KareoPatientId(902), first_name="Bob", last_name="Boole")
+    batch = [
+        desk.change(KareoChartObserved(chart=ADA_THERE)),
+        desk.change(ElationChartObserved(chart=hinted(ADA, ADA_THERE))),
+        desk.change(KareoChartObserved(chart=bob)),
+    ]
+    await desk.recorder.record_messages(batch)
+    assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, 999)]
+    bodies = await desk.bodies()
+    assert not any(isinstance(body, ChartLinked | ElationChartObserved) for body in bodies)
+    assert [body.reason for body in bodies if isinstance(body, ChangeQuarantined)] == [
+        "cannot be folded (LinkTaken); report it"
+    ]
+    assert "quarantined" in (await desk.waiting()).values()
+    assert (await desk.patient(PatientKey("K:902"))).kareo is not None
+
+
+# -- looking again ----------------------------------------------------------------------------------------------------
+
+
+async def test_an_appointment_goes_out_once_its_provider_has_a_calendar(desk: Desk) -> None:
+    await desk.open()
+    await desk.link()
+    await desk.see(KareoAppointmentObserved(appointment=VISIT))
+    assert "appointment:61" not in await desk.intents()
+    assert "appointment:61" in (await desk.patient()).waiting
+    await desk.see(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
+    write = (await desk.intents())["appointment:61"].write
+    assert isinstance(write, CreateElationAppointment)
+    assert write.terms.physician == LOCUM.id
+    assert (await desk.patient()).waiting == {}
+    assert any(isinstance(body, RevisitDue) for body in await desk.bodies())
+    await desk.sound()
+
+
+async def test_a_directory_that_brings_nothing_wakes_nobody(desk: Desk) -> None:
+    await desk.open()
+    await desk.link()
+    await desk.see(KareoAppointmentObserved(appointment=VISIT))
+    await desk.see(elation_directory(carriers=(BLUE_CARRIER,)))
+    assert not any(isinstance(body, RevisitDue) for body in await desk.bodies())
+    assert await desk.recorder.revisit("again") == 0
+
+
+async def test_insurance_goes_out_once_carrier_and_plan_are_there(desk: Desk) -> None:
+    await desk.open()
+    await desk.link(there=insured(BLUE))
+    (carrier,) = (await desk.intents(PatientKey(""))).items()
+    assert isinstance(carrier[1].write, CreateCarrier)
+    await desk.succeed(carrier[0], RecordCreated(id=BLUE_CARRIER.id), PatientKey(""))
+    (plan,) = (await desk.intents(PatientKey(""))).items()
+    assert isinstance(plan[1].write, CreatePlan)
+    await desk.succeed(plan[0], RecordCreated(id=BLUE_PLAN.id), PatientKey(""))
+    write = (await desk.intents())["policies"].write
+    assert isinstance(write, SyncPolicies)
+    assert [(one.carrier_id, one.plan_id) for one in write.terms] == [(BLUE_CARRIER.id, BLUE_PLAN.id)]
+    await desk.sound()
+
+
+async def test_whoever_waited_is_looked_at_also_after_a_crash_in_between(desk: Desk) -> None:
+    """The carrier is recorded as created, and before the patients that wait for it are decided about, the process ends."""
+    await desk.open()
+    await desk.link(there=insured(BLUE))
+    ((slot, _),) = (await desk.intents(PatientKey(""))).items()
+    with pytest.raises(Crash):
+        await desk.succeed(slot, RecordCreated(id=BLUE_CARRIER.id), PatientKey(""), crash=True)
+    successor = await desk.successor()
+    assert await successor.intents(PatientKey("")) == {}
+    while await successor.recorder.revisit("what it waited for has come"):
+        pass
+    ((_, plan),) = (await successor.intents(PatientKey(""))).items()
+    assert isinstance(plan.write, CreatePlan)
+    await successor.sound()
+
+
+async def test_a_policy_is_removed_when_its_last_day_has_passed(desk: Desk) -> None:
+    await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    last_day = NOON.date() + timedelta(days=1)
+    await desk.link(there=insured(put(BLUE, end=last_day)))
+    await desk.succeed("policies", PoliciesWritten(known={"3001": 9001}))
+    assert "policies" not in await desk.intents()
+    assert await desk.recorder.revisit("nobody is due") == 0
+    desk.now += timedelta(days=1)
+    assert desk.now.date() == last_day
+    await desk.recorder.revisit("a policy ended")
+    assert "policies" not in await desk.intents(), "it is in force on its last day"
+    desk.now += timedelta(days=1)
+    assert await desk.recorder.revisit("a policy ended") == 1
+    write = (await desk.intents())["policies"].write
+    assert isinstance(write, SyncPolicies)
+    assert (write.terms, write.remove) == ((), (9001,))
+    assert await desk.recorder.revisit("a policy ended") == 0, "once"
+    await desk.sound()
+
+
+async def test_the_day_is_the_practices_own(desk: Desk) -> None:
+    """23:30 in New York is the next day in UTC: the policy is still in force."""
+    desk.now = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
+    await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    await desk.link(there=insured(put(BLUE, end=date(2026, 3, 2))))
+    assert "policies" in await desk.intents()
+
+
+# -- quarantine -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("quarantined", "understood"),
+    [
+        (
+            ChangeQuarantined(system=System.ELATION, resource="patients", record="101", reason="does not fit"),
+            ElationChartObserved(chart=ADA),
+        ),
+        (
+            ChangeQuarantined(system=System.KAREO, resource="patients", record="901", reason="does not fit"),
+            KareoChartObserved(chart=ADA_THERE),
+        ),
+        (
+            ChangeQuarantined(system=System.KAREO, resource="appointments", record="61", reason="does not fit"),
+            KareoAppointmentObserved(appointment=VISIT),
+        ),
+        (
+            ChangeQuarantined(system=System.KAREO, resource="appointments", record="61@20260305T1700", reason="no patient"),
+            KareoAppointmentObserved(appointment=put(VISIT, key="61@20260305T1700")),
+        ),
+    ],
+    ids=["chart", "patient", "appointment", "occurrence of a series"],
+)
+async def test_a_record_that_is_understood_waits_no_longer(
+    desk: Desk, quarantined: ChangeQuarantined, understood: Body
+) -> None:
+    await desk.open()
+    await desk.see(quarantined)
+    slot = f"quarantine:{quarantined.system}:{quarantined.resource}:{quarantined.record}"
+    assert await desk.waiting() == {slot: "quarantined"}
+    other = KareoChartObserved(chart=KareoChart(id=KareoPatientId(902), first_name="Bob", last_name="Boole"))
+    await desk.see(other)
+    assert await desk.waiting() == {slot: "quarantined"}
+    await desk.see(understood)
+    assert await desk.waiting() == {}
+    assert WaitingCleared(slot=slot, how="understood now") in await desk.bodies()
+    await desk.sound()
+
+
+async def test_what_the_sinks_start_from_after_a_take_over(desk: Desk) -> None:
+    await desk.open()
+    await desk.link()
+    await desk.see(ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon")))
+    outcome = await (await desk.successor()).recorder.load_open()
+    assert list(outcome.patients) == [ADA_KEY]
+    assert list(outcome.patients[ADA_KEY].intents) == ["demographics:kareo"]
+    assert outcome.directory is not None
