@@ -16,16 +16,14 @@ from uuid import UUID
 import asyncpg
 
 from events import queries
+from events.chain import COVERED, GENESIS, link
 from events.codec import Keyring, UnreadableEvent, open_event, seal_event
 from events.ids import EventId, PracticeId
 from events.schema import Event, Origin, Recorded
 
 SQL = queries.load("store")
 CHANNEL = "chartwire_recorded"
-COLUMNS = (
-    "practice", "sequence", "event_id", "type", "version", "origin", "patient_key", "elation_chart", "kareo_patient",
-    "observed_at", "modified_at", "recorded_at", "cause", "correlation", "key_id", "body", "epoch",
-)  # fmt: skip
+COLUMNS = (*COVERED, "chain")
 ALL = 2**62
 
 AWAY = (
@@ -48,13 +46,16 @@ class Fenced(Exception):
 
 
 class Transaction:
-    """One recording under way; see `Store.writing`. `sequence` is the last one handed out."""
+    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link."""
 
-    def __init__(self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int) -> None:
+    def __init__(
+        self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int, chain: bytes
+    ) -> None:
         self.connection = connection
         self.practice = practice
         self.epoch = epoch
         self.sequence = sequence
+        self.chain = chain
         self._keyring = keyring
 
     async def known(self, ids: Collection[EventId]) -> set[EventId]:
@@ -81,31 +82,31 @@ class Transaction:
             known.add(event.id)
             self.sequence += 1
             version, key_id, body = seal_event(event, self._keyring)
-            rows.append(
-                (
-                    event.practice,
-                    self.sequence,
-                    event.id,
-                    event.type,
-                    version,
-                    event.origin.value,
-                    event.patient,
-                    event.elation,
-                    event.kareo,
-                    event.observed,
-                    event.modified,
-                    now,
-                    event.cause,
-                    event.correlation,
-                    key_id,
-                    body,
-                    self.epoch,
-                )
+            row = (
+                event.practice,
+                self.sequence,
+                event.id,
+                event.type,
+                version,
+                event.origin.value,
+                event.patient,
+                event.elation,
+                event.kareo,
+                event.observed,
+                event.modified,
+                now,
+                event.cause,
+                event.correlation,
+                key_id,
+                body,
+                self.epoch,
             )
+            self.chain = link(self.chain, row)
+            rows.append((*row, self.chain))
             recorded.append(Recorded(sequence=self.sequence, recorded=now, event=event))
         if rows:
             await self.connection.copy_records_to_table("event", schema_name="chartwire", columns=COLUMNS, records=rows)
-            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence)
+            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence, self.chain)
             await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self.practice)
         return recorded
 
@@ -139,7 +140,7 @@ class Store:
             head = await connection.fetchrow(SQL["lock_head"], practice)
             if head is None or head["epoch"] != epoch:
                 raise Fenced(practice)
-            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"])
+            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], head["chain"] or GENESIS)
 
     async def head(self, practice: PracticeId) -> int:
         """The last sequence of a practice, 0 before its first event."""

@@ -6,13 +6,13 @@ ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1
 RETURNING epoch
 
 -- name: lock_head
-SELECT sequence, epoch FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
+SELECT sequence, epoch, chain FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
 
 -- name: head
 SELECT sequence FROM chartwire.practice_head WHERE practice = $1
 
 -- name: advance_head
-UPDATE chartwire.practice_head SET sequence = $2 WHERE practice = $1
+UPDATE chartwire.practice_head SET sequence = $2, chain = $3 WHERE practice = $1
 
 -- name: known
 SELECT event_id FROM chartwire.event WHERE practice = $1 AND event_id = ANY($2::uuid[])
