@@ -44,6 +44,8 @@ class PostgresConfig(_Section, frozen=True, kw_only=True):
 
 
 class KafkaConfig(_Section, frozen=True, kw_only=True):
+    """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
+
     bootstrap_servers: str
     group: str = "chartwire"
     partitions: int = 12
@@ -55,6 +57,7 @@ class KafkaConfig(_Section, frozen=True, kw_only=True):
     sasl_password_file: str = ""
     ca_file: str = ""
     session_timeout_seconds: float = 45.0
+    feed: bool = True
 
 
 class KeysConfig(_Section, frozen=True, kw_only=True):

@@ -117,20 +117,26 @@ class Bus:
 
     async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         """Publish in order; returns when the broker has acknowledged all. Raises ConnectionError when it does not."""
-        if not messages:
+        values = [encode_message(message, self.keyring) for message in messages]
+        await self._send(CHANGES, practice, values, self.partition_of(practice))
+
+    async def publish_recorded(self, practice: PracticeId, values: Sequence[bytes]) -> None:
+        """Publish recorded events (events/feed.py), in order. Raises ConnectionError as `publish` does."""
+        await self._send(EVENTS, practice, values, None)
+
+    async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
+        if not values:
             return
         producer = self._producer
         if producer is None:
             raise ConnectionError("the bus is not started")
-        key, partition = practice.encode(), self.partition_of(practice)
         sent: list[asyncio.Future[Any]] = []
         try:
-            # An idempotent producer never gives up by itself. What is late may still arrive, in its order: recording a
-            # message twice changes nothing.
+            # An idempotent producer never gives up by itself. What is late may still arrive, in its order: a message that
+            # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
-                for message in messages:
-                    value = encode_message(message, self.keyring)
-                    sent.append(await producer.send(CHANGES, value, key=key, partition=partition))
+                for value in values:
+                    sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                 await asyncio.shield(asyncio.gather(*sent))
         except (KafkaError, TimeoutError) as error:
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
