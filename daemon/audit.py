@@ -51,7 +51,7 @@ async def audit(store: Store, policy: Policy) -> Audit:
         if recorded.sequence != result.events:
             result.say("I7", f"sequence {recorded.sequence} where {result.events} was expected")
         state.apply(recorded.event, recorded.sequence)
-        _check_event(recorded, policy, result, opened, ended)
+        check_event(recorded, policy, result, opened, ended)
     stored = await tables.read_patients(store.pool, practice, store.keyring)
     _check_replay(state, stored, result)
     directory = await tables.load_directory(store.pool, practice, store.keyring)
@@ -64,9 +64,10 @@ async def audit(store: Store, policy: Policy) -> Audit:
     return result
 
 
-def _check_event(
+def check_event(
     recorded: Recorded, policy: Policy, result: Audit, opened: dict[str, IntentRequested], ended: Counter[str]
 ) -> None:
+    """What one event alone, with those before it, tells of I2, I3 and I8; keeps `opened` and `ended` up to date."""
     event, body = recorded.event, recorded.event.body
     if isinstance(body, IntentRequested):
         if event.cause is None or not body.rule:

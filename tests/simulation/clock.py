@@ -237,4 +237,4 @@ def _sweep(loop: VirtualLoop) -> None:
         for task in left:
             task.cancel()
         with contextlib.suppress(Stalled, TimeoutError):
-            loop.run_until_complete(asyncio.wait(left, timeout=60))
+            loop.run_until_complete(asyncio.wait(left, timeout=3600))

@@ -127,8 +127,12 @@ class Cluster:
     def _watch(self, group: Group, member: Member) -> None:
         """The member's process was killed, suspended or resumed: it is missed when it stays still for a session."""
         process = member.process
+        loop = asyncio.get_running_loop()
         if process is not None and process.still:
-            asyncio.get_running_loop().call_later(self.session_seconds, self._miss, group, member, process.stirred)
+            loop.call_later(self.session_seconds, self._miss, group, member, process.stirred)
+        elif member.number not in group.members:
+            wait = self.random.uniform(0.0, self.session_seconds / 10)
+            loop.call_later(wait, member.consumer.rejoin.set, context=member.consumer.context)
 
     def _miss(self, group: Group, member: Member, stirred: int) -> None:
         if member.process is not None and member.process.still and member.process.stirred == stirred:
@@ -156,9 +160,9 @@ class Cluster:
         await self.reach()
         if member.number not in group.members:
             group.members[member.number] = member
-        member.joined = asyncio.get_running_loop().create_future()
+        joined = member.joined = asyncio.get_running_loop().create_future()
         self.rebalance(group)
-        return await member.joined
+        return await joined
 
     def _complete(self, group: Group) -> None:
         members = list(group.members.values())
@@ -250,6 +254,7 @@ class Consumer:
         self._topic, self._listener = topics[0], listener
         self._member = self._cluster.enter(self._group_id, self)
         self._coordinating = asyncio.create_task(self._coordinate())
+        self._coordinating.add_done_callback(_loud)
 
     async def stop(self) -> None:
         if self._coordinating is not None:
@@ -350,3 +355,9 @@ class Admin:
 
     async def describe_topics(self, names: list[str]) -> list[dict[str, object]]:
         return [{"topic": name, "partitions": list(range(len(self._cluster.topics[name])))} for name in names]
+
+
+def _loud(task: asyncio.Task[None]) -> None:
+    """A stand-in that fails is a defect of the simulation: the loop's exception handler hears of it."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        raise error

@@ -1,1 +1,0 @@
-"""Deterministic simulation: the real daemon and both real sandboxes on a virtual clock; one seed, one history."""
