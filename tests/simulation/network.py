@@ -130,7 +130,7 @@ class Network:
             answer = await _handled(call, application)
         except Exception as error:  # noqa: BLE001 - kept, and made the simulation's verdict
             self.defects.append(f"{call.host} {call.method} {call.url.path}: {type(error).__name__}: {error}")
-            answer = aiohttp.ServerDisconnectedError()
+            answer = Response(500, {}, b"", whole=True)
         if isinstance(answer, Response):
             call.status = answer.status
         for observer, one in zip(self.observers, seen, strict=True):

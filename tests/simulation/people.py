@@ -197,7 +197,8 @@ class People:
         self._elation.restore_patient(pick.choice(gone))
 
     def _merge(self, office: Office, pick: random.Random) -> None:
-        absorbed, survivor = pick.sample(self._charts(office), 2)
+        absorbed = self._chart(office, pick)
+        survivor = pick.choice([one for one in self._charts(office) if one != absorbed])
         self._elation.merge_patients(absorbed, survivor)
 
     # -- insurance --------------------------------------------------------------------------------------------------------

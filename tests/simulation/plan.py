@@ -131,7 +131,7 @@ def clock(seconds: float) -> str:
 def drawn(seed: int) -> Plan:
     """The plan of a seed."""
     pick = random.Random(f"{seed}/plan")
-    deeds = [_deed(pick) for _ in range(pick.randint(15, 40))]
+    deeds = [*_early(pick, 2), *(_deed(pick) for _ in range(pick.randint(15, 40)))]
     troubles = [_trouble(pick) for _ in range(pick.choice((0, 2, 4, 6, 8, 10)))]
     return Plan(
         seed=seed,
@@ -144,8 +144,18 @@ def drawn(seed: int) -> Plan:
 def quiet(seed: int, deeds: int = 12) -> Plan:
     """A day without trouble for one practice and one worker."""
     pick = random.Random(f"{seed}/quiet")
-    drawn = [_deed(pick, offices=1) for _ in range(deeds)]
+    drawn = [*_early(pick, 1), *(_deed(pick, offices=1) for _ in range(deeds))]
     return Plan(seed=seed, deeds=tuple(sorted(drawn, key=lambda one: one.at)), workers=1, offices=1)
+
+
+def _early(pick: random.Random, offices: int) -> list[Deed]:
+    """Who is there when the day begins."""
+    kinds = [kind for kind in DEEDS if kind.startswith("registers")]
+    return [
+        Deed(at=pick.uniform(0.0, 0.5 * HOUR), office=office, kind=kind, pick=pick.randrange(1_000_000))
+        for office in range(offices)
+        for kind in kinds
+    ]
 
 
 def _deed(pick: random.Random, offices: int = 2) -> Deed:

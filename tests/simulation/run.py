@@ -10,6 +10,7 @@ from daemon.rehearsal import PASSES
 from events.store import Store
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
+from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connect, surrounded
 
 REST_WITHIN = 48 * 3600.0
@@ -57,8 +58,11 @@ def carry_out(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
 
 async def _day(world: World) -> None:
     await world.begin()
+    troubles = Troubles(world)
     async with asyncio.TaskGroup() as group:
         group.create_task(_deeds(world))
+        for trouble in world.plan.troubles:
+            group.create_task(troubles.happen(trouble))
     await asyncio.sleep(max(0.0, world.plan.ends - world.loop.time()))
     await _rest(world)
     before = world.checks.written()

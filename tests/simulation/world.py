@@ -13,6 +13,7 @@ from typing import Any
 import msgspec
 import structlog
 from aiohttp import web
+from aiokafka.errors import KafkaError
 
 from daemon.config import Config, load
 from daemon.practice import PracticeRuntime, Surroundings
@@ -100,7 +101,7 @@ class Machine:
         if self._world.over or task.cancelled():
             return
         error = task.exception()
-        if error is not None and not isinstance(error, AWAY):
+        if error is not None and not isinstance(error, (*AWAY, KafkaError)):
             self._world.checks.say("defects", f"worker {self.number} ended: {type(error).__name__}: {error}")
         if self.process is not None:
             self.process.alive = False
