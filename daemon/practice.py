@@ -31,13 +31,14 @@ from daemon.webhooks import NUDGE, Target
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
-from events.store import Fenced, Store
+from events.store import AWAY, Fenced, Store
 from events.topics import Change, Checkpoint
 from events.writes import System
 
 log = structlog.get_logger()
 
 REVISIT_SECONDS = 3600.0
+AWAY_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -161,8 +162,13 @@ class PracticeRuntime:
     async def _look_again(self) -> None:
         """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see."""
         while True:
-            while await self.recorder.revisit("a policy ended, or what it waited for has come"):
-                pass
+            try:
+                while await self.recorder.revisit("a policy ended, or what it waited for has come"):
+                    pass
+            except AWAY as error:
+                log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
             await asyncio.sleep(REVISIT_SECONDS)
 
     # -- recording --------------------------------------------------------------------------------------------------------
@@ -182,6 +188,8 @@ class PracticeRuntime:
     def _recorded(self, outcome: Outcome) -> None:
         for sink in self.sinks.values():
             sink.offer(outcome)
+        for resource, record in outcome.reread:
+            self.elation.nudge("sweep" if resource == "bills" else f"patient:{record}")
         if outcome.recorded:
             self.feed.nudge()
 

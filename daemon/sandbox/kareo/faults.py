@@ -26,7 +26,7 @@ class FaultPlan:
     """Faults in the order in which they were added; each is used up after `times` calls."""
 
     def __init__(self) -> None:
-        self._planned: list[Fault] = []
+        self.planned: list[Fault] = []
 
     def add(self, operation: str, kind: Kind, *, times: int = 1, status: int = 500, seconds: float = 0.0) -> None:
         """Kinds: refuse (IsError), delay, cut_before and cut_after (the connection is closed without an answer), status (bare
@@ -34,17 +34,17 @@ class FaultPlan:
         calling too often), html (a proxy's page, well-formed)."""
         if kind not in get_args(Kind):
             raise ValueError(f"no fault {kind!r}; there are {', '.join(get_args(Kind))}")
-        self._planned.append(Fault(operation=operation, kind=kind, times=times, status=status, seconds=seconds))
+        self.planned.append(Fault(operation=operation, kind=kind, times=times, status=status, seconds=seconds))
 
     def clear(self) -> None:
-        self._planned.clear()
+        self.planned.clear()
 
     def next_for(self, operation: str) -> Fault | None:
         """The fault that this call meets, counted as used."""
-        for planned in self._planned:
+        for planned in self.planned:
             if planned.operation in ("*", operation):
                 planned.times -= 1
                 if planned.times <= 0:
-                    self._planned.remove(planned)
+                    self.planned.remove(planned)
                 return planned
         return None
