@@ -20,7 +20,6 @@ from daemon.embedded import EmbeddedPostgres, free_port
 from daemon.rehearsal import judge, opened_store
 from daemon.sandbox.clinic import CONFIG, Clinic, Office
 from daemon.sandbox.day import Day
-from events.ids import PracticeId
 from events.store import Store
 from tests.kafka.conftest import Kafka
 from tests.kafka.process import Process
