@@ -309,6 +309,15 @@ def secret(name: str, beside: Path) -> str:
     return resolve(name, beside).read_text().strip()
 
 
+def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
+    """Practices that share a Kareo customer key, and so its limits (NOTES, section 4): each with the first of their ids."""
+    keys = {PracticeId(one.id): secret(one.kareo.customer_key_file, beside) for one in config.practice}
+    first: dict[str, str] = {}
+    for practice in sorted(keys):
+        first.setdefault(keys[practice], practice)
+    return {practice: first[key] for practice, key in keys.items() if first[key] != practice}
+
+
 def policy_of(practice: PracticeConfig) -> Policy:
     """The practice's rules: its profile with its overrides and maps."""
     overrides = practice.overrides

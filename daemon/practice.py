@@ -78,6 +78,7 @@ class PracticeRuntime:
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         elation = elation_client(config, around)
         kareo = kareo_client(config, around, service)
+        self.limiter = kareo.limiter
         self.intakes = {system: intake(config, around, system) for system in System}
         self.elation = ElationConnector(
             elation,

@@ -129,9 +129,12 @@ class Store:
     async def close(self) -> None:
         await self.pool.close()
 
-    async def take_over(self, practice: PracticeId) -> int:
-        """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on."""
-        return int(await self.pool.fetchval(SQL["take_over"], practice))
+    async def take_over(self, practice: PracticeId, owner: str = "") -> int:
+        """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on.
+
+        `owner` is a name for people: host and process id.
+        """
+        return int(await self.pool.fetchval(SQL["take_over"], practice, owner))
 
     @asynccontextmanager
     async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
