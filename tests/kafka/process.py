@@ -15,11 +15,13 @@ RUN = ("-m", "daemon")
 
 
 class Process:
-    """`chartwire run` with a configuration folder and log of its own; `port` is where it takes webhooks."""
+    """`chartwire run` with a configuration folder and log of its own; `port` is where it takes webhooks,
+    `entrances` the sandboxes' ports that only it uses."""
 
     def __init__(self, config: Path, port: int = 0) -> None:
         self.log = config.parent / "log"
         self.port = port
+        self.entrances: set[int] = set()
         self.launcher: Sequence[str] = RUN
         self._config = config
         self._process: asyncio.subprocess.Process | None = None
@@ -36,6 +38,10 @@ class Process:
     def send(self, number: signal.Signals) -> None:
         assert self._process is not None
         self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process is not None else 0
 
     @property
     def running(self) -> bool:

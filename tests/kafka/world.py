@@ -14,12 +14,14 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaError
 
 from daemon.config import Config, load
 from daemon.embedded import EmbeddedPostgres, free_port
 from daemon.rehearsal import judge, opened_store
 from daemon.sandbox.clinic import CONFIG, Clinic, Office
 from daemon.sandbox.day import Day
+from events.bus import Bus
 from events.store import Store
 from tests.kafka.conftest import Kafka
 from tests.kafka.process import Process
@@ -137,19 +139,29 @@ class World:
 
     # -- owners -----------------------------------------------------------------------------------------------------------
 
-    async def epochs(self) -> dict[str, int]:
+    async def owners(self) -> dict[str, Process]:
+        """The worker that took each practice last, as the database knows it."""
+        rows = await self.store.pool.fetch("SELECT practice, owner FROM chartwire.practice_head")
+        workers = {str(worker.pid): worker for worker in self.workers}
+        found = {row["practice"]: workers.get(str(row["owner"]).rpartition(":")[2]) for row in rows}
+        return {practice: worker for practice, worker in found.items() if worker is not None}
+
+    async def taken(self) -> dict[str, int]:
+        """Each practice's epoch: how often it has been taken over."""
         rows = await self.store.pool.fetch("SELECT practice, epoch FROM chartwire.practice_head")
         return {row["practice"]: row["epoch"] for row in rows}
 
-    async def owners(self) -> dict[str, Process]:
-        """The worker that took each practice last."""
-        epochs = await self.epochs()
-        owners = {}
-        for worker in self.workers:
-            for one in worker.said("practice_taken"):
-                if epochs.get(one["practice"]) == one["epoch"]:
-                    owners[one["practice"]] = worker
-        return owners
+    async def topics_are_back(self) -> None:
+        """Wait until the workers have made the topics anew."""
+        bus = Bus(self.kafka.bootstrap_servers, {}, self.store.keyring)
+
+        async def back() -> bool:
+            try:
+                return len(await bus.lag("somebody")) == PARTITIONS
+            except KafkaError:
+                return False
+
+        await self.until(back, 60, lambda: "the topics are not there")
 
     async def shared(self, *workers: Process, seconds: float = 60.0) -> dict[str, Process]:
         """Wait until exactly these workers (all of them by default) have all practices; who has which."""
@@ -206,15 +218,15 @@ class World:
             return not broken
 
         await self.until(agreed, seconds, lambda: f"no agreement: {broken or 'events keep coming'}")
-        await self.never_backwards()
+        assert await self.appended_late() == []
 
-    async def never_backwards(self) -> None:
-        """No event was recorded by a worker after another had taken its practice over."""
+    async def appended_late(self) -> list[str]:
+        """Practices with an event that was recorded by a worker after another had taken it over."""
         rows = await self.store.pool.fetch(
             "SELECT DISTINCT practice FROM (SELECT practice, epoch, lag(epoch) OVER (PARTITION BY practice ORDER BY sequence)"
             " AS before FROM chartwire.event) AS each WHERE epoch < before"
         )
-        assert rows == [], "events of an older epoch lie after those of a newer one"
+        return [row["practice"] for row in rows]
 
 
 @contextlib.asynccontextmanager
@@ -241,7 +253,7 @@ async def world(
                 listen=f"127.0.0.1:{port}",
                 partitions=PARTITIONS,
             )
-            entrance = free_port()
+            process = Process(file, port)
             changed = {
                 "idempotent = false": "idempotent = true",
                 'directory = "keys"': f'directory = "{folder / "w1" / "keys"}"',
@@ -249,13 +261,14 @@ async def world(
             }
             for sandbox in (clinic.elation, clinic.kareo):
                 entrance = free_port()
+                process.entrances.add(entrance)
                 await sandbox.listen(entrance)
                 changed[sandbox.url] = f"http://127.0.0.1:{entrance}"
             text = file.read_text()
             for old, new in changed.items():
                 text = text.replace(old, new)
             file.write_text(text)
-            processes.append(Process(file, port))
+            processes.append(process)
         config = load(folder / "w1" / CONFIG)
         store = await opened_store(config, folder / "w1")
         stack.push_async_callback(store.close)
