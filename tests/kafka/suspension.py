@@ -80,7 +80,7 @@ async def suspend(there: World, worker: Process) -> list[str]:
         row["practice"]: row["taken_at"] for row in rows if row["owner"].endswith(f":{worker.pid}")
     }
     wrong = [
-        f"{call.what} for {call.practice}, which was another's"
+        f"{call.what} for {call.practice}, which was another's, {call.at - woken:.2f} s after it came back"
         for call in made
         if call.practice not in since or call.at < since[call.practice].timestamp()
     ]

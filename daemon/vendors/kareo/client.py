@@ -102,6 +102,7 @@ class KareoClient:
                     self._session,
                     self._timeout,
                     2 * self.limiter.interval(operation),
+                    self._guard,
                 )
                 failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"
