@@ -7,7 +7,7 @@ patient's data. Lists are asked with empty `Fields`, which returns everything, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -41,13 +41,14 @@ MEMBERS = {
 """PatientWrite's texts by the WSDL's members."""
 
 Meter = Callable[[str, str, float], None]
+Guard = Callable[[], Awaitable[None]]
 
 
 class KareoClient:
     """One practice's view of Kareo.
 
     `practice_id` may be None: it is looked up by the exact name with the first call that needs it. `timeout` in seconds.
-    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds).
+    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds); `guard` may forbid it by raising.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class KareoClient:
         client_version: str = "chartwire",
         meter: Meter | None = None,
         timeout: float = 60.0,
+        guard: Guard | None = None,
     ) -> None:
         self._service = service
         self._endpoint = endpoint
@@ -82,6 +84,7 @@ class KareoClient:
         self._zone = ZoneInfo(list_zone)
         self._meter = meter
         self._timeout = timeout
+        self._guard = guard
 
     # -- calling ----------------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,7 @@ class KareoClient:
                     self._session,
                     self._timeout,
                     2 * self.limiter.interval(operation),
+                    self._guard,
                 )
                 failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -90,13 +91,16 @@ class SoapService:
         session: aiohttp.ClientSession,
         timeout: float,
         pause: float,
+        guard: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[Any, bytes]:
-        """Call once: (the answer as zeep's object, its bytes).
+        """Call once: (the answer as zeep's object, its bytes). `guard` is asked last, just before sending.
 
         Raises OutcomeUnknown or Unreachable without a usable answer, Throttled or Refused where only the error could be read.
         """
         body, headers = self.envelope(operation, request)
         headers["Content-Type"] = "text/xml; charset=utf-8"
+        if guard is not None:
+            await guard()
         try:
             async with session.post(
                 endpoint, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout), allow_redirects=False
