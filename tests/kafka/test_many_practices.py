@@ -149,6 +149,7 @@ async def test_a_slow_practice_delays_no_other(there: World) -> None:
 
 async def test_subscriptions_are_one_per_practice(there: World) -> None:
     """Whoever owned a practice in the meantime: six resources, each once."""
-    counts = Counter(one["application"] for one in there.clinic.elation.subscriptions.values())
+    subscriptions = there.clinic.elation.subscriptions
+    counts = Counter(there.clinic.elation.state.subscribers[one] for one in subscriptions)
     assert set(counts.values()) == {6}
     assert len(counts) == len(there.clinic.offices)
