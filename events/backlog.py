@@ -66,8 +66,9 @@ class Queue:
         """The offset of the first message that is not recorded."""
         return self._waiting[0][0] if self._waiting else self._behind
 
-    def resume(self) -> int | None:
-        """Where to read again once everything queued is recorded, None when nothing was skipped."""
+    @property
+    def skipped_from(self) -> int | None:
+        """Once everything queued is recorded: the first offset that found no room, None when all did."""
         return None if self._waiting else self._behind
 
 
@@ -78,14 +79,21 @@ class Backlog:
         self.queues: dict[PracticeId, Queue] = {}
         self.closed = False
         self.committed: int | None = None
-        self._read: int | None = None
+        self._next: int | None = None
+        self._most = -1
 
     def seen(self, offset: int) -> bool:
         """Take note that this offset has been read; whether it had been before."""
-        before = self._read is not None and offset < self._read
-        if not before:
-            self._read = offset + 1
+        self._next = offset + 1
+        before, self._most = offset <= self._most, max(offset, self._most)
         return before
+
+    def again(self, practice: PracticeId) -> int | None:
+        """Where to read again for a practice whose queue is done, None when nothing of it was skipped."""
+        again = self.queue(practice).skipped_from
+        if again is not None:
+            self._next = again
+        return again
 
     def queue(self, practice: PracticeId) -> Queue:
         return self.queues.setdefault(practice, Queue())
@@ -97,6 +105,6 @@ class Backlog:
 
     @property
     def offset(self) -> int | None:
-        """Everything before it is recorded; None when nothing has been read."""
+        """Everything before it is recorded; None when nothing has been read. It never goes back."""
         first = [queue.first for queue in self.queues.values() if queue.first is not None]
-        return min(first, default=self._read)
+        return min(first, default=self._next)

@@ -12,7 +12,13 @@ from typing import Any
 import structlog
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import GroupCoordinatorNotAvailableError, KafkaConnectionError, KafkaError, TopicAlreadyExistsError
+from aiokafka.errors import (
+    GroupCoordinatorNotAvailableError,
+    KafkaConnectionError,
+    KafkaError,
+    MessageSizeTooLargeError,
+    TopicAlreadyExistsError,
+)
 from aiokafka.partitioner import murmur2
 
 from events.codec import Keyring
@@ -23,6 +29,7 @@ log = structlog.get_logger()
 
 PUBLISH_SECONDS = 20.0
 FLUSH_SECONDS = 10.0
+REPLACE_PAUSE = 1.0
 COORDINATOR_TRIES = 40
 
 
@@ -49,6 +56,8 @@ class Bus:
         self._idempotence = enable_idempotence
         self._together = dict(together or {})
         self._producer: AIOKafkaProducer | None = None
+        self._open = asyncio.Event()
+        self._replacing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connect the producer. Raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -67,23 +76,37 @@ class Bus:
             await producer.stop()
             raise
         self._producer = producer
+        self._open.set()
 
-    async def renew(self) -> None:
-        """Begin again with a producer of a new id: a broker that was emptied gives the old one away a second time."""
-        old = self._producer
-        try:
-            await self.start()
-        except KafkaError as error:
-            log.warning("producer_kept", error_type=type(error).__name__)
-            return
-        await self._close(old)
+    def renew(self) -> None:
+        """Go on with a producer of a new id, as soon as the broker gives one.
+
+        A broker that was emptied gives the old id away a second time. And a producer that has failed to deliver a message stays
+        out of step with the broker, which refuses whatever it sends from then on (OutOfOrderSequenceNumber).
+        """
+        old, self._producer = self._producer, None
+        if old is not None:
+            self._open.clear()
+            self._replacing = asyncio.create_task(self._replace(old))
+
+    async def _replace(self, old: AIOKafkaProducer) -> None:
+        log.warning("producer_replaced", topic=CHANGES)
+        await old._sender.close()
+        old._message_accumulator.fail_all(KafkaConnectionError("the producer was replaced"))
+        await old.stop()
+        while not self._open.is_set():
+            try:
+                await self.start()
+            except (KafkaError, OSError) as error:
+                log.warning("broker_unreachable", topic=CHANGES, error_type=type(error).__name__)
+                await asyncio.sleep(REPLACE_PAUSE)
 
     async def stop(self) -> None:
         """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.gather(self._replacing, return_exceptions=True)
         producer, self._producer = self._producer, None
-        await self._close(producer)
-
-    async def _close(self, producer: AIOKafkaProducer | None) -> None:
         if producer is None:
             return
         stopping = asyncio.ensure_future(producer.stop())
@@ -158,18 +181,23 @@ class Bus:
     async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
         if not values:
             return
-        producer = self._producer
-        if producer is None:
+        if self._producer is None and self._replacing is None:
             raise ConnectionError("the bus is not started")
+        producer: AIOKafkaProducer | None = None
         sent: list[asyncio.Future[Any]] = []
         try:
             # An idempotent producer never gives up by itself. What is late may still arrive, in its order: a message that
             # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._open.wait()
+                producer = self._producer
+                assert producer is not None
                 for value in values:
                     sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                 await asyncio.shield(asyncio.gather(*sent))
         except (KafkaError, TimeoutError) as error:
+            if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
+                self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
 
 

@@ -214,7 +214,7 @@ class ChangeConsumer:
             if self._forgotten:
                 self._forgotten = False
                 log.warning("broker_emptied", topic=CHANGES)
-                await self._bus.renew()
+                self._bus.renew()
             gained, lost = self._assigned - self._begun, self.held - self._assigned
             if self._stopping.is_set():
                 continue
@@ -262,7 +262,7 @@ class ChangeConsumer:
                 await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
         finally:
             queue.busy = False
-        again = queue.resume()
+        again = backlog.again(practice)
         if again is not None and not backlog.closed and self._consumer is not None:
             self._consumer.seek(partition, again)
 

@@ -79,6 +79,9 @@ async def test_a_practices_messages_arrive_in_order_and_offsets_follow_recording
         await until(lambda: end in first.seen)
         mine = [one for one in first.seen if one.practice == PRACTICE]
         assert mine[-6:] == [*changes, end]
+        past = Checkpoint(practice=OTHER, source=f"past.{group}", value="1")
+        await bus.publish(OTHER, [past])
+        await until(lambda: past in first.seen, 60)
         assert first.assigned == [0, 1, 2, 3]
     assert first.assigned == [], "what it held was put down before it left"
 

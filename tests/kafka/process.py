@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 RUN = ("-m", "daemon")
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Process:
@@ -32,7 +33,15 @@ class Process:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, *self.launcher, "run", "--no-check", "--config", str(self._config), stdout=log, stderr=log
+                sys.executable,
+                *self.launcher,
+                "run",
+                "--no-check",
+                "--config",
+                str(self._config),
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
             )
 
     def send(self, number: signal.Signals) -> None:

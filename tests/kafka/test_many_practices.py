@@ -10,6 +10,7 @@ import signal
 from collections import Counter
 from collections.abc import AsyncIterator
 
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -19,6 +20,7 @@ from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend
 from tests.kafka.world import World, world
 
+DATABASE = "many_practices"
 AWAY_SECONDS = 30.0
 """As issue 3 asks: longer than the session time-out, and than publishing waits."""
 
@@ -27,8 +29,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def there(tmp_path_factory: pytest.TempPathFactory, postgres: EmbeddedPostgres, kafka: Kafka) -> AsyncIterator[World]:
-    await postgres.create_database("many_practices", template=TEMPLATE)
-    async with world(tmp_path_factory.mktemp("world"), postgres, "many_practices", kafka) as one:
+    await postgres.create_database(DATABASE, template=TEMPLATE)
+    async with world(tmp_path_factory.mktemp("world"), postgres, DATABASE, kafka) as one:
         yield one
 
 
@@ -115,8 +117,39 @@ async def test_a_rolling_restart_under_load(there: World) -> None:
     await there.at_rest()
 
 
+async def test_a_slow_practice_delays_no_other(there: World) -> None:
+    """One's row in the database is locked, another's Kareo takes ten seconds for everything, a third's refuses for calling too
+    often, and they are of one worker: the changes of all others arrive meanwhile, and theirs when it is over."""
+    owners = await there.owners()
+    mine = [office for office in there.clinic.offices if owners[office.id] is there.workers[0]]
+    locked, slow, throttled, *_ = mine
+    others = [office for office in there.clinic.offices if office not in (locked, slow, throttled)]
+    faults = there.clinic.kareo.faults
+    faults.add("*", "delay", seconds=10.0, times=1_000_000, holding=slow.customer_key)
+    faults.add("*", "throttle", times=1_000_000, holding=throttled.customer_key)
+    holder = await asyncpg.connect(there.postgres.dsn(DATABASE))
+    try:
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("SELECT 1 FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE", locked.id)
+        for office in there.clinic.offices:
+            there.mark(office)
+        await there.until(
+            lambda: all(there.marked(office) for office in others),
+            90,
+            lambda: f"{sum(there.marked(office) for office in others)} of {len(others)} others are done",
+        )
+        assert not there.marked(locked), "it should have been held up"
+    finally:
+        faults.clear()
+        await holder.close()
+    await there.until(lambda: all(there.marked(one) for one in (locked, slow, throttled)), 90, lambda: "the slow never came")
+    await there.at_rest()
+
+
 async def test_subscriptions_are_one_per_practice(there: World) -> None:
     """Whoever owned a practice in the meantime: six resources, each once."""
-    counts = Counter(one["application"] for one in there.clinic.elation.subscriptions.values())
+    subscriptions = there.clinic.elation.subscriptions
+    counts = Counter(there.clinic.elation.state.subscribers[one] for one in subscriptions)
     assert set(counts.values()) == {6}
     assert len(counts) == len(there.clinic.offices)

@@ -121,6 +121,20 @@ class World:
                 patient = pick.choice(day.kareo_ids[office.id])
                 day.edit_kareo(patient, address1=f"{pick.randrange(9000)} Cedar Lane")
 
+    def mark(self, office: Office) -> None:
+        """An edit on either side of a patient whom both know: the first in Kareo, its counterpart in Elation."""
+        patient = self.day.kareo_ids[office.id][0]
+        chart = self.day.counterpart(office, patient)
+        self.day.edit_kareo(patient, city="Marksville")
+        self.day.edit_elation(chart, middle_name="Mark")
+
+    def marked(self, office: Office) -> bool:
+        """Whether both edits have arrived on the other side."""
+        patient = self.day.kareo_ids[office.id][0]
+        chart = self.clinic.elation.patients[self.day.counterpart(office, patient)]
+        arrived = (chart["address"] or {}).get("city") == "Marksville"
+        return arrived and self.clinic.kareo.patients[patient].middle_name == "Mark"
+
     @contextlib.asynccontextmanager
     async def load(self, pause: float = 0.1) -> AsyncIterator[None]:
         """People work while the block runs."""

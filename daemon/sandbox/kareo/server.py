@@ -193,7 +193,7 @@ class KareoSandbox:
         except FaultError as error:
             self._record(NOBODY, "", "fault", None, body, port)
             return _xml(500, wire.fault(error))
-        planned = self.faults.next_for(operation.name)
+        planned = self.faults.next_for(operation.name, body)
         if planned is not None and planned.kind == "delay":
             await asyncio.sleep(planned.seconds)
         if planned is not None and planned.kind in ("cut_before", "status", "html"):
