@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from msgspec import UNSET
 
-from daemon.vendors.errors import Refused, VendorError
+from daemon.vendors.errors import Defect, Refused, VendorError
 from daemon.vendors.kareo import failures, rows, values, wire
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
@@ -214,7 +214,7 @@ class KareoClient:
         try:
             answer = await self._call("GetPatient", Filter=filter_)
         except Refused as refused:
-            if _not_found(refused.vendor_text):
+            if failures.not_found(refused):
                 return None
             raise
         row = answer.Patient
@@ -307,7 +307,9 @@ class KareoClient:
         """
         try:
             answer = await self._call("GetAppointment", Appointment={"AppointmentId": appointment_id})
-        except Refused:
+        except Refused as refused:
+            if isinstance(refused, Defect):
+                raise
             return None
         found = answer.Appointment
         if found is None or not found.AppointmentId or found.StartTime is None:
@@ -399,12 +401,3 @@ def _line(one: wire.EncounterLine, day: datetime) -> dict[str, object]:
     line |= {f"ProcedureModifier{number}": code for number, code in enumerate(one.modifiers, start=1)}
     line |= {f"DiagnosisCode{number}": code for number, code in enumerate(one.diagnoses, start=1)}
     return line
-
-
-def _not_found(text: str) -> bool:
-    """Whether a refusal says that there is no such record."""
-    folded = text.casefold()
-    return any(
-        words in folded
-        for words in ("not found", "does not exist", "no longer exists", "could not be found", "no such", "unable to find")
-    )
