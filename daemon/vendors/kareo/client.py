@@ -112,6 +112,10 @@ class KareoClient:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
 
+    def interval(self, operation: str) -> float:
+        """Seconds that the limiter keeps between two calls."""
+        return self._limiter.interval(operation)
+
     async def _practice(self) -> dict[str, object]:
         if self.practice_id is None:
             found = [one for one in await self.get_practices() if one.name == self.practice_name]
