@@ -113,7 +113,7 @@ class KareoClient:
         return answer
 
     def interval(self, operation: str) -> float:
-        """Seconds that the limiter keeps between two calls."""
+        """Seconds between two calls."""
         return self._limiter.interval(operation)
 
     async def _practice(self) -> dict[str, object]:
@@ -346,12 +346,9 @@ class KareoClient:
         }
         if encounter.supervising_provider_id is not None:
             body["SupervisingProvider"] = {"ProviderID": encounter.supervising_provider_id}
-        texts = (
-            ("MedicalOfficeNotes", encounter.notes),
-            ("BatchNumber", encounter.batch_number),
-            ("AuthorizationNumber", encounter.authorization_number),
-        )
-        body |= {name: text for name, text in texts if text}
+        texts = {"MedicalOfficeNotes": encounter.notes, "BatchNumber": encounter.batch_number}
+        texts["AuthorizationNumber"] = encounter.authorization_number
+        body |= {name: text for name, text in texts.items() if text}
         if encounter.further_diagnoses:
             body["OrphanDiagnosisCodes"] = {
                 f"OrphanDiagnosisCode{number}": code for number, code in enumerate(encounter.further_diagnoses, start=1)
