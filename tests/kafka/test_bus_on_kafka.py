@@ -12,7 +12,7 @@ import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from structlog.testing import capture_logs
 
-from events.bus import FLUSH_SECONDS, Bus
+from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Checkpoint, Message
@@ -221,8 +221,9 @@ async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
     assert restart["reason"].startswith("reading ")
 
 
-async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus) -> None:
+async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Away for longer than publishing waits: it fails, whoever published tries again, and that arrives."""
+    monkeypatch.setattr("events.bus.PUBLISH_SECONDS", 3.0)
     group = f"away-{next(_groups)}"
     one = reader(bus, group)
     async with reading(one):
@@ -234,7 +235,8 @@ async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus) 
                 await asyncio.wait_for(bus.publish(PRACTICE, [marker(group, 2)]), 40)
         finally:
             await kafka.start()
-        after = await asyncio.wait_for(everywhere(bus, group, 3), 20)
+        monkeypatch.undo()
+        after = await asyncio.wait_for(everywhere(bus, group, 3), 30)
         await until(lambda: all(each in one.seen for each in after), 30)
 
 
@@ -258,7 +260,10 @@ async def test_a_broker_that_was_emptied_is_taken_up_again(kafka: Kafka, bus: Bu
         assert one.assigned == [0, 1, 2, 3]
 
 
-async def test_stopping_does_not_wait_for_a_broker_that_is_away(kafka: Kafka, keyring: Keyring) -> None:
+async def test_stopping_does_not_wait_for_a_broker_that_is_away(
+    kafka: Kafka, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.bus.FLUSH_SECONDS", 2.0)
     bus = Bus(kafka.bootstrap_servers, {}, keyring)
     await bus.start()
     await bus.ensure_topics(4, 1)
@@ -266,7 +271,7 @@ async def test_stopping_does_not_wait_for_a_broker_that_is_away(kafka: Kafka, ke
     try:
         publishing = asyncio.create_task(bus.publish(PRACTICE, [marker("unsent")]))
         await until(lambda: bus._producer is not None and bus._producer._message_accumulator._batches)
-        await asyncio.wait_for(bus.stop(), FLUSH_SECONDS + 5)
+        await asyncio.wait_for(bus.stop(), 7)
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
     finally:
