@@ -118,7 +118,7 @@ class KareoClient:
 
     def interval(self, operation: str) -> float:
         """Seconds between two calls."""
-        return self._limiter.interval(operation)
+        return self.limiter.interval(operation)
 
     async def _practice(self) -> dict[str, object]:
         if self.practice_id is None:
