@@ -33,6 +33,7 @@ from events.schema import (
 from events.writes import (
     AnyWrite,
     CreateEncounter,
+    MarkBillError,
     SearchElation,
     SearchKareo,
     UpdateElationChart,
@@ -59,6 +60,11 @@ class Shown:
 
     values: bool = False
     names: bool = False
+
+    @property
+    def all(self) -> bool:
+        """Also words that may quote anything of a record: a vendor's refusal, a Bill Error."""
+        return self.values and self.names
 
     def value(self, field: str, text: str) -> str:
         """The value of a field, or a mask where it is not to be shown; nothing stays nothing."""
@@ -193,7 +199,7 @@ def in_words(body: Body, shown: Shown, changes: Sequence[Change] | None = None) 
             return f"saw {cancelled}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min"
         case BillObserved(bill=bill) if not shown.values:
             return f"saw bill {bill.id}: {len(bill.lines)} lines, {bill.status or 'no status'}"
-        case ConflictRecorded() if not shown.values or not shown.names:
+        case ConflictRecorded() if not shown.all:
             return "conflict in " + "; ".join(
                 f"{one.field}: was {shown.value(one.field, one.base or '')!r}, Elation "
                 f"{shown.value(one.field, one.elation)!r}, Kareo {shown.value(one.field, one.kareo)!r}, "
@@ -205,9 +211,9 @@ def in_words(body: Body, shown: Shown, changes: Sequence[Change] | None = None) 
         case IntentRequested():
             notes = f" [{'; '.join(body.notes)}]" if body.notes else ""
             return f"wants {write_shown(body.write, shown)}{notes}, by {body.rule}"
-        case IntentRefused() if not shown.values:
+        case IntentRefused() if not shown.all:
             return f"refused {body.slot}: {body.code}"
-        case WaitingRaised() if body.code in QUOTING and not shown.values:
+        case WaitingRaised() if body.code in QUOTING and not shown.all:
             return f"waits ({body.code}) at {body.slot}"
     return describe(body)
 
@@ -229,12 +235,14 @@ def write_shown(write: AnyWrite, shown: Shown) -> str:
     match write:
         case SearchElation() | SearchKareo() if not shown.names:
             return f"to look for the person in {'Elation' if isinstance(write, SearchElation) else 'Kareo'}"
-        case UpdateElationChart() | UpdateKareoChart() if not (shown.values and shown.names):
+        case UpdateElationChart() | UpdateKareoChart() if not shown.all:
             where = "Elation" if isinstance(write, UpdateElationChart) else "Kareo"
             if not shown.values and not shown.names:
                 return f"to set {', '.join(write.fields)} in {where}"
             values = ", ".join(f"{name} = {shown.value(name, value)!r}" for name, value in write.fields.items())
             return f"to set {values} in {where}"
+        case MarkBillError() if not shown.all:
+            return f"to put a Bill Error on bill {write.bill}"
         case CreateEncounter() if not shown.values:
             return f"to send bill {write.bill} to Kareo as an encounter with {len(write.lines)} lines"
     return write_in_words(write)

@@ -186,9 +186,9 @@ def _of_entry(entry: Entry) -> Step:
 def _step(one: Recorded, shown: Shown) -> Step:
     body = one.event.body
     answer = ""
-    if isinstance(body, IntentRefused) and shown.values:
+    if isinstance(body, IntentRefused) and shown.all:
         answer = body.raw or body.text
-    elif isinstance(body, IntentSucceeded) and shown.values and shown.names:
+    elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
     return Step(one.sequence, one.event.id, one.event.type, in_words(body, shown), answer)
 

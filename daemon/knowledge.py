@@ -58,8 +58,7 @@ def known(state: PracticeState, directory: Directory, policy: Policy, shown: Sho
 def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> Known:
     link = patient.link
     waiting = tuple(
-        (slot, one.code, one.text if shown.values or one.code not in QUOTING else "")
-        for slot, one in patient.waiting.items()
+        (slot, one.code, one.text if shown.all or one.code not in QUOTING else "") for slot, one in patient.waiting.items()
     )
     return Known(
         patient=patient.key,

@@ -1,7 +1,8 @@
 """`chartwire history PRACTICE CHART`: one patient's timeline from the events: seen, decided, written, refused, and why.
 
 Shown by default: times, records, which fields changed, what was wanted by which rule, what came of it. Not shown unless
-asked for: the values of fields and vendors' own words (--values), and persons' names (--names).
+asked for: the values of fields (--values) and persons' names (--names); with both also the vendors' own words, which may quote
+anything.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def register(commands: Any) -> None:
 
 def add_shown(parser: argparse.ArgumentParser) -> None:
     """The options that say how much of a person is shown."""
-    parser.add_argument("--values", action="store_true", help="show the values of fields and the vendors' own words")
-    parser.add_argument("--names", action="store_true", help="show persons' names")
+    parser.add_argument("--values", action="store_true", help="show the values of fields")
+    parser.add_argument(
+        "--names", action="store_true", help="show persons' names; with --values also the vendors' own words"
+    )
 
 
 def chart_of(text: str) -> tuple[str, int]:
@@ -159,7 +162,7 @@ def _as_json(entry: Entry, shown: Shown) -> dict[str, object]:
         "fields": entry.fields,
         "text": entry.text,
     }
-    if shown.values and shown.names:
+    if shown.all:
         result["body"] = event.body
     return result
 
