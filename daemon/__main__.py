@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from daemon.cli import check, demo, explain, history, keys, listen, migrate, replay, run, sandbox, status
+from daemon.cli import archives, audit, check, demo, explain, history, keys, listen, migrate, replay, run, sandbox, status
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen, explain, replay)
+COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen, explain, replay, audit, archives)
 
 
 def main(argv: list[str] | None = None) -> int:

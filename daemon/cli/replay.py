@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import chart_of
 from daemon.cli.progress import Progress
-from daemon.replay import Difference, Replay, replayed, today_in, verify, verify_patient
+from daemon.replay import Difference, Replay, fold, replayed, today_in, verify, verify_patient
 from daemon.story import Moment, is_past, parse_moment, patient_events
-from events.codec import KeyMissing, UnreadableEvent
+from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.store import Store
 
@@ -27,6 +30,8 @@ def register(commands: Any) -> None:
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--chart", help="this patient only: elation:ID or kareo:ID")
     parser.add_argument("--as-of", metavar="T", help="also tell the projections as of a sequence number or an ISO time")
+    parser.add_argument("--archive", type=Path, help="fold an archive instead of the database; no configuration is needed")
+    add_recipient(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--verify", action="store_true", help="compare with the stored projections, byte for byte")
     what.add_argument("--rebuild", action="store_true", help="replace the stored projections, while the daemon runs")
@@ -36,6 +41,8 @@ def register(commands: Any) -> None:
 
 def replay(arguments: argparse.Namespace) -> int:
     """Exit code 1 when something differs, or when an event is missing or cannot be read."""
+    if arguments.archive:
+        return _archived(arguments)
     found = configured(arguments)
     if found is None:
         return 1
@@ -72,6 +79,33 @@ async def _whole(store: Store, practice: PracticeId, zone: str, moment: Moment |
             return 0
         found = await verify(store, folded, today_in(zone, datetime.now(UTC)), progress=progress)
     return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients")
+
+
+def _archived(arguments: argparse.Namespace) -> int:
+    """The projections of an archive, from the file alone."""
+    recipient = recipient_of(arguments)
+    if recipient is None:
+        return 2
+    if arguments.verify or arguments.rebuild or arguments.chart:
+        print("an archive has no stored projections: compare the sha256 with the other installation's", file=sys.stderr)
+        return 2
+    try:
+        with archive(arguments.archive, recipient) as reader:
+            manifest = reader.manifest
+            if manifest.practice != arguments.practice:
+                print(f"{arguments.archive}: holds {manifest.practice}", file=sys.stderr)
+                return 1
+            zone = ZoneInfo(manifest.time_zone)
+            moment = parse_moment(arguments.as_of, zone) if arguments.as_of else None
+            folded = Replay(PracticeId(manifest.practice))
+            with Progress("replayed", 0) as progress:
+                rows = archived_rows(reader)
+                asyncio.run(fold(folded, rows, Keyring(manifest.keys), moment=moment, progress=progress))
+    except (UnreadableEvent, KeyMissing, ValueError) as error:
+        print(f"{arguments.archive}: {error}", file=sys.stderr)
+        return 1
+    print(_told(folded, zone))
+    return 0
 
 
 async def _one_chart(
