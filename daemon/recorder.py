@@ -96,6 +96,8 @@ class PracticeRecorder:
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
         self._directory: Directory | None = None
+        self._rebuilt: int | None = None
+        self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
 
@@ -175,7 +177,11 @@ class PracticeRecorder:
 
     async def load_open(self) -> Outcome:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
-        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
+        async with self._lock:
+            return await self._load_open()
+
+    async def _load_open(self) -> Outcome:
+        async with self._store.writing(self.practice, self.epoch) as tx:
             open_ = await tables.list_open_intents(tx.connection, self.practice)
             state = await self._state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
             return Outcome(patients=dict(state.patients), directory=state.directory)
@@ -246,6 +252,9 @@ class PracticeRecorder:
         return state
 
     async def _state(self, tx: Transaction, keys: set[PatientKey]) -> PracticeState:
+        if tx.rebuilt != self._rebuilt:  # beside us: what we keep, and what the sinks were told, may be wrong
+            self._offer_again = self._rebuilt is not None
+            self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
             self._directory = rows.decode_directory(stored) if stored is not None else Directory()
@@ -334,6 +343,9 @@ class PracticeRecorder:
     # -- looking again ----------------------------------------------------------------------------------------------------
 
     async def _revisit_dependents(self) -> None:
+        if self._offer_again:
+            self._offer_again = False
+            self._on_recorded(await self._load_open())
         if self._pending_revisits:
             self._pending_revisits = False
             while await self._revisit_due("what it waited for has come"):

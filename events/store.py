@@ -46,16 +46,27 @@ class Fenced(Exception):
 
 
 class Transaction:
-    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link."""
+    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link.
+
+    `rebuilt` counts how often the projections were rebuilt beside their owner.
+    """
 
     def __init__(
-        self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int, chain: bytes
+        self,
+        connection: Any,
+        keyring: Keyring,
+        practice: PracticeId,
+        epoch: int,
+        sequence: int,
+        chain: bytes,
+        rebuilt: int = 0,
     ) -> None:
         self.connection = connection
         self.practice = practice
         self.epoch = epoch
         self.sequence = sequence
         self.chain = chain
+        self.rebuilt = rebuilt
         self._keyring = keyring
 
     async def known(self, ids: Collection[EventId]) -> set[EventId]:
@@ -143,7 +154,8 @@ class Store:
             head = await connection.fetchrow(SQL["lock_head"], practice)
             if head is None or head["epoch"] != epoch:
                 raise Fenced(practice)
-            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], head["chain"] or GENESIS)
+            chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]
+            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], chain, rebuilt)
 
     async def head(self, practice: PracticeId) -> int:
         """The last sequence of a practice, 0 before its first event."""

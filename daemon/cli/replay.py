@@ -14,11 +14,14 @@ from daemon.cli.archives import add_recipient, archive, archived_rows, recipient
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import chart_of
 from daemon.cli.progress import Progress
+from daemon.config import policy_of
+from daemon.rebuild import rebuild
 from daemon.replay import Difference, Replay, fold, replayed, today_in, verify, verify_patient
 from daemon.story import Moment, is_past, parse_moment, patient_events
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.store import Store
+from projections.policy import Policy
 
 SHOWN = 20
 
@@ -52,6 +55,8 @@ def replay(arguments: argparse.Namespace) -> int:
         return 1
     id_, zone = PracticeId(practice.id), practice.time_zone
     try:
+        if arguments.rebuild and (arguments.chart or arguments.as_of):
+            raise ValueError("--rebuild is for all of a practice, as of now")
         moment = parse_moment(arguments.as_of, ZoneInfo(zone)) if arguments.as_of else None
         chart = chart_of(arguments.chart) if arguments.chart else None
     except ValueError as error:
@@ -60,6 +65,8 @@ def replay(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with opened(config, beside) as store:
+            if arguments.rebuild:
+                return await _rebuild(store, policy_of(practice))
             if chart is not None:
                 return await _one_chart(store, id_, chart, moment, arguments.verify)
             return await _whole(store, id_, zone, moment, arguments)
@@ -105,6 +112,14 @@ def _archived(arguments: argparse.Namespace) -> int:
         print(f"{arguments.archive}: {error}", file=sys.stderr)
         return 1
     print(_told(folded, zone))
+    return 0
+
+
+async def _rebuild(store: Store, policy: Policy) -> int:
+    with Progress("replayed", await store.head(policy.practice)) as progress:
+        folded = await rebuild(store, policy, datetime.now(UTC), progress=progress)
+    print(_told(folded, ZoneInfo(policy.time_zone)))
+    print("the stored projections were replaced by these")
     return 0
 
 
