@@ -41,7 +41,7 @@ from events.writes import (
 )
 from projections.directory import Directory
 from projections.fields import NAMES, elation_view, kareo_view
-from projections.patient import Patient
+from projections.patient import ElationSide, KareoSide, Patient
 from projections.policy import Policy
 from projections.state import PracticeState
 
@@ -102,13 +102,14 @@ def entries(story: Sequence[Recorded], policy: Policy, shown: Shown) -> list[Ent
     state = PracticeState()
     sequences = {one.event.id: one.sequence for one in story}
     requests: dict[str, Recorded] = {}
+    views = _Views(policy)
     result: list[Entry] = []
     for one in story:
         event, body = one.event, one.event.body
         before = state.patients.get(event.patient)
         state.apply(event, one.sequence)
         after = state.patients.get(event.patient)
-        changes = _changes(body, before, after, policy)
+        changes = _changes(body, before, after, views)
         intent = ""
         cause = sequences.get(event.cause) if event.cause is not None else None
         if isinstance(body, OfIntent):
@@ -131,22 +132,40 @@ def about(found: Iterable[Entry], field: str) -> list[Entry]:
     return [one for one in found if field in one.fields]
 
 
-def _changes(body: Body, before: Patient | None, after: Patient | None, policy: Policy) -> list[Change] | None:
+class _Views:
+    """Charts as read into fields; the last one of each side is kept, for the next observation is compared with it."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._policy = policy
+        self._kept: dict[object, tuple[object, dict[str, str]]] = {}
+
+    def of(self, side: ElationSide | KareoSide | None) -> dict[str, str]:
+        if side is None:
+            return {}
+        place = (type(side), side.chart.id)
+        kept = self._kept.get(place)
+        if kept is None or kept[0] is not side:
+            if isinstance(side, ElationSide):
+                view = elation_view(side.chart, Directory(), self._policy)
+            else:
+                view = kareo_view(side.chart)
+            kept = self._kept[place] = (side, view)
+        return kept[1]
+
+
+def _changes(body: Body, before: Patient | None, after: Patient | None, views: _Views) -> list[Change] | None:
     """What an observation of a chart changed; None when it was older than what was known, or no such observation."""
-    nobody = Directory()
     if isinstance(body, ElationChartObserved):
-        if after is None or after.elation is None or (before is not None and before.elation is after.elation):
-            return None
-        old = elation_view(before.elation.chart, nobody, policy) if before and before.elation else {}
-        return _differing(old, elation_view(after.elation.chart, nobody, policy))
+        old, new = before.elation if before else None, after.elation if after else None
+        return None if new is None or new is old else _differing(views.of(old), views.of(new))
     if isinstance(body, KareoChartObserved):
-        if after is None or after.kareo is None or (before is not None and before.kareo is after.kareo):
+        there, now = before.kareo if before else None, after.kareo if after else None
+        if now is None or now is there:
             return None
-        old = kareo_view(before.kareo.chart) if before and before.kareo else {}
-        changes = _differing(old, kareo_view(after.kareo.chart))
-        cases = before.kareo.chart.cases if before and before.kareo else None
-        if after.kareo.chart.cases != cases:
-            changes.append(Change(INSURANCE, f"{len(cases or ())} cases", f"{len(after.kareo.chart.cases or ())} cases"))
+        changes = _differing(views.of(there), views.of(now))
+        cases = there.chart.cases if there else None
+        if now.chart.cases != cases:
+            changes.append(Change(INSURANCE, f"{len(cases or ())} cases", f"{len(now.chart.cases or ())} cases"))
         return changes
     return None
 

@@ -36,7 +36,7 @@ SELECT '' AS patient_key, sequence, key_id, doc FROM chartwire.directory WHERE p
 SELECT elation_chart, patient_key FROM chartwire.chart WHERE practice = $1
 
 -- name: link
-SELECT elation_chart, kareo_patient FROM chartwire.link WHERE practice = $1
+SELECT elation_chart, kareo_patient FROM chartwire.link WHERE practice = $1 ORDER BY kareo_patient
 
 -- name: open_intent
 SELECT patient_key, slot, intent, system, state, since FROM chartwire.open_intent WHERE practice = $1
