@@ -89,10 +89,12 @@ class Backlog:
         return before
 
     def again(self, practice: PracticeId) -> int | None:
-        """Where to read again for a practice whose queue is done, None when nothing of it was skipped."""
+        """Where to read again for a practice whose queue is done; None when nothing of it was skipped, or when reading gets
+        there by itself (going forward would pass over what others wait for)."""
         again = self.queue(practice).skipped_from
-        if again is not None:
-            self._next = again
+        if again is None or self._next is None or again >= self._next:
+            return None
+        self._next = again
         return again
 
     def queue(self, practice: PracticeId) -> Queue:
