@@ -108,5 +108,6 @@ class Backlog:
     @property
     def offset(self) -> int | None:
         """Everything before it is recorded; None when nothing has been read. It never goes back."""
-        first = [queue.first for queue in self.queues.values() if queue.first is not None]
-        return min(first, default=self._next)
+        if self._next is None:
+            return None
+        return min([self._next, *(queue.first for queue in self.queues.values() if queue.first is not None)])
