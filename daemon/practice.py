@@ -39,6 +39,7 @@ log = structlog.get_logger()
 
 REVISIT_SECONDS = 3600.0
 AWAY_SECONDS = 5.0
+DOUBT_SECONDS = 1.0
 OWNERSHIP_PAUSE = 1.0
 OWNERSHIP_FRESH = 1.0
 
@@ -164,6 +165,7 @@ class PracticeRuntime:
                 for sink in self.sinks.values():
                     group.create_task(sink.run())
                 group.create_task(self._look_again())
+                group.create_task(self._resume())
                 if self._around.config.kafka.feed:
                     group.create_task(self.feed.run())
         except* Fenced:
@@ -202,6 +204,21 @@ class PracticeRuntime:
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             await asyncio.sleep(REVISIT_SECONDS)
+
+    async def _resume(self) -> None:
+        """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
+        while True:
+            await self.recorder.doubt.wait()
+            await asyncio.sleep(DOUBT_SECONDS)
+            self.recorder.doubt.clear()
+            try:
+                outcome = await self.recorder.load_open()
+            except AWAY:
+                self.recorder.doubt.set()
+                continue
+            for sink in self.sinks.values():
+                sink.offer(outcome, resume=True)
+            self.feed.nudge()
 
     # -- recording --------------------------------------------------------------------------------------------------------
 

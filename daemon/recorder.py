@@ -77,7 +77,11 @@ class Outcome:
 
 
 class PracticeRecorder:
-    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again."""
+    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again.
+
+    `doubt` is set when a recording failed and may have been made all the same (the answer to its COMMIT was lost): recorded
+    again it changes nothing, so what followed from it has to be looked for with `load_open`.
+    """
 
     def __init__(
         self,
@@ -104,6 +108,7 @@ class PracticeRecorder:
         self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
+        self.doubt = asyncio.Event()
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -152,7 +157,7 @@ class PracticeRecorder:
         """Record outcomes or a person's decisions about one patient (or, with neither chart, the practice).
 
         `parts` make the event ids unique. With `only_if` the projections are asked first, in the same transaction; False
-        means nothing was recorded.
+        means nothing was recorded. True also when it had been recorded before.
         """
         events = [
             Event(
@@ -205,8 +210,8 @@ class PracticeRecorder:
             async with self._store.writing(self.practice, self.epoch) as tx:
                 known = await tx.known([event.id for event in events])
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
-                state = await self._state_for(tx, fresh.values())
-                if only_if is not None and (not fresh or not only_if(state, _key(state, next(iter(fresh.values()))))):
+                state = await self._state_for(tx, fresh.values() if only_if is None else events)
+                if only_if is not None and not only_if(state, _key(state, events[0])):
                     return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
@@ -219,8 +224,10 @@ class PracticeRecorder:
                 outcome.gone = set(state.gone)
                 outcome.directory = state.directory if state.directory_changed else None
                 outcome.reread = work.in_doubt
-        except BaseException:
+        except BaseException as error:
             self._directory = None
+            if isinstance(error, AWAY):
+                self.doubt.set()
             raise
         self._directory = state.directory
         self._count(work, len(events) - len(fresh))

@@ -140,6 +140,7 @@ class Worker:
             service = await soap_service(config, self._around)
             epoch = await self._around.store.take_over(practice, OWNER)
             runtime = PracticeRuntime(config, self._around, service, epoch)
+            runtime.limiter.taken_over()
             await runtime.start()
             self.practices[practice] = runtime
             log.info("practice_taken", practice=practice, epoch=epoch)
