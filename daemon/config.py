@@ -83,7 +83,11 @@ class ElationConfig(_Section, frozen=True, kw_only=True):
 
 
 class KareoConfig(_Section, frozen=True, kw_only=True):
-    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds."""
+    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds.
+
+    `patient_round_seconds` is how long a round through all linked patients takes, 0 for none: what neither polls nor sweeps
+    show (policies beyond the second, insured details) is seen within that time.
+    """
 
     wsdl: str
     endpoint: str
@@ -94,6 +98,7 @@ class KareoConfig(_Section, frozen=True, kw_only=True):
     poll_seconds: float = 300.0
     sweep_seconds: float = 14_400.0
     directory_seconds: float = 3600.0
+    patient_round_seconds: float = 86_400.0
     limits: dict[str, float] = {}
     list_zone: str = "America/Los_Angeles"
     external_vendor: str = "chartwire"

@@ -47,7 +47,7 @@ from events.writes import System
 from projections.directory import Directory, quarantine_slot
 from projections.intents import decide
 from projections.links import references
-from projections.patient import Patient, decode_patient
+from projections.patient import Patient, decode_patient, in_doubt
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment
@@ -64,12 +64,16 @@ class Undecided(Exception):
 
 @dataclass
 class Outcome:
-    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider."""
+    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider.
+
+    `reread` are Elation's records, as (resource, id), that are in doubt and have to be read.
+    """
 
     recorded: list[Recorded] = field(default_factory=list)
     patients: dict[PatientKey, Patient] = field(default_factory=dict)
     gone: set[PatientKey] = field(default_factory=set)
     directory: Directory | None = None
+    reread: set[tuple[str, str]] = field(default_factory=set)
 
 
 class PracticeRecorder:
@@ -210,10 +214,11 @@ class PracticeRecorder:
                 await self._decide(tx, work)
                 outcome.recorded = await tx.append(work.events)
                 await self._save(tx, work)
-                await self._note(tx, changes, checkpoints)
+                await self._note(tx, changes, checkpoints, work.in_doubt)
                 outcome.patients = {key: state.patients[key] for key in state.changed}
                 outcome.gone = set(state.gone)
                 outcome.directory = state.directory if state.directory_changed else None
+                outcome.reread = work.in_doubt
         except BaseException:
             self._directory = None
             raise
@@ -332,10 +337,16 @@ class PracticeRecorder:
         if work.dependencies:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
-    async def _note(self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint]) -> None:
-        """What connectors compare with next time, and how far they have come."""
+    async def _note(
+        self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint], in_doubt: set[tuple[str, str]]
+    ) -> None:
+        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing."""
         if changes:
             notes = [note for change in changes for note in change.notes]
+            notes = [
+                msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one
+                for one in notes
+            ]
             await tables.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
@@ -424,6 +435,7 @@ class _Work:
         self.touched: dict[PatientKey, Event] = {}
         self.relinked: set[PatientKey] = set()
         self.dependencies: set[str] = set()
+        self.in_doubt: set[tuple[str, str]] = set()
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
 
@@ -443,6 +455,9 @@ class _Work:
     def _notice(self, event: Event, before: Patient | None) -> None:
         after = self.state.patients[event.patient]
         body = event.body
+        if in_doubt(before, event):
+            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.elation)
+            self.in_doubt.add((record[0], str(record[1])))
         if event.origin in (Origin.ELATION, Origin.KAREO):
             polled = event.origin is Origin.KAREO
             self._since[event.patient] = event.observed if polled else event.modified or event.observed

@@ -8,6 +8,9 @@ RETURNING epoch
 -- name: lock_head
 SELECT sequence, epoch, chain, rebuilt FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
 
+-- name: epoch
+SELECT epoch FROM chartwire.practice_head WHERE practice = $1
+
 -- name: head
 SELECT sequence FROM chartwire.practice_head WHERE practice = $1
 

@@ -41,6 +41,7 @@ HEAD, EVENT, PATIENT, OBSERVED = "practice_head_pkey", "event_pkey", "patient_pk
 EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "store.take_over": {},
     "store.lock_head": {HEAD: ("practice",)},
+    "store.epoch": {HEAD: ("practice",)},
     "store.head": {HEAD: ("practice",)},
     "store.advance_head": {HEAD: ("practice",)},
     "store.known": {"event_practice_event_id_key": ("practice", "event_id")},
