@@ -130,10 +130,13 @@ async def replayed(
     return replay
 
 
-async def verify(store: Store, replay: Replay, today: date, *, progress: Progress = untold) -> list[Difference]:
+async def verify(
+    store: Store, replay: Replay, today: date | None = None, *, progress: Progress = untold
+) -> list[Difference]:
     """Fold what is left up to the head and compare with the stored projections, both as of one moment.
 
-    The daemon may go on meanwhile: the comparison reads one snapshot of the database.
+    The daemon may go on meanwhile: the comparison reads one snapshot of the database. With `today` it is also checked that
+    nobody is looked at again too late.
     """
     async with store.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
         head = await connection.fetchrow(SQL["head"], replay.practice)
@@ -156,7 +159,7 @@ class _Found:
     stored: object = None
 
 
-async def _documents(connection: Any, replay: Replay, keyring: Keyring, today: date) -> AsyncIterator[_Found]:
+async def _documents(connection: Any, replay: Replay, keyring: Keyring, today: date | None) -> AsyncIterator[_Found]:
     practice, state = replay.practice, replay.state
     row = await connection.fetchrow(SQL["directory"], practice)
     if (row is not None) != (NOBODY in replay.touched):
@@ -180,7 +183,7 @@ async def _documents(connection: Any, replay: Replay, keyring: Keyring, today: d
             yield _named("patient", found)
         if not replay.touched[key] <= row["sequence"] <= replay.sequence:
             yield _Found("patient", key, f"says it is as of #{row['sequence']}")
-        due = next_expiry(patient.kareo, today)
+        due = next_expiry(patient.kareo, today) if today is not None else None
         if due is not None and (row["revisit_on"] is None or row["revisit_on"] > due):
             yield _Found("patient", key, "is to be looked at again too late", "kareo")
     for key in sorted(missing):

@@ -251,7 +251,7 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
         "wants to create the chart in Elation",
         f"linked Elation chart {moved.source} with Kareo patient {moved.kareo}",
         f"moved the link of patient {moved.kareo} from chart {moved.source} to {moved.target}",
-        f"saw patient {patient.id} ({patient.first_name} {patient.last_name}): last_name ",
+        f"saw patient {patient.id} ({patient.first_name} {patient.last_name})",
     )
     places = [text.find(step) for step in steps]
     assert -1 not in places
