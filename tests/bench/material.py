@@ -36,7 +36,7 @@ def chart(patient: int, version: int) -> KareoChart:
         mobile_phone="3035550101",
         email=f"patient{patient}@mail.example",
         address1=f"{version} Juniper Terrace",
-        address2=FILLING * 3,
+        address2=FILLING * 4,
         city="Silverpine",
         state="CO",
         zip="80301",
@@ -69,7 +69,7 @@ def size() -> int:
 
 
 def keyring(folder: Path, practices: int) -> Keyring:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for number in range(practices):
         Keyring.create_key(folder, practice(number))
     return Keyring.from_directory(folder)
