@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from daemon import tables
+from daemon import rows, tables
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
-from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId, event_id
 from events.schema import (
     BillObserved,
     Body,
@@ -45,11 +45,9 @@ from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
 from events.writes import System
 from projections.directory import Directory, quarantine_slot
-from projections.insurance import next_expiry
 from projections.intents import decide
 from projections.links import references
-from projections.open_intents import OpenIntent, Waiting
-from projections.patient import Patient, decode_patient, encode_patient, in_doubt
+from projections.patient import Patient, decode_patient, in_doubt
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment
@@ -106,6 +104,8 @@ class PracticeRecorder:
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
         self._directory: Directory | None = None
+        self._rebuilt: int | None = None
+        self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
         self.doubt = asyncio.Event()
@@ -186,9 +186,13 @@ class PracticeRecorder:
 
     async def load_open(self) -> Outcome:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
-        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
-            rows = await tables.list_open_intents(tx.connection, self.practice)
-            state = await self._state(tx, {PatientKey(row.patient_key) for row in rows if row.patient_key})
+        async with self._lock:
+            return await self._load_open()
+
+    async def _load_open(self) -> Outcome:
+        async with self._store.writing(self.practice, self.epoch) as tx:
+            open_ = await tables.list_open_intents(tx.connection, self.practice)
+            state = await self._state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
             return Outcome(patients=dict(state.patients), directory=state.directory)
 
     # -- one transaction --------------------------------------------------------------------------------------------------
@@ -260,9 +264,12 @@ class PracticeRecorder:
         return state
 
     async def _state(self, tx: Transaction, keys: set[PatientKey]) -> PracticeState:
+        if tx.rebuilt != self._rebuilt:  # beside us: what we keep, and what the sinks were told, may be wrong
+            self._offer_again = self._rebuilt is not None
+            self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
-            self._directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)
         return state
@@ -309,36 +316,31 @@ class PracticeRecorder:
             await tables.delete_patients(connection, self.practice, sorted(state.gone))
         if changed:
             today = work.moment.today
-            rows = [
-                tables.PatientRow(
-                    key=key, sequence=tx.sequence, doc=encode_patient(patient), revisit_on=next_expiry(patient.kareo, today)
-                )
-                for key, patient in changed.items()
-            ]
-            await tables.save_patients(connection, self.practice, rows, self._keyring)
+            documents = [rows.patient_row(patient, tx.sequence, today) for patient in changed.values()]
+            await tables.save_patients(connection, self.practice, documents, self._keyring)
         if state.recharted:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
         if work.relinked:
-            pairs = [(one.link.elation, one.link.kareo) for one in changed.values() if one.link and one.key in work.relinked]
+            pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
             await tables.replace_links(connection, self.practice, pairs)
         await tables.replace_open_intents(
             connection,
             self.practice,
-            {**{key: _rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+            {**{key: rows.intent_rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
         )
         await tables.replace_waiting(
             connection,
             self.practice,
-            {**{key: _waits(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+            {**{key: rows.waiting_rows(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
             self._now(),
         )
         if state.directory_changed:
-            await tables.save_directory(
-                connection, self.practice, tx.sequence, _ENCODER.encode(state.directory), self._keyring
-            )
-            nobody = PatientKey("")
-            await tables.replace_open_intents(connection, self.practice, {nobody: _rows(state.directory.intents)})
-            await tables.replace_waiting(connection, self.practice, {nobody: _waits(state.directory.waiting)}, self._now())
+            directory, nobody = state.directory, PatientKey("")
+            encoded = rows.encode_directory(directory)
+            await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
+            intents, waiting = rows.intent_rows(directory.intents), rows.waiting_rows(directory.waiting)
+            await tables.replace_open_intents(connection, self.practice, {nobody: intents})
+            await tables.replace_waiting(connection, self.practice, {nobody: waiting}, self._now())
         if work.dependencies:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
@@ -359,6 +361,9 @@ class PracticeRecorder:
     # -- looking again ----------------------------------------------------------------------------------------------------
 
     async def _revisit_dependents(self) -> None:
+        if self._offer_again:
+            self._offer_again = False
+            self._on_recorded(await self._load_open())
         if self._pending_revisits:
             self._pending_revisits = False
             while await self._revisit_due("what it waited for has come"):
@@ -569,18 +574,3 @@ def _charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | N
         return patient.link.elation, patient.link.kareo
     number = int(patient.key[2:])
     return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
-
-
-def _rows(intents: dict[str, OpenIntent]) -> tuple[tables.IntentRow, ...]:
-    return tuple(
-        tables.IntentRow(intent=IntentId(one.intent), slot=slot, system=one.system, state=one.state, since=one.requested)
-        for slot, one in intents.items()
-    )
-
-
-def _waits(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
-    return tuple(tables.WaitingRow(slot=slot, code=one.code, depends_on=one.depends_on) for slot, one in waiting.items())
-
-
-_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)

@@ -89,10 +89,12 @@ class Backlog:
         return before
 
     def again(self, practice: PracticeId) -> int | None:
-        """Where to read again for a practice whose queue is done, None when nothing of it was skipped."""
+        """Where to read again for a practice whose queue is done; None when nothing of it was skipped, or when reading gets
+        there by itself (going forward would pass over what others wait for)."""
         again = self.queue(practice).skipped_from
-        if again is not None:
-            self._next = again
+        if again is None or self._next is None or again >= self._next:
+            return None
+        self._next = again
         return again
 
     def queue(self, practice: PracticeId) -> Queue:
@@ -106,5 +108,6 @@ class Backlog:
     @property
     def offset(self) -> int | None:
         """Everything before it is recorded; None when nothing has been read. It never goes back."""
-        first = [queue.first for queue in self.queues.values() if queue.first is not None]
-        return min(first, default=self._next)
+        if self._next is None:
+            return None
+        return min([self._next, *(queue.first for queue in self.queues.values() if queue.first is not None)])

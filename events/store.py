@@ -52,16 +52,27 @@ def fence(practice: PracticeId, current: int | None, mine: int) -> None:
 
 
 class Transaction:
-    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link."""
+    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link.
+
+    `rebuilt` counts how often the projections were rebuilt beside their owner.
+    """
 
     def __init__(
-        self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int, chain: bytes
+        self,
+        connection: Any,
+        keyring: Keyring,
+        practice: PracticeId,
+        epoch: int,
+        sequence: int,
+        chain: bytes,
+        rebuilt: int = 0,
     ) -> None:
         self.connection = connection
         self.practice = practice
         self.epoch = epoch
         self.sequence = sequence
         self.chain = chain
+        self.rebuilt = rebuilt
         self._keyring = keyring
 
     async def known(self, ids: Collection[EventId]) -> set[EventId]:
@@ -148,7 +159,8 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(SQL["lock_head"], practice)
             fence(practice, None if head is None else head["epoch"], epoch)
-            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], head["chain"] or GENESIS)
+            chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]
+            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], chain, rebuilt)
 
     async def confirm(self, practice: PracticeId, epoch: int) -> None:
         """Whether `epoch` is still the practice's: asked before a call to a vendor. Raises Fenced when it is not."""

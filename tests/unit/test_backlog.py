@@ -37,7 +37,9 @@ def test_the_offset_stays_before_what_is_not_recorded() -> None:
 def test_a_full_queue_is_skipped_and_read_again_from_there() -> None:
     one = Backlog()
     queue = one.queue(ELM)
-    assert [queue.offer(offset, message(ELM, offset)) for offset in range(ROOM + 3)] == [True] * ROOM + [False] * 3
+    for offset in range(ROOM + 3):
+        assert not one.seen(offset)
+        assert queue.offer(offset, message(ELM, offset)) is (offset < ROOM)
     taken = 0
     while batch := queue.take():
         assert len(batch) <= BATCH
