@@ -128,3 +128,14 @@ def test_scale_and_overrides() -> None:
     limiter = IntervalLimiter(0.1, {"GetPatient": 0.75})
     assert limiter.interval("GetPatient") == pytest.approx(0.1)
     assert limiter.interval("UpdatePatient") == pytest.approx(0.125)
+
+
+def test_a_new_owner_of_a_key_begins_after_the_interval() -> None:
+    """It does not know when the one before it called last (I10)."""
+
+    async def taken() -> list[float]:
+        limiter = IntervalLimiter()
+        limiter.taken_over()
+        return await several(limiter, "UpdatePatient", 0.0, 2)
+
+    assert played(taken) == [1.25, 2.5]
