@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from daemon.cli import check, demo, history, keys, migrate, run, sandbox, status
+from daemon.cli import check, demo, history, keys, listen, migrate, run, sandbox, status
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status)
+COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen)
 
 
 def main(argv: list[str] | None = None) -> int:

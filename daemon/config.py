@@ -44,6 +44,8 @@ class PostgresConfig(_Section, frozen=True, kw_only=True):
 
 
 class KafkaConfig(_Section, frozen=True, kw_only=True):
+    """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
+
     bootstrap_servers: str
     group: str = "chartwire"
     partitions: int = 12
@@ -55,6 +57,7 @@ class KafkaConfig(_Section, frozen=True, kw_only=True):
     sasl_password_file: str = ""
     ca_file: str = ""
     session_timeout_seconds: float = 45.0
+    feed: bool = True
 
 
 class KeysConfig(_Section, frozen=True, kw_only=True):
@@ -304,6 +307,15 @@ def resolve(name: str, beside: Path) -> Path:
 def secret(name: str, beside: Path) -> str:
     """The content of a secret's file, outer white space off. Raises OSError when it cannot be read."""
     return resolve(name, beside).read_text().strip()
+
+
+def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
+    """Practices that share a Kareo customer key, and so its limits (NOTES, section 4): each with the first of their ids."""
+    keys = {PracticeId(one.id): secret(one.kareo.customer_key_file, beside) for one in config.practice}
+    first: dict[str, str] = {}
+    for practice in sorted(keys):
+        first.setdefault(keys[practice], practice)
+    return {practice: first[key] for practice, key in keys.items() if first[key] != practice}
 
 
 def policy_of(practice: PracticeConfig) -> Policy:

@@ -14,6 +14,7 @@ import structlog
 
 from daemon import tables
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
+from daemon.feed import Feed
 from daemon.intake import Intake, Seen
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.sink import Pace, Sink
@@ -74,8 +75,10 @@ class PracticeRuntime:
             meter=around.meter,
             on_recorded=self._recorded,
         )
+        self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         elation = elation_client(config, around)
         kareo = kareo_client(config, around, service)
+        self.limiter = kareo.limiter
         self.intakes = {system: intake(config, around, system) for system in System}
         self.elation = ElationConnector(
             elation,
@@ -128,6 +131,8 @@ class PracticeRuntime:
                 for sink in self.sinks.values():
                     group.create_task(sink.run())
                 group.create_task(self._look_again())
+                if self._around.config.kafka.feed:
+                    group.create_task(self.feed.run())
         except* Fenced:
             log.warning("practice_taken_over", practice=self.practice, epoch=self.epoch)
 
@@ -177,6 +182,8 @@ class PracticeRuntime:
     def _recorded(self, outcome: Outcome) -> None:
         for sink in self.sinks.values():
             sink.offer(outcome)
+        if outcome.recorded:
+            self.feed.nudge()
 
     # -- what connectors ask ----------------------------------------------------------------------------------------------
 

@@ -169,6 +169,11 @@ class Sink:
         """Nothing to do and nothing under way."""
         return not self._running and not any(lane.jobs or lane.busy for lane in self._lanes.values())
 
+    @property
+    def queued(self) -> int:
+        """Writes that wait for their turn or are under way."""
+        return len(self._running) + sum(len(lane.jobs) for lane in self._lanes.values())
+
     # -- doing it ---------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 import msgspec
 
+from daemon.report import PracticeStatus, Report
 from events import queries
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
@@ -52,16 +53,6 @@ class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
     content_hash: str
     revision: int
     parent: str
-
-
-class StatusRow(msgspec.Struct, frozen=True, kw_only=True):
-    """`open_intents` are (system, state, how many, oldest), `waiting` (code, how many)."""
-
-    practice: str
-    events: int
-    epoch: int
-    open_intents: tuple[tuple[str, str, int, datetime | None], ...]
-    waiting: tuple[tuple[str, int], ...]
 
 
 # -- documents ------------------------------------------------------------------------------------------------------------
@@ -286,15 +277,35 @@ class Subscriptions:
         await self._pool.execute(SQL["put_subscription"], self._practice, resource, subscription, target, key)
 
 
-async def practice_status(pool: Any, practice: PracticeId) -> StatusRow:
-    """What `chartwire status` shows of a practice."""
+async def save_reports(pool: Any, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
+    """Keep what owners say of their practices (epoch, report); an older epoch's does not replace a newer one's."""
+    await pool.execute(
+        SQL["save_reports"],
+        list(reports),
+        [epoch for epoch, _ in reports.values()],
+        [msgspec.json.encode(report).decode() for _, report in reports.values()],
+    )
+
+
+async def practice_status(pool: Any, practice: PracticeId) -> PracticeStatus:
+    """What the database knows of a practice's state: all of it but the broker's lag."""
     head = await pool.fetchrow(SQL["status_head"], practice)
+    if head is None:
+        return PracticeStatus(practice=practice)
     intents = await pool.fetch(SQL["status_intents"], practice)
     waiting = await pool.fetch(SQL["status_waiting"], practice)
-    return StatusRow(
+    sources = {row["source"]: row["age"] for row in await pool.fetch(SQL["status_sources"], practice)}
+    fed = await get_checkpoint(pool, practice, "feed")
+    return PracticeStatus(
         practice=practice,
-        events=head["sequence"] if head else 0,
-        epoch=head["epoch"] if head else 0,
+        events=head["sequence"],
+        epoch=head["epoch"],
+        owner=head["owner"],
+        taken_at=head["taken_at"],
+        sources={name: round(age, 1) for name, age in sources.items() if name != "feed" and not name.startswith("nudge.")},
+        unfed=head["sequence"] - int(fed or 0),
         open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
         waiting=tuple((row["code"], row["count"]) for row in waiting),
+        report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
+        report_age=None if head["report_age"] is None else round(head["report_age"], 1),
     )

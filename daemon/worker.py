@@ -17,8 +17,10 @@ import aiohttp
 import structlog
 from aiohttp import web
 
-from daemon.config import Config, PracticeConfig, secret
+from daemon import tables
+from daemon.config import Config, PracticeConfig, accounts, secret
 from daemon.practice import PracticeRuntime, Surroundings, soap_service, webhook_target
+from daemon.report import Reporter
 from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
 from events.bus import Bus, ChangeConsumer
@@ -33,6 +35,8 @@ RESTART_PAUSE = 5.0
 STALLED = 120.0
 PATIENCE = 30.0
 TAKE_SECONDS = 10.0
+REPORT_SECONDS = 15.0
+OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Worker:
@@ -59,12 +63,13 @@ class Worker:
                 consuming = group.create_task(
                     self._consumer.run(self._handle, on_assigned=self._assigned, on_revoked=self._revoked)
                 )
-                watching = group.create_task(self._watch())
+                watching = [group.create_task(work) for work in (self._watch(), self._report())]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
                 self._consumer.stop()
                 await consuming
-                watching.cancel()
+                for task in watching:
+                    task.cancel()
                 await self._release(list(self.practices))
         finally:
             await runner.cleanup()
@@ -127,7 +132,7 @@ class Worker:
             config: PracticeConfig = self._configs[practice]
             service = await soap_service(config, self._around)
             async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
-                epoch = await self._around.store.take_over(practice)
+                epoch = await self._around.store.take_over(practice, OWNER)
             runtime = PracticeRuntime(config, self._around, service, epoch)
             await runtime.start()
             self.practices[practice] = runtime
@@ -161,6 +166,18 @@ class Worker:
                 await self._release([practice])
             missing = [one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= loop.time()]
             await asyncio.gather(*(self._try_take(practice) for practice in missing))
+
+    async def _report(self) -> None:
+        """Say now and then how each practice is, for `chartwire status` on any machine."""
+        reporter, loop = Reporter(), asyncio.get_running_loop()
+        while True:
+            made = reporter.report(self.practices, loop.time())
+            epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
+            try:
+                await tables.save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
+            except AWAY as error:
+                log.warning("report_not_kept", error_type=type(error).__name__)
+            await asyncio.sleep(REPORT_SECONDS)
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 
@@ -217,7 +234,13 @@ def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
         from aiokafka.helpers import create_ssl_context
 
         security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    return Bus(kafka.bootstrap_servers, security, keyring, enable_idempotence=kafka.idempotent)
+    return Bus(
+        kafka.bootstrap_servers,
+        security,
+        keyring,
+        enable_idempotence=kafka.idempotent,
+        together=accounts(config, beside),
+    )
 
 
 def session() -> aiohttp.ClientSession:

@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListen
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
     CommitFailedError,
+    GroupCoordinatorNotAvailableError,
     IllegalGenerationError,
     IllegalStateError,
     KafkaConnectionError,
@@ -35,6 +36,7 @@ BATCH = 500
 FETCH_MS = 200
 PUBLISH_SECONDS = 20.0
 FLUSH_SECONDS = 10.0
+COORDINATOR_TRIES = 40
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
 Handler = Callable[[Sequence[Message]], Awaitable[Collection[PracticeId]]]
@@ -42,16 +44,26 @@ Partitions = Callable[[Sequence[int]], Awaitable[None]]
 
 
 class Bus:
-    """A producer and what consumers need. `security` are aiokafka's own options."""
+    """A producer and what consumers need. `security` are aiokafka's own options.
+
+    `together` names what some practices share (a vendor account with one limit): they get one partition, so one owner.
+    """
 
     def __init__(
-        self, bootstrap_servers: str, security: Mapping[str, object], keyring: Keyring, *, enable_idempotence: bool = True
+        self,
+        bootstrap_servers: str,
+        security: Mapping[str, object],
+        keyring: Keyring,
+        *,
+        enable_idempotence: bool = True,
+        together: Mapping[PracticeId, str] | None = None,
     ) -> None:
         self.bootstrap_servers = bootstrap_servers
         self.security = dict(security)
         self.keyring = keyring
         self.partitions = 0
         self._idempotence = enable_idempotence
+        self._together = dict(together or {})
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
@@ -111,29 +123,64 @@ class Bus:
             await asyncio.sleep(0.1)
         raise KafkaConnectionError(f"topic {CHANGES} does not come into being")
 
+    async def lag(self, group: str) -> dict[int, int]:
+        """Messages of each partition of the changes that `group` has not committed yet. Raises KafkaError."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap_servers, **self.security)
+        try:
+            await admin.start()
+            await consumer.start()
+            partitions = [TopicPartition(CHANGES, number) for number in range(await self._count(admin))]
+            committed = await _committed(admin, group, partitions)
+            ends, starts = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
+            done = {one: max(kept.offset, starts[one]) for one, kept in committed.items()}
+            return {one.partition: max(0, ends[one] - done.get(one, starts[one])) for one in partitions}
+        finally:
+            await consumer.stop()
+            await admin.close()
+
     def partition_of(self, practice: PracticeId) -> int:
-        """The partition of a practice, as any Kafka client's default partitioner finds it."""
-        return int((murmur2(practice.encode()) & 0x7FFFFFFF) % self.partitions)
+        """The partition of a practice, as any Kafka client's default partitioner finds it for its name or its account's."""
+        name = self._together.get(practice, practice)
+        return int((murmur2(name.encode()) & 0x7FFFFFFF) % self.partitions)
 
     async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         """Publish in order; returns when the broker has acknowledged all. Raises ConnectionError when it does not."""
-        if not messages:
+        values = [encode_message(message, self.keyring) for message in messages]
+        await self._send(CHANGES, practice, values, self.partition_of(practice))
+
+    async def publish_recorded(self, practice: PracticeId, values: Sequence[bytes]) -> None:
+        """Publish recorded events (events/feed.py), in order. Raises ConnectionError as `publish` does."""
+        await self._send(EVENTS, practice, values, None)
+
+    async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
+        if not values:
             return
         producer = self._producer
         if producer is None:
             raise ConnectionError("the bus is not started")
-        key, partition = practice.encode(), self.partition_of(practice)
         sent: list[asyncio.Future[Any]] = []
         try:
-            # An idempotent producer never gives up by itself. What is late may still arrive, in its order: recording a
-            # message twice changes nothing.
+            # An idempotent producer never gives up by itself. What is late may still arrive, in its order: a message that
+            # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
-                for message in messages:
-                    value = encode_message(message, self.keyring)
-                    sent.append(await producer.send(CHANGES, value, key=key, partition=partition))
+                for value in values:
+                    sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                 await asyncio.shield(asyncio.gather(*sent))
         except (KafkaError, TimeoutError) as error:
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
+
+
+async def _committed(admin: Any, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:
+    """A group's offsets; a broker that never had a group takes a moment to find who keeps them."""
+    for _ in range(COORDINATOR_TRIES):
+        try:
+            found: dict[TopicPartition, Any] = await admin.list_consumer_group_offsets(group, partitions=partitions)
+        except GroupCoordinatorNotAvailableError:
+            await asyncio.sleep(0.2)
+        else:
+            return found
+    raise GroupCoordinatorNotAvailableError(group)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -8,7 +8,7 @@ practice over raises it, and the writer of an older epoch is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -129,9 +129,12 @@ class Store:
     async def close(self) -> None:
         await self.pool.close()
 
-    async def take_over(self, practice: PracticeId) -> int:
-        """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on."""
-        return int(await self.pool.fetchval(SQL["take_over"], practice))
+    async def take_over(self, practice: PracticeId, owner: str = "") -> int:
+        """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on.
+
+        `owner` is a name for people: host and process id.
+        """
+        return int(await self.pool.fetchval(SQL["take_over"], practice, owner))
 
     @asynccontextmanager
     async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
@@ -151,12 +154,17 @@ class Store:
     ) -> AsyncIterator[Recorded]:
         """A practice's events in order, those after `after` up to and including `up_to`."""
         while True:
-            rows = await self.pool.fetch(SQL["read"], practice, after, ALL if up_to is None else up_to, batch)
+            rows = await self.rows(practice, after=after, up_to=up_to, batch=batch)
             for row in rows:
-                yield self._recorded(row)
+                yield open_row(row, self.keyring)
             if len(rows) < batch:
                 return
             after = rows[-1]["sequence"]
+
+    async def rows(self, practice: PracticeId, *, after: int, up_to: int | None = None, batch: int = 1000) -> list[Any]:
+        """The next events of a practice as they lie in the table, sealed: mappings by column."""
+        rows: list[Any] = await self.pool.fetch(SQL["read"], practice, after, ALL if up_to is None else up_to, batch)
+        return rows
 
     async def read_chart(
         self, practice: PracticeId, *, elation: Collection[int] = (), kareo: Collection[int] = (), after: int = 0
@@ -168,7 +176,7 @@ class Store:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
                     found[row["sequence"]] = row
         for sequence in sorted(found):
-            yield self._recorded(found[sequence])
+            yield open_row(found[sequence], self.keyring)
 
     async def follow(
         self, practice: PracticeId, *, after: int = 0, poll_seconds: float = 5.0
@@ -196,24 +204,26 @@ class Store:
             finally:
                 await listening.remove_listener(CHANNEL, wake)
 
-    def _recorded(self, row: Any) -> Recorded:
-        clear = {
-            "id": _plain(row["event_id"]),
-            "practice": PracticeId(row["practice"]),
-            "origin": Origin(row["origin"]),
-            "observed": row["observed_at"],
-            "elation": row["elation_chart"],
-            "kareo": row["kareo_patient"],
-            "patient": row["patient_key"],
-            "modified": row["modified_at"],
-            "cause": _plain(row["cause"]),
-            "correlation": _plain(row["correlation"]),
-        }
-        try:
-            event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], self.keyring)
-        except UnreadableEvent as error:
-            raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
-        return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
+
+def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
+    """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing."""
+    clear = {
+        "id": _plain(row["event_id"]),
+        "practice": PracticeId(row["practice"]),
+        "origin": Origin(row["origin"]),
+        "observed": row["observed_at"],
+        "elation": row["elation_chart"],
+        "kareo": row["kareo_patient"],
+        "patient": row["patient_key"],
+        "modified": row["modified_at"],
+        "cause": _plain(row["cause"]),
+        "correlation": _plain(row["correlation"]),
+    }
+    try:
+        event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], keyring)
+    except UnreadableEvent as error:
+        raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
+    return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
 
 
 def _plain(id_: UUID | None) -> EventId | None:

@@ -1,19 +1,31 @@
-"""`chartwire status`: per practice, from any machine that reaches the database: how far it is, what is open, what waits."""
+"""`chartwire status`: per practice, from any machine: its owner, how far it is, what is open, what waits, what a vendor bears."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
+import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
+from aiokafka.errors import KafkaError
 
 from daemon import tables
-from daemon.cli.common import add_config, configured, opened, run_async
+from daemon.cli.common import add_config, configured, keyring_of, opened
+from daemon.config import Config
+from daemon.report import PracticeStatus
+from daemon.worker import bus_of
 from events.ids import PracticeId
+
+BROKER_SECONDS = 10.0
 
 
 def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("status", help="what is open and what waits, by practice")
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "status", help="owner, lag, what is open and what waits, by practice"
+    )
+    parser.add_argument("practice", nargs="*", help="only these (default: all of the configuration)")
     parser.add_argument("--json", action="store_true")
     add_config(parser)
     parser.set_defaults(handler=status)
@@ -24,21 +36,71 @@ def status(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-
-    async def work() -> int:
-        async with opened(config, beside) as store:
-            rows = [await tables.practice_status(store.pool, PracticeId(one.id)) for one in config.practice]
-        if arguments.json:
-            print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
-            return 0
+    known = [one.id for one in config.practice]
+    if strangers := sorted(set(arguments.practice) - set(known)):
+        print(f"practice: {', '.join(strangers)} is not in the configuration", file=sys.stderr)
+        return 1
+    rows = asyncio.run(_rows(config, beside, arguments.practice or known))
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+    else:
         for row in rows:
-            print(f"{row.practice}: {row.events} events, epoch {row.epoch}")
-            for system, state, count, oldest in row.open_intents:
-                print(f"  {count} writes to {system} {state}, oldest since {oldest:%Y-%m-%d %H:%M:%S}Z")
-            for code, count in row.waiting:
-                print(f"  {count} waiting: {code}")
-            if not row.open_intents and not row.waiting:
-                print("  nothing open, nothing waits")
-        return 0
+            print("\n".join(lines(row)))
+    return 0
 
-    return run_async(work())
+
+async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:
+    async with opened(config, beside) as store:
+        rows = [await tables.practice_status(store.pool, PracticeId(one)) for one in wanted]
+    bus = bus_of(config, beside, keyring_of(config, beside))
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            lag = await bus.lag(config.kafka.group)
+    except (KafkaError, OSError) as error:
+        print(f"kafka: the lag is not known ({type(error).__name__})", file=sys.stderr)
+        return rows
+    bus.partitions = len(lag)
+    return [msgspec.structs.replace(row, lag=lag[bus.partition_of(PracticeId(row.practice))]) for row in rows]
+
+
+def lines(row: PracticeStatus) -> list[str]:
+    """One practice in words."""
+    owner = f", owner {row.owner} since {row.taken_at:%Y-%m-%d %H:%M:%S}Z" if row.owner else ", no owner yet"
+    out = [f"{row.practice}: {row.events} events, epoch {row.epoch}{owner}"]
+    lag = "" if row.lag is None else f"{row.lag} messages behind in its partition"
+    unfed = f"{row.unfed} events not published outward yet" if row.unfed else ""
+    if behind := ", ".join(filter(None, (lag, unfed))):
+        out.append(f"  {behind}")
+    if row.sources:
+        out.append("  last complete pass: " + ", ".join(f"{name} {_ago(age)} ago" for name, age in row.sources.items()))
+    if row.report is not None and row.report_age is not None:
+        out += _reported(row, row.report_age)
+    for system, state, count, oldest in row.open_intents:
+        since = "" if oldest is None else f", oldest since {oldest:%Y-%m-%d %H:%M:%S}Z"
+        out.append(f"  {count} writes to {system} {state}{since}")
+    for code, count in row.waiting:
+        out.append(f"  {count} waiting: {code}")
+    if not row.open_intents and not row.waiting:
+        out.append("  nothing open, nothing waits")
+    return out
+
+
+def _reported(row: PracticeStatus, age: float) -> list[str]:
+    report = row.report
+    assert report is not None
+    out = [f"  its owner was heard of {_ago(age)} ago"]
+    if report.budget:
+        most = sorted(report.budget.items(), key=lambda item: -item[1])[:3]
+        out.append("  Kareo's limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most))
+    if any(report.queued.values()):
+        out.append(
+            "  in hand: " + ", ".join(f"{count} writes to {system}" for system, count in report.queued.items() if count)
+        )
+    out += [f"  failing: {name}: {why}" for name, why in sorted(report.failing.items())]
+    return out
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

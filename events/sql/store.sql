@@ -1,8 +1,8 @@
 -- The event store.
 
 -- name: take_over
-INSERT INTO chartwire.practice_head AS head (practice, epoch) VALUES ($1, 1)
-ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1
+INSERT INTO chartwire.practice_head AS head (practice, epoch, owner, taken_at) VALUES ($1, 1, $2, clock_timestamp())
+ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at
 RETURNING epoch
 
 -- name: lock_head

@@ -107,8 +107,19 @@ INSERT INTO chartwire.subscription (practice, resource, subscription, target, si
 ON CONFLICT (practice, resource) DO UPDATE
 SET subscription = excluded.subscription, target = excluded.target, signing_key = excluded.signing_key
 
+-- name: save_reports
+INSERT INTO chartwire.report AS known (practice, epoch, doc)
+SELECT * FROM unnest($1::text[], $2::bigint[], $3::jsonb[])
+ON CONFLICT (practice) DO UPDATE SET epoch = excluded.epoch, doc = excluded.doc, reported_at = clock_timestamp()
+WHERE known.epoch <= excluded.epoch
+
 -- name: status_head
-SELECT sequence, epoch FROM chartwire.practice_head WHERE practice = $1
+SELECT sequence, epoch, owner, taken_at, doc, extract(epoch FROM clock_timestamp() - reported_at)::float8 AS report_age
+FROM chartwire.practice_head LEFT JOIN chartwire.report USING (practice, epoch) WHERE practice = $1
+
+-- name: status_sources
+SELECT source, extract(epoch FROM clock_timestamp() - updated_at)::float8 AS age FROM chartwire.checkpoint
+WHERE practice = $1 ORDER BY source
 
 -- name: status_intents
 SELECT system, state, count(*) AS count, min(since) AS oldest FROM chartwire.open_intent

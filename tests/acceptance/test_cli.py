@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -285,11 +287,14 @@ def test_status_counts_by_practice(rehearsed: Rehearsed) -> None:
     done = chartwire("status", "--config", rehearsed.config)
     assert done.returncode == 0
     for practice, events in rehearsed.events.items():
-        block = re.search(rf"^{practice}: (\d+) events, epoch (\d+)\n((?:  .*\n)*)", done.stdout, re.MULTILINE)
+        block = re.search(rf"^{practice}: (\d+) events, epoch (\d+), owner (.*)\n((?:  .*\n)*)", done.stdout, re.MULTILINE)
         assert block is not None
+        assert block[3].startswith(f"{socket.gethostname()}:{os.getpid()} since 20")
+        assert "last complete pass: elation.catch-up " in block[4]
+        assert "Kareo's limits used: " in block[4]
         assert (int(block[1]), int(block[2])) == (len(events), 1)
         waits = Counter(one["code"] for one in rehearsed.report["waiting"] if one["practice"] == practice)
-        assert {code: int(count) for count, code in re.findall(r"^  (\d+) waiting: (\S+)$", block[3], re.MULTILINE)} == waits
+        assert {code: int(count) for count, code in re.findall(r"^  (\d+) waiting: (\S+)$", block[4], re.MULTILINE)} == waits
 
 
 def test_status_as_json_has_the_same_counts(rehearsed: Rehearsed) -> None:
@@ -297,3 +302,7 @@ def test_status_as_json_has_the_same_counts(rehearsed: Rehearsed) -> None:
     assert {row["practice"]: row["events"] for row in rows} == {
         practice: len(events) for practice, events in rehearsed.events.items()
     }
+    assert all(row["lag"] < 50 for row in rows), "the worker recorded what was published until it was stopped"
+    for row in rows:
+        assert all(0 < share <= 1 for share in row["report"]["budget"].values())
+        assert {"elation.catch-up", "elation.sweep", "kareo.patients", "kareo.sweep"} <= set(row["sources"])

@@ -32,6 +32,7 @@ INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FR
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
     FROM one, unnest(ARRAY['elation', 'kareo']) AS system, unnest(ARRAY['patients', 'bills']) AS resource;
 INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
+INSERT INTO chartwire.report SELECT practice, 1, now(), '{}' FROM chartwire.practice_head;
 INSERT INTO chartwire.subscription SELECT practice, key, n, 't', 'k' FROM one;
 ANALYZE;
 """
@@ -71,9 +72,11 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "tables.save_observed": {},
     "tables.get_checkpoint": {"checkpoint_pkey": ("practice", "source")},
     "tables.set_checkpoint": {},
+    "tables.save_reports": {},
     "tables.get_subscriptions": {"subscription_pkey": ("practice",)},
     "tables.put_subscription": {},
-    "tables.status_head": {HEAD: ("practice",)},
+    "tables.status_head": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "tables.status_sources": {"checkpoint_pkey": ("practice",)},
     "tables.status_intents": {"open_intent_pkey": ("practice",)},
     "tables.status_waiting": {"waiting_pkey": ("practice",)},
 }

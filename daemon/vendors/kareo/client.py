@@ -77,7 +77,7 @@ class KareoClient:
         }
         self.practice_id = practice_id
         self.practice_name = practice_name
-        self._limiter = limiter
+        self.limiter = limiter
         self._session = session
         self._zone = ZoneInfo(list_zone)
         self._meter = meter
@@ -88,7 +88,7 @@ class KareoClient:
     async def _call(self, operation: str, **request: object) -> Any:
         """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
         loop = asyncio.get_running_loop()
-        async with self._limiter.turn(operation):
+        async with self.limiter.turn(operation):
             started = loop.time()
             outcome = "cancelled"
             try:
@@ -98,14 +98,14 @@ class KareoClient:
                     {"RequestHeader": self._header, **request},
                     self._session,
                     self._timeout,
-                    2 * self._limiter.interval(operation),
+                    2 * self.limiter.interval(operation),
                 )
-                failures.judge(operation, answer, 2 * self._limiter.interval(operation))
+                failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"
             except VendorError as error:
                 outcome = type(error).__name__.casefold()
                 if outcome == "throttled":
-                    self._limiter.penalize(operation)
+                    self.limiter.penalize(operation)
                 raise
             finally:
                 if self._meter is not None:

@@ -1,0 +1,81 @@
+"""`chartwire listen`: recorded events as they are published outward, one JSON object a line, each once and in order."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer
+from aiokafka.errors import KafkaError
+
+from daemon.cli.common import add_config, configured, keyring_of
+from daemon.config import Config
+from daemon.worker import bus_of
+from events.codec import KeyMissing, Keyring, UnreadableEvent
+from events.feed import InOrder, NotAnEvent, Published, decode_published
+from events.topics import EVENTS
+
+SHOWN = (
+    "practice", "sequence", "recorded_at", "type", "origin", "elation_chart", "kareo_patient", "event_id", "cause", "correlation",
+)  # fmt: skip
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("listen", help="recorded events as they are published outward")
+    parser.add_argument("practice", nargs="*", help="only these (default: all)")
+    parser.add_argument("--new", action="store_true", help="only what comes from now on (default: all that Kafka still has)")
+    parser.add_argument("--bodies", action="store_true", help="decrypt the bodies (patients' data!)")
+    add_config(parser)
+    parser.set_defaults(handler=listen)
+
+
+def listen(arguments: argparse.Namespace) -> int:
+    """Listens until interrupted."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    try:
+        return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
+    except KafkaError as error:
+        print(f"kafka.bootstrap_servers: Kafka cannot be reached ({type(error).__name__})", file=sys.stderr)
+        return 1
+
+
+async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bodies: bool) -> int:
+    keyring = keyring_of(config, beside)
+    bus, order = bus_of(config, beside, keyring), InOrder()
+    consumer = AIOKafkaConsumer(
+        EVENTS,
+        bootstrap_servers=bus.bootstrap_servers,
+        auto_offset_reset="latest" if new else "earliest",
+        **bus.security,
+    )
+    await consumer.start()
+    try:
+        async for message in consumer:
+            try:
+                event = decode_published(message.value)
+            except NotAnEvent as error:
+                print(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}", file=sys.stderr)
+                continue
+            if order.accept(event) and (not wanted or event.practice in wanted):
+                print(line(event, keyring if bodies else None), flush=True)
+    finally:
+        await consumer.stop()
+    return 0
+
+
+def line(event: Published, keyring: Keyring | None) -> str:
+    """The envelope as JSON; with a keyring also the body, or why it cannot be read."""
+    shown: dict[str, object] = {name: getattr(event, name) for name in SHOWN}
+    if keyring is not None:
+        try:
+            shown["body"] = event.open(keyring).event.body
+        except (KeyMissing, UnreadableEvent) as error:
+            shown["unreadable"] = type(error).__name__
+    return msgspec.json.encode(shown).decode()
