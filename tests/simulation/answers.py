@@ -29,10 +29,10 @@ def tables() -> dict[str, Table]:
         for table in (
             Table(
                 "practice_head",
-                columns=("practice", "sequence", "epoch", "chain"),
+                columns=("practice", "sequence", "epoch", "chain", "owner", "taken_at"),
                 key=("practice",),
-                nullable=frozenset({"chain"}),
-                defaults={"sequence": 0, "epoch": 0},
+                nullable=frozenset({"chain", "taken_at"}),
+                defaults={"sequence": 0, "epoch": 0, "owner": ""},
             ),
             Table(
                 "event",
@@ -94,6 +94,12 @@ def tables() -> dict[str, Table]:
                 key=("practice", "resource"),
                 defaults={"created_at": "clock"},
             ),
+            Table(
+                "report",
+                columns=("practice", "epoch", "reported_at", "doc"),
+                key=("practice",),
+                defaults={"reported_at": "clock"},
+            ),
         )
     }  # fmt: skip
 
@@ -122,13 +128,12 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
 
 
 @answers
-def take_over(at: Statement, practice: str) -> Answer:
-    head = at.get("practice_head", practice)
-    if head is None:
-        at.insert("practice_head", practice=practice, epoch=1)
-        return [{"epoch": 1}]
-    at.update("practice_head", head, epoch=head["epoch"] + 1)
-    return [{"epoch": head["epoch"] + 1}]
+def take_over(at: Statement, practice: str, owner: str) -> Answer:
+    old = at.get("practice_head", practice)
+    epoch = 1 if old is None else old["epoch"] + 1
+    changed = ("epoch", "owner", "taken_at")
+    at.upsert("practice_head", changed, practice=practice, epoch=epoch, owner=owner, taken_at=at.clock())
+    return [{"epoch": epoch}]
 
 
 @answers
@@ -354,8 +359,32 @@ def put_subscription(at: Statement, practice: str, resource: str, subscription: 
 
 
 @answers
+def save_reports(at: Statement, practices: Sequence[str], epochs: Sequence[int], docs: Sequence[str]) -> None:
+    for practice, epoch, doc in zip(practices, epochs, docs, strict=True):
+        if (old := at.get("report", practice)) is not None and old["epoch"] > epoch:
+            at.lock("report", old)
+            continue
+        changed = ("epoch", "doc", "reported_at")
+        at.upsert("report", changed, practice=practice, epoch=epoch, doc=doc, reported_at=at.clock())
+
+
+@answers
 def status_head(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("practice_head", practice)]), "sequence", "epoch")
+    head = at.get("practice_head", practice)
+    if head is None:
+        return []
+    report = at.get("report", practice)
+    if report is not None and report["epoch"] != head["epoch"]:
+        report = None
+    age = None if report is None else (at.clock() - report["reported_at"]).total_seconds()
+    known = _only([head], "sequence", "epoch", "owner", "taken_at")[0]
+    return [{**known, "doc": report and report["doc"], "report_age": age}]
+
+
+@answers
+def status_sources(at: Statement, practice: str) -> Answer:
+    rows = sorted(at.rows("checkpoint", practice), key=lambda row: row["source"])
+    return [{"source": row["source"], "age": (at.clock() - row["updated_at"]).total_seconds()} for row in rows]
 
 
 @answers

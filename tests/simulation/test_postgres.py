@@ -12,10 +12,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import asyncpg
+import msgspec
 import pytest
 import pytest_asyncio
 
 from daemon import tables
+from daemon.report import Report
 from daemon.tables import IntentRow, LinkTaken, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
@@ -23,7 +25,7 @@ from events.store import AWAY, SQL, Fenced, Store
 from events.topics import Note
 from events.writes import System
 from tests.conftest import OTHER, PRACTICE
-from tests.integration import test_chain, test_store, test_tables
+from tests.integration import test_chain, test_reports, test_store, test_tables
 from tests.integration.test_store import append, observed
 from tests.simulation import answers
 from tests.simulation.postgres import MemoryDatabase, UnknownQuery
@@ -115,10 +117,11 @@ WRITTEN_IN_SQL = {
 }
 BORROWED = [
     pytest.param(function, id=name)
-    for module in (test_store, test_tables, test_chain)
+    for module in (test_store, test_tables, test_chain, test_reports)
     for name, function in vars(module).items()
     if name.startswith("test_")
     and name not in WRITTEN_IN_SQL
+    and {"store", "db"} & set(inspect.signature(function).parameters)
     and set(inspect.signature(function).parameters) <= {"store", "db", "keyring"}
 ]
 
@@ -182,6 +185,9 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         for one in chance.choices(["1", "2", "10", "x:3"], k=3)
     ]
     value, depends, most = str(chance.randrange(9)), [*chance.sample("pqr", 1)], chance.randrange(1, 4)
+    reports = {
+        one: (chance.randrange(3), Report(queued={"kareo": most})) for one in chance.sample([PRACTICE, OTHER], most % 3)
+    }
     steps: list[Callable[[Any, Keyring], Awaitable[Any]]] = [
         lambda db, ring: tables.save_patients(db, practice, rows, ring),
         lambda db, ring: tables.load_patients(db, practice, keys, ring),
@@ -205,7 +211,8 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.get_checkpoint(db, practice, resource),
         lambda db, ring: Subscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
         lambda db, ring: Subscriptions(db, practice).get(),
-        lambda db, ring: tables.practice_status(db, practice),
+        lambda db, ring: tables.save_reports(db, reports),
+        lambda db, ring: status(db, practice),
     ]
     return chance.choice(steps)
 
@@ -214,10 +221,18 @@ async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:
     return sorted(await rows, key=repr)
 
 
+async def status(db: Any, practice: PracticeId) -> object:
+    """Without the ages, for which the clocks differ."""
+    row = await tables.practice_status(db, practice)
+    taken, reported = row.taken_at is not None, row.report_age is not None
+    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
+
+
 async def play(store: Store, keyring: Keyring, seed: int) -> list[object]:
     """Steps alone and in transactions, some of which are rolled back; what each of them answered or raised."""
     chance = random.Random(seed)
     said: list[object] = []
+    await store.take_over(PRACTICE, "host:1")
     async with store.pool.acquire() as db:
         for _ in range(60):
             together = [a_step(chance) for _ in range(chance.choice([1, 1, 1, 4]))]
