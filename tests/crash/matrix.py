@@ -1,0 +1,103 @@
+"""The crash matrix: every kill point x every kind of write, as a table. `python -m tests.crash.matrix`; exits 1 if a cell is red.
+
+A cell is green when what happened is neither lost nor doubled: `0/0`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.crash.blow import KINDS, POINTS_OF, VICTIMS, Victim
+from tests.crash.row import Cell, Nursery, Row
+
+
+async def play(
+    rows: Sequence[tuple[Victim, str, Sequence[str]]], *, lanes: int, tell: Callable[[Cell], None], folder: Path
+) -> list[Cell]:
+    """Play the rows (victim, kind, points), so many at a time; `tell` is told of each cell."""
+    left = list(enumerate(rows))
+    done: list[Cell] = []
+
+    async def lane(nursery: Nursery) -> None:
+        while left:
+            number, (victim, kind, points) = left.pop(0)
+            remaining = list(points)
+            for attempt in range(len(points)):
+                if not remaining:
+                    break
+                here = folder / f"{number}-{attempt}"
+                here.mkdir()
+                async with Row.opened(victim, kind, len(remaining), nursery, here) as row:
+                    while remaining:
+                        done.append(await row.cell(remaining.pop(0)))
+                        tell(done[-1])
+                        if not done[-1].green:  # what is wrong stays wrong: the next cell gets a new clinic
+                            break
+
+    async with Nursery() as nursery, asyncio.TaskGroup() as group:
+        for _ in range(lanes):
+            group.create_task(lane(nursery))
+    return done
+
+
+def table(cells: Sequence[Cell]) -> list[str]:
+    """A line a kind, a column a point, of each victim; `lost/doubled`, with a `!` where anything is wrong."""
+    lines = []
+    for victim in VICTIMS:
+        mine = {(one.kind, one.point): one for one in cells if one.victim == victim}
+        points = [point for point in POINTS_OF[victim] if any(key[1] == point for key in mine)]
+        if not mine:
+            continue
+        lines += ["", f"{victim} killed (lost/doubled)"]
+        for at in (0, 1):
+            lines.append(" " * 26 + "".join(f"{point.split()[at]:<9}" for point in points).rstrip())
+        for kind in dict.fromkeys(key[0] for key in mine):
+            shown = "".join(f"{_mark(mine.get((kind, point))):<9}" for point in points)
+            lines.append(f"{kind:<26}{shown}".rstrip())
+    return lines
+
+
+def _mark(cell: Cell | None) -> str:
+    return "" if cell is None else f"{cell.lost}/{cell.doubled}{'' if cell.green else '!'}"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.crash.matrix", description=__doc__)
+    parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--points", nargs="+", metavar="POINT", help='like "before call"')
+    parser.add_argument("--lanes", type=int, default=3, help="rows at a time (default 3)")
+    parser.add_argument("--keep", type=Path, help="a new folder that keeps the daemons' logs")
+    given = parser.parse_args(argv)
+    rows = [
+        (victim, kind, [point for point in POINTS_OF[victim] if not given.points or point in given.points])
+        for victim in given.victims
+        for kind in given.kinds
+    ]
+    rows = [row for row in rows if row[2]]
+    expected, count = sum(len(points) for _, _, points in rows), 0
+
+    def tell(cell: Cell) -> None:
+        nonlocal count
+        count += 1
+        said = "green" if cell.green else "RED: " + "; ".join(cell.wrong)
+        print(f"{count}/{expected} {cell.victim} {cell.point}, {cell.kind}: {said} ({cell.seconds:.1f} s)", flush=True)
+
+    with tempfile.TemporaryDirectory(prefix="chartwire-crash-") as temporary:
+        folder = given.keep or Path(temporary)
+        folder.mkdir(exist_ok=True)
+        cells = asyncio.run(play(rows, lanes=given.lanes, tell=tell, folder=folder))
+    print("\n".join(table(cells)))
+    red = [cell for cell in cells if not cell.green]
+    lost, doubled = sum(cell.lost for cell in cells), sum(cell.doubled for cell in cells)
+    print(f"\n{len(cells)} cells, {len(cells) - len(red)} green, {lost} lost, {doubled} doubled")
+    return 1 if red or len(cells) < expected else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
