@@ -36,6 +36,7 @@ BATCH = 500
 FETCH_MS = 200
 PUBLISH_SECONDS = 20.0
 FLUSH_SECONDS = 10.0
+COMMIT_SECONDS = 10.0
 COORDINATOR_TRIES = 40
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
@@ -283,8 +284,10 @@ class ChangeConsumer:
         if not offsets:
             return
         try:
-            await self._consumer.commit(offsets)
+            # A commit repeats itself for ever while the broker does not know the group, and a rebalance waits for this batch.
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await self._consumer.commit(offsets)
         except COMMIT_LOST as error:
             log.warning("commit_dropped", error_type=type(error).__name__, count=len(messages))
-        except KafkaError as error:
+        except (KafkaError, TimeoutError) as error:
             log.warning("commit_failed", error_type=type(error).__name__, count=len(messages))

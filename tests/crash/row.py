@@ -19,13 +19,15 @@ import psutil
 
 from daemon.config import Config, load
 from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.rehearsal import judge, opened_store, prepare, servers
+from daemon.rehearsal import judge, prepare, servers
 from daemon.sandbox.clinic import Clinic
+from events.codec import Keyring
 from events.ids import PracticeId
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
 from tests.crash.blow import Arms, Blow, Victim
 from tests.crash.scenes import SCENES, Stage
+from tests.kafka.conftest import Kafka
 
 PASSES = (
     "elation.catch-up",
@@ -88,6 +90,29 @@ class Nursery:
             return int(await self._process.stdout.readline())
 
 
+@contextlib.asynccontextmanager
+async def _servers(victim: Victim, folder: Path) -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker | Kafka]]:
+    """A broker that is to be killed is Apache Kafka, which has its disk to come back with; else the light one will do."""
+    if victim != "broker":
+        async with servers() as both:
+            yield both
+        return
+    kafka = Kafka(folder / "kafka")
+    (folder / "kafka").mkdir()
+    async with EmbeddedPostgres() as postgres:
+        try:
+            await kafka.start()
+            yield postgres, kafka
+        finally:
+            await kafka.stop(kill=True)
+
+
+def _adapted(text: str, victim: Victim) -> str:
+    """The configuration with a short session, so that a successor need not wait for it."""
+    text = text.replace("session_timeout_seconds = 6", "session_timeout_seconds = 1")
+    return text.replace("idempotent = false", "idempotent = true") if victim == "broker" else text
+
+
 class Row:
     """Open with `opened`; `cell` strikes once and judges."""
 
@@ -102,7 +127,7 @@ class Row:
         self._number = 0
         self._pid = 0
         self._postgres: EmbeddedPostgres
-        self._broker: EmbeddedBroker
+        self._broker: EmbeddedBroker | Kafka
         self._store: Store
         self._config: Config
 
@@ -114,13 +139,14 @@ class Row:
         stage = Stage(clinic)
         SCENES[kind].prepare(stage, cells)
         row = cls(victim, kind, nursery, folder, stage)
-        async with servers() as (row._postgres, row._broker):
+        async with _servers(victim, folder) as (row._postgres, row._broker):
             await clinic.start()
             try:
-                file = await prepare(clinic, folder, row._postgres, row._broker)
-                file.write_text(file.read_text().replace("session_timeout_seconds = 6", "session_timeout_seconds = 1"))
+                file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
+                file.write_text(_adapted(file.read_text(), victim))
                 row._config = load(file)
-                row._store = await opened_store(row._config, folder)
+                keyring = Keyring.from_directory(folder / row._config.keys.directory)
+                row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
                 await row._bear()
                 await row._rest()
                 yield row
@@ -173,7 +199,8 @@ class Row:
         elif self.victim == "postgres":
             await self._postgres.restart(kill=True)
         else:
-            await self._broker.restart(kill=True)
+            await self._broker.stop(kill=True)
+            await self._broker.start()
 
     # -- the daemon -------------------------------------------------------------------------------------------------------
 

@@ -44,10 +44,13 @@ def strike(arms: Arms, point: str, kind: str | None = None) -> None:
     arms.lower()
     if not blow.pid:
         os.kill(os.getpid(), signal.SIGKILL)
-    server = psutil.Process(blow.pid)
-    for process in (server, *server.children(recursive=True)):
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
+    children: list[psutil.Process] = []
+    with suppress(psutil.Error):
+        children = psutil.Process(blow.pid).children(recursive=True)
+    os.kill(blow.pid, signal.SIGKILL)
+    for child in children:
+        with suppress(psutil.Error):
+            child.kill()
 
 
 # -- around the product's functions ---------------------------------------------------------------------------------------
