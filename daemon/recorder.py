@@ -100,6 +100,7 @@ class PracticeRecorder:
         self._directory: Directory | None = None
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
+        self._doubtful = False
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -197,8 +198,8 @@ class PracticeRecorder:
             async with self._store.writing(self.practice, self.epoch) as tx:
                 known = await tx.known([event.id for event in events])
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
-                state = await self._state_for(tx, fresh.values())
-                if only_if is not None and (not fresh or not only_if(state, _key(state, next(iter(fresh.values()))))):
+                state = await self._state_for(tx, events if only_if is not None else fresh.values())
+                if only_if is not None and not only_if(state, _key(state, events[0])):
                     return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
@@ -207,16 +208,31 @@ class PracticeRecorder:
                 outcome.recorded = await tx.append(work.events)
                 await self._save(tx, work)
                 await self._note(tx, changes, checkpoints)
-                outcome.patients = {key: state.patients[key] for key in state.changed}
-                outcome.gone = set(state.gone)
-                outcome.directory = state.directory if state.directory_changed else None
+                await self._report(tx, state, outcome)
         except BaseException:
-            self._directory = None
+            self._directory, self._doubtful = None, True
             raise
-        self._directory = state.directory
-        self._count(work, len(events) - len(fresh))
-        self._on_recorded(outcome)
+        self._committed(state, work, outcome, len(events) - len(fresh))
         return True
+
+    async def _report(self, tx: Transaction, state: PracticeState, outcome: Outcome) -> None:
+        """What the sinks are told. After a failure that is all that is open: the transaction may have been committed all the
+        same, its answer lost on the way, and nobody was told of what it requested."""
+        open_: list[PatientKey] = []
+        if self._doubtful:
+            rows = await tables.list_open_intents(tx.connection, self.practice)
+            open_ = sorted({PatientKey(row.patient_key) for row in rows if row.patient_key})
+            await self._load_keys(tx, state, set(open_))
+        outcome.patients = {key: state.patients[key] for key in (*state.changed, *open_) if key in state.patients}
+        outcome.gone = set(state.gone)
+        outcome.directory = state.directory if state.directory_changed or self._doubtful else None
+
+    def _committed(self, state: PracticeState, work: _Work, outcome: Outcome, repeated: int) -> None:
+        self._directory = state.directory
+        self._pending_revisits = self._pending_revisits or self._doubtful
+        self._doubtful = False
+        self._count(work, repeated)
+        self._on_recorded(outcome)
 
     async def _decide(self, tx: Transaction, work: _Work) -> None:
         """Decide about every patient touched until nothing more follows."""
@@ -349,28 +365,28 @@ class PracticeRecorder:
     async def _revisit_due(self, reason: str) -> int:
         moment = self._moment()
         outcome = Outcome()
-        async with self._store.writing(self.practice, self.epoch) as tx:
-            keys = await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
-            if not keys:
-                return 0
-            state = await self._state(tx, set(keys))
-            work = _Work(self.practice, state, self.policy, moment)
-            for key in keys:
-                patient = state.patients.get(key)
-                if patient is None:
-                    continue
-                await self._load_references(tx, state, patient)
-                work.revisit(patient, reason, tx.sequence)
-            await self._decide(tx, work)
-            state.changed |= {key for key in keys if key in state.patients}
-            outcome.recorded = await tx.append(work.events)
-            await self._save(tx, work)
-            outcome.patients = {key: state.patients[key] for key in state.changed}
-            outcome.gone = set(state.gone)
-            outcome.directory = state.directory if state.directory_changed else None
-        self._directory = state.directory
-        self._count(work, 0)
-        self._on_recorded(outcome)
+        try:
+            async with self._store.writing(self.practice, self.epoch) as tx:
+                keys = await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
+                if not keys:
+                    return 0
+                state = await self._state(tx, set(keys))
+                work = _Work(self.practice, state, self.policy, moment)
+                for key in keys:
+                    patient = state.patients.get(key)
+                    if patient is None:
+                        continue
+                    await self._load_references(tx, state, patient)
+                    work.revisit(patient, reason, tx.sequence)
+                await self._decide(tx, work)
+                state.changed |= {key for key in keys if key in state.patients}
+                outcome.recorded = await tx.append(work.events)
+                await self._save(tx, work)
+                await self._report(tx, state, outcome)
+        except BaseException:
+            self._directory, self._doubtful = None, True
+            raise
+        self._committed(state, work, outcome, 0)
         return len(keys)
 
     # -- small things -----------------------------------------------------------------------------------------------------

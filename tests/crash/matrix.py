@@ -1,6 +1,6 @@
 """The crash matrix: every kill point x every kind of write, as a table. `python -m tests.crash.matrix`; exits 1 if a cell is red.
 
-A cell is green when what happened is neither lost nor doubled: `0/0`.
+A cell is green when what happened is neither lost nor doubled: `0/0`. Killing the broker needs Java 17 and Maven.
 """
 
 from __future__ import annotations
@@ -12,14 +12,19 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.crash.blow import KINDS, POINTS_OF, VICTIMS, Victim
+from tests.crash.blow import KINDS, POINTS, POINTS_OF, VICTIMS, Victim
 from tests.crash.row import Cell, Nursery, Row
 
 
 async def play(
-    rows: Sequence[tuple[Victim, str, Sequence[str]]], *, lanes: int, tell: Callable[[Cell], None], folder: Path
+    rows: Sequence[tuple[Victim, str, Sequence[str]]],
+    *,
+    lanes: int,
+    tell: Callable[[Cell], None],
+    folder: Path,
+    bug: str = "",
 ) -> list[Cell]:
-    """Play the rows (victim, kind, points), so many at a time; `tell` is told of each cell."""
+    """Play the rows (victim, kind, points), so many at a time; `tell` is told of each cell. `bug`: of victim.BUGS."""
     left = list(enumerate(rows))
     done: list[Cell] = []
 
@@ -39,7 +44,7 @@ async def play(
                         if not done[-1].green:  # what is wrong stays wrong: the next cell gets a new clinic
                             break
 
-    async with Nursery() as nursery, asyncio.TaskGroup() as group:
+    async with Nursery(bug) as nursery, asyncio.TaskGroup() as group:
         for _ in range(lanes):
             group.create_task(lane(nursery))
     return done
@@ -70,12 +75,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.matrix", description=__doc__)
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=", ".join(KINDS))
-    parser.add_argument("--points", nargs="+", metavar="POINT", help='like "before call"')
-    parser.add_argument("--lanes", type=int, default=3, help="rows at a time (default 3)")
+    parser.add_argument("--points", nargs="+", choices=POINTS, default=POINTS, metavar="POINT", help=", ".join(POINTS))
+    parser.add_argument("--lanes", type=int, default=6, help="rows at a time (default 6)")
     parser.add_argument("--keep", type=Path, help="a new folder that keeps the daemons' logs")
     given = parser.parse_args(argv)
     rows = [
-        (victim, kind, [point for point in POINTS_OF[victim] if not given.points or point in given.points])
+        (victim, kind, [point for point in POINTS_OF[victim] if point in given.points])
         for victim in given.victims
         for kind in given.kinds
     ]

@@ -61,16 +61,17 @@ class Cell:
 
 
 class Nursery:
-    """Forks daemons (tests/crash/victim.py)."""
+    """Forks daemons (tests/crash/victim.py), with a deliberate bug if one is named."""
 
-    def __init__(self) -> None:
+    def __init__(self, bug: str = "") -> None:
+        self._bug = bug
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
 
     async def __aenter__(self) -> Nursery:
         pipe = asyncio.subprocess.PIPE
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.crash.victim", stdin=pipe, stdout=pipe
+            sys.executable, "-m", "tests.crash.victim", self._bug, stdin=pipe, stdout=pipe
         )
         return self
 

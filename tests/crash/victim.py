@@ -1,7 +1,7 @@
 """A daemon that strikes at a chosen point of its own work: `chartwire run` with blows built around its functions.
 
 `python -m tests.crash.victim` is a nursery: it has everything imported, and forks a daemon for each line on its standard
-input (configuration, log, arms; separated by tabs), answering its process id. What runs in the daemon is the product's own
+input (configuration, log, arms; separated by tabs), answering its process id. An argument names a bug that they shall have. What runs in the daemon is the product's own
 `run`; only here, in the test, is it interfered with.
 """
 
@@ -11,13 +11,15 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import asyncpg
 import psutil
 from aiokafka import AIOKafkaConsumer
 
@@ -34,23 +36,28 @@ from tests.crash.blow import Arms
 
 Strike = Callable[..., None]
 _carrying: ContextVar[str] = ContextVar("carrying", default="")
+_recording: ContextVar[tuple[str, str]] = ContextVar("recording", default=("", ""))
 
 
-def strike(arms: Arms, point: str, kind: str | None = None) -> None:
-    """Kill whom the blow is meant for, if this is its point; `kind` None stands for any."""
+def strike(arms: Arms, point: str, kind: str | None = None, *, committed: bool = False) -> None:
+    """Kill whom the blow is meant for, if this is its point; `kind` None stands for any.
+
+    After a commit whose server is killed, its answer is lost on the way: the client hears of a broken connection.
+    """
     blow = arms.blow
     if blow is None or blow.point != point or kind not in (None, blow.kind):
         return
-    arms.lower()
     if not blow.pid:
+        arms.lower()
         os.kill(os.getpid(), signal.SIGKILL)
-    children: list[psutil.Process] = []
-    with suppress(psutil.Error):
-        children = psutil.Process(blow.pid).children(recursive=True)
+    children = psutil.Process(blow.pid).children(recursive=True)
     os.kill(blow.pid, signal.SIGKILL)
     for child in children:
         with suppress(psutil.Error):
             child.kill()
+    arms.lower()
+    if committed and blow.victim == "postgres":
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
 # -- around the product's functions ---------------------------------------------------------------------------------------
@@ -59,9 +66,7 @@ def strike(arms: Arms, point: str, kind: str | None = None) -> None:
 def install(arms: Arms) -> None:
     """Build the blows in."""
 
-    def at(point: str, kind: str | None = None) -> None:
-        strike(arms, point, kind)
-
+    at = partial(strike, arms)
     _around_kafka(at)
     _around_recording(at)
     _around_calls(at)
@@ -111,10 +116,10 @@ def _around_recording(at: Strike) -> None:
         self.requested = [type(one.body.write).__name__ for one in events if isinstance(one.body, IntentRequested)]
         for kind in self.requested:
             at("before append", kind)
-        recorded = await append(self, events)
+        self.appended = await append(self, events)
         for kind in self.requested:
             at("after append", kind)
-        return recorded
+        return self.appended
 
     @asynccontextmanager
     async def transacting(self: Store, practice: Any, epoch: int) -> AsyncIterator[Transaction]:
@@ -123,24 +128,36 @@ def _around_recording(at: Strike) -> None:
             for kind in getattr(tx, "requested", ()):
                 at("before commit", kind)
         for kind in getattr(tx, "requested", ()):
-            at("after commit", kind)
+            at("after commit", kind, committed=True)
+        if getattr(tx, "appended", ()):
+            at(*_recording.get(), committed=True)
 
     async def attempting(self: Sink, slot: str, job: Any, number: int, charts: Any) -> bool:
-        at("before attempt", type(job.write).__name__)
-        done = await attempt(self, slot, job, number, charts)
-        at("after attempt", type(job.write).__name__)
-        return done
+        kind = type(job.write).__name__
+        at("before attempt", kind)
+        with _within("after attempt", kind):
+            return await attempt(self, slot, job, number, charts)
 
     async def recording(self: Sink, body: Any, job: Any, *rest: Any, **more: Any) -> bool:
-        done = await record(self, body, job, *rest, **more)
-        if isinstance(body, IntentSucceeded):
-            at("after outcome", type(job.write).__name__)
-        return done
+        if not isinstance(body, IntentSucceeded):
+            return await record(self, body, job, *rest, **more)
+        with _within("after outcome", type(job.write).__name__):
+            return await record(self, body, job, *rest, **more)
 
     Transaction.append = appending  # type: ignore[method-assign]
     Store.writing = transacting  # type: ignore[assignment,method-assign]
     Sink._attempt = attempting  # type: ignore[method-assign]
     Sink._record = recording  # type: ignore[method-assign]
+
+
+@contextmanager
+def _within(point: str, kind: str) -> Iterator[None]:
+    """The commits in here are those of this point."""
+    token = _recording.set((point, kind))
+    try:
+        yield
+    finally:
+        _recording.reset(token)
 
 
 def _around_calls(at: Strike) -> None:
@@ -182,11 +199,32 @@ def _changes(method: str, url: str, headers: Any) -> bool:
     return method.upper() != "GET" and "/oauth2/" not in url
 
 
+# -- deliberate bugs: what the matrix has to catch --------------------------------------------------------------------------
+
+
+async def _without_looking(self: Sink, *given: Any) -> bool:
+    """An unsettled attempt is taken for one that was never made."""
+    return False
+
+
+async def _without_record(self: Sink, *given: Any) -> bool:
+    """A call is made before anything says that it will be."""
+    return True
+
+
+BUGS: dict[str, dict[str, Any]] = {
+    "retry without look-up": {"_settle": _without_looking},
+    "attempt not recorded": {"_attempt": _without_record},
+}
+
+
 # -- the nursery ----------------------------------------------------------------------------------------------------------
 
 
-def live(config: str, log: str, arms: str) -> None:
+def live(config: str, log: str, arms: str, bug: str) -> None:
     """One life: the product's `run`, in this process."""
+    for name, function in BUGS.get(bug, {}).items():
+        setattr(Sink, name, function)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number, target in ((null, 0), (out, 1), (out, 2)):
@@ -197,13 +235,13 @@ def live(config: str, log: str, arms: str) -> None:
 
 def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for the children
-    children = []
+    children, bug = [], " ".join(sys.argv[1:])
     for line in sys.stdin:
         config, log, arms = line.rstrip("\n").split("\t")
         child = os.fork()
         if child == 0:
             try:
-                live(config, log, arms)
+                live(config, log, arms, bug)
             finally:
                 os._exit(70)
         children.append(child)
