@@ -100,7 +100,8 @@ class PracticeRecorder:
         self._directory: Directory | None = None
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
-        self._doubtful = False
+        self._untold = False
+        self._doubtful: set[EventId] = set()
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -199,7 +200,10 @@ class PracticeRecorder:
                 known = await tx.known([event.id for event in events])
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
                 state = await self._state_for(tx, events if only_if is not None else fresh.values())
-                if only_if is not None and not only_if(state, _key(state, events[0])):
+                new = (
+                    bool(fresh) or self._doubtful
+                )  # after a failure it may be known because its own commit's answer was lost
+                if only_if is not None and not (new and only_if(state, _key(state, events[0]))):
                     return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
@@ -210,8 +214,10 @@ class PracticeRecorder:
                 await self._note(tx, changes, checkpoints)
                 await self._report(tx, state, outcome)
         except BaseException:
-            self._directory, self._doubtful = None, True
+            self._directory, self._untold = None, True
+            self._doubtful |= {event.id for event in events if only_if is not None}
             raise
+        self._doubtful -= {event.id for event in events}
         self._committed(state, work, outcome, len(events) - len(fresh))
         return True
 
@@ -219,18 +225,18 @@ class PracticeRecorder:
         """What the sinks are told. After a failure that is all that is open: the transaction may have been committed all the
         same, its answer lost on the way, and nobody was told of what it requested."""
         open_: list[PatientKey] = []
-        if self._doubtful:
+        if self._untold:
             rows = await tables.list_open_intents(tx.connection, self.practice)
             open_ = sorted({PatientKey(row.patient_key) for row in rows if row.patient_key})
             await self._load_keys(tx, state, set(open_))
         outcome.patients = {key: state.patients[key] for key in (*state.changed, *open_) if key in state.patients}
         outcome.gone = set(state.gone)
-        outcome.directory = state.directory if state.directory_changed or self._doubtful else None
+        outcome.directory = state.directory if state.directory_changed or self._untold else None
 
     def _committed(self, state: PracticeState, work: _Work, outcome: Outcome, repeated: int) -> None:
         self._directory = state.directory
-        self._pending_revisits = self._pending_revisits or self._doubtful
-        self._doubtful = False
+        self._pending_revisits = self._pending_revisits or self._untold
+        self._untold = False
         self._count(work, repeated)
         self._on_recorded(outcome)
 
@@ -384,7 +390,7 @@ class PracticeRecorder:
                 await self._save(tx, work)
                 await self._report(tx, state, outcome)
         except BaseException:
-            self._directory, self._doubtful = None, True
+            self._directory, self._untold = None, True
             raise
         self._committed(state, work, outcome, 0)
         return len(keys)
