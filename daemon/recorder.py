@@ -200,11 +200,10 @@ class PracticeRecorder:
                 known = await tx.known([event.id for event in events])
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
                 state = await self._state_for(tx, events if only_if is not None else fresh.values())
-                new = (
-                    bool(fresh) or self._doubtful
-                )  # after a failure it may be known because its own commit's answer was lost
-                if only_if is not None and not (new and only_if(state, _key(state, events[0]))):
-                    return False
+                if only_if is not None:
+                    new = bool(fresh) or events[0].id in self._doubtful  # recorded before, but nobody was told
+                    if not new or not only_if(state, _key(state, events[0])):
+                        return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
                     work.take(event)
