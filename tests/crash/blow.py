@@ -18,7 +18,7 @@ POINTS = (
 """In the order of the work. publish: of the change to Kafka. append, commit: of the transaction in which the write is
 requested. offsets: the commit of the batch with the change. attempt: its recording. call: the request that changes something;
 "after" means that it was applied and its answer has not been read. outcome: its recording; "before" means that the answer was
-understood."""
+understood. Where PostgreSQL is killed after a commit (of the request, the attempt or the outcome), the commit's answer is lost."""
 POINTS_OF: dict[Victim, tuple[str, ...]] = {
     "daemon": POINTS,
     "postgres": POINTS,

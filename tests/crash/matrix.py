@@ -28,21 +28,29 @@ async def play(
     left = list(enumerate(rows))
     done: list[Cell] = []
 
+    def say(cell: Cell) -> None:
+        done.append(cell)
+        tell(cell)
+
+    async def in_one_clinic(victim: Victim, kind: str, points: list[str], nursery: Nursery, here: Path) -> None:
+        """Until a cell is red: what is wrong stays wrong, so the next one gets a new clinic."""
+        async with Row.opened(victim, kind, len(points), nursery, here) as row:
+            while points:
+                say(await row.cell(points.pop(0)))
+                if not done[-1].green:
+                    return
+
     async def lane(nursery: Nursery) -> None:
         while left:
             number, (victim, kind, points) = left.pop(0)
             remaining = list(points)
-            for attempt in range(len(points)):
-                if not remaining:
-                    break
-                here = folder / f"{number}-{attempt}"
+            while remaining:
+                here = folder / f"{number}-{len(remaining)}"
                 here.mkdir()
-                async with Row.opened(victim, kind, len(remaining), nursery, here) as row:
-                    while remaining:
-                        done.append(await row.cell(remaining.pop(0)))
-                        tell(done[-1])
-                        if not done[-1].green:  # what is wrong stays wrong: the next cell gets a new clinic
-                            break
+                try:
+                    await in_one_clinic(victim, kind, remaining, nursery, here)
+                except TimeoutError as error:
+                    say(Cell(victim, kind, remaining.pop(0), wrong=[f"before the blow: {error}"]))
 
     async with Nursery(bug) as nursery, asyncio.TaskGroup() as group:
         for _ in range(lanes):

@@ -7,6 +7,7 @@ import itertools
 from collections.abc import AsyncIterator, Sequence
 
 import msgspec
+import pytest
 import pytest_asyncio
 
 from daemon.embedded import EmbeddedBroker
@@ -168,3 +169,21 @@ async def test_partitions_are_handed_over_between_batches(bus: Bus) -> None:
     assert order[:2] == ["recorded", "revoked"]
     assert first.seen.count(marker) == 1
     assert marker not in second.seen, "its offsets were committed before the partition went"
+
+
+async def test_a_commit_without_end_holds_up_nothing(bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The client repeats a commit for as long as the broker does not know the group: what comes next is handled all the same."""
+
+    async def never(*_: object) -> None:
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("events.bus.COMMIT_SECONDS", 0.2)
+    monkeypatch.setattr("aiokafka.AIOKafkaConsumer.commit", never)
+    reader = Reader(bus, f"endless-{next(_groups)}")
+    task = asyncio.create_task(reader.run())
+    for number in range(2):
+        mark = Checkpoint(practice=PRACTICE, source=f"endless.{next(_groups)}", value=str(number))
+        await bus.publish(PRACTICE, [mark])
+        await until(lambda mark=mark: mark in reader.seen)
+    reader.consumer.stop()
+    await task
