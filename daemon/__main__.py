@@ -5,9 +5,24 @@ from __future__ import annotations
 import argparse
 import sys
 
-from daemon.cli import check, demo, history, keys, listen, migrate, run, sandbox, status
+from daemon.cli import (
+    archives,
+    audit,
+    check,
+    demo,
+    explain,
+    history,
+    keys,
+    listen,
+    migrate,
+    replay,
+    run,
+    sandbox,
+    status,
+    what_if,
+)
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen)
+COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen, explain, replay, audit, archives, what_if)
 
 
 def main(argv: list[str] | None = None) -> int:

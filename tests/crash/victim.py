@@ -77,7 +77,7 @@ def _observes(messages: Sequence[Any]) -> bool:
 
 
 def _around_kafka(at: Strike) -> None:
-    publish, handle, commit = Bus.publish, Worker._handle, AIOKafkaConsumer.commit
+    publish, record, commit = Bus.publish, Worker.record, AIOKafkaConsumer.commit
     uncommitted = False
 
     async def publishing(self: Bus, practice: Any, messages: Sequence[Any]) -> None:
@@ -88,11 +88,11 @@ def _around_kafka(at: Strike) -> None:
         at("after publish")
         return None
 
-    async def handling(self: Worker, messages: Sequence[Any]) -> Any:
+    async def recording(self: Worker, practice: Any, messages: Sequence[Any]) -> bool:
         nonlocal uncommitted
-        left = await handle(self, messages)
-        uncommitted = uncommitted or _observes(messages)
-        return left
+        done = await record(self, practice, messages)
+        uncommitted = uncommitted or (done and _observes(messages))
+        return done
 
     async def committing(self: Any, offsets: Any = None) -> None:
         nonlocal uncommitted
@@ -105,7 +105,7 @@ def _around_kafka(at: Strike) -> None:
         return None
 
     Bus.publish = publishing  # type: ignore[method-assign]
-    Worker._handle = handling  # type: ignore[method-assign]
+    Worker.record = recording  # type: ignore[method-assign]
     AIOKafkaConsumer.commit = committing
 
 
