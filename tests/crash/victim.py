@@ -8,6 +8,7 @@ input (configuration, log, arms; separated by tabs), answering its process id. A
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import signal
 import sys
@@ -34,6 +35,7 @@ from events.store import Store, Transaction
 from events.topics import Change
 from tests.crash.blow import Arms
 
+PR_SET_PDEATHSIG = 1
 Strike = Callable[..., None]
 _carrying: ContextVar[str] = ContextVar("carrying", default="")
 _recording: ContextVar[tuple[str, str]] = ContextVar("recording", default=("", ""))
@@ -226,6 +228,7 @@ def live(config: str, log: str, arms: str, bug: str) -> None:
     for name, function in BUGS.get(bug, {}).items():
         setattr(Sink, name, function)
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive an interrupted test
     null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number, target in ((null, 0), (out, 1), (out, 2)):
         os.dup2(number, target)
