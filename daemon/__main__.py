@@ -19,10 +19,27 @@ from daemon.cli import (
     run,
     sandbox,
     status,
+    verify,
     what_if,
 )
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen, explain, replay, audit, archives, what_if)
+COMMANDS = (
+    demo,
+    run,
+    sandbox,
+    migrate,
+    check,
+    keys,
+    history,
+    status,
+    listen,
+    explain,
+    replay,
+    audit,
+    archives,
+    what_if,
+    verify,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
