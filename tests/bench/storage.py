@@ -240,7 +240,7 @@ async def flat(server: EmbeddedPostgres, folder: Path, steps: Sequence[int], pat
         await replayed(store, owner)
         rebuild = clock.lap() / done
         times = []
-        for number in range(1, 201):
+        for number in range(1, min(patients, 200) + 1):
             clock = Clock()
             found = await patient_events(store, owner, kareo=[number])
             times.append(clock.lap() / len(found))
