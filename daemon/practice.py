@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -31,13 +31,20 @@ from daemon.webhooks import NUDGE, Target
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
-from events.store import Fenced, Store
+from events.store import AWAY, Fenced, Store
 from events.topics import Change, Checkpoint
 from events.writes import System
 
 log = structlog.get_logger()
 
 REVISIT_SECONDS = 3600.0
+AWAY_SECONDS = 5.0
+DOUBT_SECONDS = 1.0
+OWNERSHIP_PAUSE = 1.0
+OWNERSHIP_FRESH = 1.0
+
+
+Guard = Callable[[], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,32 @@ class Surroundings:
     now: Callable[[], datetime]
     pace: Pace
     patience: float = 60.0
+
+
+class Ownership:
+    """Asked before each call to a vendor: returns while the practice is this owner's, raises Fenced once it is another's.
+
+    While PostgreSQL is away nobody can tell, and nothing could be recorded: it waits. A worker suspended between the answer
+    and the call asks again.
+    """
+
+    def __init__(self, store: Store, practice: PracticeId, epoch: int) -> None:
+        self._store = store
+        self._practice = practice
+        self._epoch = epoch
+
+    async def __call__(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            asked = loop.time()
+            try:
+                await self._store.confirm(self._practice, self._epoch)
+            except AWAY as error:
+                log.warning("ownership_unknown", practice=self._practice, error_type=type(error).__name__)
+                await asyncio.sleep(OWNERSHIP_PAUSE)
+                continue
+            if loop.time() - asked < OWNERSHIP_FRESH:
+                return
 
 
 class PracticeRuntime:
@@ -76,8 +109,9 @@ class PracticeRuntime:
             on_recorded=self._recorded,
         )
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
-        elation = elation_client(config, around)
-        kareo = kareo_client(config, around, service)
+        owned = Ownership(around.store, self.practice, epoch)
+        elation = elation_client(config, around, owned)
+        kareo = kareo_client(config, around, service, owned)
         self.limiter = kareo.limiter
         self.intakes = {system: intake(config, around, system) for system in System}
         self.elation = ElationConnector(
@@ -131,6 +165,7 @@ class PracticeRuntime:
                 for sink in self.sinks.values():
                     group.create_task(sink.run())
                 group.create_task(self._look_again())
+                group.create_task(self._resume())
                 if self._around.config.kafka.feed:
                     group.create_task(self.feed.run())
         except* Fenced:
@@ -161,9 +196,29 @@ class PracticeRuntime:
     async def _look_again(self) -> None:
         """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see."""
         while True:
-            while await self.recorder.revisit("a policy ended, or what it waited for has come"):
-                pass
+            try:
+                while await self.recorder.revisit("a policy ended, or what it waited for has come"):
+                    pass
+            except AWAY as error:
+                log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
+                await asyncio.sleep(AWAY_SECONDS)
+                continue
             await asyncio.sleep(REVISIT_SECONDS)
+
+    async def _resume(self) -> None:
+        """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
+        while True:
+            await self.recorder.doubt.wait()
+            await asyncio.sleep(DOUBT_SECONDS)
+            self.recorder.doubt.clear()
+            try:
+                outcome = await self.recorder.load_open()
+            except AWAY:
+                self.recorder.doubt.set()
+                continue
+            for sink in self.sinks.values():
+                sink.offer(outcome, resume=True)
+            self.feed.nudge()
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
@@ -182,6 +237,8 @@ class PracticeRuntime:
     def _recorded(self, outcome: Outcome) -> None:
         for sink in self.sinks.values():
             sink.offer(outcome)
+        for resource, record in outcome.reread:
+            self.elation.nudge("sweep" if resource == "bills" else f"patient:{record}")
         if outcome.recorded:
             self.feed.nudge()
 
@@ -212,7 +269,7 @@ def intake(config: PracticeConfig, around: Surroundings, system: System) -> Inta
     return Intake(practice, system, around.bus.publish, known)
 
 
-def elation_client(config: PracticeConfig, around: Surroundings) -> ElationClient:
+def elation_client(config: PracticeConfig, around: Surroundings, owned: Guard | None = None) -> ElationClient:
     return ElationClient(
         base_url=config.elation.base_url,
         client_id=config.elation.client_id,
@@ -221,6 +278,7 @@ def elation_client(config: PracticeConfig, around: Surroundings) -> ElationClien
         practice_id=config.elation.practice_id,
         concurrency=config.elation.concurrency,
         meter=lambda operation, outcome, seconds: around.meter.call(f"elation.{operation}", outcome, seconds),
+        guard=owned,
     )
 
 
@@ -236,7 +294,9 @@ async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapServ
     return await SoapService.load(wsdl, around.session, Path(cache) if cache else None)
 
 
-def kareo_client(config: PracticeConfig, around: Surroundings, service: SoapService) -> KareoClient:
+def kareo_client(
+    config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None
+) -> KareoClient:
     key = secret(config.kareo.customer_key_file, around.beside)
     limits = dict(config.kareo.limits)
     scale = limits.pop("scale", 1.0)
@@ -253,6 +313,7 @@ def kareo_client(config: PracticeConfig, around: Surroundings, service: SoapServ
         list_zone=config.kareo.list_zone,
         client_version="chartwire",
         meter=lambda operation, outcome, seconds: around.meter.call(operation, outcome, seconds),
+        guard=owned,
     )
 
 

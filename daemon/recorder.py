@@ -16,10 +16,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from daemon import tables
+from daemon import rows, tables
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
-from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId, event_id
 from events.schema import (
     BillObserved,
     Body,
@@ -45,11 +45,9 @@ from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
 from events.writes import System
 from projections.directory import Directory, quarantine_slot
-from projections.insurance import next_expiry
 from projections.intents import decide
 from projections.links import references
-from projections.open_intents import OpenIntent, Waiting
-from projections.patient import Patient, decode_patient, encode_patient
+from projections.patient import Patient, decode_patient, in_doubt
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment
@@ -66,16 +64,24 @@ class Undecided(Exception):
 
 @dataclass
 class Outcome:
-    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider."""
+    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider.
+
+    `reread` are Elation's records, as (resource, id), that are in doubt and have to be read.
+    """
 
     recorded: list[Recorded] = field(default_factory=list)
     patients: dict[PatientKey, Patient] = field(default_factory=dict)
     gone: set[PatientKey] = field(default_factory=set)
     directory: Directory | None = None
+    reread: set[tuple[str, str]] = field(default_factory=set)
 
 
 class PracticeRecorder:
-    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again."""
+    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again.
+
+    `doubt` is set when a recording failed and may have been made all the same (the answer to its COMMIT was lost): recorded
+    again it changes nothing, so what followed from it has to be looked for with `load_open`.
+    """
 
     def __init__(
         self,
@@ -98,8 +104,11 @@ class PracticeRecorder:
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
         self._directory: Directory | None = None
+        self._rebuilt: int | None = None
+        self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
+        self.doubt = asyncio.Event()
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -148,7 +157,7 @@ class PracticeRecorder:
         """Record outcomes or a person's decisions about one patient (or, with neither chart, the practice).
 
         `parts` make the event ids unique. With `only_if` the projections are asked first, in the same transaction; False
-        means nothing was recorded.
+        means nothing was recorded. True also when it had been recorded before.
         """
         events = [
             Event(
@@ -177,9 +186,13 @@ class PracticeRecorder:
 
     async def load_open(self) -> Outcome:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
-        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
-            rows = await tables.list_open_intents(tx.connection, self.practice)
-            state = await self._state(tx, {PatientKey(row.patient_key) for row in rows if row.patient_key})
+        async with self._lock:
+            return await self._load_open()
+
+    async def _load_open(self) -> Outcome:
+        async with self._store.writing(self.practice, self.epoch) as tx:
+            open_ = await tables.list_open_intents(tx.connection, self.practice)
+            state = await self._state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
             return Outcome(patients=dict(state.patients), directory=state.directory)
 
     # -- one transaction --------------------------------------------------------------------------------------------------
@@ -197,8 +210,8 @@ class PracticeRecorder:
             async with self._store.writing(self.practice, self.epoch) as tx:
                 known = await tx.known([event.id for event in events])
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
-                state = await self._state_for(tx, fresh.values())
-                if only_if is not None and (not fresh or not only_if(state, _key(state, next(iter(fresh.values()))))):
+                state = await self._state_for(tx, fresh.values() if only_if is None else events)
+                if only_if is not None and not only_if(state, _key(state, events[0])):
                     return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
@@ -206,12 +219,15 @@ class PracticeRecorder:
                 await self._decide(tx, work)
                 outcome.recorded = await tx.append(work.events)
                 await self._save(tx, work)
-                await self._note(tx, changes, checkpoints)
+                await self._note(tx, changes, checkpoints, work.in_doubt)
                 outcome.patients = {key: state.patients[key] for key in state.changed}
                 outcome.gone = set(state.gone)
                 outcome.directory = state.directory if state.directory_changed else None
-        except BaseException:
+                outcome.reread = work.in_doubt
+        except BaseException as error:
             self._directory = None
+            if isinstance(error, AWAY):
+                self.doubt.set()
             raise
         self._directory = state.directory
         self._count(work, len(events) - len(fresh))
@@ -248,9 +264,12 @@ class PracticeRecorder:
         return state
 
     async def _state(self, tx: Transaction, keys: set[PatientKey]) -> PracticeState:
+        if tx.rebuilt != self._rebuilt:  # beside us: what we keep, and what the sinks were told, may be wrong
+            self._offer_again = self._rebuilt is not None
+            self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
-            self._directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)
         return state
@@ -297,43 +316,44 @@ class PracticeRecorder:
             await tables.delete_patients(connection, self.practice, sorted(state.gone))
         if changed:
             today = work.moment.today
-            rows = [
-                tables.PatientRow(
-                    key=key, sequence=tx.sequence, doc=encode_patient(patient), revisit_on=next_expiry(patient.kareo, today)
-                )
-                for key, patient in changed.items()
-            ]
-            await tables.save_patients(connection, self.practice, rows, self._keyring)
+            documents = [rows.patient_row(patient, tx.sequence, today) for patient in changed.values()]
+            await tables.save_patients(connection, self.practice, documents, self._keyring)
         if state.recharted:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
         if work.relinked:
-            pairs = [(one.link.elation, one.link.kareo) for one in changed.values() if one.link and one.key in work.relinked]
+            pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
             await tables.replace_links(connection, self.practice, pairs)
         await tables.replace_open_intents(
             connection,
             self.practice,
-            {**{key: _rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+            {**{key: rows.intent_rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
         )
         await tables.replace_waiting(
             connection,
             self.practice,
-            {**{key: _waits(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
+            {**{key: rows.waiting_rows(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
             self._now(),
         )
         if state.directory_changed:
-            await tables.save_directory(
-                connection, self.practice, tx.sequence, _ENCODER.encode(state.directory), self._keyring
-            )
-            nobody = PatientKey("")
-            await tables.replace_open_intents(connection, self.practice, {nobody: _rows(state.directory.intents)})
-            await tables.replace_waiting(connection, self.practice, {nobody: _waits(state.directory.waiting)}, self._now())
+            directory, nobody = state.directory, PatientKey("")
+            encoded = rows.encode_directory(directory)
+            await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
+            intents, waiting = rows.intent_rows(directory.intents), rows.waiting_rows(directory.waiting)
+            await tables.replace_open_intents(connection, self.practice, {nobody: intents})
+            await tables.replace_waiting(connection, self.practice, {nobody: waiting}, self._now())
         if work.dependencies:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
-    async def _note(self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint]) -> None:
-        """What connectors compare with next time, and how far they have come."""
+    async def _note(
+        self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint], in_doubt: set[tuple[str, str]]
+    ) -> None:
+        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing."""
         if changes:
             notes = [note for change in changes for note in change.notes]
+            notes = [
+                msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one
+                for one in notes
+            ]
             await tables.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
@@ -341,6 +361,9 @@ class PracticeRecorder:
     # -- looking again ----------------------------------------------------------------------------------------------------
 
     async def _revisit_dependents(self) -> None:
+        if self._offer_again:
+            self._offer_again = False
+            self._on_recorded(await self._load_open())
         if self._pending_revisits:
             self._pending_revisits = False
             while await self._revisit_due("what it waited for has come"):
@@ -419,6 +442,7 @@ class _Work:
         self.touched: dict[PatientKey, Event] = {}
         self.relinked: set[PatientKey] = set()
         self.dependencies: set[str] = set()
+        self.in_doubt: set[tuple[str, str]] = set()
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
 
@@ -438,6 +462,9 @@ class _Work:
     def _notice(self, event: Event, before: Patient | None) -> None:
         after = self.state.patients[event.patient]
         body = event.body
+        if in_doubt(before, event):
+            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.elation)
+            self.in_doubt.add((record[0], str(record[1])))
         if event.origin in (Origin.ELATION, Origin.KAREO):
             polled = event.origin is Origin.KAREO
             self._since[event.patient] = event.observed if polled else event.modified or event.observed
@@ -547,18 +574,3 @@ def _charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | N
         return patient.link.elation, patient.link.kareo
     number = int(patient.key[2:])
     return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
-
-
-def _rows(intents: dict[str, OpenIntent]) -> tuple[tables.IntentRow, ...]:
-    return tuple(
-        tables.IntentRow(intent=IntentId(one.intent), slot=slot, system=one.system, state=one.state, since=one.requested)
-        for slot, one in intents.items()
-    )
-
-
-def _waits(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
-    return tuple(tables.WaitingRow(slot=slot, code=one.code, depends_on=one.depends_on) for slot, one in waiting.items())
-
-
-_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)

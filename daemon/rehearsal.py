@@ -25,7 +25,7 @@ from daemon.worker import Worker
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.migrate import migrate
-from events.store import Store
+from events.store import AWAY, Store
 
 PASSES = {"elation": ("catch-up", "sweep"), "kareo": ("patients", "appointments", "sweep", "appointment-sweep")}
 CHECKED = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I10")
@@ -71,11 +71,12 @@ class Rest:
         try:
             async with asyncio.timeout(seconds):
                 while True:
-                    heads = await self._heads()
-                    await self._clinic.elation.webhooks.quiet(timeout=seconds)
-                    await self._go_round()
-                    if heads == await self._heads() and self._idle():
-                        return
+                    with contextlib.suppress(*AWAY):
+                        heads = await self._heads()
+                        await self._clinic.elation.webhooks.quiet(timeout=seconds)
+                        await self._go_round()
+                        if heads == await self._heads() and self._idle():
+                            return
         except TimeoutError:
             raise TimeoutError(f"the rehearsal does not come to rest: {self._moving()}") from None
 
@@ -83,7 +84,9 @@ class Rest:
         return [await self._store.head(practice) for practice in self._worker.practices]
 
     def _idle(self) -> bool:
-        return all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
+        practices = self._worker.practices.values()
+        at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
+        return at_work and all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[str, str, str], int]:
         done: dict[tuple[str, str, str], int] = {}

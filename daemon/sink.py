@@ -269,6 +269,8 @@ class Sink:
                 await self._works()
                 log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
                 return True
+            except Fenced:
+                raise
             except Exception as error:  # noqa: BLE001 - recorded as an event
                 await self._own_fault(error, slot, job, attempt, charts)
                 return True
@@ -295,6 +297,8 @@ class Sink:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
                 await self._works()
                 return True
+            except Fenced:
+                raise
             except Exception as error:  # noqa: BLE001 - recorded as an event
                 await self._own_fault(error, slot, job, attempt, charts)
                 return True

@@ -58,7 +58,8 @@ class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
 # -- documents ------------------------------------------------------------------------------------------------------------
 
 
-def _identity(practice: PracticeId, key: str) -> bytes:
+def document_identity(practice: PracticeId, key: str) -> bytes:
+    """What a stored document is bound to; the key "" is the directory's."""
     return f"patient|{practice}|{key}".encode()
 
 
@@ -83,11 +84,11 @@ async def read_patients(
 
 
 def _opened(practice: PracticeId, row: Any, keyring: Keyring) -> tuple[int, bytes]:
-    return row["sequence"], keyring.open_sealed(row["key_id"], _identity(practice, row["patient_key"]), row["doc"])
+    return row["sequence"], keyring.open_sealed(row["key_id"], document_identity(practice, row["patient_key"]), row["doc"])
 
 
 async def save_patients(connection: Any, practice: PracticeId, rows: Sequence[PatientRow], keyring: Keyring) -> None:
-    sealed = [keyring.seal(practice, _identity(practice, row.key), row.doc) for row in rows]
+    sealed = [keyring.seal(practice, document_identity(practice, row.key), row.doc) for row in rows]
     await connection.execute(
         SQL["save_patients"],
         practice,
@@ -106,11 +107,11 @@ async def delete_patients(connection: Any, practice: PracticeId, keys: Sequence[
 
 async def load_directory(connection: Any, practice: PracticeId, keyring: Keyring) -> bytes | None:
     row = await connection.fetchrow(SQL["load_directory"], practice)
-    return None if row is None else keyring.open_sealed(row["key_id"], _identity(practice, ""), row["doc"])
+    return None if row is None else keyring.open_sealed(row["key_id"], document_identity(practice, ""), row["doc"])
 
 
 async def save_directory(connection: Any, practice: PracticeId, sequence: int, doc: bytes, keyring: Keyring) -> None:
-    key_id, sealed = keyring.seal(practice, _identity(practice, ""), doc)
+    key_id, sealed = keyring.seal(practice, document_identity(practice, ""), doc)
     await connection.execute(SQL["save_directory"], practice, sequence, key_id, sealed)
 
 

@@ -59,13 +59,25 @@ def configure_logging(*, json: bool, level: str = "INFO") -> None:
     root.setLevel(logging.WARNING)
 
 
+QUIET_SECONDS = 10.0
+
+
 class _NamesOnly(logging.Handler):
-    """Other libraries' records, without their text: it may quote what they were handling."""
+    """Other libraries' records, without their text: it may quote what they were handling. A line of code that reports again and
+    again (Kafka's client does hundreds of times a second while no broker answers) is heard every ten seconds, with its count."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._heard: dict[str, tuple[float, int]] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        structlog.get_logger().log(
-            record.levelno, "library_reported", source=record.name, path=f"{record.module}:{record.lineno}"
-        )
+        path = f"{record.module}:{record.lineno}"
+        since, count = self._heard.get(path, (0.0, 0))
+        if record.created - since < QUIET_SECONDS:
+            self._heard[path] = (since, count + 1)
+            return
+        self._heard[path] = (record.created, 0)
+        structlog.get_logger().log(record.levelno, "library_reported", source=record.name, path=path, count=count + 1)
 
 
 class Meter:

@@ -1,7 +1,8 @@
 """A worker: it owns the practices of its Kafka partitions, records their changes, and has the webhook endpoint.
 
 A practice's connectors and sinks run where its partition is. On taking a practice over its epoch is raised, so whoever had it
-before can neither append nor begin a call (DESIGN 1.4). Stopping drains: no new work, settle what is under way, leave.
+before can neither append nor begin a call (DESIGN 1.4). A practice that moves is drained first, and taken by the next owner
+after that (events/handover.py); one that stays is not touched. Stopping drains everything, then leaves the group.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ from daemon.practice import PracticeRuntime, Surroundings, soap_service, webhook
 from daemon.report import Reporter
 from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
-from events.bus import Bus, ChangeConsumer
+from events.bus import Bus
 from events.codec import Keyring
+from events.consumer import ChangeConsumer
 from events.ids import PracticeId
 from events.store import AWAY, Fenced
 from events.topics import Change, Checkpoint
@@ -33,8 +35,7 @@ log = structlog.get_logger()
 
 RESTART_PAUSE = 5.0
 STALLED = 120.0
-PATIENCE = 30.0
-TAKE_SECONDS = 10.0
+TAKE_SECONDS = 30.0
 REPORT_SECONDS = 15.0
 OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -48,7 +49,8 @@ class Worker:
         self.practices: dict[PracticeId, PracticeRuntime] = {}
         self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
         kafka = around.config.kafka
-        self._consumer = ChangeConsumer(around.bus, kafka.group, session_timeout_seconds=kafka.session_timeout_seconds)
+        self._consumer = ChangeConsumer(around.bus, kafka.group, self, session_timeout_seconds=kafka.session_timeout_seconds)
+        self._watched = 0.0
         self._stopping = asyncio.Event()
         self._owned: set[PracticeId] = set()
         self._left_until: dict[PracticeId, float] = {}
@@ -60,9 +62,7 @@ class Worker:
         runner = await self._serve()
         try:
             async with asyncio.TaskGroup() as group:
-                consuming = group.create_task(
-                    self._consumer.run(self._handle, on_assigned=self._assigned, on_revoked=self._revoked)
-                )
+                consuming = group.create_task(self._consumer.run())
                 watching = [group.create_task(work) for work in (self._watch(), self._report())]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
@@ -96,9 +96,9 @@ class Worker:
 
     @property
     def healthy(self) -> bool:
-        """Whether the consumer goes round and every practice's tasks are alive: what the watchdog asks."""
-        moving = asyncio.get_running_loop().time() - self._consumer.beat < STALLED
-        return moving and all(one in self.practices and self.practices[one].running for one in self._owned)
+        """Whether the consumer and the look after the practices go round: what the watchdog asks. A practice that cannot be
+        taken (its vendor is away) is no reason to restart the others'."""
+        return asyncio.get_running_loop().time() - min(self._consumer.beat, self._watched) < STALLED
 
     async def _health(self, _request: web.Request) -> web.Response:
         """200 while this worker makes progress; no patient's data, so no authentication."""
@@ -106,37 +106,44 @@ class Worker:
 
     # -- ownership --------------------------------------------------------------------------------------------------------
 
-    async def _assigned(self, partitions: Sequence[int]) -> None:
-        mine = [practice for practice in self._configs if self._around.bus.partition_of(practice) in set(partitions)]
+    async def gained(self, partitions: Sequence[int]) -> None:
+        """These partitions are this worker's now: begin with their practices."""
+        mine = self._practices_of(partitions)
         self._owned |= set(mine)
         await asyncio.gather(*(self._try_take(practice) for practice in mine))
-        log.info("partitions_assigned", partitions=len(partitions), practices=len(mine))
+        log.info("partitions_gained", partitions=len(partitions), practices=len(mine))
         self.ready.set()
 
-    async def _revoked(self, partitions: Sequence[int]) -> None:
-        gone = [one for one in self._owned if self._around.bus.partition_of(one) in set(partitions)]
+    async def lost(self, partitions: Sequence[int]) -> None:
+        """These partitions go to somebody else when this returns: drain their practices."""
+        gone = self._practices_of(partitions)
         self._owned -= set(gone)
         for practice in gone:
             self._left_until.pop(practice, None)
         await self._release(gone)
-        log.info("partitions_revoked", partitions=len(partitions), practices=len(gone))
+        if partitions:
+            log.info("partitions_lost", partitions=len(partitions), practices=len(gone))
+
+    def _practices_of(self, partitions: Sequence[int]) -> list[PracticeId]:
+        return [practice for practice in self._configs if self._around.bus.partition_of(practice) in partitions]
 
     async def _try_take(self, practice: PracticeId) -> None:
         """Take a practice over; one whose vendor cannot be reached does not hold up the others, and is tried again."""
         try:
-            await self._take(practice)
-        except (VendorError, ValueError, *AWAY) as error:
+            async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
+                await self._take(practice)
+        except (VendorError, ValueError, Fenced, *AWAY) as error:
             log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
-            if practice in self.practices:
+            if practice in self.practices or practice not in self._owned:
                 return
             config: PracticeConfig = self._configs[practice]
             service = await soap_service(config, self._around)
-            async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
-                epoch = await self._around.store.take_over(practice, OWNER)
+            epoch = await self._around.store.take_over(practice, OWNER)
             runtime = PracticeRuntime(config, self._around, service, epoch)
+            runtime.limiter.taken_over()
             await runtime.start()
             self.practices[practice] = runtime
             log.info("practice_taken", practice=practice, epoch=epoch)
@@ -158,15 +165,16 @@ class Worker:
         """
         loop = asyncio.get_running_loop()
         while True:
+            self._watched = loop.time()
             await asyncio.sleep(RESTART_PAUSE)
-            for practice, runtime in list(self.practices.items()):
-                if runtime.running:
-                    continue
+            ended = [practice for practice, runtime in self.practices.items() if not runtime.running]
+            for practice in ended:
+                runtime = self.practices[practice]
                 if (error := runtime.failure) is None:
                     self._left_until[practice] = loop.time() + self._around.config.kafka.session_timeout_seconds
                 else:
                     log.error("practice_failed", practice=practice, error_type=_innermost(error))
-                await self._release([practice])
+            await self._release(ended)
             missing = [one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= loop.time()]
             await asyncio.gather(*(self._try_take(practice) for practice in missing))
 
@@ -184,38 +192,25 @@ class Worker:
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 
-    async def _handle(self, messages: Sequence[Change | Checkpoint]) -> set[PracticeId]:
-        """Record a batch, practice by practice; returns those that were not recorded. A practice's fault stays its own."""
-        by_practice: defaultdict[PracticeId, list[Change | Checkpoint]] = defaultdict(list)
-        for message in messages:
-            by_practice[message.practice].append(message)
-        done = await asyncio.gather(*(self._record(practice, batch) for practice, batch in by_practice.items()))
-        return {practice for practice, recorded in zip(by_practice, done, strict=True) if not recorded}
+    async def record(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> bool:
+        """True when they are recorded, or belong to a practice that nobody has configured; False to be asked again.
 
-    async def _record(self, practice: PracticeId, batch: Sequence[Change | Checkpoint]) -> bool:
-        """True when the batch is recorded, or belongs to a practice that nobody has configured."""
-        failures = 0
-        loop = asyncio.get_running_loop()
-        until = loop.time() + PATIENCE
-        while not self._stopping.is_set():
-            runtime = self.practices.get(practice)
-            try:
-                if runtime is not None:
-                    await runtime.record(batch)
-                    return True
-                if practice not in self._configs:
-                    log.warning("practice_unknown", count=len(batch))
-                    return True
-                if loop.time() > until:
-                    log.error("batch_left_to_sweep", practice=practice, count=len(batch))
-                    return False
-            except Fenced:
-                log.warning("batch_left_to_owner", practice=practice, count=len(batch))
-                return False
-            except AWAY as error:
-                log.error("recording_failed", practice=practice, error_type=type(error).__name__, attempt=failures)
-            failures += 1
-            await asyncio.sleep(min(5.0, 0.2 * 2 ** min(failures, 6)))
+        A practice's fault stays its own: its messages wait, those of others do not.
+        """
+        if practice not in self._configs:
+            log.warning("practice_unknown", count=len(messages))
+            return True
+        runtime = self.practices.get(practice)
+        if runtime is None or not runtime.running:
+            return False
+        try:
+            await runtime.record(messages)
+        except Fenced:
+            log.warning("batch_left_to_owner", practice=practice, count=len(messages))
+        except Exception as error:  # noqa: BLE001 - said, and the messages are kept
+            log.error("recording_failed", practice=practice, error_type=type(error).__name__)
+        else:
+            return True
         return False
 
 

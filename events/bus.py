@@ -1,46 +1,36 @@
-"""The Kafka bus: changes in, keyed by practice; consumed with manual commits, after the database has them.
+"""The Kafka bus: topics, and publishing to them, keyed by practice. Reading is events/consumer.py.
 
-Kafka is the buffer and the unit of scale-out, never the only copy (DESIGN 1.2). A commit that fails because the group is
-rebalancing is dropped: the messages come again, and recording them again changes nothing.
+Kafka is the buffer and the unit of scale-out, never the only copy (DESIGN 1.2).
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import structlog
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRebalanceListener, TopicPartition
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import (
-    CommitFailedError,
     GroupCoordinatorNotAvailableError,
-    IllegalGenerationError,
-    IllegalStateError,
     KafkaConnectionError,
     KafkaError,
-    RebalanceInProgressError,
+    MessageSizeTooLargeError,
     TopicAlreadyExistsError,
-    UnknownMemberIdError,
 )
 from aiokafka.partitioner import murmur2
 
-from events.codec import KeyMissing, Keyring, UnreadableEvent
+from events.codec import Keyring
 from events.ids import PracticeId
-from events.topics import CHANGES, EVENTS, Message, decode_message, encode_message
+from events.topics import CHANGES, EVENTS, Message, encode_message
 
 log = structlog.get_logger()
 
-BATCH = 500
-FETCH_MS = 200
 PUBLISH_SECONDS = 20.0
 FLUSH_SECONDS = 10.0
+REPLACE_PAUSE = 1.0
 COORDINATOR_TRIES = 40
-COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
-
-Handler = Callable[[Sequence[Message]], Awaitable[Collection[PracticeId]]]
-Partitions = Callable[[Sequence[int]], Awaitable[None]]
 
 
 class Bus:
@@ -62,9 +52,12 @@ class Bus:
         self.security = dict(security)
         self.keyring = keyring
         self.partitions = 0
+        self._wanted = (1, 1)
         self._idempotence = enable_idempotence
         self._together = dict(together or {})
         self._producer: AIOKafkaProducer | None = None
+        self._open = asyncio.Event()
+        self._replacing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Connect the producer. Raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -83,12 +76,39 @@ class Bus:
             await producer.stop()
             raise
         self._producer = producer
+        self._open.set()
+
+    def renew(self) -> None:
+        """Go on with a producer of a new id, as soon as the broker gives one.
+
+        A broker that was emptied gives the old id away a second time. And a producer that has failed to deliver a message stays
+        out of step with the broker, which refuses whatever it sends from then on (OutOfOrderSequenceNumber).
+        """
+        old, self._producer = self._producer, None
+        if old is not None:
+            self._open.clear()
+            self._replacing = asyncio.create_task(self._replace(old))
+
+    async def _replace(self, old: AIOKafkaProducer) -> None:
+        log.warning("producer_replaced", topic=CHANGES)
+        await old._sender.close()
+        old._message_accumulator.fail_all(KafkaConnectionError("the producer was replaced"))
+        await old.stop()
+        while not self._open.is_set():
+            try:
+                await self.start()
+            except (KafkaError, OSError) as error:
+                log.warning("broker_unreachable", topic=CHANGES, error_type=type(error).__name__)
+                await asyncio.sleep(REPLACE_PAUSE)
 
     async def stop(self) -> None:
         """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
-        if self._producer is None:
-            return
+        if self._replacing is not None:
+            self._replacing.cancel()
+            await asyncio.gather(self._replacing, return_exceptions=True)
         producer, self._producer = self._producer, None
+        if producer is None:
+            return
         stopping = asyncio.ensure_future(producer.stop())
         done, _ = await asyncio.wait({stopping}, timeout=FLUSH_SECONDS)
         if not done:
@@ -98,6 +118,7 @@ class Bus:
 
     async def ensure_topics(self, partitions: int, replication: int) -> None:
         """Create the topics that are missing; a different number of partitions is kept, and said."""
+        self._wanted = (partitions, replication)
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
         await admin.start()
         try:
@@ -113,6 +134,10 @@ class Bus:
             await admin.close()
         if self.partitions != partitions:
             log.warning("partitions_differ", topic=CHANGES, partitions=self.partitions, count=partitions)
+
+    async def restore_topics(self) -> None:
+        """Create the topics anew, as `ensure_topics` was told: the broker has lost them."""
+        await self.ensure_topics(*self._wanted)
 
     async def _count(self, admin: Any) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""
@@ -156,18 +181,23 @@ class Bus:
     async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
         if not values:
             return
-        producer = self._producer
-        if producer is None:
+        if self._producer is None and self._replacing is None:
             raise ConnectionError("the bus is not started")
+        producer: AIOKafkaProducer | None = None
         sent: list[asyncio.Future[Any]] = []
         try:
             # An idempotent producer never gives up by itself. What is late may still arrive, in its order: a message that
             # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
+                await self._open.wait()
+                producer = self._producer
+                assert producer is not None
                 for value in values:
                     sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                 await asyncio.shield(asyncio.gather(*sent))
         except (KafkaError, TimeoutError) as error:
+            if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
+                self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
 
 
@@ -181,110 +211,3 @@ async def _committed(admin: Any, group: str, partitions: Sequence[TopicPartition
         else:
             return found
     raise GroupCoordinatorNotAvailableError(group)
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, consumer: ChangeConsumer, on_assigned: Partitions, on_revoked: Partitions) -> None:
-        self._consumer = consumer
-        self._on_assigned = on_assigned
-        self._on_revoked = on_revoked
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        await self._consumer.between_batches()
-        self._consumer.released(revoked)
-        if revoked:
-            await self._on_revoked(sorted(one.partition for one in revoked))
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        self._consumer.took(assigned)
-
-
-class ChangeConsumer:
-    """Consumes the changes of the partitions that the group gives this worker."""
-
-    def __init__(self, bus: Bus, group: str, *, session_timeout_seconds: float = 45.0) -> None:
-        self._bus = bus
-        self._group = group
-        self._session_ms = int(session_timeout_seconds * 1000)
-        self._consumer: AIOKafkaConsumer | None = None
-        self._stopping = False
-        self._busy = asyncio.Lock()
-        self._assigned: set[TopicPartition] = set()
-        self._unstarted: set[TopicPartition] = set()
-        self.beat = 0.0
-
-    async def run(self, handle: Handler, *, on_assigned: Partitions, on_revoked: Partitions) -> None:
-        """Consume until `stop`. A batch's offsets are committed after `handle` returned for it.
-
-        `handle` returns the practices that it could not record: their partitions' offsets are not committed.
-        """
-        consumer = AIOKafkaConsumer(
-            bootstrap_servers=self._bus.bootstrap_servers,
-            group_id=self._group,
-            enable_auto_commit=False,
-            auto_offset_reset="earliest",
-            session_timeout_ms=self._session_ms,
-            heartbeat_interval_ms=max(500, self._session_ms // 10),
-            max_poll_interval_ms=max(300_000, self._session_ms * 2),
-            **self._bus.security,
-        )
-        self._consumer = consumer
-        await consumer.start()
-        consumer.subscribe([CHANGES], listener=_Listener(self, on_assigned, on_revoked))
-        try:
-            while not self._stopping:
-                records = await consumer.getmany(timeout_ms=FETCH_MS, max_records=BATCH)
-                self.beat = asyncio.get_running_loop().time()
-                async with self._busy:
-                    if self._unstarted:
-                        started, self._unstarted = self._unstarted, set()
-                        await on_assigned(sorted(one.partition for one in started & self._assigned))
-                    await self._take({tp: batch for tp, batch in records.items() if tp in self._assigned}, handle)
-        finally:
-            await consumer.stop()
-
-    def stop(self) -> None:
-        """Finish the batch under way, commit it and leave the group; `run` returns then."""
-        self._stopping = True
-
-    async def between_batches(self) -> None:
-        """Wait for the batch under way: it is recorded and committed before its partition goes."""
-        async with self._busy:
-            pass
-
-    def took(self, partitions: set[TopicPartition]) -> None:
-        self._unstarted |= partitions - self._assigned
-        self._assigned = set(partitions)
-
-    def released(self, partitions: set[TopicPartition]) -> None:
-        self._assigned -= partitions
-        self._unstarted -= partitions
-
-    async def _take(self, records: Mapping[TopicPartition, Sequence[Any]], handle: Handler) -> None:
-        messages: list[Message] = []
-        offsets: dict[TopicPartition, int] = {}
-        for partition, batch in records.items():
-            for record in batch:
-                offsets[partition] = record.offset + 1
-                try:
-                    messages.append(decode_message(record.value, self._bus.keyring))
-                except (UnreadableEvent, KeyMissing) as error:
-                    log.error(
-                        "message_unreadable",
-                        topic=CHANGES,
-                        partition=partition.partition,
-                        offset=record.offset,
-                        error_type=type(error).__name__,
-                    )
-        if not offsets or self._consumer is None:
-            return
-        left = {self._bus.partition_of(practice) for practice in await handle(messages)}
-        offsets = {partition: offset for partition, offset in offsets.items() if partition.partition not in left}
-        if not offsets:
-            return
-        try:
-            await self._consumer.commit(offsets)
-        except COMMIT_LOST as error:
-            log.warning("commit_dropped", error_type=type(error).__name__, count=len(messages))
-        except KafkaError as error:
-            log.warning("commit_failed", error_type=type(error).__name__, count=len(messages))

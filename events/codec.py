@@ -43,6 +43,7 @@ class Keyring:
     """The practices' keys: files `<practice>.<n>.key`, each the base64 of 32 bytes. The highest n writes, all read."""
 
     def __init__(self, keys: dict[str, bytes]) -> None:
+        self._keys = dict(keys)
         self._ciphers = {name: AESGCM(key) for name, key in keys.items()}
         self._newest: dict[str, tuple[int, str]] = {}
         for name in keys:
@@ -74,6 +75,10 @@ class Keyring:
         with os.fdopen(descriptor, "w") as out:
             out.write(base64.b64encode(AESGCM.generate_key(bit_length=8 * KEY)).decode() + "\n")
         return file
+
+    def keys_of(self, practice: str) -> dict[str, bytes]:
+        """All keys of a practice by key id: what its archive takes along."""
+        return {name: key for name, key in self._keys.items() if name.rpartition(".")[0] == practice}
 
     def has(self, practice: str) -> bool:
         return practice in self._newest

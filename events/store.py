@@ -30,6 +30,7 @@ AWAY = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
@@ -45,17 +46,34 @@ class Fenced(Exception):
         self.practice = practice
 
 
+def fence(practice: PracticeId, current: int | None, mine: int) -> None:
+    """The check itself. Raises Fenced when the practice's current epoch is not the caller's."""
+    if current != mine:
+        raise Fenced(practice)
+
+
 class Transaction:
-    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link."""
+    """One recording under way; see `Store.writing`. `sequence` is the last one handed out, `chain` its link.
+
+    `rebuilt` counts how often the projections were rebuilt beside their owner.
+    """
 
     def __init__(
-        self, connection: Any, keyring: Keyring, practice: PracticeId, epoch: int, sequence: int, chain: bytes
+        self,
+        connection: Any,
+        keyring: Keyring,
+        practice: PracticeId,
+        epoch: int,
+        sequence: int,
+        chain: bytes,
+        rebuilt: int = 0,
     ) -> None:
         self.connection = connection
         self.practice = practice
         self.epoch = epoch
         self.sequence = sequence
         self.chain = chain
+        self.rebuilt = rebuilt
         self._keyring = keyring
 
     async def known(self, ids: Collection[EventId]) -> set[EventId]:
@@ -141,9 +159,13 @@ class Store:
         """One transaction of the practice's writer, committed when the block ends well. Raises Fenced."""
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(SQL["lock_head"], practice)
-            if head is None or head["epoch"] != epoch:
-                raise Fenced(practice)
-            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], head["chain"] or GENESIS)
+            fence(practice, None if head is None else head["epoch"], epoch)
+            chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]
+            yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], chain, rebuilt)
+
+    async def confirm(self, practice: PracticeId, epoch: int) -> None:
+        """Whether `epoch` is still the practice's: asked before a call to a vendor. Raises Fenced when it is not."""
+        fence(practice, await self.pool.fetchval(SQL["epoch"], practice), epoch)
 
     async def head(self, practice: PracticeId) -> int:
         """The last sequence of a practice, 0 before its first event."""

@@ -235,3 +235,14 @@ def _show_refused(patient: Patient, wants: Wants) -> None:
         wish = wants.writes.get(slot)
         if open_.state == "refused" and wish is not None and wish.write == open_.write:
             wants.wait(slot, "refused", f"{open_.system.value.capitalize()} refused: {open_.text or open_.code}")
+
+
+# -- what if --------------------------------------------------------------------------------------------------------------
+
+
+def wanted(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> Wants:
+    """What one patient needs now, whatever is open already; the direction filter has been applied to its writes."""
+    wants = Wants()
+    _want(state.patients[key], state, policy, moment, wants)
+    wants.writes, wants.shared = permitted(wants.writes, policy), permitted(wants.shared, policy)
+    return wants

@@ -188,6 +188,9 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case KareoAppointmentObserved() | KareoAppointmentVanished():
             return _appointment_seen(patient, event, body)
         case BillObserved():
+            entry = patient.bills.get(str(body.bill.id))
+            if entry is not None and _not_newer(event, entry):
+                return patient
             return _bill_seen(patient, body.bill, event.modified, event.observed)
         case LinkSuspended() | LinkResumed():
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
@@ -224,11 +227,31 @@ def _stale(modified: datetime | None, read_at: datetime, known_modified: datetim
     return modified < known_modified
 
 
+def in_doubt(patient: Patient | None, event: Event) -> bool:
+    """Whether an observation differs from the one known and nothing tells which is newer: webhooks of two saves within one
+    second, in whatever order they came. The first stays, and the record has to be read again."""
+    match event.body:
+        case ElationChartObserved() if patient is not None and (side := patient.elation) is not None:
+            return side.chart != event.body.chart and side.chart.id == event.body.chart.id and _tie(event, side)
+        case BillObserved() if patient is not None and (entry := patient.bills.get(str(event.body.bill.id))) is not None:
+            return entry.bill != event.body.bill and _tie(event, entry)
+    return False
+
+
+def _tie(event: Event, known: ElationSide | Bill) -> bool:
+    return (event.modified, event.observed) == (known.modified, known.read_at)
+
+
+def _not_newer(event: Event, known: ElationSide | Bill) -> bool:
+    """Whether an observation is to be left alone."""
+    return _tie(event, known) or _stale(event.modified, event.observed, known.modified, known.read_at)
+
+
 def _elation_seen(
     patient: Patient, event: Event, body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
 ) -> Patient:
     side = patient.elation
-    if side is not None and _stale(event.modified, event.observed, side.modified, side.read_at):
+    if side is not None and _not_newer(event, side):
         return patient
     match body:
         case ElationChartObserved():

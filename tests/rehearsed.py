@@ -114,8 +114,14 @@ def logged_to() -> Callable[[Path], contextlib.AbstractContextManager[None]]:
 
 @pytest.fixture(scope="session")
 def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
-    """The day of two practices, as `chartwire demo` plays it."""
-    file = tmp_path_factory.mktemp("rehearsal") / "log.jsonl"
+    """The day of two practices, as `chartwire demo` plays it. Tests that change anything play their own (`played`)."""
+    with played(tmp_path_factory.mktemp("rehearsal") / "log.jsonl") as day:
+        yield day
+
+
+@contextlib.contextmanager
+def played(file: Path) -> Iterator[Rehearsed]:
+    """A day played to its end, logged to `file`; the servers stay up within the context."""
     clinic = Clinic()
     day = Day(clinic, size=SIZE)
     rehearsal = _Kept(clinic, day, lambda _line: None)
@@ -161,8 +167,8 @@ def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
     try:
         with _logged_to(file):
             playing.start()
-            played = over.result(timeout=SECONDS)
-        yield played
+            rehearsed = over.result(timeout=SECONDS)
+        yield rehearsed
     finally:
         release.set()
         playing.join(timeout=60)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from daemon.config import Config, ConfigError, load, resolve
+from daemon.config import Config, ConfigError, PracticeConfig, load, resolve
 from events.codec import Keyring
 from events.store import Store
 
@@ -29,6 +29,14 @@ def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
     except ConfigError as error:
         complain(error.problems)
         return None
+
+
+def practice_of(config: Config, id_: str) -> PracticeConfig | None:
+    """A practice of the configuration; None after it was said that there is none."""
+    found = next((one for one in config.practice if one.id == id_), None)
+    if found is None:
+        print(f"practice: {id_} is not in the configuration", file=sys.stderr)
+    return found
 
 
 def complain(problems: list[tuple[str, str]]) -> None:

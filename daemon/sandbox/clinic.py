@@ -16,6 +16,7 @@ from daemon.sandbox.elation import ElationSandbox, ElationSwitches
 from daemon.sandbox.kareo import KareoSandbox, KareoSwitches
 
 NAMES = (("elm", "Elm Street Family Medicine", "America/Denver"), ("oak", "Oak Hill Internal Medicine", "America/New_York"))
+ZONES = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")
 DOCTORS = (("Maria", "Lopez", "1003000126"), ("Samuel", "Okafor", "1003000134"), ("Ingrid", "Nyberg", ""))
 CODES = ("99202", "99203", "99212", "99213", "99214", "99215", "93000", "36415", "81002", "90471", "G0439", "J3420")
 CONFIG = "chartwire.toml"
@@ -58,7 +59,8 @@ class Clinic:
         self.kareo = KareoSandbox(now=now, switches=kareo or KareoSwitches(), limits_scale=limits_scale, clock=clock)
         self.limits_scale = limits_scale
         self.seconds = seconds
-        self.offices = [self._open(*name) for name in NAMES[:offices]]
+        more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]
+        self.offices = [self._open(*name) for name in (*NAMES, *more)[:offices]]
 
     async def start(self) -> None:
         await self.elation.start()

@@ -49,6 +49,10 @@ class Refused(VendorError):
         self.status = status
 
 
+class Defect(Refused):
+    """The vendor could not read what was sent: nothing was done, and the fault is ours. A person is told, nothing is repeated."""
+
+
 class NotFound(Refused):
     """Unknown here, or not visible to this credential (Elation cannot tell the two apart)."""
 

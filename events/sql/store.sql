@@ -6,7 +6,10 @@ ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1, owner = excluded.ow
 RETURNING epoch
 
 -- name: lock_head
-SELECT sequence, epoch, chain FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
+SELECT sequence, epoch, chain, rebuilt FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
+
+-- name: epoch
+SELECT epoch FROM chartwire.practice_head WHERE practice = $1
 
 -- name: head
 SELECT sequence FROM chartwire.practice_head WHERE practice = $1

@@ -214,6 +214,9 @@ def test_check_config_names_a_service_that_does_not_answer(config: Path) -> None
 # -- history, status ------------------------------------------------------------------------------------------------------
 
 
+ALL = ("--values", "--names")
+
+
 def _history(rehearsed: Rehearsed, chart: str, *more: str) -> subprocess.CompletedProcess[str]:
     return chartwire("history", "elm", chart, *more, "--config", rehearsed.config)
 
@@ -237,18 +240,18 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
     """Searched, created, linked, merged; at last the survivor's name arrived in Kareo and was seen there."""
     moved = _moved(rehearsed)
     patient = rehearsed.clinic.kareo.patients[moved.kareo]
-    lines = _history(rehearsed, f"kareo:{moved.kareo}").stdout.splitlines()
+    lines = _history(rehearsed, f"kareo:{moved.kareo}", *ALL).stdout.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  #\d+ +\w+ +\S", line) for line in lines)
     sequences = [int(re.search(r"#(\d+)", line)[1]) for line in lines]  # type: ignore[index]
     assert sequences == sorted(set(sequences))
     text = "\n".join(lines)
     steps = (
-        f"saw patient {patient.id}: {patient.first_name}",
+        f"saw patient {patient.id} ({patient.first_name} ",
         "attempt 1 at chart",
         "wants to create the chart in Elation",
         f"linked Elation chart {moved.source} with Kareo patient {moved.kareo}",
         f"moved the link of patient {moved.kareo} from chart {moved.source} to {moved.target}",
-        f"saw patient {patient.id}: {patient.first_name} {patient.last_name}",
+        f"saw patient {patient.id} ({patient.first_name} {patient.last_name})",
     )
     places = [text.find(step) for step in steps]
     assert -1 not in places
@@ -258,7 +261,7 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
 
 def test_history_as_json_has_the_bodies(rehearsed: Rehearsed) -> None:
     patient = _moved(rehearsed).kareo
-    events = [json.loads(line) for line in _history(rehearsed, f"kareo:{patient}", "--json").stdout.splitlines()]
+    events = [json.loads(line) for line in _history(rehearsed, f"kareo:{patient}", "--json", *ALL).stdout.splitlines()]
     recorded = [one.sequence for one in rehearsed.events["elm"] if one.event.kareo == patient]
     assert {one["sequence"] for one in events} >= set(recorded)
     assert all(one["body"] and one["origin"] for one in events)

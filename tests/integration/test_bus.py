@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest_asyncio
 
 from daemon.embedded import EmbeddedBroker
-from events.bus import Bus, ChangeConsumer
+from events.backlog import ROOM
+from events.bus import Bus
 from events.codec import Keyring, encode_event
+from events.consumer import ChangeConsumer
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Change, Checkpoint, Message, encode_message
 from tests.conftest import OTHER, PRACTICE, until
@@ -30,69 +33,86 @@ async def bus(broker: EmbeddedBroker, keyring: Keyring) -> AsyncIterator[Bus]:
 
 
 class Reader:
-    """A consumer of a group of its own, keeping what it handled of the practices of this test's keyring."""
+    """A consumer of a group of its own, keeping what it recorded of the practices of this test's keyring."""
 
-    def __init__(self, bus: Bus, group: str) -> None:
+    def __init__(self, bus: Bus, group: str, seconds: float = 6.0, stall: float = 60.0) -> None:
         self.seen: list[Message] = []
         self.assigned: list[int] = []
-        self.consumer = ChangeConsumer(bus, group, session_timeout_seconds=6)
-        self.fail = 0
+        self.consumer = ChangeConsumer(bus, group, self, session_timeout_seconds=seconds, stall_seconds=stall)
+        self.able = True
 
-    async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
-        if self.fail:
-            self.fail -= 1
-            raise ConnectionError
-        self.seen += messages
-        return set()
+    async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+        if self.able:
+            self.seen += messages
+        return self.able
 
-    async def on_assigned(self, partitions: Sequence[int]) -> None:
+    async def gained(self, partitions: Sequence[int]) -> None:
         self.assigned += partitions
 
-    async def on_revoked(self, partitions: Sequence[int]) -> None:
+    async def lost(self, partitions: Sequence[int]) -> None:
         self.assigned = [one for one in self.assigned if one not in partitions]
 
     async def run(self) -> None:
-        await self.consumer.run(self.handle, on_assigned=self.on_assigned, on_revoked=self.on_revoked)
+        await self.consumer.run()
 
 
-async def test_a_practices_messages_arrive_in_order_and_offsets_follow_handling(bus: Bus) -> None:
+@asynccontextmanager
+async def reading(*readers: Reader) -> AsyncIterator[None]:
+    """Readers at work; they leave the group at the end, whatever happened."""
+    async with asyncio.TaskGroup() as running:
+        for reader in readers:
+            running.create_task(reader.run())
+        try:
+            yield
+        finally:
+            for reader in readers:
+                reader.consumer.stop()
+
+
+async def test_a_practices_messages_arrive_in_order_and_offsets_follow_recording(bus: Bus) -> None:
     group = f"order-{next(_groups)}"
     changes: list[Message] = [Change(practice=PRACTICE, event=observed(n)) for n in range(5)]
     end = Checkpoint(practice=PRACTICE, source=f"test.{group}", value="5")
     await bus.publish(PRACTICE, [*changes, end])
     first = Reader(bus, group)
-    task = asyncio.create_task(first.run())
-    await until(lambda: end in first.seen)
-    mine = [one for one in first.seen if one.practice == PRACTICE]
-    assert mine[-6:] == [*changes, end]
-    assert first.assigned == [0, 1, 2, 3]
-    first.consumer.stop()
-    await task
+    async with reading(first):
+        await until(lambda: end in first.seen)
+        mine = [one for one in first.seen if one.practice == PRACTICE]
+        assert mine[-6:] == [*changes, end]
+        past = Checkpoint(practice=OTHER, source=f"past.{group}", value="1")
+        await bus.publish(OTHER, [past])
+        await until(lambda: past in first.seen, 60)
+        assert first.assigned == [0, 1, 2, 3]
+    assert first.assigned == [], "what it held was put down before it left"
 
-    again = Reader(bus, group)
-    task = asyncio.create_task(again.run())
-    more = Checkpoint(practice=OTHER, source=f"more.{group}", value="1")
-    await bus.publish(OTHER, [more])
-    await until(lambda: more in again.seen, 60)
-    assert end not in again.seen, "what was handled and committed does not come again"
-    again.consumer.stop()
-    await task
+    again, more = Reader(bus, group), Checkpoint(practice=OTHER, source=f"more.{group}", value="1")
+    async with reading(again):
+        await bus.publish(OTHER, [more])
+        await until(lambda: more in again.seen, 60)
+    assert end not in again.seen, "what was recorded and committed does not come again"
 
 
-async def test_what_was_not_handled_comes_again(bus: Bus) -> None:
+async def test_what_was_not_recorded_is_offered_again(bus: Bus) -> None:
+    """To the same reader, and to the next one when it leaves."""
     group = f"again-{next(_groups)}"
-    failing = Reader(bus, group)
-    failing.fail = 1
+    unable = Reader(bus, group)
+    unable.able = False
     marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
     await bus.publish(PRACTICE, [marker])
-    task = asyncio.create_task(failing.run())
-    await until(task.done)
-    assert isinstance(task.exception(), ConnectionError)
+    async with reading(unable):
+        await until(lambda: unable.assigned == [0, 1, 2, 3], 30)
+        await until(lambda: any(backlog.offset is not None for backlog in unable.consumer._backlogs.values()), 30)
+    assert unable.seen == []
     second = Reader(bus, group)
-    task = asyncio.create_task(second.run())
-    await until(lambda: marker in second.seen, 60)
-    second.consumer.stop()
-    await task
+    async with reading(second):
+        await until(lambda: marker in second.seen, 60)
+    late, next_ = Reader(bus, group), Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="2")
+    late.able = False
+    await bus.publish(PRACTICE, [next_])
+    async with reading(late):
+        await until(lambda: any(one.queues for one in late.consumer._backlogs.values()), 60)
+        late.able = True
+        await until(lambda: next_ in late.seen, 30)
 
 
 def poisonous(keyring: Keyring) -> list[bytes | None]:
@@ -112,10 +132,8 @@ async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) 
     marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
     await bus.publish(PRACTICE, [marker])
     reader = Reader(bus, group)
-    task = asyncio.create_task(reader.run())
-    await until(lambda: marker in reader.seen)
-    reader.consumer.stop()
-    await task
+    async with reading(reader):
+        await until(lambda: marker in reader.seen)
 
 
 async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> None:
@@ -127,44 +145,71 @@ async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> 
         assert sent.partition == bus.partition_of(practice)
 
 
-async def test_partitions_are_handed_over_between_batches(bus: Bus) -> None:
-    """A second worker joins while a batch is under way: it is recorded to its end before anything of it moves."""
+async def test_a_partition_moves_only_after_it_was_put_down(bus: Bus) -> None:
+    """Its practice is drained first, and what stays is not touched."""
     group = f"handover-{next(_groups)}"
-    entered, rebalancing, finish = asyncio.Event(), asyncio.Event(), asyncio.Event()
-    order: list[str] = []
-    marker = Checkpoint(practice=PRACTICE, source=f"marker.{group}", value="1")
+    putting_down, finish = asyncio.Event(), asyncio.Event()
+    order: list[tuple[str, tuple[int, ...]]] = []
 
     class Slow(Reader):
-        async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
-            if marker in messages:
-                entered.set()
-                await finish.wait()
-                order.append("recorded")
-            return await super().handle(messages)
+        async def gained(self, partitions: Sequence[int]) -> None:
+            if partitions:
+                order.append(("gained", tuple(partitions)))
+            await super().gained(partitions)
 
-        async def on_revoked(self, partitions: Sequence[int]) -> None:
-            order.append("revoked")
-            await super().on_revoked(partitions)
+        async def lost(self, partitions: Sequence[int]) -> None:
+            if partitions:
+                putting_down.set()
+                await finish.wait()
+                order.append(("lost", tuple(partitions)))
+            await super().lost(partitions)
 
     first, second = Slow(bus, group), Reader(bus, group)
-    async with asyncio.TaskGroup() as running:
-        running.create_task(first.run())
-        await bus.publish(PRACTICE, [marker])
-        await asyncio.wait_for(entered.wait(), 30)
-        waits = first.consumer.between_batches
+    async with reading(first):
+        await until(lambda: first.assigned == [0, 1, 2, 3], 30)
+        async with reading(second):
+            await asyncio.wait_for(putting_down.wait(), 30)
+            held, other = set(first.consumer.held), set(second.consumer.held)
+            assert len(held) == 4
+            assert not held & other
+            assert second.assigned == []
+            finish.set()
+            await until(lambda: len(second.assigned) == 2, 30)
+            assert order == [("gained", (0, 1, 2, 3)), ("lost", (2, 3))]
+            assert sorted(first.assigned + second.assigned) == [0, 1, 2, 3]
 
-        async def between_batches() -> None:
-            rebalancing.set()
-            await waits()
 
-        first.consumer.between_batches = between_batches  # type: ignore[method-assign]
-        running.create_task(second.run())
-        await asyncio.wait_for(rebalancing.wait(), 30)
-        assert order == []
-        finish.set()
-        await until(lambda: len(first.assigned) == len(second.assigned) == 2, 60)
-        first.consumer.stop()
-        second.consumer.stop()
-    assert order[:2] == ["recorded", "revoked"]
-    assert first.seen.count(marker) == 1
-    assert marker not in second.seen, "its offsets were committed before the partition went"
+async def test_a_practice_that_cannot_be_recorded_holds_up_no_other(bus: Bus) -> None:
+    """Not even one of its own partition, and not even when more of its messages come than there is room for; none is lost,
+    and its order is kept."""
+    group = f"stuck-{next(_groups)}"
+    stuck, fine = _neighbours(bus)
+    free = asyncio.Event()
+
+    class Blocked(Reader):
+        async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+            if practice == stuck:
+                await free.wait()
+            return await super().record(practice, messages)
+
+    def marks(practice: PracticeId, start: int, count: int) -> list[Message]:
+        return [Checkpoint(practice=practice, source=group, value=f"{start + number:05}") for number in range(count)]
+
+    mine, theirs = marks(stuck, 0, 2 * ROOM + 10), marks(fine, 0, 20)
+    one = Blocked(bus, group)
+    async with reading(one):
+        await until(lambda: one.assigned == [0, 1, 2, 3], 30)
+        for part in range(10):
+            await bus.publish(stuck, mine[part * 201 : (part + 1) * 201])
+            await bus.publish(fine, theirs[part * 2 : (part + 1) * 2])
+        await until(lambda: [each for each in one.seen if each.practice == fine] == theirs, 30)
+        assert not any(each.practice == stuck for each in one.seen)
+        free.set()
+        await until(lambda: [each for each in one.seen if each.practice == stuck] == mine, 60)
+        assert [each for each in one.seen if each.practice == fine] == theirs, "what was read twice is recorded once"
+
+
+def _neighbours(bus: Bus) -> tuple[PracticeId, PracticeId]:
+    """Two practices of one partition."""
+    names = [PracticeId(f"neighbour-{number}") for number in range(9)]
+    return next((a, b) for a, b in itertools.combinations(names, 2) if bus.partition_of(a) == bus.partition_of(b))

@@ -41,6 +41,7 @@ HEAD, EVENT, PATIENT, OBSERVED = "practice_head_pkey", "event_pkey", "patient_pk
 EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "store.take_over": {},
     "store.lock_head": {HEAD: ("practice",)},
+    "store.epoch": {HEAD: ("practice",)},
     "store.head": {HEAD: ("practice",)},
     "store.advance_head": {HEAD: ("practice",)},
     "store.known": {"event_practice_event_id_key": ("practice", "event_id")},
@@ -79,10 +80,27 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "tables.status_sources": {"checkpoint_pkey": ("practice",)},
     "tables.status_intents": {"open_intent_pkey": ("practice",)},
     "tables.status_waiting": {"waiting_pkey": ("practice",)},
+    "replay.by_id": {"event_practice_event_id_key": ("practice", "event_id")},
+    "replay.by_type": {EVENT: ("practice", "sequence")},
+    "replay.practice_events": {"event_of_practice": ("practice", "sequence")},
+    "replay.heads": {HEAD: ()},
+    "replay.head": {HEAD: ("practice",)},
+    "replay.beyond": {HEAD: ("practice",), EVENT: ("practice", "sequence")},
+    "replay.lock_head": {HEAD: ("practice",)},
+    "replay.mark_rebuilt": {HEAD: ("practice",)},
+    "replay.patients": {PATIENT: ("practice",)},
+    "replay.directory": {"directory_pkey": ("practice",)},
+    "replay.chart": {"chart_pkey": ("practice",)},
+    "replay.link": {"link_pkey": ("practice",)},
+    "replay.open_intent": {"open_intent_pkey": ("practice",)},
+    "replay.waiting": {"waiting_pkey": ("practice",)},
+    "replay.dependency": {"dependency_by_patient": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
-QUERIES = {f"{file}.{name}": query for file in ("store", "tables") for name, query in queries.load(file).items()}
+READS_ALL = {"replay.by_type"}
+"""Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
+QUERIES = {f"{file}.{name}": query for file in ("store", "tables", "replay") for name, query in queries.load(file).items()}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -113,8 +131,8 @@ async def test_every_query_has_an_index_made_for_it(filled: Any, name: str) -> N
     parameters = len((await filled.prepare(QUERIES[name])).get_parameters())
     await filled.execute(f"PREPARE explained AS {QUERIES[name]}")
     try:
-        nothing = ", ".join(["NULL"] * parameters)
-        explained = await filled.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE explained ({nothing})")
+        nothing = f"({', '.join(['NULL'] * parameters)})" if parameters else ""
+        explained = await filled.fetchval(f"EXPLAIN (FORMAT JSON, VERBOSE) EXECUTE explained {nothing}")
     finally:
         await filled.execute("DEALLOCATE explained")
     plan = list(nodes(json.loads(explained)[0]["Plan"]))
@@ -124,4 +142,5 @@ async def test_every_query_has_an_index_made_for_it(filled: Any, name: str) -> N
     for index, columns in EXPECTED[name].items():
         for column in columns:
             assert f".{column} " in entered[index], f"{index} is not entered by {column}: {entered[index]}"
-    assert [node["Filter"] for node in plan if "Index Cond" in node and "Filter" in node] == [], "read, then thrown away"
+    thrown = [node["Filter"] for node in plan if "Index Cond" in node and "Filter" in node]
+    assert bool(thrown) is (name in READS_ALL), f"read, then thrown away: {thrown}"

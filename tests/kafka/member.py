@@ -1,4 +1,4 @@
-"""A consumer of a group as a process of its own, to be killed and suspended: `python -m tests.kafka.member SERVERS GROUP SECONDS`.
+"""A consumer of a group as a process of its own, to be killed and suspended: `python -m tests.kafka.member SERVERS GROUP SECONDS BLOCK`.
 
 It prints a JSON list of its partitions whenever they change.
 """
@@ -8,38 +8,48 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from events.bus import Bus, ChangeConsumer
+from events.bus import Bus
 from events.codec import Keyring
+from events.consumer import ChangeConsumer
 from events.ids import PracticeId
-from events.topics import Message
+from events.topics import Checkpoint, Message
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-async def main(servers: str, group: str, seconds: float) -> None:
+class Loud:
+    """Says what it holds; blocks its whole process for `block` seconds at a message that says so."""
+
+    def __init__(self, block: float) -> None:
+        self._mine: set[int] = set()
+        self._block = block
+
+    async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+        if self._block and any(isinstance(one, Checkpoint) and one.source == "block" for one in messages):
+            block, self._block = self._block, 0.0
+            time.sleep(block)
+        print(json.dumps({"recorded": [one.value for one in messages if isinstance(one, Checkpoint)]}), flush=True)
+        return True
+
+    async def gained(self, partitions: Sequence[int]) -> None:
+        self._mine.update(partitions)
+        print(json.dumps(sorted(self._mine)), flush=True)
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        self._mine.difference_update(partitions)
+        print(json.dumps(sorted(self._mine)), flush=True)
+
+
+async def main(servers: str, group: str, seconds: float, block: float) -> None:
     bus = Bus(servers, {}, Keyring({}))
     await bus.start()
     await bus.ensure_topics(4, 1)
-    mine: set[int] = set()
-
-    async def handle(_messages: Sequence[Message]) -> set[PracticeId]:
-        return set()
-
-    async def on_assigned(partitions: Sequence[int]) -> None:
-        mine.update(partitions)
-        print(json.dumps(sorted(mine)), flush=True)
-
-    async def on_revoked(partitions: Sequence[int]) -> None:
-        mine.difference_update(partitions)
-        print(json.dumps(sorted(mine)), flush=True)
-
-    await ChangeConsumer(bus, group, session_timeout_seconds=seconds).run(
-        handle, on_assigned=on_assigned, on_revoked=on_revoked
-    )
+    await ChangeConsumer(bus, group, Loud(block), session_timeout_seconds=seconds).run()
 
 
 class Member:
@@ -48,18 +58,24 @@ class Member:
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self.process = process
         self.partitions: list[int] = []
+        self.recorded: list[str] = []
+        self.logged: list[str] = []
 
     async def listen(self) -> None:
         assert self.process.stdout is not None
         async for line in self.process.stdout:
             if line.startswith(b"["):
                 self.partitions = json.loads(line)
+            elif line.startswith(b"{"):
+                self.recorded += json.loads(line)["recorded"]
+            else:
+                self.logged.append(line.decode())
 
 
 @asynccontextmanager
-async def member(servers: str, group: str, seconds: float) -> AsyncIterator[Member]:
+async def member(servers: str, group: str, seconds: float, block: float = 0.0) -> AsyncIterator[Member]:
     """Run one; whatever has become of it, it is killed at the end."""
-    command = [sys.executable, "-m", "tests.kafka.member", servers, group, str(seconds)]
+    command = [sys.executable, "-m", "tests.kafka.member", servers, group, str(seconds), str(block)]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
@@ -75,4 +91,4 @@ async def member(servers: str, group: str, seconds: float) -> AsyncIterator[Memb
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))

@@ -6,25 +6,26 @@ import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 
 import pytest
 import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from structlog.testing import capture_logs
 
-from events.bus import FLUSH_SECONDS, Bus, ChangeConsumer
+from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Checkpoint, Message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_bus import (  # noqa: F401
     Reader,
+    reading,
+    test_a_partition_moves_only_after_it_was_put_down,
     test_a_practice_is_where_every_kafka_client_would_put_it,
-    test_a_practices_messages_arrive_in_order_and_offsets_follow_handling,
+    test_a_practice_that_cannot_be_recorded_holds_up_no_other,
+    test_a_practices_messages_arrive_in_order_and_offsets_follow_recording,
     test_an_unreadable_message_is_passed_over,
-    test_partitions_are_handed_over_between_batches,
-    test_what_was_not_handled_comes_again,
+    test_what_was_not_recorded_is_offered_again,
 )
 from tests.kafka.conftest import Kafka
 from tests.kafka.member import member
@@ -44,23 +45,8 @@ async def bus(kafka: Kafka, keyring: Keyring) -> AsyncIterator[Bus]:
     await opened.stop()
 
 
-@asynccontextmanager
-async def reading(*readers: Reader) -> AsyncIterator[None]:
-    """Readers at work; they leave the group at the end, whatever happened."""
-    async with asyncio.TaskGroup() as running:
-        for reader in readers:
-            running.create_task(reader.run())
-        try:
-            yield
-        finally:
-            for reader in readers:
-                reader.consumer.stop()
-
-
 def reader(bus: Bus, group: str, seconds: float = SESSION) -> Reader:
-    one = Reader(bus, group)
-    one.consumer = ChangeConsumer(bus, group, session_timeout_seconds=seconds)
-    return one
+    return Reader(bus, group, seconds)
 
 
 def marker(group: str, number: int = 1, practice: PracticeId = PRACTICE) -> Checkpoint:
@@ -94,7 +80,6 @@ async def test_the_producer_is_idempotent(bus: Bus) -> None:
 
 
 async def test_a_second_consumer_takes_its_part_and_gives_it_back(bus: Bus) -> None:
-    """aiokafka's protocol is eager: everybody gives everything back first, so `on_revoked` names all partitions."""
     group = f"join-{next(_groups)}"
     first, second = reader(bus, group), reader(bus, group)
     async with reading(first):
@@ -135,29 +120,28 @@ async def test_a_suspended_consumer_comes_back_into_the_group(kafka: Kafka, bus:
         assert sorted(survivor.assigned + other.partitions) == [0, 1, 2, 3]
 
 
-async def test_a_batch_may_take_longer_than_the_session(bus: Bus) -> None:
-    """Heartbeats go on beside the batch: nothing moves, and its offsets are committed."""
+async def test_a_recording_may_take_longer_than_the_session(bus: Bus) -> None:
+    """Heartbeats go on beside it: nothing moves, and its offset is committed afterwards."""
     group = f"long-{next(_groups)}"
     slow = marker(group)
 
     class Slow(Reader):
-        revoked = 0
+        losses = 0
 
-        async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
+        async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
             if slow in messages:
                 await asyncio.sleep(2 * SESSION)
-            return await super().handle(messages)
+            return await super().record(practice, messages)
 
-        async def on_revoked(self, partitions: Sequence[int]) -> None:
-            self.revoked += 1
-            await super().on_revoked(partitions)
+        async def lost(self, partitions: Sequence[int]) -> None:
+            self.losses += bool(partitions)
+            await super().lost(partitions)
 
-    first = Slow(bus, group)
-    first.consumer = ChangeConsumer(bus, group, session_timeout_seconds=SESSION)
+    first = Slow(bus, group, SESSION)
     await bus.publish(PRACTICE, [slow])
     async with reading(first):
         await until(lambda: slow in first.seen, 30)
-        assert first.revoked == 0
+        assert first.losses == 0
     again, after = reader(bus, group), marker(group, 2)
     async with reading(again):
         await bus.publish(PRACTICE, [after])
@@ -165,40 +149,81 @@ async def test_a_batch_may_take_longer_than_the_session(bus: Bus) -> None:
         assert slow not in again.seen
 
 
-async def test_a_batch_that_outlasts_a_rebalance_stalls_nobody(bus: Bus) -> None:
-    """The group goes on without the busy consumer: its commit is dropped, the messages go to the new owner, and both
-    consume on their own afterwards."""
+async def test_a_recording_that_outlasts_a_rebalance_stalls_nobody(bus: Bus) -> None:
+    """The group assigns anew without waiting for it; whoever gets the partition next gets the message too, and both consume
+    on their own afterwards."""
     group = f"middle-{next(_groups)}"
     entered, finish = asyncio.Event(), asyncio.Event()
     sent = await everywhere(bus, group, 1)
 
     class Busy(Reader):
-        async def handle(self, messages: Sequence[Message]) -> set[PracticeId]:
-            if not entered.is_set() and any(one in messages for one in sent):
+        async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+            if not finish.is_set() and any(one in messages for one in sent):
                 entered.set()
                 await finish.wait()
-            return await super().handle(messages)
+            return await super().record(practice, messages)
 
-    first, second = Busy(bus, group), reader(bus, group)
-    first.consumer = ChangeConsumer(bus, group, session_timeout_seconds=SESSION)
+    first, second = Busy(bus, group, SESSION), reader(bus, group)
+    async with reading(first):
+        await asyncio.wait_for(entered.wait(), 30)
+        async with reading(second):
+            await until(lambda: len(first.assigned) == len(second.assigned) == 2, 30)
+            finish.set()
+            await until(lambda: all(one in first.seen + second.seen for one in sent), 30)
+            more = await everywhere(bus, group, 2)
+            await until(lambda: all(one in first.seen + second.seen for one in more), 30)
+        await until(lambda: len(first.assigned) == 4, 30)
+        last = await everywhere(bus, group, 3)
+        await until(lambda: all(one in first.seen for one in last), 30)
+
+
+async def test_missed_heartbeats_and_a_lost_commit_stall_nobody(kafka: Kafka, bus: Bus) -> None:
+    """A consumer that blocks for longer than its session in the middle of a batch is given up by the group: its partitions
+    move, its commit fails, and then it consumes again on its own."""
+    group = f"blocked-{next(_groups)}"
+    survivor = reader(bus, group)
+    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION, block=3 * SESSION) as other:
+        await until(lambda: len(survivor.assigned) == len(other.partitions) == 2, 30)
+        practice = next(one for one in (PRACTICE, OTHER) if bus.partition_of(one) in other.partitions)
+        blocking = Checkpoint(practice=practice, source="block", value=group)
+        await bus.publish(practice, [blocking])
+        await until(lambda: len(survivor.assigned) == 4, 2 * SESSION + 15)
+        await until(lambda: blocking in survivor.seen, 30)
+        assert other.recorded == [], "it is in the middle of it"
+        await until(lambda: len(survivor.assigned) == len(other.partitions) == 2, 30)
+        assert other.recorded == [group]
+        await until(lambda: any("commit_dropped" in line or "consumer_restarted" in line for line in other.logged), 10)
+        sent = await everywhere(bus, group, 2)
+        values = [one for one in sent if bus.partition_of(one.practice) in other.partitions]
+        await until(lambda: all(one in survivor.seen or "2" in other.recorded for one in sent), 30)
+        assert values == [] or "2" in other.recorded
+
+
+async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
+    """Messages are there and none comes, though the group is well: what users of aiokafka have reported."""
+    group = f"still-{next(_groups)}"
+    one = Reader(bus, group, SESSION, stall=2.0)
     with capture_logs() as logs:
-        async with reading(first):
-            await asyncio.wait_for(entered.wait(), 30)
-            async with reading(second):
-                await until(lambda: len(second.assigned) == 4, SESSION + 15)
-                await until(lambda: all(one in second.seen for one in sent), 30)
-                finish.set()
-                await until(lambda: len(first.assigned) == len(second.assigned) == 2, 30)
-                more = await everywhere(bus, group, 2)
-                await until(lambda: all((one in first.seen) + (one in second.seen) == 1 for one in more))
-            await until(lambda: len(first.assigned) == 4, 30)
-            last = await everywhere(bus, group, 3)
-            await until(lambda: all(one in first.seen for one in last))
-    assert "commit_dropped" in [one["event"] for one in logs]
+        async with reading(one):
+            first = await everywhere(bus, group, 1)
+            await until(lambda: all(each in one.seen for each in first), 30)
+            assert one.consumer._consumer is not None
+
+            async def nothing(*_args: object, **_more: object) -> dict[object, object]:
+                await asyncio.sleep(0.1)
+                return {}
+
+            one.consumer._consumer.getmany = nothing
+            second = await everywhere(bus, group, 2)
+            await until(lambda: all(each in one.seen for each in second), 30)
+            assert one.assigned == [0, 1, 2, 3], "the practices went on"
+    (restart,) = [each for each in logs if each["event"] == "consumer_restarted"]
+    assert restart["reason"].startswith("reading ")
 
 
-async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus) -> None:
+async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
     """Away for longer than publishing waits: it fails, whoever published tries again, and that arrives."""
+    monkeypatch.setattr("events.bus.PUBLISH_SECONDS", 3.0)
     group = f"away-{next(_groups)}"
     one = reader(bus, group)
     async with reading(one):
@@ -210,11 +235,35 @@ async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus) 
                 await asyncio.wait_for(bus.publish(PRACTICE, [marker(group, 2)]), 40)
         finally:
             await kafka.start()
-        after = await asyncio.wait_for(everywhere(bus, group, 3), 20)
+        monkeypatch.undo()
+        after = await asyncio.wait_for(everywhere(bus, group, 3), 30)
         await until(lambda: all(each in one.seen for each in after), 30)
 
 
-async def test_stopping_does_not_wait_for_a_broker_that_is_away(kafka: Kafka, keyring: Keyring) -> None:
+async def test_a_broker_that_was_emptied_is_taken_up_again(kafka: Kafka, bus: Bus) -> None:
+    """Topics, offsets and the group are gone: they are made anew, and what is published from then on arrives."""
+    group = f"emptied-{next(_groups)}"
+    one = Reader(bus, group, SESSION, stall=3.0)
+    async with reading(one):
+        before = await everywhere(bus, group, 1)
+        await until(lambda: all(each in one.seen for each in before), 30)
+        await kafka.wipe()
+        after = [marker(group, 2, practice) for practice in (PRACTICE, OTHER)]
+        for each in after:
+            while True:
+                try:
+                    await bus.publish(each.practice, [each])
+                except ConnectionError:
+                    continue
+                break
+        await until(lambda: all(each in one.seen for each in after), 60)
+        assert one.assigned == [0, 1, 2, 3]
+
+
+async def test_stopping_does_not_wait_for_a_broker_that_is_away(
+    kafka: Kafka, keyring: Keyring, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.bus.FLUSH_SECONDS", 2.0)
     bus = Bus(kafka.bootstrap_servers, {}, keyring)
     await bus.start()
     await bus.ensure_topics(4, 1)
@@ -222,7 +271,7 @@ async def test_stopping_does_not_wait_for_a_broker_that_is_away(kafka: Kafka, ke
     try:
         publishing = asyncio.create_task(bus.publish(PRACTICE, [marker("unsent")]))
         await until(lambda: bus._producer is not None and bus._producer._message_accumulator._batches)
-        await asyncio.wait_for(bus.stop(), FLUSH_SECONDS + 5)
+        await asyncio.wait_for(bus.stop(), 7)
         publishing.cancel()
         await asyncio.gather(publishing, return_exceptions=True)
     finally:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 import pytest_asyncio
 
-from events.bus import Bus, ChangeConsumer
+from events.bus import Bus
 from events.codec import Keyring
+from events.consumer import ChangeConsumer
 from events.ids import PracticeId
 from events.topics import Checkpoint, Message
 from tests.conftest import OTHER, PRACTICE, until
@@ -46,17 +47,26 @@ async def test_lag_counts_what_a_group_has_not_committed(bus: Bus) -> None:
     before = (await bus.lag(group))[partition]
     await bus.publish(PRACTICE, [Checkpoint(practice=PRACTICE, source=f"{group}.{n}", value="1") for n in range(5)])
     assert (await bus.lag(group))[partition] == before + 5
-    consumer, seen = ChangeConsumer(bus, group, session_timeout_seconds=6), []
-
-    async def handle(messages: Sequence[Message]) -> Collection[PracticeId]:
-        seen.extend(messages)
-        return ()
-
-    async def nothing(_partitions: Sequence[int]) -> None:
-        pass
-
-    task = asyncio.create_task(consumer.run(handle, on_assigned=nothing, on_revoked=nothing))
-    await until(lambda: len(seen) >= before + 5, 60)
+    reader = _Reader()
+    consumer = ChangeConsumer(bus, group, reader, session_timeout_seconds=6)
+    task = asyncio.create_task(consumer.run())
+    await until(lambda: reader.seen >= before + 5, 60)
     consumer.stop()
     await task
     assert set((await bus.lag(group)).values()) == {0}
+
+
+class _Reader:
+    """An owner that counts."""
+
+    seen = 0
+
+    async def record(self, _practice: PracticeId, messages: Sequence[Message]) -> bool:
+        self.seen += len(messages)
+        return True
+
+    async def gained(self, _partitions: Sequence[int]) -> None:
+        pass
+
+    async def lost(self, _partitions: Sequence[int]) -> None:
+        pass

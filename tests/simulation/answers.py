@@ -13,11 +13,14 @@ from events import queries
 from tests.simulation.rows import Statement, Table, Values
 
 Answer = list[Values]
+Function = Callable[..., Answer | None]
 SQL = {
-    name: text
-    for file in sorted(one.name for one in files("events").joinpath("sql").iterdir() if one.name.endswith(".sql"))
-    for name, text in queries.load(file.removesuffix(".sql")).items()
+    (file, name): text
+    for file in sorted(one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir())
+    for name, text in queries.load(file).items()
 }
+"""All queries by file and name."""
+
 ANSWERS: dict[str, tuple[str, Callable[..., Answer | None]]] = {}
 """By the query's text: its name and its function."""
 
@@ -29,10 +32,10 @@ def tables() -> dict[str, Table]:
         for table in (
             Table(
                 "practice_head",
-                columns=("practice", "sequence", "epoch", "chain"),
+                columns=("practice", "sequence", "epoch", "chain", "owner", "taken_at", "rebuilt"),
                 key=("practice",),
-                nullable=frozenset({"chain"}),
-                defaults={"sequence": 0, "epoch": 0},
+                nullable=frozenset({"chain", "taken_at"}),
+                defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0},
             ),
             Table(
                 "event",
@@ -94,14 +97,28 @@ def tables() -> dict[str, Table]:
                 key=("practice", "resource"),
                 defaults={"created_at": "clock"},
             ),
+            Table(
+                "report",
+                columns=("practice", "epoch", "reported_at", "doc"),
+                key=("practice",),
+                defaults={"reported_at": "clock"},
+            ),
         )
     }  # fmt: skip
 
 
-def answers(function: Callable[..., Answer | None]) -> Callable[..., Answer | None]:
-    name = function.__name__
-    ANSWERS[SQL[name]] = (name, function)
-    return function
+def answers(file: str) -> Callable[[Function], Function]:
+    """Makes a function the answer to the query of its name (a trailing _ does not count) in this file."""
+
+    def register(function: Function) -> Function:
+        name = function.__name__.rstrip("_")
+        ANSWERS.setdefault(SQL[file, name], (name, function))  # some texts have two names
+        return function
+
+    return register
+
+
+_ALL = 2**62
 
 
 def _only(rows: Iterable[Values], *columns: str) -> Answer:
@@ -121,37 +138,41 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
 # -- store.sql ------------------------------------------------------------------------------------------------------------
 
 
-@answers
-def take_over(at: Statement, practice: str) -> Answer:
-    head = at.get("practice_head", practice)
-    if head is None:
-        at.insert("practice_head", practice=practice, epoch=1)
-        return [{"epoch": 1}]
-    at.update("practice_head", head, epoch=head["epoch"] + 1)
-    return [{"epoch": head["epoch"] + 1}]
+@answers("store")
+def take_over(at: Statement, practice: str, owner: str) -> Answer:
+    old = at.get("practice_head", practice)
+    epoch = 1 if old is None else old["epoch"] + 1
+    changed = ("epoch", "owner", "taken_at")
+    at.upsert("practice_head", changed, practice=practice, epoch=epoch, owner=owner, taken_at=at.clock())
+    return [{"epoch": epoch}]
 
 
-@answers
+@answers("store")
 def lock_head(at: Statement, practice: str) -> Answer:
     head = at.get("practice_head", practice)
     if head is None:
         return []
     at.lock("practice_head", head)
-    return _only([head], "sequence", "epoch", "chain")
+    return _only([head], "sequence", "epoch", "chain", "rebuilt")
 
 
-@answers
+@answers("store")
+def epoch(at: Statement, practice: str) -> Answer:
+    return _only(_present([at.get("practice_head", practice)]), "epoch")
+
+
+@answers("store")
 def head(at: Statement, practice: str) -> Answer:
     return _only(_present([at.get("practice_head", practice)]), "sequence")
 
 
-@answers
+@answers("store")
 def advance_head(at: Statement, practice: str, sequence: int, chain: bytes) -> None:
     if (head := at.get("practice_head", practice)) is not None:
         at.update("practice_head", head, sequence=sequence, chain=chain)
 
 
-@answers
+@answers("store")
 def known(at: Statement, practice: str, ids: Sequence[Any]) -> Answer:
     columns = ("practice", "event_id")
     return _only(_present(at.find("event", columns, practice, one) for one in dict.fromkeys(ids)), "event_id")
@@ -163,17 +184,17 @@ def _events(at: Statement, practice: str, after: int, up_to: int | None, limit: 
     return sorted(found, key=lambda row: row["sequence"])[:limit]
 
 
-@answers
+@answers("store")
 def read(at: Statement, practice: str, after: int, up_to: int, limit: int) -> Answer:
     return _events(at, practice, after, up_to, limit)
 
 
-@answers
+@answers("store")
 def read_elation(at: Statement, practice: str, chart: int, after: int, limit: int) -> Answer:
     return _events(at, practice, after, None, limit, elation_chart=chart)
 
 
-@answers
+@answers("store")
 def read_kareo(at: Statement, practice: str, patient: int, after: int, limit: int) -> Answer:
     return _events(at, practice, after, None, limit, kareo_patient=patient)
 
@@ -183,18 +204,18 @@ def read_kareo(at: Statement, practice: str, patient: int, after: int, limit: in
 _PATIENT = ("patient_key", "sequence", "key_id", "doc")
 
 
-@answers
+@answers("tables")
 def load_patients(at: Statement, practice: str, keys: Sequence[str]) -> Answer:
     return _only(_present(at.get("patient", practice, key) for key in dict.fromkeys(keys)), *_PATIENT)
 
 
-@answers
+@answers("tables")
 def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answer:
     rows = [row for row in at.rows("patient", practice) if row["patient_key"] > after]
     return _only(sorted(rows, key=lambda row: row["patient_key"])[:limit], *_PATIENT)
 
 
-@answers
+@answers("tables")
 def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, sequence, revisit_on, key_id, doc in zip(*columns, strict=True):
         at.upsert(
@@ -203,18 +224,18 @@ def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None
         )  # fmt: skip
 
 
-@answers
+@answers("tables")
 def delete_patients(at: Statement, practice: str, keys: Sequence[str]) -> None:
     _delete(at, "patient", practice, "patient_key", keys)
 
 
-@answers
+@answers("tables")
 def patients_to_revisit(at: Statement, practice: str, today: Any, limit: int) -> Answer:
     rows = [row for row in at.rows("patient", practice) if row["revisit_on"] is not None and row["revisit_on"] <= today]
     return _only(sorted(rows, key=lambda row: (row["revisit_on"], row["patient_key"]))[:limit], "patient_key")
 
 
-@answers
+@answers("tables")
 def mark_for_revisit(at: Statement, practice: str, depends_on: Sequence[str], today: Any) -> None:
     waiting = {row["patient_key"] for row in at.rows("dependency", practice) if row["depends_on"] in depends_on}
     for row in at.rows("patient", practice):
@@ -222,51 +243,51 @@ def mark_for_revisit(at: Statement, practice: str, depends_on: Sequence[str], to
             at.update("patient", row, revisit_on=today)
 
 
-@answers
+@answers("tables")
 def resolve_charts(at: Statement, practice: str, charts: Sequence[int]) -> Answer:
     return _only(_present(at.get("chart", practice, one) for one in dict.fromkeys(charts)), "elation_chart", "patient_key")
 
 
-@answers
+@answers("tables")
 def save_charts(at: Statement, practice: str, charts: Sequence[int], keys: Sequence[str]) -> None:
     for chart, key in zip(charts, keys, strict=True):
         at.upsert("chart", ("patient_key",), practice=practice, elation_chart=chart, patient_key=key)
 
 
-@answers
+@answers("tables")
 def delete_links(at: Statement, practice: str, kareo: Sequence[int]) -> None:
     _delete(at, "link", practice, "kareo_patient", kareo)
 
 
-@answers
+@answers("tables")
 def save_links(at: Statement, practice: str, elation: Sequence[int], kareo: Sequence[int]) -> None:
     for chart, patient in zip(elation, kareo, strict=True):
         at.insert("link", practice=practice, elation_chart=chart, kareo_patient=patient)
 
 
-@answers
+@answers("tables")
 def links(at: Statement, practice: str) -> Answer:
     rows = sorted(at.rows("link", practice), key=lambda row: row["kareo_patient"])
     return _only(rows, "elation_chart", "kareo_patient")
 
 
-@answers
+@answers("tables")
 def load_directory(at: Statement, practice: str) -> Answer:
     return _only(_present([at.get("directory", practice)]), "sequence", "key_id", "doc")
 
 
-@answers
+@answers("tables")
 def save_directory(at: Statement, practice: str, sequence: int, key_id: str, doc: bytes) -> None:
     changed = ("sequence", "key_id", "doc")
     at.upsert("directory", changed, practice=practice, sequence=sequence, key_id=key_id, doc=doc)
 
 
-@answers
+@answers("tables")
 def delete_open_intents(at: Statement, practice: str, keys: Sequence[str]) -> None:
     _delete(at, "open_intent", practice, "patient_key", keys)
 
 
-@answers
+@answers("tables")
 def save_open_intents(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, slot, intent, system, state, since in zip(*columns, strict=True):
         at.insert(
@@ -275,49 +296,49 @@ def save_open_intents(at: Statement, practice: str, *columns: Sequence[Any]) -> 
         )  # fmt: skip
 
 
-@answers
+@answers("tables")
 def list_open_intents(at: Statement, practice: str) -> Answer:
     columns = ("patient_key", "slot", "intent", "system", "state", "since")
     return _only(at.rows("open_intent", practice), *columns)
 
 
-@answers
+@answers("tables")
 def delete_waiting(at: Statement, practice: str, keys: Sequence[str]) -> None:
     _delete(at, "waiting", practice, "patient_key", keys)
 
 
-@answers
+@answers("tables")
 def save_waiting(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, slot, code, since in zip(*columns, strict=True):
         at.insert("waiting", practice=practice, patient_key=key, slot=slot, code=code, since=since)
 
 
-@answers
+@answers("tables")
 def delete_dependencies(at: Statement, practice: str, keys: Sequence[str]) -> None:
     _delete(at, "dependency", practice, "patient_key", keys)
 
 
-@answers
+@answers("tables")
 def save_dependencies(at: Statement, practice: str, depends_on: Sequence[str], keys: Sequence[str]) -> None:
     for on, key in zip(depends_on, keys, strict=True):
         if at.get("dependency", practice, on, key) is None:
             at.insert("dependency", practice=practice, depends_on=on, patient_key=key)
 
 
-@answers
+@answers("tables")
 def lookup_observed(at: Statement, practice: str, system: str, resources: Sequence[str], records: Sequence[str]) -> Answer:
     wanted = dict.fromkeys(zip(resources, records, strict=True))
     rows = _present(at.get("observed", practice, system, *one) for one in wanted)
     return _only(rows, "resource", "record", "content_hash", "revision", "parent")
 
 
-@answers
+@answers("tables")
 def observed_records(at: Statement, practice: str, system: str, resource: str) -> Answer:
     rows = at.rows("observed", practice, system=system, resource=resource)
     return _only(sorted(rows, key=lambda row: row["record"]), "record", "content_hash", "parent")
 
 
-@answers
+@answers("tables")
 def save_observed(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for system, resource, record, content_hash, parent in zip(*columns, strict=True):
         old = at.get("observed", practice, system, resource, record)
@@ -329,23 +350,23 @@ def save_observed(at: Statement, practice: str, *columns: Sequence[Any]) -> None
         )  # fmt: skip
 
 
-@answers
+@answers("tables")
 def get_checkpoint(at: Statement, practice: str, source: str) -> Answer:
     return _only(_present([at.get("checkpoint", practice, source)]), "value")
 
 
-@answers
+@answers("tables")
 def set_checkpoint(at: Statement, practice: str, source: str, value: str) -> None:
     changed = ("value", "updated_at")
     at.upsert("checkpoint", changed, practice=practice, source=source, value=value, updated_at=at.clock())
 
 
-@answers
+@answers("tables")
 def get_subscriptions(at: Statement, practice: str) -> Answer:
     return _only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
 
 
-@answers
+@answers("tables")
 def put_subscription(at: Statement, practice: str, resource: str, subscription: int, target: str, key: str) -> None:
     at.upsert(
         "subscription", ("subscription", "target", "signing_key"),
@@ -353,12 +374,36 @@ def put_subscription(at: Statement, practice: str, resource: str, subscription: 
     )  # fmt: skip
 
 
-@answers
+@answers("tables")
+def save_reports(at: Statement, practices: Sequence[str], epochs: Sequence[int], docs: Sequence[str]) -> None:
+    for practice, epoch, doc in zip(practices, epochs, docs, strict=True):
+        if (old := at.get("report", practice)) is not None and old["epoch"] > epoch:
+            at.lock("report", old)
+            continue
+        changed = ("epoch", "doc", "reported_at")
+        at.upsert("report", changed, practice=practice, epoch=epoch, doc=doc, reported_at=at.clock())
+
+
+@answers("tables")
 def status_head(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("practice_head", practice)]), "sequence", "epoch")
+    head = at.get("practice_head", practice)
+    if head is None:
+        return []
+    report = at.get("report", practice)
+    if report is not None and report["epoch"] != head["epoch"]:
+        report = None
+    age = None if report is None else (at.clock() - report["reported_at"]).total_seconds()
+    known = _only([head], "sequence", "epoch", "owner", "taken_at")[0]
+    return [{**known, "doc": report and report["doc"], "report_age": age}]
 
 
-@answers
+@answers("tables")
+def status_sources(at: Statement, practice: str) -> Answer:
+    rows = sorted(at.rows("checkpoint", practice), key=lambda row: row["source"])
+    return [{"source": row["source"], "age": (at.clock() - row["updated_at"]).total_seconds()} for row in rows]
+
+
+@answers("tables")
 def status_intents(at: Statement, practice: str) -> Answer:
     groups: dict[tuple[str, str], list[Values]] = {}
     for row in at.rows("open_intent", practice):
@@ -374,10 +419,93 @@ def status_intents(at: Statement, practice: str) -> Answer:
     ]
 
 
-@answers
+@answers("tables")
 def status_waiting(at: Statement, practice: str) -> Answer:
     codes = sorted(row["code"] for row in at.rows("waiting", practice))
     return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
+
+
+# -- replay.sql -----------------------------------------------------------------------------------------------------------
+
+
+@answers("replay")
+def by_id(at: Statement, practice: str, id_: Any) -> Answer:
+    return _present([at.find("event", ("practice", "event_id"), practice, id_)])
+
+
+@answers("replay")
+def by_type(at: Statement, practice: str, after: int, types: Sequence[str], limit: int) -> Answer:
+    return [row for row in _events(at, practice, after, None, _ALL) if row["type"] in types][:limit]
+
+
+@answers("replay")
+def practice_events(at: Statement, practice: str, after: int, up_to: int, limit: int) -> Answer:
+    return _events(at, practice, after, up_to, limit, patient_key="")
+
+
+@answers("replay")
+def heads(at: Statement) -> Answer:
+    every = [row for practice in sorted(at.practices("practice_head")) for row in at.rows("practice_head", practice)]
+    return _only(every, "practice", "sequence", "chain")
+
+
+@answers("replay")
+def head_(at: Statement, practice: str) -> Answer:
+    return _only(_present([at.get("practice_head", practice)]), "sequence", "epoch", "chain")
+
+
+@answers("replay")
+def beyond(at: Statement, practice: str) -> Answer:
+    known = at.get("practice_head", practice)
+    late = [] if known is None else _events(at, practice, known["sequence"], None, 1)
+    return [{"min": late[0]["sequence"] if late else None}]
+
+
+@answers("replay")
+def lock_head_(at: Statement, practice: str) -> Answer:
+    return _only(lock_head(at, practice) or (), "sequence")
+
+
+@answers("replay")
+def mark_rebuilt(at: Statement, practice: str) -> None:
+    if (known := at.get("practice_head", practice)) is not None:
+        at.update("practice_head", known, rebuilt=known["rebuilt"] + 1)
+
+
+@answers("replay")
+def patients(at: Statement, practice: str) -> Answer:
+    rows = sorted(at.rows("patient", practice), key=lambda row: row["patient_key"])
+    return _only(rows, "patient_key", "sequence", "revisit_on", "key_id", "doc")
+
+
+@answers("replay")
+def directory(at: Statement, practice: str) -> Answer:
+    return [{"patient_key": "", **row} for row in load_directory(at, practice) or ()]
+
+
+@answers("replay")
+def chart(at: Statement, practice: str) -> Answer:
+    return _only(at.rows("chart", practice), "elation_chart", "patient_key")
+
+
+@answers("replay")
+def link(at: Statement, practice: str) -> Answer | None:
+    return links(at, practice)
+
+
+@answers("replay")
+def open_intent(at: Statement, practice: str) -> Answer | None:
+    return list_open_intents(at, practice)
+
+
+@answers("replay")
+def waiting(at: Statement, practice: str) -> Answer:
+    return _only(at.rows("waiting", practice), "patient_key", "slot", "code", "since")
+
+
+@answers("replay")
+def dependency(at: Statement, practice: str) -> Answer:
+    return _only(at.rows("dependency", practice), "depends_on", "patient_key")
 
 
 # -- what the store says without a name -----------------------------------------------------------------------------------

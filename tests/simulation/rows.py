@@ -140,6 +140,11 @@ class Statement:
                 found = {**found, **mine}  # type: ignore[dict-item]
         return [row for row in found.values() if row is not None and all(row[name] == equal[name] for name in equal)]
 
+    def practices(self, table: str) -> set[str]:
+        """Those that may have rows."""
+        written = {key[0] for layer in (self.changes, self._written) for name, key in layer if name == table}
+        return written | set(self.tables[table].rows)
+
     # -- changing ---------------------------------------------------------------------------------------------------------
 
     def lock(self, table: str, row: Values) -> None:

@@ -75,6 +75,18 @@ def test_of_equal_modified_times_the_later_reading_wins():
     assert clinic.patient().elation.chart.city == "Athens"
 
 
+def test_of_two_saves_within_a_second_the_first_webhook_stays_until_the_chart_is_read():
+    """Webhooks may come in any order: the later one may be the older save, and must not blank what the newer one entered."""
+    clinic = Clinic()
+    clinic.linked()
+    saved = clinic.now
+    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.elation(put(ADA, city=""), modified=saved, observed=saved)
+    assert clinic.patient().elation.chart.city == "Macon"
+    clinic.elation(put(ADA, city="Athens"), modified=saved, observed=saved + timedelta(minutes=1))
+    assert clinic.patient().elation.chart.city == "Athens"
+
+
 def test_a_late_kareo_observation_never_wins():
     clinic = Clinic()
     clinic.linked()

@@ -47,7 +47,7 @@ class Faults:
     """The queue of planned failures: the first that matches is used, and used up."""
 
     def __init__(self) -> None:
-        self._requests: list[Fault] = []
+        self.planned: list[Fault] = []
         self._webhooks: list[WebhookFault] = []
 
     def add(
@@ -64,7 +64,7 @@ class Faults:
         Templates look like `/patients/{id}/`, `/patients/{id}/policies`, `/oauth2/token/`.
         """
         fault = Fault(match[0].upper(), re.compile(match[1]), kind, times, status, seconds)
-        self._requests.append(fault)
+        self.planned.append(fault)
         return fault
 
     def add_webhook(
@@ -77,12 +77,12 @@ class Faults:
 
     def clear(self) -> None:
         """Forget whatever is still planned."""
-        self._requests.clear()
+        self.planned.clear()
         self._webhooks.clear()
 
     def for_request(self, method: str, template: str) -> Fault | None:
         """The failure of this request, if one is planned; it counts as fired."""
-        for fault in self._requests:
+        for fault in self.planned:
             if fault.method in {"*", method} and fault.template.fullmatch(template) and _left(fault):
                 fault.fired += 1
                 return fault

@@ -36,7 +36,7 @@ class Call:
     """One request to the API. `path` is the template below the base (`/patients/{id}/`), or "" if there is no such path.
 
     `status` is None where no whole answer was sent; `body` is the JSON sent, never that of a token request; `fault` the
-    kind of the planned failure that was used; `slash` whether the path came with its trailing slash.
+    kind of the planned failure that was used; `slash` whether the path came with its trailing slash; `port` the one it came to.
     """
 
     time: datetime
@@ -49,6 +49,7 @@ class Call:
     fault: str | None = None
     slash: bool = True
     ids: Mapping[str, int] | None = None
+    port: int = 0
 
 
 class ElationSandbox:
@@ -100,6 +101,11 @@ class ElationSandbox:
         bound = self._runner.addresses[0]
         self.url = f"http://{host}:{bound[1]}"
         await self.webhooks.start()
+
+    async def listen(self, port: int, host: str = "127.0.0.1") -> None:
+        """Listen on another port too: calls tell which one they came to."""
+        assert self._runner is not None
+        await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
         """Stop listening; deliveries that are still on their way are given up."""
@@ -184,7 +190,9 @@ class ElationSandbox:
         path = request.path.removeprefix(BASE)
         route, ids = self._route(path)
         template = GRANT if path.rstrip("/") + "/" == GRANT else route.template if route else ""
-        call = Call(self.state.now(), None, request.method, template, dict(request.query), slash=path.endswith("/"), ids=ids)
+        now, port = self.state.now(), _port(request)
+        query = dict(request.query)
+        call = Call(now, None, request.method, template, query, slash=path.endswith("/"), ids=ids, port=port)
         self.calls.append(call)
         fault = self.faults.for_request(request.method, template)
         if fault is not None:
@@ -321,6 +329,12 @@ def _respond(status: int, body: object, headers: Mapping[str, str] | None = None
 async def _dawdle(fault: Fault | None) -> None:
     if fault is not None and fault.kind == "delay":
         await asyncio.sleep(fault.seconds)
+
+
+def _port(request: web.Request) -> int:
+    """The port that a request came to."""
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    return int(name[1]) if name else 0
 
 
 def _cut(request: web.Request, begun: web.StreamResponse | None = None) -> web.StreamResponse:

@@ -13,38 +13,44 @@ APPLIED: frozenset[Kind] = frozenset({"delay", "cut_after", "garbage", "half"})
 
 @dataclass(kw_only=True, slots=True)
 class Fault:
-    """`operation` is a name or "*". `status` is for status and html, `seconds` for delay (which comes before the work)."""
+    """`operation` is a name or "*". `status` is for status and html, `seconds` for delay (which comes before the work); `holding` is text
+    that the request has to contain, such as a customer key."""
 
     operation: str
     kind: Kind
     times: int
     status: int
     seconds: float
+    holding: str = ""
 
 
 class FaultPlan:
     """Faults in the order in which they were added; each is used up after `times` calls."""
 
     def __init__(self) -> None:
-        self._planned: list[Fault] = []
+        self.planned: list[Fault] = []
 
-    def add(self, operation: str, kind: Kind, *, times: int = 1, status: int = 500, seconds: float = 0.0) -> None:
+    def add(
+        self, operation: str, kind: Kind, *, times: int = 1, status: int = 500, seconds: float = 0.0, holding: str = ""
+    ) -> None:
         """Kinds: refuse (IsError), delay, cut_before and cut_after (the connection is closed without an answer), status (bare
         HTTP status), fault (SOAP Fault), garbage (HTTP 200, not XML), half (half of the answer), throttle (the refusal for
         calling too often), html (a proxy's page, well-formed)."""
         if kind not in get_args(Kind):
             raise ValueError(f"no fault {kind!r}; there are {', '.join(get_args(Kind))}")
-        self._planned.append(Fault(operation=operation, kind=kind, times=times, status=status, seconds=seconds))
+        self.planned.append(
+            Fault(operation=operation, kind=kind, times=times, status=status, seconds=seconds, holding=holding)
+        )
 
     def clear(self) -> None:
-        self._planned.clear()
+        self.planned.clear()
 
-    def next_for(self, operation: str) -> Fault | None:
+    def next_for(self, operation: str, request: bytes = b"") -> Fault | None:
         """The fault that this call meets, counted as used."""
-        for planned in self._planned:
-            if planned.operation in ("*", operation):
+        for planned in self.planned:
+            if planned.operation in ("*", operation) and planned.holding.encode() in request:
                 planned.times -= 1
                 if planned.times <= 0:
-                    self._planned.remove(planned)
+                    self.planned.remove(planned)
                 return planned
         return None

@@ -34,7 +34,8 @@ CALLS_KEPT = 20_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KareoCall:
     """One request as it came. `at` is monotonic, `key` the customer's label, never its key. `outcome`: done, refused,
-    throttled, unauthorized, fault, cut_before, status or html; `fault` the planned fault it met. `request` holds credentials."""
+    throttled, unauthorized, fault, cut_before, status or html; `fault` the planned fault it met. `request` holds credentials;
+    `port` is the one it came to."""
 
     at: float
     key: str
@@ -42,6 +43,7 @@ class KareoCall:
     outcome: str
     fault: str | None
     request: bytes
+    port: int = 0
 
 
 class KareoSandbox:
@@ -116,6 +118,11 @@ class KareoSandbox:
         bound = self._runner.addresses[0]
         self.url = f"http://{host}:{bound[1]}"
 
+    async def listen(self, port: int, host: str = "127.0.0.1") -> None:
+        """Listen on another port too: calls tell which one they came to."""
+        assert self._runner is not None
+        await web.TCPSite(self._runner, host, port).start()
+
     async def stop(self) -> None:
         if self._runner is not None:
             await self._runner.cleanup()
@@ -184,27 +191,30 @@ class KareoSandbox:
 
     async def _serve_call(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
+        port = _port(request)
         try:
             operation = self._dispatcher.operation(request.headers.get("SOAPAction", ""))
         except FaultError as error:
-            self._record(NOBODY, "", "fault", None, body)
+            self._record(NOBODY, "", "fault", None, body, port)
             return _xml(500, wire.fault(error))
-        planned = self.faults.next_for(operation.name)
+        planned = self.faults.next_for(operation.name, body)
         if planned is not None and planned.kind == "delay":
             await asyncio.sleep(planned.seconds)
         if planned is not None and planned.kind in ("cut_before", "status", "html"):
-            self._record(NOBODY, operation.name, planned.kind, planned, body)
+            self._record(NOBODY, operation.name, planned.kind, planned, body, port)
             return _instead(request, planned)
         answer = self._dispatcher.carry_out(operation, body, planned)
-        self._record(answer.label, operation.name, answer.outcome, planned, body)
+        self._record(answer.label, operation.name, answer.outcome, planned, body, port)
         if planned is not None and planned.kind in APPLIED:
             return await _spoiled(request, planned, answer)
         return _xml(answer.status, answer.body)
 
-    def _record(self, label: str, operation: str, outcome: str, planned: Fault | None, body: bytes) -> None:
+    def _record(self, label: str, operation: str, outcome: str, planned: Fault | None, body: bytes, port: int) -> None:
         at = self._clock()
         kind = None if planned is None else planned.kind
-        self.calls.append(KareoCall(at=at, key=label, operation=operation, outcome=outcome, fault=kind, request=body))
+        self.calls.append(
+            KareoCall(at=at, key=label, operation=operation, outcome=outcome, fault=kind, request=body, port=port)
+        )
         if outcome == "throttled" and kind != "throttle":
             self.violations.append((at, label, operation))
         if len(self.calls) > CALLS_KEPT:
@@ -240,6 +250,12 @@ class KareoSandbox:
                 for one in self.calls
             ]
         )
+
+
+def _port(request: web.Request) -> int:
+    """The port that a request came to."""
+    name = request.transport.get_extra_info("sockname") if request.transport else None
+    return int(name[1]) if name else 0
 
 
 def _xml(status: int, body: bytes) -> web.Response:

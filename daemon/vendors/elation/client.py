@@ -20,7 +20,7 @@ from typing import Final, TypeVar
 import aiohttp
 
 from daemon.vendors.elation import wire
-from daemon.vendors.elation.transport import Meter, Transport, discard
+from daemon.vendors.elation.transport import Guard, Meter, Transport, discard
 from daemon.vendors.errors import Malformed
 
 W = TypeVar("W", bound=wire.Wire)
@@ -52,6 +52,7 @@ class ElationClient:
         timeout: float = 30.0,
         meter: Meter | None = None,
         rng: random.Random | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self.practice_id = practice_id
         self._transport = Transport(
@@ -63,6 +64,7 @@ class ElationClient:
             timeout=timeout,
             meter=meter,
             rng=rng,
+            guard=guard,
         )
 
     # Charts (NOTES: Patients)

@@ -262,7 +262,6 @@ def _chart_observation(
         elation=chart,
         modified=modified,
         read_at=read_at,
-        versioned=modified is not None,
         parent=str(chart) if isinstance(body, ElationChartObserved) and not body.chart.deleted else "",
     )
 
@@ -282,7 +281,6 @@ def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observati
         elation=ElationChartId(bill.patient),
         modified=bill.last_modified_date,
         read_at=read_at,
-        versioned=True,
         parent=str(bill.patient),
     )
 

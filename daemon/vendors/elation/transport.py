@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
 import aiohttp
@@ -32,6 +32,7 @@ T = TypeVar("T")
 W = TypeVar("W", bound=wire.Wire)
 
 Meter = Callable[[str, str, float], None]
+Guard = Callable[[], Awaitable[None]]
 
 PAGE_SIZE: Final = 100
 BACKOFF_FIRST: Final = 1.0
@@ -60,7 +61,7 @@ class _Expired(Exception):
 
 
 class Transport:
-    """The calls of one credential. `base_url` may name the host alone; then `/api/2.0` is meant (NOTES: Transport)."""
+    """The calls of one credential; `guard` may forbid each by raising. `base_url` may name the host alone; then `/api/2.0` is meant (NOTES: Transport)."""
 
     def __init__(
         self,
@@ -73,6 +74,7 @@ class Transport:
         timeout: float,
         meter: Meter | None,
         rng: random.Random | None,
+        guard: Guard | None = None,
     ) -> None:
         base = URL(base_url)
         if base.scheme not in {"http", "https"} or not base.host:
@@ -83,6 +85,7 @@ class Transport:
         self._slots = asyncio.Semaphore(concurrency)
         self._meter = meter
         self._uniform = (rng or random).uniform
+        self._guard = guard
         self._throttles = 0
         self._tokens = TokenCache(
             session=session,
@@ -109,6 +112,8 @@ class Transport:
         operation = f"elation.{method} {template}"
         data = None if body is None else msgspec.json.encode(body)
         for _ in range(2):
+            if self._guard is not None:
+                await self._guard()
             token = await self._tokens.get()
             try:
                 return await self._once(method, template, url, read, data, token)
@@ -159,6 +164,8 @@ class Transport:
             started = clock()
             failure: BaseException | None = None
             try:
+                if self._guard is not None:
+                    await self._guard()
                 answer = await exchange(
                     self._session,
                     method,

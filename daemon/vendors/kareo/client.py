@@ -7,7 +7,7 @@ patient's data. Lists are asked with empty `Fields`, which returns everything, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +16,7 @@ import aiohttp
 import msgspec
 from msgspec import UNSET
 
-from daemon.vendors.errors import Refused, VendorError
+from daemon.vendors.errors import Defect, Refused, VendorError
 from daemon.vendors.kareo import failures, rows, values, wire
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
@@ -41,13 +41,14 @@ MEMBERS = {
 """PatientWrite's texts by the WSDL's members."""
 
 Meter = Callable[[str, str, float], None]
+Guard = Callable[[], Awaitable[None]]
 
 
 class KareoClient:
     """One practice's view of Kareo.
 
     `practice_id` may be None: it is looked up by the exact name with the first call that needs it. `timeout` in seconds.
-    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds).
+    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds); `guard` may forbid it by raising.
     """
 
     def __init__(
@@ -66,6 +67,7 @@ class KareoClient:
         client_version: str = "chartwire",
         meter: Meter | None = None,
         timeout: float = 60.0,
+        guard: Guard | None = None,
     ) -> None:
         self._service = service
         self._endpoint = endpoint
@@ -82,6 +84,7 @@ class KareoClient:
         self._zone = ZoneInfo(list_zone)
         self._meter = meter
         self._timeout = timeout
+        self._guard = guard
 
     # -- calling ----------------------------------------------------------------------------------------------------------
 
@@ -99,6 +102,7 @@ class KareoClient:
                     self._session,
                     self._timeout,
                     2 * self.limiter.interval(operation),
+                    self._guard,
                 )
                 failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"
@@ -111,6 +115,10 @@ class KareoClient:
                 if self._meter is not None:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
+
+    def interval(self, operation: str) -> float:
+        """Seconds between two calls."""
+        return self.limiter.interval(operation)
 
     async def _practice(self) -> dict[str, object]:
         if self.practice_id is None:
@@ -214,7 +222,7 @@ class KareoClient:
         try:
             answer = await self._call("GetPatient", Filter=filter_)
         except Refused as refused:
-            if _not_found(refused.vendor_text):
+            if failures.not_found(refused):
                 return None
             raise
         row = answer.Patient
@@ -307,7 +315,9 @@ class KareoClient:
         """
         try:
             answer = await self._call("GetAppointment", Appointment={"AppointmentId": appointment_id})
-        except Refused:
+        except Refused as refused:
+            if isinstance(refused, Defect):
+                raise
             return None
         found = answer.Appointment
         if found is None or not found.AppointmentId or found.StartTime is None:
@@ -340,12 +350,9 @@ class KareoClient:
         }
         if encounter.supervising_provider_id is not None:
             body["SupervisingProvider"] = {"ProviderID": encounter.supervising_provider_id}
-        texts = (
-            ("MedicalOfficeNotes", encounter.notes),
-            ("BatchNumber", encounter.batch_number),
-            ("AuthorizationNumber", encounter.authorization_number),
-        )
-        body |= {name: text for name, text in texts if text}
+        texts = {"MedicalOfficeNotes": encounter.notes, "BatchNumber": encounter.batch_number}
+        texts["AuthorizationNumber"] = encounter.authorization_number
+        body |= {name: text for name, text in texts.items() if text}
         if encounter.further_diagnoses:
             body["OrphanDiagnosisCodes"] = {
                 f"OrphanDiagnosisCode{number}": code for number, code in enumerate(encounter.further_diagnoses, start=1)
@@ -399,12 +406,3 @@ def _line(one: wire.EncounterLine, day: datetime) -> dict[str, object]:
     line |= {f"ProcedureModifier{number}": code for number, code in enumerate(one.modifiers, start=1)}
     line |= {f"DiagnosisCode{number}": code for number, code in enumerate(one.diagnoses, start=1)}
     return line
-
-
-def _not_found(text: str) -> bool:
-    """Whether a refusal says that there is no such record."""
-    folded = text.casefold()
-    return any(
-        words in folded
-        for words in ("not found", "does not exist", "no longer exists", "could not be found", "no such", "unable to find")
-    )

@@ -1,5 +1,7 @@
 """Observing Kareo: there is no push, so polls with overlap, and slow sweeps that find what polls cannot see (NOTES: Polling).
 
+What no list shows at all (policies beyond the second) is found by a slow round of GetPatient (NOTES: Insurance).
+
 A list row that says what it said last time costs nothing more; a row that changed costs one GetPatient, because only that has
 the cases. Deletions and merges leave no trace but absence from a complete sweep, and absence is confirmed by id.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -27,6 +30,7 @@ from events.schema import (
     KareoChartVanished,
     KareoDirectoryObserved,
 )
+from events.store import AWAY
 from events.topics import Note
 from events.writes import System
 
@@ -80,6 +84,8 @@ class KareoConnector:
             group.create_task(every("appointments", self._config.poll_seconds, self.poll_appointments))
             group.create_task(every("sweep", self._config.sweep_seconds, self.sweep_patients))
             group.create_task(every("appointment-sweep", self._config.sweep_seconds, self.sweep_appointments))
+            if self._config.patient_round_seconds:
+                group.create_task(self._go_round())
             group.create_task(self.rounds.extras())
 
     def nudge(self, what: str) -> None:
@@ -127,6 +133,29 @@ class KareoConnector:
         for record in missing:
             await self._confirm_gone(KareoPatientId(int(record)))
         await self._finish("kareo.sweep", started)
+
+    async def _go_round(self) -> None:
+        """Read every known patient once in the configured time, but no faster than every tenth call that the limits allow.
+
+        The clock tells where the first lap begins, so that restarts do not favour anybody.
+        """
+        seconds = self._config.patient_round_seconds
+        begun = self._now().timestamp() % seconds / seconds
+        while True:
+            members = await self._members()
+            pause = max(seconds / max(1, len(members)), 10 * self._client.interval("GetPatient"))
+            await asyncio.sleep(0 if members else min(pause, 60.0))
+            for patient in members[int(begun * len(members)) :]:
+                await asyncio.sleep(pause)
+                await self.rounds.until_done("round", partial(self.read_patient, patient))
+            begun = 0.0
+
+    async def _members(self) -> list[KareoPatientId]:
+        """Who is known and not gone; nobody while the database is away."""
+        try:
+            return sorted(KareoPatientId(int(record)) for record, parent in await self._known("patients") if parent)
+        except AWAY:
+            return []
 
     async def _read_changed(self, rows: Sequence[wire.KareoPatient]) -> None:
         """GetPatient for the rows that show something new: themselves, or (sweeps only) another primary case.

@@ -7,11 +7,22 @@ from typing import Any
 
 from lxml import etree
 
-from daemon.vendors.errors import Malformed, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
+from daemon.vendors.errors import (
+    Defect,
+    Malformed,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+    VendorError,
+)
 
 _THROTTLED = re.compile(r"endpoint requested more than allowed|^\s*429\b", re.IGNORECASE)
 _MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)
 SAFE_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
+UNREAD = frozenset({"DeserializationFailed", "ActionNotSupported"})
+"""Faults of the dispatcher: the message was not understood, so no operation has begun (NOTES, section 3)."""
 UNNAMED = frozenset({"err", "Encounter"})
 
 
@@ -24,6 +35,16 @@ def lost(operation: str) -> VendorError:
     """No usable answer came."""
     name = f"kareo.{operation}"
     return OutcomeUnknown(name) if writes(operation) else Unreachable(name)
+
+
+def faulted(operation: str, code: str, text: str) -> VendorError:
+    """What a SOAP fault comes to; only those of `UNREAD` say that nothing was done."""
+    name = code.rpartition(":")[2]
+    if name not in UNREAD:
+        return lost(operation)
+    return Defect(
+        f"kareo.{operation}", vendor_text=f"Kareo could not read the request ({name}), report it: {text}", status=500
+    )
 
 
 def judge(operation: str, answer: Any, pause: float) -> None:
@@ -74,3 +95,10 @@ def problems(message: str) -> tuple[tuple[str, str, str], ...]:
 
 def malformed(operation: str, path: str) -> Malformed:
     return Malformed(f"kareo.{operation}", path)
+
+
+def not_found(refused: Refused) -> bool:
+    """Whether a refusal says that there is no such record; the service's words for it are not documented."""
+    text = refused.vendor_text.casefold()
+    words = ("not found", "not find", "does not exist", "no longer exists", "not be found", "no such", "unable to find")
+    return not isinstance(refused, Defect) and any(one in text for one in words)

@@ -45,18 +45,26 @@ class IntervalLimiter:
         self._overrides = dict(overrides or {})
         self._locks: dict[str, asyncio.Lock] = {}
         self._free_at: dict[str, float] = {}
+        self._taken: float | None = None
         self.calls: dict[str, int] = {}
 
     def interval(self, operation: str) -> float:
         """Seconds from the end of one call to the start of the next."""
         return (self._overrides.get(operation, INTERVALS.get(operation, 1.0)) + MARGIN) * self._scale
 
+    def taken_over(self) -> None:
+        """Somebody else may have used the key until now: each operation waits its interval from here."""
+        self._taken = asyncio.get_running_loop().time()
+
     @asynccontextmanager
     async def turn(self, operation: str) -> AsyncIterator[None]:
         """Wait for the operation's turn and hold it while the call is under way."""
         async with self._locks.setdefault(operation, asyncio.Lock()):
             loop = asyncio.get_running_loop()
-            wait = self._free_at.get(operation, 0.0) - loop.time()
+            free_at = self._free_at.get(operation, 0.0)
+            if self._taken is not None:
+                free_at = max(free_at, self._taken + self.interval(operation))
+            wait = free_at - loop.time()
             if wait > 0:
                 await asyncio.sleep(wait)
             sent = loop.time()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+from collections.abc import Awaitable, Callable
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from zeep.exceptions import Error as ZeepError
 from zeep.exceptions import Fault, XMLParseError
 from zeep.transports import Transport
 
-from daemon.vendors.errors import Unreachable
-from daemon.vendors.kareo.failures import lost, message_in, refuse
+from daemon.vendors.errors import Defect, Refused, Unreachable
+from daemon.vendors.kareo.failures import faulted, lost, message_in, refuse
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024
@@ -56,30 +57,57 @@ class SoapService:
 
     def __init__(self, wsdl: bytes) -> None:
         self._client: Any = _untyped(Client)(io.BytesIO(wsdl), transport=_untyped(_NoNetwork)(), settings=_SETTINGS)
-        self._binding: Any = next(iter(self._client.wsdl.bindings.values()))
+        bindings = list(self._client.wsdl.bindings.values())
+        if not bindings:  # any other XML, such as a proxy's page
+            raise ValueError("not a usable WSDL (no binding)")
+        self._binding: Any = bindings[0]
         self.operations = frozenset(self._binding._operations)
 
     @classmethod
     async def load(cls, wsdl: str, session: aiohttp.ClientSession, cache: Path | None) -> SoapService:
-        """From a file or an address; the last good copy in `cache` serves while the address does not answer.
+        """From a file or an address; the last good copy in `cache` serves while the address gives none.
 
         Raises Unreachable, OSError, or ValueError for what is no usable WSDL.
         """
-        content = await _fetch(wsdl, session, cache) if "://" in wsdl else await asyncio.to_thread(Path(wsdl).read_bytes)
+        if "://" not in wsdl:
+            return await cls._parsed(await asyncio.to_thread(Path(wsdl).read_bytes))
+        copy = cache / f"{blake2b(wsdl.encode(), digest_size=8).hexdigest()}.wsdl" if cache else None
+        try:
+            content = await _fetch(wsdl, session)
+            service = await cls._parsed(content)
+        except (Unreachable, ValueError):
+            if copy is None or not copy.exists():
+                raise
+            return await cls._parsed(await asyncio.to_thread(copy.read_bytes))
+        if copy is not None:
+            await asyncio.to_thread(copy.write_bytes, content)
+        return service
+
+    @classmethod
+    async def _parsed(cls, content: bytes) -> SoapService:
         name = blake2b(content, digest_size=16).hexdigest()
         if name not in _loaded:
             try:
                 _loaded[name] = await asyncio.to_thread(cls, content)
-            except (ZeepError, etree.XMLSyntaxError, StopIteration) as error:
+            except (ZeepError, etree.XMLSyntaxError) as error:
                 raise ValueError(f"not a usable WSDL ({type(error).__name__})") from None
         return _loaded[name]
 
     def envelope(self, operation: str, request: dict[str, object]) -> tuple[bytes, dict[str, str]]:
-        """The message and its headers; the parameter is named `request` but in UpdatePatient (NOTES, section 1)."""
+        """The message and its headers; the parameter is named `request` but in UpdatePatient (NOTES, section 1).
+
+        Raises Refused for a text that XML cannot carry, Defect for a message that the WSDL does not allow.
+        """
         name = "UpdatePatientReq" if operation == "UpdatePatient" else "request"
-        envelope, headers = self._binding._create(
-            operation, (), {name: request}, client=self._client, options={"address": ""}
-        )
+        try:
+            envelope, headers = self._binding._create(
+                operation, (), {name: request}, client=self._client, options={"address": ""}
+            )
+        except (ZeepError, TypeError) as error:
+            raise Defect(f"kareo.{operation}", vendor_text=f"no message can be made ({type(error).__name__})") from None
+        except ValueError:  # lxml's: control characters and lone surrogates cannot be written in XML
+            text = "a text holds a character that cannot be sent; remove it"
+            raise Refused(f"kareo.{operation}", vendor_text=text) from None
         return etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), dict(headers)
 
     async def call(
@@ -90,13 +118,17 @@ class SoapService:
         session: aiohttp.ClientSession,
         timeout: float,
         pause: float,
+        guard: Callable[[], Awaitable[None]] | None = None,
     ) -> tuple[Any, bytes]:
-        """Call once: (the answer as zeep's object, its bytes).
+        """Call once: (the answer as zeep's object, its bytes). `guard` is asked last, just before sending.
 
-        Raises OutcomeUnknown or Unreachable without a usable answer, Throttled or Refused where only the error could be read.
+        Raises OutcomeUnknown or Unreachable without a usable answer, Throttled or Refused where only the error could be read,
+        Defect where the service could not read the message.
         """
         body, headers = self.envelope(operation, request)
         headers["Content-Type"] = "text/xml; charset=utf-8"
+        if guard is not None:
+            await guard()
         try:
             async with session.post(
                 endpoint, data=body, headers=headers, timeout=aiohttp.ClientTimeout(total=timeout), allow_redirects=False
@@ -123,7 +155,9 @@ class SoapService:
             if message:
                 refuse(operation, message, pause)
             raise lost(operation) from None
-        except (Fault, ZeepError, etree.XMLSyntaxError, ValueError, AttributeError, TypeError):
+        except Fault as fault:
+            raise faulted(operation, str(fault.code or ""), str(fault.message or "")) from None
+        except (ZeepError, etree.XMLSyntaxError, ValueError, AttributeError, TypeError):
             raise lost(operation) from None
 
     def _reply(self, operation: str, answer: _Answer) -> Any:
@@ -135,17 +169,11 @@ def _untyped(function: Any) -> Any:
     return function
 
 
-async def _fetch(address: str, session: aiohttp.ClientSession, cache: Path | None) -> bytes:
-    copy = cache / f"{blake2b(address.encode(), digest_size=8).hexdigest()}.wsdl" if cache else None
+async def _fetch(address: str, session: aiohttp.ClientSession) -> bytes:
     try:
         async with session.get(address, timeout=aiohttp.ClientTimeout(total=60), allow_redirects=False) as response:
             if response.status != 200:
                 raise aiohttp.ClientConnectionError
-            content = await response.read()
+            return await response.read()
     except (aiohttp.ClientError, TimeoutError, OSError):
-        if copy is not None and copy.exists():
-            return await asyncio.to_thread(copy.read_bytes)
         raise Unreachable("kareo.WSDL") from None
-    if copy is not None:
-        await asyncio.to_thread(copy.write_bytes, content)
-    return content

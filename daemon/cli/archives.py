@@ -1,0 +1,132 @@
+"""`chartwire export PRACTICE --out FILE`: a practice's events in one encrypted file; and what opens such files again.
+
+Another installation checks it with `chartwire audit verify --archive FILE` and folds it with `chartwire replay --archive FILE`:
+both need the file and its passphrase or key, and nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.progress import Progress
+from daemon.story import SQL
+from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.evidence import Inspection
+from events.store import SQL as STORE
+
+BATCH = 1000
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "export", help="a practice's events in one encrypted file that another installation can verify and replay"
+    )
+    parser.add_argument("practice", help="the practice's id")
+    parser.add_argument("--out", type=Path, required=True, help="the file to make; one that exists is not touched")
+    add_recipient(parser)
+    add_config(parser)
+    parser.set_defaults(handler=export)
+
+
+def add_recipient(parser: argparse.ArgumentParser) -> None:
+    """How an archive is locked and opened."""
+    way = parser.add_mutually_exclusive_group()
+    way.add_argument("--passphrase-file", type=Path, help="a file whose first line is the archive's passphrase")
+    way.add_argument("--key-file", type=Path, help="a file with the base64 of 32 bytes, as `chartwire new-key` makes them")
+
+
+def recipient_of(arguments: argparse.Namespace) -> Recipient | None:
+    """None after it was said what is missing. A passphrase has at least 12 characters."""
+    file: Path | None = arguments.passphrase_file or arguments.key_file
+    if file is None:
+        print("give --passphrase-file or --key-file", file=sys.stderr)
+        return None
+    try:
+        text = file.read_text()
+        if arguments.key_file:
+            return Recipient(key=recipient_key(text))
+    except (OSError, ValueError) as error:
+        print(f"{file}: cannot be used ({type(error).__name__})", file=sys.stderr)
+        return None
+    passphrase = (text.splitlines() or [""])[0].strip()
+    if len(passphrase) < 12:
+        print(f"{file}: a passphrase has at least 12 characters", file=sys.stderr)
+        return None
+    return Recipient(passphrase=passphrase)
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """The chain is checked on the way: an archive of events that were tampered with is not made."""
+    found, recipient = configured(arguments), recipient_of(arguments)
+    if found is None:
+        return 1
+    if recipient is None:
+        return 2
+    config, beside = found
+    practice = practice_of(config, arguments.practice)
+    if practice is None:
+        return 1
+    out: Path = arguments.out
+    if out.exists():
+        print(f"{out} exists already", file=sys.stderr)
+        return 2
+
+    async def work() -> int:
+        partial = out.with_name(out.name + ".partial")
+        async with opened(config, beside) as store:
+            head = await store.pool.fetchrow(SQL["head"], practice.id)
+            up_to, chain = (head["sequence"], head["chain"]) if head is not None else (0, None)
+            seen = Inspection(practice.id)
+            manifest = Manifest(
+                practice=practice.id,
+                name=practice.name,
+                time_zone=practice.time_zone,
+                made=datetime.now(UTC),
+                keys=store.keyring.keys_of(practice.id),
+            )
+            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
+                writer = Writer(file, manifest, recipient)
+                after = 0
+                while rows := await store.pool.fetch(STORE["read"], practice.id, after, up_to, BATCH):
+                    if not all(seen.take(row) for row in rows):
+                        break
+                    writer.rows(rows)
+                    after = rows[-1]["sequence"]
+                    progress(after)
+                seen.end(up_to, chain)
+                writer.end(up_to, chain)
+                size = file.tell()
+        if seen.problem is not None:
+            partial.unlink()
+            print(f"not exported: {seen.problem}", file=sys.stderr)
+            return 1
+        partial.rename(out)
+        print(f"{out}: {up_to} events of {practice.id}, {size:,} bytes, chain {(chain or b'').hex()}")
+        return 0
+
+    return run_async(work())
+
+
+@contextmanager
+def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
+    """An archive opened. Raises NoArchive, also for a file that cannot be read."""
+    try:
+        with path.open("rb") as file:
+            yield Reader(file, recipient)
+    except OSError as error:
+        raise NoArchive(f"cannot be read ({type(error).__name__})") from None
+
+
+async def archived_rows(reader: Reader) -> AsyncIterator[list[dict[str, Any]]]:
+    """The rows as `daemon.replay.fold` takes them."""
+    for batch in reader.rows():
+        yield batch

@@ -1,0 +1,108 @@
+"""A patient's history as one self-contained HTML page: nothing is loaded from elsewhere, no script; it reads and prints well."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from html import escape
+from zoneinfo import ZoneInfo
+
+from daemon.entries import Entry
+from daemon.knowledge import Known
+
+POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+STYLE = """
+:root { color-scheme: light dark; --line: #d8dde3; --soft: #5b6570; --hit: #fff3c4; --back: #fff; --text: #1c2126; }
+@media (prefers-color-scheme: dark) {
+  :root { --line: #39424c; --soft: #9aa5b1; --hit: #4a4016; --back: #14181c; --text: #e4e8ec; }
+}
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 74rem; padding: 0 1rem;
+  background: var(--back); color: var(--text); }
+h1 { font-size: 1.4rem; margin: 0 0 .2rem; } h2 { font-size: 1.05rem; margin: 1.8rem 0 .5rem; }
+p.about { color: var(--soft); margin: 0 0 1rem; }
+table { border-collapse: collapse; width: 100%; } th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; }
+th { font-size: .8rem; color: var(--soft); border-bottom: 2px solid var(--line); font-weight: 600; }
+td { border-bottom: 1px solid var(--line); } td.when, td.number { white-space: nowrap; font-variant-numeric: tabular-nums; }
+td.what { overflow-wrap: anywhere; } td small { color: var(--soft); } a { color: inherit; }
+tr:target { background: var(--hit); }
+.origin { font-size: .8rem; border: 1px solid var(--line); border-radius: .6rem; padding: 0 .5rem; white-space: nowrap; }
+.elation { border-color: #2f7ed8; } .kareo { border-color: #3a9d5d; } .operator { border-color: #b5651d; }
+tr.differ td { font-weight: 600; }
+@media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } thead { display: table-header-group; } }
+"""
+
+
+def page(title: str, told: list[Entry], state: list[Known], zone: ZoneInfo, *, as_of: str = "", field: str = "") -> str:
+    """The whole document; every text in it is escaped."""
+    effects: dict[int, list[int]] = defaultdict(list)
+    for one in told:
+        if one.cause is not None:
+            effects[one.cause].append(one.recorded.sequence)
+    there = {one.recorded.sequence for one in told}
+    about = f"{len(told)} events" + (f" about {field}" if field else "") + (f", as of {as_of}" if as_of else "")
+    rows = "\n".join(_row(one, effects[one.recorded.sequence], there, zone) for one in told)
+    known = "\n".join(_known(one) for one in state)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="referrer" content="no-referrer">
+<title>{escape(title)}: history</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>{escape(title)}</h1>
+<p class="about">{escape(about)}; times in {escape(zone.key)}</p>
+{known}
+<h2>What happened</h2>
+<table>
+<thead><tr><th>Event</th><th>Recorded</th><th>By</th><th>What</th><th>Because of</th><th>Led to</th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+</body>
+</html>
+"""
+
+
+def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo) -> str:
+    one = entry.recorded
+    origin = escape(one.event.origin.value)
+    because = _link(entry.cause, there) if entry.cause is not None else ""
+    led = " ".join(_link(effect, there) for effect in effects)
+    fields = f"<br><small>{escape(', '.join(entry.fields))}</small>" if entry.fields and not entry.changes else ""
+    return (
+        f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
+        f'<td class="when">{one.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}</td>'
+        f'<td><span class="origin {origin}">{origin}</span></td>'
+        f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
+    )
+
+
+def _link(sequence: int, there: set[int]) -> str:
+    return f'<a href="#e{sequence}">#{sequence}</a>' if sequence in there else f"#{sequence}"
+
+
+def _known(one: Known) -> str:
+    charts = f"Elation chart {one.elation or 'none'}, Kareo patient {one.kareo or 'none'}, link: {one.link}"
+    rows = "\n".join(
+        f"<tr{' class=differ' if field.verdict.startswith('differ') else ''}><td>{escape(field.label)}</td>"
+        f"<td>{escape(field.elation)}</td><td>{escape(field.kareo)}</td>"
+        f"<td>{escape(field.base or '')}</td><td>{escape(field.verdict)}</td></tr>"
+        for field in one.fields
+    )
+    items = [f"open {slot}: {words} ({state})" for slot, state, words in one.intents]
+    items += [f"waits, {slot} ({code}): {words}" for slot, code, words in one.waiting]
+    items = [f"<li>{escape(item)}</li>" for item in items]
+    under = f"<ul>{''.join(items)}</ul>" if items else ""
+    return f"""<h2>What was known</h2>
+<p class="about">{escape(charts)}</p>
+<table>
+<thead><tr><th>Field</th><th>Elation</th><th>Kareo</th><th>Last agreed</th><th></th></tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>
+{under}"""

@@ -1,0 +1,165 @@
+"""`chartwire replay PRACTICE`: the projections from the events alone; --verify proves them, --rebuild makes them anew."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
+from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.history import chart_of
+from daemon.cli.progress import Progress
+from daemon.config import policy_of
+from daemon.rebuild import rebuild
+from daemon.replay import Difference, Replay, fold, replayed, today_in, verify, verify_patient
+from daemon.story import Moment, is_past, parse_moment, patient_events
+from events.codec import KeyMissing, Keyring, UnreadableEvent
+from events.ids import PracticeId
+from events.store import Store
+from projections.policy import Policy
+
+SHOWN = 20
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "replay", help="fold the projections from the events alone, to prove or to rebuild the stored ones"
+    )
+    parser.add_argument("practice", help="the practice's id")
+    parser.add_argument("--chart", help="this patient only: elation:ID or kareo:ID")
+    parser.add_argument("--as-of", metavar="T", help="also tell the projections as of a sequence number or an ISO time")
+    parser.add_argument("--archive", type=Path, help="fold an archive instead of the database; no configuration is needed")
+    add_recipient(parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--verify", action="store_true", help="compare with the stored projections, byte for byte")
+    what.add_argument("--rebuild", action="store_true", help="replace the stored projections, while the daemon runs")
+    add_config(parser)
+    parser.set_defaults(handler=replay)
+
+
+def replay(arguments: argparse.Namespace) -> int:
+    """Exit code 1 when something differs, or when an event is missing or cannot be read."""
+    if arguments.archive:
+        return _archived(arguments)
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    practice = practice_of(config, arguments.practice)
+    if practice is None:
+        return 1
+    id_, zone = PracticeId(practice.id), practice.time_zone
+    try:
+        if arguments.rebuild and (arguments.chart or arguments.as_of):
+            raise ValueError("--rebuild is for all of a practice, as of now")
+        moment = parse_moment(arguments.as_of, ZoneInfo(zone)) if arguments.as_of else None
+        chart = chart_of(arguments.chart) if arguments.chart else None
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+    async def work() -> int:
+        async with opened(config, beside) as store:
+            if arguments.rebuild:
+                return await _rebuild(store, policy_of(practice))
+            if chart is not None:
+                return await _one_chart(store, id_, chart, moment, arguments.verify)
+            return await _whole(store, id_, zone, moment, arguments)
+
+    try:
+        return run_async(work())
+    except (UnreadableEvent, KeyMissing, ValueError) as error:
+        print(f"{error}; see `chartwire audit verify {id_}`", file=sys.stderr)
+        return 1
+
+
+async def _whole(store: Store, practice: PracticeId, zone: str, moment: Moment | None, arguments: argparse.Namespace) -> int:
+    with Progress("replayed", await store.head(practice)) as progress:
+        folded = await replayed(store, practice, moment=moment, progress=progress)
+        print(_told(folded, ZoneInfo(zone)))
+        if not arguments.verify:
+            return 0
+        found = await verify(store, folded, today_in(zone, datetime.now(UTC)), progress=progress)
+    return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients")
+
+
+def _archived(arguments: argparse.Namespace) -> int:
+    """The projections of an archive, from the file alone."""
+    recipient = recipient_of(arguments)
+    if recipient is None:
+        return 2
+    if arguments.verify or arguments.rebuild or arguments.chart:
+        print("an archive has no stored projections: compare the sha256 with the other installation's", file=sys.stderr)
+        return 2
+    try:
+        with archive(arguments.archive, recipient) as reader:
+            manifest = reader.manifest
+            if manifest.practice != arguments.practice:
+                print(f"{arguments.archive}: holds {manifest.practice}", file=sys.stderr)
+                return 1
+            zone = ZoneInfo(manifest.time_zone)
+            moment = parse_moment(arguments.as_of, zone) if arguments.as_of else None
+            folded = Replay(PracticeId(manifest.practice))
+            with Progress("replayed", 0) as progress:
+                rows = archived_rows(reader)
+                asyncio.run(fold(folded, rows, Keyring(manifest.keys), moment=moment, progress=progress))
+    except (UnreadableEvent, KeyMissing, ValueError) as error:
+        print(f"{arguments.archive}: {error}", file=sys.stderr)
+        return 1
+    print(_told(folded, zone))
+    return 0
+
+
+async def _rebuild(store: Store, policy: Policy) -> int:
+    with Progress("replayed", await store.head(policy.practice)) as progress:
+        folded = await rebuild(store, policy, datetime.now(UTC), progress=progress)
+    print(_told(folded, ZoneInfo(policy.time_zone)))
+    print("the stored projections were replaced by these")
+    return 0
+
+
+async def _one_chart(
+    store: Store, practice: PracticeId, chart: tuple[str, int], moment: Moment | None, verifying: bool
+) -> int:
+    system, number = chart
+    story = await patient_events(store, practice, **{system: (number,)})
+    if not story:
+        print(f"nothing is recorded about {system}:{number} in {practice}", file=sys.stderr)
+        return 1
+    past = [one for one in story if is_past(one, moment)]
+    told = Replay(practice)
+    for one in past:
+        told.state.apply(one.event, one.sequence)
+    last = f"#{past[-1].sequence}" if past else "its beginning"
+    print(f"{system}:{number}: {len(past)} events up to {last}, projections {told.digest()}")
+    if not verifying:
+        return 0
+    compared, found = await verify_patient(store, practice, story)
+    return _verdict(found, f"{len(story)} events and {compared} documents")
+
+
+def _told(folded: Replay, zone: ZoneInfo) -> str:
+    state = folded.state
+    linked = sum(one.link is not None for one in state.patients.values())
+    at = f" of {folded.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}" if folded.recorded else ""
+    return (
+        f"{folded.practice} as of #{folded.sequence}{at}: {len(state.patients)} patients, {linked} linked\n"
+        f"projections sha256 {folded.digest()}"
+    )
+
+
+def _verdict(found: list[Difference], what: str) -> int:
+    if not found:
+        print(f"equal, byte for byte: {what}")
+        return 0
+    for one in found[:SHOWN]:
+        print(one, file=sys.stderr)
+    if len(found) > SHOWN:
+        print(f"... and {len(found) - SHOWN} more", file=sys.stderr)
+    print(f"{len(found)} differences in {what}; `chartwire replay --rebuild` makes the projections anew", file=sys.stderr)
+    return 1

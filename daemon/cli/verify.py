@@ -1,0 +1,69 @@
+"""`chartwire verify`: both systems as they are now, compared under the direction table, and the cause of every difference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from typing import Any
+
+import msgspec
+
+from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.run import surroundings
+from daemon.telemetry import configure_logging
+from daemon.vendors.errors import VendorError
+from daemon.verify import verify
+from events.store import AWAY
+from projections.drift import Cause, Drift
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("verify", help="compare both systems now and explain what differs")
+    parser.add_argument("practice")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--show", action="store_true", help="also the values, which are patients' data")
+    add_config(parser)
+    parser.set_defaults(handler=handle)
+
+
+def handle(arguments: argparse.Namespace) -> int:
+    """0 when everything that differs is explained, 1 otherwise, 2 for an unknown practice."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    practice = next((one for one in config.practice if one.id == arguments.practice), None)
+    if practice is None:
+        print(f"{arguments.practice}: no such practice in the configuration", file=sys.stderr)
+        return 2
+    configure_logging(json=False, level="CRITICAL")
+
+    async def work() -> int:
+        try:
+            async with surroundings(config, beside) as around:
+                drift = await verify(practice, around, lambda line: print(line, file=sys.stderr))
+        except (VendorError, *AWAY) as error:
+            print(f"not everything could be read ({type(error).__name__}); nothing can be said", file=sys.stderr)
+            return 1
+        if not arguments.show:
+            drift = [msgspec.structs.replace(one, values={}) for one in drift]
+        _print(drift, as_json=arguments.json, practice=practice.id)
+        return 1 if any(one.cause is Cause.UNEXPLAINED for one in drift) else 0
+
+    return run_async(work())
+
+
+def _print(drift: list[Drift], *, as_json: bool, practice: str) -> None:
+    counts = Counter(one.cause.value for one in drift)
+    if as_json:
+        report = {"practice": practice, "causes": {one.value: counts[one.value] for one in Cause}, "drift": drift}
+        print(msgspec.json.encode(report).decode())
+        return
+    for one in drift:
+        who = f"Elation {one.elation or '-'} / Kareo {one.kareo or '-'}"
+        print(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
+        for name, (held, wanted) in one.values.items():
+            print(f"    {name}: holds {held!r}, should hold {wanted!r}")
+    summary = ", ".join(f"{counts[one.value]} {one.value}" for one in Cause if counts[one.value])
+    print(f"{practice}: {summary or 'no difference'}")

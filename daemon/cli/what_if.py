@@ -1,0 +1,130 @@
+"""`chartwire what-if PRACTICE --policy other.toml`: the writes that another policy would have made or not made; touches nothing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from daemon.cli.common import add_config, complain, configured, opened, practice_of, run_async
+from daemon.cli.history import add_shown
+from daemon.cli.progress import Progress
+from daemon.config import ConfigError, load_variant, policy_of
+from daemon.entries import Shown, write_shown
+from daemon.replay import stored_rows
+from daemon.story import parse_moment
+from daemon.whatif import Comparison, Deviation, compare
+from events.ids import PracticeId
+
+APPROXIMATION = (
+    "An approximation: the past is taken as it was, with the vendors' recorded answers, and decided about anew; what people "
+    "would have done differently, and echoes of writes that were never made, are not invented. A chart that would not have "
+    "been created has no further writes."
+)
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "what-if", help="replay history under another policy: the writes that would have been made or not made"
+    )
+    parser.add_argument("practice", help="the practice's id")
+    parser.add_argument(
+        "--policy",
+        type=Path,
+        required=True,
+        help="a TOML file with `profile`, [overrides] and [maps] as of a [[practice]]; what it leaves out stays as it is",
+    )
+    parser.add_argument("--since", metavar="T", help="only what differs from a sequence number or an ISO time on")
+    parser.add_argument("--json", action="store_true")
+    add_shown(parser)
+    add_config(parser)
+    parser.set_defaults(handler=what_if)
+
+
+def what_if(arguments: argparse.Namespace) -> int:
+    """Exit code 0 also when there are differences: they are the answer."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    practice = practice_of(config, arguments.practice)
+    if practice is None:
+        return 1
+    try:
+        policy = policy_of(load_variant(arguments.policy, practice))
+        since = parse_moment(arguments.since, ZoneInfo(practice.time_zone)) if arguments.since else None
+    except ConfigError as error:
+        complain(error.problems)
+        return 2
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
+    shown = Shown(values=arguments.values, names=arguments.names)
+
+    async def work() -> int:
+        async with opened(config, beside) as store:
+            head = await store.head(PracticeId(practice.id))
+            with Progress("replayed", head) as progress:
+                batches = stored_rows(store.pool, PracticeId(practice.id), after=0, up_to=head)
+                result = await compare(batches, store.keyring, policy, since=since, progress=progress)
+        print(_json(result, shown) if arguments.json else "\n".join(lines(result, shown)))
+        return 0
+
+    return run_async(work())
+
+
+def lines(result: Comparison, shown: Shown) -> list[str]:
+    """Counts first, then every write that would differ, in order."""
+    text = [f"{result.events} events replayed; {result.same} writes would have been the same"]
+    for kind, counts in result.counts().items():
+        if counts:
+            each = ", ".join(f"{number} {what}" for what, number in counts.items())
+            text.append(f"  {kind}: {each}")
+    if not result.deviations:
+        text.append("  nothing would have been written differently")
+    for one in result.deviations:
+        why = f" ({one.why})" if one.why else ""
+        text.append(f"#{one.sequence} {one.patient or 'practice'} {one.slot}: {one.kind}: {_words(one, shown)}{why}")
+    return [*text, "", APPROXIMATION]
+
+
+def _words(one: Deviation, shown: Shown) -> str:
+    words = write_shown(one.write, shown)
+    return words if one.was is None else f"{words}, was {write_shown(one.was, shown)}; {', '.join(differing(one))} differs"
+
+
+def differing(one: Deviation) -> list[str]:
+    """The members in which the write differs from what was."""
+    if one.was is None or type(one.was) is not type(one.write):
+        return ["the kind of write"]
+    return [name for name in one.write.__struct_fields__ if getattr(one.write, name) != getattr(one.was, name)]
+
+
+def _json(result: Comparison, shown: Shown) -> str:
+    writes = [
+        {
+            "kind": one.kind,
+            "sequence": one.sequence,
+            "patient": one.patient,
+            "slot": one.slot,
+            "system": one.system,
+            "resource": one.resource,
+            "write": type(one.write).__name__,
+            "text": _words(one, shown),
+            "differs_in": differing(one) if one.was is not None else [],
+            "why": one.why,
+        }
+        for one in result.deviations
+    ]
+    whole = {
+        "events": result.events,
+        "same": result.same,
+        "counts": result.counts(),
+        "writes": writes,
+        "about": APPROXIMATION,
+    }
+    return msgspec.json.encode(whole).decode()

@@ -1,0 +1,384 @@
+"""Consuming the changes of the partitions that the group gives this worker: a practice at its own pace, manual commits.
+
+A commit that fails because the group is rebalancing is dropped: the messages come again, and recording them again changes
+nothing. Whatever ends or stops the client (an error it raises, a partition that has messages and does not move, a rebalance
+that never ends) is answered by a new client after a pause.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import (
+    CommitFailedError,
+    IllegalGenerationError,
+    IllegalStateError,
+    KafkaError,
+    RebalanceInProgressError,
+    UnknownMemberIdError,
+)
+
+from events.backlog import Backlog, Queue
+from events.bus import Bus
+from events.codec import KeyMissing, UnreadableEvent
+from events.handover import Claim, Handover, numbers
+from events.ids import PracticeId
+from events.topics import CHANGES, Message, decode_message
+
+log = structlog.get_logger()
+
+FETCH = 500
+FETCH_MS = 200
+COMMIT_EVERY = 0.5
+COMMIT_SECONDS = 5.0
+SETTLE_SECONDS = 1.0
+"""How long a rebalance waits for recordings under way; what takes longer comes again."""
+
+LONGEST_PAUSE = 5.0
+CLOSE_SECONDS = 10.0
+ASK_SECONDS = 5.0
+COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
+
+
+class Owner(Protocol):
+    """Who works on the practices of the partitions held. A practice's own troubles stay in there."""
+
+    async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
+        """Try to record them, in order; False means: not now, offer them again."""
+
+    async def gained(self, partitions: Sequence[int]) -> None:
+        """Begin with the practices of these partitions."""
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        """Finish with the practices of these partitions; somebody else begins when this returns."""
+
+
+class Stalled(Exception):
+    """The client does not do what it should; `where` says what did not move."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(where)
+        self.where = where
+
+
+class ChangeConsumer:
+    """See the module's docstring. `stall_seconds`: how long a partition with messages may stand still.
+
+    `held` are the partitions whose practices run here: those of the last assignment and those that still have to be put
+    down. `beat` is the loop's time of the last sign of life.
+    """
+
+    def __init__(
+        self,
+        bus: Bus,
+        group: str,
+        owner: Owner,
+        *,
+        session_timeout_seconds: float = 45.0,
+        stall_seconds: float = 60.0,
+    ) -> None:
+        self._bus = bus
+        self._group = group
+        self._owner = owner
+        self._session = session_timeout_seconds
+        self._stall = stall_seconds
+        self._consumer: AIOKafkaConsumer | None = None
+        self._tasks: asyncio.TaskGroup | None = None
+        self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        self._backlogs: dict[TopicPartition, Backlog] = {}
+        self._assigned: set[TopicPartition] = set()
+        self._begun: set[TopicPartition] = set()
+        self._generation = -1
+        self._commit_at = 0.0
+        self._rebalancing = True
+        self._forgotten = False
+        self.held: set[TopicPartition] = set()
+        self.beat = 0.0
+
+    def stop(self) -> None:
+        """Read no more, let the owner finish, commit, and leave the group; `run` returns then."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Consume until `stop`."""
+        loop = asyncio.get_running_loop()
+        failures = 0
+        async with asyncio.TaskGroup() as tasks:
+            self._tasks = tasks
+            owning = tasks.create_task(self._own())
+            while not self._stopping.is_set():
+                self.beat = began = loop.time()
+                try:
+                    await self._live()
+                except (KafkaError, Stalled, TimeoutError, OSError) as error:
+                    failures = 1 if loop.time() - began > self._stall else failures + 1
+                    where = error.where if isinstance(error, Stalled) else ""
+                    log.error("consumer_restarted", error_type=type(error).__name__, attempt=failures, reason=where)
+                    await self._pause(min(LONGEST_PAUSE, 0.2 * 2**failures))
+            owning.cancel()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    # -- one client's life ------------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """From joining the group to leaving it. Raises what ended the client."""
+        session_ms = int(self._session * 1000)
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bus.bootstrap_servers,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            partition_assignment_strategy=(Handover(self._claim),),
+            session_timeout_ms=session_ms,
+            heartbeat_interval_ms=min(1000, max(300, session_ms // 10)),
+            max_poll_interval_ms=max(300_000, session_ms * 2),
+            **self._bus.security,
+        )
+        self._rebalancing = True
+        watch = _Watch(consumer, self._bus, self._stall)
+        try:
+            await consumer.start()
+            consumer.subscribe([CHANGES], listener=_Listener(self))
+            while not self._stopping.is_set():
+                records = await consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH)
+                self.beat = asyncio.get_running_loop().time()
+                self._read(records)
+                await self._commit()
+                await watch.look(self._backlogs, rebalancing=self._rebalancing)
+            await self._finish()
+        finally:
+            self._give_back()
+            await self._close(consumer)
+
+    async def _finish(self) -> None:
+        """While still a member: let what runs here come to its end, and say how far it came."""
+        held, self._assigned = set(self.held), set()
+        for backlog in self._backlogs.values():
+            backlog.closed = True
+        await self._owner.lost(numbers(held))
+        self.held -= held
+        self._begun -= held
+        await self._settle()
+
+    async def _close(self, consumer: AIOKafkaConsumer) -> None:
+        """Leave the group; a broker that is away is not waited for."""
+        closing = asyncio.ensure_future(consumer.stop())
+        done, _ = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        if not done:
+            closing.cancel()
+        await asyncio.gather(closing, return_exceptions=True)
+
+    # -- ownership --------------------------------------------------------------------------------------------------------
+
+    def _claim(self) -> Claim:
+        return Claim(
+            generation=self._consumer._coordinator.generation if self._consumer else -1, partitions=numbers(self.held)
+        )
+
+    async def revoked(self) -> None:
+        """A rebalance begins: what is being recorded is finished and committed; the practices go on."""
+        self._rebalancing = True
+        await self._settle()
+        self._give_back()
+
+    async def assigned(self, partitions: set[TopicPartition]) -> None:
+        """A rebalance has ended: these are read from their committed offsets; `_own` sees to the difference."""
+        assert self._consumer is not None
+        if not self._consumer.partitions_for_topic(CHANGES):
+            return  # the topic is lost: `_Watch` makes it anew, and until then nobody else gets anything either
+        generation = self._consumer._coordinator.generation
+        self._forgotten = self._forgotten or generation < self._generation
+        self._generation = generation
+        self._rebalancing = False
+        self._backlogs = {one: Backlog() for one in partitions}
+        self._assigned = set(partitions)
+        self.held |= partitions
+        self._changed.set()
+
+    async def _own(self) -> None:
+        """Begin what was assigned; put down what was not assigned again, and then have the group assign it."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            if self._forgotten:
+                self._forgotten = False
+                log.warning("broker_emptied", topic=CHANGES)
+                self._bus.renew()
+            gained, lost = self._assigned - self._begun, self.held - self._assigned
+            if self._stopping.is_set():
+                continue
+            self._begun |= gained
+            self._begun -= lost
+            await asyncio.gather(self._owner.gained(numbers(gained)), self._owner.lost(numbers(lost)))
+            self.held -= lost - self._assigned
+            if lost & self._assigned:
+                self._changed.set()  # it came back while it was being put down
+            elif lost and self._consumer is not None:
+                self._consumer._coordinator.request_rejoin()
+
+    # -- messages ---------------------------------------------------------------------------------------------------------
+
+    def _read(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        for partition, batch in records.items():
+            backlog = self._backlogs.get(partition)
+            if backlog is None or backlog.closed:
+                continue
+            for record in batch:
+                known = backlog.seen(record.offset)
+                try:
+                    message = decode_message(record.value, self._bus.keyring)
+                except (UnreadableEvent, KeyMissing) as error:
+                    if not known:
+                        _unreadable(record, error)
+                    continue
+                queue = backlog.queue(message.practice)
+                if queue.offer(record.offset, message) and not queue.busy:
+                    queue.busy = True
+                    assert self._tasks is not None
+                    self._tasks.create_task(self._record(partition, backlog, message.practice, queue))
+
+    async def _record(self, partition: TopicPartition, backlog: Backlog, practice: PracticeId, queue: Queue) -> None:
+        """Record a practice's messages until none are left; alone in its wait when that does not succeed."""
+        failures = 0
+        try:
+            while not backlog.closed and (batch := queue.take()):
+                if await self._owner.record(practice, batch):
+                    queue.done(len(batch))
+                    failures = 0
+                    continue
+                failures += 1
+                queue.pause()
+                await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
+        finally:
+            queue.busy = False
+        again = backlog.again(practice)
+        if again is not None and not backlog.closed and self._consumer is not None:
+            self._consumer.seek(partition, again)
+
+    # -- offsets ----------------------------------------------------------------------------------------------------------
+
+    async def _commit(self, *, now: bool = False) -> None:
+        """Commit what is recorded. Losing one is harmless: the next one says it again, or the messages come again."""
+        time = asyncio.get_running_loop().time()
+        consumer = self._consumer
+        offsets = {
+            partition: offset
+            for partition, backlog in self._backlogs.items()
+            if (offset := backlog.offset) is not None and offset != backlog.committed
+        }
+        if not offsets or consumer is None or (time < self._commit_at and not now):
+            return
+        self._commit_at = time + COMMIT_EVERY
+        backlogs = {partition: self._backlogs[partition] for partition in offsets}
+        try:
+            async with asyncio.timeout(COMMIT_SECONDS):
+                await consumer.commit(offsets)
+        except COMMIT_LOST as error:
+            log.warning("commit_dropped", error_type=type(error).__name__, partitions=len(offsets))
+        except (KafkaError, TimeoutError) as error:
+            log.warning("commit_failed", error_type=type(error).__name__, partitions=len(offsets))
+        else:
+            for partition, backlog in backlogs.items():
+                backlog.committed = offsets[partition]
+
+    async def _settle(self) -> None:
+        """Begin nothing, wait a moment for what is being recorded, and commit."""
+        for backlog in self._backlogs.values():
+            backlog.closed = True
+        until = asyncio.get_running_loop().time() + SETTLE_SECONDS
+        while self._recording and asyncio.get_running_loop().time() < until:  # noqa: ASYNC110 - a second at most
+            await asyncio.sleep(0.01)
+        await self._commit(now=True)
+
+    @property
+    def _recording(self) -> bool:
+        return any(one.recording for one in self._backlogs.values())
+
+    def _give_back(self) -> None:
+        for backlog in self._backlogs.values():
+            backlog.closed = True
+        self._backlogs = {}
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, consumer: ChangeConsumer) -> None:
+        self._consumer = consumer
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        await self._consumer.revoked()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        await self._consumer.assigned(set(assigned))
+
+
+class _Watch:
+    """Watches a client for progress: not whether it goes round, but whether messages that are there come and get committed.
+
+    While the broker does not answer nothing is expected.
+    """
+
+    def __init__(self, consumer: AIOKafkaConsumer, bus: Bus, seconds: float) -> None:
+        self._consumer = consumer
+        self._bus = bus
+        self._seconds = seconds
+        self._due = 0.0
+        self._since: dict[str, tuple[object, float]] = {}
+
+    async def look(self, backlogs: Mapping[TopicPartition, Backlog], *, rebalancing: bool) -> None:
+        """Raises Stalled when something has stood still for too long, or when the topic had to be made anew."""
+        now = asyncio.get_running_loop().time()
+        if now < self._due:
+            return
+        self._due = now + self._seconds / 6
+        try:
+            async with asyncio.timeout(ASK_SECONDS):
+                if not self._consumer.partitions_for_topic(CHANGES):
+                    await self._bus.restore_topics()
+                    raise Stalled("topic")
+                ends = await self._consumer.end_offsets(list(backlogs))
+                positions = {one: await self._position(one) for one in backlogs}
+        except (KafkaError, TimeoutError):
+            self._since.clear()
+            return
+        self._expect("rebalance", None, fine=not rebalancing)
+        for one, backlog in backlogs.items():
+            read, end = positions[one], ends.get(one, 0)
+            self._expect(f"reading {one.partition}", read, fine=read is not None and read >= end)
+            self._expect(f"committing {one.partition}", backlog.committed, fine=backlog.offset in (None, backlog.committed))
+
+    async def _position(self, partition: TopicPartition) -> int | None:
+        """How far it has been fetched; None while that is not known."""
+        try:
+            async with asyncio.timeout(0.5):
+                return int(await self._consumer.position(partition))
+        except TimeoutError:
+            return None
+
+    def _expect(self, what: str, state: object, *, fine: bool) -> None:
+        now = asyncio.get_running_loop().time()
+        kept = self._since.get(what)
+        if fine or kept is None or kept[0] != state:
+            self._since[what] = (state, now)
+        elif now - kept[1] > self._seconds:
+            raise Stalled(what)
+
+
+def _unreadable(record: Any, error: Exception) -> None:
+    log.error(
+        "message_unreadable",
+        topic=CHANGES,
+        partition=record.partition,
+        offset=record.offset,
+        error_type=type(error).__name__,
+    )

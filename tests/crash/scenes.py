@@ -1,0 +1,123 @@
+"""For every kind of write what people do so that the daemon wants it: once before (for so many cells), and once a cell."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from daemon.sandbox.clinic import Clinic, Office
+from daemon.sandbox.day import GOOD_LINE, Day
+
+
+class Stage:
+    """One office with its people; `pairs` are (chart, patient) of the same person, `booked` appointments in Kareo."""
+
+    def __init__(self, clinic: Clinic) -> None:
+        self.clinic = clinic
+        self.office: Office = clinic.offices[0]
+        self.day = Day(clinic, seed=7)
+        self.pairs: list[tuple[int, int]] = []
+        self.booked: list[int] = []
+
+    def pair(self, *, case: bool = True) -> None:
+        """Somebody known to both systems before the daemon comes."""
+        person = self.day.person()
+        patient = self.day.kareo_patient(self.office, person)
+        if not case:
+            for one in [id_ for id_, one in self.clinic.kareo.cases.items() if one.patient_id == patient]:
+                del self.clinic.kareo.cases[one]
+        self.pairs.append((self.day.elation_patient(self.office, person), patient))
+
+    def book(self, number: int) -> None:
+        start = self.day._at(self.office, 1 + number % 20, 8 + number // 20)
+        provider, place = self.office.providers[0], self.office.place[1]
+        booked = self.clinic.kareo.people.book_appointment(self.pairs[0][1], provider, place, start, 20, f"Visit {number}")
+        self.booked.append(booked.id)
+
+    def sign(self, chart: int, line: dict[str, object] = GOOD_LINE) -> None:
+        office = self.office
+        today = self.day._today
+        self.clinic.elation.people.sign_note(chart, office.physicians[0], office.place[0], today, [line])
+
+    def counts(self) -> Counter[str]:
+        """Records by what they are, in both systems."""
+        elation, kareo = self.clinic.elation, self.clinic.kareo
+        tables = {
+            "charts": elation.patients,
+            "appointments": elation.appointments,
+            "carriers": elation.insurance_companies,
+            "plans": elation.insurance_plans,
+            "policies": elation.policies,
+            "patients": kareo.patients,
+            "cases": kareo.cases,
+            "encounters": kareo.encounters,
+        }
+        return Counter({name: len(table) for name, table in tables.items()})
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`makes` are the records that the daemon has to make, no fewer and no more, after one `act`."""
+
+    act: Callable[[Stage, int], object]
+    makes: dict[str, int] = field(default_factory=dict)
+    pairs: Callable[[int], int] = lambda cells: 1
+    case: bool = True
+    booked: bool = False
+
+    def prepare(self, stage: Stage, cells: int) -> None:
+        for _ in range(self.pairs(cells)):
+            stage.pair(case=self.case)
+        if self.booked:
+            for number in range(cells):
+                stage.book(number)
+
+
+def _each(cells: int) -> int:
+    return cells
+
+
+def _insure(stage: Stage, number: int) -> None:
+    stage.day._insure(stage.pairs[number][1], number, company=f"Carrier {number}", plan=f"Plan {number}")
+
+
+def _edit_elation(stage: Stage, number: int) -> None:
+    stage.day.edit_elation(stage.pairs[0][0], emails=[{"email": f"new.{number}@mail.example"}])
+
+
+def _move(stage: Stage, number: int) -> None:
+    people = stage.clinic.kareo.people
+    start = stage.day._at(stage.office, 30 + number % 5, 8 + number % 9)
+    people.move_appointment(stage.booked[number], start + timedelta(minutes=15))
+
+
+_INSURANCE = Scene(_insure, {"carriers": 1, "plans": 1, "policies": 1}, pairs=_each)
+_BILL = Scene(lambda stage, number: stage.sign(stage.pairs[0][0]), {"encounters": 1})
+
+SCENES: dict[str, Scene] = {
+    "CreateElationChart": Scene(lambda stage, number: stage.day.kareo_patient(stage.office), {"charts": 1}),
+    "CreateKareoChart": Scene(lambda stage, number: stage.day.elation_patient(stage.office), {"patients": 1, "cases": 1}),
+    "UpdateElationChart": Scene(
+        lambda stage, number: stage.day.edit_kareo(stage.pairs[0][1], address1=f"{number} Cedar Lane")
+    ),
+    "UpdateKareoChart": Scene(_edit_elation),
+    "AddKareoCase": Scene(
+        lambda stage, number: stage.sign(stage.pairs[number][0]), {"cases": 1, "encounters": 1}, pairs=_each, case=False
+    ),
+    "CreateCarrier": _INSURANCE,
+    "CreatePlan": _INSURANCE,
+    "SyncPolicies": _INSURANCE,
+    "CreateElationAppointment": Scene(lambda stage, number: stage.book(number), {"appointments": 1}),
+    "UpdateElationAppointment": Scene(_move, booked=True),
+    "CancelElationAppointment": Scene(
+        lambda stage, number: stage.clinic.kareo.people.cancel_appointment(stage.booked[number]), booked=True
+    ),
+    "DeleteElationAppointment": Scene(
+        lambda stage, number: stage.clinic.kareo.people.delete_appointment(stage.booked[number]), booked=True
+    ),
+    "CreateEncounter": _BILL,
+    "MarkBilled": _BILL,
+    "MarkBillError": Scene(lambda stage, number: stage.sign(stage.pairs[0][0], {**GOOD_LINE, "dxs": ["HEADACHE"]})),
+}

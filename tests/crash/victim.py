@@ -1,0 +1,258 @@
+"""A daemon that strikes at a chosen point of its own work: `chartwire run` with blows built around its functions.
+
+`python -m tests.crash.victim` is a nursery: it has everything imported, and forks a daemon for each line on its standard
+input (configuration, log, arms; separated by tabs), answering its process id. An argument names a bug that they shall have. What runs in the daemon is the product's own
+`run`; only here, in the test, is it interfered with.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
+from contextvars import ContextVar
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import asyncpg
+import psutil
+from aiokafka import AIOKafkaConsumer
+
+from daemon.cli import run
+from daemon.sink import Sink
+from daemon.vendors.elation.hands import ElationHands
+from daemon.vendors.kareo.hands import KareoHands
+from daemon.worker import Worker
+from events.bus import Bus
+from events.schema import IntentRequested, IntentSucceeded
+from events.store import Store, Transaction
+from events.topics import Change
+from tests.crash.blow import Arms
+
+PR_SET_PDEATHSIG = 1
+Strike = Callable[..., None]
+_carrying: ContextVar[str] = ContextVar("carrying", default="")
+_recording: ContextVar[tuple[str, str]] = ContextVar("recording", default=("", ""))
+
+
+def strike(arms: Arms, point: str, kind: str | None = None, *, committed: bool = False) -> None:
+    """Kill whom the blow is meant for, if this is its point; `kind` None stands for any.
+
+    After a commit whose server is killed, its answer is lost on the way: the client hears of a broken connection.
+    """
+    blow = arms.blow
+    if blow is None or blow.point != point or kind not in (None, blow.kind):
+        return
+    if not blow.pid:
+        arms.lower()
+        os.kill(os.getpid(), signal.SIGKILL)
+    children = psutil.Process(blow.pid).children(recursive=True)
+    os.kill(blow.pid, signal.SIGKILL)
+    for child in children:
+        with suppress(psutil.Error):
+            child.kill()
+    arms.lower()
+    if committed and blow.victim == "postgres":
+        raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
+
+
+# -- around the product's functions ---------------------------------------------------------------------------------------
+
+
+def install(arms: Arms) -> None:
+    """Build the blows in."""
+
+    at = partial(strike, arms)
+    _around_kafka(at)
+    _around_recording(at)
+    _around_calls(at)
+
+
+def _observes(messages: Sequence[Any]) -> bool:
+    return any(isinstance(message, Change) and message.event is not None for message in messages)
+
+
+def _around_kafka(at: Strike) -> None:
+    publish, record, commit = Bus.publish, Worker.record, AIOKafkaConsumer.commit
+    uncommitted = False
+
+    async def publishing(self: Bus, practice: Any, messages: Sequence[Any]) -> None:
+        if not _observes(messages):
+            return await publish(self, practice, messages)
+        at("before publish")
+        await publish(self, practice, messages)
+        at("after publish")
+        return None
+
+    async def recording(self: Worker, practice: Any, messages: Sequence[Any]) -> bool:
+        nonlocal uncommitted
+        done = await record(self, practice, messages)
+        uncommitted = uncommitted or (done and _observes(messages))
+        return done
+
+    async def committing(self: Any, offsets: Any = None) -> None:
+        nonlocal uncommitted
+        if not uncommitted:
+            return await commit(self, offsets)
+        uncommitted = False
+        at("before offsets")
+        await commit(self, offsets)
+        at("after offsets")
+        return None
+
+    Bus.publish = publishing  # type: ignore[method-assign]
+    Worker.record = recording  # type: ignore[method-assign]
+    AIOKafkaConsumer.commit = committing
+
+
+def _around_recording(at: Strike) -> None:
+    append, writing, attempt, record = Transaction.append, Store.writing, Sink._attempt, Sink._record
+
+    async def appending(self: Any, events: Sequence[Any]) -> Any:
+        self.requested = [type(one.body.write).__name__ for one in events if isinstance(one.body, IntentRequested)]
+        for kind in self.requested:
+            at("before append", kind)
+        self.appended = await append(self, events)
+        for kind in self.requested:
+            at("after append", kind)
+        return self.appended
+
+    @asynccontextmanager
+    async def transacting(self: Store, practice: Any, epoch: int) -> AsyncIterator[Transaction]:
+        async with writing(self, practice, epoch) as tx:
+            yield tx
+            for kind in getattr(tx, "requested", ()):
+                at("before commit", kind)
+        for kind in getattr(tx, "requested", ()):
+            at("after commit", kind, committed=True)
+        if getattr(tx, "appended", ()):
+            at(*_recording.get(), committed=True)
+
+    async def attempting(self: Sink, slot: str, job: Any, number: int, charts: Any) -> bool:
+        kind = type(job.write).__name__
+        at("before attempt", kind)
+        with _within("after attempt", kind):
+            return await attempt(self, slot, job, number, charts)
+
+    async def recording(self: Sink, body: Any, job: Any, *rest: Any, **more: Any) -> bool:
+        if not isinstance(body, IntentSucceeded):
+            return await record(self, body, job, *rest, **more)
+        with _within("after outcome", type(job.write).__name__):
+            return await record(self, body, job, *rest, **more)
+
+    Transaction.append = appending  # type: ignore[method-assign]
+    Store.writing = transacting  # type: ignore[assignment,method-assign]
+    Sink._attempt = attempting  # type: ignore[method-assign]
+    Sink._record = recording  # type: ignore[method-assign]
+
+
+@contextmanager
+def _within(point: str, kind: str) -> Iterator[None]:
+    """The commits in here are those of this point."""
+    token = _recording.set((point, kind))
+    try:
+        yield
+    finally:
+        _recording.reset(token)
+
+
+def _around_calls(at: Strike) -> None:
+    request = aiohttp.ClientSession._request
+
+    async def requesting(self: Any, method: str, url: Any, **options: Any) -> Any:
+        kind = _carrying.get()
+        if not kind or not _changes(method, str(url), options.get("headers") or {}):
+            return await request(self, method, url, **options)
+        at("before call", kind)
+        response = await request(self, method, url, **options)
+        at("after call", kind)
+        return response
+
+    aiohttp.ClientSession._request = requesting  # type: ignore[method-assign]
+    for hands in (ElationHands, KareoHands):
+        hands.carry_out = _carrying_out(hands.carry_out, at)  # type: ignore[assignment,method-assign]
+
+
+def _carrying_out(carry_out: Any, at: Strike) -> Any:
+    async def carrying_out(self: Any, write: Any) -> Any:
+        kind = type(write).__name__
+        token = _carrying.set(kind)
+        try:
+            result = await carry_out(self, write)
+        finally:
+            _carrying.reset(token)
+        at("before outcome", kind)
+        return result
+
+    return carrying_out
+
+
+def _changes(method: str, url: str, headers: Any) -> bool:
+    """Whether a request changes a record: not a token, not a search, not the registration of the vendor's own name."""
+    operation = str(headers.get("SOAPAction", "")).strip('"').rpartition("/")[2]
+    if operation:
+        return not operation.startswith(("Get", "Search", "RegisterExternalVendor"))
+    return method.upper() != "GET" and "/oauth2/" not in url
+
+
+# -- deliberate bugs: what the matrix has to catch --------------------------------------------------------------------------
+
+
+async def _without_looking(self: Sink, *given: Any) -> bool:
+    """An unsettled attempt is taken for one that was never made."""
+    return False
+
+
+async def _without_record(self: Sink, *given: Any) -> bool:
+    """A call is made before anything says that it will be."""
+    return True
+
+
+BUGS: dict[str, dict[str, Any]] = {
+    "retry without look-up": {"_settle": _without_looking},
+    "attempt not recorded": {"_attempt": _without_record},
+}
+
+
+# -- the nursery ----------------------------------------------------------------------------------------------------------
+
+
+def live(config: str, log: str, arms: str, bug: str) -> None:
+    """One life: the product's `run`, in this process."""
+    for name, function in BUGS.get(bug, {}).items():
+        setattr(Sink, name, function)
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # it does not outlive an interrupted test
+    null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    for number, target in ((null, 0), (out, 1), (out, 2)):
+        os.dup2(number, target)
+    install(Arms(Path(arms)))
+    os._exit(run.run(argparse.Namespace(config=Path(config), no_check=True)))
+
+
+def main() -> None:
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for the children
+    children, bug = [], " ".join(sys.argv[1:])
+    for line in sys.stdin:
+        config, log, arms = line.rstrip("\n").split("\t")
+        child = os.fork()
+        if child == 0:
+            try:
+                live(config, log, arms, bug)
+            finally:
+                os._exit(70)
+        children.append(child)
+        print(child, flush=True)
+    for child in children:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,283 @@
+"""The Kareo connector on the sandbox, publishing into a list that is recorded at once, as the recorder would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+import pytest
+import pytest_asyncio
+
+from daemon.config import KareoConfig
+from daemon.intake import Intake, Seen
+from daemon.vendors.errors import Unreachable
+from daemon.vendors.kareo import connector as module
+from daemon.vendors.kareo.connector import KareoConnector
+from events.ids import PracticeId
+from events.schema import (
+    Body,
+    KareoAppointmentObserved,
+    KareoAppointmentVanished,
+    KareoChartObserved,
+    KareoChartVanished,
+    KareoDirectoryObserved,
+)
+from events.topics import Change, Checkpoint
+from events.writes import System
+from tests.conftest import PRACTICE, until
+from tests.integration.kareo import NOON, Kareo, kareo_at_work
+
+CONFIG = KareoConfig(
+    wsdl="", endpoint="", customer_key_file="", user="", password_file="", practice_name="", patient_round_seconds=0.2
+)
+
+
+class Post:
+    """What was published, and what a recorder remembers of it."""
+
+    def __init__(self, kareo: Kareo) -> None:
+        self.bodies: list[Body] = []
+        self.seen: dict[tuple[str, str], Seen] = {}
+        self.marks: dict[str, str] = {}
+        self.away = False
+        self.intake = Intake(PRACTICE, System.KAREO, self._publish, self._look)
+        self.connector = KareoConnector(
+            kareo.client, self.intake, CONFIG, known=self._known, watermark=self._mark, patience=0.05, now=lambda: kareo.now
+        )
+
+    async def _publish(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+        for message in messages:
+            if isinstance(message, Checkpoint):
+                if not self.away:
+                    self.marks[message.source] = message.value
+                    self.intake.recorded(message.source)
+                continue
+            if message.event is not None:
+                self.bodies.append(message.event.body)
+            for note in message.notes:
+                before = self.seen.get((note.resource, note.record), Seen())
+                self.seen[note.resource, note.record] = Seen(
+                    content_hash=note.content_hash, revision=before.revision + 1, parent=note.parent
+                )
+
+    async def _look(self, rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        return {row: self.seen[row] for row in rows if row in self.seen}
+
+    async def _known(self, resource: str) -> list[tuple[str, str]]:
+        return [(record, one.parent) for (name, record), one in self.seen.items() if name == resource]
+
+    async def _mark(self, source: str) -> str | None:
+        return self.marks.get(source)
+
+    def taken(self) -> list[Body]:
+        """What was published since the last time."""
+        taken, self.bodies = self.bodies, []
+        return taken
+
+
+@pytest_asyncio.fixture
+async def kareo() -> AsyncIterator[Kareo]:
+    async with kareo_at_work() as kareo:
+        yield kareo
+
+
+@pytest_asyncio.fixture
+async def post(kareo: Kareo) -> Post:
+    post = Post(kareo)
+    await post.connector.read_directory()
+    (directory,) = post.taken()
+    assert isinstance(directory, KareoDirectoryObserved)
+    return post
+
+
+async def everything(post: Post) -> None:
+    connector = post.connector
+    for work in (connector.read_directory, connector.sweep_patients, connector.poll_patients):
+        await work()
+    for work in (connector.sweep_appointments, connector.poll_appointments):
+        await work()
+
+
+def patients(bodies: Sequence[Body]) -> list[int]:
+    return [int(one.chart.id) for one in bodies if isinstance(one, KareoChartObserved)]
+
+
+async def test_the_first_read_brings_everybody_once_and_nothing_twice(kareo: Kareo, post: Post) -> None:
+    ids = [kareo.ada(first_name=f"P{number}") for number in range(3)]
+    visit = kareo.people.book_appointment(ids[0], kareo.doctor, kareo.place, NOON + timedelta(days=3), 20, "cough").id
+    await everything(post)
+    first = post.taken()
+    assert patients(first) == ids
+    (seen,) = [one.appointment for one in first if isinstance(one, KareoAppointmentObserved)]
+    assert (seen.id, seen.provider, seen.minutes, seen.reason) == (visit, kareo.doctor, 20, "cough")
+    await everything(post)
+    kareo.later(minutes=1)
+    await everything(post)
+    assert post.taken() == []
+    assert kareo.asked().count("GetPatient") == 3, "a row that says what it said costs no call"
+
+
+async def test_a_poll_brings_what_changed_since_and_a_save_without_change_counts(kareo: Kareo, post: Post) -> None:
+    ada, bob = kareo.ada(), kareo.ada(first_name="Bob")
+    await everything(post)
+    post.taken()
+    kareo.later(minutes=30)
+    kareo.people.edit_patient(ada, city="Macon")
+    await post.connector.poll_patients()
+    (seen,) = post.taken()
+    assert isinstance(seen, KareoChartObserved)
+    assert seen.chart.city == "Macon"
+    kareo.later(minutes=30)
+    kareo.people.edit_patient(bob)
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [bob]
+
+
+async def test_what_came_to_light_late_is_within_the_overlap(kareo: Kareo, post: Post) -> None:
+    await everything(post)
+    kareo.later(minutes=10)
+    await post.connector.poll_patients()
+    kareo.now -= timedelta(minutes=9)
+    late = kareo.ada()
+    kareo.later(minutes=9)
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [late]
+
+
+async def test_the_watermark_stays_until_the_pass_is_recorded_and_a_restart_goes_on_from_it(
+    kareo: Kareo, post: Post
+) -> None:
+    await everything(post)
+    mark = post.marks["kareo.patients"]
+    kareo.later(hours=2)
+    ada = kareo.ada()
+    post.away = True
+    await post.connector.poll_patients()
+    assert post.marks["kareo.patients"] == mark
+    again = Post(kareo)
+    again.marks = post.marks
+    kareo.later(hours=2)
+    await again.connector.poll_patients()
+    assert patients(again.taken()) == [ada]
+    assert again.marks["kareo.patients"] == kareo.now.isoformat()
+
+
+@pytest.mark.parametrize(
+    "night", [datetime(2026, 11, 1, 7, 0, tzinfo=UTC), datetime(2026, 3, 8, 8, 0, tzinfo=UTC)], ids=["autumn", "spring"]
+)
+async def test_no_edit_is_missed_when_the_clock_changes(kareo: Kareo, post: Post, night: datetime) -> None:
+    kareo.now = night
+    ada = kareo.ada()
+    await everything(post)
+    post.taken()
+    for number in range(30):
+        kareo.later(minutes=7)
+        kareo.people.edit_patient(ada, city=f"City {number}")
+        kareo.later(minutes=3)
+        await post.connector.poll_patients()
+        (seen,) = post.taken()
+        assert isinstance(seen, KareoChartObserved)
+        assert seen.chart.city == f"City {number}"
+
+
+async def test_who_is_gone_is_found_by_the_sweep_alone_and_said_once(kareo: Kareo, post: Post) -> None:
+    ids = [kareo.ada(first_name=f"P{number}") for number in range(3)]
+    await everything(post)
+    post.taken()
+    kareo.people.delete_patient(ids[1])
+    kareo.people.merge_patients(ids[2], ids[0])
+    await post.connector.poll_patients()
+    assert not [one for one in post.taken() if isinstance(one, KareoChartVanished)]
+    for _ in range(2):
+        await post.connector.sweep_patients()
+    assert [one.patient for one in post.taken() if isinstance(one, KareoChartVanished)] == [ids[1], ids[2]]
+
+
+async def test_absence_is_confirmed_by_id(kareo: Kareo, post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = kareo.ada()
+    await everything(post)
+    post.taken()
+    monkeypatch.setattr(kareo.sandbox.patients[ada], "practice_id", kareo.oak)
+    await post.connector.sweep_patients()
+    assert not [one for one in post.taken() if isinstance(one, KareoChartVanished)]
+
+
+async def test_an_empty_list_where_there_were_many_deletes_nothing_and_is_said(
+    kareo: Kareo, post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SUSPICIOUS", 2)
+    ids = [kareo.ada(first_name=f"P{number}") for number in range(3)]
+    await everything(post)
+    post.taken()
+    mark = post.marks["kareo.sweep"]
+    for patient in ids:
+        kareo.people.delete_patient(patient)
+    kareo.later(hours=1)
+    with pytest.raises(Unreachable, match="no patient at all where there were many"):
+        await post.connector.sweep_patients()
+    assert (post.taken(), post.marks["kareo.sweep"]) == ([], mark)
+    running = asyncio.create_task(post.connector.rounds.until_done("sweep", post.connector.sweep_patients))
+    await until(lambda: post.connector.rounds.failing == {"sweep": "Unreachable"})
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+
+
+@pytest.mark.parametrize("form", ["refused", "marked"])
+async def test_appointments_deleted_moved_and_cancelled(kareo: Kareo, post: Post, form: str) -> None:
+    kareo.sandbox.switches.deleted_appointment = form  # type: ignore[assignment]
+    ada = kareo.ada()
+    book = kareo.people.book_appointment
+    deleted, moved, away = (book(ada, kareo.doctor, kareo.place, NOON + timedelta(days=day)).id for day in (1, 40, 3))
+    await everything(post)
+    post.taken()
+    kareo.later(minutes=20)
+    kareo.people.delete_appointment(deleted)
+    kareo.people.move_appointment(moved, NOON + timedelta(days=2), 45)
+    kareo.people.move_appointment(away, NOON + timedelta(days=400))
+    await everything(post)
+    bodies = post.taken()
+    assert [one.key for one in bodies if isinstance(one, KareoAppointmentVanished)] == [str(deleted)]
+    seen = {one.appointment.id: one.appointment for one in bodies if isinstance(one, KareoAppointmentObserved)}
+    assert (seen[moved].minutes, seen[moved].start) == (45, NOON + timedelta(days=2))
+    kareo.later(minutes=20)
+    kareo.people.cancel_appointment(moved)
+    await post.connector.poll_appointments()
+    (last,) = post.taken()
+    assert isinstance(last, KareoAppointmentObserved)
+    assert last.appointment.cancelled
+
+
+async def test_the_round_sees_what_no_list_shows(kareo: Kareo, post: Post) -> None:
+    """A third policy: no modified time moves, no row shows it, only GetPatient has it (NOTES: Insurance)."""
+    kareo.ada()
+    (case,) = [one.id for one in kareo.sandbox.cases.values()]
+    policies = [kareo.people.add_policy(case, "Blue", f"Plan {number}", f"N{number}").id for number in range(3)]
+    await everything(post)
+    post.taken()
+    kareo.people.edit_policy(policies[2], number="NEW")
+    await everything(post)
+    assert post.taken() == []
+    running = asyncio.create_task(post.connector._go_round())
+    await until(lambda: bool(post.bodies))
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    (seen,) = post.taken()
+    assert isinstance(seen, KareoChartObserved)
+    assert b"NEW" in msgspec.json.encode(seen)
+
+
+async def test_a_round_of_zero_is_none(kareo: Kareo, post: Post) -> None:
+    kareo.ada()
+    quiet = msgspec.structs.replace(CONFIG, patient_round_seconds=0.0, poll_seconds=0.01)
+    post.connector._config = quiet
+    running = asyncio.create_task(post.connector.run())
+    await until(lambda: post.connector.rounds.done.get("patients", 0) > 3)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert "round" not in post.connector.rounds.done

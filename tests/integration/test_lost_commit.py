@@ -1,0 +1,63 @@
+"""The answer to a COMMIT is lost, as when PostgreSQL restarts at that moment: what was recorded is carried out, once."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+import pytest_asyncio
+
+from events.codec import Keyring
+from events.ids import PracticeId
+from events.schema import IntentAttempted, IntentSucceeded, KareoChartObserved
+from events.store import Store, Transaction
+from tests.integration.ward import Ward, opened, put, there
+
+
+class Forgetful(Store):
+    """Loses the answer to the next COMMIT when told to."""
+
+    losing = False
+
+    @asynccontextmanager
+    async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
+        async with super().writing(practice, epoch) as tx:
+            yield tx
+        if self.losing:
+            self.losing = False
+            raise ConnectionResetError
+
+
+@pytest_asyncio.fixture
+async def ward(store: Store, keyring: Keyring) -> Ward:
+    return await opened(Forgetful(store.pool, keyring), keyring, patients=1)
+
+
+def lose(ward: Ward) -> None:
+    assert isinstance(ward.desk.store, Forgetful)
+    ward.desk.store.losing = True
+
+
+async def test_a_change_that_was_recorded_after_all_is_carried_out(ward: Ward) -> None:
+    change = ward.desk.change(KareoChartObserved(chart=put(there(), city="Macon")))
+    lose(ward)
+    with pytest.raises(ConnectionResetError):
+        await ward.desk.recorder.record_messages([change])
+    await ward.desk.recorder.record_messages([change])
+    assert ward.sink.idle, "recorded again it changes nothing, so nobody tells the sink"
+    assert ward.desk.recorder.doubt.is_set(), "what the practice looks for"
+    ward.sink.offer(await ward.desk.recorder.load_open(), resume=True)
+    await ward.finish()
+    assert len(await ward.recorded(IntentSucceeded)) == 1
+    await ward.desk.sound()
+
+
+async def test_an_attempt_that_was_recorded_after_all_is_made(ward: Ward) -> None:
+    await ward.move_to("Macon")
+    lose(ward)
+    await ward.finish()
+    assert ward.hands.did == ["carry out"]
+    assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1]
+    assert len(await ward.recorded(IntentSucceeded)) == 1
+    await ward.desk.sound()

@@ -1,0 +1,167 @@
+"""Replay from the events alone: equal to what is stored, byte for byte; what is corrupted is found, with its event."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from daemon import tables
+from daemon.replay import Difference, replayed, today_in, verify, verify_patient
+from daemon.story import patient_events
+from events.codec import Keyring
+from events.ids import ElationChartId
+from events.schema import ElationChartMerged, ElationChartObserved, KareoAppointmentObserved, KareoChartObserved
+from events.store import Store
+from projections.open_intents import put
+from projections.patient import decode_patient, encode_patient
+from tests.conftest import PRACTICE
+from tests.integration.desk import VISIT, Desk, insured
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE
+
+TODAY = date(2026, 3, 2)
+MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")
+
+
+@pytest_asyncio.fixture
+async def desk(store: Store, keyring: Keyring) -> Desk:
+    """A morning: two patients, one linked, insured, with an appointment that waits; the other is searched for."""
+    desk = Desk(store, keyring, await store.take_over(PRACTICE))
+    await desk.open()
+    await desk.link(there=insured(put(BLUE, end=date(2026, 12, 31))))
+    await desk.see(ElationChartObserved(chart=MARY), KareoAppointmentObserved(appointment=VISIT))
+    await desk.see(KareoChartObserved(chart=put(insured(BLUE), city="Macon")))
+    return desk
+
+
+async def differences(store: Store) -> list[Difference]:
+    return await verify(store, await replayed(store, PRACTICE), TODAY)
+
+
+async def test_what_the_recorder_wrote_is_what_the_events_say(desk: Desk) -> None:
+    folded = await replayed(desk.store, PRACTICE)
+    assert set(folded.state.patients) == {ADA_KEY, "E:102"}
+    assert await verify(desk.store, folded, TODAY) == []
+    assert folded.sequence == await desk.store.head(PRACTICE)
+
+
+async def test_events_recorded_since_the_fold_are_caught_up_with(desk: Desk) -> None:
+    folded = await replayed(desk.store, PRACTICE)
+    await desk.see(KareoChartObserved(chart=put(insured(BLUE), city="Athens")))
+    assert await verify(desk.store, folded, TODAY) == []
+    assert folded.state.patients[ADA_KEY].kareo.chart.city == "Athens"  # type: ignore[union-attr]
+
+
+async def test_a_merged_chart_that_moved_its_link_replays_equal(desk: Desk) -> None:
+    survivor = put(ADA, id=ElationChartId(103))
+    merged = desk.change(ElationChartMerged(chart=ADA.id, survivor=survivor.id))
+    assert merged.event is not None
+    merged = put(merged, event=put(merged.event, elation=ADA.id))
+    await desk.recorder.record_messages([desk.change(ElationChartObserved(chart=survivor)), merged])
+    folded = await replayed(desk.store, PRACTICE)
+    assert folded.state.patients[ADA_KEY].link.elation == survivor.id  # type: ignore[union-attr]
+    assert await verify(desk.store, folded, TODAY) == []
+
+
+BREAK = {
+    "chart": ("UPDATE chartwire.chart SET patient_key = 'E:102' WHERE elation_chart = 101", "ElationChartObserved"),
+    "link": ("DELETE FROM chartwire.link", "ChartLinked"),
+    "open_intent": (
+        "UPDATE chartwire.open_intent SET state = 'refused' WHERE slot = 'demographics:elation'",
+        "IntentRequested",
+    ),
+    "waiting": ("UPDATE chartwire.waiting SET since = since - interval '1 day' WHERE code = 'no-calendar'", "WaitingRaised"),
+    "dependency": ("DELETE FROM chartwire.dependency WHERE depends_on = 'directory'", "WaitingRaised"),
+    "patient": ("UPDATE chartwire.patient SET sequence = 1 WHERE patient_key = 'K:901'", ""),
+    "directory": ("DELETE FROM chartwire.directory", "IntentRequested"),
+}
+
+
+@pytest.mark.parametrize("table", sorted(BREAK))
+async def test_a_corrupted_row_of_any_table_is_found_with_its_event(desk: Desk, owner_dsn: str, table: str) -> None:
+    statement, type_ = BREAK[table]
+    owner = await asyncpg.connect(owner_dsn)
+    assert not (await owner.execute(statement)).endswith(" 0")
+    await owner.close()
+    first = (await differences(desk.store))[0]
+    assert first.table == table
+    if type_:
+        assert first.type == type_
+        event = [one async for one in desk.store.read(PRACTICE)][(first.sequence or 0) - 1]
+        assert event.event.type == type_
+
+
+async def test_a_document_that_lags_names_the_event_it_lacks(desk: Desk) -> None:
+    """Ada's document is put back to before her city changed."""
+    patient = await desk.patient()
+    assert patient.kareo is not None
+    await _store_document(desk, put(patient, kareo=put(patient.kareo, chart=put(patient.kareo.chart, city="Ghosttown"))))
+    (found,) = await differences(desk.store)
+    (changed,) = [
+        one.sequence
+        async for one in desk.store.read(PRACTICE)
+        if isinstance(one.event.body, KareoChartObserved) and one.event.body.chart.city == "Macon"
+    ]
+    assert (found.table, found.patient, found.what) == ("patient", ADA_KEY, "kareo differs")
+    assert (found.sequence, found.type) == (changed, "KareoChartObserved")
+
+
+async def test_a_document_as_it_once_was_names_the_first_event_it_lacks(desk: Desk) -> None:
+    stale = await desk.patient()
+    for city in ("Athens", "Rome", "Troy"):
+        await desk.see(KareoChartObserved(chart=put(insured(BLUE), city=city)))
+    await _store_document(desk, put(await desk.patient(), kareo=stale.kareo))
+    (found,) = await differences(desk.store)
+    event = [one async for one in desk.store.read(PRACTICE)][(found.sequence or 0) - 1].event
+    assert isinstance(event.body, KareoChartObserved)
+    assert event.body.chart.city == "Athens"
+
+
+async def test_a_document_that_cannot_be_decrypted_is_found(desk: Desk, owner_dsn: str) -> None:
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.execute(
+        "UPDATE chartwire.patient SET doc = set_byte(doc, 20, get_byte(doc, 20) # 1) WHERE patient_key = $1", ADA_KEY
+    )
+    await owner.close()
+    (found,) = await differences(desk.store)
+    assert (found.patient, found.what) == (ADA_KEY, "the stored document cannot be decrypted")
+
+
+async def test_one_patient_is_verified_from_either_id(desk: Desk) -> None:
+    store = desk.store
+    for ids in ({"elation": [int(ADA.id)]}, {"kareo": [int(ADA_THERE.id)]}):
+        story = await patient_events(store, PRACTICE, **ids)
+        assert await verify_patient(store, PRACTICE, story) == (1, [])
+    patient = await desk.patient()
+    await _store_document(desk, put(patient, base={**patient.base, "city": "elsewhere"}))
+    _, (found,) = await verify_patient(store, PRACTICE, story)
+    assert (found.what, found.type) == ("base differs", "ChartLinked")
+
+
+async def test_as_of_a_moment(desk: Desk) -> None:
+    """By sequence and by time of recording; the time of an event includes it."""
+    events = [one async for one in desk.store.read(PRACTICE)]
+    (linked,) = [one for one in events if one.event.type == "ChartLinked"]
+    before = await replayed(desk.store, PRACTICE, moment=linked.sequence - 1)
+    assert before.sequence == linked.sequence - 1
+    assert before.state.patients[ADA_KEY].link is None
+    after = await replayed(desk.store, PRACTICE, moment=linked.recorded)
+    assert after.sequence == max(one.sequence for one in events if one.recorded <= linked.recorded)
+    assert after.state.patients[ADA_KEY].link is not None
+    earlier = await replayed(desk.store, PRACTICE, moment=events[0].recorded - timedelta(microseconds=1))
+    assert (earlier.sequence, earlier.state.patients) == (0, {})
+    assert before.digest() != after.digest()
+
+
+async def _store_document(desk: Desk, patient: object) -> None:
+    row = tables.PatientRow(key=ADA_KEY, sequence=await desk.store.head(PRACTICE), doc=encode_patient(patient))  # type: ignore[arg-type]
+    stored = await desk.store.pool.fetchrow("SELECT revisit_on FROM chartwire.patient WHERE patient_key = $1", ADA_KEY)
+    assert decode_patient(row.doc) == patient
+    row = put(row, revisit_on=stored["revisit_on"])
+    await tables.save_patients(desk.store.pool, PRACTICE, [row], desk.store.keyring)
+
+
+def test_dates_are_the_practices_own() -> None:
+    assert today_in("America/Denver", datetime(2026, 3, 3, 3, 0, tzinfo=UTC)) == date(2026, 3, 2)

@@ -1,0 +1,132 @@
+"""The sink's order and its end: one after the other for a patient, side by side for several, and what closing leaves."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import pytest_asyncio
+
+from events.codec import Keyring
+from events.ids import KareoPatientId, PatientKey
+from events.schema import (
+    IntentSucceeded,
+    IntentSuperseded,
+    KareoAppointmentObserved,
+    KareoChartObserved,
+)
+from events.store import Store
+from events.writes import (
+    UpdateElationChart,
+)
+from projections.open_intents import put
+from tests.conftest import until
+from tests.integration.desk import VISIT
+from tests.integration.ward import AWAY, LOST, SLOT, Answer, Gate, Ward, here, opened, there
+from tests.unit.clinic import ADA_KEY, ADA_THERE, KAREO_GREY
+
+
+@pytest_asyncio.fixture
+async def ward(store: Store, keyring: Keyring) -> Ward:
+    """Ada is linked and agrees; nothing is to do."""
+    return await opened(store, keyring, patients=1)
+
+
+# -- order ------------------------------------------------------------------------------------------------------------
+
+
+async def test_one_after_the_other_for_a_patient_and_side_by_side_for_several(store: Store, keyring: Keyring) -> None:
+    ward = await opened(store, keyring, patients=5, workers=3)
+    gate = Gate(ward.hands)
+    ward.hands.answers = [gate] * 10
+    for number in range(5):
+        kareo = there(number)
+        visit = put(VISIT, key=f"6{number}", id=60 + number, patient=kareo.id, provider=KAREO_GREY)
+        await ward.desk.see(KareoChartObserved(chart=put(kareo, city="Macon")), KareoAppointmentObserved(appointment=visit))
+    async with ward.at_work():
+        await until(lambda: gate.inside[0] == 3)
+        gate.open.set()
+        await until(lambda: ward.sink.idle)
+    assert gate.most[0] == 3, "as many as there are workers"
+    assert {gate.most[here(number)] for number in range(5)} == {1}
+    assert len(await ward.recorded(IntentSucceeded)) == 10
+    await ward.desk.sound()
+
+
+async def test_what_is_not_wanted_any_more_is_never_called(store: Store, keyring: Keyring) -> None:
+    ward = await opened(store, keyring, patients=2, workers=1)
+    gate = Gate(ward.hands)
+    ward.hands.answers = [gate]
+    await ward.move_to("Macon", 0)
+    async with ward.at_work():
+        await until(lambda: gate.inside[0] == 1)
+        await ward.move_to("Macon", 1)
+        await ward.move_to("Savannah", 1)
+        await ward.move_to("Augusta", 1)
+        gate.open.set()
+        await until(lambda: ward.sink.idle)
+    assert [getattr(write, "chart", None) for _, write in ward.hands.asked] == [here(0)]
+    assert len(await ward.recorded(IntentSuperseded)) == 2
+    await ward.desk.sound()
+
+
+async def test_an_edit_during_a_write_goes_out_after_it(ward: Ward) -> None:
+    gate = Gate(ward.hands)
+    ward.hands.answers = [gate]
+    await ward.move_to("Macon")
+    async with ward.at_work():
+        await until(lambda: gate.inside[0] == 1)
+        await ward.move_to("Savannah")
+        gate.open.set()
+        await until(lambda: ward.sink.idle)
+    cities = [write.fields["city"] for _, write in ward.hands.asked if isinstance(write, UpdateElationChart)]
+    assert cities == ["Macon", "Savannah"]
+    await ward.desk.sound()
+
+
+# -- the end ----------------------------------------------------------------------------------------------------------
+
+
+async def test_closing_finishes_what_is_under_way_and_begins_nothing(store: Store, keyring: Keyring) -> None:
+    ward = await opened(store, keyring, patients=2, workers=1)
+    gate = Gate(ward.hands)
+    ward.hands.answers = [gate, gate]
+    await ward.move_to("Macon", 0)
+    await ward.move_to("Macon", 1)
+    async with ward.at_work():
+        await until(lambda: gate.inside[0] == 1)
+        closing = asyncio.create_task(ward.sink.close())
+        await asyncio.wait({closing}, timeout=0.02)
+        assert not closing.done()
+        gate.open.set()
+        await asyncio.wait_for(closing, 15)
+    assert len(ward.hands.asked) == 1
+    assert len(await ward.recorded(IntentSucceeded)) == 1
+    assert (await ward.desk.intents(PatientKey("K:902")))[SLOT].state == "requested", "left to the next owner"
+    assert SLOT not in await ward.desk.intents(ADA_KEY)
+    await ward.desk.sound()
+
+
+@pytest.mark.parametrize("answers", [[AWAY] * 500, [LOST]], ids=["unreachable", "lost"])
+async def test_closing_does_not_wait_for_a_system_that_is_away(ward: Ward, answers: list[Answer]) -> None:
+    ward.hands.answers = answers
+    ward.hands.found = [AWAY] * 500
+    await ward.move_to("Macon")
+    async with ward.at_work():
+        await until(lambda: len(ward.hands.asked) > 2)
+        await asyncio.wait_for(ward.sink.close(), 15)
+        asked = len(ward.hands.asked)
+    assert len(ward.hands.asked) == asked < 500
+    assert (await ward.desk.intents())[SLOT].state in ("attempted", "unknown"), "the next owner looks"
+
+
+async def test_closing_ends_a_search_that_never_gets_an_answer(ward: Ward) -> None:
+    ward.hands.answers = [LOST] * 500
+    await ward.desk.see(
+        KareoChartObserved(chart=put(ADA_THERE, id=KareoPatientId(950), first_name="Bob", last_name="Boole"))
+    )
+    async with ward.at_work():
+        await until(lambda: len(ward.hands.asked) > 4)
+        assert await ward.desk.waiting() == {"system:elation": "unusable"}
+        await asyncio.wait_for(ward.sink.close(), 15)
+    assert len(ward.hands.asked) < 500

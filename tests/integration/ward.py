@@ -1,0 +1,168 @@
+"""A sink for Elation at a desk (see `desk`), with hands that answer as a test says."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from datetime import datetime
+from typing import TypeVar
+
+from daemon.sink import Pace, Sink
+from daemon.vendors.errors import OutcomeUnknown, Refused, Unreachable
+from events.codec import Keyring
+from events.ids import ElationChartId, KareoPatientId
+from events.schema import (
+    Body,
+    KareoChartObserved,
+)
+from events.store import Store
+from events.writes import (
+    AnyResult,
+    AnyWrite,
+    CreateElationAppointment,
+    ElationChartWritten,
+    RecordCreated,
+    Searched,
+    SearchElation,
+    System,
+    UpdateElationChart,
+)
+from projections.open_intents import put
+from tests.conftest import PRACTICE, until
+from tests.integration.desk import Desk, hinted
+from tests.unit.clinic import ADA, ADA_THERE, told_elation
+
+B = TypeVar("B", bound=Body)
+Answer = AnyResult | Exception | Callable[[AnyWrite], Awaitable[AnyResult]]
+
+SLOT = "demographics:elation"
+PACE = Pace(first=0.001, longest=0.002, looks=(0.0, 0.0))
+LOST = OutcomeUnknown("elation.PATCH /patients/{id}/")
+AWAY = Unreachable("elation.PATCH /patients/{id}/")
+NO = Refused("elation.PATCH /patients/{id}/", problems=(("city", "", "is not a city"),), vendor_text="city: is not a city")
+
+
+class ScriptedHands:
+    """Answers as scripted, then as a good vendor would. `asked` is what it was asked, in order."""
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+        self.asked: list[tuple[str, AnyWrite]] = []
+        self.answers: list[Answer] = []
+        self.found: list[AnyResult | Exception | None] = []
+        self.charts = {ADA.id: ADA}
+
+    async def carry_out(self, write: AnyWrite) -> AnyResult:
+        self.asked.append(("carry out", write))
+        answer = self.answers.pop(0) if self.answers else self.done(write)
+        if isinstance(answer, Exception):
+            raise answer
+        return await answer(write) if callable(answer) else answer
+
+    async def look_up(self, write: AnyWrite) -> AnyResult | None:
+        self.asked.append(("look up", write))
+        answer = self.found.pop(0) if self.found else None
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+    def done(self, write: AnyWrite) -> AnyResult:
+        match write:
+            case UpdateElationChart():
+                self.charts[write.chart] = told_elation(self.charts[write.chart], write.fields, write.physician)
+                return ElationChartWritten(chart=self.charts[write.chart], read_at=self.now())
+            case SearchElation():
+                return Searched()
+        return RecordCreated(id=8000 + len(self.asked))
+
+    @property
+    def did(self) -> list[str]:
+        return [what for what, _ in self.asked]
+
+
+class Ward:
+    """A desk whose recordings reach a sink for Elation."""
+
+    def __init__(self, desk: Desk, *, workers: int = 3) -> None:
+        self.desk = desk
+        self.hands = ScriptedHands(self._now)
+        self.sink = Sink(
+            System.ELATION,
+            self.hands,
+            desk.recorder,
+            workers=workers,
+            pace=PACE,
+            now=self._now,
+            meter=desk.meter,
+        )
+        desk.listeners.append(self.sink.offer)
+
+    def _now(self) -> datetime:
+        return self.desk.now
+
+    async def move_to(self, city: str, number: int = 0) -> None:
+        """The patient moves, in Kareo: Elation has to follow."""
+        await self.desk.see(KareoChartObserved(chart=put(there(number), city=city)))
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        running = asyncio.create_task(self.sink.run())
+        try:
+            yield
+        finally:
+            running.cancel()
+            with suppress(asyncio.CancelledError):
+                await running
+
+    async def finish(self) -> None:
+        """Work until there is nothing left to do."""
+        async with self.at_work():
+            await until(lambda: self.sink.idle)
+
+    async def recorded(self, kind: type[B]) -> list[B]:
+        return [body for body in await self.desk.bodies() if isinstance(body, kind)]
+
+
+def here(number: int = 0) -> ElationChartId:
+    return ElationChartId(ADA.id + number)
+
+
+def there(number: int = 0) -> object:
+    return put(
+        ADA_THERE, id=KareoPatientId(ADA_THERE.id + number), last_name=f"Byron{'abcdef'[number - 1] if number else ''}"
+    )
+
+
+async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int = 3) -> Ward:
+    desk = Desk(store, keyring, await store.take_over(PRACTICE))
+    ward = Ward(desk, workers=workers)
+    await desk.open()
+    for number in range(patients):
+        kareo = there(number)
+        chart = put(hinted(ADA, kareo), id=here(number), last_name=kareo.last_name)
+        ward.hands.charts[chart.id] = chart
+        await desk.link(chart, kareo)
+    assert ward.sink.idle
+    return ward
+
+
+class Gate:
+    """Calls that wait until they are let through; `most` is how many were inside at once, by chart and in all."""
+
+    def __init__(self, hands: ScriptedHands) -> None:
+        self.open = asyncio.Event()
+        self.inside: Counter[int] = Counter()
+        self.most: Counter[int] = Counter()
+        self._hands = hands
+
+    async def __call__(self, write: AnyWrite) -> AnyResult:
+        assert isinstance(write, UpdateElationChart | CreateElationAppointment)
+        for name in (write.chart, 0):
+            self.inside[name] += 1
+            self.most[name] = max(self.most[name], self.inside[name])
+        await self.open.wait()
+        for name in (write.chart, 0):
+            self.inside[name] -= 1
+        return self._hands.done(write)

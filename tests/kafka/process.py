@@ -1,0 +1,91 @@
+"""A worker of the product as a process of its own, to be stopped, killed and suspended."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+RUN = ("-m", "daemon")
+ROOT = Path(__file__).resolve().parents[2]
+
+
+class Process:
+    """`chartwire run` with a configuration folder and log of its own; `port` is where it takes webhooks,
+    `entrances` the sandboxes' ports that only it uses."""
+
+    def __init__(self, config: Path, port: int = 0) -> None:
+        self.log = config.parent / "log"
+        self.port = port
+        self.entrances: set[int] = set()
+        self.launcher: Sequence[str] = RUN
+        self._config = config
+        self._process: asyncio.subprocess.Process | None = None
+        self._read = 0
+        self._said: list[dict[str, Any]] = []
+        self.log.touch()
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                *self.launcher,
+                "run",
+                "--no-check",
+                "--config",
+                str(self._config),
+                cwd=ROOT,
+                stdout=log,
+                stderr=log,
+            )
+
+    def send(self, number: signal.Signals) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid if self._process is not None else 0
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def ended(self, seconds: float = 30.0) -> int:
+        """Wait until it is gone; its exit code."""
+        assert self._process is not None
+        async with asyncio.timeout(seconds):
+            return await self._process.wait()
+
+    async def end(self) -> None:
+        """Kill it, whatever state it is in."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+            await self._process.wait()
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """What it has logged so far, in order; lines that are not of its log (tracebacks) left out."""
+        with self.log.open("rb") as log:
+            log.seek(self._read)
+            new = log.read()
+        whole = new[: new.rfind(b"\n") + 1]
+        self._read += len(whole)
+        self._said += self._decoded(whole)
+        return self._said
+
+    @staticmethod
+    def _decoded(text: bytes) -> Iterator[dict[str, Any]]:
+        for line in text.splitlines():
+            if line.startswith(b"{"):
+                with contextlib.suppress(json.JSONDecodeError):
+                    yield json.loads(line)
+
+    def said(self, event: str) -> list[dict[str, Any]]:
+        """What it logged of this kind, in order."""
+        return [one for one in self.lines if one.get("event") == event]

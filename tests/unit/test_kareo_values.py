@@ -1,0 +1,158 @@
+"""Kareo's texts as values (NOTES, section 6): every form that was seen, and nothing guessed."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from daemon.vendors.kareo import failures, rows, values
+from daemon.vendors.kareo.values import BadValue
+
+PACIFIC = ZoneInfo("America/Los_Angeles")
+NEW_YORK = ZoneInfo("America/New_York")
+HOUR = timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2/24/2026 11:00:00 AM", datetime(2026, 2, 24, 19, tzinfo=UTC)),
+        ("7/4/2026 12:05:09 AM", datetime(2026, 7, 4, 7, 5, 9, tzinfo=UTC)),
+        ("12/31/2026 11:59:59 PM", datetime(2027, 1, 1, 7, 59, 59, tzinfo=UTC)),
+        ("02/24/2026 23:00:00", datetime(2026, 2, 25, 7, tzinfo=UTC)),
+        ("2/24/2026 1:05 PM", datetime(2026, 2, 24, 21, 5, tzinfo=UTC)),
+        ("2/24/2026", datetime(2026, 2, 24, 8, tzinfo=UTC)),
+        ("2026-02-24T11:00:00", datetime(2026, 2, 24, 19, tzinfo=UTC)),
+        ("2026-02-24T11:00:00Z", datetime(2026, 2, 24, 11, tzinfo=UTC)),
+        ("2026-02-24T11:00:00-05:00", datetime(2026, 2, 24, 16, tzinfo=UTC)),
+        ("", None),
+    ],
+)
+def test_moments(text: str, expected: datetime | None) -> None:
+    assert values.moment(text, PACIFIC) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2/29/1980", date(1980, 2, 29)),
+        ("1980-02-29", date(1980, 2, 29)),
+        ("2/29/1980 12:00:00 AM", date(1980, 2, 29)),
+        ("1980-02-29T00:00:00", date(1980, 2, 29)),
+        ("", None),
+    ],
+)
+def test_days(text: str, expected: date | None) -> None:
+    assert values.day(text) == expected
+
+
+@pytest.mark.parametrize("text", ["2/30/1980", "SECRET", "1980", "13/1/1980", "0/0/0000"])
+def test_what_is_no_date_is_said_without_repeating_it(text: str) -> None:
+    for parse in (values.day, lambda one: values.moment(one, PACIFIC)):
+        with pytest.raises(BadValue) as caught:
+            parse(text)
+        assert text not in str(caught.value)
+        assert caught.value.__cause__ is None
+
+
+def test_numbers() -> None:
+    assert (values.number("12"), values.number("")) == (12, None)
+    with pytest.raises(BadValue):
+        values.number("1.5")
+
+
+# -- windows ----------------------------------------------------------------------------------------------------------
+
+
+def shown(moment: datetime, zone: ZoneInfo = PACIFIC) -> datetime:
+    """As a list shows and compares it: wall time, no zone."""
+    return moment.astimezone(zone).replace(tzinfo=None, fold=0)
+
+
+def read(text: str) -> datetime:
+    return datetime.strptime(text, "%m/%d/%Y %I:%M:%S %p")
+
+
+def test_a_window_is_the_wall_time_of_the_list_zone() -> None:
+    window = values.filter_window(datetime(2026, 3, 2, 20, tzinfo=UTC), datetime(2026, 7, 2, 7, tzinfo=UTC), PACIFIC)
+    assert window == ("3/2/2026 12:00:00 PM", "7/2/2026 12:00:00 AM")
+
+
+@pytest.mark.parametrize("zone", [PACIFIC, NEW_YORK, ZoneInfo("UTC")])
+@pytest.mark.parametrize(
+    "day", [datetime(2026, 11, 1, tzinfo=UTC), datetime(2026, 3, 8, tzinfo=UTC), datetime(2026, 4, 4, tzinfo=UTC)]
+)
+def test_nothing_slips_through_when_the_clock_changes(day: datetime, zone: ZoneInfo) -> None:
+    """Whatever was changed within a window is between its ends as the service compares them, on every minute of the day."""
+    step = timedelta(minutes=7)
+    for start in range(0, 36 * 60, 7):
+        first = day + timedelta(minutes=start)
+        last = first + timedelta(minutes=20)
+        low, high = (read(text) for text in values.filter_window(first, last, zone))
+        assert low <= high
+        moment = first
+        while moment <= last:
+            assert low <= shown(moment, zone) <= high, (moment, low, high)
+            moment += step
+
+
+# -- rows -------------------------------------------------------------------------------------------------------------
+
+
+class Row:
+    def __init__(self, **members: object) -> None:
+        self.__dict__.update(members)
+
+
+@pytest.mark.parametrize(
+    ("value", "flag"), [("True", True), ("true", True), (True, True), ("False", False), (None, False), ("", False)]
+)
+def test_booleans_are_text(value: object, flag: bool) -> None:
+    assert rows.Reader(Row(IsPrimaryCase=value), PACIFIC).flag("IsPrimaryCase") is flag
+
+
+def test_missing_nil_and_empty_are_the_same() -> None:
+    reader = rows.Reader(Row(A=None, B="", C="  "), PACIFIC)
+    assert [reader.text(name) for name in "ABCD"] == [""] * 4
+    assert [reader.day(name) for name in "ABCD"] == [None] * 4
+    with pytest.raises(rows.BadMember, match="A"):
+        reader.required("A")
+
+
+@pytest.mark.parametrize("text", ["Check-in", "CheckIn", "check in"])
+def test_statuses_are_folded(text: str) -> None:
+    assert rows.folded_status(text) == "checkin"
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"), [("P", "patient"), ("Patient", "patient"), ("O", "other"), ("U", "unknown"), ("", "unknown")]
+)
+def test_types_are_folded_by_their_first_letter(text: str, kind: str) -> None:
+    row = Row(ID="1", StartDate="3/2/2026 8:00:00 PM", EndDate="3/2/2026 8:30:00 PM", Type=text)
+    assert rows.appointment(rows.Reader(row, PACIFIC)).type == kind
+
+
+def test_phantoms_are_dropped_and_bad_rows_are_kept_apart() -> None:
+    found = rows.read_rows([Row(ID=None), Row(ID="7", Name="A"), Row(ID="x"), Row()], rows.location, PACIFIC, "L")
+    assert [one.id for one in found.rows] == [7]
+    assert [(one.id, one.path) for one in found.bad_rows] == [(None, "L[2].ID")]
+
+
+# -- an echoed encounter ----------------------------------------------------------------------------------------------
+
+
+def test_problems_of_an_echo() -> None:
+    echo = (
+        "Errors: <Encounter><Patient>SECRET</Patient><ServiceLine><ProcedureCode>99999<err id='1'>not  found</err></ProcedureCode>"
+        "</ServiceLine><err id='6100'>overall</err></Encounter>"
+    )
+    assert failures.problems(echo) == (("ProcedureCode", "99999", "not found"),)
+    for text in (
+        "no xml",
+        "<broken",
+        "<a>&x;</a>",
+        '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;<err/></a>',
+    ):
+        assert failures.problems(text) == ()
