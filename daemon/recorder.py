@@ -370,6 +370,13 @@ class PracticeRecorder:
                 pass
 
     async def _revisit_due(self, reason: str) -> int:
+        try:
+            return await self._revisit_some(reason)
+        except BaseException:
+            self._directory = None  # the answer to a commit may have been lost
+            raise
+
+    async def _revisit_some(self, reason: str) -> int:
         moment = self._moment()
         outcome = Outcome()
         async with self._store.writing(self.practice, self.epoch) as tx:

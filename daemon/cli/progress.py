@@ -11,7 +11,7 @@ FILE_SECONDS = 10.0
 
 
 class Progress:
-    """Call it with the count so far; `what` is a verb in the past, `total` the count at the end. Use as `with`."""
+    """Call it with the count so far; `what` is a verb in the past, `total` the count at the end (0: not known). Use as `with`."""
 
     def __init__(self, what: str, total: int) -> None:
         self._what = what
@@ -34,6 +34,6 @@ class Progress:
             return
         self._next = now + self._every
         self._shown = True
-        share = f" ({done / self._total:.0%})" if self._total else ""
+        share = f" of {self._total:,} events ({done / self._total:.0%})" if self._total else " events"
         start, end = ("\r\x1b[K", "") if self._terminal else ("", "\n")
-        print(f"{start}{self._what} {done:,} of {self._total:,} events{share}", end=end, file=sys.stderr, flush=True)
+        print(f"{start}{self._what} {done:,}{share}", end=end, file=sys.stderr, flush=True)

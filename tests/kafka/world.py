@@ -265,10 +265,18 @@ class World:
 
 @contextlib.asynccontextmanager
 async def world(
-    folder: Path, postgres: EmbeddedPostgres, database: str, kafka: Kafka, *, workers: int = 3, practices: int = 60
+    folder: Path,
+    postgres: EmbeddedPostgres,
+    database: str,
+    kafka: Kafka,
+    *,
+    workers: int = 3,
+    practices: int = 60,
+    seconds: float = 2.0,
+    peopled: bool = True,
 ) -> AsyncIterator[World]:
-    """Sandboxes, servers and configurations; the workers are not started yet."""
-    clinic = Clinic(limits_scale=0.02, seconds=2.0, offices=practices)
+    """Sandboxes, servers and configurations; the workers are not started yet. `seconds` is how often they poll."""
+    clinic = Clinic(limits_scale=0.02, seconds=seconds, offices=practices)
     await kafka.wipe()  # the keys of other tests' practices are gone
     async with contextlib.AsyncExitStack() as stack:
         stack.push_async_callback(kafka.wipe)  # other tests want another number of partitions
@@ -309,5 +317,6 @@ async def world(
         for process in processes:
             stack.push_async_callback(process.end)
         there = World(clinic, processes, store, config, kafka, postgres)
-        there.prepare()
+        if peopled:
+            there.prepare()
         yield there

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from events import queries
-from tests.simulation.rows import Statement, Table, Values
+from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
 Function = Callable[..., Answer | None]
@@ -25,88 +25,6 @@ ANSWERS: dict[str, tuple[str, Callable[..., Answer | None]]] = {}
 """By the query's text: its name and its function."""
 
 
-def tables() -> dict[str, Table]:
-    """The empty tables of the migrations."""
-    return {
-        table.name: table
-        for table in (
-            Table(
-                "practice_head",
-                columns=("practice", "sequence", "epoch", "chain", "owner", "taken_at", "rebuilt"),
-                key=("practice",),
-                nullable=frozenset({"chain", "taken_at"}),
-                defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0},
-            ),
-            Table(
-                "event",
-                columns=(
-                    "practice", "sequence", "event_id", "type", "version", "origin", "patient_key", "elation_chart",
-                    "kareo_patient", "observed_at", "modified_at", "recorded_at", "cause", "correlation", "key_id", "body",
-                    "epoch", "chain",
-                ),
-                key=("practice", "sequence"),
-                nullable=frozenset({"elation_chart", "kareo_patient", "modified_at", "cause", "correlation", "chain"}),
-                unique=(("practice", "event_id"),),
-                defaults={"recorded_at": "clock"},
-            ),
-            Table(
-                "patient",
-                columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc"),
-                key=("practice", "patient_key"),
-                nullable=frozenset({"revisit_on"}),
-            ),
-            Table("directory", columns=("practice", "sequence", "key_id", "doc"), key=("practice",)),
-            Table("chart", columns=("practice", "elation_chart", "patient_key"), key=("practice", "elation_chart")),
-            Table(
-                "link",
-                columns=("practice", "elation_chart", "kareo_patient"),
-                key=("practice", "kareo_patient"),
-                unique=(("practice", "elation_chart"),),
-            ),
-            Table(
-                "open_intent",
-                columns=("practice", "patient_key", "slot", "intent", "system", "state", "since"),
-                key=("practice", "patient_key", "slot"),
-                nullable=frozenset({"since"}),
-            ),
-            Table(
-                "waiting",
-                columns=("practice", "patient_key", "slot", "code", "since"),
-                key=("practice", "patient_key", "slot"),
-            ),
-            Table(
-                "dependency",
-                columns=("practice", "depends_on", "patient_key"),
-                key=("practice", "depends_on", "patient_key"),
-            ),
-            Table(
-                "observed",
-                columns=("practice", "system", "resource", "record", "content_hash", "revision", "parent", "seen_at"),
-                key=("practice", "system", "resource", "record"),
-                defaults={"seen_at": "clock"},
-            ),
-            Table(
-                "checkpoint",
-                columns=("practice", "source", "value", "updated_at"),
-                key=("practice", "source"),
-                defaults={"updated_at": "clock"},
-            ),
-            Table(
-                "subscription",
-                columns=("practice", "resource", "subscription", "target", "signing_key", "created_at"),
-                key=("practice", "resource"),
-                defaults={"created_at": "clock"},
-            ),
-            Table(
-                "report",
-                columns=("practice", "epoch", "reported_at", "doc"),
-                key=("practice",),
-                defaults={"reported_at": "clock"},
-            ),
-        )
-    }  # fmt: skip
-
-
 def answers(file: str) -> Callable[[Function], Function]:
     """Makes a function the answer to the query of its name (a trailing _ does not count) in this file."""
 
@@ -118,14 +36,11 @@ def answers(file: str) -> Callable[[Function], Function]:
     return register
 
 
-_ALL = 2**62
-
-
-def _only(rows: Iterable[Values], *columns: str) -> Answer:
+def only(rows: Iterable[Values], *columns: str) -> Answer:
     return [{name: row[name] for name in columns} for row in rows]
 
 
-def _present(rows: Iterable[Values | None]) -> list[Values]:
+def present(rows: Iterable[Values | None]) -> list[Values]:
     return [row for row in rows if row is not None]
 
 
@@ -153,17 +68,17 @@ def lock_head(at: Statement, practice: str) -> Answer:
     if head is None:
         return []
     at.lock("practice_head", head)
-    return _only([head], "sequence", "epoch", "chain", "rebuilt")
+    return only([head], "sequence", "epoch", "chain", "rebuilt")
 
 
 @answers("store")
 def epoch(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("practice_head", practice)]), "epoch")
+    return only(present([at.get("practice_head", practice)]), "epoch")
 
 
 @answers("store")
 def head(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("practice_head", practice)]), "sequence")
+    return only(present([at.get("practice_head", practice)]), "sequence")
 
 
 @answers("store")
@@ -175,10 +90,10 @@ def advance_head(at: Statement, practice: str, sequence: int, chain: bytes) -> N
 @answers("store")
 def known(at: Statement, practice: str, ids: Sequence[Any]) -> Answer:
     columns = ("practice", "event_id")
-    return _only(_present(at.find("event", columns, practice, one) for one in dict.fromkeys(ids)), "event_id")
+    return only(present(at.find("event", columns, practice, one) for one in dict.fromkeys(ids)), "event_id")
 
 
-def _events(at: Statement, practice: str, after: int, up_to: int | None, limit: int, **equal: Any) -> Answer:
+def events(at: Statement, practice: str, after: int, up_to: int | None, limit: int, **equal: Any) -> Answer:
     rows = at.rows("event", practice, **equal)
     found = [row for row in rows if row["sequence"] > after and (up_to is None or row["sequence"] <= up_to)]
     return sorted(found, key=lambda row: row["sequence"])[:limit]
@@ -186,17 +101,17 @@ def _events(at: Statement, practice: str, after: int, up_to: int | None, limit: 
 
 @answers("store")
 def read(at: Statement, practice: str, after: int, up_to: int, limit: int) -> Answer:
-    return _events(at, practice, after, up_to, limit)
+    return events(at, practice, after, up_to, limit)
 
 
 @answers("store")
 def read_elation(at: Statement, practice: str, chart: int, after: int, limit: int) -> Answer:
-    return _events(at, practice, after, None, limit, elation_chart=chart)
+    return events(at, practice, after, None, limit, elation_chart=chart)
 
 
 @answers("store")
 def read_kareo(at: Statement, practice: str, patient: int, after: int, limit: int) -> Answer:
-    return _events(at, practice, after, None, limit, kareo_patient=patient)
+    return events(at, practice, after, None, limit, kareo_patient=patient)
 
 
 # -- tables.sql -----------------------------------------------------------------------------------------------------------
@@ -206,13 +121,13 @@ _PATIENT = ("patient_key", "sequence", "key_id", "doc")
 
 @answers("tables")
 def load_patients(at: Statement, practice: str, keys: Sequence[str]) -> Answer:
-    return _only(_present(at.get("patient", practice, key) for key in dict.fromkeys(keys)), *_PATIENT)
+    return only(present(at.get("patient", practice, key) for key in dict.fromkeys(keys)), *_PATIENT)
 
 
 @answers("tables")
 def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answer:
     rows = [row for row in at.rows("patient", practice) if row["patient_key"] > after]
-    return _only(sorted(rows, key=lambda row: row["patient_key"])[:limit], *_PATIENT)
+    return only(sorted(rows, key=lambda row: row["patient_key"])[:limit], *_PATIENT)
 
 
 @answers("tables")
@@ -232,7 +147,7 @@ def delete_patients(at: Statement, practice: str, keys: Sequence[str]) -> None:
 @answers("tables")
 def patients_to_revisit(at: Statement, practice: str, today: Any, limit: int) -> Answer:
     rows = [row for row in at.rows("patient", practice) if row["revisit_on"] is not None and row["revisit_on"] <= today]
-    return _only(sorted(rows, key=lambda row: (row["revisit_on"], row["patient_key"]))[:limit], "patient_key")
+    return only(sorted(rows, key=lambda row: (row["revisit_on"], row["patient_key"]))[:limit], "patient_key")
 
 
 @answers("tables")
@@ -245,7 +160,7 @@ def mark_for_revisit(at: Statement, practice: str, depends_on: Sequence[str], to
 
 @answers("tables")
 def resolve_charts(at: Statement, practice: str, charts: Sequence[int]) -> Answer:
-    return _only(_present(at.get("chart", practice, one) for one in dict.fromkeys(charts)), "elation_chart", "patient_key")
+    return only(present(at.get("chart", practice, one) for one in dict.fromkeys(charts)), "elation_chart", "patient_key")
 
 
 @answers("tables")
@@ -268,12 +183,12 @@ def save_links(at: Statement, practice: str, elation: Sequence[int], kareo: Sequ
 @answers("tables")
 def links(at: Statement, practice: str) -> Answer:
     rows = sorted(at.rows("link", practice), key=lambda row: row["kareo_patient"])
-    return _only(rows, "elation_chart", "kareo_patient")
+    return only(rows, "elation_chart", "kareo_patient")
 
 
 @answers("tables")
 def load_directory(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("directory", practice)]), "sequence", "key_id", "doc")
+    return only(present([at.get("directory", practice)]), "sequence", "key_id", "doc")
 
 
 @answers("tables")
@@ -299,7 +214,7 @@ def save_open_intents(at: Statement, practice: str, *columns: Sequence[Any]) -> 
 @answers("tables")
 def list_open_intents(at: Statement, practice: str) -> Answer:
     columns = ("patient_key", "slot", "intent", "system", "state", "since")
-    return _only(at.rows("open_intent", practice), *columns)
+    return only(at.rows("open_intent", practice), *columns)
 
 
 @answers("tables")
@@ -328,14 +243,14 @@ def save_dependencies(at: Statement, practice: str, depends_on: Sequence[str], k
 @answers("tables")
 def lookup_observed(at: Statement, practice: str, system: str, resources: Sequence[str], records: Sequence[str]) -> Answer:
     wanted = dict.fromkeys(zip(resources, records, strict=True))
-    rows = _present(at.get("observed", practice, system, *one) for one in wanted)
-    return _only(rows, "resource", "record", "content_hash", "revision", "parent")
+    rows = present(at.get("observed", practice, system, *one) for one in wanted)
+    return only(rows, "resource", "record", "content_hash", "revision", "parent")
 
 
 @answers("tables")
 def observed_records(at: Statement, practice: str, system: str, resource: str) -> Answer:
     rows = at.rows("observed", practice, system=system, resource=resource)
-    return _only(sorted(rows, key=lambda row: row["record"]), "record", "content_hash", "parent")
+    return only(sorted(rows, key=lambda row: row["record"]), "record", "content_hash", "parent")
 
 
 @answers("tables")
@@ -352,7 +267,7 @@ def save_observed(at: Statement, practice: str, *columns: Sequence[Any]) -> None
 
 @answers("tables")
 def get_checkpoint(at: Statement, practice: str, source: str) -> Answer:
-    return _only(_present([at.get("checkpoint", practice, source)]), "value")
+    return only(present([at.get("checkpoint", practice, source)]), "value")
 
 
 @answers("tables")
@@ -363,7 +278,7 @@ def set_checkpoint(at: Statement, practice: str, source: str, value: str) -> Non
 
 @answers("tables")
 def get_subscriptions(at: Statement, practice: str) -> Answer:
-    return _only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
+    return only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
 
 
 @answers("tables")
@@ -393,7 +308,7 @@ def status_head(at: Statement, practice: str) -> Answer:
     if report is not None and report["epoch"] != head["epoch"]:
         report = None
     age = None if report is None else (at.clock() - report["reported_at"]).total_seconds()
-    known = _only([head], "sequence", "epoch", "owner", "taken_at")[0]
+    known = only([head], "sequence", "epoch", "owner", "taken_at")[0]
     return [{**known, "doc": report and report["doc"], "report_age": age}]
 
 
@@ -423,89 +338,6 @@ def status_intents(at: Statement, practice: str) -> Answer:
 def status_waiting(at: Statement, practice: str) -> Answer:
     codes = sorted(row["code"] for row in at.rows("waiting", practice))
     return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
-
-
-# -- replay.sql -----------------------------------------------------------------------------------------------------------
-
-
-@answers("replay")
-def by_id(at: Statement, practice: str, id_: Any) -> Answer:
-    return _present([at.find("event", ("practice", "event_id"), practice, id_)])
-
-
-@answers("replay")
-def by_type(at: Statement, practice: str, after: int, types: Sequence[str], limit: int) -> Answer:
-    return [row for row in _events(at, practice, after, None, _ALL) if row["type"] in types][:limit]
-
-
-@answers("replay")
-def practice_events(at: Statement, practice: str, after: int, up_to: int, limit: int) -> Answer:
-    return _events(at, practice, after, up_to, limit, patient_key="")
-
-
-@answers("replay")
-def heads(at: Statement) -> Answer:
-    every = [row for practice in sorted(at.practices("practice_head")) for row in at.rows("practice_head", practice)]
-    return _only(every, "practice", "sequence", "chain")
-
-
-@answers("replay")
-def head_(at: Statement, practice: str) -> Answer:
-    return _only(_present([at.get("practice_head", practice)]), "sequence", "epoch", "chain")
-
-
-@answers("replay")
-def beyond(at: Statement, practice: str) -> Answer:
-    known = at.get("practice_head", practice)
-    late = [] if known is None else _events(at, practice, known["sequence"], None, 1)
-    return [{"min": late[0]["sequence"] if late else None}]
-
-
-@answers("replay")
-def lock_head_(at: Statement, practice: str) -> Answer:
-    return _only(lock_head(at, practice) or (), "sequence")
-
-
-@answers("replay")
-def mark_rebuilt(at: Statement, practice: str) -> None:
-    if (known := at.get("practice_head", practice)) is not None:
-        at.update("practice_head", known, rebuilt=known["rebuilt"] + 1)
-
-
-@answers("replay")
-def patients(at: Statement, practice: str) -> Answer:
-    rows = sorted(at.rows("patient", practice), key=lambda row: row["patient_key"])
-    return _only(rows, "patient_key", "sequence", "revisit_on", "key_id", "doc")
-
-
-@answers("replay")
-def directory(at: Statement, practice: str) -> Answer:
-    return [{"patient_key": "", **row} for row in load_directory(at, practice) or ()]
-
-
-@answers("replay")
-def chart(at: Statement, practice: str) -> Answer:
-    return _only(at.rows("chart", practice), "elation_chart", "patient_key")
-
-
-@answers("replay")
-def link(at: Statement, practice: str) -> Answer | None:
-    return links(at, practice)
-
-
-@answers("replay")
-def open_intent(at: Statement, practice: str) -> Answer | None:
-    return list_open_intents(at, practice)
-
-
-@answers("replay")
-def waiting(at: Statement, practice: str) -> Answer:
-    return _only(at.rows("waiting", practice), "patient_key", "slot", "code", "since")
-
-
-@answers("replay")
-def dependency(at: Statement, practice: str) -> Answer:
-    return _only(at.rows("dependency", practice), "depends_on", "patient_key")
 
 
 # -- what the store says without a name -----------------------------------------------------------------------------------

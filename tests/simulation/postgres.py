@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from events.store import AWAY
-from tests.simulation import answers
+from tests.simulation import answers, replays, schema  # noqa: F401 - replays: registers its answers
 from tests.simulation.rows import Row, Statement, Values, Written
 
 COMMAND_SECONDS = 60.0
@@ -61,7 +61,7 @@ class MemoryDatabase:
         self.latency = latency
         self.fault = fault
         self.up = True
-        self.tables = answers.tables()
+        self.tables = schema.tables()
         self.connections: list[MemoryConnection] = []
         """Those that are open, in the order in which they were made."""
         self._held: dict[Hashable, _Work] = {}

@@ -27,7 +27,7 @@ from events.writes import System
 from tests.conftest import OTHER, PRACTICE
 from tests.integration import test_chain, test_reports, test_store, test_tables
 from tests.integration.test_store import append, observed
-from tests.simulation import answers
+from tests.simulation import answers, schema
 from tests.simulation.postgres import MemoryDatabase, UnknownQuery
 
 NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -89,7 +89,7 @@ async def test_its_tables_are_those_of_the_migrations(real: Store) -> None:
     del there["schema_migration"]
     here = {
         table.name: [(name, name in table.nullable, name in table.defaults) for name in table.columns]
-        for table in answers.tables().values()
+        for table in schema.tables().values()
     }
     assert here == there
 
@@ -102,8 +102,8 @@ async def test_its_constraints_are_those_of_the_migrations(real: Store) -> None:
         " WHERE o.connamespace = 'chartwire'::regnamespace AND o.contype IN ('p', 'u') AND c.relname <> 'schema_migration'"
         " GROUP BY o.oid, c.relname, o.contype"
     )
-    here = {(one.name, "p", one.key) for one in answers.tables().values()}
-    here |= {(one.name, "u", columns) for one in answers.tables().values() for columns in one.unique}
+    here = {(one.name, "p", one.key) for one in schema.tables().values()}
+    here |= {(one.name, "u", columns) for one in schema.tables().values() for columns in one.unique}
     assert here == {(row["relname"], row["kind"], tuple(row["columns"])) for row in rows}
 
 

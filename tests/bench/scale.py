@@ -1,0 +1,220 @@
+"""`python -m tests.bench.scale`: what many practices and several workers cost, on real processes and Apache Kafka.
+
+The sandboxes of both vendors and the load run in this process, on the same processor: with two cores a speed-up by more
+workers is bounded by them, and is reported as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from daemon.embedded import EmbeddedPostgres
+from events.migrate import migrate
+from tests.bench import table
+from tests.bench.table import Line, progress
+from tests.kafka.conftest import RUN, Kafka
+from tests.kafka.process import Process
+from tests.kafka.world import World, world
+
+PATIENCE = 900.0
+
+
+class Bench:
+    """The servers that all parts share; a world of practices for each."""
+
+    def __init__(self, folder: Path, postgres: EmbeddedPostgres, kafka: Kafka) -> None:
+        self._folder = folder
+        self._postgres = postgres
+        self._kafka = kafka
+        self._numbers = itertools.count(1)
+
+    @asynccontextmanager
+    async def practices(self, count: int, *, workers: int, seconds: float, peopled: bool) -> AsyncIterator[World]:
+        name = f"scale_{next(self._numbers)}"
+        await migrate(await self._postgres.create_database(name))
+        await self._postgres.create_daemon_role()
+        folder = self._folder / name
+        folder.mkdir()
+        progress(f"{count} practices, {workers} workers")
+        async with world(
+            folder, self._postgres, name, self._kafka, workers=workers, practices=count, seconds=seconds, peopled=peopled
+        ) as there:
+            yield there
+
+
+async def quiet(there: World, seconds: float = 5.0) -> None:
+    """Wait until nothing has been recorded for this long."""
+    heads, since = [-1], time.monotonic()
+    until = since + PATIENCE
+    while time.monotonic() - since < seconds:
+        if (now := await there.heads()) != heads:
+            heads, since = now, time.monotonic()
+        if time.monotonic() > until:
+            raise TimeoutError("the practices do not come to rest")
+        await asyncio.sleep(0.5)
+
+
+def cpu(process: Process) -> float:
+    times = psutil.Process(process.pid).cpu_times()
+    return float(times.user + times.system)
+
+
+async def idle(bench: Bench, count: int, seconds: float) -> list[Line]:
+    """One worker with practices in which nobody does anything, polled every five minutes, over one cycle of polls."""
+    async with bench.practices(count, workers=1, seconds=300.0, peopled=False) as there:
+        (worker,) = there.workers
+        await worker.start()
+        await there.shared(worker, seconds=PATIENCE)
+        await quiet(there)
+        process, before, began = psutil.Process(worker.pid), cpu(worker), time.monotonic()
+        progress(f"idle for {seconds:.0f} s")
+        await asyncio.sleep(seconds)
+        share = (cpu(worker) - before) / (time.monotonic() - began)
+        memory, descriptors = process.memory_info().rss / 1e6, process.num_fds()
+    return [
+        Line(subject="idle", what=f"{count} practices: resident memory", value=memory, unit="MB", aim=500.0, more=False),
+        Line(subject="idle", what=f"share of a core over {seconds:.0f} s of polls", value=share, unit="core", aim=0.1, more=False),
+        Line(subject="idle", what="open file descriptors", value=descriptors, unit="files"),
+    ]  # fmt: skip
+
+
+async def edits(there: World, each: int) -> float:
+    """Everybody's charts are edited in Elation, as fast as it goes; seconds until the last edits have arrived in Kareo."""
+    day, clinic = there.day, there.clinic
+    wanted: dict[int, str] = {}
+    links = {
+        (row["practice"], row["elation_chart"]): row["kareo_patient"]
+        for row in await there.store.pool.fetch("SELECT practice, elation_chart, kareo_patient FROM chartwire.link")
+    }
+    began = time.monotonic()
+    for number in range(each):
+        for office in clinic.offices:
+            chart = day.elation_ids[office.id][number % len(day.elation_ids[office.id])]
+            email = f"round{number}.{chart}@mail.example"
+            day.edit_elation(chart, emails=[{"email": email}])
+            wanted[links[office.id, chart]] = email
+        await asyncio.sleep(0)
+    until = began + PATIENCE
+    while any(clinic.kareo.patients[patient].email != email for patient, email in wanted.items()):
+        if time.monotonic() > until:
+            raise TimeoutError("the edits do not arrive")
+        await asyncio.sleep(0.05)
+    return time.monotonic() - began
+
+
+async def growing(bench: Bench, practices: int, each: int) -> list[Line]:
+    """The same load on 1, 2 and 4 workers; what moves when workers are added, and how long the others pause."""
+    seconds: dict[int, float] = {}
+    moved: list[str] = []
+    pauses: list[float] = []
+    async with bench.practices(practices, workers=4, seconds=30.0, peopled=True) as there:
+        running: list[Process] = []
+        for number in (1, 2, 4):
+            before = await there.taken() if running else {}
+            since: datetime = await there.store.pool.fetchval("SELECT clock_timestamp()")
+            async with there.load(0.05):
+                for worker in there.workers[len(running) : number]:
+                    await worker.start()
+                    running.append(worker)
+                await there.shared(*running, seconds=PATIENCE)
+            if before:
+                after = await there.taken()
+                stayed = [practice for practice, epoch in after.items() if before[practice] == epoch]
+                moved.append(str(len(after) - len(stayed)))
+                pauses.append(await pause(there, stayed, since))
+            await quiet(there)
+            seconds[number] = await edits(there, each)
+            progress(f"{number} workers: {practices * each} edits in {seconds[number]:.1f} s")
+    return [
+        Line(subject="workers", what=f"1 worker: {practices * each} edits written through", value=seconds[1], unit="s"),
+        Line(subject="workers", what="2 workers: speed-up", value=seconds[1] / seconds[2], unit="x"),
+        Line(subject="workers", what="4 workers: speed-up", value=seconds[1] / seconds[4], unit="x"),
+        Line(subject="workers", what=f"practices moved, 1 to 2 and 2 to 4 of {practices}: {', '.join(moved)}", value=float(moved[-1]), unit="practices"),
+        Line(subject="workers", what="longest pause of the practices that stay, in a rebalance", value=max(pauses), unit="s", aim=2.0, more=False),
+    ]  # fmt: skip
+
+
+async def pause(there: World, stayed: Sequence[str], since: datetime) -> float:
+    """The longest time in which none of these practices recorded anything while people worked on all of them."""
+    rows = await there.store.pool.fetch(
+        "SELECT recorded_at FROM chartwire.event WHERE practice = ANY($1::text[]) AND recorded_at > $2 ORDER BY recorded_at",
+        stayed,
+        since,
+    )
+    times = [row["recorded_at"] for row in rows]
+    return max(((later - earlier).total_seconds() for earlier, later in itertools.pairwise(times)), default=0.0)
+
+
+async def flat(bench: Bench, counts: Sequence[int], changes: int) -> list[Line]:
+    """The worker's processor time for the same number of changes, in ever more practices."""
+    costs = {}
+    for count in counts:
+        async with bench.practices(count, workers=1, seconds=300.0, peopled=True) as there:
+            (worker,) = there.workers
+            await worker.start()
+            await there.shared(worker, seconds=PATIENCE)
+            await quiet(there, 10.0)
+            before = cpu(worker)
+            await edits(there, max(1, changes // count))
+            await quiet(there, 2.0)
+            costs[count] = (cpu(worker) - before) / (count * max(1, changes // count)) * 1000
+            progress(f"{count} practices: {costs[count]:.2f} ms of processor time a change")
+    first, last = counts[0], counts[-1]
+    return [
+        *(Line(subject="cost", what=f"{count} practices: processor time a change", value=costs[count], unit="ms") for count in counts),
+        Line(subject="cost", what=f"{last} practices against {first}", value=costs[last] / costs[first], unit="x", aim=1.2, more=False),
+    ]  # fmt: skip
+
+
+async def run(arguments: argparse.Namespace) -> list[Line]:
+    quick = arguments.quick
+    lines: list[Line] = []
+    with tempfile.TemporaryDirectory(prefix="chartwire-scale-") as name:
+        folder = Path(name)
+        (folder / "kafka").mkdir()
+        kafka = Kafka(folder / "kafka")
+        await kafka.start()
+        try:
+            async with EmbeddedPostgres() as postgres:
+                bench = Bench(folder, postgres, kafka)
+                parts = {
+                    "idle": lambda: idle(bench, 5 if quick else 1000, 3.0 if quick else 300.0),
+                    "growing": lambda: growing(bench, 8 if quick else 60, 3 if quick else 30),
+                    "flat": lambda: flat(bench, (2, 4) if quick else (10, 100, 1000), 20 if quick else 3000),
+                }
+                for part, work in parts.items():
+                    if not arguments.only or part in arguments.only:
+                        lines += await work()
+        finally:
+            await kafka.stop()
+    return lines
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
+    parser.add_argument("--json", type=Path, help="also write the figures there")
+    parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
+    parser.add_argument("--only", nargs="*", help="idle growing flat")
+    arguments = parser.parse_args()
+    subprocess.run([str(RUN), "resolve"], check=True)
+    lines = asyncio.run(run(arguments))
+    print(table.show(lines))
+    if arguments.json:
+        table.write(lines, arguments.json)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
