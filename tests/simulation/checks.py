@@ -64,9 +64,7 @@ class _Practice:
 class Checks:
     """`broken` lists what was found, by invariant; `digest` stands for the whole history of events."""
 
-    def __init__(
-        self, config: Config, clinic: Clinic, keyring: Keyring, network: Network, loop: VirtualLoop
-    ) -> None:
+    def __init__(self, config: Config, clinic: Clinic, keyring: Keyring, network: Network, loop: VirtualLoop) -> None:
         self.broken: dict[str, list[str]] = {}
         self.database: MemoryDatabase | None = None
         self._clinic = clinic
@@ -128,7 +126,7 @@ class Checks:
         self._hash.update(line.encode() + encode_body(event.body))
         self.events += 1
 
-    def offsets_committed(self, _before: int, _offset: int, records: list[Record]) -> None:
+    def offsets_committed(self, records: list[Record]) -> None:
         """Before the offsets of changes are committed, the store has them (DESIGN 1.3)."""
         assert self.database is not None
         stored = self.database.tables["event"].index["practice", "event_id"]

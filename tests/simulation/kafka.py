@@ -20,13 +20,17 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectio
 from tests.simulation.clock import Process, process_now
 
 EMPTY_POLL = 30.0
-"""Seconds an empty poll lasts at most: nothing depends on its coming back sooner."""
+"""Seconds an empty poll lasts at most, once nothing has come for `BUSY` seconds: nothing depends on its coming back sooner."""
+
+BUSY = 3.0
+HEARTBEAT = 1.0
 
 
 @dataclass
 class Record:
     """A message in its partition."""
 
+    partition: int
     offset: int
     key: bytes | None
     value: bytes
@@ -40,6 +44,7 @@ class Member:
     consumer: Consumer
     process: Process | None
     joined: asyncio.Future[list[int]] | None = None
+    metadata: Any = None
     told: bool = False
 
 
@@ -54,8 +59,18 @@ class Group:
     rebalancing: bool = False
 
 
+class _Metadata:
+    """What an assignor asks the cluster."""
+
+    def __init__(self, topics: Mapping[str, list[list[Record]]]) -> None:
+        self._topics = topics
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return set(range(len(self._topics[topic]))) if topic in self._topics else None
+
+
 class Cluster:
-    """One topic of interest (the changes), as many groups as there are. `committing` hears of every commit."""
+    """The brokers. `committing` hears of every commit of offsets: (partition's records from the last commit to this one)."""
 
     def __init__(self, seed: object, *, session_seconds: float) -> None:
         self.random = random.Random(f"{seed}/kafka")
@@ -63,7 +78,7 @@ class Cluster:
         self.topics: dict[str, list[list[Record]]] = {}
         self.groups: dict[str, Group] = {}
         self.away = False
-        self.committing: list[Callable[[int, int, list[Record]], None]] = []
+        self.committing: list[Callable[[list[Record]], None]] = []
         self._back = asyncio.Event()
         self._back.set()
         self._numbers = count(1)
@@ -87,14 +102,14 @@ class Cluster:
         self.wake()
 
     def lose_everything(self) -> None:
-        """All messages and committed offsets are gone, the topics are there: a broker that lost its disk."""
-        for partitions in self.topics.values():
-            for log in partitions:
-                log.clear()
+        """Topics, messages, groups and offsets are gone: a broker that lost its disk."""
+        self.topics.clear()
         for group in self.groups.values():
-            group.committed.clear()
-            for member in group.members.values():
-                member.consumer.rewind()
+            members = list(group.members.values())
+            group.members, group.owned, group.committed, group.generation = {}, {}, {}, 0
+            group.rebalancing = False
+            for member in members:
+                self._tell(member)
 
     async def reach(self) -> None:
         """A round trip; waits while it is away."""
@@ -111,7 +126,7 @@ class Cluster:
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes) -> None:
         log = self.topics[topic][partition]
-        log.append(Record(len(log), key, value))
+        log.append(Record(partition, len(log), key, value))
         self.wake()
 
     # -- groups -----------------------------------------------------------------------------------------------------------
@@ -131,8 +146,12 @@ class Cluster:
         if process is not None and process.still:
             loop.call_later(self.session_seconds, self._miss, group, member, process.stirred)
         elif member.number not in group.members:
-            wait = self.random.uniform(0.0, self.session_seconds / 10)
-            loop.call_later(wait, member.consumer.rejoin.set, context=member.consumer.context)
+            self._tell(member)
+
+    def _tell(self, member: Member) -> None:
+        """With its next heartbeat it hears that it has to join again."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(self.random.uniform(0.0, HEARTBEAT), member.consumer.rejoin.set, context=member.consumer.context)
 
     def _miss(self, group: Group, member: Member, stirred: int) -> None:
         if member.process is not None and member.process.still and member.process.stirred == stirred:
@@ -147,17 +166,16 @@ class Cluster:
     def rebalance(self, group: Group) -> None:
         """Have every member join again; each hears of it with its next heartbeat."""
         group.rebalancing = True
-        loop = asyncio.get_running_loop()
         for member in group.members.values():
             if member.joined is None and not member.told:
                 member.told = True
-                wait = self.random.uniform(0.0, self.session_seconds / 10)
-                loop.call_later(wait, member.consumer.rejoin.set, context=member.consumer.context)
+                self._tell(member)
         self._complete(group)
 
-    async def join(self, group: Group, member: Member) -> list[int]:
+    async def join(self, group: Group, member: Member, metadata: Any) -> list[int]:
         """Wait for the next generation; returns the partitions in it."""
         await self.reach()
+        member.metadata = metadata
         if member.number not in group.members:
             group.members[member.number] = member
         joined = member.joined = asyncio.get_running_loop().create_future()
@@ -170,11 +188,11 @@ class Cluster:
             return
         group.generation += 1
         group.rebalancing = False
-        partitions = len(next(iter(self.topics.values())))
         order = sorted(members, key=lambda member: member.number)
+        metadata = {str(member.number): member.metadata for member in order}
+        shares = order[0].consumer.strategy.assign(_Metadata(self.topics), metadata)
         group.owned = {
-            member.number: [one for one in range(partitions) if one % len(order) == place]
-            for place, member in enumerate(order)
+            member.number: [one for _, mine in shares[str(member.number)].assignment for one in mine] for member in order
         }
         for member in order:
             member.told = False
@@ -191,6 +209,7 @@ class Producer:
         self._pending: asyncio.Queue[tuple[str, int, bytes | None, bytes, asyncio.Future[None]]] = asyncio.Queue()
         self._sending: asyncio.Task[None] | None = None
         self._sender = self
+        self._message_accumulator = self
 
     async def start(self) -> None:
         if self._cluster.away:
@@ -210,9 +229,14 @@ class Producer:
             sent.cancel()
             self._pending.task_done()
 
-    async def send(self, topic: str, value: bytes, *, key: bytes | None, partition: int) -> asyncio.Future[None]:
+    def fail_all(self, error: Exception) -> None:
+        """aiokafka's accumulator: there is nothing left after `close`."""
+
+    async def send(self, topic: str, value: bytes, *, key: bytes | None, partition: int | None) -> asyncio.Future[None]:
+        while topic not in self._cluster.topics:
+            await asyncio.sleep(1.0)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.put_nowait((topic, partition, key, value, sent))
+        self._pending.put_nowait((topic, partition or 0, key, value, sent))
         return sent
 
     async def _send(self) -> None:
@@ -221,8 +245,11 @@ class Producer:
             while not self._pending.empty():
                 waiting.append(self._pending.get_nowait())
             await self._cluster.reach()
-            for topic, partition, key, value, _ in waiting:
-                self._cluster.append(topic, partition, key, value)
+            for topic, partition, key, value, sent in waiting:
+                if topic in self._cluster.topics:
+                    self._cluster.append(topic, partition, key, value)
+                else:
+                    sent.cancel()
             await asyncio.sleep(self._cluster.random.uniform(0.001, 0.01))
             for *_, sent in waiting:
                 if not sent.done():
@@ -236,18 +263,23 @@ class Consumer:
     def __init__(self, cluster: Cluster, options: Mapping[str, Any]) -> None:
         self._cluster = cluster
         self._group_id: str = options["group_id"]
+        self.strategy = options["partition_assignment_strategy"][0]
+        self._coordinator = self
         self._topic = ""
         self._listener: Any = None
         self._member: Member | None = None
         self._assigned: set[TopicPartition] = set()
         self._positions: dict[int, int] = {}
-        self._generation = -1
         self._coordinating: asyncio.Task[None] | None = None
+        self._fetched_at = 0.0
+        self.generation = -1
         self.context = copy_context()
         self.rejoin = asyncio.Event()
         self.woken = asyncio.Event()
 
     async def start(self) -> None:
+        if self._cluster.away:
+            raise KafkaConnectionError("no broker answers")
         await self._cluster.reach()
 
     def subscribe(self, topics: list[str], listener: Any) -> None:
@@ -260,9 +292,7 @@ class Consumer:
         if self._coordinating is not None:
             self._coordinating.cancel()
             await asyncio.gather(self._coordinating, return_exceptions=True)
-        if self._assigned and self._listener is not None:
-            revoked, self._assigned = self._assigned, set()
-            await self._listener.on_partitions_revoked(revoked)
+        await self._cluster.reach()
         if self._member is not None:
             self._cluster.drop(self._group, self._member)
 
@@ -270,9 +300,11 @@ class Consumer:
     def _group(self) -> Group:
         return self._cluster.groups[self._group_id]
 
-    def rewind(self) -> None:
-        """The log has begun anew: out of range, so from the earliest."""
-        self._positions = dict.fromkeys(self._positions, 0)
+    def request_rejoin(self) -> None:
+        self.rejoin.set()
+
+    def partitions_for_topic(self, topic: str) -> set[int] | None:
+        return _Metadata(self._cluster.topics).partitions_for_topic(topic)
 
     async def _coordinate(self) -> None:
         assert self._member is not None
@@ -280,8 +312,8 @@ class Consumer:
             self.rejoin.clear()
             await self._listener.on_partitions_revoked(set(self._assigned))
             self._assigned, self._positions = set(), {}
-            mine = await self._cluster.join(self._group, self._member)
-            self._generation = self._group.generation
+            mine = await self._cluster.join(self._group, self._member, self.strategy.metadata([self._topic]))
+            self.generation = self._group.generation
             self._positions = {one: self._group.committed.get(one, 0) for one in mine}
             self._assigned = {TopicPartition(self._topic, one) for one in mine}
             await self._listener.on_partitions_assigned(set(self._assigned))
@@ -290,30 +322,53 @@ class Consumer:
 
     async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
         """What has come, at once when there is something; else waits a while for it."""
+        loop = asyncio.get_running_loop()
         self.woken.clear()
-        if not (found := self._fetched(max_records)):
+        if not (found := self._fetch(max_records)):
+            busy = loop.time() - self._fetched_at < BUSY
             try:
-                async with asyncio.timeout(max(timeout_ms / 1000, EMPTY_POLL)):
+                async with asyncio.timeout(timeout_ms / 1000 if busy else EMPTY_POLL):
                     await self.woken.wait()
             except TimeoutError:
                 return {}
             await asyncio.sleep(self._cluster.random.uniform(0.001, 0.05))
-            found = self._fetched(max_records)
+            found = self._fetch(max_records)
+        if found:
+            self._fetched_at = loop.time()
         return found
 
-    def _fetched(self, most: int) -> dict[TopicPartition, list[Record]]:
-        if self._cluster.away:
+    def _fetch(self, most: int) -> dict[TopicPartition, list[Record]]:
+        if self._cluster.away or self._topic not in self._cluster.topics:
             return {}
         found: dict[TopicPartition, list[Record]] = {}
         for partition in sorted(self._positions):
             log = self._cluster.topics[self._topic][partition]
-            at = min(self._positions[partition], len(log))
+            at = self._positions[partition] if self._positions[partition] <= len(log) else 0
             records = log[at : at + most]
             if records:
                 self._positions[partition] = at + len(records)
                 most -= len(records)
                 found[TopicPartition(self._topic, partition)] = records
         return found
+
+    def seek(self, partition: TopicPartition, offset: int) -> None:
+        if partition not in self._assigned:
+            raise IllegalStateError("not assigned")
+        self._positions[partition.partition] = offset
+        self.woken.set()
+
+    async def position(self, partition: TopicPartition) -> int:
+        if partition not in self._assigned:
+            raise IllegalStateError("not assigned")
+        return self._positions[partition.partition]
+
+    async def end_offsets(self, partitions: list[TopicPartition]) -> dict[TopicPartition, int]:
+        await self._cluster.reach()
+        return {
+            one: len(self._cluster.topics[one.topic][one.partition])
+            for one in partitions
+            if one.topic in self._cluster.topics
+        }
 
     async def commit(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Raises CommitFailedError once the group has moved on, now and then also while it is about to."""
@@ -322,14 +377,14 @@ class Consumer:
         await self._cluster.reach()
         group, member = self._group, self._member
         assert member is not None
-        stale = member.number not in group.members or self._generation != group.generation
+        stale = member.number not in group.members or self.generation != group.generation
         if stale or (group.rebalancing and self._cluster.random.random() < 0.5):
             raise CommitFailedError("the group has rebalanced")
         for partition, offset in offsets.items():
             log = self._cluster.topics[self._topic][partition.partition]
             before = group.committed.get(partition.partition, 0)
             for tell in self._cluster.committing:
-                tell(before, offset, log[before:offset])
+                tell(log[before:offset])
             group.committed[partition.partition] = offset
 
 

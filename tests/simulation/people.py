@@ -19,9 +19,61 @@ from tests.simulation.plan import Deed
 
 T = TypeVar("T")
 
-FIRST = "Alma Bruno Carla Dmitri Elena Farid Greta Hassan Iris Jonas Kiran Lucia Mateo Nadia Oscar Petra Quentin Rosa".split()
-LAST = "Abernathy Bellweather Castellano Drummond Eisenhart Fairbanks Goldwater Hollister Ingleby Jaworski Kowal".split()
-SYLLABLES = "ba ce di fo gu ha je ki lo mu na pe ri so tu va we xi yo zu".split()
+FIRST = [
+    "Alma",
+    "Bruno",
+    "Carla",
+    "Dmitri",
+    "Elena",
+    "Farid",
+    "Greta",
+    "Hassan",
+    "Iris",
+    "Jonas",
+    "Kiran",
+    "Lucia",
+    "Mateo",
+    "Nadia",
+    "Oscar",
+    "Petra",
+    "Quentin",
+    "Rosa",
+]
+LAST = [
+    "Abernathy",
+    "Bellweather",
+    "Castellano",
+    "Drummond",
+    "Eisenhart",
+    "Fairbanks",
+    "Goldwater",
+    "Hollister",
+    "Ingleby",
+    "Jaworski",
+    "Kowal",
+]
+SYLLABLES = [
+    "ba",
+    "ce",
+    "di",
+    "fo",
+    "gu",
+    "ha",
+    "je",
+    "ki",
+    "lo",
+    "mu",
+    "na",
+    "pe",
+    "ri",
+    "so",
+    "tu",
+    "va",
+    "we",
+    "xi",
+    "yo",
+    "zu",
+]
 CARRIERS = (("Blue Mesa Health", "PPO Gold"), ("Summit Mutual", "HMO Basic"), ("Prairie Life", "Choice Plus"))
 CITIES = ("Silverpine", "Larkspur", "Redstone", "Cedar Falls", "Juniper")
 LINES: tuple[dict[str, object], ...] = (

@@ -108,7 +108,9 @@ async def _go_round(world: World, practice: str) -> None:
         (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
     }
     while True:
-        late = [(source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done]
+        late = [
+            (source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done
+        ]
         if not late or world.owner(practice) is not runtime:
             return
         for source, name in late:

@@ -15,7 +15,7 @@ import structlog
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from daemon.config import Config, load
+from daemon.config import Config, accounts, load
 from daemon.practice import PracticeRuntime, Surroundings
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches
@@ -24,7 +24,7 @@ from daemon.sink import Pace
 from daemon.telemetry import Meter
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.worker import Worker
-from events import bus
+from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -111,7 +111,7 @@ class Machine:
         world = self._world
         self._pool = world.database.pool(max_size=world.config.postgres.pool)
         kafka = world.config.kafka
-        messages = Bus(kafka.bootstrap_servers, {}, world.keyring)
+        messages = Bus(kafka.bootstrap_servers, {}, world.keyring, together=accounts(world.config, world.folder))
         await messages.start()
         try:
             await messages.ensure_topics(kafka.partitions, kafka.replication)
@@ -189,7 +189,10 @@ class World:
                 ),
                 kareo=msgspec.structs.replace(
                     one.kareo,
-                    **{"poll_seconds": 900.0, "sweep_seconds": 7200.0, "directory_seconds": 14_400.0, "limits": {}},
+                    poll_seconds=900.0,
+                    sweep_seconds=7200.0,
+                    directory_seconds=14_400.0,
+                    limits={},
                     **settings.get("kareo pace", {}),
                 ),
                 overrides=msgspec.structs.replace(one.overrides, **settings.get(f"rules of {one.id}", {})),
@@ -254,7 +257,8 @@ def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable
 
 def connect(cluster: Cluster) -> None:
     """Let the bus find the simulated brokers."""
-    cluster.into(bus, setattr)
+    for module in (bus, consumer):
+        cluster.into(module, setattr)
 
 
 def _log(tell: Callable[[str], None] | None, complain: Callable[[str], None]) -> None:
