@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import heapq
+import sys
+import warnings
 from collections.abc import Awaitable, Callable, Coroutine
 from contextvars import Context, ContextVar
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaError
 
 T = TypeVar("T")
 
@@ -157,13 +162,18 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if timeout > 0:
             self._now = max(self._now, self._scheduled[0]._when)
 
+    def forget(self) -> None:
+        """Let go of whatever was still to be done."""
+        self._ready.clear()
+        self._scheduled.clear()
+
     def again(self, handles: list[asyncio.Handle]) -> None:
         """Make steps that were kept back."""
         self._ready.extend(handles)
 
     def _remember(self, _loop: object, context: dict[str, Any]) -> None:
         error = context.get("exception")
-        if error is not None and not isinstance(error, Stalled):
+        if error is not None and not isinstance(error, Stalled | ConnectionError | KafkaError):
             self.errors.append(f"{context.get('message')}: {type(error).__name__}: {error}")
 
     # -- what BaseEventLoop leaves to its children --------------------------------------------------------------------------
@@ -212,15 +222,22 @@ def within(process: Process, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
 
 
 def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
-    """Run `main` on a loop of its own and drop whatever is left of the world afterwards."""
+    """Run `main` on a loop of its own; nothing of its world is left afterwards that could reach into the next one's."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
+    complain = sys.unraisablehook
     try:
         return loop.run_until_complete(main(loop))
     finally:
-        _sweep(loop)
-        asyncio.set_event_loop(None)
-        loop.close()
+        loop.set_exception_handler(lambda _loop, _context: None)
+        sys.unraisablehook = lambda _unraisable: None  # dead processes' tasks may end as they like
+        with warnings.catch_warnings(action="ignore"):
+            _sweep(loop)
+            asyncio.set_event_loop(None)
+            loop.close()
+            loop.forget()
+            gc.collect()
+        sys.unraisablehook = complain
 
 
 def _sweep(loop: VirtualLoop) -> None:

@@ -206,55 +206,68 @@ class Producer:
 
     def __init__(self, cluster: Cluster, _options: Mapping[str, object]) -> None:
         self._cluster = cluster
-        self._pending: asyncio.Queue[tuple[str, int, bytes | None, bytes, asyncio.Future[None]]] = asyncio.Queue()
+        self._pending: list[tuple[str, int, bytes | None, bytes, asyncio.Future[None]]] = []
+        self._due = asyncio.Event()
+        self._done = asyncio.Event()
+        self._done.set()
         self._sending: asyncio.Task[None] | None = None
-        self._sender = self
-        self._message_accumulator = self
+        self._sender = self._message_accumulator = self
 
     async def start(self) -> None:
         if self._cluster.away:
             raise KafkaConnectionError("no broker answers")
         self._sending = asyncio.create_task(self._send())
+        self._sending.add_done_callback(_loud)
 
     async def stop(self) -> None:
-        await self._pending.join()
+        await self._done.wait()
         await self.close()
 
     async def close(self) -> None:
         """aiokafka's sender: gives up what is not sent."""
         if self._sending is not None:
             self._sending.cancel()
-        while not self._pending.empty():
-            *_, sent = self._pending.get_nowait()
-            sent.cancel()
-            self._pending.task_done()
+        self.fail_all(KafkaConnectionError("the producer was closed"))
 
     def fail_all(self, error: Exception) -> None:
-        """aiokafka's accumulator: there is nothing left after `close`."""
+        """aiokafka's accumulator: tell whoever waits."""
+        for *_, sent in self._pending:
+            if not sent.done():
+                sent.set_exception(error)
+                sent.exception()  # seen: it may be that nobody waits any more
+        self._pending.clear()
+        self._done.set()
 
     async def send(self, topic: str, value: bytes, *, key: bytes | None, partition: int | None) -> asyncio.Future[None]:
         while topic not in self._cluster.topics:
             await asyncio.sleep(1.0)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._pending.put_nowait((topic, partition or 0, key, value, sent))
+        self._pending.append((topic, partition or 0, key, value, sent))
+        self._done.clear()
+        self._due.set()
         return sent
 
     async def _send(self) -> None:
         while True:
-            waiting = [await self._pending.get()]
-            while not self._pending.empty():
-                waiting.append(self._pending.get_nowait())
+            await self._due.wait()
+            self._due.clear()
             await self._cluster.reach()
-            for topic, partition, key, value, sent in waiting:
+            batch, count = self._pending[:], len(self._pending)
+            for topic, partition, key, value, _ in batch:
                 if topic in self._cluster.topics:
                     self._cluster.append(topic, partition, key, value)
-                else:
-                    sent.cancel()
             await asyncio.sleep(self._cluster.random.uniform(0.001, 0.01))
-            for *_, sent in waiting:
+            for topic, *_, sent in batch:
                 if not sent.done():
-                    sent.set_result(None)
-                self._pending.task_done()
+                    if topic in self._cluster.topics:
+                        sent.set_result(None)
+                    else:
+                        sent.set_exception(KafkaConnectionError("the topic was lost"))
+            del self._pending[:count]
+            if self._pending:
+                self._due.set()
+            else:
+                self._done.set()
 
 
 class Consumer:
