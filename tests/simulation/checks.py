@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from daemon import audit
@@ -14,20 +14,20 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, encode_body
 from events.ids import EventId, PracticeId, event_id
-from events.schema import IntentRequested, IntentSucceeded, Recorded
+from events.schema import ElationChartObserved, IntentRequested, IntentSucceeded, KareoChartObserved, Recorded
 from events.store import Store, open_row
 from events.topics import Change, decode_message
-from tests.simulation.clock import VirtualLoop, process_now
+from events.writes import Resource
+from projections.policy import Direction
+from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
-from tests.simulation.network import Call, Network
+from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
+from tests.simulation.watchers import Watchers
 
+SECOND = timedelta(seconds=1)
 MOST = 20
 """Findings that are kept: the first ones say what went wrong."""
-
-
-class Violated(Exception):
-    """An invariant does not hold; the text names it."""
 
 
 class Database(MemoryDatabase):
@@ -59,6 +59,7 @@ class _Practice:
         self.opened: dict[str, IntentRequested] = {}
         self.ended: Counter[str] = Counter()
         self.result = audit.Audit()
+        self.newest: dict[tuple[str, int], datetime] = {}
 
 
 class Checks:
@@ -75,7 +76,7 @@ class Checks:
         }
         self._hash = hashlib.sha256()
         self.events = 0
-        network.observers.append(_Limits(self))
+        network.observers.append(Watchers(config, clinic, loop, self.say))
 
     def say(self, invariant: str, text: str) -> None:
         """Note a violation."""
@@ -101,7 +102,7 @@ class Checks:
                 self.say("I3", f"{practice} #{known.sequence} was recorded by an owner that had been relieved")
             known.epoch = max(known.epoch, row["epoch"])
             event = open_row(row, self._keyring)
-            self._note(event)
+            self._note(event, known)
             audit.check_event(event, known.policy, known.result, known.opened, known.ended)
             created = created or isinstance(event.event.body, IntentSucceeded)
         if len(rows) != known.sequence:
@@ -120,8 +121,11 @@ class Checks:
                 self.say(invariant, f"{practice}: {text}")
         result.broken.clear()
 
-    def _note(self, recorded: Recorded) -> None:
+    def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
+        if event.modified is not None and isinstance(event.body, KareoChartObserved | ElationChartObserved):
+            chart = (event.origin.value, int(event.kareo or event.elation or 0))
+            known.newest[chart] = max(event.modified, known.newest.get(chart, event.modified))
         line = f"{event.practice} {recorded.sequence} {recorded.recorded.isoformat()} {event.id} {event.type} {event.cause}"
         self._hash.update(line.encode() + encode_body(event.body))
         self.events += 1
@@ -138,6 +142,28 @@ class Checks:
                 if not any((message.practice, one) in stored for one in ids):
                     self.say("I4", f"{message.practice}: offsets were committed before {event.type} was recorded")
 
+    # -- when it is calm ----------------------------------------------------------------------------------------------------
+
+    def seen(self, before: datetime) -> None:
+        """What was saved before then, in charts that are still listed, has been recorded: polls alone find it (I4)."""
+        kareo, elation = self._clinic.kareo, self._clinic.elation
+        for practice, known in self._practices.items():
+            saved = {
+                ("kareo", id_): one.modified
+                for id_, one in kareo.patients.items()
+                if one.practice_id == known.office.kareo and not one.deleted
+            } | {
+                ("elation", id_): datetime.fromisoformat(one["last_modified"])
+                for id_, one in elation.patients.items()
+                if one["caregiver_practice"] == known.office.elation
+                and not one["deleted_date"]
+                and not one["merged_into_chart"]
+            }
+            for chart, moment in saved.items():
+                whole = moment.replace(microsecond=0)
+                if moment < before and known.newest.get(chart, whole - SECOND) < whole:
+                    self.say("I4", f"{practice}: a save of {chart[0]} {chart[1]} was not seen by the polls")
+
     # -- at rest ----------------------------------------------------------------------------------------------------------
 
     async def at_rest(self, store: Store, edited: set[int]) -> None:
@@ -145,21 +171,35 @@ class Checks:
         for practice, known in self._practices.items():
             found = await audit.audit(store, known.policy)
             self._take(found, practice)
-            linked = [one for one in found.patients.values() if one.link is not None]
-            slots = {int(one.link.kareo): set(one.waiting) for one in linked if one.link is not None}
-            links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
-            differing = witness.differences(self._clinic, known.office, links, slots, edited)
-            bills = {
-                int(slot.removeprefix("bill:"))
-                for one in found.patients.values()
-                for slot in one.waiting
-                if slot.startswith("bill:")
-            }
-            differing += witness.unbilled(self._clinic, known.office, bills)
-            for text in differing:
+            for text in self._differences(known, found, edited):
                 self.say("I6", f"{practice}: {text}")
             for text in witness.doubled(self._clinic, known.office):
                 self.say("I3", f"{practice}: {text}")
+
+    def _differences(self, known: _Practice, found: audit.Audit, edited: set[int]) -> list[str]:
+        """What the witness says, as far as this practice's rules want agreement."""
+        linked = [one for one in found.patients.values() if one.link is not None]
+        slots = {int(one.link.kareo): set(one.waiting) for one in linked if one.link is not None}
+        links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
+        differing = witness.differences(self._clinic, known.office, links, slots, edited)
+        table, off = known.policy.table, Direction.OFF
+        heirs = self._heirs()
+        wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in heirs)]
+        if table[Resource.INSURANCE] is off:
+            wanted = [text for text in wanted if "insurance" not in text]
+        if table[Resource.APPOINTMENT] is off:
+            wanted = [text for text in wanted if "appointment" not in text]
+        if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
+            wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
+        if table[Resource.BILL] is not off:
+            waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
+            bills = {int(slot) for slot in waiting if slot.isdigit()}
+            wanted += witness.unbilled(self._clinic, known.office, bills)
+        return wanted
+
+    def _heirs(self) -> set[int]:
+        """Charts that others were merged into: with two linked ones a person decides whose policies stay."""
+        return {int(one["merged_into_chart"]) for one in self._clinic.elation.patients.values() if one["merged_into_chart"]}
 
     def head(self, practice: PracticeId | str) -> int:
         return self._practices[str(practice)].sequence
@@ -167,19 +207,3 @@ class Checks:
     def written(self) -> int:
         """Intents that succeeded and changed something so far."""
         return sum(sum(known.ended.values()) for known in self._practices.values())
-
-
-class _Limits:
-    """I10: each worker keeps Kareo's published times between the calls of an operation, and Elation's number at once."""
-
-    def __init__(self, checks: Checks) -> None:
-        self._checks = checks
-
-    def before(self, call: Call) -> Any:
-        return None
-
-    def after(self, call: Call, seen: Any) -> None:
-        pass
-
-
-__all__ = ["Checks", "Database", "Violated", "process_now"]

@@ -71,6 +71,11 @@ class Process:
         held, self._held = self._held, []
         self._loop.again(held)
 
+    def forget(self) -> None:
+        """Let go of what was kept back and dropped."""
+        self._held.clear()
+        self._dropped.clear()
+
     def takes(self, handle: asyncio.Handle) -> bool:
         """Whether a step may be made now."""
         if self.alive and not self.suspended:
@@ -237,6 +242,8 @@ def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
             loop.close()
             loop.forget()
             gc.collect()
+            if not gc.get_freeze_count():
+                gc.freeze()  # modules and the WSDL need not be walked through after every world
         sys.unraisablehook = complain
 
 
@@ -246,7 +253,7 @@ def _sweep(loop: VirtualLoop) -> None:
         process = getattr(task, "process", None)
         if process is not None:
             process.alive, process.suspended = True, False
-            process._held.clear()
+            process.forget()
     for _ in range(20):
         left = asyncio.all_tasks(loop)
         if not left:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from contextvars import Context
@@ -46,7 +47,10 @@ class Call:
 
 
 class Observer(Protocol):
-    """Looks at requests as they arrive and after they were handled; `before` may return something for `after`."""
+    """Looks at requests as they are sent (`count` of this sender are under way), as they arrive and after they were handled;
+    `before` may return something for `after`."""
+
+    def under_way(self, call: Call, count: int) -> None: ...
 
     def before(self, call: Call) -> Any: ...
 
@@ -72,6 +76,7 @@ class Network:
         self.observers: list[Observer] = []
         self.requests = 0
         self.defects: list[str] = []
+        self._under_way: Counter[tuple[object, str, str]] = Counter()
 
     def session(self, **_options: object) -> Session:
         return Session(self)
@@ -93,6 +98,16 @@ class Network:
     async def exchange(self, call: Call, timeout: float) -> Response:
         """The answer. Raises aiohttp's errors as a real session would."""
         self.requests += 1
+        sender = (call.process, call.host, call.headers.get("Authorization", ""))
+        self._under_way[sender] += 1
+        for observer in self.observers:
+            observer.under_way(call, self._under_way[sender])
+        try:
+            return await self._exchange(call, timeout)
+        finally:
+            self._under_way[sender] -= 1
+
+    async def _exchange(self, call: Call, timeout: float) -> Response:
         host = self.hosts.get(call.host, Host())
         call.fate = host.weather(call)
         await asyncio.sleep(self.travel())

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
+from events.writes import System
+from projections.policy import Direction
 from tests.simulation.clock import BEGINNING
 
 HOUR = 3600.0
@@ -176,5 +178,69 @@ def _trouble(pick: random.Random) -> Trouble:
     )
 
 
+SWITCHES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "kareo": {
+        "list_inactive_policies": (True,),
+        "list_inactive_cases": (True,),
+        "policy_edits_modify_patient": (True,),
+        "self_policies_empty": (False,),
+        "insured_gender_letters": (True,),
+        "deleted_appointment": ("marked",),
+        "unknown_patient": ("empty", "refused"),
+        "phantom_rows": (False,),
+        "name_filters": ("prefix", "contains"),
+        "security_on_errors": (False,),
+        "iso_birth_dates": (True,),
+        "unknown_members": (True,),
+    },
+    "elation": {
+        "token_seconds": (600.0, 3600.0),
+        "default_page": (3,),
+        "next_without_slash": (True,),
+        "lists_omit_deleted_charts": (False,),
+        "lists_omit_deleted": (False,),
+        "untidy_dates": (False,),
+        "redirect_form": ("path",),
+        "duplicates_ignore_sex": (True,),
+        "deleted_chart_get": ("visible",),
+        "merged_chart_get": ("gone", "moved"),
+        "merge_deletes": (False,),
+        "merged_action": ("deleted",),
+        "phone_digits_only": (False,),
+        "replaced_entries_stay": (True,),
+        "metadata_merges": (True,),
+        "policy_touches_chart": (False,),
+        "policy_event": ("all", "none"),
+        "deactivated_rank_cleared": (False,),
+        "release_clears_deferred": (False,),
+        "application_id_form": ("number",),
+        "deleted_data": ("id",),
+        "saved_per_action": (2,),
+    },
+}
+"""The answers to the vendors' open questions that are tried besides the likeliest."""
+
+RULES: tuple[dict[str, Any], ...] = (
+    {"demographics": Direction.TO_ELATION},
+    {"demographics": Direction.TO_KAREO},
+    {"demographics": Direction.OFF},
+    {"chart": Direction.TO_ELATION},
+    {"chart": Direction.TO_KAREO},
+    {"insurance": Direction.OFF},
+    {"appointment": Direction.OFF},
+    {"bill": Direction.OFF},
+    {"preference": System.ELATION},
+    {"encounter_status": "Submitted"},
+)
+
+
 def _settings(pick: random.Random) -> dict[str, dict[str, Any]]:
-    return {}
+    settings: dict[str, dict[str, Any]] = {
+        system: {name: pick.choice(values) for name, values in switches.items() if pick.random() < 0.1}
+        for system, switches in SWITCHES.items()
+    }
+    settings["skew"] = {system: pick.choice((0, 0, -120, -30, 30, 120)) for system in ("elation", "kareo")}
+    for practice in ("elm", "oak"):
+        if pick.random() < 0.25:
+            settings[f"rules of {practice}"] = pick.choice(RULES)
+    return settings

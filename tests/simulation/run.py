@@ -11,7 +11,7 @@ from events.store import Store
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.troubles import Troubles
-from tests.simulation.world import World, connect, surrounded
+from tests.simulation.world import World, connected, surrounded
 
 REST_WITHIN = 48 * 3600.0
 
@@ -38,9 +38,9 @@ def carry_out(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
 
     async def main(loop: VirtualLoop) -> None:
         world = World(plan, loop, folder)
-        connect(world.cluster)
         try:
-            await _day(world)
+            with connected(world.cluster):
+                await _day(world)
         except (Stalled, TimeoutError) as error:
             world.checks.say("rest", f"{type(error).__name__}: {error}")
         finally:
@@ -64,6 +64,9 @@ async def _day(world: World) -> None:
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
     await asyncio.sleep(max(0.0, world.plan.ends - world.loop.time()))
+    calm = world.loop.now()
+    await asyncio.sleep(_calm_seconds(world))
+    world.checks.seen(calm)
     await _rest(world)
     before = world.checks.written()
     await _rest(world)
@@ -71,6 +74,12 @@ async def _day(world: World) -> None:
         world.checks.say("I5", "writes go on though nobody changes anything")
     store = Store(world.database.pool(), world.keyring)
     await world.checks.at_rest(store, world.people.elation_edits)
+
+
+def _calm_seconds(world: World) -> float:
+    """Long enough for every poll to have come round after the last trouble, its longest pause included."""
+    paces = [max(one.elation.catch_up_seconds, one.kareo.poll_seconds) for one in world.config.practice]
+    return max(paces) + world.config.pace.longest_pause + 300.0
 
 
 async def _deeds(world: World) -> None:

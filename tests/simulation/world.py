@@ -7,6 +7,7 @@ import random
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import structlog
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
+from daemon import worker
 from daemon.config import Config, accounts, load
 from daemon.practice import PracticeRuntime, Surroundings
 from daemon.sandbox.clinic import Clinic, Office
@@ -170,6 +172,9 @@ class World:
             kareo=KareoSwitches(**settings.get("kareo", {})),
             offices=self.plan.offices,
         )
+        skew = {name: timedelta(seconds=seconds) for name, seconds in settings.get("skew", {}).items()}
+        clinic.elation.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
+        clinic.kareo.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())
         clinic.elation.url, clinic.kareo.url = f"https://{ELATION}", f"https://{KAREO}"
         self.network.serve(ELATION, clinic.elation.application())
         self.network.serve(KAREO, clinic.kareo.application())
@@ -246,6 +251,7 @@ class World:
 def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable[[str], None]) -> Iterator[Path]:
     """A folder for keys and configuration, chance as this seed wants it; `complain` hears of defects that were logged."""
     random.seed(f"{seed}/daemon")
+    worker.REPORT_SECONDS = 600.0  # nobody looks at the reports here
     _log(tell, complain)
     try:
         with tempfile.TemporaryDirectory(prefix="chartwire-simulation-") as folder:
@@ -255,10 +261,18 @@ def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable
             structlog.reset_defaults()
 
 
-def connect(cluster: Cluster) -> None:
-    """Let the bus find the simulated brokers."""
+@contextmanager
+def connected(cluster: Cluster) -> Iterator[None]:
+    """The bus finds the simulated brokers; nothing keeps them afterwards."""
+    names = [(module, name) for module in (bus, consumer) for name in vars(module) if name.startswith("AIOKafka")]
+    before = [(module, name, getattr(module, name)) for module, name in names]
     for module in (bus, consumer):
         cluster.into(module, setattr)
+    try:
+        yield
+    finally:
+        for module, name, value in before:
+            setattr(module, name, value)
 
 
 def _log(tell: Callable[[str], None] | None, complain: Callable[[str], None]) -> None:
