@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,10 +14,17 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, encode_body
 from events.ids import EventId, PracticeId, event_id
-from events.schema import ElationChartObserved, IntentRequested, IntentSucceeded, KareoChartObserved, Recorded
+from events.schema import (
+    ConflictRecorded,
+    ElationChartObserved,
+    IntentRequested,
+    IntentSucceeded,
+    KareoChartObserved,
+    Recorded,
+)
 from events.store import Store, open_row
 from events.topics import Change, decode_message
-from events.writes import Resource
+from events.writes import Resource, UpdateElationChart, UpdateKareoChart
 from projections.policy import Direction
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
@@ -59,18 +66,28 @@ class _Practice:
         self.opened: dict[str, IntentRequested] = {}
         self.ended: Counter[str] = Counter()
         self.result = audit.Audit()
+        self.written: dict[tuple[str, str], datetime] = {}
         self.newest: dict[tuple[str, int], datetime] = {}
 
 
 class Checks:
     """`broken` lists what was found, by invariant; `digest` stands for the whole history of events."""
 
-    def __init__(self, config: Config, clinic: Clinic, keyring: Keyring, network: Network, loop: VirtualLoop) -> None:
+    def __init__(
+        self,
+        config: Config,
+        clinic: Clinic,
+        keyring: Keyring,
+        network: Network,
+        loop: VirtualLoop,
+        edits: Mapping[tuple[str, int, str], datetime],
+    ) -> None:
         self.broken: dict[str, list[str]] = {}
         self.database: MemoryDatabase | None = None
         self._clinic = clinic
         self._keyring = keyring
         self._loop = loop
+        self._edits = edits
         self._practices = {
             one.id: _Practice(one, office) for one, office in zip(config.practice, clinic.offices, strict=True)
         }
@@ -103,6 +120,7 @@ class Checks:
             known.epoch = max(known.epoch, row["epoch"])
             event = open_row(row, self._keyring)
             self._note(event, known)
+            self._follow(event, known)
             audit.check_event(event, known.policy, known.result, known.opened, known.ended)
             created = created or isinstance(event.event.body, IntentSucceeded)
         if len(rows) != known.sequence:
@@ -120,6 +138,23 @@ class Checks:
             for text in texts:
                 self.say(invariant, f"{practice}: {text}")
         result.broken.clear()
+
+    def _follow(self, recorded: Recorded, known: _Practice) -> None:
+        """A conflict needs both sides to have changed: an edit after the other one's had been written over is no conflict."""
+        event, body = recorded.event, recorded.event.body
+        if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
+            if isinstance(asked.write, UpdateElationChart | UpdateKareoChart):
+                known.written |= {(event.patient, name): recorded.recorded for name in asked.write.fields}
+        elif isinstance(body, ConflictRecorded):
+            for one in body.conflicts:
+                times = [
+                    self._edits.get((system, int(chart or 0), one.field))
+                    for system, chart in (("elation", event.elation), ("kareo", event.kareo))
+                ]
+                written = known.written.get((event.patient, one.field))
+                edits = sorted(moment for moment in times if moment is not None)
+                if len(edits) == 2 and written is not None and edits[0] < written < edits[1]:
+                    self.say("I6", f"{event.practice}: {one.field} is called a conflict, but only one side had changed")
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
@@ -166,22 +201,22 @@ class Checks:
 
     # -- at rest ----------------------------------------------------------------------------------------------------------
 
-    async def at_rest(self, store: Store, edited: set[int]) -> None:
+    async def at_rest(self, store: Store) -> None:
         """Everything: replay (I7), ends (I4), agreement (I6), nothing doubled (I3), nothing unbilled."""
         for practice, known in self._practices.items():
             found = await audit.audit(store, known.policy)
             self._take(found, practice)
-            for text in self._differences(known, found, edited):
+            for text in self._differences(known, found):
                 self.say("I6", f"{practice}: {text}")
             for text in witness.doubled(self._clinic, known.office):
                 self.say("I3", f"{practice}: {text}")
 
-    def _differences(self, known: _Practice, found: audit.Audit, edited: set[int]) -> list[str]:
+    def _differences(self, known: _Practice, found: audit.Audit) -> list[str]:
         """What the witness says, as far as this practice's rules want agreement."""
         linked = [one for one in found.patients.values() if one.link is not None]
         slots = {int(one.link.kareo): set(one.waiting) for one in linked if one.link is not None}
         links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
-        differing = witness.differences(self._clinic, known.office, links, slots, edited)
+        differing = witness.differences(self._clinic, known.office, links, slots, set())
         table, off = known.policy.table, Direction.OFF
         heirs = self._heirs()
         wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in heirs)]

@@ -87,16 +87,18 @@ FAULTY: tuple[list[dict[str, object]], ...] = (
     [{**LINES[0], "cpt": "99999"}],
     [{**LINES[0], "unit_charge": "99999999.00"}],
 )
+ELATION_FIELDS = {"dob": ("birth_date",), "emails": ("email",), "address": ("address1", "address2", "city", "state", "zip")}
 FOREIGN = ("Fax", "Main", "Night", "Other")
 
 
 class People:
-    """Does deeds. `done` are the sentences of those that were done; `elation_edits` are appointments changed in Elation."""
+    """Does deeds; `done` are those that were done. `edits` says when a field was edited last, by system, chart and field."""
 
-    def __init__(self, clinic: Clinic) -> None:
+    def __init__(self, clinic: Clinic, now: Callable[[], datetime]) -> None:
         self._clinic = clinic
+        self._now = now
         self.done: list[Deed] = []
-        self.elation_edits: set[int] = set()
+        self.edits: dict[tuple[str, int, str], datetime] = {}
         self._deeds: dict[str, Callable[[Office, random.Random], object]] = {
             "registers a patient in Kareo": lambda office, pick: self.kareo_patient(office, person(pick), pick),
             "registers a patient in Elation": lambda office, pick: self.elation_chart(office, person(pick), pick),
@@ -104,6 +106,8 @@ class People:
             "edits a patient in Kareo": lambda office, pick: self._edit_kareo(self._patient(office, pick), pick),
             "edits a chart in Elation": lambda office, pick: self._edit_elation(self._chart(office, pick), pick),
             "edits the same person on both sides": self._edit_both,
+            "edits the first patient's city in Kareo": self._first_city_kareo,
+            "edits the first patient's city in Elation": self._first_city_elation,
             "saves a patient in Kareo without a change": self._touch_kareo,
             "saves a chart in Elation without a change": self._touch_elation,
             "rearranges the phones of a chart in Elation": self._phones,
@@ -209,7 +213,7 @@ class People:
             "last_name": one["last_name"],
             "state": pick.choice(("Colorado", "CO", "NM")),
         }
-        self._kareo.edit_patient(patient, **_some(choices, pick))
+        self._save_kareo(patient, _some(choices, pick))
 
     def _edit_elation(self, chart: int, pick: random.Random) -> None:
         one = person(pick)
@@ -224,12 +228,33 @@ class People:
             "notes": f"Note {pick.randrange(1000)}",
             "sex": one["sex"],
         }
-        self._elation.edit_patient(chart, **_some(choices, pick))
+        self._save_elation(chart, _some(choices, pick))
 
     def _edit_both(self, office: Office, pick: random.Random) -> None:
         patient, chart = pick.choice(self._pairs(office))
         self._edit_kareo(patient, pick)
         self._edit_elation(chart, pick)
+
+    def _first_city_kareo(self, office: Office, pick: random.Random) -> None:
+        patient, _ = self._pairs(office)[0]
+        self._save_kareo(patient, {"city": pick.choice(CITIES)})
+
+    def _first_city_elation(self, office: Office, pick: random.Random) -> None:
+        _, chart = self._pairs(office)[0]
+        held = self._clinic.elation.patients[chart]["address"] or _address(person(pick))
+        kept = {name: held[name] or "" for name in ("address_line1", "address_line2", "city", "state", "zip")}
+        self._save_elation(chart, {"address": {**kept, "city": pick.choice(CITIES)}})
+
+    def _save_kareo(self, patient: int, values: dict[str, object]) -> None:
+        self._kareo.edit_patient(patient, **values)
+        for name in values:
+            self.edits["kareo", patient, "birth_date" if name == "dob" else name] = self._now()
+
+    def _save_elation(self, chart: int, values: dict[str, object]) -> None:
+        self._elation.edit_patient(chart, **values)
+        for name in values:
+            for field in ELATION_FIELDS.get(name, (name,)):
+                self.edits["elation", chart, field] = self._now()
 
     def _touch_kareo(self, office: Office, pick: random.Random) -> None:
         self._kareo.edit_patient(self._patient(office, pick))

@@ -25,6 +25,8 @@ DEEDS: dict[str, int] = {
     "edits a patient in Kareo": 12,
     "edits a chart in Elation": 12,
     "edits the same person on both sides": 5,
+    "edits the first patient's city in Kareo": 5,
+    "edits the first patient's city in Elation": 5,
     "saves a patient in Kareo without a change": 2,
     "saves a chart in Elation without a change": 2,
     "rearranges the phones of a chart in Elation": 5,

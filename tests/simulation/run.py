@@ -73,7 +73,7 @@ async def _day(world: World) -> None:
     if world.checks.written() != before:
         world.checks.say("I5", "writes go on though nobody changes anything")
     store = Store(world.database.pool(), world.keyring)
-    await world.checks.at_rest(store, world.people.elation_edits)
+    await world.checks.at_rest(store)
 
 
 def _calm_seconds(world: World) -> float:

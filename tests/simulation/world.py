@@ -149,11 +149,11 @@ class World:
         self.over = False
         self.network = Network(plan.seed)
         self.clinic = self._clinic()
-        self.people = People(self.clinic)
+        self.people = People(self.clinic, loop.now)
         self.cluster = Cluster(plan.seed, session_seconds=SESSION)
         self.config = self._config()
         self.keyring = Keyring.from_directory(folder / "keys")
-        self.checks = Checks(self.config, self.clinic, self.keyring, self.network, loop)
+        self.checks = Checks(self.config, self.clinic, self.keyring, self.network, loop, self.people.edits)
         self.database = self._database()
         self.cluster.committing.append(self.checks.offsets_committed)
         self.machines = [Machine(self, number) for number in range(1, plan.workers + 1)]
