@@ -182,8 +182,6 @@ def _trouble(pick: random.Random) -> Trouble:
 
 SWITCHES: dict[str, dict[str, tuple[Any, ...]]] = {
     "kareo": {
-        "list_inactive_policies": (True,),
-        "list_inactive_cases": (True,),
         "policy_edits_modify_patient": (True,),
         "self_policies_empty": (False,),
         "insured_gender_letters": (True,),
