@@ -194,11 +194,20 @@ class Bus:
                 assert producer is not None
                 for value in values:
                     sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
-                await asyncio.shield(asyncio.gather(*sent))
+                    sent[-1].add_done_callback(_retrieve)
+                together = asyncio.gather(*sent)
+                together.add_done_callback(_retrieve)
+                await asyncio.shield(together)
         except (KafkaError, TimeoutError) as error:
             if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
                 self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
+
+
+def _retrieve(sent: asyncio.Future[Any]) -> None:
+    """Nobody may be waiting any more when it fails: asyncio need not complain of that."""
+    if not sent.cancelled():
+        sent.exception()
 
 
 async def _committed(admin: Any, group: str, partitions: Sequence[TopicPartition]) -> dict[TopicPartition, Any]:

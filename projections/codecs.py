@@ -14,7 +14,6 @@ from typing import Protocol
 
 from events.writes import System
 
-_SPACES = re.compile(r"\s+")
 _LETTER = re.compile(r"[^\W\d_]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -49,7 +48,7 @@ class Codec(Protocol):
 
 def squeeze(text: str) -> str:
     """Outer spaces off, inner runs of white space to one space."""
-    return _SPACES.sub(" ", text).strip()
+    return " ".join(text.split())
 
 
 @dataclass(frozen=True)

@@ -101,6 +101,8 @@ def _canonical_physician(physician: int | None, directory: Directory, policy: Po
 
 def same(name: str, one: str, other: str) -> bool:
     """Whether two values of a field say the same."""
+    if one == other:
+        return True
     codec = BY_NAME[name].codec
     return codec.key(one) == codec.key(other)
 

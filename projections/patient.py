@@ -228,23 +228,25 @@ def _stale(modified: datetime | None, read_at: datetime, known_modified: datetim
 
 
 def in_doubt(patient: Patient | None, event: Event) -> bool:
-    """Whether an observation differs from the one known and nothing tells which is newer: webhooks of two saves within one
-    second, in whatever order they came. The first stays, and the record has to be read again."""
+    """Whether an observation differs from what is known and nothing tells which is newer: a webhook says when its record was
+    saved, to the second, not when it was read. So it may stand for an earlier or a later save than another webhook, a reading or
+    a write of ours within that second. What is known stays, and the record has to be read again."""
     match event.body:
         case ElationChartObserved() if patient is not None and (side := patient.elation) is not None:
-            return side.chart != event.body.chart and side.chart.id == event.body.chart.id and _tie(event, side)
+            return side.chart != event.body.chart and side.chart.id == event.body.chart.id and _same_save(event, side)
         case BillObserved() if patient is not None and (entry := patient.bills.get(str(event.body.bill.id))) is not None:
-            return entry.bill != event.body.bill and _tie(event, entry)
+            return entry.bill != event.body.bill and _same_save(event, entry)
     return False
 
 
-def _tie(event: Event, known: ElationSide | Bill) -> bool:
-    return (event.modified, event.observed) == (known.modified, known.read_at)
+def _same_save(event: Event, known: ElationSide | Bill) -> bool:
+    """A webhook of the second in which what is known was saved."""
+    return event.modified is not None and event.observed == event.modified == known.modified
 
 
 def _not_newer(event: Event, known: ElationSide | Bill) -> bool:
     """Whether an observation is to be left alone."""
-    return _tie(event, known) or _stale(event.modified, event.observed, known.modified, known.read_at)
+    return _same_save(event, known) or _stale(event.modified, event.observed, known.modified, known.read_at)
 
 
 def _elation_seen(

@@ -121,10 +121,10 @@ async def intake(_server: EmbeddedPostgres, folder: Path, seconds: float) -> lis
     key, body = Ed25519PrivateKey.generate(), delivery()
     raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     signature = base64.b64encode(key.sign(body)).decode()
-    rates: dict[str, float] = {}
+    rates: dict[str, list[float]] = {"bare": [], "ours": []}
     context = multiprocessing.get_context("spawn")
     async with EmbeddedBroker() as broker:
-        for server in (bare, ours):
+        for server in (bare, ours, ours, bare):
             progress(f"intake: {server.__name__}, {CONNECTIONS} connections, {seconds} s")
             port, (ready, there) = free_port(), context.Pipe()
             arguments = (port, broker.bootstrap_servers, str(folder / "keys"), base64.b64encode(raw).decode(), there)
@@ -133,16 +133,16 @@ async def intake(_server: EmbeddedPostgres, folder: Path, seconds: float) -> lis
             try:
                 await asyncio.to_thread(ready.recv)
                 await rate(port, body, signature, min(1.0, seconds))
-                rates[server.__name__] = await rate(port, body, signature, seconds)
+                rates[server.__name__].append(await rate(port, body, signature, seconds))
             finally:
                 process.terminate()
                 await asyncio.to_thread(process.join)
     return [
-        Line(subject="intake", what="webhooks accepted at 64 connections", value=rates["ours"], unit="1/s"),
+        Line(subject="intake", what="webhooks accepted at 64 connections", value=sum(rates["ours"]) / 2, unit="1/s"),
         Line(
             subject="intake",
             what="ratio to bare aiohttp + Ed25519 + Kafka acknowledgement",
-            value=rates["ours"] / rates["bare"],
+            value=sum(rates["ours"]) / sum(rates["bare"]),
             unit="x",
             aim=0.8,
         ),

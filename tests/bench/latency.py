@@ -62,7 +62,7 @@ async def latency(rate: float, seconds: float) -> list[Line]:
     await Rehearsal(clinic, day, lambda _line: None).run()
     took = [left[email] - day.edited[email] for email in left]
     return [
-        Line(subject="latency", what=f"at {rate:g} changes/s: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
+        Line(subject="latency", what=f"at {rate:g} changes/s, load and sandboxes in the same process: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
         Line(subject="latency", what=f"at {rate:g} changes/s: p99", value=quantile(took, 0.99) * 1000, unit="ms", aim=250.0, more=False),
         Line(subject="latency", what="changes written one by one (the others were coalesced)", value=len(took) / len(day.edited), unit="share"),
     ]  # fmt: skip

@@ -133,8 +133,8 @@ async def storage(server: EmbeddedPostgres, folder: Path, patients: int, each: i
     ]
     progress("rebuild")
     await append(store, second, material.events(second, patients, each))
-    for dsn in (ours, limit):
-        await _analyze(dsn)
+    await _analyze(ours, "chartwire.event")
+    await _analyze(peers, "stored_events")
     cursor_seconds = await cursor(ours, owner, plain_body())
     fold_seconds = await asyncio.to_thread(_in_processes, ours, folder / "keys", [owner])
     clock = Clock()
@@ -172,9 +172,9 @@ async def storage(server: EmbeddedPostgres, folder: Path, patients: int, each: i
     return lines
 
 
-async def _analyze(dsn: str) -> None:
+async def _analyze(dsn: str, table: str) -> None:
     connection = await asyncpg.connect(dsn)
-    await connection.execute("VACUUM ANALYZE chartwire.event")
+    await connection.execute(f"VACUUM ANALYZE {table}")
     await connection.close()
 
 
@@ -235,7 +235,7 @@ async def flat(server: EmbeddedPostgres, folder: Path, steps: Sequence[int], pat
             spent.append(clock.lap() / len(batch))
             done += len(batch)
         last = sorted(spent[-max(10, min(len(spent) // 10, 100)) :])
-        await _analyze(dsn)
+        await _analyze(dsn, "chartwire.event")
         clock = Clock()
         await replayed(store, owner)
         rebuild = clock.lap() / done
