@@ -21,6 +21,7 @@ from events.schema import (
     IntentSucceeded,
     KareoChartObserved,
     Recorded,
+    WaitingRaised,
 )
 from events.store import Store, open_row
 from events.topics import Change, decode_message
@@ -71,7 +72,8 @@ class _Practice:
 
 
 class Checks:
-    """`broken` lists what was found, by invariant; `digest` stands for the whole history of events."""
+    """`broken` lists what was found, by invariant; `digest` stands for the whole history of events, `alerts`
+    counts what was raised about a system as a whole, by practice and system."""
 
     def __init__(
         self,
@@ -93,6 +95,7 @@ class Checks:
         }
         self._hash = hashlib.sha256()
         self.events = 0
+        self.alerts: Counter[str] = Counter()
         network.observers.append(Watchers(config, clinic, loop, self.say))
 
     def say(self, invariant: str, text: str) -> None:
@@ -145,6 +148,8 @@ class Checks:
         if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
             if isinstance(asked.write, UpdateElationChart | UpdateKareoChart):
                 known.written |= {(event.patient, name): recorded.recorded for name in asked.write.fields}
+        elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
+            self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):
             for one in body.conflicts:
                 times = [

@@ -152,6 +152,15 @@ def quiet(seed: int, deeds: int = 12) -> Plan:
     return Plan(seed=seed, deeds=tuple(sorted(drawn, key=lambda one: one.at)), workers=1, offices=1)
 
 
+def outage(seed: int, system: str, hours: float = 24.0) -> Plan:
+    """A vendor that is down for a day, while people go on working in both products (as far as theirs is a browser's)."""
+    pick = random.Random(f"{seed}/outage/{system}")
+    ends = (hours + 2) * HOUR
+    deeds = [*_early(pick, 2), *(_deed(pick, until=ends) for _ in range(60))]
+    down = Trouble(at=HOUR, seconds=hours * HOUR, kind=f"{system} is down", pick=seed)
+    return Plan(seed=seed, deeds=tuple(sorted(deeds, key=lambda one: one.at)), troubles=(down,), ends=ends)
+
+
 def _early(pick: random.Random, offices: int) -> list[Deed]:
     """Who is there when the day begins."""
     kinds = [kind for kind in DEEDS if kind.startswith("registers")]
@@ -162,9 +171,9 @@ def _early(pick: random.Random, offices: int) -> list[Deed]:
     ]
 
 
-def _deed(pick: random.Random, offices: int = 2) -> Deed:
+def _deed(pick: random.Random, offices: int = 2, until: float = DAY_ENDS) -> Deed:
     kind = pick.choices(tuple(DEEDS), weights=tuple(DEEDS.values()))[0]
-    return Deed(at=pick.uniform(0.0, DAY_ENDS), office=pick.randrange(offices), kind=kind, pick=pick.randrange(1_000_000))
+    return Deed(at=pick.uniform(0.0, until), office=pick.randrange(offices), kind=kind, pick=pick.randrange(1_000_000))
 
 
 def _trouble(pick: random.Random) -> Trouble:

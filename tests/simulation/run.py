@@ -26,6 +26,7 @@ class Verdict:
     events: int = 0
     requests: int = 0
     seconds: float = 0.0
+    alerts: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -50,6 +51,7 @@ def carry_out(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
             checks.say("defects", text)
         verdict.broken, verdict.digest, verdict.events = checks.broken, checks.digest, checks.events
         verdict.requests, verdict.seconds = world.network.requests, loop.time()
+        verdict.alerts = dict(checks.alerts)
 
     with surrounded(plan.seed, tell, complaints.append) as folder:
         simulate(main)
