@@ -11,7 +11,7 @@ from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend
 from tests.kafka.world import world
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.world]
 
 
 async def test_without_the_fence_the_suspended_worker_is_caught(
