@@ -58,10 +58,10 @@ async def in_mid_write(there: World, worker: Process, office: Office) -> None:
     held.times = held.fired
 
 
-async def suspend(there: World, worker: Process) -> list[str]:
+async def suspend(there: World, worker: Process, *, agreeing: bool = True) -> list[str]:
     """Suspend it for longer than its session while people work and others take over, and wake it; what it did that it must not.
 
-    When this returns every worker is at work again.
+    When this returns every worker is at work again. With `agreeing` everything has to come to rest and agree in between.
     """
     others = [one for one in there.workers if one is not worker]
     owners = await there.shared()
@@ -69,7 +69,8 @@ async def suspend(there: World, worker: Process) -> list[str]:
     async with there.load():
         await in_mid_write(there, worker, office)
         await there.shared(*others)
-    await there.at_rest()
+    if agreeing:
+        await there.at_rest()
     before, woken = len(worker.lines), time.time()
     async with there.load():
         worker.send(signal.SIGCONT)

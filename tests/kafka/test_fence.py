@@ -11,7 +11,7 @@ from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend
 from tests.kafka.world import world
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.world]
 
 
 async def test_without_the_fence_the_suspended_worker_is_caught(
@@ -23,6 +23,6 @@ async def test_without_the_fence_the_suspended_worker_is_caught(
             await worker.start()
         await there.shared()
         await there.at_rest()
-        wrong = await suspend(there, there.workers[0])
+        wrong = await suspend(there, there.workers[0], agreeing=False)
     assert any("appended" in one for one in wrong)
     assert any("another's" in one for one in wrong)

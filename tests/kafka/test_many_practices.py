@@ -24,7 +24,7 @@ DATABASE = "many_practices"
 AWAY_SECONDS = 30.0
 """As issue 3 asks: longer than the session time-out, and than publishing waits."""
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.world]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
