@@ -49,7 +49,7 @@ async def audit(store: Store, policy: Policy) -> Audit:
             result.say("I7", f"sequence {recorded.sequence} where {replay.sequence + 1} was expected")
             replay.sequence = recorded.sequence - 1
         replay.take(recorded)
-        _check_event(recorded, policy, result, opened, ended)
+        check_event(recorded, policy, result, opened, ended)
     for difference in await verify(store, replay):
         result.say("I7", str(difference))
     state = replay.state
@@ -60,9 +60,10 @@ async def audit(store: Store, policy: Policy) -> Audit:
     return result
 
 
-def _check_event(
+def check_event(
     recorded: Recorded, policy: Policy, result: Audit, opened: dict[str, IntentRequested], ended: Counter[str]
 ) -> None:
+    """What one event alone, with those before it, tells of I2, I3 and I8; keeps `opened` and `ended` up to date."""
     event, body = recorded.event, recorded.event.body
     if isinstance(body, IntentRequested):
         if event.cause is None or not body.rule:

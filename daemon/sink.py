@@ -241,7 +241,7 @@ class Sink:
             except Throttled as error:
                 if (failures := failures + 1) >= VISIBLE_AFTER:
                     await self._trouble("throttled", "asks for patience again and again; writes wait until it takes them")
-                await asyncio.sleep(max(error.retry_after, LEAST_PAUSE))
+                await asyncio.sleep(max(error.retry_after, self._pace.pause(failures - 1), LEAST_PAUSE))
             except Unauthorized:
                 await self._trouble("credentials", "does not accept the credentials; correct them")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
@@ -289,7 +289,8 @@ class Sink:
             try:
                 result = await self._hands.look_up(job.write)
             except Throttled as error:
-                await asyncio.sleep(max(error.retry_after, LEAST_PAUSE))
+                await asyncio.sleep(max(error.retry_after, self._pace.pause(failures), LEAST_PAUSE))
+                failures += 1
             except (Unreachable, Unauthorized, OutcomeUnknown, Malformed):
                 await self._trouble("unreachable", "cannot be reached; writes wait until it can")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))

@@ -19,6 +19,7 @@ from daemon.intake import Intake, Observation, fingerprint
 from daemon.telemetry import Meter
 from daemon.vendors.elation import connector, signature, wire
 from daemon.vendors.errors import Malformed
+from events.store import AWAY
 from events.topics import Checkpoint
 
 log = structlog.get_logger()
@@ -62,7 +63,12 @@ class WebhookEndpoint:
             body = await request.read()
         except web.HTTPRequestEntityTooLarge:
             return self._answer(413, resource)
-        key = await target.key(resource)
+        try:
+            async with asyncio.timeout(self._patience):
+                key = await target.key(resource)
+        except (TimeoutError, *AWAY) as error:
+            log.warning("webhook_key_unknown", resource=resource, error_type=type(error).__name__)
+            return self._answer(503, resource)
         if key is None:
             return self._answer(404, resource)
         if not signature.verify(body, request.headers.get(signature.HEADER), key):

@@ -82,6 +82,9 @@ class Worker:
         targets = {config.id: webhook_target(config, self._around) for config in self._around.config.practice}
         WebhookEndpoint(targets, now=self._around.now, meter=self._around.meter).routes(app)
         app.router.add_get("/health", self._health)
+        return await self._listen(app)
+
+    async def _listen(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         host, _, port = self._around.config.http.listen.rpartition(":")

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+
+import aiohttp
 
 from daemon.sandbox.elation import ElationSandbox, ElationSwitches
 from daemon.sandbox.kareo import KareoSandbox, KareoSwitches
@@ -38,7 +41,7 @@ class Office:
 
 class Clinic:
     """Both sandboxes and their practices. `limits_scale` multiplies Kareo's published intervals, here and in the
-    configuration; `seconds` is how often the daemon polls and sweeps."""
+    configuration; `seconds` is how often the daemon polls and sweeps. `now`, `clock` and `session` are the sandboxes'."""
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class Clinic:
         limits_scale: float = 0.04,
         seconds: float = 0.5,
         now: Callable[[], datetime] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
         elation: ElationSwitches | None = None,
         kareo: KareoSwitches | None = None,
         offices: int = 2,
     ) -> None:
-        self.elation = ElationSandbox(now=now, switches=elation or ElationSwitches())
-        self.kareo = KareoSandbox(now=now, switches=kareo or KareoSwitches(), limits_scale=limits_scale)
+        self.elation = ElationSandbox(now=now, switches=elation or ElationSwitches(), session=session)
+        self.kareo = KareoSandbox(now=now, switches=kareo or KareoSwitches(), limits_scale=limits_scale, clock=clock)
         self.limits_scale = limits_scale
         self.seconds = seconds
         more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]

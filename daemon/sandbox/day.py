@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Awaitable, Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from daemon.sandbox.clinic import Clinic, Office
@@ -40,7 +40,7 @@ class Day:
         self.elation_edits: set[int] = set()
         self._random = random.Random(seed)
         self._serial = 0
-        self._today = datetime.now(UTC).date()
+        self._today = clinic.kareo.state.now().date()
         self.kareo_ids: dict[str, list[int]] = {office.id: [] for office in clinic.offices}
         self.elation_ids: dict[str, list[int]] = {office.id: [] for office in clinic.offices}
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from typing import Any
 
 from daemon.sandbox.clinic import Clinic, Office
@@ -86,7 +85,7 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
     """The primary case's active policies, by rank, against the chart's active ones."""
     kareo = clinic.kareo
     case = kareo.state.primary_case(patient_id)
-    today = datetime.now(UTC).date()
+    today = kareo.state.now().date()
     wanted = []
     for policy in kareo.state.policies_of(case.id) if case else []:
         ended = policy.end is not None and policy.end < today

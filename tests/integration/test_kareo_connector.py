@@ -43,12 +43,15 @@ class Post:
         self.seen: dict[tuple[str, str], Seen] = {}
         self.marks: dict[str, str] = {}
         self.away = False
+        self.refusing = False
         self.intake = Intake(PRACTICE, System.KAREO, self._publish, self._look)
         self.connector = KareoConnector(
             kareo.client, self.intake, CONFIG, known=self._known, watermark=self._mark, patience=0.05, now=lambda: kareo.now
         )
 
     async def _publish(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+        if self.refusing:
+            raise ConnectionError("the broker is away")
         for message in messages:
             if isinstance(message, Checkpoint):
                 if not self.away:
@@ -163,6 +166,21 @@ async def test_the_watermark_stays_until_the_pass_is_recorded_and_a_restart_goes
     await again.connector.poll_patients()
     assert patients(again.taken()) == [ada]
     assert again.marks["kareo.patients"] == kareo.now.isoformat()
+
+
+async def test_what_could_not_be_published_is_read_again(kareo: Kareo, post: Post) -> None:
+    """Simulation, seed 1: the broker is away for one poll, and the next one must not take the patient for read already."""
+    ada = kareo.ada()
+    await everything(post)
+    post.taken()
+    kareo.later(minutes=30)
+    kareo.people.edit_patient(ada, city="Macon")
+    post.refusing = True
+    with pytest.raises(ConnectionError):
+        await post.connector.poll_patients()
+    post.refusing = False
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [ada]
 
 
 @pytest.mark.parametrize(

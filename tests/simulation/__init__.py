@@ -1,0 +1,1 @@
+"""Deterministic simulation: the real daemon and both real sandboxes on a virtual clock; one seed, one history."""

@@ -192,6 +192,11 @@ class MemoryConnection:
         row = await self.fetchrow(query, *arguments)
         return None if row is None else row[0]
 
+    async def cursor(self, query: str, *arguments: object, prefetch: int = 50) -> AsyncIterator[Row]:
+        """The rows one by one; all are fetched at once."""
+        for row in await self.fetch(query, *arguments):
+            yield row
+
     async def execute(self, query: str, *arguments: object) -> None:
         """Unlike asyncpg it does not say how many rows there were: nobody asks."""
         await self.fetch(query, *arguments)
@@ -265,8 +270,8 @@ class MemoryConnection:
     # -- transactions -----------------------------------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def transaction(self) -> AsyncIterator[None]:
-        """Not to be nested: nobody does."""
+    async def transaction(self, *, isolation: str = "read_committed", readonly: bool = False) -> AsyncIterator[None]:
+        """Not to be nested: nobody does. Every transaction reads what is committed, whatever its `isolation`."""
         with self._operation():
             if self._work is not None:
                 raise UnknownQuery("a transaction in a transaction")

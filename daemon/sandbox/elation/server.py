@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
+import aiohttp
 from aiohttp import web
 from yarl import URL
 
@@ -52,7 +53,8 @@ class Call:
 
 
 class ElationSandbox:
-    """Elation in memory. `now` is its clock (aware, UTC); `switches` its answers to open questions.
+    """Elation in memory. `now` is its clock (aware, UTC); `switches` its answers to open questions, `session` what
+    webhooks are sent by.
 
     People act through `people`, practices are set up with `add_practice` and its kin, failures are planned in `faults`.
     """
@@ -62,10 +64,11 @@ class ElationSandbox:
         now: Callable[[], datetime] | None = None,
         switches: ElationSwitches | None = None,
         seed_id: int = 140_000_000_000_001,
+        session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
     ) -> None:
         self.state = State(now or _utc_now, switches or ElationSwitches(), seed_id - 1)
         self.faults = Faults()
-        self.webhooks = Courier(self.state, self.faults)
+        self.webhooks = Courier(self.state, self.faults, session)
         self.state.listener = self.webhooks
         self.people = People(self.state, self.webhooks)
         self.directory = Directory(self.state)
@@ -82,12 +85,16 @@ class ElationSandbox:
         self.add_appointment_type = self.directory.add_appointment_type
         self.add_billing_code = self.directory.add_billing_code
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen, and deliver webhooks, until `stop`. With port 0 a free one is taken; see `url`."""
+    def application(self) -> web.Application:
+        """What answers requests, without a server around it; webhooks go out while `webhooks` is started."""
         app = web.Application(client_max_size=LARGEST_BODY)
         Admin(self).routes(app)
         app.router.add_route("*", BASE + "/{tail:.*}", self._receive)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        return app
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen, and deliver webhooks, until `stop`. With port 0 a free one is taken; see `url`."""
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()

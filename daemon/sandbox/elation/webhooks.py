@@ -7,6 +7,7 @@ import base64
 import json
 import random
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -46,9 +47,12 @@ class _Line:
 class Courier:
     """Turns changes into deliveries, and keeps the keys they are signed with. Hears of changes as the state's listener."""
 
-    def __init__(self, state: State, faults: Faults) -> None:
+    def __init__(
+        self, state: State, faults: Faults, session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession
+    ) -> None:
         self._state = state
         self._faults = faults
+        self._session = session
         self._keys: dict[int, Ed25519PrivateKey] = {}
         self._lines: dict[int, _Line] = {}
         self._random = random.Random(state.last_id)
@@ -159,7 +163,7 @@ class Courier:
 
     async def _run(self) -> None:
         timeout = aiohttp.ClientTimeout(total=self._state.switches.webhook_timeout_seconds)
-        async with aiohttp.ClientSession(timeout=timeout) as session, asyncio.TaskGroup() as group:
+        async with self._session(timeout=timeout) as session, asyncio.TaskGroup() as group:
             served: set[int] = set()
             while True:
                 self._opened.clear()

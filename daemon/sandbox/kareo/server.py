@@ -99,15 +99,19 @@ class KareoSandbox:
     def wsdl_url(self) -> str:
         return self.endpoint + "?singleWsdl"
 
-    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Port 0 takes a free one; `url` tells which."""
+    def application(self) -> web.Application:
+        """What answers requests, without a server around it."""
         application = web.Application(client_max_size=LARGEST_REQUEST)
         application.router.add_get(wsdl.SERVICE_PATH, self._serve_wsdl)
         application.router.add_post(wsdl.SERVICE_PATH, self._serve_call)
         application.router.add_post("/admin/{verb}", self._serve_admin)
         application.router.add_get("/admin/dump", self._serve_dump)
         application.router.add_get("/admin/calls", self._serve_calls)
-        self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
+        return application
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Port 0 takes a free one; `url` tells which."""
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
         await self._runner.setup()
         site = web.TCPSite(self._runner, host, port)
         await site.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
@@ -31,8 +30,8 @@ class _Token(msgspec.Struct, frozen=True, kw_only=True):
 class TokenCache:
     """Tokens by the client_credentials grant, without the refresh token: a new one is just as easy (NOTES: OAuth2).
 
-    `url` is the token endpoint, `timeout` in seconds, `clock` a monotonic clock in seconds. `throttled` makes the error of
-    a 429, `meter` hears of every call as (operation, outcome, seconds).
+    `url` is the token endpoint, `timeout` in seconds, `clock` a monotonic clock in seconds (the event loop's own). `throttled`
+    makes the error of a 429, `meter` hears of every call as (operation, outcome, seconds).
     """
 
     def __init__(
@@ -45,7 +44,7 @@ class TokenCache:
         timeout: float,
         throttled: Callable[[str], VendorError],
         meter: Callable[[str, BaseException | None, float], None],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float] | None = None,
     ) -> None:
         self._session = session
         self._url = url
@@ -53,7 +52,7 @@ class TokenCache:
         self._timeout = timeout
         self._throttled = throttled
         self._meter = meter
-        self._clock = clock
+        self._clock = clock or _loop_time
         self._lock = asyncio.Lock()
         self._token: str | None = None
         self._renew_at = 0.0
@@ -123,6 +122,10 @@ class TokenCache:
                 raise Unauthorized(OPERATION, f"HTTP {answer.status}")
             case _:
                 raise refusal(OPERATION, answer, write=False)
+
+
+def _loop_time() -> float:
+    return asyncio.get_running_loop().time()
 
 
 def _read(answer: Answer) -> _Token:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import random
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Final, TypeVar
 
@@ -85,7 +84,7 @@ class Transport:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
         self._meter = meter
-        self._rng = rng or random.Random()
+        self._uniform = (rng or random).uniform
         self._guard = guard
         self._throttles = 0
         self._tokens = TokenCache(
@@ -161,7 +160,8 @@ class Transport:
         if data is not None:
             headers["Content-Type"] = "application/json"
         async with self._slots:
-            started = time.monotonic()
+            clock = asyncio.get_running_loop().time
+            started = clock()
             failure: BaseException | None = None
             try:
                 if self._guard is not None:
@@ -182,7 +182,7 @@ class Transport:
                 failure = error
                 raise
             finally:
-                self._count(f"{method} {template}", failure, time.monotonic() - started)
+                self._count(f"{method} {template}", failure, clock() - started)
 
     def _check(self, operation: str, answer: Answer, *, write: bool) -> None:
         if answer.status == 429:
@@ -197,7 +197,7 @@ class Transport:
         # Elation gives no numbers at all (NOTES: Errors): double with each 429 in a row, and spread by full jitter.
         ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(self._throttles, 10))
         self._throttles += 1
-        return Throttled(operation, self._rng.uniform(0, ceiling))
+        return Throttled(operation, self._uniform(0, ceiling))
 
     def _count(self, operation: str, failure: BaseException | None, seconds: float) -> None:
         if self._meter is None:

@@ -170,9 +170,12 @@ class KareoConnector:
         cases = [(PRIMARY_CASE, record, case) for record, case in shown.items()]
         async with self._reading:
             changed = await self._intake.unknown([*((ROW, record, hash_) for record, hash_ in hashes.items()), *cases])
-            await self._read_each(
-                {record for _, record in changed if self._just_read.get(record) != hashes[record]}, hashes, shown
-            )
+            wanted = {record for _, record in changed if self._just_read.get(record) != hashes[record]}
+            try:
+                await self._read_each(wanted, hashes, shown)
+            except BaseException:
+                self._just_read.clear()  # what was read has perhaps not been published: the pass begins anew
+                raise
 
     async def _read_each(self, records: set[str], hashes: dict[str, str], shown: dict[str, str]) -> None:
         for record in sorted(records, key=int):
@@ -334,7 +337,9 @@ class KareoConnector:
         )
 
     async def _finish(self, source: str, mark: datetime) -> None:
-        recorded = await self._intake.checkpoint(source, mark.isoformat(), within=self._patience)
-        self._just_read.clear()
+        try:
+            recorded = await self._intake.checkpoint(source, mark.isoformat(), within=self._patience)
+        finally:
+            self._just_read.clear()
         if not recorded:
             log.warning("pass_not_recorded", practice=self._intake.practice, source=source)

@@ -1,0 +1,54 @@
+"""`python -m tests.simulation --seeds 10000`: many seeds, with progress; stories that fail are shortened and told."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from itertools import islice
+
+from tests.simulation import bugs
+from tests.simulation.crowd import crowd, of_seed, tried
+from tests.simulation.run import Verdict
+from tests.simulation.shrink import shortest, told
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=300, help="how many (300)")
+    parser.add_argument("--first", type=int, default=1, help="the first one (1)")
+    parser.add_argument("--seed", type=int, help="only this one")
+    parser.add_argument("--bug", default="", choices=["", *bugs.BUGS], help="with a deliberate bug in the daemon")
+    parser.add_argument("--keep", action="store_true", help="do not shorten the stories that fail")
+    arguments = parser.parse_args()
+    first, most = (arguments.seed, 1) if arguments.seed is not None else (arguments.first, arguments.seeds)
+    began = time.monotonic()
+    fallen: list[Verdict] = []
+    events = done = 0
+    with crowd() as pool:
+        left = iter(range(first, first + most))
+        running: set[Future[Verdict]] = {pool.submit(of_seed, seed, arguments.bug) for seed in islice(left, 8)}
+        while running:
+            ended, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= {pool.submit(of_seed, seed, arguments.bug) for seed in islice(left, len(ended))}
+            for future in ended:
+                verdict, done = future.result(), done + 1
+                events += verdict.events
+                if not verdict.ok:
+                    fallen.append(verdict)
+                    print(f"\nseed {verdict.plan.seed} violates {', '.join(verdict.broken)}", flush=True)
+            pace = done / (time.monotonic() - began)
+            print(
+                f"\r{done} of {most} seeds, {len(fallen)} fallen, {events} events, {pace:.1f} a second ", end="", flush=True
+            )
+        print()
+        for verdict in fallen[:5]:
+            if not arguments.keep:
+                verdict = shortest(verdict, lambda plan: pool.submit(tried, plan, arguments.bug).result())
+            print(f"\n{told(verdict)}")
+    return 1 if fallen else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,74 @@
+"""Deliberate bugs, patched into the daemon by name: what the simulation has to find (issue 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+from unittest.mock import patch
+
+from daemon.sink import Sink
+from daemon.vendors.elation import connector as elation_connector
+from daemon.vendors.elation import translate
+from daemon.vendors.kareo import connector as kareo_connector
+from events import store
+from events.backlog import Backlog
+from events.records import Phone
+from events.writes import Resource
+from projections import appointments, demographics, patient, wants
+from projections.fields import PHONE_KINDS, with_phones
+from projections.reconcile import reconcile as demographics_reconcile
+
+
+async def _never_look(_sink: Sink, *_arguments: object) -> bool:
+    return False
+
+
+def _only_ours(phones: tuple[Phone, ...], changes: dict[str, str]) -> tuple[Phone, ...]:
+    return tuple(one for one in with_phones(phones, changes) if one.kind in PHONE_KINDS.values())
+
+
+def _agreed_once(*arguments: Any, **options: Any) -> Any:
+    """As `reconcile`, but nobody notices that the agreed value has changed."""
+    merged, base = demographics_reconcile(*arguments, **options), arguments[2]
+    merged.agreed = {name: value for name, value in merged.agreed.items() if name not in base}
+    return merged
+
+
+def _unchecked(resource: Resource) -> Callable[..., bool]:
+    checked = wants._may
+    return lambda wish, policy: wish.resource is resource or checked(wish, policy)
+
+
+BUGS: dict[str, Callable[[], list[Any]]] = {
+    "no epoch check": lambda: [patch.object(store, "fence", lambda *_arguments: None)],
+    "lost answers are not looked for": lambda: [patch.object(Sink, "_settle", _never_look)],
+    "offsets before the database": lambda: [patch.object(Backlog, "offset", property(lambda backlog: backlog._next))],
+    "the base stays after a write": lambda: [
+        patch.object(patient, "_based", lambda one, _fields, **_options: one),
+        patch.object(demographics, "reconcile", _agreed_once),
+    ],
+    "polls do not overlap": lambda: [
+        patch.object(elation_connector, "OVERLAP", timedelta()),
+        patch.object(kareo_connector, "OVERLAP", timedelta()),
+    ],
+    "appointments in any direction": lambda: [
+        patch.object(wants, "_may", _unchecked(Resource.APPOINTMENT)),
+        patch.object(appointments, "allows", lambda *_arguments: True),
+    ],
+    "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
+}
+
+
+@contextmanager
+def planted(name: str) -> Iterator[None]:
+    """The daemon with this bug; "" for none."""
+    patches = BUGS[name]() if name else []
+    for one in patches:
+        one.start()
+    try:
+        yield
+    finally:
+        for one in patches:
+            one.stop()

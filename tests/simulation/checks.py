@@ -1,0 +1,249 @@
+"""The invariants of DESIGN section 5, checked after every recording, at every request, at every commit of offsets and at rest."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from daemon import audit
+from daemon.config import Config, policy_of
+from daemon.sandbox import witness
+from daemon.sandbox.clinic import Clinic, Office
+from events.codec import Keyring, encode_body
+from events.ids import EventId, PracticeId, event_id
+from events.schema import (
+    ConflictRecorded,
+    ElationChartObserved,
+    IntentRequested,
+    IntentSucceeded,
+    KareoChartObserved,
+    Recorded,
+    WaitingRaised,
+)
+from events.store import Store, open_row
+from events.topics import Change, decode_message
+from events.writes import Resource, UpdateElationChart, UpdateKareoChart
+from projections.policy import Direction
+from tests.simulation.clock import VirtualLoop
+from tests.simulation.kafka import Record
+from tests.simulation.network import Network
+from tests.simulation.postgres import MemoryDatabase
+from tests.simulation.watchers import Watchers
+
+SECOND = timedelta(seconds=1)
+MOST = 20
+"""Findings that are kept: the first ones say what went wrong."""
+
+
+class Database(MemoryDatabase):
+    """Tells the checks of every commit."""
+
+    def __init__(self, *, clock: Callable[[], datetime], latency: Callable[[], float], checks: Checks) -> None:
+        super().__init__(clock=clock, latency=latency)
+        self._checks = checks
+        checks.database = self
+
+    def end(self, work: Any, *, commit: bool) -> None:
+        written = {key[0] for table, key in work.written if table == "event"} if commit else set()
+        super().end(work, commit=commit)
+        for practice in sorted(written):
+            try:
+                self._checks.recorded(practice)
+            except Exception as error:  # noqa: BLE001 - not the daemon's to handle
+                self._checks.say("defects", f"the checks failed: {type(error).__name__}: {error}")
+
+
+class _Practice:
+    """What the checks know of a practice so far."""
+
+    def __init__(self, config: Any, office: Office) -> None:
+        self.policy = policy_of(config)
+        self.office = office
+        self.sequence = 0
+        self.epoch = 0
+        self.opened: dict[str, IntentRequested] = {}
+        self.ended: Counter[str] = Counter()
+        self.result = audit.Audit()
+        self.written: dict[tuple[str, str], datetime] = {}
+        self.newest: dict[tuple[str, int], datetime] = {}
+
+
+class Checks:
+    """`broken` lists what was found, by invariant; `digest` stands for the whole history of events, `alerts`
+    counts what was raised about a system as a whole, by practice and system."""
+
+    def __init__(
+        self,
+        config: Config,
+        clinic: Clinic,
+        keyring: Keyring,
+        network: Network,
+        loop: VirtualLoop,
+        edits: Mapping[tuple[str, int, str], datetime],
+    ) -> None:
+        self.broken: dict[str, list[str]] = {}
+        self.database: MemoryDatabase | None = None
+        self._clinic = clinic
+        self._keyring = keyring
+        self._loop = loop
+        self._edits = edits
+        self._practices = {
+            one.id: _Practice(one, office) for one, office in zip(config.practice, clinic.offices, strict=True)
+        }
+        self._hash = hashlib.sha256()
+        self.events = 0
+        self.alerts: Counter[str] = Counter()
+        network.observers.append(Watchers(config, clinic, loop, self.say))
+
+    def say(self, invariant: str, text: str) -> None:
+        """Note a violation."""
+        found = self.broken.setdefault(invariant, [])
+        if len(found) < MOST:
+            found.append(f"{self._loop.now():%a %H:%M:%S} {text}")
+
+    @property
+    def digest(self) -> str:
+        return self._hash.hexdigest()
+
+    # -- at every step ----------------------------------------------------------------------------------------------------
+
+    def recorded(self, practice: str) -> None:
+        """After a commit with events: sequence, epoch, rules and links (I1, I2, I3, I7, I8)."""
+        assert self.database is not None
+        known = self._practices[practice]
+        rows = self.database.tables["event"].rows[practice]
+        created = False
+        while (row := rows.get((practice, known.sequence + 1))) is not None:
+            known.sequence += 1
+            if row["epoch"] < known.epoch:
+                self.say("I3", f"{practice} #{known.sequence} was recorded by an owner that had been relieved")
+            known.epoch = max(known.epoch, row["epoch"])
+            event = open_row(row, self._keyring)
+            self._note(event, known)
+            self._follow(event, known)
+            audit.check_event(event, known.policy, known.result, known.opened, known.ended)
+            created = created or isinstance(event.event.body, IntentSucceeded)
+        if len(rows) != known.sequence:
+            self.say("I7", f"{practice}: the sequence has gaps")
+        self._take(known.result, practice)
+        links = self.database.tables["link"].rows.get(practice, {})
+        if len({row["elation_chart"] for row in links.values()}) != len(links):
+            self.say("I1", f"{practice}: a chart has two links")
+        if created:
+            for text in witness.doubled(self._clinic, known.office):
+                self.say("I3", f"{practice}: {text}")
+
+    def _take(self, result: audit.Audit, practice: str) -> None:
+        for invariant, texts in result.broken.items():
+            for text in texts:
+                self.say(invariant, f"{practice}: {text}")
+        result.broken.clear()
+
+    def _follow(self, recorded: Recorded, known: _Practice) -> None:
+        """A conflict needs both sides to have changed: an edit after the other one's had been written over is no conflict."""
+        event, body = recorded.event, recorded.event.body
+        if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
+            if isinstance(asked.write, UpdateElationChart | UpdateKareoChart):
+                known.written |= {(event.patient, name): recorded.recorded for name in asked.write.fields}
+        elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
+            self.alerts[f"{event.practice} {body.slot}"] += 1
+        elif isinstance(body, ConflictRecorded):
+            for one in body.conflicts:
+                times = [
+                    self._edits.get((system, int(chart or 0), one.field))
+                    for system, chart in (("elation", event.elation), ("kareo", event.kareo))
+                ]
+                written = known.written.get((event.patient, one.field))
+                edits = sorted(moment for moment in times if moment is not None)
+                if len(edits) == 2 and written is not None and edits[0] < written < edits[1]:
+                    self.say("I6", f"{event.practice}: {one.field} is called a conflict, but only one side had changed")
+
+    def _note(self, recorded: Recorded, known: _Practice) -> None:
+        event = recorded.event
+        if event.modified is not None and isinstance(event.body, KareoChartObserved | ElationChartObserved):
+            chart = (event.origin.value, int(event.kareo or event.elation or 0))
+            known.newest[chart] = max(event.modified, known.newest.get(chart, event.modified))
+        line = f"{event.practice} {recorded.sequence} {recorded.recorded.isoformat()} {event.id} {event.type} {event.cause}"
+        self._hash.update(line.encode() + encode_body(event.body))
+        self.events += 1
+
+    def offsets_committed(self, records: list[Record]) -> None:
+        """Before the offsets of changes are committed, the store has them (DESIGN 1.3)."""
+        assert self.database is not None
+        stored = self.database.tables["event"].index["practice", "event_id"]
+        for record in records:
+            message = decode_message(record.value, self._keyring)
+            if isinstance(message, Change) and message.event is not None:
+                event = message.event
+                ids: list[EventId] = [event.id, event_id(message.practice, "set aside", event.id)]
+                if not any((message.practice, one) in stored for one in ids):
+                    self.say("I4", f"{message.practice}: offsets were committed before {event.type} was recorded")
+
+    # -- when it is calm ----------------------------------------------------------------------------------------------------
+
+    def seen(self, before: datetime) -> None:
+        """What was saved before then, in charts that are still listed, has been recorded: polls alone find it (I4)."""
+        kareo, elation = self._clinic.kareo, self._clinic.elation
+        for practice, known in self._practices.items():
+            saved = {
+                ("kareo", id_): one.modified
+                for id_, one in kareo.patients.items()
+                if one.practice_id == known.office.kareo and not one.deleted
+            } | {
+                ("elation", id_): datetime.fromisoformat(one["last_modified"])
+                for id_, one in elation.patients.items()
+                if one["caregiver_practice"] == known.office.elation
+                and not one["deleted_date"]
+                and not one["merged_into_chart"]
+            }
+            for chart, moment in saved.items():
+                whole = moment.replace(microsecond=0)
+                if moment < before and known.newest.get(chart, whole - SECOND) < whole:
+                    self.say("I4", f"{practice}: a save of {chart[0]} {chart[1]} was not seen by the polls")
+
+    # -- at rest ----------------------------------------------------------------------------------------------------------
+
+    async def at_rest(self, store: Store) -> None:
+        """Everything: replay (I7), ends (I4), agreement (I6), nothing doubled (I3), nothing unbilled."""
+        for practice, known in self._practices.items():
+            found = await audit.audit(store, known.policy)
+            self._take(found, practice)
+            for text in self._differences(known, found):
+                self.say("I6", f"{practice}: {text}")
+            for text in witness.doubled(self._clinic, known.office):
+                self.say("I3", f"{practice}: {text}")
+
+    def _differences(self, known: _Practice, found: audit.Audit) -> list[str]:
+        """What the witness says, as far as this practice's rules want agreement."""
+        linked = [one for one in found.patients.values() if one.link is not None]
+        slots = {int(one.link.kareo): set(one.waiting) for one in linked if one.link is not None}
+        links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
+        differing = witness.differences(self._clinic, known.office, links, slots, set())
+        table, off = known.policy.table, Direction.OFF
+        heirs = self._heirs()
+        wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in heirs)]
+        if table[Resource.INSURANCE] is off:
+            wanted = [text for text in wanted if "insurance" not in text]
+        if table[Resource.APPOINTMENT] is off:
+            wanted = [text for text in wanted if "appointment" not in text]
+        if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
+            wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
+        if table[Resource.BILL] is not off:
+            waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
+            bills = {int(slot) for slot in waiting if slot.isdigit()}
+            wanted += witness.unbilled(self._clinic, known.office, bills)
+        return wanted
+
+    def _heirs(self) -> set[int]:
+        """Charts that others were merged into: with two linked ones a person decides whose policies stay."""
+        return {int(one["merged_into_chart"]) for one in self._clinic.elation.patients.values() if one["merged_into_chart"]}
+
+    def head(self, practice: PracticeId | str) -> int:
+        return self._practices[str(practice)].sequence
+
+    def written(self) -> int:
+        """Intents that succeeded and changed something so far."""
+        return sum(sum(known.ended.values()) for known in self._practices.values())

@@ -1,0 +1,264 @@
+"""The event loop of the simulation: time jumps to the next timer, and processes can be killed and suspended at any await.
+
+There are no threads, no sockets and no waiting. What runs on behalf of a worker carries its `Process` in a context variable;
+the loop drops the steps of a dead process and keeps back those of a suspended one, so that neither gets to clean anything up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import heapq
+import sys
+import warnings
+from collections.abc import Awaitable, Callable, Coroutine
+from contextvars import Context, ContextVar
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from typing import Any, TypeVar
+
+from aiokafka.errors import KafkaError
+
+T = TypeVar("T")
+
+BEGINNING = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
+"""A Monday, 6 o'clock in Denver: when virtual time is 0."""
+
+
+class Stalled(Exception):
+    """Nothing is ready and nothing is planned: everybody waits for somebody else."""
+
+
+class Process:
+    """A worker's process. `watchers` hear when it is killed, suspended or resumed; `stirred` counts that."""
+
+    def __init__(self, name: str, loop: VirtualLoop) -> None:
+        self.name = name
+        self.alive = True
+        self.suspended = False
+        self._loop = loop
+        self._held: list[asyncio.Handle] = []
+        self._dropped: list[asyncio.Task[Any]] = []
+        self.stirred = 0
+        self.watchers: list[Callable[[], None]] = []
+
+    @property
+    def still(self) -> bool:
+        """Killed or suspended."""
+        return not self.alive or self.suspended
+
+    def _stir(self) -> None:
+        self.stirred += 1
+        for tell in self.watchers:
+            tell()
+
+    def kill(self) -> None:
+        """SIGKILL: no step is made any more, no cleanup runs; what others see of it (connections) breaks."""
+        self.alive = False
+        self._held.clear()
+        self._dropped = [task for task in asyncio.all_tasks(self._loop) if getattr(task, "process", None) is self]
+        self._stir()
+
+    def suspend(self) -> None:
+        """SIGSTOP, or a machine that swaps: time goes on without it."""
+        self.suspended = True
+        self._stir()
+
+    def resume(self) -> None:
+        self.suspended = False
+        self._stir()
+        held, self._held = self._held, []
+        self._loop.again(held)
+
+    def forget(self) -> None:
+        """Let go of what was kept back and dropped."""
+        self._held.clear()
+        self._dropped.clear()
+
+    def takes(self, handle: asyncio.Handle) -> bool:
+        """Whether a step may be made now."""
+        if self.alive and not self.suspended:
+            return True
+        if self.alive:
+            self._held.append(handle)
+        return False
+
+
+PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
+
+
+def process_now() -> Process | None:
+    """On whose behalf this runs; None for the world outside the workers."""
+    return PROCESS.get()
+
+
+class _Handle(asyncio.Handle):
+    __slots__ = ()
+
+    def _run(self) -> None:
+        process = self._context.get(PROCESS)  # type: ignore[attr-defined]
+        if process is None or process.takes(self):
+            super()._run()  # type: ignore[misc]
+
+
+class _TimerHandle(asyncio.TimerHandle):
+    __slots__ = ()
+
+    def _run(self) -> None:
+        process = self._context.get(PROCESS)  # type: ignore[attr-defined]
+        if process is None or process.takes(self):
+            super()._run()  # type: ignore[misc]
+
+
+class _Task(asyncio.Task[Any]):
+    """Hashed by its number, so that sets of tasks are walked in the same order every time."""
+
+    _numbers = count()
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        self._number = next(self._numbers)
+        context = options.get("context")
+        self.process = context.get(PROCESS) if context is not None else PROCESS.get()
+        super().__init__(*arguments, **options)
+
+    def __hash__(self) -> int:
+        return self._number
+
+
+class _Selector:
+    """Selects nothing, at once: instead of waiting the clock is put forward."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self._loop = loop
+
+    def select(self, timeout: float | None) -> list[Any]:
+        self._loop.advance(timeout)
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+class VirtualLoop(asyncio.BaseEventLoop):
+    """See the module's docstring. `steps` counts how often the loop went round."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._now = 0.0
+        self._clock_resolution = 1e-9
+        self._selector = _Selector(self)
+        self.steps = 0
+        self.set_task_factory(lambda loop, coroutine, **options: _Task(coroutine, loop=loop, **options))
+        self.set_exception_handler(self._remember)
+        self.errors: list[str] = []
+
+    def time(self) -> float:
+        return self._now
+
+    def now(self) -> datetime:
+        """The virtual time of day."""
+        return BEGINNING + timedelta(seconds=self._now)
+
+    def advance(self, timeout: float | None) -> None:
+        self.steps += 1
+        if timeout is None:
+            raise Stalled
+        if timeout > 0:
+            self._now = max(self._now, self._scheduled[0]._when)
+
+    def forget(self) -> None:
+        """Let go of whatever was still to be done."""
+        self._ready.clear()
+        self._scheduled.clear()
+
+    def again(self, handles: list[asyncio.Handle]) -> None:
+        """Make steps that were kept back."""
+        self._ready.extend(handles)
+
+    def _remember(self, _loop: object, context: dict[str, Any]) -> None:
+        error = context.get("exception")
+        if error is not None and not isinstance(error, Stalled | ConnectionError | KafkaError):
+            self.errors.append(f"{context.get('message')}: {type(error).__name__}: {error}")
+
+    # -- what BaseEventLoop leaves to its children --------------------------------------------------------------------------
+
+    def _process_events(self, _events: object) -> None:
+        pass
+
+    def _write_to_self(self) -> None:
+        pass
+
+    def _call_soon(self, callback: Any, args: Any, context: Context | None) -> asyncio.Handle:
+        handle = _Handle(callback, args, self, context)
+        self._ready.append(handle)
+        return handle
+
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+        timer = _TimerHandle(when, callback, args, self, context)
+        heapq.heappush(self._scheduled, timer)
+        timer._scheduled = True  # type: ignore[attr-defined]
+        return timer
+
+    def run_in_executor(self, _executor: object, function: Callable[..., Any], *args: Any) -> Any:
+        """Threads would bring their own order: the work is done here and now."""
+        future = self.create_future()
+        try:
+            future.set_result(function(*args))
+        except Exception as error:  # noqa: BLE001 - it is the caller's
+            future.set_exception(error)
+        return future
+
+
+async def outside(work: Awaitable[T]) -> T:
+    """Do `work` in the world outside: it goes on when the process that asked for it is gone."""
+    return await asyncio.get_running_loop().create_task(_awaited(work), context=Context())
+
+
+async def _awaited(work: Awaitable[T]) -> T:
+    return await work
+
+
+def within(process: Process, work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """Start `work` as a task of `process`."""
+    context = Context()
+    context.run(PROCESS.set, process)
+    return asyncio.get_running_loop().create_task(work, context=context)
+
+
+def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
+    """Run `main` on a loop of its own; nothing of its world is left afterwards that could reach into the next one's."""
+    loop = VirtualLoop()
+    asyncio.set_event_loop(loop)
+    complain = sys.unraisablehook
+    try:
+        return loop.run_until_complete(main(loop))
+    finally:
+        loop.set_exception_handler(lambda _loop, _context: None)
+        sys.unraisablehook = lambda _unraisable: None  # dead processes' tasks may end as they like
+        with warnings.catch_warnings(action="ignore"):
+            _sweep(loop)
+            asyncio.set_event_loop(None)
+            loop.close()
+            loop.forget()
+            gc.collect()
+            if not gc.get_freeze_count():
+                gc.freeze()  # modules and the WSDL need not be walked through after every world
+        sys.unraisablehook = complain
+
+
+def _sweep(loop: VirtualLoop) -> None:
+    """End what is left, dead processes' tasks included: they may clean up now, since nobody looks any more."""
+    for task in asyncio.all_tasks(loop):
+        process = getattr(task, "process", None)
+        if process is not None:
+            process.alive, process.suspended = True, False
+            process.forget()
+    for _ in range(20):
+        left = asyncio.all_tasks(loop)
+        if not left:
+            return
+        for task in left:
+            task.cancel()
+        with contextlib.suppress(Stalled, TimeoutError):
+            loop.run_until_complete(asyncio.wait(left, timeout=3600))

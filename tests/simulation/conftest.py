@@ -1,0 +1,39 @@
+"""`--seed N` replays one seed and nothing else; `--seeds N` is how many are run (300, as in CI)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.simulation.crowd import crowd
+
+SEEDS = 300
+CHUNK = 25
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seed", type=int, default=None, help="replay this seed of the simulation, with its story")
+    parser.addoption("--seeds", type=int, default=SEEDS, help="how many seeds of the simulation to run")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "seeds" in metafunc.fixturenames:
+        one = metafunc.config.getoption("seed", default=None)
+        most = metafunc.config.getoption("seeds", default=SEEDS)
+        chunks = [range(one, one + 1)] if one is not None else [range(at, at + CHUNK) for at in range(1, most + 1, CHUNK)]
+        metafunc.parametrize("seeds", chunks, ids=[f"{chunk[0]}-{chunk[-1]}" for chunk in chunks])
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With --seed only the test of that seed."""
+    if config.getoption("seed", default=None) is not None:
+        items[:] = [item for item in items if item.name.startswith("test_no_invariant_is_violated")]
+
+
+@pytest.fixture(scope="session")
+def processes() -> Iterator[ProcessPoolExecutor]:
+    """Child processes for seeds."""
+    with crowd() as pool:
+        yield pool

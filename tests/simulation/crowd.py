@@ -1,0 +1,53 @@
+"""Many seeds on all processors. Each runs in a child process whose hashes are fixed, so that sets are walked alike everywhere."""
+
+from __future__ import annotations
+
+import os
+import traceback
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+from multiprocessing import get_context
+
+from tests.simulation import bugs
+from tests.simulation.plan import Plan, drawn
+from tests.simulation.run import Verdict, carry_out
+
+
+def tried(plan: Plan, bug: str = "") -> Verdict:
+    """Carry out a plan, with a deliberate bug in the daemon if one is named; a simulation that fails itself is a finding."""
+    try:
+        with bugs.planted(bug):
+            return carry_out(plan)
+    except Exception:  # noqa: BLE001 - told with the seed
+        return Verdict(plan, broken={"simulation": [traceback.format_exc()]})
+
+
+def of_seed(seed: int, bug: str = "") -> Verdict:
+    return tried(drawn(seed), bug)
+
+
+@contextmanager
+def crowd(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
+    """Processes to run seeds in."""
+    before = os.environ.get("PYTHONHASHSEED")
+    os.environ["PYTHONHASHSEED"] = "0"
+    pool = ProcessPoolExecutor(workers or os.cpu_count(), mp_context=get_context("spawn"))
+    try:
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+        if before is None:
+            del os.environ["PYTHONHASHSEED"]
+        else:
+            os.environ["PYTHONHASHSEED"] = before
+
+
+def first_to_fall(pool: ProcessPoolExecutor, seeds: Iterable[int], bug: str) -> Verdict | None:
+    """The verdict of the first seed that finds a bug; None when none does."""
+    futures: list[Future[Verdict]] = [pool.submit(of_seed, seed, bug) for seed in seeds]
+    try:
+        return next((verdict for future in futures if not (verdict := future.result()).ok), None)
+    finally:
+        for future in futures:
+            future.cancel()

@@ -1,0 +1,129 @@
+"""Running a plan to its end: people act, things go wrong, then everything comes to rest and is judged."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from daemon.rehearsal import PASSES
+from events.store import Store
+from tests.simulation.clock import Stalled, VirtualLoop, simulate
+from tests.simulation.plan import Plan
+from tests.simulation.troubles import Troubles
+from tests.simulation.world import World, connected, surrounded
+
+REST_WITHIN = 48 * 3600.0
+
+
+@dataclass
+class Verdict:
+    """What became of a plan. `broken` lists violations by invariant; `digest` stands for the history of events."""
+
+    plan: Plan
+    broken: dict[str, list[str]] = field(default_factory=dict)
+    digest: str = ""
+    events: int = 0
+    requests: int = 0
+    seconds: float = 0.0
+    alerts: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        return not self.broken
+
+
+def carry_out(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
+    """Simulate `plan`. `tell` is given the log, a line at a time."""
+    verdict, complaints = Verdict(plan), list[str]()
+
+    async def main(loop: VirtualLoop) -> None:
+        world = World(plan, loop, folder)
+        try:
+            with connected(world.cluster):
+                await _day(world)
+        except (Stalled, TimeoutError) as error:
+            world.checks.say("rest", f"{type(error).__name__}: {error}")
+        finally:
+            await world.end()
+        checks = world.checks
+        for text in (*world.network.defects, *loop.errors, *complaints):
+            checks.say("defects", text)
+        verdict.broken, verdict.digest, verdict.events = checks.broken, checks.digest, checks.events
+        verdict.requests, verdict.seconds = world.network.requests, loop.time()
+        verdict.alerts = dict(checks.alerts)
+
+    with surrounded(plan.seed, tell, complaints.append) as folder:
+        simulate(main)
+    return verdict
+
+
+async def _day(world: World) -> None:
+    await world.begin()
+    troubles = Troubles(world)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(_deeds(world))
+        for trouble in world.plan.troubles:
+            group.create_task(troubles.happen(trouble))
+    await asyncio.sleep(max(0.0, world.plan.ends - world.loop.time()))
+    calm = world.loop.now()
+    await asyncio.sleep(_calm_seconds(world))
+    world.checks.seen(calm)
+    await _rest(world)
+    before = world.checks.written()
+    await _rest(world)
+    if world.checks.written() != before:
+        world.checks.say("I5", "writes go on though nobody changes anything")
+    store = Store(world.database.pool(), world.keyring)
+    await world.checks.at_rest(store)
+
+
+def _calm_seconds(world: World) -> float:
+    """Long enough for every poll to have come round after the last trouble, its longest pause included."""
+    paces = [max(one.elation.catch_up_seconds, one.kareo.poll_seconds) for one in world.config.practice]
+    return max(paces) + world.config.pace.longest_pause + 300.0
+
+
+async def _deeds(world: World) -> None:
+    for deed in world.plan.deeds:
+        await asyncio.sleep(max(0.0, deed.at - world.loop.time()))
+        world.people.do(deed)
+
+
+async def _rest(world: World) -> None:
+    """Until webhooks are delivered, every pass has gone round twice, sinks are idle and no event has come since."""
+    practices = [one.id for one in world.config.practice]
+    async with asyncio.timeout(REST_WITHIN):
+        while True:
+            heads = [world.checks.head(one) for one in practices]
+            await world.clinic.elation.webhooks.quiet(timeout=REST_WITHIN)
+            for practice in practices:
+                await _go_round(world, practice)
+            idle = all(_idle(world, one) for one in practices)
+            if idle and heads == [world.checks.head(one) for one in practices]:
+                return
+            await asyncio.sleep(5.0)
+
+
+def _idle(world: World, practice: str) -> bool:
+    runtime = world.owner(practice)
+    return runtime is not None and all(sink.idle for sink in runtime.sinks.values())
+
+
+async def _go_round(world: World, practice: str) -> None:
+    """Every pass of a practice ends twice on one owner: the second one began after now."""
+    while (runtime := world.owner(practice)) is None:
+        await asyncio.sleep(5.0)
+    connectors = {"elation": runtime.elation, "kareo": runtime.kareo}
+    wanted = {
+        (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
+    }
+    while True:
+        late = [
+            (source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done
+        ]
+        if not late or world.owner(practice) is not runtime:
+            return
+        for source, name in late:
+            connectors[source].nudge(name)
+        await asyncio.sleep(5.0)

@@ -1,0 +1,28 @@
+"""Each deliberate bug is found within the seeds of CI; the invariant that finds it is the one it breaks."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.simulation.crowd import first_to_fall
+
+SEEDS = range(1, 101)
+FOUND_BY = {
+    "no epoch check": {"I3", "I4", "I10"},
+    "lost answers are not looked for": {"I3"},
+    "offsets before the database": {"I4"},
+    "the base stays after a write": {"I6"},
+    "polls do not overlap": {"I4"},
+    "appointments in any direction": {"I2"},
+    "other phones are dropped": {"I12"},
+}
+
+
+@pytest.mark.parametrize("bug", FOUND_BY)
+def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> None:
+    """Issue 4: no epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones."""
+    verdict = first_to_fall(processes, SEEDS, bug)
+    assert verdict is not None, f"{len(SEEDS)} seeds and none finds: {bug}"
+    assert set(verdict.broken) & FOUND_BY[bug], verdict.broken

@@ -1,0 +1,33 @@
+"""Seeds of the simulation: no invariant is violated, and a seed is one history, always the same."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.crowd import of_seed, tried
+from tests.simulation.plan import quiet
+from tests.simulation.shrink import told
+
+
+def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: range) -> None:
+    """I1-I8 and I10-I12 hold for each of these days, at every recording and at rest."""
+    futures = {seed: processes.submit(of_seed, seed) for seed in seeds}
+    fallen = [verdict for future in futures.values() if not (verdict := future.result()).ok]
+    assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
+
+
+def test_a_quiet_day_comes_to_rest(processes: ProcessPoolExecutor) -> None:
+    """One practice, one worker, nothing goes wrong: the day is recorded and nothing is left to do."""
+    verdicts = [processes.submit(tried, quiet(seed)) for seed in range(1, 6)]
+    for future in verdicts:
+        verdict = future.result()
+        assert verdict.ok, told(verdict)
+        assert verdict.events > 10
+
+
+def test_a_seed_is_one_history(processes: ProcessPoolExecutor) -> None:
+    """Two runs, also in different processes, give the same events at the same times; another seed gives others."""
+    runs = [processes.submit(of_seed, seed) for seed in (3, 3, 3, 3, 4, 4)]
+    digests = [future.result().digest for future in runs]
+    assert len(set(digests[:4])) == 1
+    assert digests[4] == digests[5] != digests[0]

@@ -1,0 +1,114 @@
+"""What is watched on the way to the vendors: directions (I2), limits (I10), and other people's data in a record (I12)."""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Callable
+from typing import Any
+
+from daemon.config import Config, policy_of
+from daemon.sandbox.clinic import Clinic
+from daemon.sandbox.kareo.limits import INTERVALS
+from events.writes import Resource, System
+from projections.policy import Direction, Policy
+from tests.simulation.clock import VirtualLoop
+from tests.simulation.network import Call
+
+Say = Callable[[str, str], None]
+
+API = "/api/2.0"
+ELATION_WRITES = (
+    (re.compile(r"POST /patients/$"), Resource.CHART),
+    (re.compile(r"PATCH /patients/\d+/$"), Resource.DEMOGRAPHICS),
+    (re.compile(r"(POST|PUT|PATCH|DELETE) /(insurance_|patients/\d+/policies)"), Resource.INSURANCE),
+    (re.compile(r"(POST|PUT|PATCH|DELETE) /appointments/"), Resource.APPOINTMENT),
+)
+KAREO_WRITES = {"CreatePatient": Resource.CHART, "CreateEncounter": Resource.BILL}
+OURS = {"phones", "emails", "address", "first_name", "middle_name", "last_name", "dob", "sex", "primary_physician"}
+"""What demographics may change in a chart of Elation, with its modified time."""
+
+PHONES = {"Home", "Mobile", "Work"}
+MARK = "/KareoServices/"
+
+
+class Watchers:
+    """An observer of the network; says what it finds."""
+
+    def __init__(self, config: Config, clinic: Clinic, loop: VirtualLoop, say: Say) -> None:
+        self._clinic = clinic
+        self._loop = loop
+        self._say = say
+        self._policies: dict[str, Policy] = {one.id: policy_of(one) for one in config.practice}
+        self._concurrency = {one.id: one.elation.concurrency for one in config.practice}
+        self._keys = {office.customer_key.encode(): office.id for office in clinic.offices}
+        self._last: dict[tuple[object, str, str], float] = {}
+
+    # -- as a request is sent and answered ----------------------------------------------------------------------------------
+
+    def under_way(self, call: Call, count: int) -> None:
+        """So many calls of one worker and credential are under way at Elation."""
+        practice = self._practice(call)
+        if practice is not None and not call.url.path.startswith(f"{API}/oauth2") and count > self._concurrency[practice]:
+            self._say("I10", f"{practice}: {count} calls at once to Elation")
+
+    # -- as it arrives and when it was handled ------------------------------------------------------------------------------
+
+    def before(self, call: Call) -> Any:
+        operation = _operation(call)
+        if operation is not None:
+            self._kareo(call, operation)
+            return None
+        practice = self._practice(call)
+        if practice is None:
+            return None
+        path = call.url.path.removeprefix(API)
+        for pattern, resource in ELATION_WRITES:
+            if pattern.match(f"{call.method} {path}"):
+                self._direction(practice, resource, System.ELATION)
+        if call.method == "PATCH" and (found := re.fullmatch(r"/patients/(\d+)/", path)):
+            return copy.deepcopy(self._clinic.elation.patients.get(int(found[1])))
+        return None
+
+    def after(self, call: Call, seen: Any) -> None:
+        """A chart keeps what is not ours (I12)."""
+        if seen is None:
+            return
+        now = self._clinic.elation.patients[seen["id"]]
+        for name, value in seen.items():
+            if name not in OURS and name != "last_modified" and now[name] != value:
+                self._say("I12", f"a write changed {name} of chart {seen['id']}")
+        if _foreign(seen) != _foreign(now):
+            self._say("I12", f"a write changed phones of chart {seen['id']} that are none of ours")
+
+    # -- the parts ----------------------------------------------------------------------------------------------------------
+
+    def _kareo(self, call: Call, operation: str) -> None:
+        practice = next((name for key, name in self._keys.items() if b">" + key + b"<" in call.body), "")
+        if practice and operation in KAREO_WRITES:
+            self._direction(practice, KAREO_WRITES[operation], System.KAREO)
+        slot, now = (call.process, practice, operation), self._loop.time()
+        if practice and now - self._last.get(slot, -60.0) <= INTERVALS[operation]:
+            self._say("I10", f"{practice}: {operation} was called again after {now - self._last[slot]:.2f} s")
+        self._last[slot] = now
+
+    def _direction(self, practice: str, resource: Resource, target: System) -> None:
+        """The table as the design has it, with code of its own."""
+        direction = self._policies[practice].table[resource]
+        into = Direction.TO_ELATION if target is System.ELATION else Direction.TO_KAREO
+        if direction not in (Direction.BOTH, into):
+            self._say("I2", f"{practice}: {resource.value} was written to {target.value}, against {direction.value}")
+
+    def _practice(self, call: Call) -> str | None:
+        token = self._clinic.elation.state.tokens.get(call.headers.get("Authorization", "").removeprefix("Bearer "))
+        return token.client_id.removeprefix("client-") if token is not None else None
+
+
+def _operation(call: Call) -> str | None:
+    action = call.headers.get("SOAPAction", "").strip('"')
+    return action.rpartition(MARK)[2] if MARK in action else None
+
+
+def _foreign(chart: dict[str, Any]) -> list[tuple[str, str]]:
+    held = [one for one in chart["phones"] if not one.get("deleted_date")]
+    return sorted((one["phone_type"], one["phone"]) for one in held if one["phone_type"] not in PHONES)
