@@ -79,7 +79,10 @@ def _hold_bills(patient: Patient, policy: Policy, wants: Wants) -> None:
     """While a link is interrupted its bills are not lost: they wait with it."""
     for key, entry in patient.bills.items():
         if not entry.billed and entry.bill.status != "Billed" and not entry.bill.note_deleted:
-            wants.wait(f"bill:{key}", "chart-pending", "the patient's link with Kareo is interrupted")
+            text = "the patient's link with Kareo is interrupted"
+            if entry.encounter is not None:
+                text = f"sent to Kareo as encounter {entry.encounter}, but {text}: Elation is told when it resumes"
+            wants.wait(f"bill:{key}", "chart-pending", text)
 
 
 # -- links ----------------------------------------------------------------------------------------------------------------
