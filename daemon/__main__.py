@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from daemon.cli import check, demo, history, keys, listen, migrate, run, sandbox, status
+from daemon.cli import check, demo, history, keys, listen, migrate, repair, run, sandbox, status, waiting
 
-COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen)
+COMMANDS = (demo, run, sandbox, migrate, check, keys, history, status, listen, waiting, repair)
 
 
 def main(argv: list[str] | None = None) -> int:

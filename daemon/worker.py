@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -26,6 +27,7 @@ from daemon.webhooks import LARGEST, WebhookEndpoint
 from events.bus import Bus, ChangeConsumer
 from events.codec import Keyring
 from events.ids import PracticeId
+from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
 from events.topics import Change, Checkpoint
 
@@ -185,9 +187,20 @@ class Worker:
         """Record a batch, practice by practice; returns those that were not recorded. A practice's fault stays its own."""
         by_practice: defaultdict[PracticeId, list[Change | Checkpoint]] = defaultdict(list)
         for message in messages:
-            by_practice[message.practice].append(message)
+            known = self._somebodys(message)
+            by_practice[known.practice].append(known)
         done = await asyncio.gather(*(self._record(practice, batch) for practice, batch in by_practice.items()))
         return {practice for practice, recorded in zip(by_practice, done, strict=True) if not recorded}
+
+    def _somebodys(self, message: Change | Checkpoint) -> Change | Checkpoint:
+        """An unreadable message whose key names no practice is shown with a practice of its partition: nothing is dropped."""
+        event = message.event if isinstance(message, Change) else None
+        if event is None or message.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return message
+        for practice in sorted(self._owned):
+            if self._around.bus.partition_of(practice) == event.body.partition:
+                return Change(practice=practice, event=msgspec.structs.replace(event, practice=practice))
+        return message
 
     async def _record(self, practice: PracticeId, batch: Sequence[Change | Checkpoint]) -> bool:
         """True when the batch is recorded, or belongs to a practice that nobody has configured."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -27,8 +28,9 @@ from aiokafka.errors import (
 from aiokafka.partitioner import murmur2
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.ids import PracticeId
-from events.topics import CHANGES, EVENTS, Message, decode_message, encode_message
+from events.ids import PracticeId, event_id
+from events.schema import Event, MessageUnreadable, Origin
+from events.topics import CHANGES, EVENTS, Change, Message, decode_message, encode_message
 
 log = structlog.get_logger()
 
@@ -139,6 +141,15 @@ class Bus:
             await consumer.stop()
             await admin.close()
 
+    async def find_partitions(self) -> None:
+        """Learn how many partitions there are, without making any: for those who only publish. Raises KafkaError."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        try:
+            await admin.start()
+            self.partitions = await self._count(admin)
+        finally:
+            await admin.close()
+
     def partition_of(self, practice: PracticeId) -> int:
         """The partition of a practice, as any Kafka client's default partitioner finds it for its name or its account's."""
         name = self._together.get(practice, practice)
@@ -181,6 +192,23 @@ async def _committed(admin: Any, group: str, partitions: Sequence[TopicPartition
         else:
             return found
     raise GroupCoordinatorNotAvailableError(group)
+
+
+def _unreadable(record: Any, error: Exception) -> Change:
+    """The quarantine of a message that nobody can read, under the practice of its key; the same again is the same event."""
+    practice = PracticeId((record.key or b"").decode(errors="replace"))
+    raw = record.value or b""
+    body = MessageUnreadable(
+        topic=record.topic, partition=record.partition, offset=record.offset, reason=type(error).__name__, raw=raw
+    )
+    event = Event(
+        id=event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, raw),
+        practice=practice,
+        origin=Origin.CHARTWIRE,
+        observed=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        body=body,
+    )
+    return Change(practice=practice, event=event)
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -269,6 +297,7 @@ class ChangeConsumer:
                 try:
                     messages.append(decode_message(record.value, self._bus.keyring))
                 except (UnreadableEvent, KeyMissing) as error:
+                    messages.append(_unreadable(record, error))
                     log.error(
                         "message_unreadable",
                         topic=CHANGES,

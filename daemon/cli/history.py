@@ -14,7 +14,7 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, run_async
 from daemon.timeline import describe
 from events.ids import PracticeId
-from events.schema import ChartLinked, LinkMoved, Recorded
+from events.schema import ChartLinked, ChartUnlinked, LinkMoved, Recorded
 from events.store import Store
 
 
@@ -69,7 +69,7 @@ async def patient_events(store: Store, practice: PracticeId, system: str, number
         more_elation, more_kareo = set(elation), set(kareo)
         for recorded in found:
             body = recorded.event.body
-            if isinstance(body, ChartLinked):
+            if isinstance(body, ChartLinked | ChartUnlinked):
                 more_elation.add(body.elation)
                 more_kareo.add(body.kareo)
             elif isinstance(body, LinkMoved):
