@@ -25,7 +25,7 @@ from daemon.report import Reporter
 from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
 from events.bus import Bus, ChangeConsumer
-from events.codec import Keyring
+from events.codec import KeyMissing, Keyring
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
@@ -222,6 +222,9 @@ class Worker:
             except Fenced:
                 log.warning("batch_left_to_owner", practice=practice, count=len(batch))
                 return False
+            except KeyMissing:
+                log.error("practice_without_key", practice=practice, count=len(batch))
+                return True
             except AWAY as error:
                 log.error("recording_failed", practice=practice, error_type=type(error).__name__, attempt=failures)
             failures += 1

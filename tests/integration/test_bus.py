@@ -13,6 +13,7 @@ from daemon.embedded import EmbeddedBroker
 from events.bus import Bus, ChangeConsumer
 from events.codec import Keyring, encode_event
 from events.ids import PracticeId
+from events.schema import MessageUnreadable
 from events.topics import CHANGES, EVENTS, Change, Checkpoint, Message, encode_message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_store import observed
@@ -104,7 +105,7 @@ def poisonous(keyring: Keyring) -> list[bytes | None]:
     return [b"garbage", b"", None, short, encode_message(Change(practice=OTHER, event=observed(1)), keyring)]
 
 
-async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) -> None:
+async def test_an_unreadable_message_is_set_aside(bus: Bus, keyring: Keyring) -> None:
     group = f"garbage-{next(_groups)}"
     assert bus._producer is not None
     for value in poisonous(keyring):
@@ -116,6 +117,11 @@ async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) 
     await until(lambda: marker in reader.seen)
     reader.consumer.stop()
     await task
+    held = [one.event for one in reader.seen if isinstance(one, Change) and one.event and one.practice == PRACTICE]
+    unreadable = [one.body for one in held if isinstance(one.body, MessageUnreadable)]
+    assert [one.raw for one in unreadable[-5:-2]] == [b"garbage", b"", b""]
+    assert {(one.topic, one.partition) for one in unreadable} == {(CHANGES, bus.partition_of(PRACTICE))}
+    assert len({one.id for one in held}) == len(held)
 
 
 async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> None:

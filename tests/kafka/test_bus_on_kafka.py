@@ -22,7 +22,7 @@ from tests.integration.test_bus import (  # noqa: F401
     Reader,
     test_a_practice_is_where_every_kafka_client_would_put_it,
     test_a_practices_messages_arrive_in_order_and_offsets_follow_handling,
-    test_an_unreadable_message_is_passed_over,
+    test_an_unreadable_message_is_set_aside,
     test_partitions_are_handed_over_between_batches,
     test_what_was_not_handled_comes_again,
 )
