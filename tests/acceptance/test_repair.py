@@ -8,6 +8,7 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,15 @@ import pytest_asyncio
 from daemon.audit import audit
 from daemon.cli.run import surroundings
 from daemon.config import load, policy_of
+from daemon.embedded import free_port
 from daemon.rehearsal import Rest, prepare, servers
 from daemon.sandbox.clinic import Clinic, Office
-from daemon.sandbox.day import Day
+from daemon.sandbox.day import GOOD_LINE, Day
 from daemon.worker import Worker
 from events.bus import Bus
 from events.ids import PracticeId
 from events.store import Store
+from events.topics import CHANGES
 from tests.conftest import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -188,3 +191,102 @@ async def test_resync_reads_what_says_the_same_as_before(town: Town) -> None:
     assert f"saw chart {chart}" in out
     assert f"saw patient {patient}" in out
     await town.sound()
+
+
+# -- links, bills, what is accepted, what is set aside ----------------------------------------------------------------------
+
+
+def carrying(town: Town, key: int) -> list[dict[str, Any]]:
+    """Elation's appointments made for a Kareo appointment."""
+    elation = town.clinic.elation
+    return [
+        one
+        for id_, one in elation.appointments.items()
+        if (elation.metadata("appointments", id_, "client-elm") or {}).get("object_id") == f"kareo-appointment:{key}"
+    ]
+
+
+async def test_unlink_holds_both_charts_and_link_takes_up_what_was_written(town: Town) -> None:
+    chart, patient = await town.linked()
+    office, people = town.office, town.clinic.kareo.people
+    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
+    booked = people.book_appointment(patient, office.providers[0], office.place[1], start, 20, "Follow-up")
+    await town.rest.reached()
+    assert len(carrying(town, booked.id)) == 1
+    sizes = len(town.clinic.elation.patients), len(town.clinic.kareo.patients)
+    assert "unlinked Elation chart" in await town.done("unlink", ELM, f"kareo:{patient}", "--reason", "wrong person")
+    town.day.edit_kareo(patient, city="Elsewhere")
+    await town.rest.reached()
+    assert (await town.item("chart", f"elation:{chart}"))["code"] == "unlinked"
+    assert (await town.item("chart", f"kareo:{patient}"))["code"] == "unlinked"
+    assert (len(town.clinic.elation.patients), len(town.clinic.kareo.patients)) == sizes
+    assert town.clinic.elation.patients[chart]["address"]["city"] != "Elsewhere"
+    assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    await town.rest.reached()
+    assert town.clinic.elation.patients[chart]["address"]["city"] == "Elsewhere"
+    assert len(carrying(town, booked.id)) == 1
+    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    await town.sound()
+
+
+async def test_resend_bills_after_the_fix(town: Town) -> None:
+    chart, patient = await town.linked()
+    bill = town.day._sign(town.office, chart, [{**GOOD_LINE, "cpt": "99999"}])
+    await until(lambda: town.waits(f"bill:{bill}", "bill-error"), 30)
+    await town.rest.reached()
+    item = await town.item(f"bill:{bill}", f"kareo:{patient}")
+    assert item["command"] == f"chartwire resend elm {bill}"
+    town.clinic.kareo.add_procedure_code(town.office.customer_key, "99999", "New procedure")
+    await town.done(*item["command"].split()[1:])
+    await town.rest.reached()
+    sent = [one for one in town.clinic.kareo.encounters.values() if one.batch_number == str(bill)]
+    assert len(sent) == 1
+    assert str(town.clinic.elation.bills[bill]["ref_number"]) == str(sent[0].id)
+    assert "is in Kareo as encounter" in await town.refused("resend", ELM, bill)
+    await town.sound()
+
+
+async def test_dismiss_accepts_an_item_and_an_unreadable_message_is_shown_and_cleared(town: Town) -> None:
+    producer = town.bus._producer
+    assert producer is not None
+    sent = await producer.send_and_wait(CHANGES, b"garbage", key=ELM.encode(), partition=town.bus.partition_of(ELM))
+    slot = f"quarantine:kafka:{sent.partition}:{sent.offset}"
+    await until(lambda: town.waits(slot, "unreadable-message"), 30)
+    item = await town.item(slot)
+    assert f"partition {sent.partition}, offset {sent.offset}" in item["reason"]
+    assert "still unreadable" in await town.refused(*item["command"].split()[1:])
+    assert (await town.run("dismiss", ELM, slot)).code == 2
+    await town.done("dismiss", ELM, slot, "--reason", "a test message")
+    assert not await town.waits(slot)
+    (kept,) = [one for one in await town.waiting("--dismissed") if one["slot"] == slot]
+    assert kept["dismissed_because"] == "a test message"
+    await town.sound()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (("resync", "fir", "kareo:1"), 1, "not in the configuration"),
+        (("resync", ELM, "901"), 2, "must be elation:ID or kareo:ID"),
+        (("resync", ELM, "kareo:1"), 1, "never been seen"),
+        (("resend", ELM, "1"), 1, "never been seen"),
+        (("link", ELM, "kareo:1", "kareo:2"), 2, "one chart of each system"),
+    ],
+)
+async def test_what_cannot_be_asked_is_said(town: Town, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = await town.run(*arguments)
+    assert (done.code, done.out) == (code, "")
+    assert said in done.err
+
+
+@pytest.mark.parametrize("key", ["dsn", "bootstrap_servers"])
+async def test_a_server_that_is_away_is_one_line(town: Town, key: str) -> None:
+    nobody = f"127.0.0.1:{free_port()}"
+    value = f"postgresql://chartwire@{nobody}/chartwire" if key == "dsn" else nobody
+    file = town.config.with_name(f"away-{key}.toml")
+    lines = town.config.read_text().splitlines()
+    file.write_text("\n".join(f'{key} = "{value}"' if line.startswith(f"{key} = ") else line for line in lines))
+    patient = next(iter(town.clinic.kareo.patients))
+    done = await town.run("resync", ELM, f"kareo:{patient}", config=file)
+    assert (done.code, len(done.err.splitlines())) == (1, 1), done
+    assert "cannot be reached" in done.err
