@@ -15,11 +15,13 @@ from daemon.cli import (
     keys,
     listen,
     migrate,
+    repair,
     replay,
     run,
     sandbox,
     status,
     verify,
+    waiting,
     what_if,
 )
 
@@ -39,6 +41,8 @@ COMMANDS = (
     archives,
     what_if,
     verify,
+    waiting,
+    repair,
 )
 
 
