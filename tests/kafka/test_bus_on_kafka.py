@@ -267,6 +267,7 @@ async def test_stopping_does_not_wait_for_a_broker_that_is_away(
     bus = Bus(kafka.bootstrap_servers, {}, keyring)
     await bus.start()
     await bus.ensure_topics(4, 1)
+    await bus.publish(PRACTICE, [marker("sent")])  # so that the producer knows the topic
     await kafka.stop()
     try:
         publishing = asyncio.create_task(bus.publish(PRACTICE, [marker("unsent")]))
