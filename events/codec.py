@@ -141,7 +141,7 @@ def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
 # -- envelopes ------------------------------------------------------------------------------------------------------------
 
 
-class _Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True, gc=False):
     """What travels in the clear."""
 
     id: EventId
@@ -150,16 +150,16 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, a
     version: int
     origin: Origin
     observed: datetime
-    elation: int | None = None
-    kareo: int | None = None
-    patient: str = ""
+    elation: ElationChartId | None = None
+    kareo: KareoPatientId | None = None
+    patient: PatientKey = PatientKey("")
     modified: datetime | None = None
     cause: EventId | None = None
     correlation: EventId | None = None
 
 
 class _Sealed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    envelope: _Envelope
+    envelope: Envelope
     key_id: str
     body: bytes
 
@@ -167,8 +167,8 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 _SEALED = msgspec.msgpack.Decoder(_Sealed)
 
 
-def _envelope(event: Event, version: int) -> _Envelope:
-    return _Envelope(
+def _envelope(event: Event, version: int) -> Envelope:
+    return Envelope(
         id=event.id,
         practice=event.practice,
         type=event.type,
@@ -196,29 +196,21 @@ def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
     return version, key_id, sealed
 
 
-def open_event(
-    envelope: dict[str, object], type_name: str, version: int, key_id: str, sealed: bytes, keyring: Keyring
-) -> Event:
-    """An event from its columns: `envelope` are Event's fields but the body."""
-    clear = _Envelope(type=type_name, version=version, **envelope)  # type: ignore[arg-type]
-    return _opened(clear, key_id, sealed, keyring)
-
-
-def _opened(clear: _Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+    """An event from its envelope and its encrypted body. Raises KeyMissing, or UnreadableEvent when either was changed."""
     try:
         plain = keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed)
     except UnreadableEvent as error:
         raise UnreadableEvent(f"{clear.type} version {clear.version}: {error}") from None
-    body = decode_body(clear.type, clear.version, plain)
     return Event(
         id=clear.id,
         practice=clear.practice,
         origin=clear.origin,
         observed=clear.observed,
-        body=body,
-        elation=None if clear.elation is None else ElationChartId(clear.elation),
-        kareo=None if clear.kareo is None else KareoPatientId(clear.kareo),
-        patient=PatientKey(clear.patient),
+        body=decode_body(clear.type, clear.version, plain),
+        elation=clear.elation,
+        kareo=clear.kareo,
+        patient=clear.patient,
         modified=clear.modified,
         cause=clear.cause,
         correlation=clear.correlation,
@@ -237,4 +229,4 @@ def decode_event(encoded: bytes, keyring: Keyring) -> Event:
         sealed = _SEALED.decode(encoded)
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"not an event ({type(error).__name__})") from None
-    return _opened(sealed.envelope, sealed.key_id, sealed.body, keyring)
+    return open_event(sealed.envelope, sealed.key_id, sealed.body, keyring)

@@ -8,7 +8,7 @@ practice over raises it, and the writer of an older epoch is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
-from events.codec import Keyring, UnreadableEvent, open_event, seal_event
+from events.codec import Envelope, Keyring, UnreadableEvent, open_event, seal_event
 from events.ids import EventId, PracticeId
 from events.schema import Event, Origin, Recorded
 
@@ -25,6 +25,7 @@ SQL = queries.load("store")
 CHANNEL = "chartwire_recorded"
 COLUMNS = (*COVERED, "chain")
 ALL = 2**62
+ORIGINS = {one.value: one for one in Origin}
 
 AWAY = (
     OSError,
@@ -194,14 +195,21 @@ class Store:
         return rows
 
     async def read_chart(
-        self, practice: PracticeId, *, elation: Collection[int] = (), kareo: Collection[int] = (), after: int = 0
+        self,
+        practice: PracticeId,
+        *,
+        elation: Collection[int] = (),
+        kareo: Collection[int] = (),
+        after: int = 0,
+        known: Container[int] = (),
     ) -> AsyncIterator[Recorded]:
-        """The events about any of these charts, in order."""
+        """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
         for query, ids in ((SQL["read_elation"], elation), (SQL["read_kareo"], kareo)):
             for id_ in ids:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
-                    found[row["sequence"]] = row
+                    if (sequence := row["sequence"]) not in known:
+                        found[sequence] = row
         for sequence in sorted(found):
             yield open_row(found[sequence], self.keyring)
 
@@ -234,25 +242,27 @@ class Store:
 
 def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing."""
-    clear = {
-        "id": _plain(row["event_id"]),
-        "practice": PracticeId(row["practice"]),
-        "origin": Origin(row["origin"]),
-        "observed": row["observed_at"],
-        "elation": row["elation_chart"],
-        "kareo": row["kareo_patient"],
-        "patient": row["patient_key"],
-        "modified": row["modified_at"],
-        "cause": _plain(row["cause"]),
-        "correlation": _plain(row["correlation"]),
-    }
+    clear = Envelope(
+        id=_plain(row["event_id"]),
+        practice=row["practice"],
+        type=row["type"],
+        version=row["version"],
+        origin=ORIGINS[row["origin"]],
+        observed=row["observed_at"],
+        elation=row["elation_chart"],
+        kareo=row["kareo_patient"],
+        patient=row["patient_key"],
+        modified=row["modified_at"],
+        cause=None if (cause := row["cause"]) is None else _plain(cause),
+        correlation=None if (correlation := row["correlation"]) is None else _plain(correlation),
+    )
     try:
-        event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], keyring)
+        event = open_event(clear, row["key_id"], row["body"], keyring)
     except UnreadableEvent as error:
         raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
     return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
 
 
-def _plain(id_: UUID | None) -> EventId | None:
+def _plain(id_: UUID) -> EventId:
     """asyncpg's own UUID class as the standard one, which is what encodes."""
-    return None if id_ is None else EventId(UUID(bytes=id_.bytes))
+    return EventId(UUID(int=id_.int))
