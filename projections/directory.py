@@ -16,8 +16,10 @@ from events.schema import (
     Event,
     IntentSucceeded,
     KareoDirectoryObserved,
+    ObservingBegan,
     WaitingCleared,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.codecs import squeeze
@@ -40,6 +42,7 @@ class Directory(Value, frozen=True, kw_only=True):
     waiting: dict[str, Waiting] = {}
     elation_seen: bool = False
     kareo_seen: bool = False
+    observing: bool = False
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
@@ -72,6 +75,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             return put(directory, waiting={**directory.waiting, body.slot: waiting})
         case WaitingCleared():
             return put(directory, waiting=without(directory.waiting, body.slot))
+        case ObservingBegan() | WentLive():
+            return put(directory, observing=isinstance(body, ObservingBegan))
         case IntentSucceeded():
             directory = _created(directory, body)
     return put(directory, intents=follow_intent(directory.intents, event))

@@ -17,6 +17,7 @@ from events.schema import (
     ChartLinked,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,
@@ -195,6 +196,8 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case LinkSuspended() | LinkResumed():
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
             return put(patient, link=link)
+        case CounterpartsFound():
+            return put(patient, search=Search(wanted=body.wanted, candidates=body.candidates))
         case FieldsAgreed():
             return _agreed(patient, body.fields)
         case ConflictRecorded():
