@@ -9,6 +9,7 @@ from events.schema import (
     ChartLinked,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,
@@ -28,9 +29,11 @@ from events.schema import (
     LinkMoved,
     LinkResumed,
     LinkSuspended,
+    ObservingBegan,
     RevisitDue,
     WaitingCleared,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import (
     AddKareoCase,
@@ -103,6 +106,12 @@ def _decision(body: Body) -> str:
             return f"suspended the link: chart {body.elation} was deleted"
         case LinkResumed():
             return f"resumed the link: chart {body.elation} was restored"
+        case ObservingBegan():
+            return "only observed from now on: nothing is decided or written"
+        case CounterpartsFound():
+            return f"matching found {len(body.candidates)} candidates"
+        case WentLive():
+            return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case ConflictRecorded():

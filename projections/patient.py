@@ -197,6 +197,8 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
             return put(patient, link=link)
         case CounterpartsFound():
+            if patient.link is not None:
+                return patient
             return put(patient, search=Search(wanted=body.wanted, candidates=body.candidates))
         case FieldsAgreed():
             return _agreed(patient, body.fields)
