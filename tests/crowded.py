@@ -311,9 +311,9 @@ class _Founder:
         number = len(self.town.kareo)
         chart = KareoChart(
             id=KareoPatientId(FIRST_KAREO + number),
-            first_name=one.first.upper() if number % 3 else one.first,
+            first_name=one.first.upper() if number % 20 == 0 else one.first,
             middle_name=one.middle,
-            last_name=one.last.upper() if number % 3 else one.last,
+            last_name=one.last.upper() if number % 20 == 0 else one.last,
             birth_date=one.born,
             sex=one.sex,
             home_phone=f"(706) {one.number // 10_000:03d}-{one.number % 10_000:04d}",
