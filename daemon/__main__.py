@@ -15,6 +15,7 @@ from daemon.cli import (
     keys,
     listen,
     migrate,
+    onboard,
     replay,
     run,
     sandbox,
@@ -39,6 +40,7 @@ COMMANDS = (
     archives,
     what_if,
     verify,
+    onboard,
 )
 
 

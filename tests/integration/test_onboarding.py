@@ -6,14 +6,13 @@ The whole of it with the real daemon and both sandboxes is in tests/acceptance/t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 
 import msgspec
 import pytest
 
 from daemon import first_day, tables
-from daemon.audit import audit
 from daemon.dry_run import DryRun, rehearse
 from daemon.recorder import PracticeRecorder
 from daemon.rows import decode_directory
@@ -22,22 +21,18 @@ from events.codec import Keyring
 from events.records import Location
 from events.schema import (
     Body,
-    ChartLinked,
     ElationChartObserved,
     IntentRequested,
     KareoChartObserved,
     KareoDirectoryObserved,
-    ObservingBegan,
-    WentLive,
 )
 from events.store import Store
 from events.topics import Checkpoint
-from events.writes import changes_nothing
 from projections.patient import Patient
 from tests.conftest import PRACTICE
 from tests.crowded import Town, found
-from tests.integration.desk import POLICY, Crash, Desk, elation_directory
-from tests.unit.clinic import ADA, ADA_THERE, KAREO_MAIN_STREET, PROVIDERS
+from tests.integration.desk import POLICY, Desk, elation_directory
+from tests.unit.clinic import KAREO_MAIN_STREET, PROVIDERS
 
 OBSERVING = msgspec.structs.replace(POLICY, observes=True)
 TOGETHER = 250
