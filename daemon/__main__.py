@@ -16,11 +16,13 @@ from daemon.cli import (
     listen,
     migrate,
     onboard,
+    repair,
     replay,
     run,
     sandbox,
     status,
     verify,
+    waiting,
     what_if,
 )
 
@@ -41,6 +43,8 @@ COMMANDS = (
     what_if,
     verify,
     onboard,
+    waiting,
+    repair,
 )
 
 

@@ -100,7 +100,7 @@ def _check_links(links: list[tuple[int, int]], state: PracticeState, result: Aud
 
 
 def _check_ends(state: PracticeState, opened: dict[str, IntentRequested], ended: Counter[str], result: Audit) -> None:
-    """I4: every intent is done, superseded, open, or refused and shown as waiting."""
+    """I4: every intent is done, superseded, open, or refused and shown as waiting or as accepted by a person."""
     still_open = {one.intent for patient in state.patients.values() for one in patient.intents.values()}
     still_open |= {one.intent for one in state.directory.intents.values()}
     for intent in opened:
@@ -108,5 +108,5 @@ def _check_ends(state: PracticeState, opened: dict[str, IntentRequested], ended:
             result.say("I4", f"intent {intent} ended nowhere")
     for patient in state.patients.values():
         for slot, one in patient.intents.items():
-            if one.state == "refused" and slot not in patient.waiting:
+            if one.state == "refused" and slot not in patient.waiting and slot not in patient.dismissed:
                 result.say("I4", f"{patient.key} {slot} was refused and does not wait visibly")

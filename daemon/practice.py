@@ -32,6 +32,7 @@ from daemon.webhooks import NUDGE, Target
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
+from events.schema import CommandRefused, RedriveRequested, ResyncRequested
 from events.store import AWAY, Fenced, Store
 from events.topics import Change, Checkpoint
 from events.writes import System
@@ -257,6 +258,24 @@ class PracticeRuntime:
             self.elation.nudge("sweep" if resource == "bills" else f"patient:{record}")
         if outcome.recorded:
             self.feed.nudge()
+        self._look_again_for(outcome)
+
+    def _look_again_for(self, outcome: Outcome) -> None:
+        """What people asked to be read again: a patient's charts, or what could not be read before (projections/repair.py)."""
+        refused = {one.event.cause for one in outcome.recorded if isinstance(one.event.body, CommandRefused)}
+        for event in [one.event for one in outcome.recorded if one.event.id not in refused]:
+            patient = outcome.patients.get(event.patient)
+            if isinstance(event.body, RedriveRequested):
+                _, system, resource, record = event.body.slot.split(":", 3)
+                look = {"elation": self.elation.look, "kareo": self.kareo.look}.get(system)
+                if look is not None:
+                    look(resource, record, event.id)
+            elif isinstance(event.body, ResyncRequested) and patient is not None:
+                chart = patient.link.elation if patient.link else patient.elation.chart.id if patient.elation else None
+                if chart is not None:
+                    self.elation.look("patients", str(chart), event.id)
+                if patient.kareo is not None:
+                    self.kareo.look("patients", str(patient.kareo.chart.id), event.id)
 
     # -- what connectors ask ----------------------------------------------------------------------------------------------
 

@@ -83,6 +83,11 @@ class Transaction:
         rows = await self.connection.fetch(SQL["known"], self.practice, list(ids))
         return {EventId(row["event_id"]) for row in rows}
 
+    async def read_one(self, id_: EventId) -> Recorded | None:
+        """A stored event by its id."""
+        row = await self.connection.fetchrow(SQL["read_one"], self.practice, id_)
+        return None if row is None else open_row(row, self._keyring)
+
     async def append(self, events: Sequence[Event]) -> list[Recorded]:
         """Append in order what is not stored yet (repeats in `events` count once); returns it with its sequences.
 

@@ -12,7 +12,7 @@ from datetime import date
 from enum import IntEnum
 from unicodedata import normalize
 
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import ElationChartId, KareoPatientId, elation_key, kareo_key
 from events.records import ElationChart, KareoChart
 from events.writes import Candidate, CreateElationChart, CreateKareoChart, SearchElation, SearchKareo
 from projections.codecs import Sex, squeeze
@@ -153,8 +153,12 @@ def judge(patient: Patient, state: PracticeState) -> Verdict:
     if search is None or search.wanted is None:
         return Verdict(reason="not searched yet")
     middle = middle_name(patient)
-    graded = {one.id: grade(search.wanted, one, middle_name=middle) for one in search.candidates}
     to_elation = isinstance(search.wanted, SearchElation)
+    graded = {
+        one.id: grade(search.wanted, one, middle_name=middle)
+        for one in search.candidates
+        if not is_barred(patient, one.id, to_elation)
+    }
     free = {id_ for id_ in graded if not _taken(id_, state, to_elation)}
     strong = [id_ for id_, one in graded.items() if one is Grade.STRONG]
     if len(strong) == 1 and strong[0] in free and not any(one is Grade.WEAK and id_ in free for id_, one in graded.items()):
@@ -184,7 +188,9 @@ def _rivals(patient: Patient, match: int, state: PracticeState, to_elation: bool
     alike = [
         one.id
         for one in other.search.candidates
-        if one.id != mine and grade(other.search.wanted, one, middle_name=middle) is not Grade.NONE
+        if one.id != mine
+        and not is_barred(other, one.id, not to_elation)
+        and grade(other.search.wanted, one, middle_name=middle) is not Grade.NONE
     ]
     return tuple(id_ for id_ in alike if not _taken(id_, state, not to_elation))
 
@@ -199,6 +205,13 @@ def middle_name(patient: Patient) -> str:
     """Of the side that is searched for: Kareo's where there is one."""
     chart = patient.kareo.chart if patient.kareo else patient.elation.chart if patient.elation else None
     return chart.middle_name if chart else ""
+
+
+def is_barred(patient: Patient, id_: int, elation: bool) -> bool:
+    """Whether a person said that this chart of the other system is somebody else."""
+    if elation:
+        return any(pair[0] == id_ for pair in patient.barred if kareo_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if elation_key(pair[0]) == patient.key)
 
 
 def _taken(id_: int, state: PracticeState, elation: bool) -> bool:
@@ -229,6 +242,13 @@ def absorbers(chart: ElationChartId, state: PracticeState) -> tuple[ElationChart
     return tuple(chain[1:])
 
 
+def in_circles(chart: ElationChartId, state: PracticeState) -> bool:
+    """Whether the chain of merges that starts at `chart` never ends."""
+    chain = (chart, *absorbers(chart, state))
+    known = _known(chain[-1], state)
+    return known is not None and known.merged_into in chain
+
+
 def survivor(chart: ElationChartId, state: PracticeState) -> ElationChartId | None:
     """The end of the chain of merges that starts at `chart`; None for a cycle or an end not seen yet."""
     end = (chart, *absorbers(chart, state))[-1]
@@ -251,6 +271,7 @@ def references(patient: Patient) -> tuple[set[ElationChartId], set[KareoPatientI
             elation.add(patient.elation.chart.merged_into)
         if (hinted := hinted_patient(patient.elation.chart.link_hint)) is not None:
             kareo.add(hinted)
+    elation |= {ElationChartId(int(chart)) for chart in patient.former}
     if patient.search is not None:
         for candidate in patient.search.candidates:
             if isinstance(patient.search.wanted, SearchElation):

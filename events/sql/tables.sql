@@ -133,3 +133,7 @@ WHERE practice = $1 GROUP BY system, state ORDER BY system, state
 
 -- name: status_waiting
 SELECT code, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY code ORDER BY code
+
+-- name: waiting_patients
+SELECT DISTINCT patient_key FROM chartwire.waiting
+WHERE practice = $1 AND patient_key <> '' AND ($2::text IS NULL OR code = $2)

@@ -439,7 +439,7 @@ def test_a_cycle_of_merges_waits():
 
     assert survivor(ADA.id, clinic.state) is None
     assert clinic.links() == {(101, 901)}
-    assert clinic.waits("link") == "survivor-not-seen"
+    assert clinic.waits("link") == "merge-cycle"
     assert clinic.open() == []
 
 
