@@ -24,11 +24,15 @@ from projections.policy import Policy
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True):
-    """Two charts that may be one person. `differ` are fields; `names` are (Elation's, Kareo's)."""
+    """Two charts that may be one person. `differ` are fields; `names` are (Elation's, Kareo's).
+
+    `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
+    """
 
     elation: int
     kareo: int
     differ: tuple[str, ...]
+    taken: bool = False
     names: tuple[str, str] = ("", "")
 
 
@@ -99,6 +103,8 @@ def _matching(run: DryRun) -> Matching:
 def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
     """Every pair of charts that somebody undecided waits for, once, by Elation's id."""
     pairs: dict[tuple[int, int], Pair] = {}
+    links = [one.link for one in run.patients.values() if one.link is not None]
+    here, there = {one.elation for one in links}, {one.kareo for one in links}
     for key in undecided:
         patient = run.patients[key]
         search = patient.search
@@ -106,6 +112,10 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
             continue
         for one in search.candidates:
             pair = _pair(patient, search.wanted, one)
+            if (pair.elation, pair.kareo) in patient.barred:
+                continue
+            taken = pair.elation in here or pair.kareo in there
+            pair = msgspec.structs.replace(pair, taken=taken)
             pairs.setdefault((pair.elation, pair.kareo), pair)
     return [pairs[key] for key in sorted(pairs)]
 

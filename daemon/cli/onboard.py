@@ -102,7 +102,8 @@ def _candidates(matching: Matching, shown: Shown) -> list[str]:
     for one in matching.candidates:
         names = f" ({one.names[0]} | {one.names[1]})" if shown.names else ""
         differ = f"differ in {', '.join(one.differ)}" if one.differ else "differ in nothing; several are alike"
-        out.append(f"  elation:{one.elation} kareo:{one.kareo}{names}: {differ}")
+        taken = "; one is linked already: merge the duplicate in its system, or dismiss it" if one.taken else ""
+        out.append(f"  elation:{one.elation} kareo:{one.kareo}{names}: {differ}{taken}")
     return out
 
 
