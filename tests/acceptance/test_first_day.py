@@ -56,20 +56,15 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
             # The first read, broken off in the middle, goes on.
             await until(lambda: kareo_reads(clinic) > 40)
             await daemon.kill()
-            await until(lambda: ready(file))
+            await until(lambda: ready(store, file))
             told = await onboard(file, "--candidates")
             assert told["state"] == "observing"
             assert told["charts"] == {"elation": len(town.elation), "kareo": len(town.kareo)}
 
             # A person reviews: what is one person is linked, what is not is said to be two.
             assert told["matching"]["candidates"]
-            linked: set[int] = set()
-            for elation, kareo in pairs(told):
-                if (elation, kareo) in truth and not linked & {elation, kareo}:
-                    await command(file, "link", "elm", f"elation:{elation}", f"kareo:{kareo}", "--force")
-                    linked |= {elation, kareo}
-            for elation, kareo in pairs(await onboard(file, "--candidates")):
-                await command(file, "unlink", "elm", f"elation:{elation}", f"kareo:{kareo}")
+            await review(file, "link", one_each(pairs(told) & truth), "--force")
+            await review(file, "unlink", pairs(await onboard(file, "--candidates")))
 
             assert writes(clinic) == []
             assert snapshot(clinic) == before
@@ -189,13 +184,33 @@ async def onboard(file: Path, *options: str) -> Any:
     return json.loads(await command(file, "onboard", "elm", "--json", *options))
 
 
-def pairs(told: Any) -> list[tuple[int, int]]:
+def pairs(told: Any) -> set[tuple[int, int]]:
     """What a person still has to decide about."""
-    return [(one["elation"], one["kareo"]) for one in told["matching"]["candidates"] if not one["taken"]]
+    return {(one["elation"], one["kareo"]) for one in told["matching"]["candidates"] if not one["taken"]}
 
 
-async def ready(file: Path) -> bool:
-    return not (await onboard(file))["unread"]
+def one_each(found: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    """Of somebody who was entered twice, one chart only."""
+    chosen: dict[int, tuple[int, int]] = {}
+    for pair in sorted(found):
+        if pair[0] not in chosen and pair[1] not in chosen:
+            chosen |= dict.fromkeys(pair, pair)
+    return set(chosen.values())
+
+
+async def review(file: Path, verb: str, decided: set[tuple[int, int]], *options: str) -> None:
+    assert decided
+    places = asyncio.Semaphore(3)
+
+    async def one(elation: int, kareo: int) -> None:
+        async with places:
+            await command(file, verb, "elm", f"elation:{elation}", f"kareo:{kareo}", *options)
+
+    await asyncio.gather(*(one(*pair) for pair in sorted(decided)))
+
+
+async def ready(store: Store, file: Path) -> bool:
+    return not (await look(store, policy_of(load(file).practice[0]), datetime.now(UTC)))[0].unread
 
 
 async def rehearsed(store: Store, file: Path) -> DryRun:
@@ -210,9 +225,9 @@ async def rehearsed(store: Store, file: Path) -> DryRun:
 
 async def at_rest(store: Store, file: Path) -> bool:
     """Live, everybody looked at, nothing open."""
-    told = await onboard(file)
+    told, _ = await look(store, policy_of(load(file).practice[0]), datetime.now(UTC))
     open_ = await store.pool.fetchval("SELECT count(*) FROM chartwire.open_intent")
-    return told["state"] == "live" and not open_
+    return told.state == "live" and not open_
 
 
 async def until(condition: Callable[[], Any]) -> None:
@@ -223,7 +238,7 @@ async def until(condition: Callable[[], Any]) -> None:
                 answer = await answer
             if answer:
                 return
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.1)
 
 
 # -- what was made, what was planned ----------------------------------------------------------------------------------------
