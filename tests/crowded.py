@@ -402,6 +402,13 @@ class _Founder:
         )
         self.both(one, **{"first_name" if name == one.first else "last_name": wrong})
 
+    def mistyped_birth_date(self) -> None:
+        one = self.person()
+        wrong = self.random.choice(
+            (one.born.replace(year=one.born.year - 10), one.born.replace(day=one.born.day % 28 + 1, month=one.born.month))
+        )
+        self.both(one, birth_date=wrong if wrong != one.born else one.born.replace(year=one.born.year - 1))
+
     def same_name_other_sex(self) -> None:
         one = self.person(first="Jordan", sex="Female")
         other = self.person(first="Jordan", last=one.last, born=one.born, sex="Male", middle=one.middle)
@@ -443,6 +450,7 @@ DIFFICULT: tuple[Callable[[_Founder], None], ...] = (
     _Founder.swapped,
     _Founder.nickname,
     _Founder.mistyped,
+    _Founder.mistyped_birth_date,
     _Founder.same_name_other_sex,
     _Founder.doubles,
     _Founder.entered_twice,
