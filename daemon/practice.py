@@ -330,7 +330,7 @@ async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapServ
 
 
 def kareo_client(
-    config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None
+    config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None, tries: int = 1
 ) -> KareoClient:
     key = secret(config.kareo.customer_key_file, around.beside)
     limits = dict(config.kareo.limits)
@@ -349,6 +349,7 @@ def kareo_client(
         client_version="chartwire",
         meter=lambda operation, outcome, seconds: around.meter.call(operation, outcome, seconds),
         guard=owned,
+        tries=tries,
     )
 
 

@@ -193,6 +193,31 @@ async def test_resync_reads_what_says_the_same_as_before(town: Town) -> None:
     await town.sound()
 
 
+def copays(town: Town, chart: int) -> list[float]:
+    return sorted(float(one["copay"]) for one in town.clinic.elation.state.policies_of(chart))
+
+
+async def test_verify_has_read_again_what_no_poll_sees(town: Town) -> None:
+    """A third policy edited in Kareo: no list shows it, and the slow round through all patients is a day away."""
+    chart, patient = await town.linked()
+    third = [town.day._insure(patient, which) for which in range(3)][-1]
+    await town.done("resync", ELM, f"kareo:{patient}")
+    await town.rest.reached()
+    town.clinic.kareo.people.edit_policy(third, copay="35")
+    await town.rest.reached()
+    assert copays(town, chart) == [25, 25, 25]
+    found = await town.run("verify", ELM)
+    assert f"Elation {chart} / Kareo {patient}: policies" in found.out
+    assert "not seen yet" in found.out
+    repaired = await town.run("verify", ELM, "--repair")
+    assert repaired.code == 0, repaired
+    assert f"kareo:{patient}: to be read again" in repaired.out
+    await town.rest.reached()
+    assert copays(town, chart) == [25, 25, 35]
+    assert "not seen yet" not in (await town.run("verify", ELM)).out
+    await town.sound()
+
+
 # -- links, bills, what is accepted, what is set aside ----------------------------------------------------------------------
 
 
