@@ -403,11 +403,12 @@ class _Founder:
         self.both(one, **{"first_name" if name == one.first else "last_name": wrong})
 
     def mistyped_birth_date(self) -> None:
-        one = self.person()
-        wrong = self.random.choice(
-            (one.born.replace(year=one.born.year - 10), one.born.replace(day=one.born.day % 28 + 1, month=one.born.month))
+        pick = self.random
+        born = date(pick.randrange(1935, 2005), pick.randrange(1, 13), pick.randrange(1, 29))
+        self.both(
+            self.person(born=born),
+            birth_date=pick.choice((born.replace(year=born.year - 10), born.replace(day=born.day % 28 + 1))),
         )
-        self.both(one, birth_date=wrong if wrong != one.born else one.born.replace(year=one.born.year - 1))
 
     def same_name_other_sex(self) -> None:
         one = self.person(first="Jordan", sex="Female")

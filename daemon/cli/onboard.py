@@ -54,7 +54,7 @@ def onboard(arguments: argparse.Namespace) -> int:
             print(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", file=sys.stderr)
             return 1
         if arguments.json:
-            print(msgspec.json.encode(_document(told, run, arguments, shown)).decode())
+            print(msgspec.json.encode(document(told, run, arguments, shown)).decode())
         else:
             print("\n".join(lines(told, run, arguments, shown)))
         return 0
@@ -120,7 +120,7 @@ def _chart(one: Planned) -> str:
     return {"E": f"elation:{number}", "K": f"kareo:{number}"}.get(kind, "practice")
 
 
-def _document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> dict[str, object]:
+def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> dict[str, object]:
     """As `lines`: what was not asked for is left out."""
     whole: dict[str, object] = msgspec.to_builtins(told)
     if told.matching is None or run is None:

@@ -5,6 +5,7 @@ The whole of it with the real daemon and both sandboxes is in tests/acceptance/t
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -13,7 +14,9 @@ import msgspec
 import pytest
 
 from daemon import first_day, recorder, tables
+from daemon.cli.onboard import document, lines
 from daemon.dry_run import DryRun, rehearse
+from daemon.entries import Shown
 from daemon.onboarding import look
 from daemon.recorder import PracticeRecorder
 from daemon.rows import decode_directory
@@ -274,6 +277,24 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     worker = await office.live()
     await worker.go_live()
     assert (await worker.intents())["demographics:elation"].write in [one.write for one in dry.writes]
+
+
+async def test_names_are_shown_only_when_asked_for(office: Office):
+    married = put(ADA, last_name="Lovelace")
+    await office.directories()
+    await office.see(KareoChartObserved(chart=ADA_THERE), ElationChartObserved(chart=married))
+    await office.see(ElationChartObserved(chart=put(ADA, id=ElationChartId(102), first_name="Mary", city="Macon")))
+    told, run = await look(office.store, OBSERVING, office.now)
+    asked = argparse.Namespace(candidates=True, dry_run=True)
+
+    shy = "\n".join(lines(told, run, asked, Shown()))
+    assert "elation:101 kareo:901: differ in last name" in shy
+    assert "elation:102 chart: to create the patient in Kareo" in shy
+    assert "still to be read whole before anything is decided: elation.sweep, kareo.sweep, kareo.appointment-sweep" in shy
+    for private in ("Ada", "Byron", "Lovelace", "Mary", "Macon", "1985"):
+        assert private not in shy
+        assert private not in msgspec.json.encode(document(told, run, asked, Shown())).decode()
+    assert "(Ada Lovelace | Ada Byron)" in "\n".join(lines(told, run, asked, Shown(names=True)))
 
 
 async def test_whoever_dies_while_going_live_is_followed_by_one_that_goes_on(

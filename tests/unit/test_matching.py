@@ -11,10 +11,11 @@ from daemon.first_day import counterparts
 from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
 from events.records import ElationChart, KareoChart
 from events.writes import CreateElationChart, CreateKareoChart, SyncPolicies, changes_nothing
-from projections.links import Grade, grade, middle_name
+from projections.links import Grade, grade, judge, middle_name
 from projections.matching import Index, candidate, charts_of, searched_as, unlike
 from projections.open_intents import put
-from projections.patient import ElationSide, KareoSide, Patient
+from projections.patient import ElationSide, KareoSide, Patient, Search, bar
+from projections.state import PracticeState
 from tests.crowded import found
 from tests.unit.clinic import ADA, ADA_THERE, BLUE, START, Clinic
 
@@ -84,6 +85,16 @@ def test_a_rival_that_is_linked_already_is_none():
     key = kareo_key(KareoPatientId(902))
     known = {one: patient for one, patient in known.items() if one != "E:102"} | {key: clinic.patient(key)}
     assert links(dry(known)) == {(101, 901)}
+
+
+def test_a_rival_whom_a_person_ruled_out_is_none():
+    known = patients(ADA, elation(102, last_name="Lovelace"), ADA_THERE)
+    state = PracticeState(patients=known)
+    for key, body in counterparts(known).items():
+        known[key] = put(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
+    assert judge(known["E:101"], state).rivals == (102,)
+    known["K:901"] = bar(known["K:901"], ElationChartId(102), ADA_THERE.id)
+    assert judge(known["E:101"], state).match == 901
 
 
 def test_charts_that_are_gone_are_nobody():
