@@ -18,6 +18,7 @@ from daemon.cli.onboard import document, lines
 from daemon.dry_run import DryRun, rehearse
 from daemon.entries import Shown
 from daemon.onboarding import look
+from daemon.rebuild import rebuild
 from daemon.recorder import PracticeRecorder
 from daemon.rows import decode_directory
 from daemon.telemetry import Meter
@@ -331,6 +332,19 @@ async def test_whoever_dies_while_going_live_is_followed_by_one_that_goes_on(
     patients = await worker.patients()
     assert {key for key, one in patients.items() if one.link is None and not one.intents and not one.waiting} == set()
     await worker.sound()
+
+
+async def test_a_rebuild_while_going_live_forgets_nobody(office: Office):
+    await office.directories()
+    await office.see(KareoChartObserved(chart=ADA_THERE), ElationChartObserved(chart=ADA))
+    await office.all_read()
+    worker = await office.live()
+    await first_day.go_live(worker.recorder, worker.store, worker.keyring)
+
+    await rebuild(worker.store, POLICY, worker.now)
+    await worker.go_on()
+
+    assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
 
 
 async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store: Store, keyring: Keyring):
