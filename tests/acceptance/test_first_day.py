@@ -17,7 +17,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from daemon import operator
 from daemon.audit import audit
+from daemon.cli.common import keyring_of
 from daemon.config import load, policy_of
 from daemon.dry_run import DryRun
 from daemon.onboarding import look
@@ -25,8 +27,17 @@ from daemon.rehearsal import opened_store, prepare, servers
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
-from events.ids import PracticeId
-from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
+from daemon.worker import bus_of
+from events.ids import ElationChartId, KareoPatientId, PracticeId
+from events.schema import (
+    ChartLinked,
+    IntentAttempted,
+    IntentRequested,
+    IntentSucceeded,
+    LinkRequested,
+    Recorded,
+    UnlinkRequested,
+)
 from events.store import Store
 from events.writes import CreateElationChart, CreateKareoChart, KareoChartWritten, changes_nothing
 from tests.crash.test_sigkill import Daemon
@@ -34,7 +45,7 @@ from tests.crowded import Town, found
 from tests.unit.clinic import GREY, KAREO_GREY
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = 160
+SIZE = 120
 ELM = PracticeId("elm")
 SECONDS = 120.0
 
@@ -63,8 +74,8 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
 
             # A person reviews: what is one person is linked, what is not is said to be two.
             assert told["matching"]["candidates"]
-            await review(file, "link", one_each(pairs(told) & truth), "--force")
-            await review(file, "unlink", pairs(await onboard(file, "--candidates")))
+            await review(store, file, "link", one_each(pairs(told) & truth))
+            await review(store, file, "unlink", pairs(await onboard(file, "--candidates")))
 
             assert writes(clinic) == []
             assert snapshot(clinic) == before
@@ -198,15 +209,27 @@ def one_each(found: set[tuple[int, int]]) -> set[tuple[int, int]]:
     return set(chosen.values())
 
 
-async def review(file: Path, verb: str, decided: set[tuple[int, int]], *options: str) -> None:
+async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, int]]) -> None:
+    """The first by the command itself, the others as it does it, without a process for each."""
     assert decided
-    places = asyncio.Semaphore(3)
-
-    async def one(elation: int, kareo: int) -> None:
-        async with places:
-            await command(file, verb, "elm", f"elation:{elation}", f"kareo:{kareo}", *options)
-
-    await asyncio.gather(*(one(*pair) for pair in sorted(decided)))
+    (elation, kareo), *others = sorted(decided)
+    force = ["--force"] if verb == "link" else []
+    await command(file, verb, "elm", f"elation:{elation}", f"kareo:{kareo}", *force)
+    config = load(file)
+    bus = bus_of(config, file.parent, keyring_of(config, file.parent))
+    await bus.start()
+    try:
+        await bus.find_partitions()
+        for here, there in others:
+            charts = ElationChartId(here), KareoPatientId(there)
+            link = LinkRequested(elation=charts[0], kareo=charts[1], who="pat", force=True)
+            body = link if verb == "link" else UnlinkRequested(elation=charts[0], kareo=charts[1], who="pat")
+            followed = operator.Followed(operator.command(ELM, body, charts))
+            await operator.carry_out(bus, store, followed)
+            assert followed.recorded
+            assert followed.refused is None
+    finally:
+        await bus.stop()
 
 
 async def ready(store: Store, file: Path) -> bool:
