@@ -70,6 +70,7 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
             await until(lambda: ready(store, file))
             told = await onboard(file, "--candidates")
             assert told["state"] == "observing"
+            assert "only observed" in await command(file, "status")
             assert told["charts"] == {"elation": len(town.elation), "kareo": len(town.kareo)}
 
             # A person reviews: what is one person is linked, what is not is said to be two.
