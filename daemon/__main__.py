@@ -15,6 +15,7 @@ from daemon.cli import (
     keys,
     listen,
     migrate,
+    onboard,
     repair,
     replay,
     run,
@@ -41,6 +42,7 @@ COMMANDS = (
     archives,
     what_if,
     verify,
+    onboard,
     waiting,
     repair,
 )

@@ -49,6 +49,7 @@ async def audit(store: Store, policy: Policy) -> Audit:
             result.say("I7", f"sequence {recorded.sequence} where {replay.sequence + 1} was expected")
             replay.sequence = recorded.sequence - 1
         replay.take(recorded)
+        result.directory = replay.state.directory
         check_event(recorded, policy, result, opened, ended)
     for difference in await verify(store, replay):
         result.say("I7", str(difference))
@@ -76,6 +77,8 @@ def check_event(
         if not changes_nothing(body.write) and not allows(policy, Resource(body.resource), target):
             result.say("I2", f"intent #{recorded.sequence} is against the direction table")
     elif isinstance(body, IntentAttempted):
+        if result.directory.observing:
+            result.say("I2", f"attempt #{recorded.sequence} while the practice was only observed")
         if body.intent not in opened:
             result.say("I8", f"attempt #{recorded.sequence} of an intent that nobody requested")
         if ended[body.intent]:

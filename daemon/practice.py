@@ -15,6 +15,7 @@ import structlog
 from daemon import tables
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
 from daemon.feed import Feed
+from daemon.first_day import go_live
 from daemon.intake import Intake, Seen
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.sink import Pace, Sink
@@ -100,6 +101,7 @@ class PracticeRuntime:
         self.epoch = epoch
         self._around = around
         self._task: asyncio.Task[None] | None = None
+        self._observing = False
         self.recorder = PracticeRecorder(
             around.store,
             around.keyring,
@@ -153,6 +155,7 @@ class PracticeRuntime:
 
     async def start(self) -> None:
         """Take up what was left open, then observe and write until stopped."""
+        self._observing = await self.recorder.observing()
         outcome = await self.recorder.load_open()
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)
@@ -195,16 +198,29 @@ class PracticeRuntime:
         return self._task is not None and not self._task.done()
 
     async def _look_again(self) -> None:
-        """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see."""
+        """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see.
+
+        After an observed practice went live that is everybody, once.
+        """
         while True:
             try:
-                while await self.recorder.revisit("a policy ended, or what it waited for has come"):
-                    pass
+                await self._catch_up()
             except AWAY as error:
                 log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             await asyncio.sleep(REVISIT_SECONDS)
+
+    async def _catch_up(self) -> None:
+        self.recorder.catching_up = True
+        try:
+            if self._observing and not self.recorder.policy.observes:
+                await go_live(self.recorder, self._around.store, self._around.keyring)
+                self._observing = False
+            while await self.recorder.revisit("a policy ended, or what it waited for has come"):
+                pass
+        finally:
+            self.recorder.catching_up = False
 
     async def _resume(self) -> None:
         """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""

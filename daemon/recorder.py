@@ -8,7 +8,7 @@ happened, and the same batch can be recorded again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -20,7 +20,16 @@ from daemon import rows, tables
 from daemon.redrive import charts_of, record_of, redriven
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
-from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
+from events.ids import (
+    ElationChartId,
+    EventId,
+    KareoPatientId,
+    PatientKey,
+    PracticeId,
+    content_hash,
+    elation_key,
+    event_id,
+)
 from events.schema import (
     BillObserved,
     Body,
@@ -41,12 +50,14 @@ from events.schema import (
     KareoChartObserved,
     KareoDirectoryObserved,
     LinkMoved,
+    ObservingBegan,
     Origin,
     PairBarred,
     Recorded,
     RedriveRequested,
     RevisitDue,
     WaitingCleared,
+    WentLive,
 )
 from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
@@ -87,6 +98,7 @@ class Outcome:
 class PracticeRecorder:
     """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again.
 
+    `catching_up` is set by whoever calls `revisit` until nothing is due: then no recording has to wait for all of it.
     `doubt` is set when a recording failed and may have been made all the same (the answer to its COMMIT was lost): recorded
     again it changes nothing, so what followed from it has to be looked for with `load_open`.
     """
@@ -116,6 +128,7 @@ class PracticeRecorder:
         self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
+        self.catching_up = False
         self.doubt = asyncio.Event()
 
     # -- what others call -----------------------------------------------------------------------------------------------
@@ -191,6 +204,35 @@ class PracticeRecorder:
         """Decide again about patients that are due: a policy ended, or what they waited for has come. Returns how many."""
         async with self._lock:
             return await self._revisit_due(reason)
+
+    async def observing(self) -> bool:
+        """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
+        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
+            observing = (await self._state(tx, set())).directory.observing
+        if self.policy.observes and not observing:
+            await self.record_practice([ObservingBegan()])
+        return observing or self.policy.observes
+
+    async def record_practice(self, bodies: Sequence[Body]) -> None:
+        """Record a decision about the practice at large; each counts anew."""
+        await self.record_bodies(bodies, elation=None, kareo=None, cause=None, parts=(self._now().isoformat(),))
+
+    async def record_about(self, found: Mapping[PatientKey, Body]) -> None:
+        """Record something about each of several patients, in one transaction; the same again changes nothing."""
+        events = [
+            Event(
+                id=event_id(self.practice, type(body).__name__, key, content_hash(encode_body(body))),
+                practice=self.practice,
+                origin=Origin.CHARTWIRE,
+                observed=self._now(),
+                body=body,
+                elation=None if key.startswith("K:") else ElationChartId(int(key[2:])),
+                kareo=KareoPatientId(int(key[2:])) if key.startswith("K:") else None,
+            )
+            for key, body in found.items()
+        ]
+        async with self._lock:
+            await self._record(events)
 
     async def load_open(self) -> Outcome:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
@@ -359,6 +401,8 @@ class PracticeRecorder:
             intents, waiting = rows.intent_rows(directory.intents), rows.waiting_rows(directory.waiting)
             await tables.replace_open_intents(connection, self.practice, {nobody: intents})
             await tables.replace_waiting(connection, self.practice, {nobody: waiting}, self._now())
+        if any(isinstance(event.body, WentLive) for event in work.events):
+            await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)
         if work.dependencies:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
@@ -382,7 +426,7 @@ class PracticeRecorder:
         if self._offer_again:
             self._offer_again = False
             self._on_recorded(await self._load_open())
-        if self._pending_revisits:
+        if self._pending_revisits and not self.catching_up:
             self._pending_revisits = False
             while await self._revisit_due("what it waited for has come"):
                 pass

@@ -210,6 +210,16 @@ async def mark_for_revisit(connection: Any, practice: PracticeId, depends_on: Se
     await connection.execute(SQL["mark_for_revisit"], practice, list(depends_on), today)
 
 
+async def mark_all_for_revisit(connection: Any, practice: PracticeId, today: date) -> None:
+    """Every patient is due to be looked at once; this survives a crash."""
+    await connection.execute(SQL["mark_all_for_revisit"], practice, today)
+
+
+async def count_to_revisit(connection: Any, practice: PracticeId, today: date) -> int:
+    """How many patients are due to be looked at again."""
+    return int(await connection.fetchval(SQL["count_to_revisit"], practice, today))
+
+
 async def patients_to_revisit(connection: Any, practice: PracticeId, today: date, most: int) -> list[PatientKey]:
     rows = await connection.fetch(SQL["patients_to_revisit"], practice, today, most)
     return [PatientKey(row["patient_key"]) for row in rows]

@@ -12,6 +12,7 @@ from events.schema import (
     CommandRefused,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
     DismissRequested,
     ElationChartDeleted,
     ElationChartMerged,
@@ -34,6 +35,7 @@ from events.schema import (
     LinkResumed,
     LinkSuspended,
     MessageUnreadable,
+    ObservingBegan,
     PairBarred,
     RedriveRequested,
     ResyncRequested,
@@ -43,6 +45,7 @@ from events.schema import (
     WaitingCleared,
     WaitingDismissed,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import (
     AddKareoCase,
@@ -115,6 +118,12 @@ def _decision(body: Body) -> str:
             return f"suspended the link: chart {body.elation} was deleted"
         case LinkResumed():
             return f"resumed the link: chart {body.elation} was restored"
+        case ObservingBegan():
+            return "only observed from now on: nothing is decided or written"
+        case CounterpartsFound():
+            return f"matching found {len(body.candidates)} candidates"
+        case WentLive():
+            return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case ConflictRecorded():

@@ -23,7 +23,7 @@ from events.records import (
     Provider,
     Value,
 )
-from events.writes import AnyResult, AnyWrite, Resource, System
+from events.writes import AnyResult, AnyWrite, Candidate, Resource, SearchElation, SearchKareo, System
 
 
 class Origin(StrEnum):
@@ -183,6 +183,24 @@ class ConflictSeen(Value, frozen=True, kw_only=True):
 
     fields: tuple[str, ...]
     who: str = ""
+
+
+# -- the first day ----------------------------------------------------------------------------------------------------
+
+
+class ObservingBegan(Value, frozen=True, kw_only=True):
+    """From now on the practice is only observed: nothing is decided and nothing is written before WentLive."""
+
+
+class CounterpartsFound(Value, frozen=True, kw_only=True):
+    """What our own copy of the other system holds of this person, once both were read whole: a search without a call."""
+
+    wanted: SearchElation | SearchKareo
+    candidates: tuple[Candidate, ...]
+
+
+class WentLive(Value, frozen=True, kw_only=True):
+    """The observed practice is live: from now on everything is decided, and every patient is looked at once."""
 
 
 # -- intents --
@@ -376,6 +394,9 @@ Body = (
     | FieldsAgreed
     | ConflictRecorded
     | ConflictSeen
+    | ObservingBegan
+    | CounterpartsFound
+    | WentLive
     | IntentRequested
     | IntentAttempted
     | IntentSucceeded

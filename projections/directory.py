@@ -17,9 +17,11 @@ from events.schema import (
     IntentSucceeded,
     KareoDirectoryObserved,
     MessageUnreadable,
+    ObservingBegan,
     WaitingCleared,
     WaitingDismissed,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.codecs import squeeze
@@ -44,6 +46,7 @@ class Directory(Value, frozen=True, kw_only=True):
     quarantined: dict[str, str] = {}
     elation_seen: bool = False
     kareo_seen: bool = False
+    observing: bool = False
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
@@ -84,6 +87,9 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
                 dismissed=without(directory.dismissed, body.slot),
             )
         case WaitingCleared():
+            return put(directory, waiting=without(directory.waiting, body.slot))
+        case ObservingBegan() | WentLive():
+            return put(directory, observing=isinstance(body, ObservingBegan))
             return put(
                 directory,
                 waiting=without(directory.waiting, body.slot),

@@ -18,11 +18,20 @@ from events.writes import (
 from projections.accepted import thing
 from projections.appointments import want_appointments
 from projections.bills import want_bills
-from projections.codecs import squeeze
 from projections.demographics import want_demographics, want_elation_chart, want_kareo_chart
 from projections.fields import agreed, elation_view, kareo_view
 from projections.insurance import want_insurance
-from projections.links import absorbers, hinted_patient, in_circles, is_barred, judge, survivor
+from projections.links import (
+    absorbers,
+    awaited,
+    hinted_patient,
+    in_circles,
+    is_barred,
+    judge,
+    searched_in_elation,
+    searched_in_kareo,
+    survivor,
+)
 from projections.patient import ElationSide, Former, KareoSide, Patient
 from projections.policy import Policy, allows
 from projections.state import PracticeState
@@ -38,6 +47,8 @@ def decide(
 
     Facts come alone: they change what everything else is decided on, so the caller folds them and asks again.
     """
+    if observed_only(state, policy):
+        return [], []
     patient = state.patients[key]
     wants = Wants()
     _want(patient, state, policy, moment, wants)
@@ -49,6 +60,11 @@ def decide(
     bodies += settle_waiting(wants.waits, patient, lambda slot: thing(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
     return bodies, settle(shared, {}, policy.practice, policy, cause)
+
+
+def observed_only(state: PracticeState, policy: Policy) -> bool:
+    """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
+    return policy.observes or state.directory.observing
 
 
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
@@ -190,9 +206,7 @@ def _want_elation_counterpart(
         )
         return
     chart = kareo.chart
-    search = SearchElation(
-        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
-    )
+    search = searched_in_elation(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
@@ -200,7 +214,7 @@ def _want_elation_counterpart(
         found = ElationChartId(verdict.match)
         wants.facts.append(link_of(found, kareo.chart.id, "one strong match in Elation", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *(f"chart:{one}" for one in verdict.candidates))
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=True))
     elif not allows(policy, Resource.CHART, System.ELATION):
         wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
     else:
@@ -220,9 +234,7 @@ def _want_kareo_counterpart(
         if other is not None and other.link is None and not is_barred(patient, hinted, False):
             wants.facts.append(link_of(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
             return
-    search = SearchKareo(
-        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
-    )
+    search = searched_in_kareo(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
@@ -230,7 +242,7 @@ def _want_kareo_counterpart(
         found = KareoPatientId(verdict.match)
         wants.facts.append(link_of(chart.id, found, "one strong match in Kareo", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *(f"patient:{one}" for one in verdict.candidates))
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=False))
     elif not allows(policy, Resource.CHART, System.KAREO):
         wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
     else:
@@ -298,6 +310,8 @@ def _show_refused(patient: Patient, wants: Wants) -> None:
 def wanted(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> Wants:
     """What one patient needs now, whatever is open already; the direction filter has been applied to its writes."""
     wants = Wants()
+    if observed_only(state, policy):
+        return wants
     _want(state.patients[key], state, policy, moment, wants)
     wants.writes, wants.shared = permitted(wants.writes, policy), permitted(wants.shared, policy)
     return wants

@@ -17,6 +17,7 @@ from events.schema import (
     BillResendRequested,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,
@@ -214,6 +215,10 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case LinkSuspended() | LinkResumed():
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
             return put(patient, link=link)
+        case CounterpartsFound():
+            if patient.link is not None:
+                return patient
+            return put(patient, search=Search(wanted=body.wanted, candidates=body.candidates))
         case FieldsAgreed():
             return _agreed(patient, body.fields)
         case ConflictRecorded():

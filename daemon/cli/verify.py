@@ -39,7 +39,7 @@ def register(commands: Any) -> None:
 
 
 def handle(arguments: argparse.Namespace) -> int:
-    """0 when everything that differs is explained (or repaired), 1 otherwise, 2 for an unknown practice."""
+    """0 when everything that differs is explained (or repaired), 1 otherwise, 2 for a practice unknown or only observed."""
     found = configured(arguments)
     if found is None:
         return 1
@@ -47,6 +47,9 @@ def handle(arguments: argparse.Namespace) -> int:
     practice = next((one for one in config.practice if one.id == arguments.practice), None)
     if practice is None:
         print(f"{arguments.practice}: no such practice in the configuration", file=sys.stderr)
+        return 2
+    if practice.mode == "observe":
+        print(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do", file=sys.stderr)
         return 2
     configure_logging(json=False, level="CRITICAL")
 

@@ -55,6 +55,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "tables.delete_patients": {PATIENT: ("practice", "patient_key")},
     "tables.patients_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
     "tables.mark_for_revisit": {"dependency_pkey": ("practice", "depends_on"), PATIENT: ("practice", "patient_key")},
+    "tables.mark_all_for_revisit": {PATIENT: ("practice",)},
+    "tables.count_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
     "tables.resolve_charts": {"chart_pkey": ("practice", "elation_chart")},
     "tables.save_charts": {},
     "tables.delete_links": {"link_pkey": ("practice", "kareo_patient")},
