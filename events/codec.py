@@ -165,28 +165,46 @@ class _Sealed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 _SEALED = msgspec.msgpack.Decoder(_Sealed)
+_ORIGINS: dict[str, Origin] = {origin.value: origin for origin in Origin}
 
 
-def _envelope(event: Event, version: int) -> _Envelope:
-    return _Envelope(
-        id=event.id,
-        practice=event.practice,
-        type=event.type,
-        version=version,
-        origin=event.origin,
-        observed=event.observed,
-        elation=event.elation,
-        kareo=event.kareo,
-        patient=event.patient,
-        modified=event.modified,
-        cause=event.cause,
-        correlation=event.correlation,
+Clear = tuple[
+    EventId,
+    PracticeId,
+    str,
+    int,
+    str,
+    datetime,
+    int | None,
+    int | None,
+    str,
+    datetime | None,
+    EventId | None,
+    EventId | None,
+]
+"""The members of `_Envelope` in order: encoded, it is the same bytes."""
+
+
+def _clear(event: Event, version: int) -> Clear:
+    return (
+        event.id,
+        event.practice,
+        event.type,
+        version,
+        event.origin,
+        event.observed,
+        event.elation,
+        event.kareo,
+        event.patient,
+        event.modified,
+        event.cause,
+        event.correlation,
     )
 
 
 def identity(event: Event, version: int) -> bytes:
     """What a body is bound to: everything in its envelope."""
-    return _ENCODER.encode(_envelope(event, version))
+    return _ENCODER.encode(_clear(event, version))
 
 
 def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
@@ -196,39 +214,32 @@ def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
     return version, key_id, sealed
 
 
-def open_event(
-    envelope: dict[str, object], type_name: str, version: int, key_id: str, sealed: bytes, keyring: Keyring
-) -> Event:
-    """An event from its columns: `envelope` are Event's fields but the body."""
-    clear = _Envelope(type=type_name, version=version, **envelope)  # type: ignore[arg-type]
-    return _opened(clear, key_id, sealed, keyring)
-
-
-def _opened(clear: _Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+def open_event(clear: Clear, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+    """An event from what travels in the clear and its sealed body. Raises UnreadableEvent, KeyMissing."""
+    id_, practice, type_name, version, origin, observed, elation, kareo, patient, modified, cause, correlation = clear
     try:
         plain = keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed)
     except UnreadableEvent as error:
-        raise UnreadableEvent(f"{clear.type} version {clear.version}: {error}") from None
-    body = decode_body(clear.type, clear.version, plain)
+        raise UnreadableEvent(f"{type_name} version {version}: {error}") from None
     return Event(
-        id=clear.id,
-        practice=clear.practice,
-        origin=clear.origin,
-        observed=clear.observed,
-        body=body,
-        elation=None if clear.elation is None else ElationChartId(clear.elation),
-        kareo=None if clear.kareo is None else KareoPatientId(clear.kareo),
-        patient=PatientKey(clear.patient),
-        modified=clear.modified,
-        cause=clear.cause,
-        correlation=clear.correlation,
+        id=id_,
+        practice=practice,
+        origin=_ORIGINS[origin],
+        observed=observed,
+        body=decode_body(type_name, version, plain),
+        elation=None if elation is None else ElationChartId(elation),
+        kareo=None if kareo is None else KareoPatientId(kareo),
+        patient=PatientKey(patient),
+        modified=modified,
+        cause=cause,
+        correlation=correlation,
     )
 
 
 def encode_event(event: Event, keyring: Keyring) -> bytes:
     """The form on Kafka."""
     version, key_id, sealed = seal_event(event, keyring)
-    return _ENCODER.encode(_Sealed(envelope=_envelope(event, version), key_id=key_id, body=sealed))
+    return _ENCODER.encode((_clear(event, version), key_id, sealed))
 
 
 def decode_event(encoded: bytes, keyring: Keyring) -> Event:
@@ -237,4 +248,4 @@ def decode_event(encoded: bytes, keyring: Keyring) -> Event:
         sealed = _SEALED.decode(encoded)
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"not an event ({type(error).__name__})") from None
-    return _opened(sealed.envelope, sealed.key_id, sealed.body, keyring)
+    return open_event(msgspec.structs.astuple(sealed.envelope), sealed.key_id, sealed.body, keyring)

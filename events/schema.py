@@ -277,7 +277,7 @@ TYPES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
 
 
-class Event(Struct, frozen=True, kw_only=True):
+class Event(Struct, frozen=True, kw_only=True, gc=False):
     """An envelope with its body.
 
     `elation` and `kareo` are the charts it is about (none for the practice's own matters), `patient` the key of the
@@ -303,7 +303,7 @@ class Event(Struct, frozen=True, kw_only=True):
         return type(self.body).__name__
 
 
-class Recorded(Struct, frozen=True, kw_only=True):
+class Recorded(Struct, frozen=True, kw_only=True, gc=False):
     """An event in the store: `sequence` counts from 1 per practice without gaps; `recorded` is the store's clock."""
 
     sequence: int

@@ -19,7 +19,7 @@ from events import queries
 from events.chain import COVERED, GENESIS, link
 from events.codec import Keyring, UnreadableEvent, open_event, seal_event
 from events.ids import EventId, PracticeId
-from events.schema import Event, Origin, Recorded
+from events.schema import Event, Recorded
 
 SQL = queries.load("store")
 CHANNEL = "chartwire_recorded"
@@ -140,7 +140,12 @@ class Store:
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
         """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=min_size, max_size=max_size, command_timeout=60, server_settings={"timezone": "UTC"}
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            command_timeout=60,
+            server_settings={"timezone": "UTC"},
+            reset=_keep_session,
         )
         return cls(pool, keyring)
 
@@ -229,23 +234,30 @@ class Store:
 
 def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing."""
-    clear = {
-        "id": _plain(row["event_id"]),
-        "practice": PracticeId(row["practice"]),
-        "origin": Origin(row["origin"]),
-        "observed": row["observed_at"],
-        "elation": row["elation_chart"],
-        "kareo": row["kareo_patient"],
-        "patient": row["patient_key"],
-        "modified": row["modified_at"],
-        "cause": _plain(row["cause"]),
-        "correlation": _plain(row["correlation"]),
-    }
+    clear = (
+        EventId(UUID(bytes=row["event_id"].bytes)),
+        PracticeId(row["practice"]),
+        row["type"],
+        row["version"],
+        row["origin"],
+        row["observed_at"],
+        row["elation_chart"],
+        row["kareo_patient"],
+        row["patient_key"],
+        row["modified_at"],
+        _plain(row["cause"]),
+        _plain(row["correlation"]),
+    )
     try:
-        event = open_event(clear, row["type"], row["version"], row["key_id"], row["body"], keyring)
+        event = open_event(clear, row["key_id"], row["body"], keyring)
     except UnreadableEvent as error:
         raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
     return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
+
+
+async def _keep_session(_connection: Any) -> None:
+    """A connection goes back to the pool without a round trip: nobody here sets session variables or session locks, asyncpg
+    itself has rolled back what was open, and whoever listened has stopped."""
 
 
 def _plain(id_: UUID | None) -> EventId | None:
