@@ -15,11 +15,14 @@ from daemon.cli import (
     keys,
     listen,
     migrate,
+    onboard,
+    repair,
     replay,
     run,
     sandbox,
     status,
     verify,
+    waiting,
     what_if,
 )
 
@@ -39,6 +42,9 @@ COMMANDS = (
     archives,
     what_if,
     verify,
+    onboard,
+    waiting,
+    repair,
 )
 
 

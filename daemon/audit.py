@@ -49,6 +49,7 @@ async def audit(store: Store, policy: Policy) -> Audit:
             result.say("I7", f"sequence {recorded.sequence} where {replay.sequence + 1} was expected")
             replay.sequence = recorded.sequence - 1
         replay.take(recorded)
+        result.directory = replay.state.directory
         check_event(recorded, policy, result, opened, ended)
     for difference in await verify(store, replay):
         result.say("I7", str(difference))
@@ -76,6 +77,8 @@ def check_event(
         if not changes_nothing(body.write) and not allows(policy, Resource(body.resource), target):
             result.say("I2", f"intent #{recorded.sequence} is against the direction table")
     elif isinstance(body, IntentAttempted):
+        if result.directory.observing:
+            result.say("I2", f"attempt #{recorded.sequence} while the practice was only observed")
         if body.intent not in opened:
             result.say("I8", f"attempt #{recorded.sequence} of an intent that nobody requested")
         if ended[body.intent]:
@@ -97,7 +100,7 @@ def _check_links(links: list[tuple[int, int]], state: PracticeState, result: Aud
 
 
 def _check_ends(state: PracticeState, opened: dict[str, IntentRequested], ended: Counter[str], result: Audit) -> None:
-    """I4: every intent is done, superseded, open, or refused and shown as waiting."""
+    """I4: every intent is done, superseded, open, or refused and shown as waiting or as accepted by a person."""
     still_open = {one.intent for patient in state.patients.values() for one in patient.intents.values()}
     still_open |= {one.intent for one in state.directory.intents.values()}
     for intent in opened:
@@ -105,5 +108,5 @@ def _check_ends(state: PracticeState, opened: dict[str, IntentRequested], ended:
             result.say("I4", f"intent {intent} ended nowhere")
     for patient in state.patients.values():
         for slot, one in patient.intents.items():
-            if one.state == "refused" and slot not in patient.waiting:
+            if one.state == "refused" and slot not in patient.waiting and slot not in patient.dismissed:
                 result.say("I4", f"{patient.key} {slot} was refused and does not wait visibly")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -131,12 +131,15 @@ class MapsConfig(_Section, frozen=True, kw_only=True):
 
 
 class PracticeConfig(_Section, frozen=True, kw_only=True):
+    """`mode` "observe": both systems are read, nothing is decided and nothing written (`chartwire onboard`)."""
+
     id: str
     name: str
     time_zone: str
     elation: ElationConfig
     kareo: KareoConfig
     profile: str = "kareo-led"
+    mode: Literal["observe", "live"] = "live"
     overrides: OverridesConfig = OverridesConfig()
     maps: MapsConfig = MapsConfig()
 
@@ -382,5 +385,6 @@ def policy_of(practice: PracticeConfig) -> Policy:
         locations={int(key): value for key, value in practice.maps.locations.items()},
         places_of_service={int(key): value for key, value in practice.maps.places_of_service.items()},
         default_physician=practice.maps.default_physician,
+        observes=practice.mode == "observe",
         **chosen,
     )

@@ -13,7 +13,7 @@ from datetime import datetime
 
 import msgspec
 
-from events.ids import ElationChartId, KareoPatientId, PracticeId, content_hash, event_id
+from events.ids import ElationChartId, EventId, KareoPatientId, PracticeId, content_hash, event_id
 from events.records import Value
 from events.schema import Body, Event, Origin
 from events.topics import Change, Checkpoint, Note
@@ -37,7 +37,10 @@ NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for."""
+    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for.
+
+    One that somebody asked for (`because` of that event) is published though it says what it said last time.
+    """
 
     body: Body
     resource: str
@@ -48,6 +51,7 @@ class Observation(Value, frozen=True, kw_only=True):
     read_at: datetime
     parent: str = ""
     also: tuple[Note, ...] = ()
+    because: EventId | None = None
 
 
 def fingerprint(value: object, modified: datetime | None = None) -> str:
@@ -88,7 +92,7 @@ class Intake:
         for one in observations:
             hash_ = fingerprint(one.body, one.modified)
             seen = known.get((one.resource, one.record), NEVER)
-            if seen.content_hash == hash_:
+            if seen.content_hash == hash_ and one.because is None:
                 if one.also:
                     messages.append(Change(practice=self.practice, notes=one.also))
                 continue
@@ -103,8 +107,9 @@ class Intake:
         It is part of the event's id: a record may come to be again what it was before, within one second of `modified`.
         """
         version = f"{one.modified}/{revision}"
+        asked = () if one.because is None else (one.because,)
         event = Event(
-            id=event_id(self.practice, type(one.body).__name__, one.resource, one.record, version, hash_),
+            id=event_id(self.practice, type(one.body).__name__, one.resource, one.record, version, hash_, *asked),
             practice=self.practice,
             origin=Origin(self.system.value),
             observed=one.read_at,
@@ -112,6 +117,8 @@ class Intake:
             elation=one.elation,
             kareo=one.kareo,
             modified=one.modified,
+            cause=one.because,
+            correlation=one.because,
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
         return Change(practice=self.practice, event=event, notes=(note, *one.also))

@@ -15,6 +15,7 @@ import structlog
 from daemon import tables
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
 from daemon.feed import Feed
+from daemon.first_day import go_live
 from daemon.intake import Intake, Seen
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.sink import Pace, Sink
@@ -31,6 +32,7 @@ from daemon.webhooks import NUDGE, Target
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
+from events.schema import CommandRefused, RedriveRequested, ResyncRequested
 from events.store import AWAY, Fenced, Store
 from events.topics import Change, Checkpoint
 from events.writes import System
@@ -99,6 +101,7 @@ class PracticeRuntime:
         self.epoch = epoch
         self._around = around
         self._task: asyncio.Task[None] | None = None
+        self._observing = False
         self.recorder = PracticeRecorder(
             around.store,
             around.keyring,
@@ -152,6 +155,7 @@ class PracticeRuntime:
 
     async def start(self) -> None:
         """Take up what was left open, then observe and write until stopped."""
+        self._observing = await self.recorder.observing()
         outcome = await self.recorder.load_open()
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)
@@ -194,16 +198,29 @@ class PracticeRuntime:
         return self._task is not None and not self._task.done()
 
     async def _look_again(self) -> None:
-        """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see."""
+        """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see.
+
+        After an observed practice went live that is everybody, once.
+        """
         while True:
             try:
-                while await self.recorder.revisit("a policy ended, or what it waited for has come"):
-                    pass
+                await self._catch_up()
             except AWAY as error:
                 log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
             await asyncio.sleep(REVISIT_SECONDS)
+
+    async def _catch_up(self) -> None:
+        self.recorder.catching_up = True
+        try:
+            if self._observing and not self.recorder.policy.observes:
+                await go_live(self.recorder, self._around.store, self._around.keyring)
+                self._observing = False
+            while await self.recorder.revisit("a policy ended, or what it waited for has come"):
+                pass
+        finally:
+            self.recorder.catching_up = False
 
     async def _resume(self) -> None:
         """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
@@ -241,6 +258,24 @@ class PracticeRuntime:
             self.elation.nudge("sweep" if resource == "bills" else f"patient:{record}")
         if outcome.recorded:
             self.feed.nudge()
+        self._look_again_for(outcome)
+
+    def _look_again_for(self, outcome: Outcome) -> None:
+        """What people asked to be read again: a patient's charts, or what could not be read before (projections/repair.py)."""
+        refused = {one.event.cause for one in outcome.recorded if isinstance(one.event.body, CommandRefused)}
+        for event in [one.event for one in outcome.recorded if one.event.id not in refused]:
+            patient = outcome.patients.get(event.patient)
+            if isinstance(event.body, RedriveRequested):
+                _, system, resource, record = event.body.slot.split(":", 3)
+                look = {"elation": self.elation.look, "kareo": self.kareo.look}.get(system)
+                if look is not None:
+                    look(resource, record, event.id)
+            elif isinstance(event.body, ResyncRequested) and patient is not None:
+                chart = patient.link.elation if patient.link else patient.elation.chart.id if patient.elation else None
+                if chart is not None:
+                    self.elation.look("patients", str(chart), event.id)
+                if patient.kareo is not None:
+                    self.kareo.look("patients", str(patient.kareo.chart.id), event.id)
 
     # -- what connectors ask ----------------------------------------------------------------------------------------------
 
@@ -295,7 +330,7 @@ async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapServ
 
 
 def kareo_client(
-    config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None
+    config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None, tries: int = 1
 ) -> KareoClient:
     key = secret(config.kareo.customer_key_file, around.beside)
     limits = dict(config.kareo.limits)
@@ -314,6 +349,7 @@ def kareo_client(
         client_version="chartwire",
         meter=lambda operation, outcome, seconds: around.meter.call(operation, outcome, seconds),
         guard=owned,
+        tries=tries,
     )
 
 

@@ -66,13 +66,17 @@ class _Documents:
 async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Progress = untold) -> Replay:
     """Replace all projections of a practice by what its events say. Raises UnreadableEvent, KeyMissing, ValueError."""
     replay = await replayed(store, policy.practice, progress=progress)
-    documents = _Documents(replay, policy, store.keyring, now.astimezone(ZoneInfo(policy.time_zone)).date())
+    today = now.astimezone(ZoneInfo(policy.time_zone)).date()
+    documents = _Documents(replay, policy, store.keyring, today)
     documents.refresh()
     async with store.pool.acquire() as connection, connection.transaction():
         head = await connection.fetchval(SQL["lock_head"], policy.practice)
         batches = stored_rows(connection, policy.practice, after=replay.sequence, up_to=head or 0)
         await fold(replay, batches, store.keyring, progress=progress)
+        due = await tables.count_to_revisit(connection, policy.practice, today)
         await _replace(connection, replay, documents.refresh(), store.keyring)
+        if due:  # perhaps a practice that is going live: no event says who has been looked at
+            await tables.mark_all_for_revisit(connection, policy.practice, today)
         await connection.execute(SQL["mark_rebuilt"], policy.practice)
     return replay
 

@@ -8,7 +8,7 @@ happened, and the same batch can be recorded again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -17,14 +17,27 @@ import msgspec
 import structlog
 
 from daemon import rows, tables
+from daemon.redrive import charts_of, record_of, redriven
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
-from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.ids import (
+    ElationChartId,
+    EventId,
+    KareoPatientId,
+    PatientKey,
+    PracticeId,
+    content_hash,
+    elation_key,
+    event_id,
+)
 from events.schema import (
     BillObserved,
     Body,
     ChangeQuarantined,
     ChartLinked,
+    ChartUnlinked,
+    Command,
+    CommandRefused,
     ConflictRecorded,
     ElationChartObserved,
     ElationDirectoryObserved,
@@ -32,14 +45,19 @@ from events.schema import (
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
+    IntentSuperseded,
     KareoAppointmentObserved,
     KareoChartObserved,
     KareoDirectoryObserved,
     LinkMoved,
+    ObservingBegan,
     Origin,
+    PairBarred,
     Recorded,
+    RedriveRequested,
     RevisitDue,
     WaitingCleared,
+    WentLive,
 )
 from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
@@ -49,6 +67,7 @@ from projections.intents import decide
 from projections.links import references
 from projections.patient import Patient, decode_patient, in_doubt
 from projections.policy import Policy
+from projections.repair import answer
 from projections.state import PracticeState
 from projections.wants import Moment
 
@@ -79,6 +98,7 @@ class Outcome:
 class PracticeRecorder:
     """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again.
 
+    `catching_up` is set by whoever calls `revisit` until nothing is due: then no recording has to wait for all of it.
     `doubt` is set when a recording failed and may have been made all the same (the answer to its COMMIT was lost): recorded
     again it changes nothing, so what followed from it has to be looked for with `load_open`.
     """
@@ -108,6 +128,7 @@ class PracticeRecorder:
         self._offer_again = False
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
+        self.catching_up = False
         self.doubt = asyncio.Event()
 
     # -- what others call -----------------------------------------------------------------------------------------------
@@ -184,6 +205,35 @@ class PracticeRecorder:
         async with self._lock:
             return await self._revisit_due(reason)
 
+    async def observing(self) -> bool:
+        """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
+        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
+            observing = (await self._state(tx, set())).directory.observing
+        if self.policy.observes and not observing:
+            await self.record_practice([ObservingBegan()])
+        return observing or self.policy.observes
+
+    async def record_practice(self, bodies: Sequence[Body]) -> None:
+        """Record a decision about the practice at large; each counts anew."""
+        await self.record_bodies(bodies, elation=None, kareo=None, cause=None, parts=(self._now().isoformat(),))
+
+    async def record_about(self, found: Mapping[PatientKey, Body]) -> None:
+        """Record something about each of several patients, in one transaction; the same again changes nothing."""
+        events = [
+            Event(
+                id=event_id(self.practice, type(body).__name__, key, content_hash(encode_body(body))),
+                practice=self.practice,
+                origin=Origin.CHARTWIRE,
+                observed=self._now(),
+                body=body,
+                elation=None if key.startswith("K:") else ElationChartId(int(key[2:])),
+                kareo=KareoPatientId(int(key[2:])) if key.startswith("K:") else None,
+            )
+            for key, body in found.items()
+        ]
+        async with self._lock:
+            await self._record(events)
+
     async def load_open(self) -> Outcome:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
         async with self._lock:
@@ -215,7 +265,10 @@ class PracticeRecorder:
                     return False
                 work = _Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
-                    work.take(event)
+                    if isinstance(event.body, RedriveRequested):
+                        await self._redrive(tx, work, event, event.body)
+                    else:
+                        work.take(event)
                 await self._decide(tx, work)
                 outcome.recorded = await tx.append(work.events)
                 await self._save(tx, work)
@@ -234,6 +287,19 @@ class PracticeRecorder:
         self._on_recorded(outcome)
         return True
 
+    async def _redrive(self, tx: Transaction, work: _Work, event: Event, body: RedriveRequested) -> None:
+        """What was set aside is recorded as if it came now; what a connector could not read is read again by its connector."""
+        found = await redriven(tx, work.state.directory, body, event, self._keyring)
+        if not isinstance(found, Event):
+            work.take(event, refused=found)
+            return
+        work.take(event)
+        work.take(work.following(WaitingCleared(slot=body.slot, how="tried again"), event))
+        if not await tx.known([found.id]):
+            charts, patients = charts_of(found)
+            await self._load(tx, work.state, charts, patients)
+            work.take(found)
+
     async def _decide(self, tx: Transaction, work: _Work) -> None:
         """Decide about every patient touched until nothing more follows."""
         rounds = 0
@@ -250,15 +316,9 @@ class PracticeRecorder:
         charts: set[ElationChartId] = set()
         patients: set[KareoPatientId] = set()
         for event in events:
-            if event.elation is not None:
-                charts.add(event.elation)
-            if event.kareo is not None:
-                patients.add(event.kareo)
-            match event.body:
-                case ChartLinked():
-                    charts.add(event.body.elation)
-                case LinkMoved():
-                    charts |= {event.body.source, event.body.target}
+            more_charts, more_patients = charts_of(event)
+            charts |= more_charts
+            patients |= more_patients
         state = await self._state(tx, set())
         await self._load(tx, state, charts, patients)
         return state
@@ -322,7 +382,7 @@ class PracticeRecorder:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
         if work.relinked:
             pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
-            await tables.replace_links(connection, self.practice, pairs)
+            await tables.replace_links(connection, self.practice, pairs, unlinked=work.unlinked)
         await tables.replace_open_intents(
             connection,
             self.practice,
@@ -341,6 +401,8 @@ class PracticeRecorder:
             intents, waiting = rows.intent_rows(directory.intents), rows.waiting_rows(directory.waiting)
             await tables.replace_open_intents(connection, self.practice, {nobody: intents})
             await tables.replace_waiting(connection, self.practice, {nobody: waiting}, self._now())
+        if any(isinstance(event.body, WentLive) for event in work.events):
+            await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)
         if work.dependencies:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
@@ -364,7 +426,7 @@ class PracticeRecorder:
         if self._offer_again:
             self._offer_again = False
             self._on_recorded(await self._load_open())
-        if self._pending_revisits:
+        if self._pending_revisits and not self.catching_up:
             self._pending_revisits = False
             while await self._revisit_due("what it waited for has come"):
                 pass
@@ -424,16 +486,17 @@ class PracticeRecorder:
 
 
 def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
-    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix."""
-    body = ChangeQuarantined(
-        system=System(event.origin.value),
-        resource=event.type,
-        record=str(event.elation or event.kareo or ""),
-        reason=f"cannot be folded ({type(error).__name__}); report it",
-        raw=encode_body(event.body),
-    )
+    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused."""
+    reason = f"cannot be folded ({type(error).__name__}); report it"
+    body: Body = CommandRefused(command=event.type, code="defect", text=reason)
+    if event.origin in (Origin.ELATION, Origin.KAREO):
+        system, record = System(event.origin.value), record_of(event)
+        body = ChangeQuarantined(
+            system=system, resource=event.type, record=record, reason=reason, raw=encode_body(event.body)
+        )
+    id_ = event_id(practice, "set aside", event.id)
     return msgspec.structs.replace(
-        event, id=event_id(practice, "set aside", event.id), practice=practice, body=body, elation=None, kareo=None
+        event, id=id_, practice=practice, body=body, elation=None, kareo=None, cause=event.cause or event.id
     )
 
 
@@ -448,14 +511,31 @@ class _Work:
         self.events: list[Event] = []
         self.touched: dict[PatientKey, Event] = {}
         self.relinked: set[PatientKey] = set()
+        self.unlinked: set[KareoPatientId] = set()
         self.dependencies: set[str] = set()
         self.in_doubt: set[tuple[str, str]] = set()
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
 
-    def take(self, event: Event) -> None:
-        """Append one event, fold it, and remember whom it concerns."""
-        key = _key(self.state, event)
+    def take(self, event: Event, refused: CommandRefused | None = None) -> None:
+        """Append one event, fold it, and remember whom it concerns; a command is answered."""
+        if not isinstance(event.body, Command):
+            self._take(event, _key(self.state, event))
+            return
+        reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
+        refused = refused or reply.refused
+        if refused is not None:
+            self._take(event, PatientKey(""))
+            self._take(self.following(refused, event, event.elation, event.kareo), PatientKey(""))
+            return
+        self._take(event, reply.about)
+        for body in reply.follows:
+            charts = _charts(self.state.patients[reply.about]) if reply.about else (None, None)
+            if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
+                charts = body.elation, body.kareo
+            self._take(self.following(body, event, *charts), reply.about)
+
+    def _take(self, event: Event, key: PatientKey) -> None:
         event = msgspec.structs.replace(event, patient=key)
         before = self.state.patients.get(key)
         self.state.apply(event, len(self.events))
@@ -481,6 +561,15 @@ class _Work:
             self.relinked.add(event.patient)
             linked = body.elation if isinstance(body, ChartLinked) else body.target
             self.dependencies |= {f"chart:{linked}", f"patient:{body.kareo}"}
+        elif isinstance(body, ChartUnlinked | PairBarred):
+            self.touched[elation_key(body.elation)] = event
+            if isinstance(body, ChartUnlinked):
+                self.relinked.add(event.patient)
+                self.unlinked.add(body.kareo)
+                self.dependencies |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
+        elif isinstance(body, BillObserved):
+            if before is None or str(body.bill.id) not in before.bills:
+                self.dependencies.add(f"bill:{body.bill.id}")
         elif isinstance(body, ElationChartObserved):
             if before is None or before.elation is None:
                 self.dependencies.add(f"chart:{body.chart.id}")
@@ -495,7 +584,7 @@ class _Work:
         body = event.body
         if isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
             self.dependencies.add("directory")
-        elif isinstance(body, IntentSucceeded | IntentRefused):
+        elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
 
     def _understood(self, event: Event) -> None:
@@ -524,6 +613,12 @@ class _Work:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
+
+    def following(
+        self, body: Body, cause: Event, elation: ElationChartId | None = None, kareo: KareoPatientId | None = None
+    ) -> Event:
+        """An event that `cause` led to."""
+        return self._event(body, cause, 0, elation, kareo)
 
     def revisit(self, patient: Patient, reason: str, sequence: int) -> None:
         """Look at a patient again; recorded as an event only when something follows from it."""
@@ -558,7 +653,11 @@ class _Work:
 
 
 def _quarantined_as(event: Event) -> tuple[str, ...]:
-    """The slots in which this record would wait, had it not been understood; an occurrence is known by its key or its id."""
+    """The slots in which this record would wait, had it not been read or folded; an occurrence has its key or its id."""
+    return (*_unread_as(event), quarantine_slot(event.origin.value, event.type, record_of(event)))
+
+
+def _unread_as(event: Event) -> tuple[str, ...]:
     match event.body:
         case ElationChartObserved(chart=chart):
             return (quarantine_slot("elation", "patients", str(chart.id)),)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 import structlog
 
-from daemon.vendors.errors import Throttled, Unauthorized, VendorError
+from daemon.vendors.errors import Malformed, Refused, Throttled, Unauthorized, VendorError
 from events.ids import PracticeId
 from events.store import AWAY
 
@@ -37,8 +37,17 @@ class Rounds:
         self._due.setdefault(name, asyncio.Event()).set()
 
     def once(self, name: str, work: Pass) -> None:
-        """Do something besides the rounds, soon."""
-        self._extra.put_nowait((name, work))
+        """Do something besides the rounds, soon. What the vendor refuses or answers with nonsense is not tried for ever."""
+
+        async def try_it() -> None:
+            try:
+                await work()
+            except (Refused, Malformed) as error:
+                log.warning(
+                    "reading_failed", practice=self._practice, operation=error.operation, error_type=type(error).__name__
+                )
+
+        self._extra.put_nowait((name, try_it))
 
     async def extras(self) -> None:
         """Do what `once` was given, until cancelled."""

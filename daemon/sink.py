@@ -35,6 +35,7 @@ from events.schema import (
 )
 from events.store import AWAY, Fenced
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
+from projections.intents import observed_only
 from projections.open_intents import OpenIntent
 from projections.state import PracticeState
 
@@ -222,9 +223,12 @@ class Sink:
                 self._quiet.set()
 
     async def _attempt(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
-        """Record the attempt; False when the intent is not open any more (superseded, or linked away)."""
+        """Record the attempt; False when the intent is not open any more (superseded, or linked away), or while the practice
+        is only observed."""
 
         def still_open(state: PracticeState, key: PatientKey) -> bool:
+            if observed_only(state, self._recorder.policy):
+                return False
             intents = state.patients[key].intents if key in state.patients else state.directory.intents if not key else {}
             known = intents.get(slot)
             return known is not None and known.intent == job.intent and known.state != "refused"

@@ -70,7 +70,9 @@ async def patient_events(
     found: dict[int, Recorded] = {}
     while more_elation or more_kareo:
         new: tuple[set[int], set[int]] = set(), set()
-        async for recorded in store.read_chart(practice, elation=sorted(more_elation), kareo=sorted(more_kareo)):
+        async for recorded in store.read_chart(
+            practice, elation=sorted(more_elation), kareo=sorted(more_kareo), known=found
+        ):
             found[recorded.sequence] = recorded
             here, there = names_charts(recorded.event)
             new[0].update(here)

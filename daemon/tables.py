@@ -130,10 +130,12 @@ async def save_charts(connection: Any, practice: PracticeId, charts: Mapping[Any
     await connection.execute(SQL["save_charts"], practice, list(charts), list(charts.values()))
 
 
-async def replace_links(connection: Any, practice: PracticeId, pairs: Sequence[tuple[int, int]]) -> None:
-    """Give each Kareo patient of `pairs` (elation, kareo) its one link. Raises LinkTaken."""
+async def replace_links(
+    connection: Any, practice: PracticeId, pairs: Sequence[tuple[int, int]], *, unlinked: Collection[int] = ()
+) -> None:
+    """Give each Kareo patient of `pairs` (elation, kareo) its one link, and those `unlinked` none. Raises LinkTaken."""
     elation, kareo = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    await connection.execute(SQL["delete_links"], practice, kareo)
+    await connection.execute(SQL["delete_links"], practice, [*kareo, *unlinked])
     try:
         await connection.execute(SQL["save_links"], practice, elation, kareo)
     except asyncpg.UniqueViolationError:
@@ -198,9 +200,24 @@ async def replace_waiting(
         await connection.execute(SQL["save_dependencies"], practice, [on for on, _ in depends], [key for _, key in depends])
 
 
+async def waiting_patients(connection: Any, practice: PracticeId, code: str | None = None) -> list[PatientKey]:
+    """Patients for whom anything (of this code) waits."""
+    return [PatientKey(row["patient_key"]) for row in await connection.fetch(SQL["waiting_patients"], practice, code)]
+
+
 async def mark_for_revisit(connection: Any, practice: PracticeId, depends_on: Sequence[str], today: date) -> None:
     """Patients that wait for any of these are due to be looked at again; this survives a crash."""
     await connection.execute(SQL["mark_for_revisit"], practice, list(depends_on), today)
+
+
+async def mark_all_for_revisit(connection: Any, practice: PracticeId, today: date) -> None:
+    """Every patient is due to be looked at once; this survives a crash."""
+    await connection.execute(SQL["mark_all_for_revisit"], practice, today)
+
+
+async def count_to_revisit(connection: Any, practice: PracticeId, today: date) -> int:
+    """How many patients are due to be looked at again."""
+    return int(await connection.fetchval(SQL["count_to_revisit"], practice, today))
 
 
 async def patients_to_revisit(connection: Any, practice: PracticeId, today: date, most: int) -> list[PatientKey]:

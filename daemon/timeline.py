@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from events.schema import (
     BillObserved,
+    BillResendRequested,
     Body,
     ChangeQuarantined,
     ChartLinked,
+    ChartUnlinked,
+    CommandRefused,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
+    DismissRequested,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,
@@ -26,11 +31,21 @@ from events.schema import (
     KareoChartVanished,
     KareoDirectoryObserved,
     LinkMoved,
+    LinkRequested,
     LinkResumed,
     LinkSuspended,
+    MessageUnreadable,
+    ObservingBegan,
+    PairBarred,
+    RedriveRequested,
+    ResyncRequested,
+    RetryRequested,
     RevisitDue,
+    UnlinkRequested,
     WaitingCleared,
+    WaitingDismissed,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import (
     AddKareoCase,
@@ -103,6 +118,12 @@ def _decision(body: Body) -> str:
             return f"suspended the link: chart {body.elation} was deleted"
         case LinkResumed():
             return f"resumed the link: chart {body.elation} was restored"
+        case ObservingBegan():
+            return "only observed from now on: nothing is decided or written"
+        case CounterpartsFound():
+            return f"matching found {len(body.candidates)} candidates"
+        case WentLive():
+            return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case ConflictRecorded():
@@ -112,7 +133,8 @@ def _decision(body: Body) -> str:
             )
             return f"conflict in {fields}"
         case ConflictSeen():
-            return f"conflict seen: {', '.join(body.fields)}"
+            by = f" by {body.who}" if body.who else ""
+            return f"conflict seen{by}: {', '.join(body.fields) or 'all'}"
         case IntentRequested():
             notes = f" [{'; '.join(body.notes)}]" if body.notes else ""
             return f"wants {write_in_words(body.write)}{notes}, by {body.rule}"
@@ -131,7 +153,40 @@ def _decision(body: Body) -> str:
             return f"waits ({body.code}): {body.text}"
         case WaitingCleared():
             return f"waits no longer: {body.slot} ({body.how})"
-    return type(body).__name__
+        case ChartUnlinked():
+            return f"unlinked Elation chart {body.elation} from Kareo patient {body.kareo}; a person decides about both"
+        case PairBarred():
+            return f"Elation chart {body.elation} and Kareo patient {body.kareo} are not the same person"
+        case WaitingDismissed():
+            return f"accepted as it is: {body.slot} ({body.code}), by {body.who}: {body.reason}"
+        case MessageUnreadable():
+            return f"set aside the message at {body.topic}, partition {body.partition}, offset {body.offset}: {body.reason}"
+        case CommandRefused():
+            return f"did not do it ({body.code}): {body.text}"
+    return _command(body)
+
+
+def _command(body: Body) -> str:
+    match body:
+        case ResyncRequested():
+            what = "treat it as never linked: look again" if body.as_new else "read it again and decide anew"
+        case RetryRequested():
+            what = f"try again {', '.join(body.slots) or 'what was refused'}"
+        case BillResendRequested():
+            what = f"send bill {body.bill} again"
+        case LinkRequested():
+            forced = ", though they differ" if body.force else ""
+            what = f"link Elation chart {body.elation} with Kareo patient {body.kareo}{forced}"
+        case UnlinkRequested():
+            names = (f"{name} {id_}" for name, id_ in (("chart", body.elation), ("patient", body.kareo)) if id_ is not None)
+            what = f"unlink {' and '.join(names)}"
+        case DismissRequested():
+            what = f"accept {body.slot} as it is"
+        case RedriveRequested():
+            what = f"try {body.slot} again"
+        case _:
+            return type(body).__name__
+    return f"{body.who} asked to {what}" + (f": {body.reason}" if body.reason else "")
 
 
 def write_in_words(write: AnyWrite) -> str:

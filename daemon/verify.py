@@ -35,6 +35,8 @@ from projections.wants import Moment
 
 _DIRECTORY = msgspec.msgpack.Decoder(Directory)
 Tell = Callable[[str], None]
+TRIES = 20
+"""The daemon uses Kareo's customer key, too, and each may be asked to let the other pass."""
 
 
 class Reading:
@@ -97,7 +99,7 @@ class Reading:
             return await self._known(System.KAREO, resource)
 
         connector = KareoConnector(
-            kareo_client(self._config, self._around, await soap_service(self._config, self._around)),
+            kareo_client(self._config, self._around, await soap_service(self._config, self._around), tries=TRIES),
             self._intakes[System.KAREO],
             self._config.kareo,
             known=known,

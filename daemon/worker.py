@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import aiohttp
+import msgspec
 import structlog
 from aiohttp import web
 
@@ -25,9 +26,10 @@ from daemon.report import Reporter
 from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
 from events.bus import Bus
-from events.codec import Keyring
+from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.ids import PracticeId
+from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
 from events.topics import Change, Checkpoint
 
@@ -192,6 +194,16 @@ class Worker:
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 
+    def adopt(self, unreadable: Change) -> Change:
+        """See `Owner`: it is shown with the first practice of its partition."""
+        event = unreadable.event
+        if event is None or unreadable.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return unreadable
+        heirs = sorted(self._practices_of([event.body.partition]))
+        if not heirs:
+            return unreadable
+        return Change(practice=heirs[0], event=msgspec.structs.replace(event, practice=heirs[0]))
+
     async def record(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> bool:
         """True when they are recorded, or belong to a practice that nobody has configured; False to be asked again.
 
@@ -207,6 +219,9 @@ class Worker:
             await runtime.record(messages)
         except Fenced:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
+        except KeyMissing:
+            log.error("practice_without_key", practice=practice, count=len(messages))
+            return True
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
         else:

@@ -164,6 +164,15 @@ class Bus:
             await consumer.stop()
             await admin.close()
 
+    async def find_partitions(self) -> None:
+        """Learn how many partitions there are, without making any: for those who only publish. Raises KafkaError."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        try:
+            await admin.start()
+            self.partitions = await self._count(admin)
+        finally:
+            await admin.close()
+
     def partition_of(self, practice: PracticeId) -> int:
         """The partition of a practice, as any Kafka client's default partitioner finds it for its name or its account's."""
         name = self._together.get(practice, practice)

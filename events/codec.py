@@ -141,7 +141,7 @@ def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
 # -- envelopes ------------------------------------------------------------------------------------------------------------
 
 
-class _Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True):
+class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, array_like=True, gc=False):
     """What travels in the clear."""
 
     id: EventId
@@ -150,61 +150,43 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, a
     version: int
     origin: Origin
     observed: datetime
-    elation: int | None = None
-    kareo: int | None = None
-    patient: str = ""
+    elation: ElationChartId | None = None
+    kareo: KareoPatientId | None = None
+    patient: PatientKey = PatientKey("")
     modified: datetime | None = None
     cause: EventId | None = None
     correlation: EventId | None = None
 
 
 class _Sealed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
-    envelope: _Envelope
+    envelope: Envelope
     key_id: str
     body: bytes
 
 
 _SEALED = msgspec.msgpack.Decoder(_Sealed)
-_ORIGINS: dict[str, Origin] = {origin.value: origin for origin in Origin}
 
 
-Clear = tuple[
-    EventId,
-    PracticeId,
-    str,
-    int,
-    str,
-    datetime,
-    int | None,
-    int | None,
-    str,
-    datetime | None,
-    EventId | None,
-    EventId | None,
-]
-"""The members of `_Envelope` in order: encoded, it is the same bytes."""
-
-
-def _clear(event: Event, version: int) -> Clear:
-    return (
-        event.id,
-        event.practice,
-        event.type,
-        version,
-        event.origin,
-        event.observed,
-        event.elation,
-        event.kareo,
-        event.patient,
-        event.modified,
-        event.cause,
-        event.correlation,
+def _envelope(event: Event, version: int) -> Envelope:
+    return Envelope(
+        id=event.id,
+        practice=event.practice,
+        type=event.type,
+        version=version,
+        origin=event.origin,
+        observed=event.observed,
+        elation=event.elation,
+        kareo=event.kareo,
+        patient=event.patient,
+        modified=event.modified,
+        cause=event.cause,
+        correlation=event.correlation,
     )
 
 
 def identity(event: Event, version: int) -> bytes:
     """What a body is bound to: everything in its envelope."""
-    return _ENCODER.encode(_clear(event, version))
+    return _ENCODER.encode(_envelope(event, version))
 
 
 def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
@@ -214,32 +196,31 @@ def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
     return version, key_id, sealed
 
 
-def open_event(clear: Clear, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
-    """An event from what travels in the clear and its sealed body. Raises UnreadableEvent, KeyMissing."""
-    id_, practice, type_name, version, origin, observed, elation, kareo, patient, modified, cause, correlation = clear
+def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+    """An event from its envelope and its encrypted body. Raises KeyMissing, or UnreadableEvent when either was changed."""
     try:
         plain = keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed)
     except UnreadableEvent as error:
-        raise UnreadableEvent(f"{type_name} version {version}: {error}") from None
+        raise UnreadableEvent(f"{clear.type} version {clear.version}: {error}") from None
     return Event(
-        id=id_,
-        practice=practice,
-        origin=_ORIGINS[origin],
-        observed=observed,
-        body=decode_body(type_name, version, plain),
-        elation=None if elation is None else ElationChartId(elation),
-        kareo=None if kareo is None else KareoPatientId(kareo),
-        patient=PatientKey(patient),
-        modified=modified,
-        cause=cause,
-        correlation=correlation,
+        id=clear.id,
+        practice=clear.practice,
+        origin=clear.origin,
+        observed=clear.observed,
+        body=decode_body(clear.type, clear.version, plain),
+        elation=clear.elation,
+        kareo=clear.kareo,
+        patient=clear.patient,
+        modified=clear.modified,
+        cause=clear.cause,
+        correlation=clear.correlation,
     )
 
 
 def encode_event(event: Event, keyring: Keyring) -> bytes:
     """The form on Kafka."""
     version, key_id, sealed = seal_event(event, keyring)
-    return _ENCODER.encode((_clear(event, version), key_id, sealed))
+    return _ENCODER.encode(_Sealed(envelope=_envelope(event, version), key_id=key_id, body=sealed))
 
 
 def decode_event(encoded: bytes, keyring: Keyring) -> Event:
@@ -248,4 +229,4 @@ def decode_event(encoded: bytes, keyring: Keyring) -> Event:
         sealed = _SEALED.decode(encoded)
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"not an event ({type(error).__name__})") from None
-    return open_event(msgspec.structs.astuple(sealed.envelope), sealed.key_id, sealed.body, keyring)
+    return open_event(sealed.envelope, sealed.key_id, sealed.body, keyring)

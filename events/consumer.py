@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -26,8 +27,9 @@ from events.backlog import Backlog, Queue
 from events.bus import Bus
 from events.codec import KeyMissing, UnreadableEvent
 from events.handover import Claim, Handover, numbers
-from events.ids import PracticeId
-from events.topics import CHANGES, Message, decode_message
+from events.ids import PracticeId, event_id
+from events.schema import Event, MessageUnreadable, Origin
+from events.topics import CHANGES, Change, Message, decode_message
 
 log = structlog.get_logger()
 
@@ -49,6 +51,9 @@ class Owner(Protocol):
 
     async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
         """Try to record them, in order; False means: not now, offer them again."""
+
+    def adopt(self, unreadable: Change) -> Change:
+        """Give a message that nobody can read to a practice of its partition, if its key names none: nothing is dropped."""
 
     async def gained(self, partitions: Sequence[int]) -> None:
         """Begin with the practices of these partitions."""
@@ -236,12 +241,11 @@ class ChangeConsumer:
                 continue
             for record in batch:
                 known = backlog.seen(record.offset)
+                message: Message
                 try:
                     message = decode_message(record.value, self._bus.keyring)
                 except (UnreadableEvent, KeyMissing) as error:
-                    if not known:
-                        _unreadable(record, error)
-                    continue
+                    message = self._owner.adopt(_unreadable(record, error, quiet=known))
                 queue = backlog.queue(message.practice)
                 if queue.offer(record.offset, message) and not queue.busy:
                     queue.busy = True
@@ -374,11 +378,18 @@ class _Watch:
             raise Stalled(what)
 
 
-def _unreadable(record: Any, error: Exception) -> None:
-    log.error(
-        "message_unreadable",
-        topic=CHANGES,
-        partition=record.partition,
-        offset=record.offset,
-        error_type=type(error).__name__,
+def _unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:
+    """The quarantine of a message that nobody can read, under the practice of its key; the same again is the same event."""
+    reason = type(error).__name__
+    if not quiet:
+        log.error("message_unreadable", topic=CHANGES, partition=record.partition, offset=record.offset, error_type=reason)
+    practice = PracticeId((record.key or b"").decode(errors="replace"))
+    raw = record.value or b""
+    event = Event(
+        id=event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, raw),
+        practice=practice,
+        origin=Origin.CHARTWIRE,
+        observed=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        body=MessageUnreadable(topic=record.topic, partition=record.partition, offset=record.offset, reason=reason, raw=raw),
     )
+    return Change(practice=practice, event=event)

@@ -16,7 +16,7 @@ from events.ids import ElationChartId, KareoPatientId
 class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
     """Base of all values carried by events: immutable, defaults left out on the wire, unknown newer members ignored.
 
-    Immutable values cannot form cycles, so the garbage collector need not look at them: a replay makes millions.
+    Made of values only, they cannot be part of a cycle, so the garbage collector need not look at millions of them.
     """
 
 

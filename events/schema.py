@@ -23,7 +23,7 @@ from events.records import (
     Provider,
     Value,
 )
-from events.writes import AnyResult, AnyWrite, Resource, System
+from events.writes import AnyResult, AnyWrite, Candidate, Resource, SearchElation, SearchKareo, System
 
 
 class Origin(StrEnum):
@@ -111,12 +111,17 @@ class ChangeQuarantined(Value, frozen=True, kw_only=True):
 
 
 class ChartLinked(Value, frozen=True, kw_only=True):
-    """One chart here is one patient there. `base` are the fields on which both sides agree at this moment."""
+    """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
+
+    `resumes` are charts that were merged into this one and had been linked with this patient before: what was written to
+    them counts again, as does what was written to this one.
+    """
 
     elation: ElationChartId
     kareo: KareoPatientId
     how: str
     base: dict[str, str] = {}
+    resumes: tuple[ElationChartId, ...] = ()
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
@@ -159,10 +164,43 @@ class ConflictRecorded(Value, frozen=True, kw_only=True):
     conflicts: tuple[FieldConflict, ...]
 
 
+class ChartUnlinked(Value, frozen=True, kw_only=True):
+    """The two were linked and are not the same person: two patients again, and never linked by matching (UnlinkRequested)."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+
+
+class PairBarred(Value, frozen=True, kw_only=True):
+    """A person said that these two, which were never linked, are not the same person."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+
+
 class ConflictSeen(Value, frozen=True, kw_only=True):
-    """Somebody has looked at the conflicts of these fields."""
+    """`who` has looked at the conflicts of these fields; no fields are all of them."""
 
     fields: tuple[str, ...]
+    who: str = ""
+
+
+# -- the first day ----------------------------------------------------------------------------------------------------
+
+
+class ObservingBegan(Value, frozen=True, kw_only=True):
+    """From now on the practice is only observed: nothing is decided and nothing is written before WentLive."""
+
+
+class CounterpartsFound(Value, frozen=True, kw_only=True):
+    """What our own copy of the other system holds of this person, once both were read whole: a search without a call."""
+
+    wanted: SearchElation | SearchKareo
+    candidates: tuple[Candidate, ...]
+
+
+class WentLive(Value, frozen=True, kw_only=True):
+    """The observed practice is live: from now on everything is decided, and every patient is looked at once."""
 
 
 # -- intents --
@@ -243,6 +281,97 @@ class WaitingCleared(Value, frozen=True, kw_only=True):
     how: str = ""
 
 
+class MessageUnreadable(Value, frozen=True, kw_only=True):
+    """A Kafka message that nobody can read, kept whole in `raw`: shown at its place until it is tried again or accepted."""
+
+    topic: str
+    partition: int
+    offset: int
+    reason: str
+    raw: bytes = b""
+
+
+# -- what people ask for: `who` is the login name, `reason` theirs ------------------------------------------------------
+
+
+class ResyncRequested(Value, frozen=True, kw_only=True):
+    """Read the chart again from both systems and decide anew; `as_new` treats an unlinked one as never linked."""
+
+    who: str
+    reason: str = ""
+    as_new: bool = False
+
+
+class RetryRequested(Value, frozen=True, kw_only=True):
+    """Try the refused writes of these slots again; no slots are all of them."""
+
+    slots: tuple[str, ...]
+    who: str
+    reason: str = ""
+
+
+class BillResendRequested(Value, frozen=True, kw_only=True):
+    """Check and send a failed bill again, as it is now."""
+
+    bill: int
+    who: str
+    reason: str = ""
+
+
+class LinkRequested(Value, frozen=True, kw_only=True):
+    """Link these two; `force` though birth date, sex or last name differ."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+    who: str
+    reason: str = ""
+    force: bool = False
+
+
+class UnlinkRequested(Value, frozen=True, kw_only=True):
+    """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
+
+    who: str
+    elation: ElationChartId | None = None
+    kareo: KareoPatientId | None = None
+    reason: str = ""
+
+
+class DismissRequested(Value, frozen=True, kw_only=True):
+    """Accept a waiting item as it is."""
+
+    slot: str
+    who: str
+    reason: str
+
+
+class RedriveRequested(Value, frozen=True, kw_only=True):
+    """Try again what is in quarantine in this slot."""
+
+    slot: str
+    who: str
+    reason: str = ""
+
+
+class WaitingDismissed(Value, frozen=True, kw_only=True):
+    """The item waits no longer, though nothing was solved; `thing` is a digest of what it is about: another one waits again."""
+
+    slot: str
+    code: str
+    text: str
+    thing: str
+    who: str
+    reason: str
+
+
+class CommandRefused(Value, frozen=True, kw_only=True):
+    """What a person asked for was not done; `code` is stable, `text` says why and what to do, without patients' data."""
+
+    command: str
+    code: str
+    text: str
+
+
 Body = (
     ElationChartObserved
     | ElationChartDeleted
@@ -260,9 +389,14 @@ Body = (
     | LinkMoved
     | LinkSuspended
     | LinkResumed
+    | ChartUnlinked
+    | PairBarred
     | FieldsAgreed
     | ConflictRecorded
     | ConflictSeen
+    | ObservingBegan
+    | CounterpartsFound
+    | WentLive
     | IntentRequested
     | IntentAttempted
     | IntentSucceeded
@@ -271,7 +405,28 @@ Body = (
     | IntentSuperseded
     | WaitingRaised
     | WaitingCleared
+    | MessageUnreadable
+    | ResyncRequested
+    | RetryRequested
+    | BillResendRequested
+    | LinkRequested
+    | UnlinkRequested
+    | DismissRequested
+    | RedriveRequested
+    | WaitingDismissed
+    | CommandRefused
 )
+Command = (
+    ResyncRequested
+    | RetryRequested
+    | BillResendRequested
+    | LinkRequested
+    | UnlinkRequested
+    | DismissRequested
+    | RedriveRequested
+    | ConflictSeen
+)
+"""What people ask for; the practice's recorder answers it in the same transaction (projections/repair.py)."""
 
 TYPES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)

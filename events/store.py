@@ -8,7 +8,7 @@ practice over raises it, and the writer of an older epoch is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 from uuid import UUID
@@ -17,14 +17,15 @@ import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
-from events.codec import Keyring, UnreadableEvent, open_event, seal_event
+from events.codec import Envelope, Keyring, UnreadableEvent, open_event, seal_event
 from events.ids import EventId, PracticeId
-from events.schema import Event, Recorded
+from events.schema import Event, Origin, Recorded
 
 SQL = queries.load("store")
 CHANNEL = "chartwire_recorded"
 COLUMNS = (*COVERED, "chain")
 ALL = 2**62
+ORIGINS = {one.value: one for one in Origin}
 
 AWAY = (
     OSError,
@@ -83,6 +84,11 @@ class Transaction:
         rows = await self.connection.fetch(SQL["known"], self.practice, list(ids))
         return {EventId(row["event_id"]) for row in rows}
 
+    async def read_one(self, id_: EventId) -> Recorded | None:
+        """A stored event by its id."""
+        row = await self.connection.fetchrow(SQL["read_one"], self.practice, id_)
+        return None if row is None else open_row(row, self._keyring)
+
     async def append(self, events: Sequence[Event]) -> list[Recorded]:
         """Append in order what is not stored yet (repeats in `events` count once); returns it with its sequences.
 
@@ -140,12 +146,7 @@ class Store:
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
         """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
         pool = await asyncpg.create_pool(
-            dsn,
-            min_size=min_size,
-            max_size=max_size,
-            command_timeout=60,
-            server_settings={"timezone": "UTC"},
-            reset=_keep_session,
+            dsn, min_size=min_size, max_size=max_size, command_timeout=60, server_settings={"timezone": "UTC"}
         )
         return cls(pool, keyring)
 
@@ -194,14 +195,21 @@ class Store:
         return rows
 
     async def read_chart(
-        self, practice: PracticeId, *, elation: Collection[int] = (), kareo: Collection[int] = (), after: int = 0
+        self,
+        practice: PracticeId,
+        *,
+        elation: Collection[int] = (),
+        kareo: Collection[int] = (),
+        after: int = 0,
+        known: Container[int] = (),
     ) -> AsyncIterator[Recorded]:
-        """The events about any of these charts, in order."""
+        """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
         for query, ids in ((SQL["read_elation"], elation), (SQL["read_kareo"], kareo)):
             for id_ in ids:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
-                    found[row["sequence"]] = row
+                    if (sequence := row["sequence"]) not in known:
+                        found[sequence] = row
         for sequence in sorted(found):
             yield open_row(found[sequence], self.keyring)
 
@@ -234,19 +242,19 @@ class Store:
 
 def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing."""
-    clear = (
-        EventId(UUID(bytes=row["event_id"].bytes)),
-        PracticeId(row["practice"]),
-        row["type"],
-        row["version"],
-        row["origin"],
-        row["observed_at"],
-        row["elation_chart"],
-        row["kareo_patient"],
-        row["patient_key"],
-        row["modified_at"],
-        _plain(row["cause"]),
-        _plain(row["correlation"]),
+    clear = Envelope(
+        id=_plain(row["event_id"]),
+        practice=row["practice"],
+        type=row["type"],
+        version=row["version"],
+        origin=ORIGINS[row["origin"]],
+        observed=row["observed_at"],
+        elation=row["elation_chart"],
+        kareo=row["kareo_patient"],
+        patient=row["patient_key"],
+        modified=row["modified_at"],
+        cause=None if (cause := row["cause"]) is None else _plain(cause),
+        correlation=None if (correlation := row["correlation"]) is None else _plain(correlation),
     )
     try:
         event = open_event(clear, row["key_id"], row["body"], keyring)
@@ -255,11 +263,6 @@ def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
 
 
-async def _keep_session(_connection: Any) -> None:
-    """A connection goes back to the pool without a round trip: nobody here sets session variables or session locks, asyncpg
-    itself has rolled back what was open, and whoever listened has stopped."""
-
-
-def _plain(id_: UUID | None) -> EventId | None:
+def _plain(id_: UUID) -> EventId:
     """asyncpg's own UUID class as the standard one, which is what encodes."""
-    return None if id_ is None else EventId(UUID(bytes=id_.bytes))
+    return EventId(UUID(int=id_.int))

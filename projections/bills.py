@@ -10,6 +10,7 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from events.ids import ElationChartId
 from events.records import BillLine, ElationBill, KareoCase
 from events.writes import (
     AddKareoCase,
@@ -38,11 +39,24 @@ _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII)
 _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
 
 
-def want_bills(patient: Patient, kareo: KareoSide | None, directory: Directory, policy: Policy, wants: Wants) -> None:
-    """Add what each bill of the patient needs next; `kareo` is None until the chart is linked."""
+def want_bills(
+    patient: Patient,
+    kareo: KareoSide | None,
+    directory: Directory,
+    policy: Policy,
+    wants: Wants,
+    *,
+    gone_along: frozenset[str] = frozenset(),
+) -> None:
+    """Add what each bill of the patient needs next; `kareo` is None until the chart is linked.
+
+    `gone_along` are bills that have moved to another chart in a merge: they are looked at there.
+    """
     if not allows(policy, Resource.BILL, System.KAREO):
         return
     for key, entry in patient.bills.items():
+        if key in gone_along:
+            continue
         _want(f"bill:{key}", entry, patient, kareo, directory, policy, wants)
 
 
@@ -51,6 +65,12 @@ def _want(
 ) -> None:
     bill = entry.bill
     answer = f"bill-answer:{bill.id}"
+    if entry.billed_to is not None:
+        text = (
+            f"encounter {entry.encounter} went to kareo:{entry.billed_to} before the charts were unlinked; it is not sent "
+        )
+        wants.wait(slot, "billed-to-former", f"{text}again: move or void it in Kareo")
+        return
     if entry.encounter is not None:
         if not entry.billed and entry.encounter_at is not None:
             done = MarkBilled(bill=bill.id, ref_number=str(entry.encounter), billed_at=entry.encounter_at)
@@ -61,7 +81,11 @@ def _want(
         return
     if bill.status == "Billed" or bill.ref_number or bill.note_deleted:
         return
-    if not bill.signed:
+    into = _absorbed(patient)
+    if into is not None:
+        text = f"the chart was merged into elation:{into}, and the bill did not go along; enter it on that chart in Elation"
+        wants.wait(slot, "chart-absorbed", text, slot, f"chart:{into}")
+    elif not bill.signed:
         wants.wait(slot, "unsigned", "the visit note of this bill is not signed yet")
     elif bill.deferred:
         wants.wait(slot, "deferred", "the bill waits in Elation's Billing Home; press Send to PMS there")
@@ -71,6 +95,11 @@ def _want(
         wants.wait(slot, "chart-pending", "the patient is not linked with Kareo yet")
     else:
         _want_encounter(slot, answer, entry, patient, kareo, directory, policy, wants)
+
+
+def _absorbed(patient: Patient) -> ElationChartId | None:
+    """The chart that an unlinked one was merged into."""
+    return patient.elation.chart.merged_into if patient.link is None and patient.elation is not None else None
 
 
 def _want_encounter(

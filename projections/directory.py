@@ -16,17 +16,21 @@ from events.schema import (
     Event,
     IntentSucceeded,
     KareoDirectoryObserved,
+    MessageUnreadable,
+    ObservingBegan,
     WaitingCleared,
+    WaitingDismissed,
     WaitingRaised,
+    WentLive,
 )
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.codecs import squeeze
-from projections.open_intents import OpenIntent, Waiting, follow_intent, put, without
+from projections.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, put, without
 from projections.policy import Policy
 
 
 class Directory(Value, frozen=True, kw_only=True):
-    """What is known of the practice at large; see the module's docstring."""
+    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot."""
 
     physicians: tuple[Provider, ...] = ()
     elation_locations: tuple[Location, ...] = ()
@@ -38,8 +42,11 @@ class Directory(Value, frozen=True, kw_only=True):
     created_plans: dict[str, int] = {}
     intents: dict[str, OpenIntent] = {}
     waiting: dict[str, Waiting] = {}
+    dismissed: dict[str, Dismissed] = {}
+    quarantined: dict[str, str] = {}
     elation_seen: bool = False
     kareo_seen: bool = False
+    observing: bool = False
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
@@ -65,16 +72,50 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
         case ChangeQuarantined():
             slot = quarantine_slot(body.system, body.resource, body.record)
             text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
-            waiting = Waiting(code="quarantined", text=text, since=event.observed)
-            return put(directory, waiting={**directory.waiting, slot: waiting})
+            return _set_aside(directory, slot, Waiting(code="quarantined", text=text, since=event.observed), event)
+        case MessageUnreadable():
+            slot = message_slot(body)
+            text = (
+                f"the message at {body.topic}, partition {body.partition}, offset {body.offset} is unreadable: {body.reason}"
+            )
+            return _set_aside(directory, slot, Waiting(code="unreadable-message", text=text, since=event.observed), event)
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
-            return put(directory, waiting={**directory.waiting, body.slot: waiting})
+            return put(
+                directory,
+                waiting={**directory.waiting, body.slot: waiting},
+                dismissed=without(directory.dismissed, body.slot),
+            )
         case WaitingCleared():
             return put(directory, waiting=without(directory.waiting, body.slot))
+        case ObservingBegan() | WentLive():
+            return put(directory, observing=isinstance(body, ObservingBegan))
+            return put(
+                directory,
+                waiting=without(directory.waiting, body.slot),
+                dismissed=without(directory.dismissed, body.slot),
+                quarantined=without(directory.quarantined, body.slot),
+            )
+        case WaitingDismissed():
+            waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
+            return put(directory, waiting=waits, dismissed=dismissed)
         case IntentSucceeded():
             directory = _created(directory, body)
     return put(directory, intents=follow_intent(directory.intents, event))
+
+
+def message_slot(body: MessageUnreadable) -> str:
+    """Where an unreadable Kafka message waits."""
+    return f"quarantine:kafka:{body.partition}:{body.offset}"
+
+
+def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:
+    return put(
+        directory,
+        waiting={**directory.waiting, slot: waiting},
+        dismissed=without(directory.dismissed, slot),
+        quarantined={**directory.quarantined, slot: str(event.id)},
+    )
 
 
 def _created(directory: Directory, body: IntentSucceeded) -> Directory:

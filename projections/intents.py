@@ -15,14 +15,24 @@ from events.writes import (
     SearchKareo,
     System,
 )
+from projections.accepted import thing
 from projections.appointments import want_appointments
 from projections.bills import want_bills
-from projections.codecs import squeeze
 from projections.demographics import want_demographics, want_elation_chart, want_kareo_chart
 from projections.fields import agreed, elation_view, kareo_view
 from projections.insurance import want_insurance
-from projections.links import absorbers, hinted_patient, judge, survivor
-from projections.patient import ElationSide, KareoSide, Patient
+from projections.links import (
+    absorbers,
+    awaited,
+    hinted_patient,
+    in_circles,
+    is_barred,
+    judge,
+    searched_in_elation,
+    searched_in_kareo,
+    survivor,
+)
+from projections.patient import ElationSide, Former, KareoSide, Patient
 from projections.policy import Policy, allows
 from projections.state import PracticeState
 from projections.wants import Moment, Wants, Wish, permitted, settle, settle_waiting
@@ -37,6 +47,8 @@ def decide(
 
     Facts come alone: they change what everything else is decided on, so the caller folds them and asks again.
     """
+    if observed_only(state, policy):
+        return [], []
     patient = state.patients[key]
     wants = Wants()
     _want(patient, state, policy, moment, wants)
@@ -45,9 +57,14 @@ def decide(
     _show_refused(patient, wants)
     writes = permitted(wants.writes, policy)
     bodies = settle(writes, patient.intents, policy.practice, policy, cause)
-    bodies += settle_waiting(wants.waits, patient.waiting)
+    bodies += settle_waiting(wants.waits, patient, lambda slot: thing(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
     return bodies, settle(shared, {}, policy.practice, policy, cause)
+
+
+def observed_only(state: PracticeState, policy: Policy) -> bool:
+    """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
+    return policy.observes or state.directory.observing
 
 
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
@@ -59,7 +76,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     link = patient.link
     if link is None:
         _want_link(patient, state, policy, wants)
-        want_bills(patient, None, state.directory, policy, wants)
+        want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
     if not _follow_link(patient, state, wants):
         _hold_bills(patient, policy, wants)
@@ -75,11 +92,22 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     want_bills(patient, kareo, state.directory, policy, wants)
 
 
+def _gone_along(patient: Patient, state: PracticeState) -> frozenset[str]:
+    """Bills of an absorbed chart that the chart it was merged into has now."""
+    side = patient.elation
+    end = survivor(side.chart.id, state) if side is not None and side.chart.merged_into is not None else None
+    other = None if end is None else state.patients.get(state.key_of(end, None))
+    return frozenset(other.bills) if other is not None and other.key != patient.key else frozenset()
+
+
 def _hold_bills(patient: Patient, policy: Policy, wants: Wants) -> None:
     """While a link is interrupted its bills are not lost: they wait with it."""
     for key, entry in patient.bills.items():
         if not entry.billed and entry.bill.status != "Billed" and not entry.bill.note_deleted:
-            wants.wait(f"bill:{key}", "chart-pending", "the patient's link with Kareo is interrupted")
+            text = "the patient's link with Kareo is interrupted"
+            if entry.encounter is not None:
+                text = f"sent to Kareo as encounter {entry.encounter}, but {text}: Elation is told when it resumes"
+            wants.wait(f"bill:{key}", "chart-pending", text)
 
 
 # -- links ----------------------------------------------------------------------------------------------------------------
@@ -101,7 +129,11 @@ def _follow_link(patient: Patient, state: PracticeState, wants: Wants) -> bool:
         wants.wait("link", "elation-chart-deleted", "the chart was deleted in Elation; the link resumes when it is restored")
         return False
     if patient.kareo is not None and patient.kareo.vanished:
-        wants.wait("link", "kareo-chart-gone", "the patient is gone in Kareo (deleted or merged there); decide what to link")
+        wants.wait(
+            "link",
+            "kareo-chart-gone",
+            "the patient is gone in Kareo (deleted or merged there); unlink the chart, then link the right patient",
+        )
         return False
     return True
 
@@ -112,6 +144,12 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
     if link is None:
         return
     end = survivor(link.elation, state)
+    if end is None and in_circles(link.elation, state):
+        text = (
+            "Elation says that charts were merged into one another in a circle; undo that in Elation, or unlink the patient"
+        )
+        wants.wait("link", "merge-cycle", text, *(f"chart:{one}" for one in absorbers(link.elation, state)))
+        return
     if end is None:
         chain = (f"chart:{one}" for one in absorbers(link.elation, state))
         wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", *chain)
@@ -121,7 +159,8 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
         wants.wait(
             "link",
             "merged-both-linked",
-            "two linked charts were merged in Elation; a person has to decide",
+            f"the chart was merged into elation:{end}, which is linked with kareo:{other.link.kareo}; merge the two patients in "
+            "Kareo too, or unlink this one",
         )
         return
     wants.facts.append(LinkMoved(kareo=link.kareo, source=link.elation, target=end))
@@ -131,10 +170,31 @@ def _want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wa
     """Search the other side, then link or create (DESIGN: Links)."""
     elation, kareo = patient.elation, patient.kareo
     if patient.in_kareo:
-        if kareo is not None and not kareo.vanished:
+        if kareo is not None and not kareo.vanished and not _held(patient, wants):
             _want_elation_counterpart(patient, kareo, state, policy, wants)
-    elif elation is not None and not elation.chart.deleted and elation.chart.merged_into is None:
+    elif (
+        elation is not None and not elation.chart.deleted and elation.chart.merged_into is None and not _held(patient, wants)
+    ):
         _want_kareo_counterpart(patient, elation, state, policy, wants)
+
+
+def _held(patient: Patient, wants: Wants) -> bool:
+    """A person unlinked this chart: only a person's word links it again, or has it made anew on the other side."""
+    other = patient.held
+    if other is None and patient.created is not None and is_barred(patient, patient.created, patient.in_kareo):
+        other = patient.created
+    if other is None:
+        return False
+    system = "elation" if patient.in_kareo else "kareo"
+    text = f"unlinked from {system}:{other} by a person; link it with the right chart, or resync it --as-new"
+    left = patient.former.get(str(other))
+    if left is not None and (left.appointments or left.policies):
+        text += (
+            f". {len(left.appointments)} appointments and {len(left.policies)} policies written to {system}:{other} stay "
+            "there: correct them by hand"
+        )
+    wants.wait("chart", "unlinked", text)
+    return True
 
 
 def _want_elation_counterpart(
@@ -142,21 +202,19 @@ def _want_elation_counterpart(
 ) -> None:
     if patient.created is not None:
         wants.facts.append(
-            _linked(ElationChartId(patient.created), kareo.chart.id, "created in Elation", patient, state, policy)
+            link_of(ElationChartId(patient.created), kareo.chart.id, "created in Elation", patient, state, policy)
         )
         return
     chart = kareo.chart
-    search = SearchElation(
-        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
-    )
+    search = searched_in_elation(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
     if verdict.match is not None:
         found = ElationChartId(verdict.match)
-        wants.facts.append(_linked(found, kareo.chart.id, "one strong match in Elation", patient, state, policy))
+        wants.facts.append(link_of(found, kareo.chart.id, "one strong match in Elation", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *(f"chart:{one}" for one in verdict.candidates))
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=True))
     elif not allows(policy, Resource.CHART, System.ELATION):
         wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
     else:
@@ -168,25 +226,23 @@ def _want_kareo_counterpart(
 ) -> None:
     chart = elation.chart
     if patient.created is not None:
-        wants.facts.append(_linked(chart.id, KareoPatientId(patient.created), "created in Kareo", patient, state, policy))
+        wants.facts.append(link_of(chart.id, KareoPatientId(patient.created), "created in Kareo", patient, state, policy))
         return
     hinted = hinted_patient(chart.link_hint)
     if hinted is not None:
         other = state.patients.get(state.key_of(None, hinted))
-        if other is not None and other.link is None:
-            wants.facts.append(_linked(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
+        if other is not None and other.link is None and not is_barred(patient, hinted, False):
+            wants.facts.append(link_of(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
             return
-    search = SearchKareo(
-        first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
-    )
+    search = searched_in_kareo(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
     if verdict.match is not None:
         found = KareoPatientId(verdict.match)
-        wants.facts.append(_linked(chart.id, found, "one strong match in Kareo", patient, state, policy))
+        wants.facts.append(link_of(chart.id, found, "one strong match in Kareo", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *(f"patient:{one}" for one in verdict.candidates))
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=False))
     elif not allows(policy, Resource.CHART, System.KAREO):
         wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
     else:
@@ -210,10 +266,13 @@ def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Want
     return False
 
 
-def _linked(
+def link_of(
     elation: ElationChartId, kareo: KareoPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
 ) -> ChartLinked:
-    """The link; its base are the fields on which both sides agree already, and what a creation of ours has just written."""
+    """The link; its base are the fields on which both sides agree already, and what a creation of ours has just written.
+
+    Two that were linked before go on from what they had agreed on then.
+    """
     here = patient.elation
     if here is None or here.chart.id != elation:
         other = state.patients.get(state.key_of(elation, None))
@@ -223,7 +282,15 @@ def _linked(
         other = state.patients.get(state.key_of(None, kareo))
         there = other.kareo if other else None
     base = agreed(elation_view(here.chart, state.directory, policy), kareo_view(there.chart)) if here and there else {}
-    return ChartLinked(elation=elation, kareo=kareo, how=how, base={**patient.base, **base})
+    known = state.patients.get(state.key_of(None, kareo))
+    former = known.former if known else {}
+    merged = tuple(chart for chart in (ElationChartId(int(one)) for one in former) if elation in absorbers(chart, state))
+    before = {name: value for chart in (*merged, elation) for name, value in _base(former.get(str(chart))).items()}
+    return ChartLinked(elation=elation, kareo=kareo, how=how, base={**before, **patient.base, **base}, resumes=merged)
+
+
+def _base(former: Former | None) -> dict[str, str]:
+    return former.base if former is not None else {}
 
 
 # -- what people see ------------------------------------------------------------------------------------------------------
@@ -243,6 +310,8 @@ def _show_refused(patient: Patient, wants: Wants) -> None:
 def wanted(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> Wants:
     """What one patient needs now, whatever is open already; the direction filter has been applied to its writes."""
     wants = Wants()
+    if observed_only(state, policy):
+        return wants
     _want(state.patients[key], state, policy, moment, wants)
     wants.writes, wants.shared = permitted(wants.writes, policy), permitted(wants.shared, policy)
     return wants

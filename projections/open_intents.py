@@ -21,6 +21,7 @@ from events.schema import (
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
+    WaitingDismissed,
 )
 from events.writes import AnyWrite, Resource, System
 
@@ -54,6 +55,17 @@ class Waiting(Value, frozen=True, kw_only=True):
     since: datetime | None = None
 
 
+class Dismissed(Value, frozen=True, kw_only=True):
+    """An item that a person accepted as it is: `thing` is the digest of what it was about when they did."""
+
+    code: str
+    text: str
+    thing: str
+    who: str
+    reason: str
+    since: datetime
+
+
 def put(struct: S, **changes: object) -> S:
     """A copy of `struct` with `changes`."""
     return msgspec.structs.replace(struct, **changes)
@@ -62,6 +74,19 @@ def put(struct: S, **changes: object) -> S:
 def without(mapping: dict[str, T], *keys: str) -> dict[str, T]:
     """A copy of `mapping` less `keys`."""
     return {key: value for key, value in mapping.items() if key not in keys}
+
+
+def dismiss(
+    waiting: dict[str, Waiting], dismissed: dict[str, Dismissed], body: WaitingDismissed, since: datetime
+) -> tuple[dict[str, Waiting], dict[str, Dismissed]]:
+    """What waits and what was accepted, after a person accepted an item."""
+    entry = Dismissed(code=body.code, text=body.text, thing=body.thing, who=body.who, reason=body.reason, since=since)
+    return without(waiting, body.slot), {**dismissed, body.slot: entry}
+
+
+def again(intent: OpenIntent) -> OpenIntent:
+    """A refused intent asked for again; its attempts go on counting."""
+    return put(intent, state="requested", code="", text="") if intent.state == "refused" else intent
 
 
 def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, OpenIntent]:

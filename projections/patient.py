@@ -10,13 +10,14 @@ from datetime import datetime
 
 import msgspec
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, elation_key, kareo_key
+from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, kareo_key
 from events.records import ElationBill, ElationChart, KareoAppointment, KareoChart, Value
 from events.schema import (
     BillObserved,
-    ChartLinked,
+    BillResendRequested,
     ConflictRecorded,
     ConflictSeen,
+    CounterpartsFound,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,
@@ -28,10 +29,12 @@ from events.schema import (
     KareoAppointmentVanished,
     KareoChartObserved,
     KareoChartVanished,
-    LinkMoved,
     LinkResumed,
     LinkSuspended,
+    ResyncRequested,
+    RetryRequested,
     WaitingCleared,
+    WaitingDismissed,
     WaitingRaised,
 )
 from events.writes import (
@@ -59,7 +62,7 @@ from events.writes import (
     UpdateElationChart,
     UpdateKareoChart,
 )
-from projections.open_intents import OpenIntent, Waiting, follow_intent, put, without
+from projections.open_intents import Dismissed, OpenIntent, Waiting, again, dismiss, follow_intent, put, without
 
 
 class ElationSide(Value, frozen=True, kw_only=True):
@@ -108,7 +111,7 @@ class Bill(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
-    while it stands so, nobody has corrected anything.
+    while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
     """
 
     bill: ElationBill
@@ -121,6 +124,7 @@ class Bill(Value, frozen=True, kw_only=True):
     billed: bool = False
     answered: ElationBill | None = None
     error: str = ""
+    billed_to: KareoPatientId | None = None
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):
@@ -128,8 +132,20 @@ class WrittenPolicy(Value, frozen=True, kw_only=True):
     terms: PolicyTerms
 
 
+class Former(Value, frozen=True, kw_only=True):
+    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
+
+    appointments: dict[str, Appointment] = {}
+    policies: dict[str, WrittenPolicy] = {}
+    base: dict[str, str] = {}
+
+
 class Patient(Value, frozen=True, kw_only=True):
-    """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text."""
+    """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text.
+
+    `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
+    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it.
+    """
 
     key: PatientKey
     elation: ElationSide | None = None
@@ -145,6 +161,10 @@ class Patient(Value, frozen=True, kw_only=True):
     conflicts_seen: dict[str, FieldConflict] = {}
     intents: dict[str, OpenIntent] = {}
     waiting: dict[str, Waiting] = {}
+    dismissed: dict[str, Dismissed] = {}
+    held: int | None = None
+    barred: tuple[tuple[ElationChartId, KareoPatientId], ...] = ()
+    former: dict[str, Former] = {}
 
     @property
     def in_kareo(self) -> bool:
@@ -174,7 +194,7 @@ def bill_content(bill: ElationBill) -> str:
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
-    """`patient` after `event`. Linking and moving links involve two patients: see `projections.state`."""
+    """`patient` after `event`. Linking, unlinking and moving links involve two patients: see `projections.linking`."""
     body = event.body
     match body:
         case ElationChartObserved() | ElationChartDeleted() | ElationChartMerged():
@@ -195,6 +215,10 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case LinkSuspended() | LinkResumed():
             link = patient.link and put(patient.link, suspended=isinstance(body, LinkSuspended))
             return put(patient, link=link)
+        case CounterpartsFound():
+            if patient.link is not None:
+                return patient
+            return put(patient, search=Search(wanted=body.wanted, candidates=body.candidates))
         case FieldsAgreed():
             return _agreed(patient, body.fields)
         case ConflictRecorded():
@@ -202,14 +226,31 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             seen = without(patient.conflicts_seen, *recorded)
             return put(patient, conflicts={**patient.conflicts, **recorded}, conflicts_seen=seen)
         case ConflictSeen():
-            seen = {field: patient.conflicts[field] for field in body.fields if field in patient.conflicts}
-            conflicts = without(patient.conflicts, *body.fields)
+            fields = body.fields or tuple(patient.conflicts)
+            seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
+            conflicts = without(patient.conflicts, *fields)
             return put(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
-            return put(patient, waiting={**patient.waiting, body.slot: waiting})
+            dismissed = without(patient.dismissed, body.slot)
+            return put(patient, waiting={**patient.waiting, body.slot: waiting}, dismissed=dismissed)
         case WaitingCleared():
-            return put(patient, waiting=without(patient.waiting, body.slot))
+            dismissed = without(patient.dismissed, body.slot)
+            return put(patient, waiting=without(patient.waiting, body.slot), dismissed=dismissed)
+        case WaitingDismissed():
+            waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, event.observed)
+            return put(patient, waiting=waits, dismissed=dismissed)
+        case ResyncRequested():
+            return put(patient, search=None, held=None if body.as_new else patient.held)
+        case RetryRequested():
+            slots = body.slots or tuple(patient.intents)
+            intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
+            return put(patient, intents=intents, dismissed=without(patient.dismissed, *slots))
+        case BillResendRequested():
+            slot = f"bill:{body.bill}"
+            intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
+            patient = put(patient, intents=intents, dismissed=without(patient.dismissed, slot))
+            return _bill(patient, body.bill, answered=None, error="")
         case IntentSucceeded():
             known = patient.intents.get(body.slot)
             if known is not None and known.intent == body.intent:
@@ -220,7 +261,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
 # -- observations ---------------------------------------------------------------------------------------------------------
 
 
-def _stale(modified: datetime | None, read_at: datetime, known_modified: datetime | None, known_read_at: datetime) -> bool:
+def stale(modified: datetime | None, read_at: datetime, known_modified: datetime | None, known_read_at: datetime) -> bool:
     """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading."""
     if modified is None or known_modified is None or modified == known_modified:
         return read_at < known_read_at
@@ -246,7 +287,7 @@ def _same_save(event: Event, known: ElationSide | Bill) -> bool:
 
 def _not_newer(event: Event, known: ElationSide | Bill) -> bool:
     """Whether an observation is to be left alone."""
-    return _same_save(event, known) or _stale(event.modified, event.observed, known.modified, known.read_at)
+    return _same_save(event, known) or stale(event.modified, event.observed, known.modified, known.read_at)
 
 
 def _elation_seen(
@@ -268,7 +309,7 @@ def _elation_seen(
 
 def _kareo_seen(patient: Patient, chart: KareoChart, read_at: datetime) -> Patient:
     side = patient.kareo
-    if not _is_of(patient, chart.id):
+    if not is_of(patient, chart.id):
         return patient
     if side is not None:
         if read_at < side.read_at:
@@ -278,7 +319,7 @@ def _kareo_seen(patient: Patient, chart: KareoChart, read_at: datetime) -> Patie
     return put(patient, kareo=KareoSide(chart=chart, read_at=read_at))
 
 
-def _is_of(patient: Patient, chart: KareoPatientId) -> bool:
+def is_of(patient: Patient, chart: KareoPatientId) -> bool:
     """False for another Kareo patient's chart: a creation may end after its chart was linked or merged elsewhere."""
     return not patient.in_kareo or kareo_key(chart) == patient.key
 
@@ -303,7 +344,7 @@ def _bill_seen(patient: Patient, bill: ElationBill, modified: datetime | None, r
     known = patient.bills.get(str(bill.id))
     if known is None:
         entry = Bill(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
-    elif _stale(modified, read_at, known.modified, known.read_at):
+    elif stale(modified, read_at, known.modified, known.read_at):
         return patient
     else:
         entry = put(known, bill=bill, modified=modified, read_at=read_at)
@@ -364,7 +405,7 @@ def _wrote_elation(patient: Patient, result: ElationChartWritten) -> Patient:
     side = patient.elation
     if patient.link is not None and patient.link.elation != result.chart.id:
         return patient
-    if side is not None and _stale(result.modified, result.read_at, side.modified, side.read_at):
+    if side is not None and stale(result.modified, result.read_at, side.modified, side.read_at):
         return patient
     return put(patient, elation=ElationSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
 
@@ -380,6 +421,11 @@ def _based(patient: Patient, fields: dict[str, str], *, provider: str | None) ->
 def _agreed(patient: Patient, fields: dict[str, str]) -> Patient:
     """Both sides hold `fields` now; a conflict that somebody had looked at is over."""
     return put(patient, base={**patient.base, **fields}, conflicts_seen=without(patient.conflicts_seen, *fields))
+
+
+def bar(patient: Patient, elation: ElationChartId, kareo: KareoPatientId) -> Patient:
+    """These two are not the same person."""
+    return put(patient, barred=tuple(sorted({*patient.barred, (elation, kareo)})))
 
 
 def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
@@ -402,49 +448,3 @@ def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: o
         case DeleteElationAppointment(), _:
             entry = put(entry, deleted=True)
     return put(patient, appointments={**patient.appointments, key: entry})
-
-
-# -- linking --------------------------------------------------------------------------------------------------------------
-
-
-def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:
-    """The Kareo `patient` with `other`, the Elation-only one it is the same person as, folded in."""
-    patient = absorb(patient, other) if other is not None else patient
-    link = Link(elation=body.elation, kareo=body.kareo)
-    return put(patient, link=link, base=body.base, search=None, created=None)
-
-
-def absorb(patient: Patient, other: Patient) -> Patient:
-    """Take over the Elation side and all that hangs on it; the fresher of two Elation sides wins."""
-    side = patient.elation
-    if other.elation is not None and (
-        side is None
-        or side.chart.id != other.elation.chart.id
-        or not _stale(other.elation.modified, other.elation.read_at, side.modified, side.read_at)
-    ):
-        side = other.elation
-    there = patient.kareo
-    if (
-        other.kareo is not None
-        and _is_of(patient, other.kareo.chart.id)
-        and (there is None or there.read_at < other.kareo.read_at)
-    ):
-        there = other.kareo
-    keep = {slot if slot not in patient.intents else f"{slot}@{other.key}": one for slot, one in other.intents.items()}
-    return put(
-        patient,
-        elation=side,
-        kareo=there,
-        bills={**other.bills, **patient.bills},
-        intents={**patient.intents, **keep},
-        waiting={**without(other.waiting, *patient.waiting), **patient.waiting},
-        conflicts={**other.conflicts, **patient.conflicts},
-        conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
-    )
-
-
-def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
-    """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
-    remains = Patient(key=elation_key(body.source), elation=patient.elation)
-    patient = put(patient, elation=None, link=Link(elation=body.target, kareo=body.kareo))
-    return (absorb(patient, survivor) if survivor is not None else patient), remains

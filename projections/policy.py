@@ -50,7 +50,7 @@ class Policy(Value, frozen=True, kw_only=True):
 
     `preference` decides conflicts. `providers` and `locations` map Elation ids to Kareo ids and go before any match by NPI
     or name. `places_of_service` overrides the code of a location by its Elation id. `default_physician` is the Elation
-    physician of a chart created for a patient without a mapped provider.
+    physician of a chart created for a patient without a mapped provider. `observes`: nothing is decided, so nothing is written.
     """
 
     practice: PracticeId
@@ -65,6 +65,7 @@ class Policy(Value, frozen=True, kw_only=True):
     locations: dict[int, int] = {}
     places_of_service: dict[int, str] = {}
     default_physician: int | None = None
+    observes: bool = False
 
 
 def allows(policy: Policy, resource: Resource, target: System) -> bool:

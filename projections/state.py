@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
-from events.schema import ChartLinked, Event, LinkMoved
+from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
 from projections.directory import Directory, fold_directory
-from projections.patient import Patient, fold_patient, linked, moved
+from projections.linking import linked, moved, unlinked
+from projections.patient import Patient, bar, fold_patient
 
 
 @dataclass
@@ -45,6 +46,15 @@ class PracticeState:
             case ChartLinked():
                 patient = linked(patient, self._take(event.body.elation, event.patient), event.body)
                 self._place(event.body.elation, event.patient)
+            case ChartUnlinked():
+                patient, chart = unlinked(patient, event.body)
+                self._save(chart)
+                self._place(event.body.elation, chart.key)
+            case PairBarred(elation=elation, kareo=kareo):
+                patient = bar(patient, elation, kareo)
+                alone = self.charts.get(elation, elation_key(elation))
+                if alone in self.patients:
+                    self._save(bar(self.patients[alone], elation, kareo))
             case LinkMoved():
                 patient, remains = moved(patient, self._take(event.body.target, event.patient), event.body)
                 self._place(event.body.target, event.patient)

@@ -6,6 +6,7 @@ one that was not attempted yet, and a write under way is left to its outcome.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
@@ -13,6 +14,7 @@ from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
 from projections.open_intents import OpenIntent, Waiting
+from projections.patient import Patient
 from projections.policy import Policy, allows, row
 
 
@@ -88,17 +90,28 @@ def settle(
     return bodies
 
 
-def settle_waiting(waits: dict[str, Waiting], known: dict[str, Waiting]) -> list[Body]:
-    """Events that bring the known waiting items to what waits now. Quarantined records are cleared by being understood."""
+def settle_waiting(waits: dict[str, Waiting], patient: Patient, thing: Callable[[str], str]) -> list[Body]:
+    """Events that bring the patient's waiting items to what waits now; `thing` is the digest of what a slot is about.
+
+    What a person accepted as it is does not wait again before it is something else. It is forgotten when it is over.
+    """
     bodies: list[Body] = []
     for slot, waiting in waits.items():
-        before = known.get(slot)
+        accepted = patient.dismissed.get(slot)
+        if accepted is not None and (accepted.code, accepted.text, accepted.thing) == (
+            waiting.code,
+            waiting.text,
+            thing(slot),
+        ):
+            continue
+        before = patient.waiting.get(slot)
         if before is None or (before.code, before.text, before.depends_on) != (
             waiting.code,
             waiting.text,
             waiting.depends_on,
         ):
             bodies.append(WaitingRaised(slot=slot, code=waiting.code, text=waiting.text, depends_on=waiting.depends_on))
+    known = dict.fromkeys((*patient.waiting, *patient.dismissed))
     bodies += [WaitingCleared(slot=slot, how="resolved") for slot in known if slot not in waits]
     return bodies
 

@@ -23,6 +23,20 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For `pytest -n 3 --dist loadgroup`: tests that share what takes long to start stay together in one process."""
+    for item in items:
+        file = item.nodeid.partition("::")[0]
+        if "rehearsed" in getattr(item, "fixturenames", ()):
+            group = "the clinic day"
+        elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):
+            group = file.rpartition("/")[0]
+        else:
+            group = file
+        item.add_marker(pytest.mark.xdist_group(group))
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     """One server for all tests, with a migrated database to copy."""

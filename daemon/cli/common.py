@@ -5,13 +5,21 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+import asyncpg
+from aiokafka.errors import KafkaError
 
 from daemon.config import Config, ConfigError, PracticeConfig, load, resolve
 from events.codec import Keyring
 from events.store import Store
+
+
+class KafkaAway(Exception):
+    """Kafka did not answer or take a message in time."""
+
 
 DEFAULT_CONFIG = "/etc/chartwire/chartwire.toml"
 
@@ -57,6 +65,26 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+class Away:
+    """Whether a server was away; `code` is the exit code of a command that could not go on."""
+
+    code = 0
+
+
+@contextmanager
+def away() -> Iterator[Away]:
+    """PostgreSQL or Kafka that cannot be reached is one line, and exit code 1."""
+    problem = Away()
+    try:
+        yield problem
+    except (KafkaError, KafkaAway) as error:
+        complain([("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")])
+        problem.code = 1
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
+        complain([("postgres.dsn", f"PostgreSQL cannot be reached ({type(error).__name__})")])
+        problem.code = 1
 
 
 def run_async(work: Coroutine[object, object, int]) -> int:

@@ -44,8 +44,11 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
     else:
+        observed = {one.id for one in config.practice if one.mode == "observe"}
         for row in rows:
             print("\n".join(lines(row)))
+            if row.practice in observed:
+                print("  only observed: nothing is decided or written (chartwire onboard)")
     return 0
 
 

@@ -217,8 +217,8 @@ def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[st
             sent = [(line.procedure_code, line.diagnoses[0]) for line in encounter.lines]
             if bill["id"] not in waiting_bills and sent != [(line["cpt"], line["dxs"][0]) for line in bill["cpts"]]:
                 found.append(f"bill {bill['id']}: other lines in the encounter")
-        elif encounter is not None:
+        elif encounter is not None and bill["id"] not in waiting_bills:
             found.append(f"bill {bill['id']}: sent, but not marked billed")
-        elif bill["id"] not in waiting_bills:
+        elif encounter is None and bill["id"] not in waiting_bills:
             found.append(f"bill {bill['id']}: neither sent nor waiting")
     return found

@@ -20,6 +20,9 @@ UPDATE chartwire.practice_head SET sequence = $2, chain = $3 WHERE practice = $1
 -- name: known
 SELECT event_id FROM chartwire.event WHERE practice = $1 AND event_id = ANY($2::uuid[])
 
+-- name: read_one
+SELECT * FROM chartwire.event WHERE practice = $1 AND event_id = $2
+
 -- name: read
 SELECT * FROM chartwire.event
 WHERE practice = $1 AND sequence > $2 AND sequence <= $3

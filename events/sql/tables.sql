@@ -26,6 +26,12 @@ WHERE practice = $1 AND patient_key IN (
     SELECT patient_key FROM chartwire.dependency WHERE practice = $1 AND depends_on = ANY($2::text[])
 )
 
+-- name: mark_all_for_revisit
+UPDATE chartwire.patient SET revisit_on = $2 WHERE practice = $1
+
+-- name: count_to_revisit
+SELECT count(*) FROM chartwire.patient WHERE practice = $1 AND revisit_on <= $2
+
 -- name: resolve_charts
 SELECT elation_chart, patient_key FROM chartwire.chart WHERE practice = $1 AND elation_chart = ANY($2::bigint[])
 
@@ -127,3 +133,7 @@ WHERE practice = $1 GROUP BY system, state ORDER BY system, state
 
 -- name: status_waiting
 SELECT code, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY code ORDER BY code
+
+-- name: waiting_patients
+SELECT DISTINCT patient_key FROM chartwire.waiting
+WHERE practice = $1 AND patient_key <> '' AND ($2::text IS NULL OR code = $2)

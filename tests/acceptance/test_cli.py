@@ -95,6 +95,7 @@ WRONG_SHAPE = (
     (r"^partitions = 4$", 'partitions = "four"'),
     (r"^patience = 20$", "patients = 20"),
     (r"^poll_seconds = .*$", 'poll_secs = "often"'),
+    (r'^profile = "kareo-led"$', 'profile = "kareo-led"\nmode = "watch"'),
     (r'^payer_scenario = "Insurance"$', 'preference = "both"'),
 )
 SHAPE_KEYS = {
@@ -102,6 +103,7 @@ SHAPE_KEYS = {
     "kafka.partitions",
     "pace.patients",
     "practice[1].kareo.poll_secs",
+    "practice[1].mode",
     "practice[1].overrides.preference",
 }
 WRONG_VALUES = (

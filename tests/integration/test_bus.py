@@ -16,6 +16,7 @@ from events.bus import Bus
 from events.codec import Keyring, encode_event
 from events.consumer import ChangeConsumer
 from events.ids import PracticeId
+from events.schema import MessageUnreadable
 from events.topics import CHANGES, EVENTS, Change, Checkpoint, Message, encode_message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_store import observed
@@ -45,6 +46,9 @@ class Reader:
         if self.able:
             self.seen += messages
         return self.able
+
+    def adopt(self, unreadable: Change) -> Change:
+        return unreadable
 
     async def gained(self, partitions: Sequence[int]) -> None:
         self.assigned += partitions
@@ -124,7 +128,7 @@ def poisonous(keyring: Keyring) -> list[bytes | None]:
     return [b"garbage", b"", None, short, encode_message(Change(practice=OTHER, event=observed(1)), keyring)]
 
 
-async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) -> None:
+async def test_an_unreadable_message_is_set_aside(bus: Bus, keyring: Keyring) -> None:
     group = f"garbage-{next(_groups)}"
     assert bus._producer is not None
     for value in poisonous(keyring):
@@ -134,6 +138,11 @@ async def test_an_unreadable_message_is_passed_over(bus: Bus, keyring: Keyring) 
     reader = Reader(bus, group)
     async with reading(reader):
         await until(lambda: marker in reader.seen)
+    held = [one.event for one in reader.seen if isinstance(one, Change) and one.event and one.practice == PRACTICE]
+    unreadable = [one.body for one in held if isinstance(one.body, MessageUnreadable)]
+    assert [one.raw for one in unreadable[-5:-2]] == [b"garbage", b"", b""]
+    assert {(one.topic, one.partition) for one in unreadable} == {(CHANGES, bus.partition_of(PRACTICE))}
+    assert len({one.id for one in held}) == len(held)
 
 
 async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> None:

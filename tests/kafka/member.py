@@ -17,7 +17,7 @@ from events.bus import Bus
 from events.codec import Keyring
 from events.consumer import ChangeConsumer
 from events.ids import PracticeId
-from events.topics import Checkpoint, Message
+from events.topics import Change, Checkpoint, Message
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -35,6 +35,9 @@ class Loud:
             time.sleep(block)
         print(json.dumps({"recorded": [one.value for one in messages if isinstance(one, Checkpoint)]}), flush=True)
         return True
+
+    def adopt(self, unreadable: Change) -> Change:
+        return unreadable
 
     async def gained(self, partitions: Sequence[int]) -> None:
         self._mine.update(partitions)

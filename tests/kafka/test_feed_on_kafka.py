@@ -13,7 +13,7 @@ from events.bus import Bus
 from events.codec import Keyring
 from events.consumer import ChangeConsumer
 from events.ids import PracticeId
-from events.topics import Checkpoint, Message
+from events.topics import Change, Checkpoint, Message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_feed import (  # noqa: F401
     practice,
@@ -64,6 +64,9 @@ class _Reader:
     async def record(self, _practice: PracticeId, messages: Sequence[Message]) -> bool:
         self.seen += len(messages)
         return True
+
+    def adopt(self, unreadable: Change) -> Change:
+        return unreadable
 
     async def gained(self, _partitions: Sequence[int]) -> None:
         pass

@@ -93,6 +93,11 @@ def known(at: Statement, practice: str, ids: Sequence[Any]) -> Answer:
     return only(present(at.find("event", columns, practice, one) for one in dict.fromkeys(ids)), "event_id")
 
 
+@answers("store")
+def read_one(at: Statement, practice: str, event_id: Any) -> Answer:
+    return present([at.find("event", ("practice", "event_id"), practice, event_id)])
+
+
 def events(at: Statement, practice: str, after: int, up_to: int | None, limit: int, **equal: Any) -> Answer:
     rows = at.rows("event", practice, **equal)
     found = [row for row in rows if row["sequence"] > after and (up_to is None or row["sequence"] <= up_to)]
@@ -338,6 +343,12 @@ def status_intents(at: Statement, practice: str) -> Answer:
 def status_waiting(at: Statement, practice: str) -> Answer:
     codes = sorted(row["code"] for row in at.rows("waiting", practice))
     return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
+
+
+@answers("tables")
+def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
+    keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
+    return [{"patient_key": key} for key in sorted(keys - {""})]
 
 
 # -- what the store says without a name -----------------------------------------------------------------------------------

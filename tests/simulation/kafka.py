@@ -17,7 +17,7 @@ from typing import Any
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
-from tests.simulation.clock import Process, process_now
+from tests.simulation.clock import Process, VirtualLoop, process_now
 
 EMPTY_POLL = 30.0
 """Seconds an empty poll lasts at most, once nothing has come for `BUSY` seconds: nothing depends on its coming back sooner."""
@@ -30,10 +30,13 @@ HEARTBEAT = 1.0
 class Record:
     """A message in its partition."""
 
+    topic: str
     partition: int
     offset: int
     key: bytes | None
     value: bytes
+    timestamp: int
+    """Milliseconds since 1970."""
 
 
 @dataclass
@@ -126,7 +129,9 @@ class Cluster:
 
     def append(self, topic: str, partition: int, key: bytes | None, value: bytes) -> None:
         log = self.topics[topic][partition]
-        log.append(Record(partition, len(log), key, value))
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualLoop)
+        log.append(Record(topic, partition, len(log), key, value, int(loop.now().timestamp() * 1000)))
         self.wake()
 
     # -- groups -----------------------------------------------------------------------------------------------------------

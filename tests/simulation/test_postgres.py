@@ -186,6 +186,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         for one in chance.choices(["1", "2", "10", "x:3"], k=3)
     ]
     value, depends, most = str(chance.randrange(9)), [*chance.sample("pqr", 1)], chance.randrange(1, 4)
+    code = chance.choice([None, "x"])
     reports = {
         one: (chance.randrange(3), Report(queued={"kareo": most})) for one in chance.sample([PRACTICE, OTHER], most % 3)
     }
@@ -203,6 +204,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.replace_open_intents(db, practice, intents),
         lambda db, ring: unordered(tables.list_open_intents(db, practice)),
         lambda db, ring: tables.replace_waiting(db, practice, waits, NOW),
+        lambda db, ring: unordered(tables.waiting_patients(db, practice, code)),
         lambda db, ring: tables.mark_for_revisit(db, practice, depends, today),
         lambda db, ring: tables.patients_to_revisit(db, practice, today, most),
         lambda db, ring: tables.save_observed(db, practice, notes),

@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey, PracticeId, event_id
+from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
 from events.records import (
     BillLine,
     Carrier,
@@ -31,6 +31,9 @@ from events.schema import (
     BillObserved,
     Body,
     ChartLinked,
+    ChartUnlinked,
+    Command,
+    CommandRefused,
     ConflictSeen,
     ElationChartDeleted,
     ElationChartMerged,
@@ -42,6 +45,7 @@ from events.schema import (
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
+    IntentSuperseded,
     KareoAppointmentObserved,
     KareoAppointmentVanished,
     KareoChartObserved,
@@ -49,6 +53,7 @@ from events.schema import (
     KareoDirectoryObserved,
     LinkMoved,
     Origin,
+    PairBarred,
     RevisitDue,
 )
 from events.writes import (
@@ -82,6 +87,7 @@ from projections.intents import decide
 from projections.open_intents import OpenIntent, Waiting, put
 from projections.patient import Patient
 from projections.policy import Policy
+from projections.repair import answer
 from projections.state import PracticeState
 from projections.wants import Moment
 
@@ -255,6 +261,16 @@ class Clinic:
     def conflict_seen(self, key: PatientKey, *fields: str) -> list[Event]:
         return self._about(key, ConflictSeen(fields=fields), origin=Origin.OPERATOR)
 
+    def ask(self, body: Command, elation: int | None = None, kareo: int | None = None) -> str:
+        """A person asks for this; the code with which it is refused, "" when it is done."""
+        followed = self.record(
+            body,
+            elation=None if elation is None else ElationChartId(elation),
+            kareo=None if kareo is None else KareoPatientId(kareo),
+            origin=Origin.OPERATOR,
+        )
+        return next((one.body.code for one in followed if isinstance(one.body, CommandRefused)), "")
+
     def linked(self, chart: ElationChart = ADA, there: KareoChart = ADA_THERE) -> PatientKey:
         """Two charts of one person, known on both sides and linked by our metadata; nothing else is open."""
         self.kareo(there)
@@ -328,7 +344,21 @@ class Clinic:
             self._take(self._following(body, cause, None, None), touched, dependencies)
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
-        key = self.state.key_of(event.elation, event.kareo)
+        if not isinstance(event.body, Command):
+            self._fold(event, self.state.key_of(event.elation, event.kareo), touched, dependencies)
+            return
+        reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
+        self._fold(event, reply.about, touched, dependencies)
+        if reply.refused is not None:
+            refused = self._following(reply.refused, event, event.elation, event.kareo)
+            self._fold(refused, PatientKey(""), touched, dependencies)
+        for body in reply.follows:
+            about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
+            if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
+                about = body.elation, body.kareo
+            self._fold(self._following(body, event, *about), reply.about, touched, dependencies)
+
+    def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
         event = msgspec.structs.replace(event, patient=key)
         known = self.state.patients.get(key)
         self.state.apply(event, len(self.events))
@@ -339,11 +369,16 @@ class Clinic:
             if isinstance(body, ChartLinked | LinkMoved):
                 chart = body.elation if isinstance(body, ChartLinked) else body.target
                 dependencies |= {f"chart:{chart}", f"patient:{body.kareo}"}
+            elif isinstance(body, ChartUnlinked | PairBarred):
+                touched[elation_key(body.elation)] = event
+                dependencies |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
+            elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
+                dependencies.add(f"bill:{body.bill.id}")
             elif isinstance(body, ElationChartObserved) and (known is None or known.elation is None):
                 dependencies.add(f"chart:{body.chart.id}")
         elif isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
             dependencies.add("directory")
-        elif isinstance(body, IntentSucceeded | IntentRefused):
+        elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             dependencies.add(body.slot)
 
     def _following(self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Event:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from events import codec
 from events.codec import (
+    Envelope,
     KeyMissing,
     Keyring,
     UnreadableEvent,
@@ -138,23 +139,19 @@ OTHERS: dict[str, object] = {
 
 
 def test_the_cases_below_are_all_members_of_the_envelope() -> None:
-    assert set(OTHERS) == set(codec._Envelope.__struct_fields__)
+    assert set(OTHERS) == set(Envelope.__struct_fields__)
     assert set(OTHERS) == set(Event.__struct_fields__) - {"body"} | {"type", "version"}
 
 
 @pytest.mark.parametrize("member", sorted(OTHERS))
 def test_a_changed_envelope_is_noticed(member: str) -> None:
     version, key_id, sealed = seal_event(event(), KEYS)
-    clear = dict(zip(codec._Envelope.__struct_fields__, codec._clear(event(), version), strict=True))
-    assert open_event(codec._clear(event(), version), key_id, sealed, KEYS) == event()
-    clear[member] = OTHERS[member]
+    known = {name: getattr(event(), name) for name in Event.__struct_fields__ if name != "body"}
+    clear = Envelope(type=event().type, version=version, **known)
+    assert open_event(clear, key_id, sealed, KEYS) == event()
+    changed = msgspec.structs.replace(clear, **{member: OTHERS[member]})
     with pytest.raises(UnreadableEvent, match="changed after encryption"):
-        open_event(tuple(clear.values()), key_id, sealed, KEYS)  # type: ignore[arg-type]
-
-
-def test_a_body_is_bound_to_the_envelope_as_it_travels() -> None:
-    sealed = codec._SEALED.decode(encode_event(event(), KEYS))
-    assert msgspec.msgpack.encode(sealed.envelope) == identity(event(), 1)
+        open_event(changed, key_id, sealed, KEYS)
 
 
 def test_a_changed_byte_is_noticed_wherever_it_is() -> None:

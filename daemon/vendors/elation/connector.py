@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Protocol, TypeVar
 
+import msgspec
 import structlog
 
 from daemon.config import ElationConfig
@@ -21,7 +22,7 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.errors import Duplicate, Gone, Moved, NotFound
-from events.ids import ElationChartId
+from events.ids import ElationChartId, EventId
 from events.schema import (
     BillObserved,
     ChangeQuarantined,
@@ -98,6 +99,24 @@ class ElationConnector:
             self.rounds.once(what, lambda: self.read_chart(ElationChartId(int(what.removeprefix("patient:")))))
         else:
             self.rounds.nudge(what)
+
+    def look(self, resource: str, record: str, because: EventId) -> None:
+        """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
+
+        A resource that cannot be asked for by id has its whole pass made due.
+        """
+        if resource == "patients" and record.isdigit():
+            self.rounds.once(f"patient:{record}", lambda: self.read_whole(ElationChartId(int(record)), because))
+        elif resource == "bills" and record.isdigit():
+            bill = int(record)
+            self.rounds.once(f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because))
+        else:
+            self.rounds.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
+
+    async def read_whole(self, chart: ElationChartId, because: EventId) -> None:
+        """A chart and its bills."""
+        await self._observe_bills(self._client.bills(patient=chart), because)
+        await self.read_chart(chart, because)
 
     # -- directory and subscriptions --------------------------------------------------------------------------------------
 
@@ -191,7 +210,7 @@ class ElationConnector:
         if newest > mark and not await self._intake.checkpoint("elation.published", str(newest), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source="elation.published")
 
-    async def read_chart(self, chart: ElationChartId) -> None:
+    async def read_chart(self, chart: ElationChartId, because: EventId | None = None) -> None:
         """One chart by id, whatever became of it."""
         read_at = self._now()
         body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
@@ -210,7 +229,8 @@ class ElationConnector:
             if patient.caregiver_practice != self._client.practice_id:
                 return
             body, modified = ElationChartObserved(chart=translate.chart(patient)), patient.last_modified
-        await self._intake.observe([_chart_observation(body, chart, modified, read_at)])
+        seen = _chart_observation(body, chart, modified, read_at)
+        await self._intake.observe([msgspec.structs.replace(seen, because=because)])
 
     async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]]) -> set[int]:
         present: set[int] = set()
@@ -226,11 +246,11 @@ class ElationConnector:
         await self._intake.observe(batch)
         return present
 
-    async def _observe_bills(self, rows: AsyncIterator[Row[wire.Bill]]) -> None:
+    async def _observe_bills(self, rows: AsyncIterator[Row[wire.Bill]], because: EventId | None = None) -> None:
         batch: list[Observation] = []
         read_at = self._now()
         async for bill in self._good("bills", rows):
-            batch.append(bill_observation(bill, self._zone, read_at))
+            batch.append(msgspec.structs.replace(bill_observation(bill, self._zone, read_at), because=because))
             if len(batch) >= CHUNK:
                 await self._intake.observe(batch)
                 batch, read_at = [], self._now()

@@ -7,7 +7,8 @@ patient's data. Lists are asked with empty `Fields`, which returns everything, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,7 @@ import aiohttp
 import msgspec
 from msgspec import UNSET
 
-from daemon.vendors.errors import Defect, Refused, VendorError
+from daemon.vendors.errors import Defect, Refused, Throttled, VendorError
 from daemon.vendors.kareo import failures, rows, values, wire
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
@@ -49,6 +50,7 @@ class KareoClient:
 
     `practice_id` may be None: it is looked up by the exact name with the first call that needs it. `timeout` in seconds.
     `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds); `guard` may forbid it by raising.
+    `tries` is how often a call is made that Kareo asks patience for; more than once only where nobody else tries again.
     """
 
     def __init__(
@@ -68,6 +70,7 @@ class KareoClient:
         meter: Meter | None = None,
         timeout: float = 60.0,
         guard: Guard | None = None,
+        tries: int = 1,
     ) -> None:
         self._service = service
         self._endpoint = endpoint
@@ -85,11 +88,20 @@ class KareoClient:
         self._meter = meter
         self._timeout = timeout
         self._guard = guard
+        self._tries = tries
 
     # -- calling ----------------------------------------------------------------------------------------------------------
 
     async def _call(self, operation: str, **request: object) -> Any:
         """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
+        for _ in range(self._tries - 1):
+            try:
+                return await self._call_once(operation, request)
+            except Throttled as error:
+                await asyncio.sleep(error.retry_after * random.random())
+        return await self._call_once(operation, request)
+
+    async def _call_once(self, operation: str, request: Mapping[str, object]) -> Any:
         loop = asyncio.get_running_loop()
         async with self.limiter.turn(operation):
             started = loop.time()

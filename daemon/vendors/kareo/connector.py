@@ -21,7 +21,7 @@ from daemon.rounds import Rounds
 from daemon.vendors.errors import Unreachable
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
-from events.ids import KareoPatientId
+from events.ids import EventId, KareoPatientId
 from events.schema import (
     ChangeQuarantined,
     KareoAppointmentObserved,
@@ -91,6 +91,16 @@ class KareoConnector:
     def nudge(self, what: str) -> None:
         """Make a pass due now."""
         self.rounds.nudge(what)
+
+    def look(self, resource: str, record: str, because: EventId) -> None:
+        """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
+
+        A resource that cannot be asked for by id has its whole pass made due.
+        """
+        if resource == "patients" and record.isdigit():
+            self.rounds.once(f"patient:{record}", lambda: self.read_patient(KareoPatientId(int(record)), because=because))
+        else:
+            self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
     # -- directory --------------------------------------------------------------------------------------------------------
 
@@ -185,11 +195,15 @@ class KareoConnector:
                 notes.append(Note(system=System.KAREO, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
             await self.read_patient(KareoPatientId(int(record)), also=tuple(notes))
 
-    async def read_patient(self, patient: KareoPatientId, also: tuple[Note, ...] = ()) -> None:
+    async def read_patient(
+        self, patient: KareoPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
+    ) -> None:
         """One patient with cases and policies, as it is now."""
         read_at = self._now()
         found = await self._client.get_patient(patient)
         if found is None:
+            if because is not None and await self._intake.parent("patients", str(patient)):
+                await self._observe_gone(patient, read_at, because)
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
         if not any(note.resource == PRIMARY_CASE for note in also):
@@ -205,6 +219,7 @@ class KareoConnector:
                     read_at=read_at,
                     parent=str(patient),
                     also=also,
+                    because=because,
                 )
             ]
         )
@@ -212,14 +227,23 @@ class KareoConnector:
     async def _confirm_gone(self, patient: KareoPatientId) -> None:
         read_at = self._now()
         if await self._client.get_patient(patient) is None:
-            body = KareoChartVanished(patient=patient)
-            gone = tuple(
-                Note(system=System.KAREO, resource=resource, record=str(patient), content_hash="gone")
-                for resource in (ROW, PRIMARY_CASE)
-            )
-            await self._intake.observe(
-                [Observation(body=body, resource="patients", record=str(patient), kareo=patient, read_at=read_at, also=gone)]
-            )
+            await self._observe_gone(patient, read_at)
+
+    async def _observe_gone(self, patient: KareoPatientId, read_at: datetime, because: EventId | None = None) -> None:
+        gone = tuple(
+            Note(system=System.KAREO, resource=resource, record=str(patient), content_hash="gone")
+            for resource in (ROW, PRIMARY_CASE)
+        )
+        seen = Observation(
+            body=KareoChartVanished(patient=patient),
+            resource="patients",
+            record=str(patient),
+            kareo=patient,
+            read_at=read_at,
+            also=gone,
+            because=because,
+        )
+        await self._intake.observe([seen])
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 

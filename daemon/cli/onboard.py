@@ -1,0 +1,151 @@
+"""`chartwire onboard PRACTICE`: the first day of a practice with charts on both sides. Looks; never writes.
+
+With `mode = "observe"` both systems are read and nothing is decided. This shows how far that is, whom matching would link,
+whom a person has to decide about (`--candidates`), and every write that going live would make (`--dry-run`). Then set
+`mode = "live"` and restart.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.history import add_shown
+from daemon.config import policy_of
+from daemon.dry_run import DryRun, Planned
+from daemon.entries import Shown, write_shown
+from daemon.onboarding import Matching, Onboarding, look, reasons
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "onboard", help="the first day: what was read, who matches whom, and every write that going live would make"
+    )
+    parser.add_argument("practice", help="the practice's id")
+    parser.add_argument("--candidates", action="store_true", help="the pairs of charts that a person has to decide about")
+    parser.add_argument("--dry-run", action="store_true", help="every write that going live would make")
+    parser.add_argument("--json", action="store_true")
+    add_shown(parser)
+    add_config(parser)
+    parser.set_defaults(handler=onboard)
+
+
+def onboard(arguments: argparse.Namespace) -> int:
+    """Exit code 1 when a list is asked for of a practice that is live."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    practice = practice_of(config, arguments.practice)
+    if practice is None:
+        return 1
+    shown = Shown(values=arguments.values, names=arguments.names)
+
+    async def work() -> int:
+        async with opened(config, beside) as store:
+            told, run = await look(store, policy_of(practice), datetime.now(UTC))
+        if run is None and (arguments.candidates or arguments.dry_run):
+            print(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", file=sys.stderr)
+            return 1
+        if arguments.json:
+            print(msgspec.json.encode(document(told, run, arguments, shown)).decode())
+        else:
+            print("\n".join(lines(told, run, arguments, shown)))
+        return 0
+
+    return run_async(work())
+
+
+def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> list[str]:
+    """The state; below it the lists that were asked for."""
+    states = {
+        "observing": "only observed: nothing is decided, nothing is written",
+        "going-live": "going live",
+        "live": "live",
+    }
+    out = [f"{told.practice}: {states[told.state]}"]
+    out.append(f"  read: {told.charts['elation']} charts in Elation, {told.charts['kareo']} in Kareo, {told.linked} linked")
+    if told.unread:
+        out.append(f"  still to be read whole before anything is decided: {', '.join(told.unread)}")
+    if told.due:
+        out.append(f"  {told.due} patients are still to be looked at")
+    if told.matching is not None and run is not None:
+        out += _matched(told.matching)
+        out.append(f"  going live now would make {len(run.writes)} writes")
+        if arguments.candidates:
+            out += _candidates(told.matching, shown)
+        if arguments.dry_run:
+            out += _writes(run, shown)
+    return out
+
+
+def _matched(matching: Matching) -> list[str]:
+    out = [f"  certain: {matching.certain} pairs (name, birth date and sex; nobody else alike on either side)"]
+    out.append(f"  for a person: {len(matching.candidates)} pairs of {matching.undecided_charts} undecided charts")
+    out += [f"    {count} differ in {what}" for what, count in reasons(matching.candidates).items()]
+    out.append(f"  without counterpart: {matching.only_in_elation} in Elation only, {matching.only_in_kareo} in Kareo only")
+    if matching.impossible:
+        out.append(
+            "  impossible as they are: " + ", ".join(f"{count} {code}" for code, count in matching.impossible.items())
+        )
+    return out
+
+
+def _candidates(matching: Matching, shown: Shown) -> list[str]:
+    out = ["", "For a person: `chartwire link` what is one person, `chartwire unlink` (with both charts) what is not."]
+    for one in matching.candidates:
+        names = f" ({one.names[0]} | {one.names[1]})" if shown.names else ""
+        differ = f"differ in {', '.join(one.differ)}" if one.differ else "differ in nothing; several are alike"
+        taken = "; one is linked already: merge the duplicate in its system, or dismiss it" if one.taken else ""
+        out.append(f"  elation:{one.elation} kareo:{one.kareo}{names}: {differ}{taken}")
+    return out
+
+
+def _writes(run: DryRun, shown: Shown) -> list[str]:
+    out = ["", "Every write that going live would make now; vendors may refuse, and people change things meanwhile."]
+    out += [f"  {count} {what}" for what, count in run.counts().items()]
+    out += [f"  {count} searches in {system}, which change nothing" for system, count in sorted(run.searches.items())]
+    out += [f"{_chart(one)} {one.slot}: {write_shown(one.write, shown)}" for one in run.writes]
+    return out
+
+
+def _chart(one: Planned) -> str:
+    kind, _, number = one.patient.partition(":")
+    return {"E": f"elation:{number}", "K": f"kareo:{number}"}.get(kind, "practice")
+
+
+def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> dict[str, object]:
+    """As `lines`: what was not asked for is left out."""
+    whole: dict[str, object] = msgspec.to_builtins(told)
+    if told.matching is None or run is None:
+        return whole
+    pairs = [one if shown.names else msgspec.structs.replace(one, names=("", "")) for one in told.matching.candidates]
+    matching: dict[str, object] = msgspec.to_builtins(told.matching)
+    matching["candidates"] = msgspec.to_builtins(pairs) if arguments.candidates else len(pairs)
+    whole |= {
+        "matching": matching,
+        "differ": dict(reasons(told.matching.candidates)),
+        "writes": len(run.writes),
+        "counts": run.counts(),
+        "searches": dict(Counter(run.searches)),
+    }
+    if arguments.dry_run:
+        whole["dry_run"] = [
+            {
+                "chart": _chart(one),
+                "slot": one.slot,
+                "system": one.system,
+                "resource": one.resource,
+                "write": type(one.write).__name__,
+                "rule": one.rule,
+                "text": write_shown(one.write, shown),
+            }
+            for one in run.writes
+        ]
+    return whole

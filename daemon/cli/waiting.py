@@ -1,0 +1,128 @@
+"""`chartwire waiting`: everything that waits for a person, with its reason and the command that resolves it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from daemon import tables
+from daemon.cli.common import add_config, away, configured, opened, run_async
+from daemon.remedy import remedy
+from events.ids import PatientKey, PracticeId
+from events.store import Store
+from projections.directory import Directory
+from projections.open_intents import Dismissed, Waiting
+from projections.patient import Patient, decode_patient
+
+_DIRECTORY = msgspec.msgpack.Decoder(Directory)
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may name people.
+
+    `dismissed_by` and `dismissed_because` are set for items that a person accepted as they are.
+    """
+
+    practice: str
+    patient: str
+    slot: str
+    code: str
+    since: datetime | None
+    reason: str
+    command: str
+    dismissed_by: str = ""
+    dismissed_because: str = ""
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "waiting", help="what waits for a person, why, and what resolves it"
+    )
+    parser.add_argument("practice", nargs="?", help="only this one (default: all of the configuration)")
+    parser.add_argument("--code", help="only items of this code")
+    parser.add_argument("--dismissed", action="store_true", help="instead those that a person accepted as they are")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_config(parser)
+    parser.set_defaults(handler=waiting)
+
+
+def waiting(arguments: argparse.Namespace) -> int:
+    """Exits 0 whatever waits. The reasons may hold patients' data: they go to the terminal only."""
+    found = configured(arguments)
+    if found is None:
+        return 1
+    config, beside = found
+    practices = [PracticeId(one.id) for one in config.practice if arguments.practice in (None, one.id)]
+    if not practices:
+        print(f"practice: {arguments.practice} is not in the configuration", file=sys.stderr)
+        return 1
+
+    async def work() -> int:
+        async with opened(config, beside) as store:
+            for practice in practices:
+                for one in await items(store, practice, code=arguments.code, dismissed=arguments.dismissed):
+                    print(msgspec.json.encode(one).decode() if arguments.json else "\n".join(lines(one)))
+        return 0
+
+    with away() as problem:
+        return run_async(work())
+    return problem.code
+
+
+async def items(store: Store, practice: PracticeId, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
+    """What waits in a practice, the practice's own items first, then by patient; or what was `dismissed`."""
+    stored = await tables.load_directory(store.pool, practice, store.keyring)
+    directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+    found = list(_items(practice, None, directory.dismissed if dismissed else directory.waiting))
+    keys = None if dismissed else await tables.waiting_patients(store.pool, practice, code)
+    documents = await (
+        tables.read_patients(store.pool, practice, store.keyring)
+        if keys is None
+        else tables.load_patients(store.pool, practice, keys, store.keyring)
+    )
+    for key in sorted(documents, key=_order):
+        patient = decode_patient(documents[key][1])
+        found += _items(practice, patient, patient.dismissed if dismissed else patient.waiting)
+    return [one for one in found if code in (None, one.code)]
+
+
+def _order(key: PatientKey) -> tuple[str, int]:
+    return key[:1], int(key[2:])
+
+
+def _items(practice: PracticeId, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
+    for slot, one in sorted(entries.items()):
+        yield Item(
+            practice=practice,
+            patient="" if patient is None else charts_of(patient),
+            slot=slot,
+            code=one.code,
+            since=one.since,
+            reason=one.text,
+            command="" if isinstance(one, Dismissed) else remedy(practice, patient, slot, one.code),
+            dismissed_by=one.who if isinstance(one, Dismissed) else "",
+            dismissed_because=one.reason if isinstance(one, Dismissed) else "",
+        )
+
+
+def charts_of(patient: Patient) -> str:
+    """The patient's charts as commands take them: `kareo:901 elation:101`."""
+    if patient.link is not None:
+        return f"kareo:{patient.link.kareo} elation:{patient.link.elation}"
+    return f"{'kareo' if patient.in_kareo else 'elation'}:{patient.key[2:]}"
+
+
+def lines(item: Item) -> list[str]:
+    since = f"since {item.since:%Y-%m-%d %H:%M}Z" if item.since else ""
+    who = item.patient or "the practice"
+    out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
+    if item.dismissed_by:
+        out.append(f"    accepted by {item.dismissed_by}: {item.dismissed_because}")
+    if item.command:
+        out.append(f"    {item.command}")
+    return out

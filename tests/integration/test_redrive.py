@@ -1,0 +1,58 @@
+"""Quarantine on a real PostgreSQL: what was set aside is tried again by a person's word, and stops nobody."""
+
+from __future__ import annotations
+
+import pytest_asyncio
+
+from events.codec import Keyring
+from events.ids import event_id
+from events.schema import (
+    CommandRefused,
+    Event,
+    KareoChartObserved,
+    MessageUnreadable,
+    Origin,
+    RedriveRequested,
+)
+from events.store import Store
+from events.topics import Change, encode_message
+from tests.conftest import PRACTICE
+from tests.integration.desk import Desk
+from tests.unit.clinic import ADA_THERE
+
+SLOT = "quarantine:kafka:0:7"
+
+
+@pytest_asyncio.fixture
+async def desk(store: Store, keyring: Keyring) -> Desk:
+    return Desk(store, keyring, await store.take_over(PRACTICE))
+
+
+def event(desk: Desk, body: MessageUnreadable | RedriveRequested, origin: Origin) -> Change:
+    id_ = event_id(PRACTICE, type(body).__name__, body)
+    return Change(practice=PRACTICE, event=Event(id=id_, practice=PRACTICE, origin=origin, observed=desk.now, body=body))
+
+
+async def redrive(desk: Desk, raw: bytes) -> None:
+    held = MessageUnreadable(topic="t", partition=0, offset=7, reason="KeyMissing", raw=raw)
+    await desk.recorder.record_messages([event(desk, held, Origin.CHARTWIRE)])
+    assert (await desk.waiting())[SLOT] == "unreadable-message"
+    await desk.recorder.record_messages([event(desk, RedriveRequested(slot=SLOT, who="ada"), Origin.OPERATOR)])
+
+
+async def test_a_message_that_can_be_read_now_is_recorded(desk: Desk, keyring: Keyring) -> None:
+    await desk.open()
+    await redrive(desk, encode_message(desk.change(KareoChartObserved(chart=ADA_THERE)), keyring))
+    assert SLOT not in await desk.waiting()
+    patient = await desk.patient()
+    assert patient.kareo is not None
+    assert patient.kareo.chart == ADA_THERE
+    await desk.sound()
+
+
+async def test_one_that_is_still_unreadable_stays_and_is_refused(desk: Desk) -> None:
+    await desk.open()
+    await redrive(desk, b"garbage")
+    assert (await desk.waiting())[SLOT] == "unreadable-message"
+    assert [body.code for body in await desk.bodies() if isinstance(body, CommandRefused)] == ["still-unreadable"]
+    await desk.sound()

@@ -1,0 +1,172 @@
+"""Everybody against everybody on the first day: the index finds whom the grades find, and only one-to-one matches are certain."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from daemon.dry_run import DryRun, rehearse
+from daemon.first_day import counterparts
+from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
+from events.records import ElationChart, KareoChart
+from events.writes import CreateElationChart, CreateKareoChart, SyncPolicies, changes_nothing
+from projections.links import Grade, grade, judge, middle_name
+from projections.matching import Index, candidate, charts_of, searched_as, unlike
+from projections.open_intents import put
+from projections.patient import ElationSide, KareoSide, Patient, Search, bar
+from projections.state import PracticeState
+from tests.crowded import found
+from tests.unit.clinic import ADA, ADA_THERE, BLUE, START, Clinic
+
+
+def patients(*charts: ElationChart | KareoChart) -> dict[PatientKey, Patient]:
+    """As they are stored when both systems were read and nothing was decided."""
+    known: dict[PatientKey, Patient] = {}
+    for one in charts:
+        if isinstance(one, ElationChart):
+            key = elation_key(one.id)
+            known[key] = Patient(key=key, elation=ElationSide(chart=one, read_at=START))
+        else:
+            key = kareo_key(one.id)
+            known[key] = Patient(key=key, kareo=KareoSide(chart=one, read_at=START))
+    return known
+
+
+def dry(known: dict[PatientKey, Patient]) -> DryRun:
+    clinic = Clinic()
+    return rehearse(known, clinic.state.directory, counterparts(known), clinic.policy, clinic.now)
+
+
+def links(run: DryRun) -> set[tuple[int, int]]:
+    return {(one.elation, one.kareo) for one in run.links if not one.how.startswith("created")}
+
+
+def elation(number: int, **changes: object) -> ElationChart:
+    return put(ADA, id=ElationChartId(number), **changes)
+
+
+def kareo(number: int, **changes: object) -> KareoChart:
+    return put(ADA_THERE, id=KareoPatientId(number), **changes)
+
+
+# Who is certain
+
+
+def test_one_strong_match_on_both_sides_is_certain():
+    run = dry(patients(ADA, ADA_THERE, elation(102, first_name="Mary"), kareo(902, first_name="Jane")))
+    assert links(run) == {(101, 901)}
+
+
+@pytest.mark.parametrize(
+    "charts",
+    [
+        (elation(101), elation(102), kareo(901)),
+        (elation(101), kareo(901), kareo(902)),
+        (elation(101), elation(102), kareo(901), kareo(902)),
+        (elation(101), elation(102, first_name="Adda"), kareo(901)),
+        (elation(101), elation(102, last_name="Lovelace"), kareo(901)),
+        (elation(101), kareo(901), kareo(902, birth_date=date(1985, 10, 12))),
+        (elation(101, sex="Male"), elation(102), kareo(901)),
+    ],
+    ids=["twice in Elation", "twice in Kareo", "twice in both", "a twin?", "married?", "a birth date mistyped?", "sex?"],
+)
+def test_whoever_has_a_rival_waits_for_a_person_whichever_is_decided_first(charts: tuple[ElationChart | KareoChart, ...]):
+    run = dry(patients(*charts))
+    assert links(run) == set()
+    assert {key for key, one in run.patients.items() if "chart" in one.waiting} == set(patients(*charts))
+    assert run.writes == []
+
+
+def test_a_rival_that_is_linked_already_is_none():
+    known = patients(elation(101), elation(102, last_name="Lovelace"), kareo(901))
+    clinic = Clinic()
+    clinic.linked(elation(102, last_name="Lovelace"), kareo(902, last_name="Lovelace"))
+    key = kareo_key(KareoPatientId(902))
+    known = {one: patient for one, patient in known.items() if one != "E:102"} | {key: clinic.patient(key)}
+    assert links(dry(known)) == {(101, 901)}
+
+
+def test_a_rival_whom_a_person_ruled_out_is_none():
+    known = patients(ADA, elation(102, last_name="Lovelace"), ADA_THERE)
+    state = PracticeState(patients=known)
+    for key, body in counterparts(known).items():
+        known[key] = put(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
+    assert judge(known["E:101"], state).rivals == (102,)
+    known["K:901"] = bar(known["K:901"], ElationChartId(102), ADA_THERE.id)
+    assert judge(known["E:101"], state).match == 901
+
+
+def test_charts_that_are_gone_are_nobody():
+    deleted, merged = elation(102, deleted=True), elation(103, merged_into=ElationChartId(101))
+    assert links(dry(patients(ADA, deleted, merged, ADA_THERE))) == {(101, 901)}
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_no_town_gets_a_wrong_link_and_nobody_is_overlooked(seed: int):
+    town = found(600, seed=seed, share=0.3)
+    run = dry(patients(*town.elation, *town.kareo))
+    assert links(run) <= town.pairs
+    shown = set()
+    for key, patient in run.patients.items():
+        if "chart" in patient.waiting:
+            mine = int(key[2:])
+            others = [one.id for one in patient.search.candidates]
+            shown |= {(one, mine) for one in others} if patient.in_kareo else {(mine, one) for one in others}
+    assert town.pairs <= links(run) | shown
+
+
+def test_the_index_finds_whom_comparing_with_everybody_finds():
+    town = found(150, seed=11, share=0.5)
+    known = patients(*town.elation, *town.kareo)
+    index = Index(known.values())
+    for patient in known.values():
+        wanted, middle = searched_as(patient), middle_name(patient)
+        others = [one for one in (charts_of(other)[not patient.in_kareo] for other in known.values()) if one is not None]
+        alike = [candidate(one) for one in others if grade(wanted, candidate(one), middle_name=middle) is not Grade.NONE]
+        assert list(index.find(wanted, middle)) == sorted(alike, key=lambda one: one.id)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, ()),
+        ({"first_name": "Adda", "sex": "Male"}, ("first name", "sex")),
+        ({"last_name": "Lovelace", "middle_name": "Noel"}, ("last name", "middle name")),
+        ({"birth_date": date(1985, 10, 12)}, ("day and month swapped",)),
+        ({"birth_date": date(1986, 12, 10)}, ("birth date",)),
+        ({"birth_date": None}, ("birth date missing",)),
+    ],
+)
+def test_in_what_two_charts_differ(changes: dict[str, object], words: tuple[str, ...]):
+    (patient,) = patients(ADA).values()
+    assert unlike(searched_as(patient), candidate(kareo(901, **changes)), middle_name(patient)) == words
+
+
+# What going live would write
+
+
+def test_what_follows_from_a_write_is_rehearsed_too():
+    """A chart that would be created gets its policies, and they their carrier and plan first."""
+    insured = put(ADA_THERE, cases=(put(ADA_THERE.cases[0], policies=(BLUE,)),))
+    run = dry(patients(insured))
+    kinds = [type(one.write).__name__ for one in run.writes]
+    assert kinds[0] == "CreateElationChart"
+    assert sorted(kinds) == ["CreateCarrier", "CreateElationChart", "CreatePlan", "SyncPolicies"]
+    (policies,) = [one.write for one in run.writes if isinstance(one.write, SyncPolicies)]
+    assert policies.chart < 0
+    assert run.searches == {"elation": 1}
+    assert not any(changes_nothing(one.write) for one in run.writes)
+
+
+def test_creations_are_about_the_chart_there_is():
+    run = dry(patients(ADA, kareo(902, first_name="Mary")))
+    made = {type(one.write): one.patient for one in run.writes}
+    assert made == {CreateKareoChart: "E:101", CreateElationChart: "K:902"}
+
+
+def test_a_dry_run_touches_nothing():
+    known = patients(ADA, ADA_THERE)
+    before = dict(known)
+    dry(known)
+    assert known == before

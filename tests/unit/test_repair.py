@@ -1,0 +1,196 @@
+"""What people ask for: links made and undone by hand, writes and bills tried again, items accepted as they are."""
+
+from __future__ import annotations
+
+from events.ids import ElationChartId, KareoPatientId
+from events.schema import (
+    BillResendRequested,
+    DismissRequested,
+    LinkRequested,
+    ResyncRequested,
+    RetryRequested,
+    UnlinkRequested,
+)
+from events.writes import CreateElationAppointment, CreateElationChart, CreateEncounter, CreateKareoChart
+from projections.open_intents import put
+from projections.patient import encode_patient
+from projections.state import PracticeState
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, Clinic
+from tests.unit.stories import VISIT
+
+ALONE = f"E:{ADA.id}"
+MARY_THERE = put(ADA_THERE, id=KareoPatientId(902), first_name="Mary", last_name="Shelley")
+
+
+def link(clinic: Clinic, elation: int = ADA.id, kareo: int = ADA_THERE.id, *, force: bool = False) -> str:
+    body = LinkRequested(elation=ElationChartId(elation), kareo=KareoPatientId(kareo), who="ada", force=force)
+    return clinic.ask(body, elation, kareo)
+
+
+def unlink(clinic: Clinic, elation: int | None = None, kareo: int | None = ADA_THERE.id) -> str:
+    body = UnlinkRequested(
+        who="ada",
+        elation=None if elation is None else ElationChartId(elation),
+        kareo=None if kareo is None else KareoPatientId(kareo),
+    )
+    return clinic.ask(body, elation, kareo)
+
+
+def worked() -> Clinic:
+    """Linked, with an appointment and a bill written."""
+    clinic = Clinic()
+    clinic.linked()
+    clinic.appointment(VISIT)
+    clinic.bill(GOOD_BILL)
+    clinic.carry_out_all()
+    return clinic
+
+
+def replays(clinic: Clinic) -> bool:
+    """I7, byte for byte."""
+    state = PracticeState()
+    for number, event in enumerate(clinic.events):
+        state.apply(event, number)
+    stored = {key: encode_patient(one) for key, one in clinic.state.patients.items()}
+    return (
+        stored == {key: encode_patient(one) for key, one in state.patients.items()} and state.charts == clinic.state.charts
+    )
+
+
+def test_unlinked_charts_wait_and_nothing_is_linked_searched_or_created():
+    clinic = worked()
+    assert unlink(clinic) == ""
+    assert clinic.links() == set()
+    assert clinic.waits("chart") == clinic.waits("chart", ALONE) == "unlinked"
+    clinic.elation(put(ADA, city="Macon", link_hint="kareo-patient:901"))
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+    assert clinic.carry_out_all() == []
+    assert clinic.links() == set()
+    assert replays(clinic)
+
+
+def test_the_same_pair_linked_again_goes_on_where_it_was():
+    clinic = worked()
+    before = clinic.patient()
+    unlink(clinic)
+    assert clinic.waits("bill:4001", ALONE) == "billed-to-former"
+    assert link(clinic) == ""
+    assert clinic.links() == {(101, 901)}
+    assert clinic.carry_out_all() == []
+    after = clinic.patient()
+    assert (after.appointments, after.bills, after.base) == (before.appointments, before.bills, before.base)
+    assert after.former == {}
+    assert replays(clinic)
+
+
+def test_another_link_writes_appointments_anew_and_bills_nothing_twice():
+    clinic = worked()
+    unlink(clinic)
+    clinic.kareo(MARY_THERE)
+    clinic.carry_out_all()
+    other = put(ADA, id=ElationChartId(102))
+    clinic.elation(other)
+    clinic.carry_out_all()
+    assert link(clinic, 102) in ("", "linked")
+    writes = clinic.requests()
+    assert sum(isinstance(one.write, CreateEncounter) for one in writes) == 1
+    created = [one.write.chart for one in writes if isinstance(one.write, CreateElationAppointment)]
+    assert created == [101, 102] if (102, 901) in clinic.links() else created == [101]
+    assert replays(clinic)
+
+
+def test_resync_as_new_lets_an_unlinked_chart_go_on_but_not_back():
+    clinic = worked()
+    unlink(clinic)
+    assert clinic.ask(ResyncRequested(who="ada"), None, 901) == ""
+    assert clinic.waits("chart") == "unlinked"
+    assert clinic.ask(ResyncRequested(who="ada", as_new=True), None, 901) == ""
+    assert any(isinstance(one, CreateElationChart) for one in clinic.carry_out_all())
+    assert clinic.links() != {(101, 901)}
+    assert clinic.waits("chart", ALONE) == "unlinked"
+    assert replays(clinic)
+
+
+def test_a_link_between_people_who_differ_needs_force():
+    clinic = Clinic()
+    clinic.kareo(put(ADA_THERE, last_name="Lovelace", sex="Male"))
+    clinic.elation(ADA)
+    assert link(clinic) == "differs"
+    assert clinic.links() == set()
+    assert link(clinic, force=True) == ""
+    assert clinic.links() == {(101, 901)}
+    assert replays(clinic)
+
+
+def test_a_second_link_and_one_with_a_stranger_are_refused_and_change_nothing():
+    clinic = worked()
+    clinic.kareo(MARY_THERE)
+    before = {key: encode_patient(one) for key, one in clinic.state.patients.items()}
+    assert link(clinic, 101, 902, force=True) == "linked"
+    assert link(clinic, 999, 902) == "not-known"
+    assert {key: encode_patient(one) for key, one in clinic.state.patients.items()} == before
+    assert replays(clinic)
+
+
+def test_two_said_to_be_different_people_are_no_candidates():
+    clinic = Clinic()
+    clinic.kareo(put(ADA_THERE, birth_date=None))
+    clinic.elation(ADA)
+    assert unlink(clinic, ADA.id, ADA_THERE.id) == ""
+    assert clinic.patient().barred == clinic.patient(ALONE).barred == ((101, 901),)
+    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    assert clinic.links() == set()
+    assert any(isinstance(one, CreateKareoChart) for one in clinic.carry_out_all())
+    assert replays(clinic)
+
+
+def test_unlinking_waits_for_a_write_under_way():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.attempt(ADA_KEY, "demographics:elation")
+    assert unlink(clinic) == "under-way"
+    assert clinic.links() == {(101, 901)}
+
+
+def test_retry_asks_for_a_refused_write_again():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.refuse(ADA_KEY, "demographics:elation")
+    assert clinic.ask(RetryRequested(slots=("policies",), who="ada"), None, 901) == "not-refused"
+    assert clinic.ask(RetryRequested(slots=(), who="ada"), None, 901) == ""
+    assert clinic.intent(ADA_KEY, "demographics:elation").state == "requested"
+    assert clinic.waits("demographics:elation") == ""
+    clinic.carry_out_all()
+    assert replays(clinic)
+
+
+def test_resend_sends_a_refused_bill_again_and_a_sent_one_never():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.bill(GOOD_BILL)
+    clinic.refuse(ADA_KEY, "bill:4001")
+    clinic.carry_out_all()
+    assert clinic.waits("bill:4001") == "bill-error"
+    assert clinic.ask(BillResendRequested(bill=4001, who="ada"), 101) == ""
+    assert isinstance(clinic.wanted("bill:4001"), CreateEncounter)
+    clinic.carry_out_all()
+    assert clinic.ask(BillResendRequested(bill=4001, who="ada"), 101) == "sent"
+    assert replays(clinic)
+
+
+def test_a_dismissed_item_comes_back_when_the_thing_itself_changes():
+    clinic = worked()
+    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="1", notes="edited"))
+    assert clinic.waits("bill:4001") == "differs-after-sent"
+    asked = DismissRequested(slot="bill:4001", who="ada", reason="corrected in Kareo")
+    assert clinic.ask(asked, None, 901) == ""
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    assert clinic.waits("bill:4001") == ""
+    assert clinic.patient().dismissed["bill:4001"].reason == "corrected in Kareo"
+    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="1", notes="edited again"))
+    assert clinic.waits("bill:4001") == "differs-after-sent"
+    assert clinic.patient().dismissed == {}
+    assert clinic.ask(DismissRequested(slot="nothing", who="ada", reason="x"), None, 901) == "not-waiting"
+    assert replays(clinic)
