@@ -146,7 +146,12 @@ class Store:
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
         """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
         pool = await asyncpg.create_pool(
-            dsn, min_size=min_size, max_size=max_size, command_timeout=60, server_settings={"timezone": "UTC"}
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            command_timeout=60,
+            server_settings={"timezone": "UTC"},
+            reset=_keep_session,
         )
         return cls(pool, keyring)
 
@@ -261,6 +266,11 @@ def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     except UnreadableEvent as error:
         raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
     return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
+
+
+async def _keep_session(_connection: Any) -> None:
+    """A connection goes back to the pool without a round trip: nobody here sets session variables or session locks, asyncpg
+    itself has rolled back what was open, and whoever listened has stopped."""
 
 
 def _plain(id_: UUID) -> EventId:

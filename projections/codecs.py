@@ -14,6 +14,8 @@ from typing import Protocol
 
 from events.writes import System
 
+_NOT_A_DIGIT = re.compile(r"\D")
+_SPACE_OR_DASH = re.compile(r"[\s-]")
 _LETTER = re.compile(r"[^\W\d_]")
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
@@ -117,7 +119,7 @@ class PhoneNumber:
     def clean(self, text: str) -> str:
         if _LETTER.search(text):
             return squeeze(text)
-        digits = re.sub(r"\D", "", text)
+        digits = _NOT_A_DIGIT.sub("", text)
         return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
 
     def key(self, text: str) -> str:
@@ -166,7 +168,7 @@ class State:
 class ZipCode:
     def clean(self, text: str) -> str:
         value = squeeze(text)
-        digits = re.sub(r"[\s-]", "", value)
+        digits = _SPACE_OR_DASH.sub("", value)
         return f"{digits[:5]}-{digits[5:]}" if digits.isdigit() and len(digits) == 9 else value
 
     def key(self, text: str) -> str:

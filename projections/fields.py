@@ -81,7 +81,7 @@ def elation_view(chart: ElationChart, directory: Directory, policy: Policy) -> d
     }
     for name, kind in PHONE_KINDS.items():
         raw[name] = next((phone.number for phone in chart.phones if phone.kind == kind), "")
-    return {name: BY_NAME[name].codec.clean(raw[name]) for name in NAMES}
+    return _cleaned(raw)
 
 
 def kareo_view(chart: KareoChart) -> dict[str, str]:
@@ -89,7 +89,12 @@ def kareo_view(chart: KareoChart) -> dict[str, str]:
     raw = {name: getattr(chart, name) for name in NAMES if name not in ("birth_date", "provider")}
     raw["birth_date"] = chart.birth_date.isoformat() if chart.birth_date else ""
     raw["provider"] = str(chart.provider) if chart.provider else ""
-    return {name: BY_NAME[name].codec.clean(raw[name]) for name in NAMES}
+    return _cleaned(raw)
+
+
+def _cleaned(raw: dict[str, str]) -> dict[str, str]:
+    """The values in the table's order; what is empty is clean."""
+    return {field.name: text and field.codec.clean(text) for field in DEMOGRAPHICS for text in (raw[field.name],)}
 
 
 def _canonical_physician(physician: int | None, directory: Directory, policy: Policy) -> str:

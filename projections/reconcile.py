@@ -41,6 +41,8 @@ def reconcile(
         if name in skip:
             continue
         here, there, before = elation[name], kareo[name], base.get(name)
+        if here == there == before:
+            continue
         if same(name, here, there):
             if before is None or not same(name, before, there):
                 result.agreed[name] = there

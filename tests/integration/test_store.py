@@ -150,3 +150,12 @@ async def test_bodies_at_rest_are_not_readable(store: Store, owner_dsn: str, key
     assert row is not None
     assert b"Name1" not in row["body"]
     assert "Name1" not in row["everything"]
+
+
+async def test_what_was_left_open_on_a_connection_is_undone_before_it_is_used_again(store: Store) -> None:
+    async with store.pool.acquire() as connection:
+        await connection.execute("BEGIN")
+        used = connection.get_server_pid()
+    async with store.pool.acquire() as connection:
+        assert connection.get_server_pid() == used
+        assert not connection.is_in_transaction()
