@@ -164,6 +164,18 @@ def mark_for_revisit(at: Statement, practice: str, depends_on: Sequence[str], to
 
 
 @answers("tables")
+def mark_all_for_revisit(at: Statement, practice: str, today: Any) -> None:
+    for row in at.rows("patient", practice):
+        at.update("patient", row, revisit_on=today)
+
+
+@answers("tables")
+def count_to_revisit(at: Statement, practice: str, today: Any) -> Answer:
+    due = [row for row in at.rows("patient", practice) if row["revisit_on"] is not None and row["revisit_on"] <= today]
+    return [{"count": len(due)}]
+
+
+@answers("tables")
 def resolve_charts(at: Statement, practice: str, charts: Sequence[int]) -> Answer:
     return only(present(at.get("chart", practice, one) for one in dict.fromkeys(charts)), "elation_chart", "patient_key")
 
