@@ -389,11 +389,12 @@ class Day:
         people, ours = self.clinic.elation.people, self.kareo_ids[office.id]
         linked = self.counterpart(office, ours[8])
         record = self.clinic.elation.patients[linked]
-        # A duplicate that somebody made by hand, under another spelling; the linked chart is merged into it.
+        # A duplicate that somebody made by hand. The search in Kareo finds the linked patient for it, so that it waits for a person
+        # when it is seen before the merge: the day ends the same. The linked chart is merged into it.
         spare = people.create_patient(
             office.elation,
             str(record["first_name"]),
-            str(record["last_name"]) + "-Smythe",
+            str(record["last_name"]).upper(),
             sex=record["sex"],
             dob=record["dob"],
             primary_physician=office.physicians[0],
