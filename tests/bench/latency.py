@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import tempfile
 import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 
-from daemon.rehearsal import Rehearsal
+from daemon.embedded import EmbeddedBroker
+from daemon.rehearsal import Broker, Rehearsal
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day, Settle
 from tests.bench.table import Line, progress, quantile
+from tests.kafka.conftest import RUN, Kafka, missing_programs
 
 PATIENTS = 60
 
@@ -42,8 +49,21 @@ class Steady(Day):
 
 
 async def latency(rate: float, seconds: float) -> list[Line]:
+    """On the embedded broker, then on Apache Kafka where the machine can run it."""
+    lines = await _through("", EmbeddedBroker, rate, seconds)
+    if missing := missing_programs():
+        progress(f"latency through Apache Kafka is left out: it needs {' and '.join(missing)}")
+        return lines
+    await asyncio.to_thread(subprocess.run, [str(RUN), "resolve"], check=True)
+    with tempfile.TemporaryDirectory(prefix="chartwire-kafka-") as folder:
+        return lines + await _through(", through Apache Kafka", lambda: Kafka(Path(folder)), rate, seconds)
+
+
+async def _through(
+    which: str, broker: Callable[[], AbstractAsyncContextManager[Broker]], rate: float, seconds: float
+) -> list[Line]:
     """Seconds are counted from the save in the sandbox, so its own delivery of the webhook is in them."""
-    progress(f"latency: {rate:g} changes a second for {seconds:g} s, sandboxes, daemon and load in one process")
+    progress(f"latency{which}: {rate:g} changes a second for {seconds:g} s, sandboxes, daemon and load in one process")
     clinic = Clinic(limits_scale=0.0, offices=1, seconds=30.0)
     day = Steady(clinic, rate, seconds)
     left: dict[str, float] = {}
@@ -59,10 +79,10 @@ async def latency(rate: float, seconds: float) -> list[Line]:
             super().append(call)
 
     clinic.kareo.calls = Calls(clinic.kareo.calls)
-    await Rehearsal(clinic, day, lambda _line: None).run()
+    await Rehearsal(clinic, day, lambda _line: None, broker).run()
     took = [left[email] - day.edited[email] for email in left]
     return [
-        Line(subject="latency", what=f"at {rate:g} changes/s, load and sandboxes in the same process: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
-        Line(subject="latency", what=f"at {rate:g} changes/s: p99", value=quantile(took, 0.99) * 1000, unit="ms", aim=250.0, more=False),
-        Line(subject="latency", what="changes written one by one (the others were coalesced)", value=len(took) / len(day.edited), unit="share"),
+        Line(subject="latency", what=f"at {rate:g} changes/s, sandboxes in the same process{which}: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
+        Line(subject="latency", what=f"at {rate:g} changes/s{which}: p99", value=quantile(took, 0.99) * 1000, unit="ms", aim=250.0, more=False),
+        Line(subject="latency", what=f"changes written one by one{which} (the others were coalesced)", value=len(took) / len(day.edited), unit="share"),
     ]  # fmt: skip

@@ -190,21 +190,16 @@ async def run(arguments: argparse.Namespace) -> list[Line]:
     with tempfile.TemporaryDirectory(prefix="chartwire-scale-") as name:
         folder = Path(name)
         (folder / "kafka").mkdir()
-        kafka = Kafka(folder / "kafka")
-        await kafka.start()
-        try:
-            async with EmbeddedPostgres() as postgres:
-                bench = Bench(folder, postgres, kafka)
-                parts = {
-                    "idle": lambda: idle(bench, 5 if quick else 1000, 3.0 if quick else 300.0),
-                    "growing": lambda: growing(bench, 8 if quick else 60, 3 if quick else 30),
-                    "flat": lambda: flat(bench, (2, 4) if quick else (10, 100, 1000), 20 if quick else 3000),
-                }
-                for part, work in parts.items():
-                    if not arguments.only or part in arguments.only:
-                        lines += await work()
-        finally:
-            await kafka.stop()
+        async with Kafka(folder / "kafka") as kafka, EmbeddedPostgres() as postgres:
+            bench = Bench(folder, postgres, kafka)
+            parts = {
+                "idle": lambda: idle(bench, 5 if quick else 1000, 3.0 if quick else 300.0),
+                "growing": lambda: growing(bench, 8 if quick else 60, 3 if quick else 30),
+                "flat": lambda: flat(bench, (2, 4) if quick else (10, 100, 1000), 20 if quick else 3000),
+            }
+            for part, work in parts.items():
+                if not arguments.only or part in arguments.only:
+                    lines += await work()
     return lines
 
 

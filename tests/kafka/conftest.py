@@ -44,6 +44,13 @@ class Kafka:
     def bootstrap_servers(self) -> str:
         return f"127.0.0.1:{self.port}"
 
+    async def __aenter__(self) -> Kafka:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_error: object) -> None:
+        await self.stop()
+
     async def start(self) -> None:
         """Start on the same port with the data that is there, and wait until it answers."""
         before = time.monotonic()
@@ -93,11 +100,15 @@ class Kafka:
         await self.start()
 
 
+def missing_programs() -> list[str]:
+    """What a real Apache Kafka needs and this machine does not have."""
+    return [name for name in ("java", "mvn") if shutil.which(name) is None]
+
+
 @pytest.fixture(scope="session")
 def kafka_jars() -> None:
     """The server's jars, fetched once per machine; without Java or Maven the tests skip, and fail in CI."""
-    missing = [name for name in ("java", "mvn") if shutil.which(name) is None]
-    if missing:
+    if missing := missing_programs():
         reason = f"a real Apache Kafka needs {' and '.join(missing)} (Java 17, Maven)"
         if os.environ.get("CI") == "true":
             pytest.fail(reason)
@@ -107,9 +118,5 @@ def kafka_jars() -> None:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def kafka(kafka_jars: None, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Kafka]:
-    server = Kafka(tmp_path_factory.mktemp("kafka"))
-    try:
-        await server.start()
+    async with Kafka(tmp_path_factory.mktemp("kafka")) as server:
         yield server
-    finally:
-        await server.stop()
