@@ -73,11 +73,12 @@ class Replay:
             self.touched[NOBODY] = one.sequence
         for key in state.changed:
             self.touched[key] = one.sequence
-        for key in state.gone:
-            self.touched.pop(key, None)
         state.changed.clear()
-        state.gone.clear()
-        state.recharted.clear()
+        if state.gone or state.recharted:
+            for key in state.gone:
+                self.touched.pop(key, None)
+            state.gone.clear()
+            state.recharted.clear()
 
     def digest(self) -> str:
         """SHA-256 of all documents, links and charts: equal where the projections are."""

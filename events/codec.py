@@ -196,18 +196,25 @@ def seal_event(event: Event, keyring: Keyring) -> tuple[int, str, bytes]:
     return version, key_id, sealed
 
 
-def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
-    """An event from its envelope and its encrypted body. Raises KeyMissing, or UnreadableEvent when either was changed."""
+def open_body(
+    clear: Envelope | tuple[object, ...], type_name: str, version: int, key_id: str, sealed: bytes, keyring: Keyring
+) -> Body:
+    """A body from its envelope, or the values of one in order, which encode alike. Raises as `open_event` does."""
     try:
         plain = keyring.open_sealed(key_id, _ENCODER.encode(clear), sealed)
     except UnreadableEvent as error:
-        raise UnreadableEvent(f"{clear.type} version {clear.version}: {error}") from None
+        raise UnreadableEvent(f"{type_name} version {version}: {error}") from None
+    return decode_body(type_name, version, plain)
+
+
+def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:
+    """An event from its envelope and its encrypted body. Raises KeyMissing, or UnreadableEvent when either was changed."""
     return Event(
         id=clear.id,
         practice=clear.practice,
         origin=clear.origin,
         observed=clear.observed,
-        body=decode_body(clear.type, clear.version, plain),
+        body=open_body(clear, clear.type, clear.version, key_id, sealed, keyring),
         elation=clear.elation,
         kareo=clear.kareo,
         patient=clear.patient,

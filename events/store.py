@@ -11,13 +11,12 @@ import asyncio
 from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any
-from uuid import UUID
 
 import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
-from events.codec import Envelope, Keyring, UnreadableEvent, open_event, seal_event
+from events.codec import Keyring, UnreadableEvent, open_body, seal_event
 from events.ids import EventId, PracticeId
 from events.schema import Event, Origin, Recorded
 
@@ -246,33 +245,36 @@ class Store:
 
 
 def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
-    """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing."""
-    clear = Envelope(
-        id=_plain(row["event_id"]),
-        practice=row["practice"],
-        type=row["type"],
-        version=row["version"],
-        origin=ORIGINS[row["origin"]],
-        observed=row["observed_at"],
-        elation=row["elation_chart"],
-        kareo=row["kareo_patient"],
-        patient=row["patient_key"],
-        modified=row["modified_at"],
-        cause=None if (cause := row["cause"]) is None else _plain(cause),
-        correlation=None if (correlation := row["correlation"]) is None else _plain(correlation),
-    )
+    """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing.
+
+    Every rebuild goes through here for each of its events: the columns are taken by their order, which is that of COLUMNS
+    (later ones follow), and the envelope is not built only to be encoded.
+    """
+    (
+        practice, sequence, id_, type_, version, origin, patient, elation, kareo,
+        observed, modified, recorded, cause, correlation, key_id, sealed, *_,
+    ) = row.values()  # fmt: skip
+    clear = (id_, practice, type_, version, origin, observed, elation, kareo, patient, modified, cause, correlation)
     try:
-        event = open_event(clear, row["key_id"], row["body"], keyring)
+        body = open_body(clear, type_, version, key_id, sealed, keyring)
     except UnreadableEvent as error:
-        raise UnreadableEvent(f"{row['practice']}, sequence {row['sequence']}: {error}") from None
-    return Recorded(sequence=row["sequence"], recorded=row["recorded_at"], event=event)
+        raise UnreadableEvent(f"{practice}, sequence {sequence}: {error}") from None
+    event = Event(
+        id=id_,
+        practice=practice,
+        origin=ORIGINS[origin],
+        observed=observed,
+        body=body,
+        elation=elation,
+        kareo=kareo,
+        patient=patient,
+        modified=modified,
+        cause=cause,
+        correlation=correlation,
+    )
+    return Recorded(sequence=sequence, recorded=recorded, event=event)
 
 
 async def _keep_session(_connection: Any) -> None:
     """A connection goes back to the pool without a round trip: nobody here sets session variables or session locks, asyncpg
     itself has rolled back what was open, and whoever listened has stopped."""
-
-
-def _plain(id_: UUID) -> EventId:
-    """asyncpg's own UUID class as the standard one, which is what encodes."""
-    return EventId(UUID(int=id_.int))

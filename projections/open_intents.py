@@ -26,7 +26,6 @@ from events.schema import (
 from events.writes import AnyWrite, Resource, System
 
 T = TypeVar("T")
-S = TypeVar("S", bound=msgspec.Struct)
 
 
 class OpenIntent(Value, frozen=True, kw_only=True):
@@ -66,9 +65,8 @@ class Dismissed(Value, frozen=True, kw_only=True):
     since: datetime
 
 
-def put(struct: S, **changes: object) -> S:
-    """A copy of `struct` with `changes`."""
-    return msgspec.structs.replace(struct, **changes)
+put = msgspec.structs.replace
+"""A copy of a struct with changes: `put(patient, link=None)`."""
 
 
 def without(mapping: dict[str, T], *keys: str) -> dict[str, T]:

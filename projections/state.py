@@ -14,6 +14,9 @@ from projections.directory import Directory, fold_directory
 from projections.linking import linked, moved, unlinked
 from projections.patient import Patient, bar, fold_patient
 
+OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
+"""Bodies of events that involve two patients."""
+
 
 @dataclass
 class PracticeState:
@@ -41,7 +44,17 @@ class PracticeState:
             self.directory = fold_directory(self.directory, event, sequence)
             self.directory_changed = True
             return
-        patient = self.patients.get(event.patient, Patient(key=event.patient))
+        patient = self.patients.get(event.patient) or Patient(key=event.patient)
+        if type(event.body) not in OF_TWO:
+            patient = fold_patient(patient, event)
+            if event.elation is not None and event.elation not in self.charts:
+                self._place(event.elation, event.patient)
+        else:
+            patient = self._relate(patient, event)
+        self._save(patient)
+
+    def _relate(self, patient: Patient, event: Event) -> Patient:
+        """Fold what involves a second patient, who is saved or removed here."""
         match event.body:
             case ChartLinked():
                 patient = linked(patient, self._take(event.body.elation, event.patient), event.body)
@@ -60,11 +73,7 @@ class PracticeState:
                 self._place(event.body.target, event.patient)
                 self._save(remains)
                 self._place(event.body.source, remains.key)
-            case _:
-                patient = fold_patient(patient, event)
-                if event.elation is not None and event.elation not in self.charts:
-                    self._place(event.elation, event.patient)
-        self._save(patient)
+        return patient
 
     def _save(self, patient: Patient) -> None:
         self.patients[patient.key] = patient
