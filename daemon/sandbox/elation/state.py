@@ -100,6 +100,14 @@ class State:
             for practice in credential.practices
         )
 
+    def seen_by(self, practice: int) -> set[str]:
+        """The applications that may see a practice."""
+        return {
+            credential.application_id
+            for credential in self.credentials.values()
+            if practice in credential.practices and not credential.revoked
+        }
+
     def find(self, resource: str, key: int, practices: frozenset[int] | None = None) -> Record:
         """A record; `practices` limits it to what a credential sees. Raises Refusal 404: absent and invisible look alike."""
         record = self.tables[resource].get(key)

@@ -80,11 +80,11 @@ class Courier:
         state = self._state
         self._events += 1
         uuid = self._uuid7()
-        practice = practice_of(resource, state.tables[resource][key])
+        told = state.seen_by(practice_of(resource, state.tables[resource][key])) - {by}
         for subscription in list(state.tables["subscriptions"].values()):
             application = state.subscribers[subscription["id"]]
             mine = subscription["resource"] == resource and subscription["deleted_date"] is None
-            if not mine or application == by or practice not in state.visible(application):
+            if not mine or application not in told:
                 continue
             full = action == "saved" or state.switches.deleted_data == "full"
             data = read_form(state, resource, key, application) if full else {"id": key}
