@@ -34,6 +34,7 @@ class Feed:
         self._store = store
         self._practice = practice
         self._publish = publish
+        self._after: int | None = None
         self._due = asyncio.Event()
 
     def nudge(self) -> None:
@@ -56,8 +57,10 @@ class Feed:
 
     async def _catch_up(self) -> None:
         self._due.clear()
-        after = int(await tables.get_checkpoint(self._store.pool, self._practice, SOURCE) or 0)
-        while rows := await self._store.rows(self._practice, after=after, batch=BATCH):
+        if self._after is None:
+            self._after = int(await tables.get_checkpoint(self._store.pool, self._practice, SOURCE) or 0)
+        full = True
+        while full and (rows := await self._store.rows(self._practice, after=self._after, batch=BATCH)):
             await self._publish(self._practice, [encode_row(row) for row in rows])
-            after = rows[-1]["sequence"]
-            await tables.set_checkpoint(self._store.pool, self._practice, SOURCE, str(after))
+            await tables.set_checkpoint(self._store.pool, self._practice, SOURCE, str(rows[-1]["sequence"]))
+            self._after, full = rows[-1]["sequence"], len(rows) == BATCH

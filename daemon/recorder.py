@@ -63,7 +63,7 @@ from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
 from events.writes import System
 from projections.directory import Directory, quarantine_slot
-from projections.intents import decide
+from projections.intents import decide, is_settled
 from projections.links import references
 from projections.patient import Patient, decode_patient, in_doubt
 from projections.policy import Policy
@@ -613,6 +613,8 @@ class _Work:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
+        if is_settled(patient, bodies, shared):
+            self.touched.pop(key, None)
 
     def following(
         self, body: Body, cause: Event, elation: ElationChartId | None = None, kareo: KareoPatientId | None = None

@@ -276,12 +276,14 @@ class ChangeConsumer:
         """Commit what is recorded. Losing one is harmless: the next one says it again, or the messages come again."""
         time = asyncio.get_running_loop().time()
         consumer = self._consumer
+        if consumer is None or (time < self._commit_at and not now):
+            return
         offsets = {
             partition: offset
             for partition, backlog in self._backlogs.items()
             if (offset := backlog.offset) is not None and offset != backlog.committed
         }
-        if not offsets or consumer is None or (time < self._commit_at and not now):
+        if not offsets:
             return
         self._commit_at = time + COMMIT_EVERY
         backlogs = {partition: self._backlogs[partition] for partition in offsets}

@@ -7,8 +7,10 @@ finds nothing more to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey
-from events.schema import Body, ChartLinked, LinkMoved, LinkResumed, LinkSuspended
+from events.schema import Body, ChartLinked, IntentRequested, LinkMoved, LinkResumed, LinkSuspended
 from events.writes import (
     Resource,
     SearchElation,
@@ -60,6 +62,13 @@ def decide(
     bodies += settle_waiting(wants.waits, patient, lambda slot: thing(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
     return bodies, settle(shared, {}, policy.practice, policy, cause)
+
+
+def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
+    """Whether deciding again after these decisions about `before` is sure to find nothing: new requests in slots that were free
+    change nothing that is decided on. (Acceptances are an exception: they compare with what a slot requests.)"""
+    fresh = all(isinstance(body, IntentRequested) and body.slot not in before.intents for body in bodies)
+    return fresh and not shared and not before.dismissed
 
 
 def observed_only(state: PracticeState, policy: Policy) -> bool:

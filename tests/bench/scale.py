@@ -162,10 +162,13 @@ async def pause(there: World, stayed: Sequence[str], since: datetime) -> float:
 
 
 async def flat(bench: Bench, counts: Sequence[int], changes: int) -> list[Line]:
-    """The worker's processor time for the same number of changes, in ever more practices."""
+    """The worker's processor time for the same number of changes, in ever more practices.
+
+    Polls cost by time and not by change, which `idle` measures; here they are too far apart to fall among the changes.
+    """
     costs = {}
     for count in counts:
-        async with bench.practices(count, workers=1, seconds=300.0, peopled=True) as there:
+        async with bench.practices(count, workers=1, seconds=3600.0, peopled=True) as there:
             (worker,) = there.workers
             await worker.start()
             await there.shared(worker, seconds=PATIENCE)

@@ -83,7 +83,7 @@ from events.writes import (
     UpdateKareoChart,
 )
 from projections.fields import PHONE_KINDS, with_phones
-from projections.intents import decide
+from projections.intents import decide, is_settled
 from projections.open_intents import OpenIntent, Waiting, put
 from projections.patient import Patient
 from projections.policy import Policy
@@ -342,6 +342,8 @@ class Clinic:
             self._take(self._following(body, cause, elation, kareo), touched, dependencies)
         for body in shared:
             self._take(self._following(body, cause, None, None), touched, dependencies)
+        if is_settled(patient, bodies, shared):
+            assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
         if not isinstance(event.body, Command):
