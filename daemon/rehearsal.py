@@ -10,9 +10,8 @@ import contextlib
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from daemon import audit
 from daemon.cli.run import surroundings
@@ -34,25 +33,16 @@ CHECKED = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I10")
 Report = dict[str, Any]
 
 
-class Broker(Protocol):
-    """A running server of Kafka's protocol, embedded or Apache Kafka itself."""
-
-    @property
-    def bootstrap_servers(self) -> str: ...
-
-
 @contextlib.asynccontextmanager
-async def servers(
-    broker: Callable[[], AbstractAsyncContextManager[Broker]] = EmbeddedBroker,
-) -> AsyncIterator[tuple[EmbeddedPostgres, Broker]]:
-    """PostgreSQL and a broker, started together."""
+async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
+    """Both embedded servers, started together."""
     async with contextlib.AsyncExitStack() as stack:
         yield tuple(  # type: ignore[misc]
-            await asyncio.gather(stack.enter_async_context(EmbeddedPostgres()), stack.enter_async_context(broker()))
+            await asyncio.gather(stack.enter_async_context(EmbeddedPostgres()), stack.enter_async_context(EmbeddedBroker()))
         )
 
 
-async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: Broker) -> Path:
+async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> Path:
     """Database, roles, keys and configuration; returns the configuration file."""
     owner = await postgres.create_database("chartwire")
     await migrate(owner)
@@ -134,16 +124,9 @@ class Rest:
 class Rehearsal:
     """Everything running; `tell` is told what happens, a line at a time."""
 
-    def __init__(
-        self,
-        clinic: Clinic,
-        day: Day,
-        tell: Callable[[str], None],
-        broker: Callable[[], AbstractAsyncContextManager[Broker]] = EmbeddedBroker,
-    ) -> None:
+    def __init__(self, clinic: Clinic, day: Day, tell: Callable[[str], None]) -> None:
         self.clinic = clinic
         self.day = day
-        self._broker = broker
         self.meter = Meter()
         self.config: Config | None = None
         self.worker: Worker | None = None
@@ -152,13 +135,13 @@ class Rehearsal:
     async def run(self, *, hold: Callable[[str], Any] | None = None) -> Report:
         """The whole of it; `hold` is awaited at the end with the addresses, everything still running (--keep)."""
         with tempfile.TemporaryDirectory(prefix="chartwire-demo-") as folder:
-            async with servers(self._broker) as (postgres, broker):
+            async with servers() as (postgres, broker):
                 await self.clinic.start()
                 try:
                     file = await prepare(self.clinic, Path(folder), postgres, broker)
                     self.config = load(file)
                     self._tell(
-                        f"PostgreSQL on {postgres.port}, broker on {broker.bootstrap_servers}, Elation {self.clinic.elation.url}, "
+                        f"PostgreSQL on {postgres.port}, broker on {broker.port}, Elation {self.clinic.elation.url}, "
                         f"Kareo {self.clinic.kareo.url}"
                     )
                     async with surroundings(self.config, file.parent, meter=self.meter) as around:

@@ -31,13 +31,17 @@ def link(previous: bytes, row: Sequence[Any]) -> bytes:
     Values are encoded as a MessagePack array: numbers, text and bytes as they are, times as microseconds since 1970 UTC,
     UUIDs as their 16 bytes, nothing as nil.
     """
-    return hashlib.sha256(previous + _ENCODER.encode([_plain(value) for value in row])).digest()
-
-
-def _plain(value: Any) -> Any:
-    kind = type(value)
-    if kind is str or kind is int or kind is bytes or value is None:
-        return value
-    if isinstance(value, datetime):
-        return (value - _EPOCH) // _MICROSECOND
-    return value.bytes
+    (
+        practice, sequence, id_, type_, version, origin, patient, elation, kareo,
+        observed, modified, recorded, cause, correlation, key_id, body, epoch,
+    ) = row  # fmt: skip
+    plain = (
+        practice, sequence, id_.bytes, type_, version, origin, patient, elation, kareo,
+        (observed - _EPOCH) // _MICROSECOND,
+        None if modified is None else (modified - _EPOCH) // _MICROSECOND,
+        (recorded - _EPOCH) // _MICROSECOND,
+        None if cause is None else cause.bytes,
+        None if correlation is None else correlation.bytes,
+        key_id, body, epoch,
+    )  # fmt: skip
+    return hashlib.sha256(previous + _ENCODER.encode(plain)).digest()

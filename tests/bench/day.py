@@ -24,9 +24,24 @@ BY_THE_CLOCK = frozenset(
 """Lists that polls and sweeps read, and what is done once. Searches before a creation use lists too, and are lost in them."""
 
 
+READINGS = {
+    "kareo.CreatePatient": 1,
+    "kareo.UpdatePatient": 1,
+    "elation.PATCH /patients/{id}/": 1,
+    "elation.PATCH /appointments/{id}/": 1,
+    "elation.PUT /patients/{id}/policies/{policy_id}": 1,
+    "elation.PATCH /bills/{id}/": 2,
+}
+"""What NOTES have read with a write: in Kareo afterwards, since answers show nothing; in Elation before an update, as its only
+concurrency control; a bill afterwards as well, since the answer lacks its state."""
+
+
 async def day(size: int) -> list[Line]:
-    """The fewest: one call a write, and one GetPatient for each time a Kareo patient was seen to be different, since the lists
-    show neither cases nor policies. What is more: reading before and after updates, and looking before a bill is sent."""
+    """The fewest, as NOTES price them: a call for each write with its READINGS, and one GetPatient for each time a Kareo patient
+    was seen to be different, since the lists show neither cases nor policies.
+
+    What is more: Kareo is read before an update, too, and looked into before a bill is sent.
+    """
     progress("day: the clinic day")
     clinic = Clinic()
     rehearsal = Rehearsal(clinic, Day(clinic, size=size), lambda _line: None)
@@ -45,7 +60,8 @@ async def day(size: int) -> list[Line]:
     calls = {name: number for name, number in report["calls"].items() if name not in BY_THE_CLOCK}
     made = sum(calls.values())
     writes = sum(number for name, number in calls.items() if name.partition(".")[2].startswith(WRITES))
+    fewest = writes + sum(calls.get(name, 0) * number for name, number in READINGS.items()) + seen
     return [
         Line(subject="calls", what=f"{writes} writes, {seen} Kareo patients seen to differ: calls", value=made, unit="calls"),
-        Line(subject="calls", what="ratio to the fewest that the interfaces allow", value=made / (writes + seen), unit="x", aim=1.1, more=False),
+        Line(subject="calls", what="ratio to the fewest that the interfaces allow", value=made / fewest, unit="x", aim=1.1, more=False),
     ]  # fmt: skip

@@ -1,4 +1,8 @@
-"""From a change in Elation to the write leaving for Kareo, vendors without limits, at a steady rate."""
+"""From a change in Elation to the write leaving for Kareo, vendors without limits, at a steady rate.
+
+The daemon is a process of its own, as it is in a practice; sandboxes and load share another, and both share the machine with
+PostgreSQL and the broker.
+"""
 
 from __future__ import annotations
 
@@ -6,83 +10,96 @@ import asyncio
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
-from daemon.embedded import EmbeddedBroker
-from daemon.rehearsal import Broker, Rehearsal
+from daemon.config import load
+from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.rehearsal import opened_store, prepare
 from daemon.sandbox.clinic import Clinic
-from daemon.sandbox.day import Day, Settle
+from daemon.sandbox.day import Day
 from tests.bench.table import Line, progress, quantile
 from tests.kafka.conftest import RUN, Kafka, missing_programs
+from tests.kafka.process import Process
 
 PATIENTS = 60
+PATIENCE = 120.0
 
 
-class Steady(Day):
-    """Nothing but edits of telephone contact data in Elation, `rate` a second, each patient in turn."""
+class Calls(list):  # type: ignore[type-arg]
+    """The Kareo sandbox's list of calls, which notes when each edit arrives in one of them."""
 
-    def __init__(self, clinic: Clinic, rate: float, seconds: float) -> None:
-        super().__init__(clinic, size=1)
-        self._rate = rate
-        self._seconds = seconds
-        self.edited: dict[str, float] = {}
+    def __init__(self, edited: dict[str, float]) -> None:
+        super().__init__()
+        self._edited = edited
+        self.left: dict[str, float] = {}
 
-    def prepare(self) -> None:
-        for office in self.clinic.offices:
-            for _ in range(PATIENTS):
-                person = self.person()
-                self.kareo_patient(office, person)
-                self.elation_patient(office, person)
-
-    async def play(self, settle: Settle) -> None:
-        await settle("linked")
-        charts = [chart for office in self.clinic.offices for chart in self.elation_ids[office.id]]
-        began = time.perf_counter()
-        for number in range(int(self._rate * self._seconds)):
-            await asyncio.sleep(max(0.0, began + number / self._rate - time.perf_counter()))
-            email = f"edit{number}x@mail.example"
-            self.edited[email] = time.monotonic()
-            self.edit_elation(charts[number % len(charts)], emails=[{"email": email}])
-        await settle("edited")
+    def append(self, call: object) -> None:
+        if getattr(call, "operation", "") == "UpdatePatient":
+            at, request = time.monotonic(), call.request  # type: ignore[attr-defined]
+            for email in [one for one in self._edited if one not in self.left and one.encode() in request]:
+                self.left[email] = at
+        super().append(call)
 
 
 async def latency(rate: float, seconds: float) -> list[Line]:
     """On the embedded broker, then on Apache Kafka where the machine can run it."""
-    lines = await _through("", EmbeddedBroker, rate, seconds)
+    async with EmbeddedBroker() as embedded:
+        lines = await _through("", embedded, rate, seconds)
     if missing := missing_programs():
         progress(f"latency through Apache Kafka is left out: it needs {' and '.join(missing)}")
         return lines
     await asyncio.to_thread(subprocess.run, [str(RUN), "resolve"], check=True)
     with tempfile.TemporaryDirectory(prefix="chartwire-kafka-") as folder:
-        return lines + await _through(", through Apache Kafka", lambda: Kafka(Path(folder)), rate, seconds)
+        async with Kafka(Path(folder)) as kafka:
+            return lines + await _through(", through Apache Kafka", kafka, rate, seconds)
 
 
-async def _through(
-    which: str, broker: Callable[[], AbstractAsyncContextManager[Broker]], rate: float, seconds: float
-) -> list[Line]:
+async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seconds: float) -> list[Line]:
     """Seconds are counted from the save in the sandbox, so its own delivery of the webhook is in them."""
-    progress(f"latency{which}: {rate:g} changes a second for {seconds:g} s, sandboxes, daemon and load in one process")
+    progress(f"latency{which}: {rate:g} changes a second for {seconds:g} s")
     clinic = Clinic(limits_scale=0.0, offices=1, seconds=30.0)
-    day = Steady(clinic, rate, seconds)
-    left: dict[str, float] = {}
-    record = clinic.kareo.calls.append
-
-    class Calls(list):  # type: ignore[type-arg]
-        def append(self, call: object) -> None:
-            if getattr(call, "operation", "") == "UpdatePatient":
-                at, request = time.monotonic(), call.request  # type: ignore[attr-defined]
-                for email in [one for one in day.edited if one not in left and one.encode() in request]:
-                    left[email] = at
-            record(call)
-            super().append(call)
-
-    clinic.kareo.calls = Calls(clinic.kareo.calls)
-    await Rehearsal(clinic, day, lambda _line: None, broker).run()
-    took = [left[email] - day.edited[email] for email in left]
+    day, edited = Day(clinic), {}  # type: tuple[Day, dict[str, float]]
+    clinic.kareo.calls = calls = Calls(edited)
+    (office,) = clinic.offices
+    await clinic.start()
+    with tempfile.TemporaryDirectory(prefix="chartwire-latency-") as name:
+        async with EmbeddedPostgres() as postgres:
+            for _ in range(PATIENTS):
+                person = day.person()
+                day.kareo_patient(office, person)
+                day.elation_patient(office, person)
+            file = await prepare(clinic, Path(name), postgres, broker)
+            store = await opened_store(load(file), Path(name))
+            daemon = Process(file)
+            await daemon.start()
+            try:
+                async with asyncio.timeout(PATIENCE):
+                    while await store.pool.fetchval("SELECT count(*) FROM chartwire.link") < PATIENTS:
+                        await asyncio.sleep(0.2)
+                await clinic.elation.webhooks.quiet(timeout=PATIENCE)
+                await asyncio.sleep(3.0)
+                await _edit(day, day.elation_ids[office.id], edited, rate, seconds)
+                async with asyncio.timeout(PATIENCE):
+                    last = list(edited)[-PATIENTS:]
+                    while any(email not in calls.left for email in last):
+                        await asyncio.sleep(0.1)
+            finally:
+                await daemon.end()
+                await store.close()
+                await clinic.stop()
+    took = [at - edited[email] for email, at in calls.left.items()]
     return [
-        Line(subject="latency", what=f"at {rate:g} changes/s, sandboxes in the same process{which}: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
+        Line(subject="latency", what=f"at {rate:g} changes/s{which}: p50", value=quantile(took, 0.5) * 1000, unit="ms", aim=50.0, more=False),
         Line(subject="latency", what=f"at {rate:g} changes/s{which}: p99", value=quantile(took, 0.99) * 1000, unit="ms", aim=250.0, more=False),
-        Line(subject="latency", what=f"changes written one by one{which} (the others were coalesced)", value=len(took) / len(day.edited), unit="share"),
+        Line(subject="latency", what=f"changes written one by one{which} (the others were coalesced)", value=len(took) / len(edited), unit="share"),
     ]  # fmt: skip
+
+
+async def _edit(day: Day, charts: list[int], edited: dict[str, float], rate: float, seconds: float) -> None:
+    """Nothing but edits of e-mail addresses in Elation, `rate` a second, each patient in turn."""
+    began = time.perf_counter()
+    for number in range(max(PATIENTS, int(rate * seconds))):
+        await asyncio.sleep(max(0.0, began + number / rate - time.perf_counter()))
+        email = f"edit{number}x@mail.example"
+        edited[email] = time.monotonic()
+        day.edit_elation(charts[number % len(charts)], emails=[{"email": email}])
