@@ -99,7 +99,7 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> li
     progress(f"long: one patient with {count} events")
     store, desk = await _linked(server, folder, "long", 1)
     there = material.chart(1, 0)
-    changes = [desk.change(KareoChartObserved(chart=put(there, address1=f"{number} Elm"))) for number in range(count // 2)]
+    changes = [desk.change(KareoChartObserved(chart=put(there, address1=f"{number} Elm"))) for number in range(count)]
     for batch in _batched(changes):
         await desk.recorder.record_messages(batch)
     events = await store.head(PRACTICE)
