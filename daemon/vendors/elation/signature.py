@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from base64 import b64decode
+from functools import lru_cache
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
@@ -19,8 +20,12 @@ def verify(raw_body: bytes, header: str | None, public_key_b64: str) -> bool:
     if header is None:
         return False
     try:
-        key = Ed25519PublicKey.from_public_bytes(b64decode(public_key_b64.strip(), validate=True))
-        key.verify(b64decode(header.strip(), validate=True), raw_body)
+        _key(public_key_b64).verify(b64decode(header.strip(), validate=True), raw_body)
     except (ValueError, InvalidSignature):
         return False
     return True
+
+
+@lru_cache(maxsize=4096)
+def _key(public_key_b64: str) -> Ed25519PublicKey:
+    return Ed25519PublicKey.from_public_bytes(b64decode(public_key_b64.strip(), validate=True))
