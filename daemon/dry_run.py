@@ -16,7 +16,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.recorder import _Work as Work
 from events.ids import ElationChartId, KareoPatientId, PatientKey, event_id
 from events.records import ElationChart, KareoCase, KareoChart
 from events.schema import (
@@ -61,6 +60,7 @@ from projections.patient import Patient
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment
+from projections.work import Work
 
 NOBODY = PatientKey("")
 

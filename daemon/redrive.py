@@ -14,7 +14,6 @@ from events.schema import (
     BillObserved,
     Body,
     ChangeQuarantined,
-    ChartLinked,
     CommandRefused,
     ElationChartDeleted,
     ElationChartMerged,
@@ -24,7 +23,6 @@ from events.schema import (
     KareoAppointmentVanished,
     KareoChartObserved,
     KareoChartVanished,
-    LinkMoved,
     MessageUnreadable,
     Origin,
     RedriveRequested,
@@ -97,27 +95,3 @@ def _charts(body: Body) -> tuple[ElationChartId | None, KareoPatientId | None]:
         case KareoAppointmentObserved(appointment=one):
             return None, one.patient
     return None, None
-
-
-def record_of(event: Event) -> str:
-    """What the record of an observation is called, for its place in quarantine."""
-    match event.body:
-        case BillObserved(bill=bill):
-            return str(bill.id)
-        case KareoAppointmentObserved(appointment=one):
-            return one.key
-        case KareoAppointmentVanished(key=key):
-            return key
-    return str(event.elation or event.kareo or "")
-
-
-def charts_of(event: Event) -> tuple[set[ElationChartId], set[KareoPatientId]]:
-    """All charts that an event is about: the patients to load for it."""
-    charts = {event.elation} if event.elation is not None else set()
-    patients = {event.kareo} if event.kareo is not None else set()
-    match event.body:
-        case ChartLinked():
-            charts.add(event.body.elation)
-        case LinkMoved():
-            charts |= {event.body.source, event.body.target}
-    return charts, patients

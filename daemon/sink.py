@@ -18,17 +18,24 @@ import structlog
 
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.telemetry import Meter
-from daemon.vendors.errors import Malformed, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable
+from daemon.vendors.errors import (
+    ChangedMeanwhile,
+    Malformed,
+    NotAsWritten,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
 from events.ids import ElationChartId, KareoPatientId, PatientKey
 from events.schema import (
     Body,
-    ElationChartObserved,
     IntentAttempted,
     IntentOutcomeUnknown,
     IntentRefused,
     IntentSucceeded,
     IntentSuperseded,
-    KareoChartObserved,
     Origin,
     WaitingCleared,
     WaitingRaised,
@@ -43,29 +50,6 @@ log = structlog.get_logger()
 
 VISIBLE_AFTER = 3
 LEAST_PAUSE = 0.05
-
-
-class NotAsWritten(Exception):
-    """The system answered success, but reading back shows other values in `fields` (names only)."""
-
-    def __init__(self, fields: tuple[str, ...]) -> None:
-        super().__init__(", ".join(fields))
-        self.fields = fields
-
-
-class ChangedMeanwhile(Exception):
-    """The record does not show what the write was to replace: somebody was faster, so it has to be decided again.
-
-    `seen` is the record as it is now, read at `read_at`.
-    """
-
-    def __init__(
-        self, seen: ElationChartObserved | KareoChartObserved, modified: datetime | None, read_at: datetime
-    ) -> None:
-        super().__init__(type(seen).__name__)
-        self.seen = seen
-        self.modified = modified
-        self.read_at = read_at
 
 
 class Hands(Protocol):

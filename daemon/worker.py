@@ -11,7 +11,7 @@ import asyncio
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import aiohttp
@@ -22,6 +22,7 @@ from aiohttp import web
 from daemon import tables
 from daemon.config import Config, PracticeConfig, accounts, secret
 from daemon.practice import PracticeRuntime, Surroundings, soap_service, webhook_target
+from daemon.reload import InForce, Reload, compared
 from daemon.report import Reporter
 from daemon.vendors.errors import VendorError
 from daemon.webhooks import LARGEST, WebhookEndpoint
@@ -47,6 +48,7 @@ class Worker:
 
     def __init__(self, around: Surroundings) -> None:
         self._around = around
+        self._in_force = InForce.read(around.config, around.beside)
         self._configs = {PracticeId(one.id): one for one in around.config.practice}
         self.practices: dict[PracticeId, PracticeRuntime] = {}
         self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
@@ -54,7 +56,10 @@ class Worker:
         self._consumer = ChangeConsumer(around.bus, kafka.group, self, session_timeout_seconds=kafka.session_timeout_seconds)
         self._watched = 0.0
         self._stopping = asyncio.Event()
+        self._partitions: set[int] = set()
         self._owned: set[PracticeId] = set()
+        self._targets = {config.id: webhook_target(config, around) for config in around.config.practice}
+        self._reloading = asyncio.Lock()
         self._left_until: dict[PracticeId, float] = {}
         self.address = ""
         self.ready = asyncio.Event()
@@ -81,8 +86,7 @@ class Worker:
 
     async def _serve(self) -> web.AppRunner:
         app = web.Application(client_max_size=LARGEST)
-        targets = {config.id: webhook_target(config, self._around) for config in self._around.config.practice}
-        WebhookEndpoint(targets, now=self._around.now, meter=self._around.meter).routes(app)
+        WebhookEndpoint(self._targets, now=self._around.now, meter=self._around.meter).routes(app)
         app.router.add_get("/health", self._health)
         return await self._listen(app)
 
@@ -111,6 +115,7 @@ class Worker:
     async def gained(self, partitions: Sequence[int]) -> None:
         """These partitions are this worker's now: begin with their practices."""
         mine = self._practices_of(partitions)
+        self._partitions |= set(partitions)
         self._owned |= set(mine)
         await asyncio.gather(*(self._try_take(practice) for practice in mine))
         log.info("partitions_gained", partitions=len(partitions), practices=len(mine))
@@ -119,6 +124,7 @@ class Worker:
     async def lost(self, partitions: Sequence[int]) -> None:
         """These partitions go to somebody else when this returns: drain their practices."""
         gone = self._practices_of(partitions)
+        self._partitions -= set(partitions)
         self._owned -= set(gone)
         for practice in gone:
             self._left_until.pop(practice, None)
@@ -126,7 +132,7 @@ class Worker:
         if partitions:
             log.info("partitions_lost", partitions=len(partitions), practices=len(gone))
 
-    def _practices_of(self, partitions: Sequence[int]) -> list[PracticeId]:
+    def _practices_of(self, partitions: Collection[int]) -> list[PracticeId]:
         return [practice for practice in self._configs if self._around.bus.partition_of(practice) in partitions]
 
     async def _try_take(self, practice: PracticeId) -> None:
@@ -158,6 +164,28 @@ class Worker:
                     await runtime.stop()
 
         await asyncio.gather(*(one(practice) for practice in practices))
+
+    async def reload(self, config: Config, keyring: Keyring) -> Reload:
+        """Go by the practices of `config` from now on, and by the keys of `keyring` too: added ones begin, removed ones are put
+        down, changed ones are drained and begun anew, all others are not touched. Returns what was found; where it is
+        `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
+        """
+        async with self._reloading:
+            later = InForce.read(config, self._around.beside)
+            found = compared(self._in_force, later)
+            if found.refused:
+                return found
+            self._in_force, self._around.bus.together = later, later.together
+            self._configs = {PracticeId(one.id): one for one in config.practice}
+            self._around.keyring.renew(keyring)
+            for practice in found.removed:
+                self._targets.pop(practice, None)
+            for practice in found.added | found.changed:
+                self._targets[practice] = webhook_target(self._configs[practice], self._around)
+            self._owned = set(self._practices_of(self._partitions))
+            await self._release(sorted(found.removed | found.changed))
+            await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
+        return found
 
     async def _watch(self) -> None:
         """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.

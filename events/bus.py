@@ -54,7 +54,7 @@ class Bus:
         self.partitions = 0
         self._wanted = (1, 1)
         self._idempotence = enable_idempotence
-        self._together = dict(together or {})
+        self.together = dict(together or {})
         self._producer: AIOKafkaProducer | None = None
         self._open = asyncio.Event()
         self._replacing: asyncio.Task[None] | None = None
@@ -175,7 +175,7 @@ class Bus:
 
     def partition_of(self, practice: PracticeId) -> int:
         """The partition of a practice, as any Kafka client's default partitioner finds it for its name or its account's."""
-        name = self._together.get(practice, practice)
+        name = self.together.get(practice, practice)
         return int((murmur2(name.encode()) & 0x7FFFFFFF) % self.partitions)
 
     async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:

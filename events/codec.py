@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
@@ -43,12 +43,21 @@ class Keyring:
     """The practices' keys: files `<practice>.<n>.key`, each the base64 of 32 bytes. The highest n writes, all read."""
 
     def __init__(self, keys: dict[str, bytes]) -> None:
-        self._keys = dict(keys)
-        self._ciphers = {name: AESGCM(key) for name, key in keys.items()}
+        self._keys: dict[str, bytes] = {}
+        self._ciphers: dict[str, AESGCM] = {}
         self._newest: dict[str, tuple[int, str]] = {}
+        self._add(keys)
+
+    def _add(self, keys: Mapping[str, bytes]) -> None:
+        self._keys |= keys
+        self._ciphers |= {name: AESGCM(key) for name, key in keys.items()}
         for name in keys:
             practice, _, number = name.rpartition(".")
             self._newest[practice] = max(self._newest.get(practice, (0, "")), (int(number), name))
+
+    def renew(self, later: Keyring) -> None:
+        """Take the keys of `later` in; one that is missing there stays, what it encrypted may still be under way."""
+        self._add(later._keys)
 
     @classmethod
     def from_directory(cls, path: Path) -> Keyring:

@@ -27,6 +27,7 @@ from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.codecs import squeeze
 from projections.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, put, without
 from projections.policy import Policy
+from projections.quarantine import quarantine_slot
 
 
 class Directory(Value, frozen=True, kw_only=True):
@@ -47,11 +48,6 @@ class Directory(Value, frozen=True, kw_only=True):
     elation_seen: bool = False
     kareo_seen: bool = False
     observing: bool = False
-
-
-def quarantine_slot(system: str, resource: str, record: str) -> str:
-    """Where a record that could not be understood waits; the same record, once understood, clears it."""
-    return f"quarantine:{system}:{resource}:{record}"
 
 
 def fold_directory(directory: Directory, event: Event, sequence: int) -> Directory:

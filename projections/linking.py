@@ -1,11 +1,12 @@
-"""What linking, unlinking and moving a link make of two patients' projections. Folds, like `projections.patient`."""
+"""What linking, unlinking and moving a link make of two patients' projections. Folds, like `projections.folding`."""
 
 from __future__ import annotations
 
 from events.ids import ElationChartId, elation_key
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
+from projections.folding import stale
 from projections.open_intents import put, without
-from projections.patient import Former, Link, Patient, bar, is_of, stale
+from projections.patient import Former, Link, Patient, bar, is_of
 
 
 def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
 from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
 from projections.directory import Directory, fold_directory
+from projections.folding import fold_patient
 from projections.linking import linked, moved, unlinked
-from projections.patient import Patient, bar, fold_patient
+from projections.patient import Patient, bar
 
 OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
 """Bodies of events that involve two patients."""

@@ -51,10 +51,7 @@ async def reach(config: Config, beside: Path) -> list[Problem]:
     problems: list[Problem] = []
     try:
         keyring = keyring_of(config, beside)
-        missing = [one.id for one in config.practice if not keyring.has(one.id)]
-        problems += [
-            ("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing
-        ]
+        problems += without_key(config, keyring)
     except (OSError, ValueError) as error:
         problems.append(("keys.directory", str(error)))
     problems += await _postgres(config)
@@ -65,6 +62,12 @@ async def reach(config: Config, beside: Path) -> list[Problem]:
             problems += await _elation(practice, f"practice[{index}].elation", beside, http)
             problems += await _kareo(practice, f"practice[{index}].kareo", beside, http, limiters)
     return problems
+
+
+def without_key(config: Config, keyring: Keyring) -> list[Problem]:
+    """Practices whose data could not be encrypted."""
+    missing = [one.id for one in config.practice if not keyring.has(one.id)]
+    return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
 
 
 async def _postgres(config: Config) -> list[Problem]:

@@ -15,9 +15,9 @@ from typing import Any
 
 import structlog
 
-from daemon.cli.check import reach
+from daemon.cli.check import reach, without_key
 from daemon.cli.common import add_config, complain, configured, keyring_of
-from daemon.config import Config
+from daemon.config import Config, ConfigError, load
 from daemon.practice import Surroundings
 from daemon.sink import Pace
 from daemon.telemetry import Meter, configure_logging
@@ -42,30 +42,58 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     config, beside = found
     configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
-    return asyncio.run(_run(config, beside, check=not arguments.no_check))
+    return asyncio.run(_run(config, arguments.config, beside, check=not arguments.no_check))
 
 
-async def _run(config: Config, beside: Path, *, check: bool) -> int:
+async def _run(config: Config, path: Path, beside: Path, *, check: bool) -> int:
     if check and (problems := await reach(config, beside)):
         complain(problems)
         return 1
     async with surroundings(config, beside) as around:
         worker = Worker(around)
-        loop = asyncio.get_running_loop()
+        loop, asked = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)
-        loop.add_signal_handler(
-            signal.SIGHUP, lambda: log.info("reload_ignored", reason="restart to change the configuration")
-        )
-        heartbeat = asyncio.create_task(_heartbeat(worker))
+        loop.add_signal_handler(signal.SIGHUP, asked.set)
         log.info("worker_started", pid=os.getpid(), practices=len(config.practice))
-        try:
-            await worker.run()
-        finally:
-            heartbeat.cancel()
-            notify("STOPPING=1")
+        async with asyncio.TaskGroup() as group:
+            beside_it = [group.create_task(work) for work in (_heartbeat(worker), _reloads(worker, path, beside, asked))]
+            try:
+                await worker.run()
+            finally:
+                for task in beside_it:
+                    task.cancel()
+                notify("STOPPING=1")
         log.info("worker_stopped", pid=os.getpid())
     return 0
+
+
+async def _reloads(worker: Worker, path: Path, beside: Path, asked: asyncio.Event) -> None:
+    """Read the configuration again when asked to; one with a problem changes nothing."""
+    while True:
+        await asked.wait()
+        asked.clear()
+        try:
+            config = await asyncio.to_thread(load, path)
+            keyring = await asyncio.to_thread(keyring_of, config, beside)
+            if problems := without_key(config, keyring):
+                raise ConfigError(problems)
+            found = await worker.reload(config, keyring)
+        except ConfigError as error:
+            for key, text in error.problems:
+                log.error("reload_refused", key=key, reason=text)
+            continue
+        except (OSError, ValueError) as error:
+            log.error("reload_refused", key="keys.directory", error_type=type(error).__name__)
+            continue
+        if found.refused:
+            log.error("reload_refused", key="practice", reason=found.refused)
+            continue
+        for key in found.restart:
+            log.warning("reload_left_for_restart", key=key)
+        for practice in sorted(found.added | found.changed | found.removed):
+            log.info("practice_reloaded", practice=practice)
+        log.info("configuration_reloaded", practices=len(config.practice))
 
 
 async def _heartbeat(worker: Worker) -> None:

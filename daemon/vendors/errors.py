@@ -2,10 +2,15 @@
 
 Every vendor client raises these and nothing else, so that the sinks and connectors decide by type, never by text.
 Messages name the operation and the place; they never quote what the vendor said (that may hold a patient's data):
-vendor text travels in `vendor_text`, which goes into encrypted events only.
+vendor text travels in `vendor_text`, which goes into encrypted events only. The last two are what the hands find out about a
+write that the client took for done.
 """
 
 from __future__ import annotations
+
+from datetime import datetime
+
+from events.schema import ElationChartObserved, KareoChartObserved
 
 
 class VendorError(Exception):
@@ -91,3 +96,26 @@ class Malformed(VendorError):
     def __init__(self, operation: str, path: str) -> None:
         super().__init__(operation, f"answer does not fit the schema at {path}")
         self.path = path
+
+
+class NotAsWritten(Exception):
+    """The system answered success, but reading back shows other values in `fields` (names only)."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        super().__init__(", ".join(fields))
+        self.fields = fields
+
+
+class ChangedMeanwhile(Exception):
+    """The record does not show what the write was to replace: somebody was faster, so it has to be decided again.
+
+    `seen` is the record as it is now, read at `read_at`.
+    """
+
+    def __init__(
+        self, seen: ElationChartObserved | KareoChartObserved, modified: datetime | None, read_at: datetime
+    ) -> None:
+        super().__init__(type(seen).__name__)
+        self.seen = seen
+        self.modified = modified
+        self.read_at = read_at

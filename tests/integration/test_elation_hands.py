@@ -10,10 +10,9 @@ import pytest
 import pytest_asyncio
 
 from daemon.sandbox.elation import ElationSandbox
-from daemon.sink import ChangedMeanwhile
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.hands import ElationHands
-from daemon.vendors.errors import OutcomeUnknown
+from daemon.vendors.errors import ChangedMeanwhile, OutcomeUnknown
 from events.ids import ElationChartId, KareoPatientId
 from events.writes import (
     AnyWrite,

@@ -8,8 +8,7 @@ from datetime import date
 import pytest
 import pytest_asyncio
 
-from daemon.sink import ChangedMeanwhile, NotAsWritten
-from daemon.vendors.errors import OutcomeUnknown, Refused
+from daemon.vendors.errors import ChangedMeanwhile, NotAsWritten, OutcomeUnknown, Refused
 from daemon.vendors.kareo.hands import KareoHands
 from events.ids import ElationChartId, KareoPatientId
 from events.writes import (

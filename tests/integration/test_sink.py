@@ -7,8 +7,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from daemon.sink import ChangedMeanwhile, NotAsWritten
-from daemon.vendors.errors import Malformed, Throttled, Unauthorized
+from daemon.vendors.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
 from events.codec import Keyring
 from events.ids import KareoPatientId
 from events.schema import (

@@ -6,12 +6,11 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
-from daemon.sink import ChangedMeanwhile, NotAsWritten
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
-from daemon.vendors.errors import Duplicate, Gone, NotFound, Refused
+from daemon.vendors.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
 from events.records import ElationChart
 from events.schema import ElationChartObserved
 from events.writes import (

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from daemon.sink import ChangedMeanwhile, NotAsWritten
-from daemon.vendors.errors import Refused
+from daemon.vendors.errors import ChangedMeanwhile, NotAsWritten, Refused
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.client import KareoClient
 from events.ids import KareoPatientId
