@@ -6,8 +6,10 @@ made it.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -28,6 +30,9 @@ from projections.state import PracticeState
 
 BATCH = 2000
 NOBODY = PatientKey("")
+
+Rows = AsyncGenerator[Sequence[Mapping[str, Any]], None]
+"""Stored events, sealed: mappings by column, in batches."""
 
 Progress = Callable[[int], None]
 """Told the sequence that a long run has come to."""
@@ -92,33 +97,44 @@ class Replay:
 
 async def fold(
     replay: Replay,
-    batches: AsyncIterator[Sequence[Mapping[str, Any]]],
+    batches: Rows,
     keyring: Keyring,
     *,
     moment: Moment | None = None,
     progress: Progress = untold,
 ) -> bool:
     """Fold stored rows up to `moment`; False when an event after it was met. Raises UnreadableEvent, KeyMissing, ValueError."""
-    async for batch in batches:
-        for row in batch:
-            recorded = open_row(row, keyring)
-            if not is_past(recorded, moment):
-                return False
-            replay.take(recorded)
-        progress(replay.sequence)
+    async with aclosing(batches):
+        async for batch in batches:
+            for row in batch:
+                recorded = open_row(row, keyring)
+                if not is_past(recorded, moment):
+                    return False
+                replay.take(recorded)
+            progress(replay.sequence)
     return True
 
 
-async def stored_rows(
-    connection: Any, practice: PracticeId, *, after: int, up_to: int
-) -> AsyncIterator[Sequence[Mapping[str, Any]]]:
-    """The events of a practice as they lie in the table, in batches; `connection` may be a pool or one connection."""
-    while after < up_to:
-        batch = await connection.fetch(STORE["read"], practice, after, up_to, BATCH)
-        if not batch:
-            return
-        yield batch
-        after = batch[-1]["sequence"]
+async def stored_rows(connection: Any, practice: PracticeId, *, after: int, up_to: int) -> Rows:
+    """The events of a practice as they lie in the table, in batches; `connection` may be a pool or one connection.
+
+    While a batch is worked on the database prepares the next one, so a connection is good for nothing else until this is at
+    its end or closed (`contextlib.aclosing`).
+    """
+
+    def coming() -> asyncio.Task[Any]:
+        return asyncio.create_task(connection.fetch(STORE["read"], practice, after, up_to, BATCH))
+
+    following = coming() if after < up_to else None
+    try:
+        while following is not None and (batch := await following):
+            after = batch[-1]["sequence"]
+            following = coming() if after < up_to else None
+            await asyncio.sleep(0)  # the request goes out
+            yield batch
+    finally:
+        if following is not None:
+            await asyncio.gather(following, return_exceptions=True)
 
 
 async def replayed(

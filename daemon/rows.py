@@ -53,3 +53,8 @@ def waiting_rows(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
         tables.WaitingRow(slot=slot, code=one.code, since=one.since, depends_on=one.depends_on)
         for slot, one in waiting.items()
     )
+
+
+def open_rows(intents: dict[str, OpenIntent], waiting: dict[str, Waiting]) -> tables.OpenRows:
+    """Both of one patient, or of the practice."""
+    return tables.OpenRows(intent_rows(intents), waiting_rows(waiting))

@@ -116,24 +116,14 @@ class StoredProjections:
         if work.relinked:
             pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
             await tables.replace_links(connection, self.practice, pairs, unlinked=work.unlinked)
-        await tables.replace_open_intents(
-            connection,
-            self.practice,
-            {**{key: rows.intent_rows(one.intents) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
-        )
-        await tables.replace_waiting(
-            connection,
-            self.practice,
-            {**{key: rows.waiting_rows(one.waiting) for key, one in changed.items()}, **dict.fromkeys(state.gone, ())},
-            work.moment.now,
-        )
+        open_ = {key: rows.open_rows(one.intents, one.waiting) for key, one in changed.items()}
+        open_ |= dict.fromkeys(state.gone, tables.OpenRows())
         if state.directory_changed:
-            directory, nobody = state.directory, PatientKey("")
+            directory = state.directory
             encoded = rows.encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
-            intents, waiting = rows.intent_rows(directory.intents), rows.waiting_rows(directory.waiting)
-            await tables.replace_open_intents(connection, self.practice, {nobody: intents})
-            await tables.replace_waiting(connection, self.practice, {nobody: waiting}, work.moment.now)
+            open_[PatientKey("")] = rows.open_rows(directory.intents, directory.waiting)
+        await tables.replace_open(connection, self.practice, open_, work.moment.now)
         if any(isinstance(event.body, WentLive) for event in work.events):
             await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)
         if work.dependencies:

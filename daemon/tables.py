@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import asyncpg
 import msgspec
@@ -150,54 +150,48 @@ async def links(connection: Any, practice: PracticeId) -> list[tuple[int, int]]:
 # -- what is open and what waits ------------------------------------------------------------------------------------------
 
 
-async def replace_open_intents(
-    connection: Any, practice: PracticeId, intents: Mapping[PatientKey, Sequence[IntentRow]]
-) -> None:
-    """Make the open intents of these patients (or, under "", of the practice) exactly these."""
-    if not intents:
+class OpenRows(NamedTuple):
+    """What is open of one patient, or of the practice."""
+
+    intents: Sequence[IntentRow] = ()
+    waiting: Sequence[WaitingRow] = ()
+
+
+async def replace_open(connection: Any, practice: PracticeId, open_: Mapping[PatientKey, OpenRows], now: datetime) -> None:
+    """Make what is open and what waits of these patients (or, under "", of the practice) exactly this."""
+    if not open_:
         return
-    await connection.execute(SQL["delete_open_intents"], practice, list(intents))
-    rows = [(key, one) for key, each in intents.items() for one in each]
-    if rows:
+    await connection.execute(SQL["clear_open"], practice, list(open_))
+    intents = [(key, one) for key, each in open_.items() for one in each.intents]
+    if intents:
         await connection.execute(
             SQL["save_open_intents"],
             practice,
-            [key for key, _ in rows],
-            [one.slot for _, one in rows],
-            [one.intent for _, one in rows],
-            [one.system.value for _, one in rows],
-            [one.state for _, one in rows],
-            [one.since for _, one in rows],
+            [key for key, _ in intents],
+            [one.slot for _, one in intents],
+            [one.intent for _, one in intents],
+            [one.system.value for _, one in intents],
+            [one.state for _, one in intents],
+            [one.since for _, one in intents],
         )
+    waiting = [(key, one) for key, each in open_.items() for one in each.waiting]
+    if waiting:
+        await connection.execute(
+            SQL["save_waiting"],
+            practice,
+            [key for key, _ in waiting],
+            [one.slot for _, one in waiting],
+            [one.code for _, one in waiting],
+            [one.since or now for _, one in waiting],
+        )
+    depends = [(on, key) for key, one in waiting for on in one.depends_on]
+    if depends:
+        await connection.execute(SQL["save_dependencies"], practice, [on for on, _ in depends], [key for _, key in depends])
 
 
 async def list_open_intents(connection: Any, practice: PracticeId) -> list[IntentRow]:
     rows = await connection.fetch(SQL["list_open_intents"], practice)
     return [msgspec.convert(dict(row), IntentRow) for row in rows]
-
-
-async def replace_waiting(
-    connection: Any, practice: PracticeId, waiting: Mapping[PatientKey, Sequence[WaitingRow]], now: datetime
-) -> None:
-    """Make what these patients wait for exactly this, with what would change it."""
-    if not waiting:
-        return
-    keys = list(waiting)
-    await connection.execute(SQL["delete_waiting"], practice, keys)
-    await connection.execute(SQL["delete_dependencies"], practice, keys)
-    rows = [(key, one) for key, each in waiting.items() for one in each]
-    if rows:
-        await connection.execute(
-            SQL["save_waiting"],
-            practice,
-            [key for key, _ in rows],
-            [one.slot for _, one in rows],
-            [one.code for _, one in rows],
-            [one.since or now for _, one in rows],
-        )
-    depends = [(on, key) for key, one in rows for on in one.depends_on]
-    if depends:
-        await connection.execute(SQL["save_dependencies"], practice, [on for on, _ in depends], [key for _, key in depends])
 
 
 async def waiting_patients(connection: Any, practice: PracticeId, code: str | None = None) -> list[PatientKey]:

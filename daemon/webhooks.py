@@ -65,27 +65,26 @@ class WebhookEndpoint:
             return self._answer(413, resource)
         try:
             async with asyncio.timeout(self._patience):
-                key = await target.key(resource)
-        except (TimeoutError, *AWAY) as error:
-            log.warning("webhook_key_unknown", resource=resource, error_type=type(error).__name__)
-            return self._answer(503, resource)
+                status = await self._take(target, resource, body, request.headers.get(signature.HEADER))
+        except (TimeoutError, OSError, *AWAY) as error:
+            log.warning("webhook_postponed", resource=resource, error_type=type(error).__name__)
+            status = 503
+        return self._answer(status, resource)
+
+    async def _take(self, target: Target, resource: str, body: bytes, signed: str | None) -> int:
+        key = await target.key(resource)
         if key is None:
-            return self._answer(404, resource)
-        if not signature.verify(body, request.headers.get(signature.HEADER), key):
-            return self._answer(401, resource)
+            return 404
+        if not signature.verify(body, signed, key):
+            return 401
         try:
             envelope = wire.decode_webhook(body, "elation.webhook")
         except Malformed:
-            return self._answer(400, resource)
+            return 400
         if envelope.resource != resource:
-            return self._answer(400, resource)
-        try:
-            async with asyncio.timeout(self._patience):
-                await self._accept(target, resource, envelope)
-        except (TimeoutError, OSError) as error:
-            log.warning("webhook_not_published", resource=resource, error_type=type(error).__name__)
-            return self._answer(503, resource)
-        return self._answer(200, resource)
+            return 400
+        await self._accept(target, resource, envelope)
+        return 200
 
     def _answer(self, status: int, resource: str) -> web.Response:
         known = resource if resource in connector.RESOURCES else "unknown"
@@ -93,20 +92,20 @@ class WebhookEndpoint:
         return web.Response(status=status)
 
     async def _accept(self, target: Target, resource: str, envelope: wire.WebhookEnvelope) -> None:
-        record = wire.peek_id(envelope.data)
+        whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
         if resource in connector.DIRECTORY_RESOURCES:
             await self._nudge(target, "directory")
-        elif resource == "patients" and record is not None and (envelope.action == "deleted" or envelope.resource_url):
-            await self._nudge(target, f"patient:{record}")
-        elif envelope.action == "deleted" or envelope.resource_url or bytes(envelope.data) == b"null":
-            await self._nudge(target, "sweep" if resource == "bills" else "catch-up")
-        else:
-            observation = self._read(target, resource, envelope, record)
+        elif whole:
+            observation = self._read(target, resource, envelope)
             if observation is not None:
                 change = target.intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await target.intake.publish([change])
+        elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
+            await self._nudge(target, f"patient:{record}")
+        else:
+            await self._nudge(target, "sweep" if resource == "bills" else "catch-up")
 
-    def _read(self, target: Target, resource: str, envelope: wire.WebhookEnvelope, record: int | None) -> Observation | None:
+    def _read(self, target: Target, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
         """The change; None when the record belongs to another practice of the same credential."""
         try:
             if resource == "patients":
@@ -119,6 +118,7 @@ class WebhookEndpoint:
                 return None
             return connector.bill_observation(bill, target.zone, bill.last_modified_date)
         except Malformed as error:
+            record = wire.peek_id(envelope.data)
             name = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
             return connector.quarantined(resource, name, error.path, bytes(envelope.data), self._now())
 

@@ -15,11 +15,12 @@ How it decides, and what it cannot know:
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.replay import Rows
 from daemon.story import Moment
 from events.codec import Keyring
 from events.ids import PatientKey, PracticeId, event_id
@@ -303,7 +304,7 @@ def _changes_practice(event: Event) -> bool:
 
 
 async def compare(
-    batches: AsyncIterator[Sequence[Mapping[str, Any]]],
+    batches: Rows,
     keyring: Keyring,
     policy: Policy,
     *,
@@ -313,10 +314,11 @@ async def compare(
     """Replay stored rows under `policy`. Raises UnreadableEvent, KeyMissing."""
     what_if = WhatIf(policy, since)
     for_now = 0
-    async for batch in batches:
-        for row in batch:
-            one = open_row(row, keyring)
-            what_if.take(one)
-            for_now = one.sequence
-        progress(for_now)
+    async with aclosing(batches):
+        async for batch in batches:
+            for row in batch:
+                one = open_row(row, keyring)
+                what_if.take(one)
+                for_now = one.sequence
+            progress(for_now)
     return what_if.close()

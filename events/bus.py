@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -175,8 +176,7 @@ class Bus:
 
     def partition_of(self, practice: PracticeId) -> int:
         """The partition of a practice, as any Kafka client's default partitioner finds it for its name or its account's."""
-        name = self.together.get(practice, practice)
-        return int((murmur2(name.encode()) & 0x7FFFFFFF) % self.partitions)
+        return _hash(self.together.get(practice, practice)) % self.partitions
 
     async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         """Publish in order; returns when the broker has acknowledged all. Raises ConnectionError when it does not."""
@@ -204,13 +204,17 @@ class Bus:
                 for value in values:
                     sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                     sent[-1].add_done_callback(_retrieve)
-                together = asyncio.gather(*sent)
-                together.add_done_callback(_retrieve)
-                await asyncio.shield(together)
+                for one in sent:
+                    await asyncio.shield(one)
         except (KafkaError, TimeoutError) as error:
             if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
                 self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
+
+
+@lru_cache(maxsize=65536)
+def _hash(name: str) -> int:
+    return int(murmur2(name.encode()) & 0x7FFFFFFF)
 
 
 def _retrieve(sent: asyncio.Future[Any]) -> None:

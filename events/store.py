@@ -95,10 +95,12 @@ class Transaction:
         """
         if any(event.practice != self.practice for event in events):
             raise ValueError(f"an event of another practice was to be recorded for {self.practice}")
-        known = await self.known([event.id for event in events])
+        if not events:
+            return []
         recorded: list[Recorded] = []
         rows: list[tuple[object, ...]] = []
-        now = await self.connection.fetchval("SELECT clock_timestamp()")
+        stamp = await self.connection.fetchrow(SQL["stamp"], self.practice, [event.id for event in events])
+        now, known = stamp["now"], set(stamp["known"])
         for event in events:
             if event.id in known:
                 continue
@@ -129,8 +131,7 @@ class Transaction:
             recorded.append(Recorded(sequence=self.sequence, recorded=now, event=event))
         if rows:
             await self.connection.copy_records_to_table("event", schema_name="chartwire", columns=COLUMNS, records=rows)
-            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence, self.chain)
-            await self.connection.execute("SELECT pg_notify($1, $2)", CHANNEL, self.practice)
+            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence, self.chain, CHANNEL)
         return recorded
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from typing import Any
 
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.progress import Progress
+from daemon.replay import Rows
 from daemon.story import SQL
 from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
 from events.evidence import Inspection
@@ -126,7 +127,7 @@ def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
         raise NoArchive(f"cannot be read ({type(error).__name__})") from None
 
 
-async def archived_rows(reader: Reader) -> AsyncIterator[list[dict[str, Any]]]:
+async def archived_rows(reader: Reader) -> Rows:
     """The rows as `daemon.replay.fold` takes them."""
     for batch in reader.rows():
         yield batch

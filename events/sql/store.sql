@@ -15,7 +15,12 @@ SELECT epoch FROM chartwire.practice_head WHERE practice = $1
 SELECT sequence FROM chartwire.practice_head WHERE practice = $1
 
 -- name: advance_head
-UPDATE chartwire.practice_head SET sequence = $2, chain = $3 WHERE practice = $1
+WITH advanced AS (UPDATE chartwire.practice_head SET sequence = $2, chain = $3 WHERE practice = $1 RETURNING practice)
+SELECT pg_notify($4, practice) FROM advanced
+
+-- name: stamp
+SELECT clock_timestamp() AS now,
+    ARRAY(SELECT event_id FROM chartwire.event WHERE practice = $1 AND event_id = ANY($2::uuid[])) AS known
 
 -- name: known
 SELECT event_id FROM chartwire.event WHERE practice = $1 AND event_id = ANY($2::uuid[])

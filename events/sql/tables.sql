@@ -57,8 +57,10 @@ SELECT sequence, key_id, doc FROM chartwire.directory WHERE practice = $1
 INSERT INTO chartwire.directory (practice, sequence, key_id, doc) VALUES ($1, $2, $3, $4)
 ON CONFLICT (practice) DO UPDATE SET sequence = excluded.sequence, key_id = excluded.key_id, doc = excluded.doc
 
--- name: delete_open_intents
-DELETE FROM chartwire.open_intent WHERE practice = $1 AND patient_key = ANY($2::text[])
+-- name: clear_open
+WITH intents AS (DELETE FROM chartwire.open_intent WHERE practice = $1 AND patient_key = ANY($2::text[])),
+    waits AS (DELETE FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($2::text[]))
+DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($2::text[])
 
 -- name: save_open_intents
 INSERT INTO chartwire.open_intent (practice, patient_key, slot, intent, system, state, since)
@@ -67,15 +69,9 @@ SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::tex
 -- name: list_open_intents
 SELECT patient_key, slot, intent, system, state, since FROM chartwire.open_intent WHERE practice = $1
 
--- name: delete_waiting
-DELETE FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($2::text[])
-
 -- name: save_waiting
 INSERT INTO chartwire.waiting (practice, patient_key, slot, code, since)
 SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::timestamptz[])
-
--- name: delete_dependencies
-DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($2::text[])
 
 -- name: save_dependencies
 INSERT INTO chartwire.dependency (practice, depends_on, patient_key)

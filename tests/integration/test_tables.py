@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 
 from daemon import tables
-from daemon.tables import IntentRow, LinkTaken, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring, UnreadableEvent
 from events.ids import IntentId, PatientKey
 from events.migrate import migrate
@@ -118,27 +118,27 @@ def intent(slot: str, state: str = "requested", system: System = System.KAREO, s
 
 
 async def test_open_intents_are_replaced_per_patient(db: Any) -> None:
-    await tables.replace_open_intents(db, PRACTICE, {ONE: [intent("a"), intent("b")], TWO: [intent("a")]})
-    await tables.replace_open_intents(db, PRACTICE, {ONE: [intent("b", "attempted", since=None)]})
-    await tables.replace_open_intents(db, PRACTICE, {})
+    await tables.replace_open(db, PRACTICE, {ONE: OpenRows([intent("a"), intent("b")]), TWO: OpenRows([intent("a")])}, NOW)
+    await tables.replace_open(db, PRACTICE, {ONE: OpenRows([intent("b", "attempted", since=None)])}, NOW)
+    await tables.replace_open(db, PRACTICE, {}, NOW)
     found = {(one.patient_key, one.slot): one.state for one in await tables.list_open_intents(db, PRACTICE)}
     assert found == {(ONE, "b"): "attempted", (TWO, "a"): "requested"}
-    await tables.replace_open_intents(db, PRACTICE, {ONE: [], TWO: ()})
+    await tables.replace_open(db, PRACTICE, {ONE: OpenRows(), TWO: OpenRows()}, NOW)
     assert await tables.list_open_intents(db, PRACTICE) == []
 
 
 async def test_who_waits_is_looked_at_again_when_what_it_depends_on_changes(db: Any, keyring: Keyring) -> None:
     await tables.save_patients(db, PRACTICE, [patient(ONE), patient(TWO)], keyring)
     waits = {
-        ONE: [WaitingRow(slot="bill:1", code="location_unmapped", depends_on=("location:5", "location:6"))],
-        TWO: [WaitingRow(slot="bill:2", code="location_unmapped", since=NOW, depends_on=("location:6",))],
+        ONE: OpenRows((), [WaitingRow(slot="bill:1", code="location_unmapped", depends_on=("location:5", "location:6"))]),
+        TWO: OpenRows((), [WaitingRow(slot="bill:2", code="location_unmapped", since=NOW, depends_on=("location:6",))]),
     }
-    await tables.replace_waiting(db, PRACTICE, waits, NOW)
+    await tables.replace_open(db, PRACTICE, waits, NOW)
     await tables.mark_for_revisit(db, PRACTICE, ["location:5", "location:99"], TODAY)
     assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE]
     await tables.mark_for_revisit(db, OTHER, ["location:6"], TODAY)
     assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "another practice's map is not ours"
-    await tables.replace_waiting(db, PRACTICE, {TWO: []}, NOW)
+    await tables.replace_open(db, PRACTICE, {TWO: OpenRows()}, NOW)
     await tables.mark_for_revisit(db, PRACTICE, ["location:6"], TODAY)
     assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "who no longer waits is not woken"
 
@@ -147,9 +147,8 @@ async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
     early = NOW - timedelta(hours=2)
     intents = [intent("a"), intent("b", since=early), intent("c", "refused", System.ELATION, None)]
-    await tables.replace_open_intents(db, PRACTICE, {ONE: intents})
     waits = [WaitingRow(slot=slot, code=code) for slot, code in (("a", "x"), ("b", "x"), ("c", "y"))]
-    await tables.replace_waiting(db, PRACTICE, {ONE: waits}, NOW)
+    await tables.replace_open(db, PRACTICE, {ONE: OpenRows(intents, waits)}, NOW)
     status = await tables.practice_status(db, PRACTICE)
     assert (status.events, status.epoch) == (0, epoch)
     assert status.open_intents == (("elation", "refused", 1, None), ("kareo", "requested", 2, early))

@@ -82,9 +82,18 @@ def head(at: Statement, practice: str) -> Answer:
 
 
 @answers("store")
-def advance_head(at: Statement, practice: str, sequence: int, chain: bytes) -> None:
-    if (head := at.get("practice_head", practice)) is not None:
-        at.update("practice_head", head, sequence=sequence, chain=chain)
+def advance_head(at: Statement, practice: str, sequence: int, chain: bytes, channel: str) -> Answer:
+    head = at.get("practice_head", practice)
+    if head is None:
+        return []
+    at.update("practice_head", head, sequence=sequence, chain=chain)
+    at.notifications[channel, practice] = None
+    return [{"pg_notify": None}]
+
+
+@answers("store")
+def stamp(at: Statement, practice: str, ids: Sequence[Any]) -> Answer:
+    return [{"now": at.clock(), "known": [row["event_id"] for row in known(at, practice, ids)]}]
 
 
 @answers("store")
@@ -215,8 +224,9 @@ def save_directory(at: Statement, practice: str, sequence: int, key_id: str, doc
 
 
 @answers("tables")
-def delete_open_intents(at: Statement, practice: str, keys: Sequence[str]) -> None:
-    _delete(at, "open_intent", practice, "patient_key", keys)
+def clear_open(at: Statement, practice: str, keys: Sequence[str]) -> None:
+    for table in ("open_intent", "waiting", "dependency"):
+        _delete(at, table, practice, "patient_key", keys)
 
 
 @answers("tables")
@@ -235,19 +245,9 @@ def list_open_intents(at: Statement, practice: str) -> Answer:
 
 
 @answers("tables")
-def delete_waiting(at: Statement, practice: str, keys: Sequence[str]) -> None:
-    _delete(at, "waiting", practice, "patient_key", keys)
-
-
-@answers("tables")
 def save_waiting(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, slot, code, since in zip(*columns, strict=True):
         at.insert("waiting", practice=practice, patient_key=key, slot=slot, code=code, since=since)
-
-
-@answers("tables")
-def delete_dependencies(at: Statement, practice: str, keys: Sequence[str]) -> None:
-    _delete(at, "dependency", practice, "patient_key", keys)
 
 
 @answers("tables")
@@ -361,19 +361,3 @@ def status_waiting(at: Statement, practice: str) -> Answer:
 def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
     keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
     return [{"patient_key": key} for key in sorted(keys - {""})]
-
-
-# -- what the store says without a name -----------------------------------------------------------------------------------
-
-
-def clock_timestamp(at: Statement) -> Answer:
-    return [{"clock_timestamp": at.clock()}]
-
-
-def notify(at: Statement, channel: str, payload: str) -> Answer:
-    at.notifications[channel, payload] = None
-    return [{"pg_notify": None}]
-
-
-ANSWERS["SELECT clock_timestamp()"] = ("clock_timestamp", clock_timestamp)
-ANSWERS["SELECT pg_notify($1, $2)"] = ("notify", notify)

@@ -16,7 +16,7 @@ from events import store
 from events.backlog import Backlog
 from events.records import Phone
 from events.writes import Resource
-from projections import appointments, demographics, patient, wants
+from projections import appointments, demographics, folding, wants
 from projections.fields import PHONE_KINDS, with_phones
 from projections.reconcile import reconcile as demographics_reconcile
 
@@ -46,7 +46,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "lost answers are not looked for": lambda: [patch.object(Sink, "_settle", _never_look)],
     "offsets before the database": lambda: [patch.object(Backlog, "offset", property(lambda backlog: backlog._next))],
     "the base stays after a write": lambda: [
-        patch.object(patient, "_based", lambda one, _fields, **_options: one),
+        patch.object(folding, "_based", lambda one, _fields, **_options: one),
         patch.object(demographics, "reconcile", _agreed_once),
     ],
     "polls do not overlap": lambda: [

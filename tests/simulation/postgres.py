@@ -45,7 +45,7 @@ class MemoryDatabase:
     """One database. `clock` says the time, `latency` how many (virtual) seconds a journey to the server or back takes.
 
     `fault` is called with the name of every step and may raise: "connect", "begin", the name of a query (that of its
-    `-- name:`, or "copy_event", "clock_timestamp", "notify"), "listen", "rollback", "commit" (nothing
+    `-- name:`, or "copy_event"), "listen", "rollback", "commit" (nothing
     is committed yet) and "committed" (it is, but the client will not hear of it; also after a single statement that changed
     something). An error of `events.store.AWAY` cuts the connection, any other fails the transaction.
     """

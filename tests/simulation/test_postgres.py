@@ -18,7 +18,7 @@ import pytest_asyncio
 
 from daemon import tables
 from daemon.report import Report
-from daemon.tables import IntentRow, LinkTaken, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
 from events.store import AWAY, SQL, Fenced, Store
@@ -176,6 +176,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         ]
         for key in keys
     }
+    open_ = {key: OpenRows(intents[key], waits[key]) for key in keys}
     notes = [
         Note(
             system=system,
@@ -202,9 +203,8 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.resolve_charts(db, practice, charts),
         lambda db, ring: tables.replace_links(db, practice, list(zip(charts, patients, strict=True))),
         lambda db, ring: tables.links(db, practice),
-        lambda db, ring: tables.replace_open_intents(db, practice, intents),
+        lambda db, ring: tables.replace_open(db, practice, open_, NOW),
         lambda db, ring: unordered(tables.list_open_intents(db, practice)),
-        lambda db, ring: tables.replace_waiting(db, practice, waits, NOW),
         lambda db, ring: unordered(tables.waiting_patients(db, practice, code)),
         lambda db, ring: tables.mark_for_revisit(db, practice, depends, today),
         lambda db, ring: tables.patients_to_revisit(db, practice, today, most),
@@ -479,7 +479,7 @@ def failing(database: MemoryDatabase, name: str, error: Exception) -> None:
     database.fault = fault
 
 
-STEPS = ("begin", "lock_head", "known", "clock_timestamp", "copy_event", "advance_head", "notify", "commit")
+STEPS = ("begin", "lock_head", "stamp", "copy_event", "advance_head", "commit")
 
 
 @pytest.mark.parametrize("step", STEPS)
