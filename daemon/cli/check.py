@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from daemon.worker import bus_of, session
 from events.codec import Keyring
 
 Problem = tuple[str, str]
+
+CLOCKS_APART = 5.0
+"""Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
 
 
 def register(commands: Any) -> None:
@@ -78,9 +82,18 @@ async def _postgres(config: Config) -> list[Problem]:
     try:
         if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
+        return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
     finally:
         await connection.close()
-    return []
+
+
+def clocks(here: datetime, there: datetime) -> list[Problem]:
+    """What Kareo shows is ordered by the time of reading, also when a practice moves to a worker on another machine: all clocks
+    have to agree, and PostgreSQL's is the one that every worker sees."""
+    apart = abs((here - there).total_seconds())
+    if apart <= CLOCKS_APART:
+        return []
+    return [("postgres.dsn", f"its clock and this machine's are {apart:.0f} s apart; set both by NTP")]
 
 
 async def _kafka(config: Config, beside: Path) -> list[Problem]:

@@ -281,6 +281,19 @@ def test_the_newest_key_writes_and_all_read(tmp_path: Path) -> None:
         decode_event(encode_event(event(), after), before)
 
 
+def test_a_keyring_in_use_takes_new_keys_in_and_forgets_none(tmp_path: Path) -> None:
+    first = Keyring.create_key(tmp_path, ELM)
+    in_use = Keyring.from_directory(tmp_path)
+    old = in_use.seal(ELM, b"who", b"what")
+    Keyring.create_key(tmp_path, ELM)
+    first.unlink()
+    in_use.renew(Keyring.from_directory(tmp_path))
+    key_id, sealed = in_use.seal(ELM, b"who", b"more")
+    assert key_id == f"{ELM}.2"
+    assert in_use.open_sealed(key_id, b"who", sealed) == b"more"
+    assert in_use.open_sealed(old[0], b"who", old[1]) == b"what"
+
+
 def test_a_key_file_is_for_its_owner_only_and_never_overwritten(tmp_path: Path) -> None:
     file = Keyring.create_key(tmp_path, ELM)
     assert file.stat().st_mode & 0o777 == 0o600
