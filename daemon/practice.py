@@ -44,6 +44,8 @@ AWAY_SECONDS = 5.0
 DOUBT_SECONDS = 1.0
 OWNERSHIP_PAUSE = 1.0
 OWNERSHIP_FRESH = 1.0
+KAREO_WRITES = 8
+"""Writes to Kareo under way at once. Its limits let far fewer through; what waits for its turn is looked up after a crash."""
 
 
 Guard = Callable[[], Awaitable[None]]
@@ -143,7 +145,7 @@ class PracticeRuntime:
                 System.ELATION, ElationHands(elation, zone=config.time_zone, now=around.now), config.elation.concurrency
             ),
             System.KAREO: self._sink(
-                System.KAREO, KareoHands(kareo, vendor_name=config.kareo.external_vendor, now=around.now), 3
+                System.KAREO, KareoHands(kareo, vendor_name=config.kareo.external_vendor, now=around.now), KAREO_WRITES
             ),
         }
 

@@ -6,8 +6,11 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from lxml import etree
 
-from daemon.vendors.kareo import failures, rows, values
+from daemon.vendors.errors import Defect, OutcomeUnknown, Unreachable
+from daemon.vendors.kareo import failures, rows, soap, values
+from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.values import BadValue
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
@@ -101,20 +104,23 @@ def test_nothing_slips_through_when_the_clock_changes(day: datetime, zone: ZoneI
 # -- rows -------------------------------------------------------------------------------------------------------------
 
 
-class Row:
-    def __init__(self, **members: object) -> None:
-        self.__dict__.update(members)
+def row(**members: str | None) -> Node:
+    """A row as it comes; None is nil."""
+    nil = ' xmlns:i="http://www.w3.org/2001/XMLSchema-instance" i:nil="true"'
+    made = "".join(f"<{name}{nil}/>" if text is None else f"<{name}>{text}</{name}>" for name, text in members.items())
+    return Node(etree.fromstring(f'<Data xmlns="urn:kareo">{made}</Data>'))
 
 
 @pytest.mark.parametrize(
-    ("value", "flag"), [("True", True), ("true", True), (True, True), ("False", False), (None, False), ("", False)]
+    ("text", "flag"),
+    [("True", True), ("true", True), ("1", True), ("False", False), ("0", False), (None, False), ("", False)],
 )
-def test_booleans_are_text(value: object, flag: bool) -> None:
-    assert rows.Reader(Row(IsPrimaryCase=value), PACIFIC).flag("IsPrimaryCase") is flag
+def test_booleans_are_text(text: str | None, flag: bool) -> None:
+    assert rows.Reader(row(IsPrimaryCase=text), PACIFIC).flag("IsPrimaryCase") is flag
 
 
 def test_missing_nil_and_empty_are_the_same() -> None:
-    reader = rows.Reader(Row(A=None, B="", C="  "), PACIFIC)
+    reader = rows.Reader(row(A=None, B="", C="  "), PACIFIC)
     assert [reader.text(name) for name in "ABCD"] == [""] * 4
     assert [reader.day(name) for name in "ABCD"] == [None] * 4
     with pytest.raises(rows.BadMember, match="A"):
@@ -130,14 +136,77 @@ def test_statuses_are_folded(text: str) -> None:
     ("text", "kind"), [("P", "patient"), ("Patient", "patient"), ("O", "other"), ("U", "unknown"), ("", "unknown")]
 )
 def test_types_are_folded_by_their_first_letter(text: str, kind: str) -> None:
-    row = Row(ID="1", StartDate="3/2/2026 8:00:00 PM", EndDate="3/2/2026 8:30:00 PM", Type=text)
-    assert rows.appointment(rows.Reader(row, PACIFIC)).type == kind
+    one = row(ID="1", StartDate="3/2/2026 8:00:00 PM", EndDate="3/2/2026 8:30:00 PM", Type=text)
+    assert rows.appointment(rows.Reader(one, PACIFIC)).type == kind
 
 
 def test_phantoms_are_dropped_and_bad_rows_are_kept_apart() -> None:
-    found = rows.read_rows([Row(ID=None), Row(ID="7", Name="A"), Row(ID="x"), Row()], rows.location, PACIFIC, "L")
+    found = rows.read_rows([row(ID=None), row(ID="7", Name="A"), row(ID="x"), row()], rows.location, PACIFIC, "L")
     assert [one.id for one in found.rows] == [7]
     assert [(one.id, one.path) for one in found.bad_rows] == [(None, "L[2].ID")]
+    assert b">x<" in found.bad_rows[0].raw
+
+
+# -- answers ----------------------------------------------------------------------------------------------------------
+
+HEAD, TAIL = '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>', "</s:Body></s:Envelope>"
+NAMED = '<GetPatientResponse xmlns="urn:kareo"><GetPatientResult>{}</GetPatientResult></GetPatientResponse>'
+
+
+def answered(body: str, status: int = 200, operation: str = "GetPatient") -> Node:
+    return soap.read(operation, status, f"{HEAD}{body}{TAIL}".encode(), 1.0)
+
+
+def test_members_are_read_by_their_local_names_in_any_order_and_unknown_ones_passed_over() -> None:
+    patient = "<New><ID>9</ID></New><p:Last xmlns:p='urn:other'> O&#39;Neil &amp; Co </p:Last><!-- x --><ID>7</ID>"
+    cases = "<Cases><Case><ID>1</ID></Case><Other/><Case/></Cases>"
+    found = answered(NAMED.format(f"<Patient>{patient}{cases}</Patient>")).node("Patient")
+    assert found is not None
+    assert (found.text("ID"), found.text("Last"), found.text("None")) == ("7", "O'Neil & Co", "")
+    assert [one.text("ID") for one in rows.listed(found, "Cases", "Case")] == ["1", ""]
+    assert rows.listed(found, "Nothing", "Case") == []
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_an_answer_of_another_status_is_none(status: int) -> None:
+    with pytest.raises(Unreachable):
+        answered(NAMED.format("<Patient/>"), status)
+
+
+@pytest.mark.parametrize("body", ["", "<x/>", NAMED.format("").replace("Patient", "Other"), "<GetPatientResponse/>"])
+def test_an_answer_to_something_else_is_none(body: str) -> None:
+    with pytest.raises(Unreachable):
+        answered(body)
+
+
+@pytest.mark.parametrize("cut", [1, 10, 60, 150])
+def test_an_answer_that_is_cut_off_is_none(cut: int) -> None:
+    """Half a list must never look like a whole one."""
+    whole = f"{HEAD}{NAMED.format('<Patients><PatientData><ID>1</ID></PatientData></Patients>')}{TAIL}".encode()
+    with pytest.raises(Unreachable):
+        soap.read("GetPatient", 200, whole[:-cut], 1.0)
+
+
+def test_a_character_that_xml_does_not_have_costs_no_more_than_itself() -> None:
+    found = answered(NAMED.format("<Patient><ID>7</ID><Notes>a&#1;b\x02c</Notes><City>Bend</City></Patient>")).node(
+        "Patient"
+    )
+    assert found is not None
+    assert (found.text("ID"), found.text("City")) == ("7", "Bend")
+
+
+def test_a_document_type_is_refused() -> None:
+    bomb = '<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;&a;">]>'
+    with pytest.raises(Unreachable):
+        soap.read("GetPatient", 200, f"{bomb}{HEAD}{NAMED.format('<Patient><ID>&b;</ID></Patient>')}{TAIL}".encode(), 1.0)
+
+
+def test_a_fault_is_told_by_its_code() -> None:
+    fault = "<s:Fault><faultcode>a:DeserializationFailed</faultcode><faultstring>no</faultstring></s:Fault>"
+    with pytest.raises(Defect):
+        answered(fault, 500, "UpdatePatient")
+    with pytest.raises(OutcomeUnknown):
+        answered(fault.replace("DeserializationFailed", "InternalServiceFault"), 500, "UpdatePatient")
 
 
 # -- an echoed encounter ----------------------------------------------------------------------------------------------

@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -19,9 +18,11 @@ from msgspec import UNSET
 
 from daemon.vendors.errors import Defect, Refused, Throttled, VendorError
 from daemon.vendors.kareo import failures, rows, values, wire
+from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 
+UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
 PAGE = 1000
 MEMBERS = {
@@ -92,7 +93,7 @@ class KareoClient:
 
     # -- calling ----------------------------------------------------------------------------------------------------------
 
-    async def _call(self, operation: str, **request: object) -> Any:
+    async def _call(self, operation: str, **request: object) -> Node:
         """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
         for _ in range(self._tries - 1):
             try:
@@ -101,13 +102,13 @@ class KareoClient:
                 await asyncio.sleep(error.retry_after * random.random())
         return await self._call_once(operation, request)
 
-    async def _call_once(self, operation: str, request: Mapping[str, object]) -> Any:
+    async def _call_once(self, operation: str, request: Mapping[str, object]) -> Node:
         loop = asyncio.get_running_loop()
         async with self.limiter.turn(operation):
             started = loop.time()
             outcome = "cancelled"
             try:
-                answer, _ = await self._service.call(
+                answer = await self._service.call(
                     operation,
                     self._endpoint,
                     {"RequestHeader": self._header, **request},
@@ -144,7 +145,7 @@ class KareoClient:
 
     async def get_practices(self) -> list[wire.KareoPractice]:
         answer = await self._call("GetPractices", Fields={}, Filter={"PracticeName": self.practice_name})
-        found = rows.listed(answer.Practices, "PracticeData")
+        found = rows.listed(answer, "Practices", "PracticeData")
         return list(rows.read_rows(found, rows.practice, self._zone, "GetPractices.Practices").rows)
 
     async def get_providers(self) -> list[wire.KareoProvider]:
@@ -152,24 +153,25 @@ class KareoClient:
         answer = await self._call("GetProviders", Fields={}, Filter={"PracticeName": self.practice_name})
         found = [
             row
-            for row in rows.listed(answer.Providers, "ProviderData")
-            if (row.Type or "Normal Provider") == "Normal Provider"
+            for row in rows.listed(answer, "Providers", "ProviderData")
+            if (row.text("Type") or "Normal Provider") == "Normal Provider"
         ]
         return list(rows.read_rows(found, rows.provider, self._zone, "GetProviders.Providers").rows)
 
     async def get_service_locations(self) -> list[wire.KareoLocation]:
         answer = await self._call("GetServiceLocations", Fields={}, Filter={"PracticeName": self.practice_name})
-        found = rows.listed(answer.ServiceLocations, "ServiceLocationData")
+        found = rows.listed(answer, "ServiceLocations", "ServiceLocationData")
         return list(rows.read_rows(found, rows.location, self._zone, "GetServiceLocations.ServiceLocations").rows)
 
     async def ensure_external_vendor(self, name: str) -> int:
         """The id of the external vendor of this name; registered once per customer (NOTES: External ids)."""
         answer = await self._call("GetExternalVendors")
-        for row in rows.listed(answer.ExternalVendors, "ExternalVendorData"):
-            if row.ExternalVendorName == name and row.ExternalVendorID:
-                return int(row.ExternalVendorID)
+        for row in rows.listed(answer, "ExternalVendors", "ExternalVendorData"):
+            if row.text("ExternalVendorName") == name and (known := _id(row, "ExternalVendorID")):
+                return known
         answer = await self._call("RegisterExternalVendor", ExternalVendor={"ExternalVendorName": name})
-        return int(answer.ExternalVendor.ExternalVendorID)
+        made = answer.node("ExternalVendor")
+        return _made("RegisterExternalVendor", 0 if made is None else _id(made, "ExternalVendorID"))
 
     # -- patients ---------------------------------------------------------------------------------------------------------
 
@@ -201,7 +203,7 @@ class KareoClient:
 
     async def _patients(self, **filters: object) -> wire.Rows[wire.KareoPatient]:
         answer = await self._call("GetPatients", Fields={}, Filter={"PracticeName": self.practice_name, **filters})
-        found = rows.listed(answer.Patients, "PatientData")
+        found = rows.listed(answer, "Patients", "PatientData")
         return rows.read_rows(found, rows.patient, self._zone, "GetPatients.Patients")
 
     async def all_patients(self) -> AsyncIterator[wire.Rows[wire.KareoPatient]]:
@@ -213,14 +215,14 @@ class KareoClient:
             if start_key:
                 filter_["StartKey"] = start_key
             answer = await self._call("GetAllPatients", Fields={}, Filter=filter_)
-            found = rows.listed(answer.Patients, "PatientBatchData")
+            found = rows.listed(answer, "Patients", "PatientBatchData")
             page = rows.read_rows(found, rows.patient, self._zone, "GetAllPatients.Patients")
-            key = getattr(answer, "Key", None)
-            following = getattr(key, "nextStartKey", None) if key is not None else None
+            key = answer.node("Key")
+            following = 0 if key is None else _id(key, "nextStartKey")
             yield page
             if not following or following == start_key:
                 return
-            start_key = int(following)
+            start_key = following
 
     async def get_patient(self, patient_id: int) -> wire.KareoPatient | None:
         """One patient with cases and policies; None when it does not exist any more."""
@@ -237,12 +239,12 @@ class KareoClient:
             if failures.not_found(refused):
                 return None
             raise
-        row = answer.Patient
-        if row is None or not getattr(row, "ID", None):
+        row = answer.node("Patient")
+        if row is None or row.text("ID") in ("", "0"):
             return None
         try:
             found = rows.patient(rows.Reader(row, self._zone))
-            cases = [one for one in rows.listed(row.Cases, "PatientCaseData") if one.PatientCaseID]
+            cases = [one for one in rows.listed(row, "Cases", "PatientCaseData") if one.text("PatientCaseID")]
             return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
         except rows.BadMember as error:
             raise failures.malformed("GetPatient", f"Patient.{error}") from None
@@ -261,16 +263,13 @@ class KareoClient:
             "Cases": {"PatientCaseCreateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
         }
         answer = await self._call("CreatePatient", Patient=body)
-        if not answer.PatientID:
-            raise failures.lost("CreatePatient")
-        return wire.PatientCreated(patient_id=int(answer.PatientID))
+        return wire.PatientCreated(patient_id=_made("CreatePatient", _id(answer, "PatientID")))
 
     async def update_patient(self, patient_id: int, changes: wire.PatientWrite) -> None:
         """Only `changes`; first and last name have to be among them (NOTES: Writing patients)."""
         body = {**_members(changes), "Practice": await self._practice(), "PatientID": patient_id}
         answer = await self._call("UpdatePatient", Patient=body)
-        if not answer.PatientID:
-            raise failures.lost("UpdatePatient")
+        _made("UpdatePatient", _id(answer, "PatientID"))
 
     async def add_case(
         self, patient_id: int, *, first_name: str, last_name: str, case_name: str, payer_scenario: str
@@ -284,8 +283,7 @@ class KareoClient:
             "Cases": {"PatientCaseUpdateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
         }
         answer = await self._call("UpdatePatient", Patient=body)
-        if not answer.PatientID:
-            raise failures.lost("UpdatePatient")
+        _made("UpdatePatient", _id(answer, "PatientID"))
 
     async def set_external_id(self, patient_id: int, vendor: int, external_id: str) -> None:
         """For patients that exist; its answer tells nothing, so ask by the external id afterwards."""
@@ -303,8 +301,7 @@ class KareoClient:
 
     async def appointments(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
         """Appointments of a window of at most 60 days, in UTC (offset 0)."""
-        utc = ZoneInfo("UTC")
-        first, last = values.filter_window(start, end, utc)
+        first, last = values.filter_window(start, end, UTC_ZONE)
         return await self._appointments(StartDate=first, EndDate=last)
 
     async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
@@ -316,7 +313,7 @@ class KareoClient:
         await self._practice()
         filter_ = {"PracticeName": self.practice_name, "TimeZoneOffsetFromGMT": "0", **filters}
         answer = await self._call("GetAppointments", Fields={}, Filter=filter_)
-        found = rows.listed(answer.Appointments, "AppointmentData")
+        found = rows.listed(answer, "Appointments", "AppointmentData")
         return rows.read_rows(found, rows.appointment, self._zone, "GetAppointments.Appointments")
 
     async def get_appointment(self, appointment_id: int) -> wire.SingleAppointment | None:
@@ -331,16 +328,17 @@ class KareoClient:
             if isinstance(refused, Defect):
                 raise
             return None
-        found = answer.Appointment
-        if found is None or not found.AppointmentId or found.StartTime is None:
+        found = answer.node("Appointment")
+        if found is None:
             return None
-        start: datetime = found.StartTime
-        return wire.SingleAppointment(
-            id=int(found.AppointmentId),
-            start=start.astimezone(UTC) if start.tzinfo else start.replace(tzinfo=UTC),
-            provider_id=int(found.ProviderId) if found.ProviderId else None,
-            is_deleted=bool(found.IsDeleted),
-        )
+        reader = rows.Reader(found, UTC_ZONE)
+        try:
+            id_, start, provider = reader.number("AppointmentId"), reader.moment("StartTime"), reader.number("ProviderId")
+        except rows.BadMember as error:
+            raise failures.malformed("GetAppointment", f"Appointment.{error}") from None
+        if not id_ or start is None:
+            return None
+        return wire.SingleAppointment(id=id_, start=start, provider_id=provider or None, is_deleted=reader.flag("IsDeleted"))
 
     # -- bills ------------------------------------------------------------------------------------------------------------
 
@@ -370,9 +368,7 @@ class KareoClient:
                 f"OrphanDiagnosisCode{number}": code for number, code in enumerate(encounter.further_diagnoses, start=1)
             }
         answer = await self._call("CreateEncounter", Encounter=body)
-        if not answer.EncounterID:
-            raise failures.lost("CreateEncounter")
-        return wire.EncounterCreated(encounter_id=int(answer.EncounterID))
+        return wire.EncounterCreated(encounter_id=_made("CreateEncounter", _id(answer, "EncounterID")))
 
     async def charges_by_batch(self, batch: str, *, service_from: date, service_to: date) -> list[wire.KareoCharge]:
         """Charges of these service days, drafts included ("T"), of a batch number where one is given."""
@@ -385,9 +381,24 @@ class KareoClient:
         if batch:
             filter_["BatchNumber"] = batch
         answer = await self._call("GetCharges", Fields={}, Filter=filter_)
-        found = rows.listed(answer.Charges, "ChargeData")
+        found = rows.listed(answer, "Charges", "ChargeData")
         read = rows.read_rows(found, rows.charge, self._zone, "GetCharges.Charges")
         return [one for one in read.rows if not batch or one.batch_number == batch]
+
+
+def _id(node: Node, name: str) -> int:
+    """A member that is an id; 0 where there is none."""
+    try:
+        return values.number(node.text(name)) or 0
+    except values.BadValue:
+        return 0
+
+
+def _made(operation: str, id_: int) -> int:
+    """A success tells an id above 0 (NOTES, section 3); without one nobody knows. Raises OutcomeUnknown."""
+    if id_ <= 0:
+        raise failures.lost(operation)
+    return id_
 
 
 def _members(patient: wire.PatientWrite) -> dict[str, object]:

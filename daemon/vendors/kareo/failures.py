@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from lxml import etree
 
@@ -17,6 +16,7 @@ from daemon.vendors.errors import (
     Unreachable,
     VendorError,
 )
+from daemon.vendors.kareo.answers import Node
 
 _THROTTLED = re.compile(r"endpoint requested more than allowed|^\s*429\b", re.IGNORECASE)
 _MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)
@@ -47,16 +47,24 @@ def faulted(operation: str, code: str, text: str) -> VendorError:
     )
 
 
-def judge(operation: str, answer: Any, pause: float) -> None:
+def judge(operation: str, answer: Node, pause: float) -> None:
     """Raise what the answer's ErrorResponse and SecurityResponse say; return when it is a success."""
-    if answer is None:
-        raise lost(operation)
-    error = getattr(answer, "ErrorResponse", None)
-    if error is not None and error.IsError:
-        refuse(operation, error.ErrorMessage or "", pause)
-    security = getattr(answer, "SecurityResponse", None)
-    if security is not None and False in (security.Authenticated, security.Authorized, security.CustomerKeyValid):
+    error = answer.node("ErrorResponse")
+    if error is not None and yes(error.text("IsError")):
+        refuse(operation, error.text("ErrorMessage"), pause)
+    security = answer.node("SecurityResponse")
+    if security is not None and any(no(security.text(name)) for name in ("Authenticated", "Authorized", "CustomerKeyValid")):
         raise Unauthorized(f"kareo.{operation}")
+
+
+def yes(text: str) -> bool:
+    """A boolean member that is true; one that is missing is neither true nor false."""
+    return text.casefold() in ("true", "1")
+
+
+def no(text: str) -> bool:
+    """A boolean member that is false."""
+    return text.casefold() in ("false", "0")
 
 
 def refuse(operation: str, message: str, pause: float) -> None:

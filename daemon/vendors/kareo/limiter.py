@@ -58,7 +58,11 @@ class IntervalLimiter:
 
     @asynccontextmanager
     async def turn(self, operation: str) -> AsyncIterator[None]:
-        """Wait for the operation's turn and hold it while the call is under way."""
+        """Wait for the operation's turn and hold it while the call is under way; without an interval nobody has to wait."""
+        if not self.interval(operation):
+            self.calls[operation] = self.calls.get(operation, 0) + 1
+            yield
+            return
         async with self._locks.setdefault(operation, asyncio.Lock()):
             loop = asyncio.get_running_loop()
             free_at = self._free_at.get(operation, 0.0)

@@ -1,16 +1,18 @@
-"""From zeep's objects to typed rows: every member is read by name, and what does not parse makes that row a BadRow."""
+"""From an answer's elements to typed rows: every member is read by name, and what does not parse makes that row a BadRow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from hashlib import blake2b
-from typing import Any, TypeVar
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from lxml import etree
 
 from daemon.vendors.kareo import values, wire
+from daemon.vendors.kareo.answers import Node
+from daemon.vendors.kareo.failures import no, yes
 
 T = TypeVar("T")
 
@@ -27,15 +29,11 @@ class BadMember(Exception):
 
 
 class Reader:
-    """Reads the members of one zeep object; missing, nil and empty are the same (NOTES, section 2)."""
+    """Reads the members of one element; missing, nil and empty are the same (NOTES, section 2)."""
 
-    def __init__(self, row: Any, zone: ZoneInfo) -> None:
-        self._row = row
+    def __init__(self, row: Node, zone: ZoneInfo) -> None:
+        self.text = row.text
         self._zone = zone
-
-    def text(self, name: str) -> str:
-        value = getattr(self._row, name, None)
-        return "" if value is None else str(value).strip()
 
     def number(self, name: str) -> int | None:
         return self._parsed(name, values.number)
@@ -53,7 +51,7 @@ class Reader:
         return self._parsed(name, lambda text: values.moment(text, zone or self._zone))
 
     def flag(self, name: str) -> bool:
-        return self.text(name).casefold() == "true"
+        return yes(self.text(name))
 
     def _parsed(self, name: str, parse: Callable[[str], T]) -> T:
         try:
@@ -62,14 +60,14 @@ class Reader:
             raise BadMember(name) from None
 
 
-def listed(container: Any, member: str) -> list[Any]:
-    """The rows of a list, less phantom ones: an empty row is None, or has no id (NOTES, section 7)."""
-    found = getattr(container, member, None) if container is not None else None
-    return [row for row in (found or []) if row is not None]
+def listed(answer: Node, container: str, member: str) -> list[Node]:
+    """The rows of a list."""
+    found = answer.node(container)
+    return [] if found is None else found.nodes(member)
 
 
 def read_rows(
-    rows: Iterable[Any], read: Callable[[Reader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
+    rows: Iterable[Node], read: Callable[[Reader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
 ) -> wire.Rows[T]:
     """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
     good: list[T] = []
@@ -85,18 +83,8 @@ def read_rows(
                 id_ = reader.number(id_member)
             except BadMember:
                 id_ = None
-            bad.append(wire.BadRow(id=id_, path=f"{where}[{index}].{error}", raw=_raw(row)))
+            bad.append(wire.BadRow(id=id_, path=f"{where}[{index}].{error}", raw=etree.tostring(row.element)))
     return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
-
-
-def _raw(row: Any) -> bytes:
-    """The row's members as they were read, to keep in quarantine."""
-    root = etree.Element("row")
-    for name in getattr(row, "__values__", {}):
-        value = getattr(row, name, None)
-        if isinstance(value, str | int | bool):
-            etree.SubElement(root, name).text = str(value)
-    return bytes(etree.tostring(root))
 
 
 def patient(reader: Reader) -> wire.KareoPatient:
@@ -128,10 +116,10 @@ def patient(reader: Reader) -> wire.KareoPatient:
     )
 
 
-def case(row: Any, zone: ZoneInfo) -> wire.KareoCase:
+def case(row: Node, zone: ZoneInfo) -> wire.KareoCase:
     """A case with its policies; rows without an id are phantoms."""
     reader = Reader(row, zone)
-    policies = listed(getattr(row, "InsurancePolicies", None), "PatientInsurancePolicyData")
+    policies = listed(row, "InsurancePolicies", "PatientInsurancePolicyData")
     return wire.KareoCase(
         id=reader.required("PatientCaseID"),
         name=reader.text("Name"),
@@ -207,7 +195,7 @@ def provider(reader: Reader) -> wire.KareoProvider:
         last_name=reader.text("LastName"),
         full_name=reader.text("FullName"),
         npi=reader.text("NationalProviderIdentifier"),
-        active=reader.text("Active").casefold() != "false",
+        active=not no(reader.text("Active")),
     )
 
 

@@ -1,7 +1,6 @@
-"""SOAP over aiohttp: zeep makes and reads the messages from the WSDL's types, and never touches the network itself.
+"""SOAP over aiohttp: zeep makes the messages from the WSDL's types, and never touches the network itself.
 
-Settings as measured (NOTES, section 2): only lenient parsing that ignores the order of members keeps every known field of a
-record that holds unknown ones. DTDs and entities are forbidden both ways. Big answers are parsed in a thread.
+Answers are read in `daemon.vendors.kareo.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
 """
 
 from __future__ import annotations
@@ -17,18 +16,16 @@ import aiohttp
 from lxml import etree
 from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
-from zeep.exceptions import Fault, XMLParseError
 from zeep.transports import Transport
 
 from daemon.vendors.errors import Defect, Refused, Unreachable
+from daemon.vendors.kareo.answers import Node, body_of
 from daemon.vendors.kareo.failures import faulted, lost, message_in, refuse
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024
 
-_SETTINGS = Settings(
-    strict=False, xsd_ignore_sequence_order=True, forbid_dtd=True, forbid_entities=True, forbid_external=True
-)
+_SETTINGS = Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True)
 _loaded: dict[str, SoapService] = {}
 
 
@@ -39,17 +36,6 @@ class _NoNetwork(Transport):
         if hasattr(url, "read"):
             return bytes(url.read())
         raise ValueError("the WSDL refers to another document; use its single-file form")
-
-
-class _Answer:
-    """What zeep reads of an HTTP answer."""
-
-    encoding = "utf-8"
-
-    def __init__(self, status: int, content: bytes, content_type: str) -> None:
-        self.status_code = status
-        self.content = content
-        self.headers = {"Content-Type": content_type}
 
 
 class SoapService:
@@ -119,8 +105,8 @@ class SoapService:
         timeout: float,
         pause: float,
         guard: Callable[[], Awaitable[None]] | None = None,
-    ) -> tuple[Any, bytes]:
-        """Call once: (the answer as zeep's object, its bytes). `guard` is asked last, just before sending.
+    ) -> Node:
+        """Call once; returns the operation's result. `guard` is asked last, just before sending.
 
         Raises OutcomeUnknown or Unreachable without a usable answer, Throttled or Refused where only the error could be read,
         Defect where the service could not read the message.
@@ -136,32 +122,33 @@ class SoapService:
                 content = await response.content.read(LARGEST + 1)
                 while not response.content.at_eof() and len(content) <= LARGEST:
                     content += await response.content.read(LARGEST + 1 - len(content))
-                answer = _Answer(response.status, content, response.headers.get("Content-Type", "text/xml"))
         except aiohttp.ClientConnectorError:
             raise Unreachable(f"kareo.{operation}") from None
         except (aiohttp.ClientError, TimeoutError, OSError):
             raise lost(operation) from None
         if len(content) > LARGEST:
             raise lost(operation)
-        return await self._parse(operation, answer, pause), content
+        if len(content) > IN_THREAD:
+            return await asyncio.to_thread(read, operation, response.status, content, pause)
+        return read(operation, response.status, content, pause)
 
-    async def _parse(self, operation: str, answer: _Answer, pause: float) -> Any:
-        try:
-            if len(answer.content) > IN_THREAD:
-                return await asyncio.to_thread(self._reply, operation, answer)
-            return self._reply(operation, answer)
-        except XMLParseError:
-            message = message_in(answer.content)
-            if message:
-                refuse(operation, message, pause)
-            raise lost(operation) from None
-        except Fault as fault:
-            raise faulted(operation, str(fault.code or ""), str(fault.message or "")) from None
-        except (ZeepError, etree.XMLSyntaxError, ValueError, AttributeError, TypeError):
-            raise lost(operation) from None
 
-    def _reply(self, operation: str, answer: _Answer) -> Any:
-        return self._binding.process_reply(self._client, self._binding.get(operation), answer)
+def read(operation: str, status: int, content: bytes, pause: float) -> Node:
+    """The result of an operation from the answer to it.
+
+    Raises what a SOAP fault comes to; Throttled or Refused where only the error can be made out; OutcomeUnknown or Unreachable for
+    anything else that is no complete answer.
+    """
+    body = body_of(content)
+    if body is not None and (fault := body.node("Fault")) is not None:
+        raise faulted(operation, fault.text("faultcode"), fault.text("faultstring"))
+    response = body.node(f"{operation}Response") if body is not None and status == 200 else None
+    result = response.node(f"{operation}Result") if response is not None else None
+    if result is not None:
+        return result
+    if message := message_in(content):
+        refuse(operation, message, pause)
+    raise lost(operation)
 
 
 def _untyped(function: Any) -> Any:
