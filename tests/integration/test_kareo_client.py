@@ -168,10 +168,12 @@ async def test_searching_does_not_depend_on_what_name_filters_mean(meaning: str)
         assert [one.id for one in found] == [ada]
 
 
+@pytest.mark.parametrize("in_thread", [0, 300])
 async def test_all_patients_come_in_pages_also_with_a_change_between_them(
-    kareo: Kareo, monkeypatch: pytest.MonkeyPatch
+    kareo: Kareo, monkeypatch: pytest.MonkeyPatch, in_thread: int
 ) -> None:
     monkeypatch.setattr(module, "PAGE", 2)
+    monkeypatch.setattr(module, "IN_THREAD", in_thread)
     ids = [kareo.ada(first_name=f"P{number}") for number in range(5)]
     kareo.people.create_patient(kareo.oak, "Not", "Ours")
     pages = kareo.client.all_patients()

@@ -10,6 +10,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from datetime import date, datetime, time, timedelta
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
@@ -24,6 +25,8 @@ from daemon.vendors.kareo.soap import SoapService
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
+IN_THREAD = 300
+"""Rows: some 10 ms of reading."""
 PAGE = 1000
 MEMBERS = {
     "first_name": "FirstName",
@@ -42,6 +45,7 @@ MEMBERS = {
 }
 """PatientWrite's texts by the WSDL's members."""
 
+T = TypeVar("T")
 Meter = Callable[[str, str, float], None]
 Guard = Callable[[], Awaitable[None]]
 
@@ -129,6 +133,12 @@ class KareoClient:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
 
+    async def _rows(self, found: list[Node], read: Callable[[rows.Reader], T], where: str) -> wire.Rows[T]:
+        """Typed rows; many of them are read in a thread, so that one practice never stalls another."""
+        if len(found) > IN_THREAD:
+            return await asyncio.to_thread(rows.read_rows, found, read, self._zone, where)
+        return rows.read_rows(found, read, self._zone, where)
+
     def interval(self, operation: str) -> float:
         """Seconds between two calls."""
         return self.limiter.interval(operation)
@@ -146,7 +156,7 @@ class KareoClient:
     async def get_practices(self) -> list[wire.KareoPractice]:
         answer = await self._call("GetPractices", Fields={}, Filter={"PracticeName": self.practice_name})
         found = rows.listed(answer, "Practices", "PracticeData")
-        return list(rows.read_rows(found, rows.practice, self._zone, "GetPractices.Practices").rows)
+        return list((await self._rows(found, rows.practice, "GetPractices.Practices")).rows)
 
     async def get_providers(self) -> list[wire.KareoProvider]:
         """Normal providers of the practice: referring ones are no calendar and cannot render (NOTES, section 11)."""
@@ -156,12 +166,12 @@ class KareoClient:
             for row in rows.listed(answer, "Providers", "ProviderData")
             if (row.text("Type") or "Normal Provider") == "Normal Provider"
         ]
-        return list(rows.read_rows(found, rows.provider, self._zone, "GetProviders.Providers").rows)
+        return list((await self._rows(found, rows.provider, "GetProviders.Providers")).rows)
 
     async def get_service_locations(self) -> list[wire.KareoLocation]:
         answer = await self._call("GetServiceLocations", Fields={}, Filter={"PracticeName": self.practice_name})
         found = rows.listed(answer, "ServiceLocations", "ServiceLocationData")
-        return list(rows.read_rows(found, rows.location, self._zone, "GetServiceLocations.ServiceLocations").rows)
+        return list((await self._rows(found, rows.location, "GetServiceLocations.ServiceLocations")).rows)
 
     async def ensure_external_vendor(self, name: str) -> int:
         """The id of the external vendor of this name; registered once per customer (NOTES: External ids)."""
@@ -204,7 +214,7 @@ class KareoClient:
     async def _patients(self, **filters: object) -> wire.Rows[wire.KareoPatient]:
         answer = await self._call("GetPatients", Fields={}, Filter={"PracticeName": self.practice_name, **filters})
         found = rows.listed(answer, "Patients", "PatientData")
-        return rows.read_rows(found, rows.patient, self._zone, "GetPatients.Patients")
+        return await self._rows(found, rows.patient, "GetPatients.Patients")
 
     async def all_patients(self) -> AsyncIterator[wire.Rows[wire.KareoPatient]]:
         """Every patient of the practice, a page of up to 1000 at a time."""
@@ -216,7 +226,7 @@ class KareoClient:
                 filter_["StartKey"] = start_key
             answer = await self._call("GetAllPatients", Fields={}, Filter=filter_)
             found = rows.listed(answer, "Patients", "PatientBatchData")
-            page = rows.read_rows(found, rows.patient, self._zone, "GetAllPatients.Patients")
+            page = await self._rows(found, rows.patient, "GetAllPatients.Patients")
             key = answer.node("Key")
             following = 0 if key is None else _id(key, "nextStartKey")
             yield page
@@ -314,7 +324,7 @@ class KareoClient:
         filter_ = {"PracticeName": self.practice_name, "TimeZoneOffsetFromGMT": "0", **filters}
         answer = await self._call("GetAppointments", Fields={}, Filter=filter_)
         found = rows.listed(answer, "Appointments", "AppointmentData")
-        return rows.read_rows(found, rows.appointment, self._zone, "GetAppointments.Appointments")
+        return await self._rows(found, rows.appointment, "GetAppointments.Appointments")
 
     async def get_appointment(self, appointment_id: int) -> wire.SingleAppointment | None:
         """One appointment; None when it does not exist any more.
@@ -382,7 +392,7 @@ class KareoClient:
             filter_["BatchNumber"] = batch
         answer = await self._call("GetCharges", Fields={}, Filter=filter_)
         found = rows.listed(answer, "Charges", "ChargeData")
-        read = rows.read_rows(found, rows.charge, self._zone, "GetCharges.Charges")
+        read = await self._rows(found, rows.charge, "GetCharges.Charges")
         return [one for one in read.rows if not batch or one.batch_number == batch]
 
 
