@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,6 +14,10 @@ from events.ids import PracticeId
 if TYPE_CHECKING:
     from daemon.practice import PracticeRuntime
     from daemon.vendors.kareo.limiter import IntervalLimiter
+
+
+OF_LATE = 300.0
+"""Seconds that the shares of Kareo's limits are told of: as long as the usual time between two polls."""
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,21 +55,28 @@ class Reporter:
     """Makes the reports of a worker's practices; keeps what it needs to tell rates."""
 
     def __init__(self) -> None:
-        self._counted: dict[int, tuple[float, dict[str, int]]] = {}
+        self._looks: dict[int, deque[tuple[float, dict[str, int]]]] = {}
+        self._looked: float | None = None
 
     def report(self, practices: Mapping[PracticeId, PracticeRuntime], now: float) -> dict[PracticeId, Report]:
         """A report for each practice; `now` is the loop's time in seconds."""
         limiters = {id(one.limiter): one.limiter for one in practices.values()}
         used = {key: self._used(key, limiter, now) for key, limiter in limiters.items()}
-        self._counted = {key: (now, dict(limiter.calls)) for key, limiter in limiters.items()}
+        self._looked = now
         return {name: _report(one, used[id(one.limiter)]) for name, one in practices.items()}
 
     def _used(self, key: int, limiter: IntervalLimiter, now: float) -> dict[str, float]:
-        since, before = self._counted.get(key, (now, {}))
+        """The shares of the last `OF_LATE` seconds; a limiter that is new made all its calls since the last look."""
+        new = [] if self._looked is None else [(self._looked, dict[str, int]())]
+        looks = self._looks.setdefault(key, deque(new))
+        looks.append((now, dict(limiter.calls)))
+        while len(looks) > 2 and looks[1][0] <= now - OF_LATE:
+            looks.popleft()
+        since, before = looks[0]
         if now <= since:
             return {}
         return {
-            operation: round((count - before.get(operation, 0)) * limiter.interval(operation) / (now - since), 3)
+            operation: round((count - before.get(operation, 0)) * limiter.interval(operation) / (now - since), 4)
             for operation, count in limiter.calls.items()
             if count > before.get(operation, 0)
         }

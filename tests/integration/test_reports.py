@@ -63,7 +63,22 @@ async def test_the_share_of_a_limit_is_that_of_the_whole_key() -> None:
     made = reporter.report(practices, 110.0)
     assert [made[one].budget["GetPatients"] for one in practices] == [1.0, 1.0, 0.25]
     assert made[PRACTICE].failing == {"elation.chart": "Malformed", "kareo.chart": "Malformed"}, "no chart ids"
-    assert reporter.report(practices, 120.0)[PRACTICE].budget == {}
+    assert reporter.report(practices, 120.0)[PRACTICE].budget == {"GetPatients": 0.5}, (
+        "half of what fitted since the first look"
+    )
+
+
+async def test_the_share_of_a_limit_is_that_of_the_last_five_minutes() -> None:
+    """As long as the usual time between two polls, so that status shows them whenever it is asked."""
+    reporter, limiter = Reporter(), IntervalLimiter()
+    reporter.report({}, 0.0)
+    limiter.calls["GetPatients"] = 6
+    assert reporter.report({PRACTICE: runtime(limiter)}, 15.0)[PRACTICE].budget == {"GetPatients": 0.5}, (
+        "new since the last look"
+    )
+    for now in range(30, 315, 15):
+        assert reporter.report({PRACTICE: runtime(limiter)}, float(now))[PRACTICE].budget
+    assert reporter.report({PRACTICE: runtime(limiter)}, 315.0)[PRACTICE].budget == {}
 
 
 @pytest.fixture
