@@ -285,12 +285,23 @@ class PracticeRuntime:
         return await tables.get_checkpoint(self._around.store.pool, self.practice, source)
 
     async def _known_charts(self) -> list[str]:
-        rows = await tables.observed_records(self._around.store.pool, self.practice, System.ELATION, "patients")
-        return [record for record, _, parent in rows if parent]
+        return [record for record, parent in await self._known(System.ELATION, "patients") if parent]
 
     async def _known_kareo(self, resource: str) -> list[tuple[str, str]]:
-        rows = await tables.observed_records(self._around.store.pool, self.practice, System.KAREO, resource)
-        return [(record, parent) for record, _, parent in rows]
+        return await self._known(System.KAREO, resource)
+
+    async def _known(self, system: System, resource: str) -> list[tuple[str, str]]:
+        """What was read of a resource, as (record, whose), and the linked charts that were found by a search and never read: one
+        may be deleted before it is, which nothing but asking for it tells."""
+        pool = self._around.store.pool
+        found = {
+            record: parent for record, _, parent in await tables.observed_records(pool, self.practice, system, resource)
+        }
+        if resource == "patients":
+            for elation, kareo in await tables.links(pool, self.practice):
+                chart = str(elation if system is System.ELATION else kareo)
+                found.setdefault(chart, chart)
+        return list(found.items())
 
 
 def intake(config: PracticeConfig, around: Surroundings, system: System) -> Intake:

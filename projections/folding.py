@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from events.ids import KareoPatientId
 from events.records import ElationBill, ElationChart, KareoChart
 from events.schema import (
     BillObserved,
@@ -67,9 +68,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case KareoChartObserved():
             return _kareo_seen(patient, body.chart, event.observed)
         case KareoChartVanished():
-            if patient.kareo is None or patient.kareo.read_at > event.observed:
-                return patient
-            return put(patient, kareo=put(patient.kareo, vanished=True, read_at=event.observed))
+            return _kareo_gone(patient, body.patient, event.observed)
         case KareoAppointmentObserved() | KareoAppointmentVanished():
             return _appointment_seen(patient, event, body)
         case BillObserved():
@@ -127,10 +126,14 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
 
 
 def stale(modified: datetime | None, read_at: datetime, known_modified: datetime | None, known_read_at: datetime) -> bool:
-    """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading."""
-    if modified is None or known_modified is None or modified == known_modified:
-        return read_at < known_read_at
-    return modified < known_modified
+    """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading.
+
+    What came by webhook has no time of reading (its `read_at` is its modified time, by Elation's clock, which may be ahead of
+    ours): what was read after its arrival is newer.
+    """
+    if modified is not None and known_modified is not None and modified != known_modified:
+        return modified < known_modified
+    return known_read_at != known_modified and read_at < known_read_at
 
 
 def in_doubt(patient: Patient | None, event: Event) -> bool:
@@ -170,6 +173,15 @@ def _elation_seen(
             chart = put(side.chart if side else ElationChart(id=body.chart), merged_into=body.survivor)
     modified = event.modified or (side.modified if side else None)
     return put(patient, elation=ElationSide(chart=chart, modified=modified, read_at=event.observed))
+
+
+def _kareo_gone(patient: Patient, chart: KareoPatientId, read_at: datetime) -> Patient:
+    """A linked patient may be gone before it was ever read: then nothing is known of it but that."""
+    side = patient.kareo
+    if side is None:
+        gone = KareoSide(chart=KareoChart(id=chart), read_at=read_at, vanished=True)
+        return patient if patient.link is None else put(patient, kareo=gone)
+    return patient if side.read_at > read_at else put(patient, kareo=put(side, vanished=True, read_at=read_at))
 
 
 def _kareo_seen(patient: Patient, chart: KareoChart, read_at: datetime) -> Patient:

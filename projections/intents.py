@@ -10,7 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey
-from events.schema import Body, ChartLinked, IntentRequested, LinkMoved, LinkResumed, LinkSuspended
+from events.schema import (
+    Body,
+    ChartLinked,
+    IntentRequested,
+    IntentSuperseded,
+    LinkMoved,
+    LinkResumed,
+    LinkSuspended,
+    WaitingCleared,
+    WaitingRaised,
+)
 from events.writes import (
     Resource,
     SearchElation,
@@ -40,6 +50,7 @@ from projections.state import PracticeState
 from projections.wants import Moment, Wants, Wish, permitted, settle, settle_waiting
 
 RULE = "guide: Chart creation"
+SETTLES = (IntentRequested, IntentSuperseded, WaitingRaised, WaitingCleared)
 
 
 def decide(
@@ -65,10 +76,9 @@ def decide(
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
-    """Whether deciding again after these decisions about `before` is sure to find nothing: new requests in slots that were free
-    change nothing that is decided on. (Acceptances are an exception: they compare with what a slot requests.)"""
-    fresh = all(isinstance(body, IntentRequested) and body.slot not in before.intents for body in bodies)
-    return fresh and not shared and not before.dismissed
+    """Whether deciding again after these decisions about `before` is sure to find nothing: what is requested, superseded and
+    waited for is not what is decided on, facts are. (Acceptances are an exception: they compare with what a slot requests.)"""
+    return all(isinstance(body, SETTLES) for body in bodies) and not shared and not before.dismissed
 
 
 def observed_only(state: PracticeState, policy: Policy) -> bool:
@@ -88,12 +98,13 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
     if not _follow_link(patient, state, wants):
-        _hold_bills(patient, policy, wants)
+        _hold_bills(patient, policy, wants, "the patient's link with Kareo is interrupted")
         return
     elation, kareo = patient.elation, patient.kareo
     if elation is None or kareo is None:
         missing = "Elation" if elation is None else "Kareo"
         wants.wait("link", "chart-not-read", f"the {missing} chart has not been read yet")
+        _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, elation, kareo, state.directory, policy, wants)
     want_insurance(patient, link.elation, kareo, state.directory, policy, moment.today, wants)
@@ -109,11 +120,11 @@ def _gone_along(patient: Patient, state: PracticeState) -> frozenset[str]:
     return frozenset(other.bills) if other is not None and other.key != patient.key else frozenset()
 
 
-def _hold_bills(patient: Patient, policy: Policy, wants: Wants) -> None:
-    """While a link is interrupted its bills are not lost: they wait with it."""
+def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> None:
+    """While a link is interrupted or not complete its bills are not lost: they wait with it."""
     for key, entry in patient.bills.items():
         if not entry.billed and entry.bill.status != "Billed" and not entry.bill.note_deleted:
-            text = "the patient's link with Kareo is interrupted"
+            text = why
             if entry.encounter is not None:
                 text = f"sent to Kareo as encounter {entry.encounter}, but {text}: Elation is told when it resumes"
             wants.wait(f"bill:{key}", "chart-pending", text)

@@ -194,7 +194,9 @@ def doubled(clinic: Clinic, office: Office) -> list[str]:
             one.batch_number for one in kareo.encounters.values() if one.practice_id == office.kareo
         ),
         "Kareo patients of one name and birth date": Counter(
-            (one.first_name, one.last_name, one.dob) for one in patients if not one.deleted
+            (one.first_name, one.last_name, one.dob)
+            for one in patients
+            if not one.deleted and one.entered_as == (one.first_name, one.last_name, one.dob)
         ),
     }
     return [

@@ -274,8 +274,9 @@ class People:
         self._elation.restore_patient(pick.choice(gone))
 
     def _merge(self, office: Office, pick: random.Random) -> None:
-        absorbed = self._chart(office, pick)
-        survivor = pick.choice([one for one in self._charts(office) if one != absorbed])
+        charts = [one for one in self._charts(office) if not self._clinic.elation.patients[one]["merged_into_chart"]]
+        absorbed = pick.choice(charts)
+        survivor = pick.choice([one for one in charts if one != absorbed])
         self._elation.merge_patients(absorbed, survivor)
 
     # -- insurance --------------------------------------------------------------------------------------------------------

@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.rehearsal import PASSES
+from events.ids import KareoPatientId
 from events.store import Store
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
 
+LISTED_POLICIES = 2
 REST_WITHIN = 48 * 3600.0
 
 
@@ -69,6 +71,7 @@ async def _day(world: World) -> None:
     calm = world.loop.now()
     await asyncio.sleep(_calm_seconds(world))
     world.checks.seen(calm)
+    await _slow_round(world)
     await _rest(world)
     before = world.checks.written()
     await _rest(world)
@@ -76,6 +79,18 @@ async def _day(world: World) -> None:
         world.checks.say("I5", "writes go on though nobody changes anything")
     store = Store(world.database.pool(), world.keyring)
     await world.checks.at_rest(store)
+
+
+async def _slow_round(world: World) -> None:
+    """The slow round of GetPatient comes by those whose policies no list shows whole; a lap of it takes a day (NOTES: Insurance)."""
+    kareo = world.clinic.kareo
+    for office in world.clinic.offices:
+        for patient in [one.id for one in kareo.patients.values() if one.practice_id == office.kareo and not one.deleted]:
+            case = kareo.state.primary_case(patient)
+            if case is not None and len(kareo.state.policies_of(case.id)) > LISTED_POLICIES:
+                while (runtime := world.owner(office.id)) is None:
+                    await asyncio.sleep(5.0)
+                await runtime.kareo.read_patient(KareoPatientId(patient))
 
 
 def _calm_seconds(world: World) -> float:

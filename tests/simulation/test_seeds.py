@@ -9,7 +9,7 @@ from tests.simulation.plan import quiet
 from tests.simulation.shrink import told
 
 
-def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: range) -> None:
+def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: tuple[int, ...]) -> None:
     """I1-I8 and I10-I12 hold for each of these days, at every recording and at rest."""
     futures = {seed: processes.submit(of_seed, seed) for seed in seeds}
     fallen = [verdict for future in futures.values() if not (verdict := future.result()).ok]

@@ -87,6 +87,20 @@ def test_of_two_saves_within_a_second_the_first_webhook_stays_until_the_chart_is
     assert clinic.patient().elation.chart.city == "Athens"
 
 
+def test_what_is_read_after_a_webhook_is_newer_though_elations_clock_is_ahead():
+    """A webhook names its save by Elation's clock: two minutes ahead, it must not outlive the deletion a minute later."""
+    clinic = Clinic()
+    clinic.linked()
+    saved = clinic.now + timedelta(minutes=3)
+    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.elation(put(ADA, city="Athens"), modified=saved)
+    assert clinic.patient().elation.chart.city == "Athens"
+    saved = clinic.now + timedelta(minutes=3)
+    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.elation_deleted(ADA.id)
+    assert clinic.patient().link.suspended
+
+
 def test_a_late_kareo_observation_never_wins():
     clinic = Clinic()
     clinic.linked()

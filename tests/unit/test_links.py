@@ -11,6 +11,7 @@ from events.schema import LinkMoved, LinkResumed, LinkSuspended
 from events.writes import (
     Candidate,
     CreateElationChart,
+    CreateEncounter,
     CreateKareoChart,
     ElationChartWritten,
     KareoChartWritten,
@@ -22,7 +23,7 @@ from events.writes import (
 from projections.links import Grade, grade, survivor
 from projections.open_intents import put
 from projections.policy import KAREO_LED, Direction
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, HOUSE, KAREO_LOCUM, Clinic, candidate
+from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM, Clinic, candidate
 
 HERE = "E:101"
 WANTED = SearchKareo(first_name="Ada", last_name="Byron", birth_date=date(1985, 12, 10), sex="Female")
@@ -524,6 +525,21 @@ def test_writes_requested_before_the_deletion_are_superseded():
     clinic.kareo(put(ADA_THERE, city="Macon"))
     clinic.elation_deleted(ADA.id)
     assert clinic.open() == []
+
+
+def test_a_patient_gone_in_kareo_before_anybody_read_it_waits_for_a_person_and_so_do_its_bills():
+    clinic = Clinic()
+    clinic.elation(ADA)
+    clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
+    assert clinic.waits("link") == "chart-not-read"
+    clinic.bill(GOOD_BILL)
+    assert clinic.waits("bill:4001") == "chart-pending"
+    clinic.kareo_vanished(ADA_THERE.id)
+    assert clinic.waits("link") == "kareo-chart-gone"
+    assert clinic.waits("bill:4001") == "chart-pending"
+    clinic.kareo(ADA_THERE)
+    assert clinic.waits("link") == ""
+    assert isinstance(clinic.wanted("bill:4001"), CreateEncounter)
 
 
 def test_a_patient_gone_in_kareo_waits_for_a_person():

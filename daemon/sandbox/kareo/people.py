@@ -368,7 +368,7 @@ VERBS = frozenset(name for name in vars(People) if not name.startswith("_"))
 
 def _values(type_: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """Raises `TypeError` naming a field that the record does not have."""
-    names = {one.name for one in fields(type_)} - {"id", "created", "modified"}
+    names = {one.name for one in fields(type_) if one.init} - {"id", "created", "modified"}
     for name in values:
         if name not in names:
             raise TypeError(f"{type_.__name__} has no field {name!r}")

@@ -98,7 +98,10 @@ class Vendor:
 
 @dataclass(kw_only=True, slots=True)
 class Patient:
-    """`deleted` and `merged_into` are invisible from outside: the record is merely gone (NOTES: Polling)."""
+    """`deleted` and `merged_into` are invisible from outside: the record is merely gone (NOTES: Polling).
+
+    `entered_as` is who was meant when the record was created, whatever it was edited to afterwards.
+    """
 
     id: int
     practice_id: int
@@ -134,6 +137,10 @@ class Patient:
     merged_into: int | None = None
     created: datetime
     modified: datetime
+    entered_as: tuple[str, str, date | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.entered_as = (self.first_name, self.last_name, self.dob)
 
     @property
     def full_name(self) -> str:

@@ -218,7 +218,7 @@ class ElationConnector:
         try:
             patient = await self._client.get_patient(chart)
         except (Gone, NotFound):
-            if not await self._intake.parent("patients", str(chart)):
+            if str(chart) not in await self._known_charts():
                 return  # never ours, or known to be gone
             body = ElationChartDeleted(chart=chart)
         except Moved as moved:

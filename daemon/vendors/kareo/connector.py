@@ -202,7 +202,7 @@ class KareoConnector:
         read_at = self._now()
         found = await self._client.get_patient(patient)
         if found is None:
-            if because is not None and await self._intake.parent("patients", str(patient)):
+            if because is not None and (str(patient), str(patient)) in await self._known("patients"):
                 await self._observe_gone(patient, read_at, because)
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
