@@ -123,7 +123,7 @@ async def stored_rows(connection: Any, practice: PracticeId, *, after: int, up_t
     """
 
     def coming() -> asyncio.Task[Any]:
-        return asyncio.create_task(connection.fetch(STORE["read"], practice, after, up_to, BATCH))
+        return asyncio.create_task(connection.fetch(STORE["read_sealed"], practice, after, up_to, BATCH))
 
     following = coming() if after < up_to else None
     try:

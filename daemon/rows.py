@@ -55,6 +55,9 @@ def waiting_rows(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
     )
 
 
-def open_rows(intents: dict[str, OpenIntent], waiting: dict[str, Waiting]) -> tables.OpenRows:
-    """Both of one patient, or of the practice."""
-    return tables.OpenRows(intent_rows(intents), waiting_rows(waiting))
+def open_rows(now: Patient | Directory, before: Patient | Directory | None = None) -> tables.OpenRows:
+    """What is open of one patient, or of the practice, as far as it is not as it was `before`."""
+    return tables.OpenRows(
+        None if before is not None and before.intents == now.intents else intent_rows(now.intents),
+        None if before is not None and before.waiting == now.waiting else waiting_rows(now.waiting),
+    )

@@ -30,6 +30,7 @@ class StoredProjections:
         self.rebuilt_beside = False
         self._keyring = keyring
         self._directory: Directory | None = None
+        self._loaded: dict[PatientKey, Patient] = {}
         self._rebuilt: int | None = None
 
     def keep(self, directory: Directory) -> None:
@@ -50,6 +51,7 @@ class StoredProjections:
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
             self._directory = rows.decode_directory(stored) if stored is not None else Directory()
+        self._loaded = {}
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)
         return state
@@ -92,8 +94,7 @@ class StoredProjections:
             return
         stored = await tables.load_patients(tx.connection, self.practice, missing, self._keyring)
         for key, (_, encoded) in stored.items():
-            patient = decode_patient(encoded)
-            state.patients[key] = patient
+            patient = self._loaded[key] = state.patients[key] = decode_patient(encoded)
             if patient.elation is not None:
                 state.charts.setdefault(patient.elation.chart.id, key)
             if patient.link is not None:
@@ -116,13 +117,13 @@ class StoredProjections:
         if work.relinked:
             pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
             await tables.replace_links(connection, self.practice, pairs, unlinked=work.unlinked)
-        open_ = {key: rows.open_rows(one.intents, one.waiting) for key, one in changed.items()}
+        open_ = {key: rows.open_rows(one, self._loaded.get(key)) for key, one in changed.items()}
         open_ |= dict.fromkeys(state.gone, tables.OpenRows())
         if state.directory_changed:
             directory = state.directory
             encoded = rows.encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
-            open_[PatientKey("")] = rows.open_rows(directory.intents, directory.waiting)
+            open_[PatientKey("")] = rows.open_rows(directory, self._directory)
         await tables.replace_open(connection, self.practice, open_, work.moment.now)
         if any(isinstance(event.body, WentLive) for event in work.events):
             await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)

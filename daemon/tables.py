@@ -151,18 +151,20 @@ async def links(connection: Any, practice: PracticeId) -> list[tuple[int, int]]:
 
 
 class OpenRows(NamedTuple):
-    """What is open of one patient, or of the practice."""
+    """What is open of one patient, or of the practice; None where it is as it was."""
 
-    intents: Sequence[IntentRow] = ()
-    waiting: Sequence[WaitingRow] = ()
+    intents: Sequence[IntentRow] | None = ()
+    waiting: Sequence[WaitingRow] | None = ()
 
 
 async def replace_open(connection: Any, practice: PracticeId, open_: Mapping[PatientKey, OpenRows], now: datetime) -> None:
     """Make what is open and what waits of these patients (or, under "", of the practice) exactly this."""
-    if not open_:
+    with_intents = [key for key, each in open_.items() if each.intents is not None]
+    with_waiting = [key for key, each in open_.items() if each.waiting is not None]
+    if not with_intents and not with_waiting:
         return
-    await connection.execute(SQL["clear_open"], practice, list(open_))
-    intents = [(key, one) for key, each in open_.items() for one in each.intents]
+    await connection.execute(SQL["clear_open"], practice, with_intents, with_waiting)
+    intents = [(key, one) for key, each in open_.items() for one in each.intents or ()]
     if intents:
         await connection.execute(
             SQL["save_open_intents"],
@@ -174,7 +176,7 @@ async def replace_open(connection: Any, practice: PracticeId, open_: Mapping[Pat
             [one.state for _, one in intents],
             [one.since for _, one in intents],
         )
-    waiting = [(key, one) for key, each in open_.items() for one in each.waiting]
+    waiting = [(key, one) for key, each in open_.items() for one in each.waiting or ()]
     if waiting:
         await connection.execute(
             SQL["save_waiting"],

@@ -99,14 +99,20 @@ class Transaction:
             return []
         recorded: list[Recorded] = []
         rows: list[tuple[object, ...]] = []
-        stamp = await self.connection.fetchrow(SQL["stamp"], self.practice, [event.id for event in events])
+        stamping = asyncio.ensure_future(
+            self.connection.fetchrow(SQL["stamp"], self.practice, [event.id for event in events])
+        )
+        try:
+            await asyncio.sleep(0)  # the question is on its way: bodies are sealed while the database looks
+            sealed = [seal_event(event, self._keyring) for event in events]
+        finally:
+            stamp = await stamping
         now, known = stamp["now"], set(stamp["known"])
-        for event in events:
+        for event, (version, key_id, body) in zip(events, sealed, strict=True):
             if event.id in known:
                 continue
             known.add(event.id)
             self.sequence += 1
-            version, key_id, body = seal_event(event, self._keyring)
             row = (
                 event.practice,
                 self.sequence,

@@ -61,6 +61,7 @@ DEMOGRAPHICS: tuple[Field, ...] = (
 )
 BY_NAME = {field.name: field for field in DEMOGRAPHICS}
 NAMES = tuple(BY_NAME)
+_CLEAN = tuple((field.name, field.codec.clean) for field in DEMOGRAPHICS)
 
 
 def elation_view(chart: ElationChart, directory: Directory, policy: Policy) -> dict[str, str]:
@@ -94,7 +95,7 @@ def kareo_view(chart: KareoChart) -> dict[str, str]:
 
 def _cleaned(raw: dict[str, str]) -> dict[str, str]:
     """The values in the table's order; what is empty is clean."""
-    return {field.name: text and field.codec.clean(text) for field in DEMOGRAPHICS for text in (raw[field.name],)}
+    return {name: (text := raw[name]) and clean(text) for name, clean in _CLEAN}
 
 
 def _canonical_physician(physician: int | None, directory: Directory, policy: Policy) -> str:

@@ -269,7 +269,8 @@ def references(patient: Patient) -> tuple[set[ElationChartId], set[KareoPatientI
     if patient.elation is not None:
         if patient.elation.chart.merged_into is not None:
             elation.add(patient.elation.chart.merged_into)
-        if (hinted := hinted_patient(patient.elation.chart.link_hint)) is not None:
+        hinted = hinted_patient(patient.elation.chart.link_hint)
+        if hinted is not None and kareo_key(hinted) != patient.key:
             kareo.add(hinted)
     elation |= {ElationChartId(int(chart)) for chart in patient.former}
     if patient.search is not None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from events.schema import FieldConflict
 from events.writes import System
-from projections.fields import NAMES, same
+from projections.fields import BY_NAME, NAMES
 from projections.policy import Direction
 
 
@@ -43,35 +43,23 @@ def reconcile(
         here, there, before = elation[name], kareo[name], base.get(name)
         if here == there == before:
             continue
-        if same(name, here, there):
-            if before is None or not same(name, before, there):
+        key = BY_NAME[name].codec.key
+        ours, theirs, base_key = key(here), key(there), None if before is None else key(before)
+        if ours == theirs:
+            if base_key != theirs:
                 result.agreed[name] = there
             continue
-        winner = _winner(name, here, there, before, preference, direction)
+        both_changed = bool(here and there) if base_key is None else base_key not in (ours, theirs)
+        if direction is not Direction.BOTH:
+            winner = System.KAREO if direction is Direction.TO_ELATION else System.ELATION
+        elif both_changed:
+            winner = preference
+            result.conflicts.append(FieldConflict(field=name, base=before, elation=here, kareo=there, winner=winner))
+        else:
+            ours_alone = bool(here) if base_key is None else base_key == theirs
+            winner = System.ELATION if ours_alone else System.KAREO
         if winner is System.ELATION:
             result.to_kareo[name] = here
         else:
             result.to_elation[name] = there
-        if direction is Direction.BOTH and _conflict(name, here, there, before):
-            result.conflicts.append(FieldConflict(field=name, base=before, elation=here, kareo=there, winner=winner))
     return result
-
-
-def _winner(name: str, here: str, there: str, before: str | None, preference: System, direction: Direction) -> System:
-    if direction is Direction.TO_ELATION:
-        return System.KAREO
-    if direction is Direction.TO_KAREO:
-        return System.ELATION
-    if before is None:
-        return preference if here and there else System.ELATION if here else System.KAREO
-    if same(name, here, before):
-        return System.KAREO
-    if same(name, there, before):
-        return System.ELATION
-    return preference
-
-
-def _conflict(name: str, here: str, there: str, before: str | None) -> bool:
-    if before is None:
-        return bool(here and there)
-    return not same(name, here, before) and not same(name, there, before)

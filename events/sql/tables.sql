@@ -59,8 +59,8 @@ ON CONFLICT (practice) DO UPDATE SET sequence = excluded.sequence, key_id = excl
 
 -- name: clear_open
 WITH intents AS (DELETE FROM chartwire.open_intent WHERE practice = $1 AND patient_key = ANY($2::text[])),
-    waits AS (DELETE FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($2::text[]))
-DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($2::text[])
+    waits AS (DELETE FROM chartwire.waiting WHERE practice = $1 AND patient_key = ANY($3::text[]))
+DELETE FROM chartwire.dependency WHERE practice = $1 AND patient_key = ANY($3::text[])
 
 -- name: save_open_intents
 INSERT INTO chartwire.open_intent (practice, patient_key, slot, intent, system, state, since)

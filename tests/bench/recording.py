@@ -12,7 +12,7 @@ import msgspec
 from daemon.embedded import EmbeddedPostgres
 from events.backlog import BATCH
 from events.ids import ElationChartId, KareoPatientId
-from events.records import ElationChart
+from events.records import ElationChart, Phone
 from events.schema import ElationChartObserved, KareoChartObserved
 from events.store import Store
 from events.topics import Change
@@ -49,6 +49,7 @@ def _batched(changes: list[Change]) -> list[list[Change]]:
 
 
 def _here(number: int) -> ElationChart:
+    """The same person in Elation, in agreement but for what Elation cannot hold, as a running practice's charts are."""
     there = material.chart(number, 0)
     return ElationChart(
         id=ElationChartId(10_000_000 + number),
@@ -56,7 +57,12 @@ def _here(number: int) -> ElationChart:
         last_name=there.last_name,
         birth_date=there.birth_date,
         sex=there.sex,
+        phones=(Phone(kind="Home", number=there.home_phone), Phone(kind="Mobile", number=there.mobile_phone)),
+        emails=(there.email,),
+        address1=there.address1,
         city=there.city,
+        state=there.state,
+        zip=there.zip,
     )
 
 

@@ -234,6 +234,8 @@ async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Of
     looked: list[float] = []
 
     async def sleep(seconds: float) -> None:
+        if not seconds:
+            return  # others only let the loop go round
         looked.append(seconds)
         if len(looked) == 2:
             await worker.see(ElationChartObserved(chart=ADA))

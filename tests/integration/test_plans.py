@@ -48,6 +48,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "store.known": {"event_practice_event_id_key": ("practice", "event_id")},
     "store.read_one": {"event_practice_event_id_key": ("practice", "event_id")},
     "store.read": {EVENT: ("practice", "sequence")},
+    "store.read_sealed": {EVENT: ("practice", "sequence")},
     "store.read_elation": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
     "store.read_kareo": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
     "tables.load_patients": {PATIENT: ("practice", "patient_key")},

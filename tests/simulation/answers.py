@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from events import queries
+from events.chain import COVERED
 from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
@@ -119,6 +120,11 @@ def read(at: Statement, practice: str, after: int, up_to: int, limit: int) -> An
 
 
 @answers("store")
+def read_sealed(at: Statement, practice: str, after: int, up_to: int, limit: int) -> Answer:
+    return only(events(at, practice, after, up_to, limit), *(name for name in COVERED if name != "epoch"))
+
+
+@answers("store")
 def read_elation(at: Statement, practice: str, chart: int, after: int, limit: int) -> Answer:
     return events(at, practice, after, None, limit, elation_chart=chart)
 
@@ -224,9 +230,10 @@ def save_directory(at: Statement, practice: str, sequence: int, key_id: str, doc
 
 
 @answers("tables")
-def clear_open(at: Statement, practice: str, keys: Sequence[str]) -> None:
-    for table in ("open_intent", "waiting", "dependency"):
-        _delete(at, table, practice, "patient_key", keys)
+def clear_open(at: Statement, practice: str, intents: Sequence[str], waiting: Sequence[str]) -> None:
+    _delete(at, "open_intent", practice, "patient_key", intents)
+    for table in ("waiting", "dependency"):
+        _delete(at, table, practice, "patient_key", waiting)
 
 
 @answers("tables")
