@@ -44,13 +44,26 @@ def want_appointments(patient: Patient, chart: ElationChartId, directory: Direct
         _want(f"appointment:{key}", entry, chart, directory, policy, wants)
 
 
+def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
+    """While a patient gone in Kareo waits for a person: what Kareo shows no more, or shows for the patient that this one was
+    merged into, leaves the Elation calendar all the same, or it would stand there twice."""
+    if not allows(policy, Resource.APPOINTMENT, System.ELATION):
+        return
+    for key, entry in patient.appointments.items():
+        if entry.vanished:
+            _want_removal(f"appointment:{key}", entry, wants)
+
+
+def _want_removal(slot: str, entry: Appointment, wants: Wants) -> None:
+    if entry.elation is not None and not entry.deleted:
+        write = DeleteElationAppointment(appointment=entry.elation)
+        wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
+
+
 def _want(slot: str, entry: Appointment, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
     there = entry.elation is not None and not entry.deleted
     if entry.vanished:
-        if there and entry.elation is not None:
-            wants.writes[slot] = Wish(
-                DeleteElationAppointment(appointment=entry.elation), Resource.APPOINTMENT, f"{RULE}, deleted"
-            )
+        _want_removal(slot, entry, wants)
         return
     if entry.seen.cancelled:
         if there and not entry.cancelled and entry.elation is not None:

@@ -28,7 +28,7 @@ from events.writes import (
     System,
 )
 from projections.accepted import thing
-from projections.appointments import want_appointments
+from projections.appointments import want_appointments, want_removals
 from projections.bills import want_bills
 from projections.demographics import want_demographics, want_elation_chart, want_kareo_chart
 from projections.fields import agreed, elation_view, kareo_view
@@ -97,7 +97,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         _want_link(patient, state, policy, wants)
         want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
-    if not _follow_link(patient, state, wants):
+    if not _follow_link(patient, state, policy, wants):
         _hold_bills(patient, policy, wants, "the patient's link with Kareo is interrupted")
         return
     elation, kareo = patient.elation, patient.kareo
@@ -133,7 +133,7 @@ def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> Non
 # -- links ----------------------------------------------------------------------------------------------------------------
 
 
-def _follow_link(patient: Patient, state: PracticeState, wants: Wants) -> bool:
+def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> bool:
     """Keep up with merges, deletions and restores of the linked charts; True while writes may go out."""
     link, side = patient.link, patient.elation
     if link is None or side is None:
@@ -154,6 +154,7 @@ def _follow_link(patient: Patient, state: PracticeState, wants: Wants) -> bool:
             "kareo-chart-gone",
             "the patient is gone in Kareo (deleted or merged there); unlink the chart, then link the right patient",
         )
+        want_removals(patient, policy, wants)
         return False
     return True
 

@@ -165,17 +165,26 @@ def _hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
     return str(kept.get("object_id") or "")
 
 
-def doubled(clinic: Clinic, office: Office) -> list[str]:
-    """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters."""
+def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str]:
+    """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters.
+
+    While not `resting`, an appointment that moved to another patient may stand in both charts: it is removed by and by.
+    """
     elation, kareo = clinic.elation, clinic.kareo
     charts = [one for one in elation.patients.values() if one["caregiver_practice"] == office.elation]
     patients = [one for one in kareo.patients.values() if one.practice_id == office.kareo]
+    booked = [
+        (_hint(clinic, "appointments", one["id"], office), one)
+        for one in elation.appointments.values()
+        if one["practice"] == office.elation
+    ]
     counts: dict[str, Counter[object]] = {
         "Elation charts of one Kareo patient": Counter(_hint(clinic, "patients", one["id"], office) for one in charts),
+        "Elation appointments of one Kareo appointment and chart": Counter(
+            (hint, one["patient"]) for hint, one in booked if hint
+        ),
         "Elation appointments of one Kareo appointment": Counter(
-            _hint(clinic, "appointments", one["id"], office)
-            for one in elation.appointments.values()
-            if one["practice"] == office.elation
+            hint for hint, one in booked if resting and not one["deleted_date"]
         ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation

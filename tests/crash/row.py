@@ -173,6 +173,8 @@ class Row:
         except TimeoutError as error:
             cell.wrong.append(str(error) or "no rest within time")
         self._arms.lower()
+        if cell.wrong and self.victim != "daemon":
+            await self._repair()  # struck too late or not at all: what comes next needs a server
         await self._judge(cell, head, before)
         cell.seconds = loop.time() - began
         return cell

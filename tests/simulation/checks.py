@@ -133,7 +133,7 @@ class Checks:
         if len({row["elation_chart"] for row in links.values()}) != len(links):
             self.say("I1", f"{practice}: a chart has two links")
         if created:
-            for text in witness.doubled(self._clinic, known.office):
+            for text in witness.doubled(self._clinic, known.office, resting=False):
                 self.say("I3", f"{practice}: {text}")
 
     def _take(self, result: audit.Audit, practice: str) -> None:

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation.fields import Refusal
 from daemon.sandbox.kareo.people import UnknownRecordError
+from events.schema import Command, ConflictSeen, ResyncRequested, RetryRequested
 from tests.simulation.plan import Deed
 
 T = TypeVar("T")
@@ -94,9 +95,10 @@ FOREIGN = ("Fax", "Main", "Night", "Other")
 class People:
     """Does deeds; `done` are those that were done. `edits` says when a field was edited last, by system, chart and field."""
 
-    def __init__(self, clinic: Clinic, now: Callable[[], datetime]) -> None:
+    def __init__(self, clinic: Clinic, now: Callable[[], datetime], ask: Callable[[str, Command, int], None]) -> None:
         self._clinic = clinic
         self._now = now
+        self._ask = ask
         self.done: list[Deed] = []
         self.edits: dict[tuple[str, int, str], datetime] = {}
         self._deeds: dict[str, Callable[[Office, random.Random], object]] = {
@@ -132,6 +134,11 @@ class People:
             "restores a deleted chart in Elation": self._restore,
             "merges two charts in Elation": self._merge,
             "deletes a patient in Kareo": lambda office, pick: self._kareo.delete_patient(self._patient(office, pick)),
+            "merges two patients in Kareo": self._merge_kareo,
+            "asks to read a patient again": lambda o, pick: self._command(o, pick, ResyncRequested(who="people")),
+            "retries what was refused": lambda o, pick: self._command(o, pick, RetryRequested(slots=(), who="people")),
+            "marks conflicts as seen": lambda o, pick: self._command(o, pick, ConflictSeen(fields=(), who="people")),
+            "makes the webhooks' subscriptions give new keys": self._rotate,
         }
 
     @property
@@ -278,6 +285,20 @@ class People:
         absorbed = pick.choice(charts)
         survivor = pick.choice([one for one in charts if one != absorbed])
         self._elation.merge_patients(absorbed, survivor)
+
+    def _merge_kareo(self, office: Office, pick: random.Random) -> None:
+        absorbed = self._patient(office, pick)
+        survivor = pick.choice([one for one in self._patients(office) if one != absorbed])
+        self._kareo.merge_patients(absorbed, survivor)
+
+    # -- what they ask of the daemon ----------------------------------------------------------------------------------------
+
+    def _command(self, office: Office, pick: random.Random, body: Command) -> None:
+        self._ask(office.id, body, self._patient(office, pick))
+
+    def _rotate(self, office: Office, pick: random.Random) -> None:
+        for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):
+            self._elation.rotate_webhook_key(subscription)
 
     # -- insurance --------------------------------------------------------------------------------------------------------
 

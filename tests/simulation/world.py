@@ -29,8 +29,10 @@ from daemon.worker import Worker
 from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring
-from events.ids import PracticeId
+from events.ids import KareoPatientId, PracticeId, event_id
+from events.schema import Command, Event, Origin
 from events.store import AWAY, Store
+from events.topics import Change
 from tests.simulation.checks import Checks, Database
 from tests.simulation.clock import PROCESS, Process, VirtualLoop, within
 from tests.simulation.kafka import Cluster
@@ -76,6 +78,7 @@ class Machine:
         self._world = world
         self.process: Process | None = None
         self.worker: SimulatedWorker | None = None
+        self.bus: Bus | None = None
         self.meter = Meter()
         self.starts = 0
 
@@ -97,7 +100,7 @@ class Machine:
         if self.process is not None and self.process.alive:
             self.process.kill()
             self._pool.terminate()
-            self.worker = None
+            self.worker = self.bus = None
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if self._world.over or task.cancelled():
@@ -117,6 +120,7 @@ class Machine:
         await messages.start()
         try:
             await messages.ensure_topics(kafka.partitions, kafka.replication)
+            self.bus = messages
             pace = world.config.pace
             session: Any = world.network.session()
             around = Surroundings(
@@ -135,8 +139,14 @@ class Machine:
             self.worker = SimulatedWorker(around, world.network)
             await self.worker.run()
         finally:
+            self.bus = None
             await messages.stop()
             self._pool.terminate()
+
+
+async def _published(bus: Bus, asked: Event) -> None:
+    with suppress(KafkaError, *AWAY):
+        await bus.publish(asked.practice, [Change(practice=asked.practice, event=asked)])
 
 
 class World:
@@ -149,7 +159,7 @@ class World:
         self.over = False
         self.network = Network(plan.seed)
         self.clinic = self._clinic()
-        self.people = People(self.clinic, loop.now)
+        self.people = People(self.clinic, loop.now, self._ask)
         self.cluster = Cluster(plan.seed, session_seconds=SESSION)
         self.config = self._config()
         self.keyring = Keyring.from_directory(folder / "keys")
@@ -232,6 +242,22 @@ class World:
         for machine in self.machines:
             machine.kill()
         await self.clinic.elation.webhooks.stop()
+
+    def _ask(self, practice: str, body: Command, patient: int) -> None:
+        """Somebody's command about a Kareo patient, as the command line publishes it; without a worker or Kafka they are told so."""
+        machine = next((one for one in self.machines if one.up and one.bus is not None), None)
+        if machine is None or machine.bus is None or machine.process is None:
+            return
+        owner, now = PracticeId(practice), self.loop.now()
+        asked = Event(
+            id=event_id(owner, type(body).__name__, patient, now),
+            practice=owner,
+            origin=Origin.OPERATOR,
+            observed=now,
+            body=body,
+            kareo=KareoPatientId(patient),
+        )
+        within(machine.process, _published(machine.bus, asked))
 
     def owner(self, practice: str) -> PracticeRuntime | None:
         """Where a practice is at work now."""

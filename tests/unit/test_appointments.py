@@ -129,6 +129,17 @@ def test_a_deleted_appointment_is_deleted():
     assert clinic.open() == []
 
 
+def test_an_appointment_that_left_a_patient_merged_in_kareo_leaves_the_calendar_though_the_link_waits():
+    """Kareo shows it for the surviving patient now, whose chart gets it: it must not stand in the calendar twice."""
+    clinic = written()
+    clinic.kareo_vanished(VISIT.patient)
+    assert (clinic.waits("link"), clinic.open()) == ("kareo-chart-gone", [])
+    clinic.appointment_vanished(VISIT)
+    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
+    clinic.carry_out_all()
+    assert (clinic.waits("link"), clinic.open()) == ("kareo-chart-gone", [])
+
+
 def test_a_cancelled_appointment_that_is_deleted_is_deleted_too():
     clinic = written()
     clinic.appointment(put(VISIT, cancelled=True))
