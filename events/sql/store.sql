@@ -41,11 +41,15 @@ WHERE practice = $1 AND sequence > $2 AND sequence <= $3
 ORDER BY sequence LIMIT $4
 
 -- name: read_elation
-SELECT * FROM chartwire.event
+SELECT practice, sequence, event_id, type, version, origin, patient_key, elation_chart, kareo_patient,
+    observed_at, modified_at, recorded_at, cause, correlation, key_id, body
+FROM chartwire.event
 WHERE practice = $1 AND elation_chart = $2 AND elation_chart IS NOT NULL AND sequence > $3
 ORDER BY sequence LIMIT $4
 
 -- name: read_kareo
-SELECT * FROM chartwire.event
+SELECT practice, sequence, event_id, type, version, origin, patient_key, elation_chart, kareo_patient,
+    observed_at, modified_at, recorded_at, cause, correlation, key_id, body
+FROM chartwire.event
 WHERE practice = $1 AND kareo_patient = $2 AND kareo_patient IS NOT NULL AND sequence > $3
 ORDER BY sequence LIMIT $4
