@@ -6,7 +6,7 @@ from events.schema import ConflictRecorded, FieldsAgreed
 from events.writes import CreateElationChart, CreateKareoChart, Resource, System, UpdateElationChart, UpdateKareoChart
 from projections.codecs import Problem
 from projections.directory import Directory
-from projections.fields import BY_NAME, NAMES, PHONE_KINDS, elation_view, fit, hold_address, kareo_view, place_phones
+from projections.fields import BY_NAME, NAMES, PHONE_KINDS, elation_view, fit, hold_address, kareo_view, place_phones, same
 from projections.links import LINK_HINT
 from projections.patient import ElationSide, KareoSide, Patient
 from projections.policy import Direction, Policy
@@ -16,6 +16,7 @@ from projections.wants import Wants, Wish
 RULE = "guide: Demographics"
 CREATION = "guide: Chart creation"
 EXTERNAL_ID_MOST = 25
+UNDER_WAY = ("attempted", "unknown")
 REQUIRED_BY_ELATION = ("first_name", "last_name", "birth_date")
 REQUIRED_BY_KAREO = ("first_name", "last_name")
 
@@ -33,7 +34,8 @@ def want_demographics(
         wants.wait(
             "field:provider", "field-unmapped", "the Elation physician has no counterpart in Kareo; map it", "directory"
         )
-    merged = reconcile(ours, theirs, patient.base, policy.preference, direction, skip=("provider",) if unmapped else ())
+    base = patient.base | _come_back(patient, ours, theirs)
+    merged = reconcile(ours, theirs, base, policy.preference, direction, skip=("provider",) if unmapped else ())
     if merged.agreed:
         wants.facts.append(FieldsAgreed(fields=merged.agreed))
     known = (patient.conflicts, patient.conflicts_seen)
@@ -45,6 +47,17 @@ def want_demographics(
     for one in patient.conflicts.values():
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
         wants.wait(f"conflict:{one.field}", "conflict", text)
+
+
+def _come_back(patient: Patient, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
+    """What a side shows because a write of ours put it there whose outcome is not recorded yet: that is nobody's change, so a
+    later edit on the other side is no conflict with it (DESIGN section 3: recognized by content against the intended write)."""
+    found: dict[str, str] = {}
+    for slot, shown in (("demographics:elation", ours), ("demographics:kareo", theirs)):
+        open_ = patient.intents.get(slot)
+        if open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, UpdateElationChart | UpdateKareoChart):
+            found |= {name: value for name, value in open_.write.fields.items() if same(name, shown[name], value)}
+    return found
 
 
 def _want_elation(

@@ -329,6 +329,30 @@ def test_a_write_under_way_is_left_to_its_outcome_and_the_newer_change_follows(s
     assert clinic.waiting() == {}
 
 
+@pytest.mark.parametrize("state", ["attempted", "unknown"])
+@pytest.mark.parametrize("target", ["elation", "kareo"])
+def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_edit(target: str, state: str):
+    """A poll may read what we have just written before the write's answer is recorded, while somebody goes on editing."""
+    clinic = Clinic()
+    clinic.linked()
+    edit = (lambda city: clinic.elation(put(ADA, city=city))) if target == "kareo" else None
+    edit = edit or (lambda city: clinic.kareo(put(ADA_THERE, city=city)))
+    edit("Macon")
+    slot = f"demographics:{target}"
+    (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, slot)
+    edit("Athens")
+
+    if target == "kareo":
+        clinic.kareo(put(ADA_THERE, city="Macon"))
+    else:
+        clinic.elation(put(clinic.patient().elation.chart, city="Macon"))
+    assert clinic.waiting() == {}
+    clinic.carry_out(ADA_KEY, slot)
+    assert clinic.wanted(slot).fields == {"city": "Athens"}
+    clinic.carry_out_all()
+    assert (clinic.waiting(), clinic.open()) == ({}, [])
+
+
 def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():
     clinic = Clinic()
     clinic.linked()
