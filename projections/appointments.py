@@ -45,7 +45,7 @@ def want_appointments(patient: Patient, chart: ElationChartId, directory: Direct
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
-    """While a patient gone in Kareo waits for a person: what Kareo shows no more, or shows for the patient that this one was
+    """While a patient merged or gone waits for a person: what Kareo shows no more, or shows for the patient that this one was
     merged into, leaves the Elation calendar all the same, or it would stand there twice."""
     if not allows(policy, Resource.APPOINTMENT, System.ELATION):
         return

@@ -140,6 +140,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         return True
     if side.chart.merged_into is not None:
         _follow_merge(patient, state, wants)
+        want_removals(patient, policy, wants)
         return False
     if side.chart.deleted != link.suspended:
         change = LinkSuspended if side.chart.deleted else LinkResumed

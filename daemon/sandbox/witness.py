@@ -132,16 +132,21 @@ def _appointments(
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
-    theirs = {
-        hint: one
+    ours = [
+        (hint, one)
         for one in clinic.elation.appointments.values()
         if (hint := _hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
-    }
+    ]
+    ours.sort(key=lambda pair: not pair[1]["deleted_date"])  # of two in one chart the one that is not deleted counts
+    theirs = {hint: one for hint, one in ours if one["patient"] == chart_id}
+    elsewhere = {hint for hint, one in ours if one["patient"] != chart_id and not one["deleted_date"]}
     for one in clinic.kareo.appointments.values():
         if one.patient_id != patient_id or f"appointment:{one.id}" in slots:
             continue
         reason = clinic.kareo.reasons[one.reason_id].name if one.reason_id else ""
         there = theirs.get(f"kareo-appointment:{one.id}")
+        if f"kareo-appointment:{one.id}" in elsewhere:
+            found.append(f"appointment {one.id}: in another chart")
         gone = one.deleted or one.status == "Cancelled"
         if there is None:
             found += [] if gone else [f"appointment {one.id} is missing in Elation"]
@@ -155,8 +160,6 @@ def _appointments(
             expected = (f"{one.start:%Y-%m-%dT%H:%M:%SZ}", -(-minutes // 5) * 5, reason, _provider(clinic, one.provider_id))
             shown = (there["scheduled_date"], there["duration"], there["description"], _doctor(clinic, there["physician"]))
             found += [] if expected == shown else [f"appointment {one.id}: time, length, reason or provider"]
-        if there["patient"] != chart_id:
-            found.append(f"appointment {one.id}: in another chart")
     return found
 
 
@@ -168,23 +171,17 @@ def _hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
 def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str]:
     """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters.
 
-    While not `resting`, an appointment that moved to another patient may stand in both charts: it is removed by and by.
+    While not `resting`, an appointment that moved to another patient may stand in the calendar twice: one is removed by and by.
     """
     elation, kareo = clinic.elation, clinic.kareo
     charts = [one for one in elation.patients.values() if one["caregiver_practice"] == office.elation]
     patients = [one for one in kareo.patients.values() if one.practice_id == office.kareo]
-    booked = [
-        (_hint(clinic, "appointments", one["id"], office), one)
-        for one in elation.appointments.values()
-        if one["practice"] == office.elation
-    ]
     counts: dict[str, Counter[object]] = {
         "Elation charts of one Kareo patient": Counter(_hint(clinic, "patients", one["id"], office) for one in charts),
-        "Elation appointments of one Kareo appointment and chart": Counter(
-            (hint, one["patient"]) for hint, one in booked if hint
-        ),
         "Elation appointments of one Kareo appointment": Counter(
-            hint for hint, one in booked if resting and not one["deleted_date"]
+            _hint(clinic, "appointments", one["id"], office)
+            for one in elation.appointments.values()
+            if resting and one["practice"] == office.elation and not one["deleted_date"]
         ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation

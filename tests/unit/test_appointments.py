@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from events.ids import ElationChartId
 from events.records import KareoAppointment, Provider
 from events.writes import (
     AppointmentTerms,
@@ -138,6 +139,14 @@ def test_an_appointment_that_left_a_patient_merged_in_kareo_leaves_the_calendar_
     assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
     clinic.carry_out_all()
     assert (clinic.waits("link"), clinic.open()) == ("kareo-chart-gone", [])
+
+
+def test_an_appointment_that_left_a_patient_whose_charts_were_merged_on_both_sides_leaves_the_calendar():
+    clinic = written()
+    clinic.elation_merged(ADA.id, ElationChartId(999))
+    assert (clinic.waits("link"), clinic.open()) == ("survivor-not-seen", [])
+    clinic.appointment_vanished(VISIT)
+    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
 
 
 def test_a_cancelled_appointment_that_is_deleted_is_deleted_too():
