@@ -83,9 +83,15 @@ class EmbeddedPostgres:
             "-c", "unix_socket_directories=",
             "-c", "max_connections=200",
         ]  # fmt: skip
-        with (self._folder / "log").open("ab") as out:
-            self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603, ASYNC220
-        await _until(self._answers, "PostgreSQL")
+
+        async def up() -> bool:
+            # Backends of a killed server may outlive it for a moment, and keep the next one from starting.
+            if self._process is None or self._process.poll() is not None:
+                with (self._folder / "log").open("ab") as out:
+                    self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603, ASYNC220
+            return await self._answers()
+
+        await _until(up, "PostgreSQL")
 
     async def _answers(self) -> bool:
         try:
