@@ -43,7 +43,7 @@ from events.schema import (
 from events.store import AWAY, Fenced
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.intents import observed_only
-from projections.open_intents import OpenIntent
+from projections.open_intents import UNDER_WAY, OpenIntent
 from projections.state import PracticeState
 
 log = structlog.get_logger()
@@ -194,7 +194,7 @@ class Sink:
         try:
             charts = _charts(key)
             attempt = job.attempt
-            unsettled = job.state in ("attempted", "unknown") and not changes_nothing(job.write)
+            unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
             if unsettled and await self._settle(slot, job, attempt, charts):
                 return
             while not self._closing:

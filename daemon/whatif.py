@@ -47,7 +47,7 @@ from events.writes import (
     system_of,
 )
 from projections.intents import wanted
-from projections.open_intents import OpenIntent
+from projections.open_intents import UNDER_WAY, OpenIntent
 from projections.policy import Policy
 from projections.state import PracticeState
 from projections.wants import Moment as Now
@@ -55,7 +55,6 @@ from projections.wants import Wants, Wish
 
 NOBODY = PatientKey("")
 ROUNDS = 20
-UNDER_WAY = ("attempted", "unknown")
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
 

@@ -8,6 +8,7 @@ from projections.codecs import Problem
 from projections.directory import Directory
 from projections.fields import BY_NAME, NAMES, PHONE_KINDS, elation_view, fit, hold_address, kareo_view, place_phones, same
 from projections.links import LINK_HINT
+from projections.open_intents import UNDER_WAY
 from projections.patient import ElationSide, KareoSide, Patient
 from projections.policy import Direction, Policy
 from projections.reconcile import reconcile
@@ -16,7 +17,6 @@ from projections.wants import Wants, Wish
 RULE = "guide: Demographics"
 CREATION = "guide: Chart creation"
 EXTERNAL_ID_MOST = 25
-UNDER_WAY = ("attempted", "unknown")
 REQUIRED_BY_ELATION = ("first_name", "last_name", "birth_date")
 REQUIRED_BY_KAREO = ("first_name", "last_name")
 

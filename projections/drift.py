@@ -18,7 +18,7 @@ from events.schema import Body, Event, Origin
 from events.writes import AnyWrite, SyncPolicies, UpdateElationAppointment, UpdateElationChart, UpdateKareoChart
 from projections.directory import Directory
 from projections.intents import decide
-from projections.open_intents import OpenIntent, put
+from projections.open_intents import UNDER_WAY, OpenIntent, put
 from projections.patient import Patient
 from projections.policy import Policy
 from projections.state import PracticeState
@@ -99,7 +99,7 @@ def _of_patient(before: Patient | None, observed: Patient | None, after: Patient
     found = []
     for slot, wanted in after.intents.items():
         known = before.intents.get(slot) if before else None
-        if known is not None and (known.write == wanted.write or known.state in ("attempted", "unknown")):
+        if known is not None and (known.write == wanted.write or known.state in UNDER_WAY):
             cause = Cause.REFUSED if known.state == "refused" else Cause.IN_FLIGHT
         else:
             cause = _new(slot, before, observed, moved)

@@ -44,6 +44,7 @@ from projections.links import (
     searched_in_kareo,
     survivor,
 )
+from projections.open_intents import UNDER_WAY
 from projections.patient import ElationSide, Former, KareoSide, Patient
 from projections.policy import Policy, allows
 from projections.state import PracticeState
@@ -274,7 +275,7 @@ def _want_kareo_counterpart(
 def _under_way(patient: Patient) -> bool:
     """A creation that was attempted decides what comes next; nothing else is wanted in its slot."""
     open_ = patient.intents.get("chart")
-    return open_ is not None and open_.state in ("attempted", "unknown")
+    return open_ is not None and open_.state in UNDER_WAY
 
 
 def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Wants) -> bool:

@@ -16,6 +16,7 @@ from events.ids import ElationChartId, KareoPatientId, elation_key, kareo_key
 from events.records import ElationChart, KareoChart
 from events.writes import Candidate, CreateElationChart, CreateKareoChart, SearchElation, SearchKareo
 from projections.codecs import Sex, squeeze
+from projections.open_intents import UNDER_WAY
 from projections.patient import Patient
 from projections.state import PracticeState
 
@@ -228,7 +229,7 @@ def _taken(id_: int, state: PracticeState, elation: bool) -> bool:
     if other.kareo is not None and other.kareo.vanished:
         return True
     creating = other.intents.get("chart")
-    under_way = creating is not None and creating.state in ("attempted", "unknown")
+    under_way = creating is not None and creating.state in UNDER_WAY
     return under_way and creating is not None and isinstance(creating.write, CreateElationChart | CreateKareoChart)
 
 

@@ -27,6 +27,9 @@ from events.writes import AnyWrite, Resource, System
 
 T = TypeVar("T")
 
+UNDER_WAY = ("attempted", "unknown")
+"""States of an intent that is left to its outcome: the write may have been made."""
+
 
 class OpenIntent(Value, frozen=True, kw_only=True):
     """`state` is requested, attempted, unknown or refused; `cause` the event that led to the request."""

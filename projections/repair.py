@@ -39,7 +39,7 @@ from events.writes import changes_nothing
 from projections.accepted import thing
 from projections.fields import BY_NAME, elation_view, kareo_view, same
 from projections.intents import link_of
-from projections.open_intents import OpenIntent, Waiting
+from projections.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.patient import Bill, Patient
 from projections.policy import Policy
 from projections.state import PracticeState
@@ -224,6 +224,5 @@ def _unlink(state: PracticeState, body: UnlinkRequested) -> Answer:
 def _writing(patient: Patient, of: Callable[[str], bool]) -> bool:
     """Whether a write in such a slot is with a vendor now, or its outcome unknown."""
     return any(
-        of(slot) and one.state in ("attempted", "unknown") and not changes_nothing(one.write)
-        for slot, one in patient.intents.items()
+        of(slot) and one.state in UNDER_WAY and not changes_nothing(one.write) for slot, one in patient.intents.items()
     )

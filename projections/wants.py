@@ -13,7 +13,7 @@ from datetime import date, datetime
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
-from projections.open_intents import OpenIntent, Waiting
+from projections.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.patient import Patient
 from projections.policy import Policy, allows, row
 
@@ -73,7 +73,7 @@ def settle(
     for slot, wish in wanted.items():
         open_ = intents.get(slot)
         if open_ is not None:
-            if open_.write == wish.write or open_.state in ("attempted", "unknown"):
+            if open_.write == wish.write or open_.state in UNDER_WAY:
                 continue
             bodies.append(IntentSuperseded(intent=open_.intent, slot=slot, reason="a newer change replaces it"))
         bodies.append(

@@ -335,8 +335,13 @@ def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_
     """A poll may read what we have just written before the write's answer is recorded, while somebody goes on editing."""
     clinic = Clinic()
     clinic.linked()
-    edit = (lambda city: clinic.elation(put(ADA, city=city))) if target == "kareo" else None
-    edit = edit or (lambda city: clinic.kareo(put(ADA_THERE, city=city)))
+
+    def edit(city: str) -> None:
+        if target == "kareo":
+            clinic.elation(put(ADA, city=city))
+        else:
+            clinic.kareo(put(ADA_THERE, city=city))
+
     edit("Macon")
     slot = f"demographics:{target}"
     (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, slot)
