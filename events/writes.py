@@ -93,11 +93,9 @@ class UpdateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
 
 
 class UpdateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
-    """Only the fields that change, `expected` as in UpdateElationChart; both names ride along: the service asks for them."""
+    """Only the fields that change, `expected` as in UpdateElationChart."""
 
     patient: KareoPatientId
-    first_name: str
-    last_name: str
     fields: dict[str, str]
     expected: dict[str, str] = {}
     provider: int | None = None
@@ -107,8 +105,6 @@ class AddKareoCase(KareoWrite, frozen=True, kw_only=True, tag=True):
     """A patient without a case cannot be billed (NOTES: Writing patients)."""
 
     patient: KareoPatientId
-    first_name: str
-    last_name: str
     case_name: str
     payer_scenario: str
 

@@ -21,7 +21,7 @@ from events.writes import (
     Resource,
     System,
 )
-from projections.codecs import Problem, squeeze
+from projections.codecs import Problem
 from projections.directory import Directory, location_for, provider_for
 from projections.insurance import primary_case
 from projections.patient import Bill, KareoSide, Patient, bill_content
@@ -141,13 +141,7 @@ def _case(kareo: KareoSide, policy: Policy, wants: Wants, slot: str) -> KareoCas
         wants.wait(slot, "cases-pending", "the patient's cases have not been read from Kareo yet")
         return None
     if not cases:
-        add = AddKareoCase(
-            patient=kareo.chart.id,
-            first_name=squeeze(kareo.chart.first_name),
-            last_name=squeeze(kareo.chart.last_name),
-            case_name=policy.case_name,
-            payer_scenario=policy.payer_scenario,
-        )
+        add = AddKareoCase(patient=kareo.chart.id, case_name=policy.case_name, payer_scenario=policy.payer_scenario)
         wants.writes["case"] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
         wants.wait(slot, "case-pending", "the patient has no case in Kareo; one is being added")
         return None

@@ -90,8 +90,6 @@ def _want_kareo(
     ordered = {name: fields[name] for name in NAMES if name in fields}
     write = UpdateKareoChart(
         patient=side.chart.id,
-        first_name=fields.get("first_name", current["first_name"]),
-        last_name=fields.get("last_name", current["last_name"]),
         fields=ordered,
         expected={name: current[name] for name in ordered},
         provider=int(fields["provider"]) if "provider" in fields else None,

@@ -10,7 +10,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from daemon.sandbox.clinic import Clinic, Office
 
@@ -37,30 +39,62 @@ def differences(
     return found
 
 
-def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[str]:
+def in_elation(clinic: Clinic, chart: dict[str, Any]) -> dict[str, str]:
+    """A chart's demographics by the names of the guide's fields, written in one way for both systems."""
     phones = {one["phone_type"]: one["phone"] for one in reversed(chart["phones"]) if not one.get("deleted_date")}
     emails = [one["email"] for one in chart["emails"] if not one.get("deleted_date")]
     address = chart["address"] or {}
-    pairs = {
-        "first_name": (chart["first_name"], patient.first_name),
-        "middle_name": (chart["middle_name"], patient.middle_name),
-        "last_name": (chart["last_name"], patient.last_name),
-        "birth_date": (chart["dob"], patient.dob.isoformat() if patient.dob else ""),
-        "sex": (_sex(chart["sex"]), _sex(patient.gender)),
-        "home_phone": (_digits(phones.get("Home", "")), _digits(patient.home_phone)),
-        "mobile_phone": (_digits(phones.get("Mobile", "")), _digits(patient.mobile_phone)),
-        "work_phone": (_digits(phones.get("Work", "")), _digits(patient.work_phone)),
-        "email": ((emails or [""])[0].lower(), patient.email.lower()),
-        "address1": (address.get("address_line1"), patient.address1),
-        "address2": (address.get("address_line2"), patient.address2),
-        "city": (address.get("city"), patient.city),
-        "state": (address.get("state"), STATES.get(patient.state.lower(), patient.state)),
-        "zip": (_digits(address.get("zip") or ""), _digits(patient.zip)),
-        "provider": (_doctor(clinic, chart["primary_physician"]), _provider(clinic, patient.provider_id)),
-    }
-    return [
-        name for name, (here, there) in pairs.items() if " ".join((here or "").split()) != " ".join((there or "").split())
-    ]
+    return _tidy(
+        {
+            "first_name": chart["first_name"],
+            "middle_name": chart["middle_name"],
+            "last_name": chart["last_name"],
+            "birth_date": chart["dob"],
+            "sex": _sex(chart["sex"]),
+            "home_phone": _digits(phones.get("Home", "")),
+            "mobile_phone": _digits(phones.get("Mobile", "")),
+            "work_phone": _digits(phones.get("Work", "")),
+            "email": (emails or [""])[0].lower(),
+            "address1": address.get("address_line1"),
+            "address2": address.get("address_line2"),
+            "city": address.get("city"),
+            "state": address.get("state"),
+            "zip": _digits(address.get("zip") or ""),
+            "provider": _doctor(clinic, chart["primary_physician"]),
+        }
+    )
+
+
+def in_kareo(clinic: Clinic, patient: Any) -> dict[str, str]:
+    """A patient's demographics, as `in_elation` gives a chart's."""
+    return _tidy(
+        {
+            "first_name": patient.first_name,
+            "middle_name": patient.middle_name,
+            "last_name": patient.last_name,
+            "birth_date": patient.dob.isoformat() if patient.dob else "",
+            "sex": _sex(patient.gender),
+            "home_phone": _digits(patient.home_phone),
+            "mobile_phone": _digits(patient.mobile_phone),
+            "work_phone": _digits(patient.work_phone),
+            "email": patient.email.lower(),
+            "address1": patient.address1,
+            "address2": patient.address2,
+            "city": patient.city,
+            "state": STATES.get(patient.state.lower(), patient.state),
+            "zip": _digits(patient.zip),
+            "provider": _provider(clinic, patient.provider_id),
+        }
+    )
+
+
+def _tidy(values: dict[str, str | None]) -> dict[str, str]:
+    return {name: " ".join((value or "").split()) for name, value in values.items()}
+
+
+def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[str]:
+    here, there = in_elation(clinic, chart), in_kareo(clinic, patient)
+    return [name for name in here if here[name] != there[name]]
 
 
 def _digits(text: str) -> str:
@@ -222,11 +256,34 @@ def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[st
             continue
         encounter = by_batch.get(str(bill["id"]))
         if encounter is not None and bill["billing_status"] == "Billed" and bill["ref_number"] == str(encounter.id):
-            sent = [(line.procedure_code, line.diagnoses[0]) for line in encounter.lines]
-            if bill["id"] not in waiting_bills and sent != [(line["cpt"], line["dxs"][0]) for line in bill["cpts"]]:
-                found.append(f"bill {bill['id']}: other lines in the encounter")
+            if bill["id"] not in waiting_bills:
+                found += [f"bill {bill['id']}: other {what} in the encounter" for what in _unlike(bill, encounter)]
         elif encounter is not None and bill["id"] not in waiting_bills:
             found.append(f"bill {bill['id']}: sent, but not marked billed")
         elif encounter is None and bill["id"] not in waiting_bills:
             found.append(f"bill {bill['id']}: neither sent nor waiting")
     return found
+
+
+def _unlike(bill: dict[str, Any], encounter: Any) -> list[str]:
+    """What an encounter has otherwise than its bill: money, codes or the day (guide: Bills)."""
+    codes = list(dict.fromkeys(code for line in bill["cpts"] for code in line["dxs"]))[:12]
+    lines = [
+        (
+            line["cpt"],
+            [code for code in line["modifiers"] or [] if code],
+            [code for code in dict.fromkeys(line["dxs"]) if code in codes][:4],
+            float(line["units"] or 1),
+            float(line["unit_charge"]),
+        )
+        for line in bill["cpts"]
+    ]
+    further = [code for code in codes if not any(code in line[2] for line in lines)]
+    day = datetime.fromisoformat(bill["service_date"]).astimezone(ZoneInfo(bill["service_date_timezone"])).date()
+    sent = [(line.procedure_code, line.modifiers, line.diagnoses, line.units, line.unit_charge) for line in encounter.lines]
+    differing = {
+        "lines": sent != lines,
+        "further diagnoses": encounter.orphan_diagnoses != further,
+        "day of service": encounter.service_start != day or any(line.start != day for line in encounter.lines),
+    }
+    return [what for what, differs in differing.items() if differs]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,10 +25,11 @@ from events.schema import (
 )
 from events.store import Store, open_row
 from events.topics import Change, decode_message
-from events.writes import Resource, UpdateElationChart, UpdateKareoChart
+from events.writes import AnyWrite, CreateElationChart, CreateKareoChart, Resource, UpdateElationChart, UpdateKareoChart
 from projections.policy import Direction
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
+from tests.simulation.ledger import Ledger
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
 from tests.simulation.watchers import Watchers
@@ -67,7 +68,6 @@ class _Practice:
         self.opened: dict[str, IntentRequested] = {}
         self.ended: Counter[str] = Counter()
         self.result = audit.Audit()
-        self.written: dict[tuple[str, str], datetime] = {}
         self.newest: dict[tuple[str, int], datetime] = {}
 
 
@@ -82,14 +82,14 @@ class Checks:
         keyring: Keyring,
         network: Network,
         loop: VirtualLoop,
-        edits: Mapping[tuple[str, int, str], datetime],
+        ledger: Ledger,
     ) -> None:
         self.broken: dict[str, list[str]] = {}
         self.database: MemoryDatabase | None = None
         self._clinic = clinic
         self._keyring = keyring
         self._loop = loop
-        self._edits = edits
+        self._ledger = ledger
         self._practices = {
             one.id: _Practice(one, office) for one, office in zip(config.practice, clinic.offices, strict=True)
         }
@@ -143,23 +143,31 @@ class Checks:
         result.broken.clear()
 
     def _follow(self, recorded: Recorded, known: _Practice) -> None:
-        """A conflict needs both sides to have changed: an edit after the other one's had been written over is no conflict."""
+        """Agreements for the ledger, alerts, and conflicts: each needs an edit by people on both sides."""
         event, body = recorded.event, recorded.event.body
         if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
-            if isinstance(asked.write, UpdateElationChart | UpdateKareoChart):
-                known.written |= {(event.patient, name): recorded.recorded for name in asked.write.fields}
+            self._written(asked.write, str(event.practice))
         elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
             self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):
             for one in body.conflicts:
-                times = [
-                    self._edits.get((system, int(chart or 0), one.field))
-                    for system, chart in (("elation", event.elation), ("kareo", event.kareo))
-                ]
-                written = known.written.get((event.patient, one.field))
-                edits = sorted(moment for moment in times if moment is not None)
-                if len(edits) == 2 and written is not None and edits[0] < written < edits[1]:
-                    self.say("I6", f"{event.practice}: {one.field} is called a conflict, but only one side had changed")
+                why = self._ledger.unfounded(int(event.elation or 0), int(event.kareo or 0), one.field)
+                if why:
+                    self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")
+
+    def _written(self, write: AnyWrite, practice: str) -> None:
+        """A write of demographics has succeeded."""
+        assert self.database is not None
+        match write:
+            case UpdateElationChart(chart=id_) | CreateKareoChart(elation=id_):
+                side = "elation_chart"
+            case UpdateKareoChart(patient=id_) | CreateElationChart(kareo=id_):
+                side = "kareo_patient"
+            case _:
+                return
+        for link in self.database.tables["link"].rows.get(practice, {}).values():
+            if link[side] == int(id_):
+                self._ledger.written(link["elation_chart"], link["kareo_patient"], {*write.fields, "provider"})
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
@@ -231,11 +239,23 @@ class Checks:
             wanted = [text for text in wanted if "appointment" not in text]
         if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
             wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
+        else:
+            wanted += self._lost(links, slots)
         if table[Resource.BILL] is not off:
             waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
         return wanted
+
+    def _lost(self, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
+        """Edits by people that ended as something else, though nothing waits."""
+        found = []
+        for elation, kareo in links:
+            if "link" not in waiting[kareo] and not self._clinic.kareo.patients[kareo].deleted:
+                fields = {slot.removeprefix("field:") for slot in waiting[kareo]}
+                names = self._ledger.lost(elation, kareo, fields)
+                found += [f"elation {elation} / kareo {kareo}: {name} does not end as people left it" for name in names]
+        return found
 
     def _heirs(self) -> set[int]:
         """Charts that others were merged into: with two linked ones a person decides whose policies stay."""

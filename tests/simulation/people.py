@@ -16,6 +16,7 @@ from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation.fields import Refusal
 from daemon.sandbox.kareo.people import UnknownRecordError
 from events.schema import Command, ConflictSeen, ResyncRequested, RetryRequested
+from tests.simulation.ledger import Ledger
 from tests.simulation.plan import Deed
 
 T = TypeVar("T")
@@ -88,19 +89,17 @@ FAULTY: tuple[list[dict[str, object]], ...] = (
     [{**LINES[0], "cpt": "99999"}],
     [{**LINES[0], "unit_charge": "99999999.00"}],
 )
-ELATION_FIELDS = {"dob": ("birth_date",), "emails": ("email",), "address": ("address1", "address2", "city", "state", "zip")}
 FOREIGN = ("Fax", "Main", "Night", "Other")
 
 
 class People:
-    """Does deeds; `done` are those that were done. `edits` says when a field was edited last, by system, chart and field."""
+    """Does deeds; `done` are those that were done, `ledger` what was entered."""
 
     def __init__(self, clinic: Clinic, now: Callable[[], datetime], ask: Callable[[str, Command, int], None]) -> None:
         self._clinic = clinic
-        self._now = now
         self._ask = ask
         self.done: list[Deed] = []
-        self.edits: dict[tuple[str, int, str], datetime] = {}
+        self.ledger = Ledger(clinic, now)
         self._deeds: dict[str, Callable[[Office, random.Random], object]] = {
             "registers a patient in Kareo": lambda office, pick: self.kareo_patient(office, person(pick), pick),
             "registers a patient in Elation": lambda office, pick: self.elation_chart(office, person(pick), pick),
@@ -152,7 +151,8 @@ class People:
     def do(self, deed: Deed) -> None:
         """Do a deed, if it can be done: nobody there, or a screen that refuses, is part of the day."""
         try:
-            self._deeds[deed.kind](self._clinic.offices[deed.office], random.Random(f"deed/{deed.pick}"))
+            with self.ledger.people_act():
+                self._deeds[deed.kind](self._clinic.offices[deed.office], random.Random(f"deed/{deed.pick}"))
         except (LookupError, UnknownRecordError, Refusal):
             return
         self.done.append(deed)
@@ -220,7 +220,7 @@ class People:
             "last_name": one["last_name"],
             "state": pick.choice(("Colorado", "CO", "NM")),
         }
-        self._save_kareo(patient, _some(choices, pick))
+        self._kareo.edit_patient(patient, **_some(choices, pick))
 
     def _edit_elation(self, chart: int, pick: random.Random) -> None:
         one = person(pick)
@@ -235,7 +235,7 @@ class People:
             "notes": f"Note {pick.randrange(1000)}",
             "sex": one["sex"],
         }
-        self._save_elation(chart, _some(choices, pick))
+        self._elation.edit_patient(chart, **_some(choices, pick))
 
     def _edit_both(self, office: Office, pick: random.Random) -> None:
         patient, chart = pick.choice(self._pairs(office))
@@ -244,24 +244,13 @@ class People:
 
     def _first_city_kareo(self, office: Office, pick: random.Random) -> None:
         patient, _ = self._pairs(office)[0]
-        self._save_kareo(patient, {"city": pick.choice(CITIES)})
+        self._kareo.edit_patient(patient, city=pick.choice(CITIES))
 
     def _first_city_elation(self, office: Office, pick: random.Random) -> None:
         _, chart = self._pairs(office)[0]
         held = self._clinic.elation.patients[chart]["address"] or _address(person(pick))
         kept = {name: held[name] or "" for name in ("address_line1", "address_line2", "city", "state", "zip")}
-        self._save_elation(chart, {"address": {**kept, "city": pick.choice(CITIES)}})
-
-    def _save_kareo(self, patient: int, values: dict[str, object]) -> None:
-        self._kareo.edit_patient(patient, **values)
-        for name in values:
-            self.edits["kareo", patient, "birth_date" if name == "dob" else name] = self._now()
-
-    def _save_elation(self, chart: int, values: dict[str, object]) -> None:
-        self._elation.edit_patient(chart, **values)
-        for name in values:
-            for field in ELATION_FIELDS.get(name, (name,)):
-                self.edits["elation", chart, field] = self._now()
+        self._elation.edit_patient(chart, address={**kept, "city": pick.choice(CITIES)})
 
     def _touch_kareo(self, office: Office, pick: random.Random) -> None:
         self._kareo.edit_patient(self._patient(office, pick))

@@ -147,6 +147,7 @@ def drawn(seed: int) -> Plan:
     more = random.Random(f"{seed}/more")
     deeds = [*_early(pick, 2), *(_deed(pick) for _ in range(pick.randint(15, 40)))]
     deeds += [_deed(more, kinds=MORE_DEEDS) for _ in range(more.randint(0, 4))]
+    deeds += _haste(random.Random(f"{seed}/haste"))
     troubles = [_trouble(pick) for _ in range(pick.choice((0, 2, 4, 6, 8, 10)))]
     return Plan(
         seed=seed,
@@ -179,6 +180,23 @@ def _early(pick: random.Random, offices: int) -> list[Deed]:
         Deed(at=pick.uniform(0.0, 0.5 * HOUR), office=office, kind=kind, pick=pick.randrange(1_000_000))
         for office in range(offices)
         for kind in kinds
+    ]
+
+
+def _haste(pick: random.Random) -> list[Deed]:
+    """Now and then the same field of the same person is edited again and again on both sides, faster than it can travel."""
+    if pick.random() < 0.6:
+        return []
+    office, at, pace = pick.randrange(2), pick.uniform(0.5 * HOUR, DAY_ENDS), pick.choice((0.1, 1.0, 15.0, 120.0, 600.0))
+    kinds = [kind for kind in DEEDS if kind.startswith("edits the first patient's city")]
+    return [
+        Deed(
+            at=at + pace * step * pick.uniform(0.5, 1.5),
+            office=office,
+            kind=pick.choice(kinds),
+            pick=pick.randrange(1_000_000),
+        )
+        for step in range(pick.randint(4, 12))
     ]
 
 

@@ -1,9 +1,10 @@
-"""What is watched on the way to the vendors: directions (I2), limits (I10), and other people's data in a record (I12)."""
+"""What is watched on the way to the vendors: directions (I2), bookings (I3), limits (I10), other people's data in a record (I12)."""
 
 from __future__ import annotations
 
 import copy
 import re
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -43,6 +44,8 @@ class Watchers:
         self._concurrency = {one.id: one.elation.concurrency for one in config.practice}
         self._keys = {office.customer_key.encode(): office.id for office in clinic.offices}
         self._last: dict[tuple[object, str, str], float] = {}
+        self._booked: Counter[tuple[int, str]] = Counter()
+        self._newest = 0
 
     # -- as a request is sent and answered ----------------------------------------------------------------------------------
 
@@ -71,7 +74,9 @@ class Watchers:
         return None
 
     def after(self, call: Call, seen: Any) -> None:
-        """A chart keeps what is not ours (I12)."""
+        """Nothing is booked twice (I3), and a chart keeps what is not ours (I12)."""
+        if call.method == "POST" and call.url.path == f"{API}/appointments/":
+            self._bookings()
         if seen is None:
             return
         now = self._clinic.elation.patients[seen["id"]]
@@ -98,6 +103,19 @@ class Watchers:
         into = Direction.TO_ELATION if target is System.ELATION else Direction.TO_KAREO
         if direction not in (Direction.BOTH, into):
             self._say("I2", f"{practice}: {resource.value} was written to {target.value}, against {direction.value}")
+
+    def _bookings(self) -> None:
+        """Whatever was deleted, moved or merged since: nothing of Kareo's is booked twice in one chart (I3)."""
+        elation = self._clinic.elation
+        for id_ in sorted(one for one in elation.appointments if one > self._newest):
+            self._newest = id_
+            for office in self._clinic.offices:
+                kept = elation.metadata("appointments", id_, f"client-{office.id}")
+                if kept is not None and kept["object_id"]:
+                    slot = (elation.appointments[id_]["patient"], kept["object_id"])
+                    self._booked[slot] += 1
+                    if self._booked[slot] > 1:
+                        self._say("I3", f"{office.id}: {slot[1]} was booked again in chart {slot[0]}")
 
     def _practice(self, call: Call) -> str | None:
         token = self._clinic.elation.state.tokens.get(call.headers.get("Authorization", "").removeprefix("Bearer "))

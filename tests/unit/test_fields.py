@@ -121,17 +121,6 @@ def test_fields_not_listed_are_never_written():
     assert set(clinic.wanted("demographics:elation").fields) == {"city"}
 
 
-def test_first_and_last_name_ride_along_to_kareo():
-    clinic = Clinic()
-    clinic.linked()
-
-    clinic.elation(put(ADA, last_name="Lovelace", city="Macon"))
-
-    write = clinic.wanted("demographics:kareo")
-    assert (write.first_name, write.last_name) == ("Ada", "Lovelace")
-    assert write.fields == {"last_name": "Lovelace", "city": "Macon"}
-
-
 # Providers
 
 

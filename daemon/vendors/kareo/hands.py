@@ -142,8 +142,7 @@ class KareoHands:
             return before
         if _differing(before.chart, write.expected):
             raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
-        names = {"first_name": write.first_name, "last_name": write.last_name}
-        changes = translate.patient_write({**names, **write.fields}, write.provider)
+        changes = translate.patient_write(_names(before.chart) | write.fields, write.provider)
         await self._client.update_patient(write.patient, changes)
         written = await self._read(write.patient)
         if written is None:
@@ -154,12 +153,13 @@ class KareoHands:
         return written
 
     async def _add_case(self, write: AddKareoCase) -> KareoChartWritten:
+        before = await self._read(write.patient)
+        if before is None:
+            raise Refused("kareo.UpdatePatient", vendor_text="the patient is gone")
+        if before.chart.cases:
+            return before
         await self._client.add_case(
-            write.patient,
-            first_name=write.first_name,
-            last_name=write.last_name,
-            case_name=write.case_name,
-            payer_scenario=write.payer_scenario,
+            write.patient, **_names(before.chart), case_name=write.case_name, payer_scenario=write.payer_scenario
         )
         written = await self._read(write.patient)
         if written is None or not written.chart.cases:
@@ -203,6 +203,11 @@ class KareoHands:
                 "kareo.GetCharges", vendor_text="several encounters of this patient, day and codes: a person has to look"
             )
         return RecordCreated(id=same[0]) if same else None
+
+
+def _names(chart: KareoChart) -> dict[str, str]:
+    """Every update has to name the patient (NOTES: Writing patients): as Kareo has them now, or an edit of a name would be lost."""
+    return {"first_name": chart.first_name, "last_name": chart.last_name}
 
 
 def _differing(chart: KareoChart, fields: dict[str, str]) -> tuple[str, ...]:
