@@ -254,7 +254,8 @@ class PracticeRecorder:
                 await self._decide(tx, work)
                 outcome.recorded = await tx.append(work.events)
                 await self._stored.save(tx, work)
-                await self._stored.note(tx, changes, checkpoints, work.in_doubt)
+                told = [one for one in changes if one.event is None or one.event.id not in known]
+                await self._stored.note(tx, told, checkpoints, work.in_doubt)
                 outcome.patients = {key: state.patients[key] for key in state.changed}
                 outcome.gone = set(state.gone)
                 outcome.directory = state.directory if state.directory_changed else None

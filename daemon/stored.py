@@ -133,7 +133,10 @@ class StoredProjections:
     async def note(
         self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint], in_doubt: set[tuple[str, str]]
     ) -> None:
-        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing."""
+        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing.
+
+        `changes` are those told for the first time: one that is told again settles no doubt.
+        """
         if changes:
             notes = [note for change in changes for note in change.notes]
             notes = [

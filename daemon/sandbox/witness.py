@@ -257,7 +257,7 @@ def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[st
         encounter = by_batch.get(str(bill["id"]))
         if encounter is not None and bill["billing_status"] == "Billed" and bill["ref_number"] == str(encounter.id):
             if bill["id"] not in waiting_bills:
-                found += [f"bill {bill['id']}: other {what} in the encounter" for what in _unlike(bill, encounter)]
+                found += [f"bill {bill['id']}: other {what} in the encounter" for what in _unlike(clinic, bill, encounter)]
         elif encounter is not None and bill["id"] not in waiting_bills:
             found.append(f"bill {bill['id']}: sent, but not marked billed")
         elif encounter is None and bill["id"] not in waiting_bills:
@@ -265,8 +265,8 @@ def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[st
     return found
 
 
-def _unlike(bill: dict[str, Any], encounter: Any) -> list[str]:
-    """What an encounter has otherwise than its bill: money, codes or the day (guide: Bills)."""
+def _unlike(clinic: Clinic, bill: dict[str, Any], encounter: Any) -> list[str]:
+    """What an encounter has otherwise than its bill: money, codes, the day or who it was (guide: Bills)."""
     codes = list(dict.fromkeys(code for line in bill["cpts"] for code in line["dxs"]))[:12]
     lines = [
         (
@@ -284,6 +284,9 @@ def _unlike(bill: dict[str, Any], encounter: Any) -> list[str]:
     differing = {
         "lines": sent != lines,
         "further diagnoses": encounter.orphan_diagnoses != further,
+        "provider": _provider(clinic, encounter.rendering_id)
+        != _doctor(clinic, bill["rendering_provider"] or bill["physician"]),
+        "case": clinic.kareo.cases[encounter.case_id].patient_id != encounter.patient_id,
         "day of service": encounter.service_start != day or any(line.start != day for line in encounter.lines),
     }
     return [what for what, differs in differing.items() if differs]

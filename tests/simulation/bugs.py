@@ -12,9 +12,10 @@ from daemon.sink import Sink
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.kareo import connector as kareo_connector
+from daemon.vendors.kareo import hands
 from events import store
 from events.backlog import Backlog
-from events.records import Phone
+from events.records import KareoChart, Phone
 from events.writes import Resource
 from projections import appointments, demographics, folding, wants
 from projections.fields import PHONE_KINDS, with_phones
@@ -34,6 +35,12 @@ def _agreed_once(*arguments: Any, **options: Any) -> Any:
     merged, base = demographics_reconcile(*arguments, **options), arguments[2]
     merged.agreed = {name: value for name, value in merged.agreed.items() if name not in base}
     return merged
+
+
+def _first_known() -> Callable[[KareoChart], dict[str, str]]:
+    """As `hands._names`, but with the names that a patient had at first."""
+    known: dict[int, dict[str, str]] = {}
+    return lambda chart: known.setdefault(chart.id, {"first_name": chart.first_name, "last_name": chart.last_name})
 
 
 def _unchecked(resource: Resource) -> Callable[..., bool]:
@@ -58,6 +65,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
+    "old names ride along": lambda: [patch.object(hands, "_names", _first_known())],
 }
 
 

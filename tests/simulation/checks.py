@@ -15,8 +15,10 @@ from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, encode_body
 from events.ids import EventId, PracticeId, event_id
 from events.schema import (
+    ChartLinked,
     ConflictRecorded,
     ElationChartObserved,
+    FieldsAgreed,
     IntentRequested,
     IntentSucceeded,
     KareoChartObserved,
@@ -147,11 +149,15 @@ class Checks:
         event, body = recorded.event, recorded.event.body
         if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
             self._written(asked.write, str(event.practice))
+        elif isinstance(body, ChartLinked):
+            self._ledger.met(int(body.elation), int(body.kareo))
+        elif isinstance(body, FieldsAgreed):
+            self._ledger.met(int(event.elation or 0), int(event.kareo or 0))
         elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
             self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):
             for one in body.conflicts:
-                why = self._ledger.unfounded(int(event.elation or 0), int(event.kareo or 0), one.field)
+                why = self._ledger.conflict(int(event.elation or 0), int(event.kareo or 0), one.field)
                 if why:
                     self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")
 
@@ -167,7 +173,7 @@ class Checks:
                 return
         for link in self.database.tables["link"].rows.get(practice, {}).values():
             if link[side] == int(id_):
-                self._ledger.written(link["elation_chart"], link["kareo_patient"], {*write.fields, "provider"})
+                self._ledger.written(link["elation_chart"], link["kareo_patient"], {"provider": "", **write.fields})
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
@@ -239,22 +245,36 @@ class Checks:
             wanted = [text for text in wanted if "appointment" not in text]
         if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
             wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
-        else:
-            wanted += self._lost(links, slots)
+        wanted += self._lost(links, slots, table[Resource.DEMOGRAPHICS])
         if table[Resource.BILL] is not off:
             waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
+            wanted += self._misbilled(dict(links))
         return wanted
 
-    def _lost(self, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
-        """Edits by people that ended as something else, though nothing waits."""
+    def _lost(self, links: list[tuple[int, int]], waiting: dict[int, set[str]], direction: Direction) -> list[str]:
+        """Edits by people that ended as something else though nothing waits, and links of different people."""
         found = []
         for elation, kareo in links:
-            if "link" not in waiting[kareo] and not self._clinic.kareo.patients[kareo].deleted:
+            if self._clinic.kareo.patients[kareo].deleted:
+                continue
+            where = f"elation {elation} / kareo {kareo}"
+            if self._ledger.stranger(elation, kareo):
+                found.append(f"{where}: two different people")
+            if "link" not in waiting[kareo]:
                 fields = {slot.removeprefix("field:") for slot in waiting[kareo]}
-                names = self._ledger.lost(elation, kareo, fields)
-                found += [f"elation {elation} / kareo {kareo}: {name} does not end as people left it" for name in names]
+                found += [f"{where}: {text}" for text in self._ledger.lost(elation, kareo, direction, fields)]
+        return found
+
+    def _misbilled(self, links: dict[int, int]) -> list[str]:
+        """Encounters of somebody else than the bill's patient."""
+        bills, found = self._clinic.elation.bills, []
+        for one in self._clinic.kareo.encounters.values():
+            chart = bills[int(one.batch_number)]["patient"]
+            kareo = links.get(chart, one.patient_id)
+            if one.patient_id != kareo and not self._ledger.merged(chart, kareo):
+                found.append(f"bill {one.batch_number} went to another patient")
         return found
 
     def _heirs(self) -> set[int]:

@@ -1,8 +1,9 @@
-"""What people entered, and what became of it: no edit is lost to an older value, and only people make a conflict.
+"""What people entered, and what became of it: no edit is lost to an older value or unseen, only people make a conflict, and
+nobody is linked to somebody else.
 
-The values are the witness's reading of both products, so that nothing of the daemon judges itself. A field that people edited
-on one side only has to end as they left it; one edited on both sides as one of them left it, and as the later one did where the
-two products had agreed on the earlier edit in between.
+The values are the witness's reading of both products, so that nothing of the daemon judges itself. Where demographics go both
+ways, a field that people edited on one side only has to end as they left it; one edited on both sides as one of them left it,
+and as the later one did where the two products had agreed on the earlier edit in between.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from datetime import datetime
 
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
+from projections.policy import Direction
 
 Record = tuple[str, int]
 """A system ("elation", "kareo") and the id of a chart there."""
@@ -28,6 +30,10 @@ class Entry:
     at: datetime
 
 
+Agreed = dict[tuple[int, int, str], list[Entry]]
+"""By pair and field the values that both sides showed, oldest first."""
+
+
 class Ledger:
     """By record and field the last edit by people, by pair and field the agreements that writes of ours brought about."""
 
@@ -35,7 +41,11 @@ class Ledger:
         self._clinic = clinic
         self._now = now
         self._edits: dict[Record, dict[str, Entry]] = defaultdict(dict)
-        self._agreed: dict[tuple[int, int, str], list[Entry]] = defaultdict(list)
+        self._born: dict[Record, tuple[str, ...]] = {}
+        self._agreed: Agreed = defaultdict(list)
+        self._met: Agreed = defaultdict(list)
+        self._sent: dict[tuple[int, int, str], set[str]] = defaultdict(set)
+        self._conflicts: dict[tuple[int, int, str], datetime] = {}
 
     @contextmanager
     def people_act(self) -> Iterator[None]:
@@ -46,44 +56,112 @@ class Ledger:
         finally:
             for record, values in self._held().items():
                 was = before.get(record, {})
+                if not was:
+                    self._born[record] = values["first_name"], values["last_name"]
                 self._edits[record] |= {name: Entry(value, now) for name, value in values.items() if was.get(name) != value}
 
-    def written(self, elation: int, kareo: int, fields: Iterable[str]) -> None:
+    def written(self, elation: int, kareo: int, fields: dict[str, str]) -> None:
         """A write of ours of these fields has been recorded."""
-        here, there = self._values(elation, kareo)
-        for name in fields:
-            if here[name] == there[name]:
-                self._agreed[elation, kareo, name].append(Entry(here[name], self._now()))
+        self._agree(self._agreed, elation, kareo, fields)
+        for name, value in fields.items():
+            self._sent[elation, kareo, name].add(value)
 
-    def unfounded(self, elation: int, kareo: int, name: str) -> str:
-        """Why this is no conflict, "" if it may be one: people edit both sides, and not one after the other was written over."""
-        if self._merged(elation, kareo):
+    def met(self, elation: int, kareo: int) -> None:
+        """A link or an agreement has been recorded: what is the same on both sides need not travel."""
+        self._agree(self._met, elation, kareo, self._values(elation, kareo)[0])
+
+    def conflict(self, elation: int, kareo: int, name: str) -> str:
+        """A conflict has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither knowing of the other."""
+        self._conflicts[elation, kareo, name] = self._now()
+        if self.merged(elation, kareo):
             return ""
         edits = self._of_people(elation, kareo, name)
         if len(edits) < 2:
             return "nobody edited it on one of the sides"
         return "only one side had changed" if self._one_after_another(elation, kareo, name, edits) else ""
 
-    def lost(self, elation: int, kareo: int, but: set[str]) -> list[str]:
-        """The fields, `but` those, that do not end as people left them."""
-        if self._merged(elation, kareo):
+    def lost(self, elation: int, kareo: int, direction: Direction, but: set[str]) -> list[str]:
+        """What did not become of edits as it should have, by field, `but` those that wait."""
+        if self.merged(elation, kareo):
             return []
         found = []
-        for name, value in self._values(elation, kareo)[0].items():
-            edits = self._of_people(elation, kareo, name)
-            if edits and self._one_after_another(elation, kareo, name, edits):
-                edits = edits[-1:]
-            if edits and name not in but and value not in {one.value for one in edits}:
-                found.append(name)
-        return found
+        for name in self._values(elation, kareo)[0].keys() - but:
+            if direction is Direction.BOTH:
+                found += self._lost_both_ways(elation, kareo, name)
+            else:
+                found += self._lost_one_way(elation, kareo, name, direction)
+        return sorted(found)
+
+    def stranger(self, elation: int, kareo: int) -> bool:
+        """Are two linked ones different people? By the names they were registered under, else by who was created for whom."""
+        if self.merged(elation, kareo):
+            return False
+        here, there = self._born.get(("elation", elation)), self._born.get(("kareo", kareo))
+        if here is not None and there is not None:
+            return here != there
+        if there is None:
+            return str(elation) not in self._clinic.kareo.external_ids(kareo).values()
+        hints = {
+            kept["object_id"]
+            for key, kept in self._clinic.elation.state.metadata.items()
+            if key[:2] == ("patients", elation)
+        }
+        return f"kareo-patient:{kareo}" not in hints
+
+    def merged(self, elation: int, kareo: int) -> bool:
+        """Of two records that became one, whose values count is the vendor's matter."""
+        charts, patients = self._clinic.elation.patients, self._clinic.kareo.patients
+        return (
+            bool(charts[elation]["merged_into_chart"])
+            or patients[kareo].merged_into is not None
+            or any(one["merged_into_chart"] == elation for one in charts.values())
+            or any(one.merged_into == kareo for one in patients.values())
+        )
 
     # -- the parts ----------------------------------------------------------------------------------------------------------
+
+    def _agree(self, agreed: Agreed, elation: int, kareo: int, fields: Iterable[str]) -> None:
+        here, there = self._values(elation, kareo)
+        for name in fields:
+            if here[name] == there[name]:
+                agreed[elation, kareo, name].append(Entry(here[name], self._now()))
 
     def _held(self) -> dict[Record, dict[str, str]]:
         elation, kareo = self._clinic.elation.patients, self._clinic.kareo.patients
         return {("elation", id_): witness.in_elation(self._clinic, one) for id_, one in elation.items()} | {
             ("kareo", id_): witness.in_kareo(self._clinic, one) for id_, one in kareo.items()
         }
+
+    def _lost_both_ways(self, elation: int, kareo: int, name: str) -> list[str]:
+        value = self._values(elation, kareo)[0][name]
+        edits = self._of_people(elation, kareo, name)
+        counting = edits[-1:] if self._one_after_another(elation, kareo, name, edits) else edits
+        if edits and value not in {one.value for one in counting}:
+            return [f"{name} does not end as people left it"]
+        shown = self._conflicts.get((elation, kareo, name))
+        met = sorted((*self._agreed[elation, kareo, name], *self._met[elation, kareo, name]), key=lambda one: one.at)
+        for one in edits:
+            base = next((other.value for other in reversed(met) if other.at < one.at), None)
+            agreed = one.value in (base, *self._sent[elation, kareo, name]) or any(
+                other.value == one.value and other.at > one.at for other in met
+            )
+            if one.value not in ("", value) and not agreed and (shown is None or shown < one.at):
+                return [f"{name} was overwritten unseen"]
+        return []
+
+    def _lost_one_way(self, elation: int, kareo: int, name: str, direction: Direction) -> list[str]:
+        """The source is as people left it, and so is the target, unless people edited it after that."""
+        found = []
+        for (system, id_), shown in zip((("elation", elation), ("kareo", kareo)), self._values(elation, kareo), strict=True):
+            own = self._edits[system, id_].get(name)
+            into = direction is (Direction.TO_ELATION if system == "elation" else Direction.TO_KAREO)
+            theirs = self._edits["kareo", kareo] if system == "elation" else self._edits["elation", elation]
+            source = theirs.get(name)
+            if not into and own is not None and shown[name] != own.value:
+                found.append(f"{name} was changed in {system} against the direction")
+            elif into and source is not None and (own is None or own.at < source.at) and shown[name] != source.value:
+                found.append(f"{name} did not come to {system}")
+        return found
 
     def _values(self, elation: int, kareo: int) -> tuple[dict[str, str], dict[str, str]]:
         chart, patient = self._clinic.elation.patients[elation], self._clinic.kareo.patients[kareo]
@@ -101,13 +179,3 @@ class Ledger:
         first, last = edits
         agreed = self._agreed[elation, kareo, name]
         return any(first.at < one.at < last.at and one.value == first.value for one in agreed)
-
-    def _merged(self, elation: int, kareo: int) -> bool:
-        """Of two records that became one, whose values count is the vendor's matter."""
-        charts, patients = self._clinic.elation.patients, self._clinic.kareo.patients
-        return (
-            bool(charts[elation]["merged_into_chart"])
-            or patients[kareo].merged_into is not None
-            or any(one["merged_into_chart"] == elation for one in charts.values())
-            or any(one.merged_into == kareo for one in patients.values())
-        )

@@ -90,6 +90,9 @@ FAULTY: tuple[list[dict[str, object]], ...] = (
     [{**LINES[0], "unit_charge": "99999999.00"}],
 )
 FOREIGN = ("Fax", "Main", "Night", "Other")
+RESYNC = ResyncRequested(who="people")
+RETRY = RetryRequested(slots=(), who="people")
+SEEN = ConflictSeen(fields=(), who="people")
 
 
 class People:
@@ -134,9 +137,10 @@ class People:
             "merges two charts in Elation": self._merge,
             "deletes a patient in Kareo": lambda office, pick: self._kareo.delete_patient(self._patient(office, pick)),
             "merges two patients in Kareo": self._merge_kareo,
-            "asks to read a patient again": lambda o, pick: self._command(o, pick, ResyncRequested(who="people")),
-            "retries what was refused": lambda o, pick: self._command(o, pick, RetryRequested(slots=(), who="people")),
-            "marks conflicts as seen": lambda o, pick: self._command(o, pick, ConflictSeen(fields=(), who="people")),
+            "asks to read a patient again": lambda o, pick: self._command(o, self._patient(o, pick), RESYNC),
+            "asks to read the first patient again": lambda o, pick: self._command(o, self._pairs(o)[0][0], RESYNC),
+            "retries what was refused": lambda o, pick: self._command(o, self._patient(o, pick), RETRY),
+            "marks conflicts as seen": lambda o, pick: self._command(o, self._patient(o, pick), SEEN),
             "makes the webhooks' subscriptions give new keys": self._rotate,
         }
 
@@ -282,8 +286,8 @@ class People:
 
     # -- what they ask of the daemon ----------------------------------------------------------------------------------------
 
-    def _command(self, office: Office, pick: random.Random, body: Command) -> None:
-        self._ask(office.id, body, self._patient(office, pick))
+    def _command(self, office: Office, patient: int, body: Command) -> None:
+        self._ask(office.id, body, patient)
 
     def _rotate(self, office: Office, pick: random.Random) -> None:
         for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):

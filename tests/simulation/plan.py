@@ -63,6 +63,12 @@ MORE_DEEDS: dict[str, int] = {
 }
 """Drawn apart from the others, so that the seeds of before mean what they meant, and a little more."""
 
+HASTY = (
+    "edits the first patient's city in Kareo",
+    "edits the first patient's city in Elation",
+    "asks to read the first patient again",
+)
+
 VENDOR_TROUBLES = ("refused", "lost", "unanswered", "cut_before", "cut_after", "status", "garbage", "half")
 TROUBLES: dict[str, int] = {
     "requests to Elation fail": 5,
@@ -184,19 +190,14 @@ def _early(pick: random.Random, offices: int) -> list[Deed]:
 
 
 def _haste(pick: random.Random) -> list[Deed]:
-    """Now and then the same field of the same person is edited again and again on both sides, faster than it can travel."""
+    """Now and then a field of one person is edited again and again on both sides, and read, faster than it can travel."""
     if pick.random() < 0.6:
         return []
     office, at, pace = pick.randrange(2), pick.uniform(0.5 * HOUR, DAY_ENDS), pick.choice((0.1, 1.0, 15.0, 120.0, 600.0))
-    kinds = [kind for kind in DEEDS if kind.startswith("edits the first patient's city")]
+    steps = [(step, pick.choice(HASTY), pick.uniform(0.5, 1.5)) for step in range(pick.randint(4, 16))]
     return [
-        Deed(
-            at=at + pace * step * pick.uniform(0.5, 1.5),
-            office=office,
-            kind=pick.choice(kinds),
-            pick=pick.randrange(1_000_000),
-        )
-        for step in range(pick.randint(4, 12))
+        Deed(at=at + pace * step * lag, office=office, kind=kind, pick=pick.randrange(1_000_000))
+        for step, kind, lag in steps
     ]
 
 

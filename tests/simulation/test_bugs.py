@@ -18,6 +18,7 @@ FOUND_BY = {
     "polls do not overlap": {"I4"},
     "appointments in any direction": {"I2"},
     "other phones are dropped": {"I12"},
+    "old names ride along": {"I6"},
 }
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}
 """Days that cannot show a bug are not run with it."""
@@ -25,7 +26,8 @@ ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in ru
 
 @pytest.mark.parametrize("bug", FOUND_BY)
 def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> None:
-    """Issue 4: no epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones."""
+    """Issue 4: no epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones;
+    and one that was in the daemon."""
     seeds = [seed for seed in SEEDS if bug not in ONLY_IN or ONLY_IN[bug](drawn(seed))]
     verdict = first_to_fall(processes, seeds, bug)
     assert verdict is not None, f"{len(seeds)} seeds and none finds: {bug}"
