@@ -173,7 +173,7 @@ def _appointments(
     ]
     ours.sort(key=lambda pair: not pair[1]["deleted_date"])  # of two in one chart the one that is not deleted counts
     theirs = {hint: one for hint, one in ours if one["patient"] == chart_id}
-    elsewhere = {hint for hint, one in ours if one["patient"] != chart_id and not one["deleted_date"]}
+    elsewhere = {hint for hint, one in ours if one["patient"] != chart_id and _stands(clinic, one)}
     for one in clinic.kareo.appointments.values():
         if one.patient_id != patient_id or f"appointment:{one.id}" in slots:
             continue
@@ -197,6 +197,12 @@ def _appointments(
     return found
 
 
+def _stands(clinic: Clinic, appointment: dict[str, Any]) -> bool:
+    """Is it in the calendar? Nothing is written to the records of a deleted chart (DESIGN: Links), so those may be out of date."""
+    chart = clinic.elation.patients.get(appointment["patient"])
+    return not appointment["deleted_date"] and not (chart and chart["deleted_date"])
+
+
 def _hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
     kept = clinic.elation.metadata(resource, id_, f"client-{office.id}") or {}
     return str(kept.get("object_id") or "")
@@ -215,7 +221,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str
         "Elation appointments of one Kareo appointment": Counter(
             _hint(clinic, "appointments", one["id"], office)
             for one in elation.appointments.values()
-            if resting and one["practice"] == office.elation and not one["deleted_date"]
+            if resting and one["practice"] == office.elation and _stands(clinic, one)
         ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation
