@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -12,11 +12,21 @@ from daemon.sandbox.kareo import KareoSandbox, KareoSwitches
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.kareo.wire import PatientWrite
 
 KEY, USER, PASSWORD = "k3y", "robot@elm", "s3cret"
 ELM = "Elm Clinic"
 NOON = datetime(2026, 3, 2, 20, 0, tzinfo=UTC)
 """Noon in Los Angeles."""
+
+
+def changing(**members: object) -> Callable[[], Awaitable[PatientWrite]]:
+    """The members of an update of a patient, as `KareoClient.update_patient` asks for them."""
+
+    async def changes() -> PatientWrite:
+        return PatientWrite(**members)  # type: ignore[arg-type]
+
+    return changes
 
 
 class Kareo:

@@ -12,7 +12,7 @@ from daemon.sandbox.kareo import KareoSwitches
 from daemon.vendors.errors import Refused
 from daemon.vendors.kareo import client as module
 from daemon.vendors.kareo import wire
-from tests.integration.kareo import ELM, KEY, NOON, Kareo, kareo_at_work
+from tests.integration.kareo import ELM, KEY, NOON, Kareo, changing, kareo_at_work
 
 DAY = timedelta(days=1)
 
@@ -47,7 +47,7 @@ async def test_the_practice_is_found_by_its_exact_name_once(kareo: Kareo) -> Non
     assert client.practice_id == kareo.elm
     assert kareo.asked().count("GetPractices") == 1
     with pytest.raises(Refused) as caught:
-        await kareo.make(practice_id=None, practice_name="Elm").update_patient(1, wire.PatientWrite())
+        await kareo.make(practice_id=None, practice_name="Elm").update_patient(1, changing())
     assert caught.value.vendor_text == "no practice of exactly the configured name"
     assert "UpdatePatient" not in kareo.asked()
 
@@ -195,7 +195,7 @@ HOSTILE = ['O\'Brien & <Sons> "Ltd" ]]>', "Zoë 𝒜 😀 Ñ", "tab\there", "<![
 @pytest.mark.parametrize("text", HOSTILE)
 async def test_any_text_arrives_as_it_is(kareo: Kareo, text: str) -> None:
     ada = kareo.ada()
-    await kareo.client.update_patient(ada, wire.PatientWrite(first_name="Ada", last_name="Byrne", address_line1=text))
+    await kareo.client.update_patient(ada, changing(first_name="Ada", last_name="Byrne", address_line1=text))
     assert kareo.sandbox.patients[ada].address1 == text
     found = await kareo.client.get_patient(ada)
     assert found is not None
@@ -205,7 +205,7 @@ async def test_any_text_arrives_as_it_is(kareo: Kareo, text: str) -> None:
 @pytest.mark.parametrize("text", ["a\x00b", "a\x1bb", "a\ufffeb", "a\ud800b"])
 async def test_what_xml_cannot_carry_is_refused_before_anything_is_sent(kareo: Kareo, text: str) -> None:
     with pytest.raises(Refused) as caught:
-        await kareo.client.update_patient(kareo.ada(), wire.PatientWrite(first_name="Ada", last_name=text))
+        await kareo.client.update_patient(kareo.ada(), changing(first_name="Ada", last_name=text))
     assert caught.value.vendor_text == "a text holds a character that cannot be sent; remove it"
     assert kareo.asked() == []
 
@@ -231,14 +231,14 @@ async def test_create_with_external_id_and_case(kareo: Kareo) -> None:
 
 async def test_update_touches_what_it_names_and_clears_with_emptiness(kareo: Kareo) -> None:
     ada = kareo.ada(email="ada@x.test", city="Augusta")
-    await kareo.client.update_patient(ada, wire.PatientWrite(first_name="Ada", last_name="Byrne", email=""))
+    await kareo.client.update_patient(ada, changing(first_name="Ada", last_name="Byrne", email=""))
     stored = kareo.sandbox.patients[ada]
     assert (stored.email, stored.city, stored.dob, stored.provider_id) == ("", "Augusta", date(1980, 2, 29), kareo.doctor)
 
 
 async def test_cases_and_external_ids_of_patients_who_exist(kareo: Kareo) -> None:
     ada, vendor = kareo.ada(cases=[]), await kareo.client.ensure_external_vendor("chartwire")
-    await kareo.client.add_case(ada, first_name="Ada", last_name="Byrne", case_name="New", payer_scenario="Insurance")
+    await kareo.client.update_patient(ada, changing(first_name="Ada", last_name="Byrne"), new_case=("New", "Insurance"))
     assert [(one.patient_id, one.name, one.active) for one in kareo.sandbox.cases.values()] == [(ada, "New", True)]
     await kareo.client.set_external_id(ada, vendor, "640")
     found = await kareo.client.get_patient_by_external_id("640", vendor)

@@ -19,7 +19,7 @@ from daemon.vendors.kareo import failures, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
-from tests.integration.kareo import KEY, NOON, PASSWORD, Kareo, kareo_at_work
+from tests.integration.kareo import KEY, NOON, PASSWORD, Kareo, changing, kareo_at_work
 from tests.integration.test_kareo_client import encounter
 
 NAMES = {"first_name": "Ada", "last_name": "Byrne"}
@@ -44,7 +44,7 @@ WRITES: dict[str, Call] = {
     "CreatePatient": lambda k, c, p: c.create_patient(
         wire.PatientWrite(**NAMES), external_id="641", external_vendor_id=next(iter(k.sandbox.vendors)), **CASE
     ),
-    "UpdatePatient": lambda k, c, p: c.update_patient(p, wire.PatientWrite(**NAMES, city="SECRET")),
+    "UpdatePatient": lambda k, c, p: c.update_patient(p, changing(**NAMES, city="SECRET")),
     "UpdatePatientsExternalID": lambda k, c, p: c.set_external_id(p, next(iter(k.sandbox.vendors)), "640"),
     "CreateEncounter": lambda k, c, p: c.create_encounter(encounter(k, p)),
 }

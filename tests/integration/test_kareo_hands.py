@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
 
@@ -10,6 +11,7 @@ import pytest_asyncio
 
 from daemon.vendors.errors import ChangedMeanwhile, NotAsWritten, OutcomeUnknown, Refused
 from daemon.vendors.kareo.hands import KareoHands
+from daemon.vendors.kareo.limiter import IntervalLimiter
 from events.ids import ElationChartId, KareoPatientId
 from events.writes import (
     AddKareoCase,
@@ -145,6 +147,20 @@ async def test_an_edit_made_there_meanwhile_is_not_overwritten(kareo: Kareo, han
         await hands.carry_out(move(ada))
     assert caught.value.seen.chart.city == "Savannah"
     assert "UpdatePatient" not in kareo.asked()
+
+
+async def test_an_edit_made_there_while_a_write_waits_for_its_turn_is_not_overwritten(
+    kareo: Kareo, hands: KareoHands
+) -> None:
+    ada = kareo.ada(city="Augusta")
+    kareo.client.limiter = IntervalLimiter(0.001)
+    async with kareo.client.limiter.turn("UpdatePatient"):
+        writing = asyncio.create_task(hands.carry_out(move(ada)))
+        await asyncio.sleep(0.1)
+        kareo.people.edit_patient(ada, city="Savannah")
+    with pytest.raises(ChangedMeanwhile):
+        await writing
+    assert kareo.sandbox.patients[ada].city == "Savannah"
 
 
 @pytest.mark.parametrize("kind", ["UpdatePatient", "AddCase"])

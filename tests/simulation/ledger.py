@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
@@ -30,6 +30,10 @@ class Entry:
     at: datetime
 
 
+BLIND = timedelta(seconds=3)
+"""Neither system has versions: an edit that falls between our reading and our writing cannot be seen, and is lost. So long can it
+take at most until the write is recorded."""
+
 Agreed = dict[tuple[int, int, str], list[Entry]]
 """By pair and field the values that both sides showed, oldest first."""
 
@@ -44,7 +48,7 @@ class Ledger:
         self._born: dict[Record, tuple[str, ...]] = {}
         self._agreed: Agreed = defaultdict(list)
         self._met: Agreed = defaultdict(list)
-        self._sent: dict[tuple[int, int, str], set[str]] = defaultdict(set)
+        self._sent: Agreed = defaultdict(list)
         self._conflicts: dict[tuple[int, int, str], datetime] = {}
 
     @contextmanager
@@ -64,7 +68,7 @@ class Ledger:
         """A write of ours of these fields has been recorded."""
         self._agree(self._agreed, elation, kareo, fields)
         for name, value in fields.items():
-            self._sent[elation, kareo, name].add(value)
+            self._sent[elation, kareo, name].append(Entry(value, self._now()))
 
     def met(self, elation: int, kareo: int) -> None:
         """A link or an agreement has been recorded: what is the same on both sides need not travel."""
@@ -142,8 +146,12 @@ class Ledger:
         met = sorted((*self._agreed[elation, kareo, name], *self._met[elation, kareo, name]), key=lambda one: one.at)
         for one in edits:
             base = next((other.value for other in reversed(met) if other.at < one.at), None)
-            agreed = one.value in (base, *self._sent[elation, kareo, name]) or any(
-                other.value == one.value and other.at > one.at for other in met
+            sent = self._sent[elation, kareo, name]
+            blind = any(one.at <= other.at <= one.at + BLIND for other in sent)
+            agreed = (
+                blind
+                or one.value in (base, *(other.value for other in sent))
+                or any(other.value == one.value and other.at > one.at for other in met)
             )
             if one.value not in ("", value) and not agreed and (shown is None or shown < one.at):
                 return [f"{name} was overwritten unseen"]

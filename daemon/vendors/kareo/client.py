@@ -1,6 +1,6 @@
 """Kareo's operations for one practice: typed values in and out, paced by the limiter, one call per call.
 
-Nothing is retried here. Errors are those of `daemon.vendors.errors`; messages never hold vendor text, credentials or a
+Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.errors`; messages never hold vendor text, credentials or a
 patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always (NOTES, section 7).
 """
 
@@ -99,6 +99,14 @@ class KareoClient:
 
     async def _call(self, operation: str, **request: object) -> Node:
         """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
+
+        async def as_it_is() -> Mapping[str, object]:
+            return request
+
+        return await self._call_with(operation, as_it_is)
+
+    async def _call_with(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
+        """As `_call`; what is sent is asked for in the call's turn, each time that it is tried."""
         for _ in range(self._tries - 1):
             try:
                 return await self._call_once(operation, request)
@@ -106,16 +114,17 @@ class KareoClient:
                 await asyncio.sleep(error.retry_after * random.random())
         return await self._call_once(operation, request)
 
-    async def _call_once(self, operation: str, request: Mapping[str, object]) -> Node:
+    async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
         async with self.limiter.turn(operation):
+            members = await request()
             started = loop.time()
             outcome = "cancelled"
             try:
                 answer = await self._service.call(
                     operation,
                     self._endpoint,
-                    {"RequestHeader": self._header, **request},
+                    {"RequestHeader": self._header, **members},
                     self._session,
                     self._timeout,
                     2 * self.limiter.interval(operation),
@@ -275,24 +284,29 @@ class KareoClient:
         answer = await self._call("CreatePatient", Patient=body)
         return wire.PatientCreated(patient_id=_made("CreatePatient", _id(answer, "PatientID")))
 
-    async def update_patient(self, patient_id: int, changes: wire.PatientWrite) -> None:
-        """Only `changes`; first and last name have to be among them (NOTES: Writing patients)."""
-        body = {**_members(changes), "Practice": await self._practice(), "PatientID": patient_id}
-        answer = await self._call("UpdatePatient", Patient=body)
-        _made("UpdatePatient", _id(answer, "PatientID"))
-
-    async def add_case(
-        self, patient_id: int, *, first_name: str, last_name: str, case_name: str, payer_scenario: str
+    async def update_patient(
+        self,
+        patient_id: int,
+        changes: Callable[[], Awaitable[wire.PatientWrite]],
+        *,
+        new_case: tuple[str, str] | None = None,
     ) -> None:
-        """A case without id is a new one."""
-        body = {
-            "FirstName": first_name,
-            "LastName": last_name,
-            "Practice": await self._practice(),
-            "PatientID": patient_id,
-            "Cases": {"PatientCaseUpdateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
-        }
-        answer = await self._call("UpdatePatient", Patient=body)
+        """Only `changes`, first and last name among them (NOTES: Writing patients), and a `new_case` (name, payer scenario).
+
+        `changes` are asked for when it is this call's turn, right before it is sent: Kareo has no versions, so what was read
+        before a wait may have been edited since, and would be lost.
+        """
+        practice = await self._practice()
+
+        async def request() -> Mapping[str, object]:
+            body = {**_members(await changes()), "Practice": practice, "PatientID": patient_id}
+            if new_case is not None:
+                name, scenario = new_case
+                case = {"Active": True, "CaseName": name, "PayerScenario": scenario}
+                body["Cases"] = {"PatientCaseUpdateReq": [case]}
+            return {"Patient": body}
+
+        answer = await self._call_with("UpdatePatient", request)
         _made("UpdatePatient", _id(answer, "PatientID"))
 
     async def set_external_id(self, patient_id: int, vendor: int, external_id: str) -> None:

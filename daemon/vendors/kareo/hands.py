@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from daemon.vendors.errors import ChangedMeanwhile, NotAsWritten, Refused
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.wire import PatientWrite
 from events.ids import KareoPatientId
 from events.records import KareoChart
 from events.schema import KareoChartObserved
@@ -26,6 +27,13 @@ from events.writes import (
 )
 from projections.codecs import squeeze
 from projections.fields import BY_NAME, kareo_view
+
+
+class _NothingToDo(Exception):
+    """The patient is already as a write would have it."""
+
+    def __init__(self, chart: KareoChartWritten) -> None:
+        self.chart = chart
 
 
 class KareoHands:
@@ -135,15 +143,19 @@ class KareoHands:
 
     async def _update_chart(self, write: UpdateKareoChart) -> KareoChartWritten:
         """Read, compare, write, read: Kareo has no versions, and an edit made there since the last poll must not be lost."""
-        before = await self._read(write.patient)
-        if before is None:
-            raise Refused("kareo.UpdatePatient", vendor_text="the patient is gone")
-        if not _differing(before.chart, write.fields):
-            return before
-        if _differing(before.chart, write.expected):
-            raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
-        changes = translate.patient_write(_names(before.chart) | write.fields, write.provider)
-        await self._client.update_patient(write.patient, changes)
+
+        async def changes() -> PatientWrite:
+            before = await self._there(write.patient)
+            if not _differing(before.chart, write.fields):
+                raise _NothingToDo(before)
+            if _differing(before.chart, write.expected):
+                raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
+            return translate.patient_write(_names(before.chart) | write.fields, write.provider)
+
+        try:
+            await self._client.update_patient(write.patient, changes)
+        except _NothingToDo as found:
+            return found.chart
         written = await self._read(write.patient)
         if written is None:
             raise NotAsWritten(("patient",))
@@ -153,14 +165,16 @@ class KareoHands:
         return written
 
     async def _add_case(self, write: AddKareoCase) -> KareoChartWritten:
-        before = await self._read(write.patient)
-        if before is None:
-            raise Refused("kareo.UpdatePatient", vendor_text="the patient is gone")
-        if before.chart.cases:
-            return before
-        await self._client.add_case(
-            write.patient, **_names(before.chart), case_name=write.case_name, payer_scenario=write.payer_scenario
-        )
+        async def changes() -> PatientWrite:
+            before = await self._there(write.patient)
+            if before.chart.cases:
+                raise _NothingToDo(before)
+            return translate.patient_write(_names(before.chart), None)
+
+        try:
+            await self._client.update_patient(write.patient, changes, new_case=(write.case_name, write.payer_scenario))
+        except _NothingToDo as found:
+            return found.chart
         written = await self._read(write.patient)
         if written is None or not written.chart.cases:
             raise NotAsWritten(("case",))
@@ -172,6 +186,13 @@ class KareoHands:
         if found is None:
             return None
         return KareoChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
+
+    async def _there(self, patient: KareoPatientId) -> KareoChartWritten:
+        """The patient as they are now. Raises Refused for one who is gone."""
+        found = await self._read(patient)
+        if found is None:
+            raise Refused("kareo.UpdatePatient", vendor_text="the patient is gone")
+        return found
 
     # -- bills ------------------------------------------------------------------------------------------------------------
 
