@@ -37,7 +37,8 @@ NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for.
+    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for, `if_new` those that
+    count where it is published.
 
     One that somebody asked for (`because` of that event) is published though it says what it said last time.
     """
@@ -51,6 +52,7 @@ class Observation(Value, frozen=True, kw_only=True):
     read_at: datetime
     parent: str = ""
     also: tuple[Note, ...] = ()
+    if_new: tuple[Note, ...] = ()
     because: EventId | None = None
 
 
@@ -121,7 +123,7 @@ class Intake:
             correlation=one.because,
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
-        return Change(practice=self.practice, event=event, notes=(note, *one.also))
+        return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
 
     async def publish(self, messages: Sequence[Change | Checkpoint]) -> None:
         """Publish as it is; returns after the broker has it."""

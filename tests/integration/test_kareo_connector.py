@@ -16,7 +16,7 @@ from daemon.intake import Intake, Seen
 from daemon.vendors.errors import Unreachable
 from daemon.vendors.kareo import connector as module
 from daemon.vendors.kareo.connector import KareoConnector
-from events.ids import PracticeId
+from events.ids import KareoPatientId, PracticeId
 from events.schema import (
     Body,
     KareoAppointmentObserved,
@@ -287,6 +287,22 @@ async def test_the_round_sees_what_no_list_shows(kareo: Kareo, post: Post) -> No
     (seen,) = post.taken()
     assert isinstance(seen, KareoChartObserved)
     assert b"NEW" in msgspec.json.encode(seen)
+
+
+async def test_a_list_that_shows_again_what_it_showed_is_looked_at_after_other_news(kareo: Kareo, post: Post) -> None:
+    """A policy that a person's request brought to light ends before any list has shown it (NOTES: Insurance)."""
+    ada = kareo.ada()
+    (case,) = [one.id for one in kareo.sandbox.cases.values()]
+    await everything(post)
+    policy = kareo.people.add_policy(case, "Blue", "Plan", "SEEN").id
+    await post.connector.read_patient(KareoPatientId(ada))
+    kareo.people.deactivate_policy(policy)
+    post.taken()
+    await everything(post)
+    (seen,) = [one for one in post.taken() if isinstance(one, KareoChartObserved)]
+    assert [one for case in seen.chart.cases or () for one in case.policies] == []
+    await everything(post)
+    assert post.taken() == []
 
 
 async def test_a_round_of_zero_is_none(kareo: Kareo, post: Post) -> None:

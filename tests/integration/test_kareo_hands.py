@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import date
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -161,6 +162,23 @@ async def test_an_edit_made_there_while_a_write_waits_for_its_turn_is_not_overwr
     with pytest.raises(ChangedMeanwhile):
         await writing
     assert kareo.sandbox.patients[ada].city == "Savannah"
+
+
+async def test_what_somebody_puts_back_at_once_is_not_taken_for_not_kept(
+    kareo: Kareo, hands: KareoHands, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ada = kareo.ada(city="Augusta")
+    update = kareo.client.update_patient
+
+    async def put_back(patient: int, *arguments: Any, **options: Any) -> None:
+        await update(patient, *arguments, **options)
+        if kareo.asked().count("UpdatePatient") == 1:
+            kareo.people.edit_patient(ada, city="Augusta")
+
+    monkeypatch.setattr(kareo.client, "update_patient", put_back)
+    written = await hands.carry_out(move(ada))
+    assert isinstance(written, KareoChartWritten)
+    assert written.chart.city == kareo.sandbox.patients[ada].city == "Macon"
 
 
 @pytest.mark.parametrize("kind", ["UpdatePatient", "AddCase"])

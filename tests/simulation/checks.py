@@ -152,7 +152,7 @@ class Checks:
         elif isinstance(body, ChartLinked):
             self._ledger.met(int(body.elation), int(body.kareo))
         elif isinstance(body, FieldsAgreed):
-            self._ledger.met(int(event.elation or 0), int(event.kareo or 0))
+            self._ledger.met(int(event.elation or 0), int(event.kareo or 0), body.fields)
         elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
             self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):

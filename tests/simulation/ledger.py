@@ -9,7 +9,7 @@ and as the later one did where the two products had agreed on the earlier edit i
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -70,9 +70,11 @@ class Ledger:
         for name, value in fields.items():
             self._sent[elation, kareo, name].append(Entry(value, self._now()))
 
-    def met(self, elation: int, kareo: int) -> None:
-        """A link or an agreement has been recorded: what is the same on both sides need not travel."""
+    def met(self, elation: int, kareo: int, fields: Mapping[str, str] | None = None) -> None:
+        """A link has been recorded, or that `fields` agree: what is or was the same on both sides need not travel."""
         self._agree(self._met, elation, kareo, self._values(elation, kareo)[0])
+        for name, value in (fields or {}).items():
+            self._met[elation, kareo, name].append(Entry(value, self._now()))
 
     def conflict(self, elation: int, kareo: int, name: str) -> str:
         """A conflict has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither knowing of the other."""

@@ -32,6 +32,8 @@ class Troubles:
             world.network.hosts[host].weather = lambda call, storms=storms: _fate(call, storms)  # type: ignore[misc]
         world.network.hosts[ELATION].plan = self._plan_elation
         world.network.hosts[KAREO].plan = self._plan_kareo
+        self._cuts: list[Callable[[str], None]] = []
+        world.database.fault = self._cut
         self._statuses = random.Random(f"{world.plan.seed}/statuses")
 
     async def happen(self, trouble: Trouble) -> None:
@@ -134,14 +136,12 @@ class Troubles:
             if pick.random() < trouble.share * (0.5 if name in ("commit", "committed") else 0.1):
                 raise ConnectionResetError("the connection was cut")
 
-        database = self._world.database
-        before = database.fault
-        database.fault = fault
+        self._cuts.append(fault)
+        return lambda: self._cuts.remove(fault)
 
-        def end() -> None:
-            database.fault = before if database.fault is fault else database.fault
-
-        return end
+    def _cut(self, name: str) -> None:
+        for fault in self._cuts:
+            fault(name)
 
 
 class _Storm:

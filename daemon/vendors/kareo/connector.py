@@ -198,7 +198,11 @@ class KareoConnector:
     async def read_patient(
         self, patient: KareoPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
     ) -> None:
-        """One patient with cases and policies, as it is now."""
+        """One patient with cases and policies, as it is now.
+
+        News that came without a row (`also`) outdates the row that was compared last: the next list may show again what it showed
+        before the news, and would not be looked at.
+        """
         read_at = self._now()
         found = await self._client.get_patient(patient)
         if found is None:
@@ -206,6 +210,7 @@ class KareoConnector:
                 await self._observe_gone(patient, read_at, because)
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
+        if_new = () if also else (Note(system=System.KAREO, resource=ROW, record=str(patient), content_hash=""),)
         if not any(note.resource == PRIMARY_CASE for note in also):
             also += (Note(system=System.KAREO, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
         await self._intake.observe(
@@ -219,6 +224,7 @@ class KareoConnector:
                     read_at=read_at,
                     parent=str(patient),
                     also=also,
+                    if_new=if_new,
                     because=because,
                 )
             ]
