@@ -164,6 +164,9 @@ class People:
     # -- charts -----------------------------------------------------------------------------------------------------------
 
     def kareo_patient(self, office: Office, one: dict[str, Any], pick: random.Random) -> int:
+        name = one["first_name"], one["last_name"]
+        if any(held.entered_as[:2] == name for held in self._clinic.kareo.patients.values()):
+            raise LookupError("two deeds with one pick are one person, whom nobody registers twice")
         cases = [] if pick.random() < 0.1 else [{"name": "Primary", "payer_scenario": "Insurance"}]
         created = self._kareo.create_patient(
             office.kareo,
