@@ -107,6 +107,7 @@ class Sink:
         self._lanes: dict[PatientKey, _Lane] = {}
         self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
         self._running: set[str] = set()
+        self._newest: dict[str, OpenIntent] = {}
         self._failures = 0
         self._trouble_slot = f"system:{system}"
         self._raised = False
@@ -132,6 +133,7 @@ class Sink:
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", "attempted", "unknown") if resume else ("requested",)
+        self._newest |= {one.intent: one for one in intents.values() if one.intent in self._running}
         lane = self._lanes.get(key)
         queued = {one.intent for one in lane.jobs.values()} if lane is not None else set()
         jobs = {
@@ -203,6 +205,7 @@ class Sink:
                     return
         finally:
             self._running.discard(job.intent)
+            self._newest.pop(job.intent, None)
             if not self._running:
                 self._quiet.set()
 
@@ -221,9 +224,11 @@ class Sink:
         return await self._record(body, job, attempt, charts, only_if=still_open)
 
     async def _call(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
-        """Make the call; True when the outcome is known. Pauses and goes on while nothing was done."""
+        """Make the call; True when the outcome is known. Pauses and goes on while nothing was done, with what is left of the write
+        where something was agreed otherwise meanwhile."""
         failures = 0
         while True:
+            job = self._newest.get(job.intent, job)
             try:
                 result = await self._hands.carry_out(job.write)
             except Throttled as error:

@@ -55,7 +55,7 @@ from events.writes import (
     UpdateElationChart,
     UpdateKareoChart,
 )
-from projections.open_intents import Waiting, again, dismiss, follow_intent, put, without
+from projections.open_intents import UNDER_WAY, OpenIntent, Waiting, again, dismiss, follow_intent, put, without
 from projections.patient import Appointment, Bill, ElationSide, KareoSide, Patient, Search, WrittenPolicy, is_of
 
 
@@ -291,8 +291,28 @@ def _based(patient: Patient, fields: dict[str, str], *, provider: str | None) ->
 
 
 def _agreed(patient: Patient, fields: dict[str, str]) -> Patient:
-    """Both sides hold `fields` now; a conflict that somebody had looked at is over."""
-    return put(patient, base={**patient.base, **fields}, conflicts_seen=without(patient.conflicts_seen, *fields))
+    """Both sides hold `fields` now; a conflict that somebody had looked at is over, and so is what an older write under way would
+    have put there: should a side show that value after this, somebody has entered it."""
+    intents = {slot: _outdated(one, fields) for slot, one in patient.intents.items()}
+    return put(
+        patient,
+        base={**patient.base, **fields},
+        intents=intents,
+        conflicts_seen=without(patient.conflicts_seen, *fields),
+    )
+
+
+def _outdated(open_: OpenIntent, agreed: dict[str, str]) -> OpenIntent:
+    """A write under way without what has been agreed otherwise since."""
+    write = open_.write
+    if open_.state not in UNDER_WAY or not isinstance(write, UpdateElationChart | UpdateKareoChart):
+        return open_
+    kept = {name: value for name, value in write.fields.items() if agreed.get(name, value) == value}
+    if kept == write.fields:
+        return open_
+    if "provider" not in kept:
+        write = put(write, **{"physician" if isinstance(write, UpdateElationChart) else "provider": None})
+    return put(open_, write=put(write, fields=kept))
 
 
 def _bill(patient: Patient, bill: int, **changes: object) -> Patient:

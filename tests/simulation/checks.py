@@ -150,7 +150,7 @@ class Checks:
         if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
             self._written(asked.write, str(event.practice))
         elif isinstance(body, ChartLinked):
-            self._ledger.met(int(body.elation), int(body.kareo))
+            self._ledger.met(int(body.elation), int(body.kareo), body.base)
         elif isinstance(body, FieldsAgreed):
             self._ledger.met(int(event.elation or 0), int(event.kareo or 0), body.fields)
         elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):

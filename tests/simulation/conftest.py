@@ -11,7 +11,29 @@ from tests.simulation.crowd import crowd
 
 SEEDS = 300
 CHUNK = 25
-ONCE_FELL = (481, 662, 669, 791, 796, 798, 1491, 2499, 2599, 3007, 3084, 3178, 3419, 4203, 4306, 4605, 4811, 5355)
+ONCE_FELL = (
+    481,
+    662,
+    669,
+    791,
+    796,
+    798,
+    1491,
+    2499,
+    2599,
+    3007,
+    3084,
+    3178,
+    3419,
+    4203,
+    4306,
+    4605,
+    4811,
+    5355,
+    6270,
+    6362,
+    6545,
+)
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 
 

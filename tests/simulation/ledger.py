@@ -70,10 +70,10 @@ class Ledger:
         for name, value in fields.items():
             self._sent[elation, kareo, name].append(Entry(value, self._now()))
 
-    def met(self, elation: int, kareo: int, fields: Mapping[str, str] | None = None) -> None:
-        """A link has been recorded, or that `fields` agree: what is or was the same on both sides need not travel."""
+    def met(self, elation: int, kareo: int, fields: Mapping[str, str]) -> None:
+        """A link or an agreement on `fields` has been recorded: what is or was the same on both sides need not travel."""
         self._agree(self._met, elation, kareo, self._values(elation, kareo)[0])
-        for name, value in (fields or {}).items():
+        for name, value in fields.items():
             self._met[elation, kareo, name].append(Entry(value, self._now()))
 
     def conflict(self, elation: int, kareo: int, name: str) -> str:

@@ -358,6 +358,23 @@ def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_
     assert (clinic.waiting(), clinic.open()) == ({}, [])
 
 
+@pytest.mark.parametrize("state", ["attempted", "unknown"])
+def test_an_edit_to_what_an_older_write_would_have_written_counts_once_something_else_was_agreed(state: str):
+    """While Elation is down a write waits; meanwhile both sides come to agree on something else, and are edited again."""
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, "demographics:elation")
+    clinic.elation(put(ADA, city="Athens"))
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+    assert clinic.wanted("demographics:elation").fields == {}, "the write under way is out of date"
+
+    clinic.elation(put(ADA, city="Macon"))
+    assert clinic.wanted("demographics:kareo").fields == {"city": "Macon"}
+    clinic.carry_out_all()
+    assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Macon"
+
+
 def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():
     clinic = Clinic()
     clinic.linked()
