@@ -132,7 +132,7 @@ class Sink:
             self._queue(PatientKey(""), outcome.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
-        states = ("requested", "attempted", "unknown") if resume else ("requested",)
+        states = ("requested", *UNDER_WAY) if resume else ("requested",)
         self._newest |= {one.intent: one for one in intents.values() if one.intent in self._running}
         lane = self._lanes.get(key)
         queued = {one.intent for one in lane.jobs.values()} if lane is not None else set()

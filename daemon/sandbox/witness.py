@@ -167,13 +167,13 @@ def _appointments(
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
     ours = [
-        (hint, one)
+        (name, one)
         for one in clinic.elation.appointments.values()
-        if (hint := _hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
+        if (name := hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
     ]
     ours.sort(key=lambda pair: not pair[1]["deleted_date"])  # of two in one chart the one that is not deleted counts
-    theirs = {hint: one for hint, one in ours if one["patient"] == chart_id}
-    elsewhere = {hint for hint, one in ours if one["patient"] != chart_id and _stands(clinic, one)}
+    theirs = {name: one for name, one in ours if one["patient"] == chart_id}
+    elsewhere = {name for name, one in ours if one["patient"] != chart_id and _stands(clinic, one)}
     for one in clinic.kareo.appointments.values():
         if one.patient_id != patient_id or f"appointment:{one.id}" in slots:
             continue
@@ -203,7 +203,8 @@ def _stands(clinic: Clinic, appointment: dict[str, Any]) -> bool:
     return not appointment["deleted_date"] and not (chart and chart["deleted_date"])
 
 
-def _hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
+def hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
+    """What this office's application has noted as the record's counterpart, "" for nothing."""
     kept = clinic.elation.metadata(resource, id_, f"client-{office.id}") or {}
     return str(kept.get("object_id") or "")
 
@@ -217,9 +218,9 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str
     charts = [one for one in elation.patients.values() if one["caregiver_practice"] == office.elation]
     patients = [one for one in kareo.patients.values() if one.practice_id == office.kareo]
     counts: dict[str, Counter[object]] = {
-        "Elation charts of one Kareo patient": Counter(_hint(clinic, "patients", one["id"], office) for one in charts),
+        "Elation charts of one Kareo patient": Counter(hint(clinic, "patients", one["id"], office) for one in charts),
         "Elation appointments of one Kareo appointment": Counter(
-            _hint(clinic, "appointments", one["id"], office)
+            hint(clinic, "appointments", one["id"], office)
             for one in elation.appointments.values()
             if resting and one["practice"] == office.elation and _stands(clinic, one)
         ),

@@ -245,7 +245,7 @@ class Checks:
             wanted = [text for text in wanted if "appointment" not in text]
         if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
             wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
-        wanted += self._lost(links, slots, table[Resource.DEMOGRAPHICS])
+        wanted += self._lost(known, links, slots)
         if table[Resource.BILL] is not off:
             waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
             bills = {int(slot) for slot in waiting if slot.isdigit()}
@@ -253,14 +253,14 @@ class Checks:
             wanted += self._misbilled(dict(links))
         return wanted
 
-    def _lost(self, links: list[tuple[int, int]], waiting: dict[int, set[str]], direction: Direction) -> list[str]:
+    def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
         """Edits by people that ended as something else though nothing waits, and links of different people."""
-        found = []
+        found, direction = [], known.policy.table[Resource.DEMOGRAPHICS]
         for elation, kareo in links:
             if self._clinic.kareo.patients[kareo].deleted:
                 continue
             where = f"elation {elation} / kareo {kareo}"
-            if self._ledger.stranger(elation, kareo):
+            if self._ledger.stranger(known.office, elation, kareo):
                 found.append(f"{where}: two different people")
             if "link" not in waiting[kareo]:
                 fields = {slot.removeprefix("field:") for slot in waiting[kareo]}

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from daemon.sandbox import witness
-from daemon.sandbox.clinic import Clinic
+from daemon.sandbox.clinic import Clinic, Office
 from projections.policy import Direction
 
 Record = tuple[str, int]
@@ -91,14 +91,17 @@ class Ledger:
         if self.merged(elation, kareo):
             return []
         found = []
-        for name in self._values(elation, kareo)[0].keys() - but:
+        here, there = self._values(elation, kareo)
+        for name in here.keys() - but:
             if direction is Direction.BOTH:
-                found += self._lost_both_ways(elation, kareo, name)
+                found += self._lost_both_ways(elation, kareo, name, here[name])
             else:
-                found += self._lost_one_way(elation, kareo, name, direction)
+                found += self._lost_one_way(
+                    {("elation", elation): here[name], ("kareo", kareo): there[name]}, name, direction
+                )
         return sorted(found)
 
-    def stranger(self, elation: int, kareo: int) -> bool:
+    def stranger(self, office: Office, elation: int, kareo: int) -> bool:
         """Are two linked ones different people? By the names they were registered under, else by who was created for whom."""
         if self.merged(elation, kareo):
             return False
@@ -107,12 +110,7 @@ class Ledger:
             return here != there
         if there is None:
             return str(elation) not in self._clinic.kareo.external_ids(kareo).values()
-        hints = {
-            kept["object_id"]
-            for key, kept in self._clinic.elation.state.metadata.items()
-            if key[:2] == ("patients", elation)
-        }
-        return f"kareo-patient:{kareo}" not in hints
+        return witness.hint(self._clinic, "patients", elation, office) != f"kareo-patient:{kareo}"
 
     def merged(self, elation: int, kareo: int) -> bool:
         """Of two records that became one, whose values count is the vendor's matter."""
@@ -138,8 +136,7 @@ class Ledger:
             ("kareo", id_): witness.in_kareo(self._clinic, one) for id_, one in kareo.items()
         }
 
-    def _lost_both_ways(self, elation: int, kareo: int, name: str) -> list[str]:
-        value = self._values(elation, kareo)[0][name]
+    def _lost_both_ways(self, elation: int, kareo: int, name: str, value: str) -> list[str]:
         edits = self._of_people(elation, kareo, name)
         counting = edits[-1:] if self._one_after_another(elation, kareo, name, edits) else edits
         if edits and value not in {one.value for one in counting}:
@@ -159,17 +156,15 @@ class Ledger:
                 return [f"{name} was overwritten unseen"]
         return []
 
-    def _lost_one_way(self, elation: int, kareo: int, name: str, direction: Direction) -> list[str]:
+    def _lost_one_way(self, shown: dict[Record, str], name: str, direction: Direction) -> list[str]:
         """The source is as people left it, and so is the target, unless people edited it after that."""
         found = []
-        for (system, id_), shown in zip((("elation", elation), ("kareo", kareo)), self._values(elation, kareo), strict=True):
-            own = self._edits[system, id_].get(name)
+        for record, other in zip(shown, reversed(shown), strict=True):
+            system, own, source = record[0], self._edits[record].get(name), self._edits[other].get(name)
             into = direction is (Direction.TO_ELATION if system == "elation" else Direction.TO_KAREO)
-            theirs = self._edits["kareo", kareo] if system == "elation" else self._edits["elation", elation]
-            source = theirs.get(name)
-            if not into and own is not None and shown[name] != own.value:
+            if not into and own is not None and shown[record] != own.value:
                 found.append(f"{name} was changed in {system} against the direction")
-            elif into and source is not None and (own is None or own.at < source.at) and shown[name] != source.value:
+            elif into and source is not None and (own is None or own.at < source.at) and shown[record] != source.value:
                 found.append(f"{name} did not come to {system}")
         return found
 

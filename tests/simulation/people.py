@@ -137,10 +137,10 @@ class People:
             "merges two charts in Elation": self._merge,
             "deletes a patient in Kareo": lambda office, pick: self._kareo.delete_patient(self._patient(office, pick)),
             "merges two patients in Kareo": self._merge_kareo,
-            "asks to read a patient again": lambda o, pick: self._command(o, self._patient(o, pick), RESYNC),
-            "asks to read the first patient again": lambda o, pick: self._command(o, self._pairs(o)[0][0], RESYNC),
-            "retries what was refused": lambda o, pick: self._command(o, self._patient(o, pick), RETRY),
-            "marks conflicts as seen": lambda o, pick: self._command(o, self._patient(o, pick), SEEN),
+            "asks to read a patient again": lambda o, pick: self._ask(o.id, RESYNC, self._patient(o, pick)),
+            "asks to read the first patient again": lambda o, pick: self._ask(o.id, RESYNC, self._pairs(o)[0][0]),
+            "retries what was refused": lambda o, pick: self._ask(o.id, RETRY, self._patient(o, pick)),
+            "marks conflicts as seen": lambda o, pick: self._ask(o.id, SEEN, self._patient(o, pick)),
             "makes the webhooks' subscriptions give new keys": self._rotate,
         }
 
@@ -288,9 +288,6 @@ class People:
         self._kareo.merge_patients(absorbed, survivor)
 
     # -- what they ask of the daemon ----------------------------------------------------------------------------------------
-
-    def _command(self, office: Office, patient: int, body: Command) -> None:
-        self._ask(office.id, body, patient)
 
     def _rotate(self, office: Office, pick: random.Random) -> None:
         for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):

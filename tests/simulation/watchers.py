@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from daemon.config import Config, policy_of
+from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.kareo.limits import INTERVALS
 from events.writes import Resource, System
@@ -110,9 +111,8 @@ class Watchers:
         for id_ in sorted(one for one in elation.appointments if one > self._newest):
             self._newest = id_
             for office in self._clinic.offices:
-                kept = elation.metadata("appointments", id_, f"client-{office.id}")
-                if kept is not None and kept["object_id"]:
-                    slot = (elation.appointments[id_]["patient"], kept["object_id"])
+                if name := witness.hint(self._clinic, "appointments", id_, office):
+                    slot = (elation.appointments[id_]["patient"], name)
                     self._booked[slot] += 1
                     if self._booked[slot] > 1:
                         self._say("I3", f"{office.id}: {slot[1]} was booked again in chart {slot[0]}")
