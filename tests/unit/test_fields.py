@@ -121,6 +121,15 @@ def test_fields_not_listed_are_never_written():
     assert set(clinic.wanted("demographics:elation").fields) == {"city"}
 
 
+def test_a_new_name_goes_to_kareo_with_what_else_changed():
+    clinic = Clinic()
+    clinic.linked()
+
+    clinic.elation(put(ADA, last_name="Lovelace", city="Macon"))
+
+    assert clinic.wanted("demographics:kareo").fields == {"last_name": "Lovelace", "city": "Macon"}
+
+
 # Providers
 
 
