@@ -55,8 +55,11 @@ LEAST_PAUSE = 0.05
 class Hands(Protocol):
     """What knows how to carry out writes in one system."""
 
-    async def carry_out(self, write: AnyWrite) -> AnyResult:
-        """Do it. Raises the errors of `daemon.vendors.errors`, or NotAsWritten."""
+    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        """Do what is `wanted`, asked again after every wait: some of it may have been agreed otherwise meanwhile.
+
+        Raises the errors of `daemon.vendors.errors`, NotAsWritten or ChangedMeanwhile.
+        """
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
         """Whether an attempt whose answer was lost has done it: the result, or None when it certainly has not."""
@@ -227,10 +230,14 @@ class Sink:
         """Make the call; True when the outcome is known. Pauses and goes on while nothing was done, with what is left of the write
         where something was agreed otherwise meanwhile."""
         failures = 0
+
+        def wanted() -> AnyWrite:
+            return self._newest.get(job.intent, job).write
+
         while True:
             job = self._newest.get(job.intent, job)
             try:
-                result = await self._hands.carry_out(job.write)
+                result = await self._hands.carry_out(wanted)
             except Throttled as error:
                 if (failures := failures + 1) >= VISIBLE_AFTER:
                     await self._trouble("throttled", "asks for patience again and again; writes wait until it takes them")

@@ -180,11 +180,11 @@ def _around_calls(at: Strike) -> None:
 
 
 def _carrying_out(carry_out: Any, at: Strike) -> Any:
-    async def carrying_out(self: Any, write: Any) -> Any:
-        kind = type(write).__name__
+    async def carrying_out(self: Any, wanted: Any) -> Any:
+        kind = type(wanted()).__name__
         token = _carrying.set(kind)
         try:
-            result = await carry_out(self, write)
+            result = await carry_out(self, wanted)
         finally:
             _carrying.reset(token)
         at("before outcome", kind)

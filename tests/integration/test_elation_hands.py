@@ -122,17 +122,18 @@ async def test_a_lost_answer_is_settled_and_the_write_is_done_once(elation: Elat
     write, (method, path) = elation.prepared(kind)
     elation.sandbox.faults.add(match=(method, path.replace("{id}", r"\{id\}")), kind=lost)  # type: ignore[arg-type]
     with pytest.raises(OutcomeUnknown):
-        await elation.hands.carry_out(write)
+        await elation.hands.carry_out(lambda: write)
     assert elation.done(kind) == (lost in ("cut_after", "half"))
     if await elation.hands.look_up(write) is None:
-        result = await elation.hands.carry_out(write)
+        result = await elation.hands.carry_out(lambda: write)
         assert not isinstance(result, Searched), "our own chart is recognized by its link"
     assert elation.done(kind) == 1
 
 
 async def test_somebody_elses_chart_is_no_creation_of_ours(elation: Elation) -> None:
     existing = elation.ada()
-    result = await elation.hands.carry_out(elation.prepared("chart")[0])
+    write, _ = elation.prepared("chart")
+    result = await elation.hands.carry_out(lambda: write)
     assert isinstance(result, Searched)
     assert (result.refused, [one.id for one in result.candidates]) == (True, [existing])
 
@@ -141,7 +142,7 @@ async def test_an_edit_made_there_meanwhile_is_not_overwritten(elation: Elation)
     chart = elation.ada(middle_name="Maria")
     with pytest.raises(ChangedMeanwhile) as caught:
         await elation.hands.carry_out(
-            UpdateElationChart(chart=chart, fields={"middle_name": "King"}, expected={"middle_name": ""})
+            lambda: UpdateElationChart(chart=chart, fields={"middle_name": "King"}, expected={"middle_name": ""})
         )
     assert caught.value.seen.chart.middle_name == "Maria"
     assert elation.done("update") == 0
@@ -159,6 +160,6 @@ async def test_policies_are_brought_to_their_terms_after_a_lost_answer_too(elati
     write = SyncPolicies(chart=chart, first_name="Ada", last_name="Byrne", birth_date=date(1980, 2, 29), terms=(terms,))
     elation.sandbox.faults.add(match=("POST", r"/patients/\{id\}/policies"), kind="cut_after")
     with pytest.raises(OutcomeUnknown):
-        await elation.hands.carry_out(write)
-    await elation.hands.carry_out(write)
+        await elation.hands.carry_out(lambda: write)
+    await elation.hands.carry_out(lambda: write)
     assert [one["member_id"] for one in elation.sandbox.policies.values()] == ["X1"]

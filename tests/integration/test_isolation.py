@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from daemon import tables
@@ -78,7 +79,8 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
 class Defective:
     """Hands that fall over one person and serve all others."""
 
-    async def carry_out(self, write: AnyWrite) -> AnyResult:
+    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        write = wanted()
         assert isinstance(write, SearchKareo)
         if write.last_name == "Stumble":
             raise KeyError("a patient's own words")

@@ -54,7 +54,8 @@ class ScriptedHands:
         self.found: list[AnyResult | Exception | None] = []
         self.charts = {ADA.id: ADA}
 
-    async def carry_out(self, write: AnyWrite) -> AnyResult:
+    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        write = wanted()
         self.asked.append(("carry out", write))
         answer = self.answers.pop(0) if self.answers else self.done(write)
         if isinstance(answer, Exception):

@@ -52,14 +52,14 @@ class ElationHands:
         self._zone = zone
         self._now = now
 
-    async def carry_out(self, write: AnyWrite) -> AnyResult:
-        match write:
+    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        match write := wanted():
             case SearchElation():
                 return await self._search(write)
             case CreateElationChart():
                 return await self._create_chart(write)
             case UpdateElationChart():
-                return await self._update_chart(write)
+                return await self._update_chart(write, wanted)
             case CreateCarrier():
                 return await self._create_carrier(write)
             case CreatePlan():
@@ -136,11 +136,12 @@ class ElationHands:
             return _written(existing, read_at)
         return Searched(candidates=(translate.candidate(existing),), refused=True)
 
-    async def _update_chart(self, write: UpdateElationChart) -> AnyResult:
+    async def _update_chart(self, write: UpdateElationChart, wanted: Callable[[], AnyWrite]) -> AnyResult:
         """Read, compare, write (NOTES: Transport): what somebody else has just changed is not overwritten unseen."""
         read_at = self._now()
-        before = await self._client.get_patient(write.chart)
-        current = translate.chart(before)
+        before, newest = await self._client.get_patient(write.chart), wanted()
+        assert isinstance(newest, UpdateElationChart)
+        write, current = newest, translate.chart(before)
         if not _differing(current, write.fields) and write.physician in (None, current.physician):
             return _written(before, read_at)
         if _differing(current, write.expected):

@@ -45,14 +45,14 @@ class KareoHands:
         self._vendor: int | None = None
         self._now = now
 
-    async def carry_out(self, write: AnyWrite) -> AnyResult:
-        match write:
+    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        match write := wanted():
             case SearchKareo():
                 return await self._search(write)
             case CreateKareoChart():
                 return await self._create_chart(write)
             case UpdateKareoChart():
-                return await self._update_chart(write)
+                return await self._update_chart(write, wanted)
             case AddKareoCase():
                 return await self._add_case(write)
             case CreateEncounter():
@@ -141,11 +141,14 @@ class KareoHands:
             return None
         return KareoChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
 
-    async def _update_chart(self, write: UpdateKareoChart) -> KareoChartWritten:
+    async def _update_chart(self, write: UpdateKareoChart, wanted: Callable[[], AnyWrite]) -> KareoChartWritten:
         """Read, compare, write, read: Kareo has no versions, and an edit made there since the last poll must not be lost."""
 
         async def changes() -> PatientWrite:
-            before = await self._there(write.patient)
+            nonlocal write
+            before, newest = await self._there(write.patient), wanted()
+            assert isinstance(newest, UpdateKareoChart)
+            write = newest
             if not _differing(before.chart, write.fields):
                 raise _NothingToDo(before)
             if _differing(before.chart, write.expected):
