@@ -141,6 +141,24 @@ class Transaction:
         return recorded
 
 
+class _Pool(asyncpg.Pool):  # type: ignore[misc]
+    """A cancellation stays one where the connection breaks in the same moment: asyncpg raises only the latter (one of `AWAY`) then,
+    and whoever waits for PostgreSQL to come back would go on for ever instead of ending."""
+
+    @asynccontextmanager
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
+        task = asyncio.current_task()
+        assert task is not None
+        before = task.cancelling()
+        try:
+            async with super().acquire(timeout=timeout) as connection:
+                yield connection
+        except AWAY as error:
+            if task.cancelling() > before:
+                raise asyncio.CancelledError from error
+            raise
+
+
 class Store:
     """A pool of connections with the practices' keys; create with `open`."""
 
@@ -151,10 +169,15 @@ class Store:
     @classmethod
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
         """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
-        pool = await asyncpg.create_pool(
+        pool = await _Pool(
             dsn,
             min_size=min_size,
             max_size=max_size,
+            max_queries=50_000,
+            max_inactive_connection_lifetime=300.0,
+            loop=None,
+            connection_class=asyncpg.Connection,
+            record_class=asyncpg.Record,
             command_timeout=60,
             server_settings={"timezone": "UTC"},
             reset=_keep_session,

@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,7 +41,20 @@ PASSES = (
 OPEN = ("requested", "attempted", "unknown")
 TO_STRIKE = 40.0
 TO_REST = 90.0
+FOR_A_STEP = 60.0
 DOUBLED = "I3"
+
+
+@contextlib.asynccontextmanager
+async def within(seconds: float, what: str) -> AsyncIterator[None]:
+    """Raises TimeoutError that says what took too long, and where it stood."""
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        stood = [frame for frame, _ in traceback.walk_tb(error.__cause__.__traceback__)] if error.__cause__ else []
+        where = " < ".join(f"{Path(one.f_code.co_filename).name}:{one.f_lineno}" for one in reversed(stood[-6:]))
+        raise TimeoutError(f"{what} ({where})" if where else what) from None
 
 
 @dataclass
@@ -86,7 +100,7 @@ class Nursery:
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        async with self._turn:
+        async with self._turn, within(FOR_A_STEP, "no daemon was born"):
             self._process.stdin.write(f"{config}\t{log}\t{arms}\n".encode())
             return int(await self._process.stdout.readline())
 
@@ -143,17 +157,19 @@ class Row:
         async with _servers(victim, folder) as (row._postgres, row._broker):
             await clinic.start()
             try:
-                file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
-                file.write_text(_adapted(file.read_text(), victim))
-                row._config = load(file)
-                keyring = Keyring.from_directory(folder / row._config.keys.directory)
-                row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
+                async with within(FOR_A_STEP, "the clinic is not prepared"):
+                    file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
+                    file.write_text(_adapted(file.read_text(), victim))
+                    row._config = load(file)
+                    keyring = Keyring.from_directory(folder / row._config.keys.directory)
+                    row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
                 await row._bear()
                 await row._rest()
                 yield row
             finally:
-                await row._end()
-                await clinic.stop()
+                async with within(FOR_A_STEP, "the clinic does not close"):
+                    await row._end()
+                    await clinic.stop()
 
     # -- one cell ---------------------------------------------------------------------------------------------------------
 
@@ -161,7 +177,8 @@ class Row:
         """Strike at this point of the next write's way, repair what was struck, wait for rest, and judge."""
         loop = asyncio.get_running_loop()
         began, cell = loop.time(), Cell(self.victim, self.kind, point)
-        head = await self._store.head(self._practice)
+        async with within(FOR_A_STEP, "the head of the history cannot be read"):
+            head = await self._store.head(self._practice)
         self._arms.raise_(Blow(self.victim, point, self.kind, self._server()))
         SCENES[self.kind].act(self.stage, self._number)
         self._number += 1
@@ -171,11 +188,15 @@ class Row:
             await self._repair()
             await self._rest()
         except TimeoutError as error:
-            cell.wrong.append(str(error) or "no rest within time")
+            cell.wrong.append(str(error))
         self._arms.lower()
-        if cell.wrong and self.victim != "daemon":
-            await self._repair()  # struck too late or not at all: what comes next needs a server
-        await self._judge(cell, head, before)
+        try:
+            if cell.wrong and self.victim != "daemon":
+                await self._repair()  # struck too late or not at all: what comes next needs a server
+            async with within(FOR_A_STEP, "no judgement"):
+                await self._judge(cell, head, before)
+        except TimeoutError as error:
+            cell.wrong.append(str(error))
         cell.seconds = loop.time() - began
         return cell
 
@@ -186,24 +207,22 @@ class Row:
         return int(server._process.pid)
 
     async def _struck(self) -> None:
-        try:
-            async with asyncio.timeout(TO_STRIKE):
-                while self._arms.blow is not None:
-                    await asyncio.sleep(0.005)
-                while self.victim == "daemon" and psutil.pid_exists(self._pid):
-                    await asyncio.sleep(0.005)
-        except TimeoutError:
-            raise TimeoutError("the work never came to this point") from None
+        async with within(TO_STRIKE, "the work never came to this point"):
+            while self._arms.blow is not None:
+                await asyncio.sleep(0.005)
+            while self.victim == "daemon" and psutil.pid_exists(self._pid):
+                await asyncio.sleep(0.005)
 
     async def _repair(self) -> None:
         """What an operator's machine does: start again what has died."""
-        if self.victim == "daemon":
-            await self._bear()
-        elif self.victim == "postgres":
-            await self._postgres.restart(kill=True)
-        else:
-            await self._broker.stop(kill=True)
-            await self._broker.start()
+        async with within(2 * FOR_A_STEP, f"the {self.victim} does not start again"):
+            if self.victim == "daemon":
+                await self._bear()
+            elif self.victim == "postgres":
+                await self._postgres.restart(kill=True)
+            else:
+                await self._broker.stop(kill=True)
+                await self._broker.start()
 
     # -- the daemon -------------------------------------------------------------------------------------------------------
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
+import os
 import random
+import signal
 from collections.abc import AsyncIterator
 
 import pytest
@@ -102,3 +105,23 @@ async def test_while_nobody_gets_through_nothing_is_recorded_and_nothing_lost(
     await record(desk, [change])
     assert (await Desk(store, keyring, 0).patient()).kareo is not None
     troubled.pool.terminate()
+
+
+async def test_who_is_told_to_end_ends_though_the_connection_breaks_just_then(store: Store) -> None:
+    """Without care about one in ten goes on: asyncpg tells of the broken connection and forgets the cancellation."""
+    weather, told = random.Random(1), 0
+    for _ in range(150):
+        with contextlib.suppress(*AWAY):
+            backend = await store.pool.fetchval("SELECT pg_backend_pid()")
+            asking = asyncio.create_task(store.pool.fetchval("SELECT pg_sleep(0.02)"))
+            await asyncio.sleep(weather.uniform(0, 0.02))
+            os.kill(backend, signal.SIGTERM)
+            await asyncio.sleep(weather.uniform(0, 0.001))
+            if asking.cancel():
+                told += 1
+                await asyncio.wait([asking])
+                assert asking.cancelled()
+            else:
+                await asyncio.wait([asking])
+                asking.exception()
+    assert told > 50
