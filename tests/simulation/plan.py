@@ -63,11 +63,54 @@ MORE_DEEDS: dict[str, int] = {
 }
 """Drawn apart from the others, so that the seeds of before mean what they meant, and a little more."""
 
-HASTY = (
+HASTY: tuple[str, ...] = (
     "edits the first patient's city in Kareo",
     "edits the first patient's city in Elation",
     "asks to read the first patient again",
 )
+HURRIED: tuple[tuple[str, ...], ...] = (
+    (
+        "enters a policy in Kareo",
+        "edits a policy in Kareo",
+        "inactivates a policy in Kareo",
+        "opens a new primary case in Kareo",
+        "inactivates a case in Kareo",
+        "edits the address of a plan in Kareo",
+        "asks to read a patient again",
+    ),
+    (
+        "books an appointment in Kareo",
+        "moves an appointment in Kareo",
+        "changes an appointment's reason or provider in Kareo",
+        "cancels an appointment in Kareo",
+        "deletes an appointment in Kareo",
+        "books a cancelled appointment again in Kareo",
+        "asks to read a patient again",
+    ),
+    (
+        "signs a note in Elation",
+        "signs a note with a delayed bill in Elation",
+        "signs a note with a faulty bill in Elation",
+        "releases a delayed bill in Elation",
+        "corrects and sends a bill again in Elation",
+        "opens a new primary case in Kareo",
+        "inactivates a case in Kareo",
+        "retries what was refused",
+    ),
+    (
+        "registers a patient in Elation",
+        "registers one person in both systems",
+        "books an appointment in Kareo",
+        "signs a note in Elation",
+        "enters a policy in Kareo",
+        "deletes a chart in Elation",
+        "restores a deleted chart in Elation",
+        "merges two charts in Elation",
+        "merges two patients in Kareo",
+        "deletes a patient in Kareo",
+    ),
+)
+"""What is done in a burst: insurance, the calendar, the bills, or who is who."""
 
 VENDOR_TROUBLES = ("refused", "lost", "unanswered", "cut_before", "cut_after", "status", "garbage", "half")
 TROUBLES: dict[str, int] = {
@@ -153,7 +196,8 @@ def drawn(seed: int) -> Plan:
     more = random.Random(f"{seed}/more")
     deeds = [*_early(pick, 2), *(_deed(pick) for _ in range(pick.randint(15, 40)))]
     deeds += [_deed(more, kinds=MORE_DEEDS) for _ in range(more.randint(0, 4))]
-    deeds += _haste(random.Random(f"{seed}/haste"))
+    deeds += _haste(random.Random(f"{seed}/haste"), (HASTY,))
+    deeds += _haste(random.Random(f"{seed}/hurry"), HURRIED)
     troubles = [_trouble(pick) for _ in range(pick.choice((0, 2, 4, 6, 8, 10)))]
     return Plan(
         seed=seed,
@@ -189,12 +233,13 @@ def _early(pick: random.Random, offices: int) -> list[Deed]:
     ]
 
 
-def _haste(pick: random.Random) -> list[Deed]:
-    """Now and then a field of one person is edited again and again on both sides, and read, faster than it can travel."""
+def _haste(pick: random.Random, bursts: tuple[tuple[str, ...], ...]) -> list[Deed]:
+    """Now and then one kind of thing is done again and again, faster than it can travel."""
     if pick.random() < 0.6:
         return []
+    kinds = pick.choice(bursts) if len(bursts) > 1 else bursts[0]
     office, at, pace = pick.randrange(2), pick.uniform(0.5 * HOUR, DAY_ENDS), pick.choice((0.1, 1.0, 15.0, 120.0, 600.0))
-    steps = [(step, pick.choice(HASTY), pick.uniform(0.5, 1.5)) for step in range(pick.randint(4, 16))]
+    steps = [(step, pick.choice(kinds), pick.uniform(0.5, 1.5)) for step in range(pick.randint(4, 16))]
     return [
         Deed(at=at + pace * step * lag, office=office, kind=kind, pick=pick.randrange(1_000_000))
         for step, kind, lag in steps
