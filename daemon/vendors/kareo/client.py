@@ -9,16 +9,15 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 import aiohttp
 import msgspec
-from msgspec import UNSET
 
 from daemon.vendors.errors import Defect, Refused, Throttled, VendorError
-from daemon.vendors.kareo import failures, rows, values, wire
+from daemon.vendors.kareo import failures, requests, rows, values, wire
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
@@ -28,23 +27,6 @@ EXTERNAL_ID_MOST = 25
 IN_THREAD = 300
 """Rows: some 10 ms of reading."""
 PAGE = 1000
-MEMBERS = {
-    "first_name": "FirstName",
-    "middle_name": "MiddleName",
-    "last_name": "LastName",
-    "sex": "Gender",
-    "home_phone": "HomePhone",
-    "mobile_phone": "MobilePhone",
-    "work_phone": "WorkPhone",
-    "email": "EmailAddress",
-    "address_line1": "AddressLine1",
-    "address_line2": "AddressLine2",
-    "city": "City",
-    "state": "State",
-    "zip": "ZipCode",
-}
-"""PatientWrite's texts by the WSDL's members."""
-
 T = TypeVar("T")
 Meter = Callable[[str, str, float], None]
 Guard = Callable[[], Awaitable[None]]
@@ -275,7 +257,7 @@ class KareoClient:
         if len(external_id) > EXTERNAL_ID_MOST:
             raise Refused("kareo.CreatePatient", vendor_text="the external id is longer than 25 characters and would be cut")
         body = {
-            **_members(patient),
+            **requests.patient(patient),
             "Practice": await self._practice(),
             "PatientExternalID": external_id,
             "ExternalVendorID": external_vendor_id,
@@ -299,7 +281,7 @@ class KareoClient:
         practice = await self._practice()
 
         async def request() -> Mapping[str, object]:
-            body = {**_members(await changes()), "Practice": practice, "PatientID": patient_id}
+            body = {**requests.patient(await changes()), "Practice": practice, "PatientID": patient_id}
             if new_case is not None:
                 name, scenario = new_case
                 case = {"Active": True, "CaseName": name, "PayerScenario": scenario}
@@ -368,30 +350,7 @@ class KareoClient:
 
     async def create_encounter(self, encounter: wire.EncounterWrite) -> wire.EncounterCreated:
         """Raises Refused with what the echoed encounter complains of: the WHOLE encounter is refused then."""
-        day = _midnight(encounter.service_date)
-        body: dict[str, object] = {
-            "Practice": await self._practice(),
-            "Patient": {"PatientID": encounter.patient_id},
-            "Case": {"CaseID": encounter.case_id},
-            "ServiceStartDate": day,
-            "ServiceEndDate": day,
-            "PostDate": _midnight(encounter.post_date),
-            "RenderingProvider": {"ProviderID": encounter.rendering_provider_id},
-            "ServiceLocation": {"LocationID": encounter.location_id},
-            "PlaceOfService": {"PlaceOfServiceCode": encounter.place_of_service_code},
-            "EncounterStatus": encounter.status,
-            "ServiceLines": {"ServiceLineReq": [_line(one, day) for one in encounter.lines]},
-        }
-        if encounter.supervising_provider_id is not None:
-            body["SupervisingProvider"] = {"ProviderID": encounter.supervising_provider_id}
-        texts = {"MedicalOfficeNotes": encounter.notes, "BatchNumber": encounter.batch_number}
-        texts["AuthorizationNumber"] = encounter.authorization_number
-        body |= {name: text for name, text in texts.items() if text}
-        if encounter.further_diagnoses:
-            body["OrphanDiagnosisCodes"] = {
-                f"OrphanDiagnosisCode{number}": code for number, code in enumerate(encounter.further_diagnoses, start=1)
-            }
-        answer = await self._call("CreateEncounter", Encounter=body)
+        answer = await self._call("CreateEncounter", Encounter=requests.encounter(encounter, await self._practice()))
         return wire.EncounterCreated(encounter_id=_made("CreateEncounter", _id(answer, "EncounterID")))
 
     async def charges_by_batch(self, batch: str, *, service_from: date, service_to: date) -> list[wire.KareoCharge]:
@@ -423,33 +382,3 @@ def _made(operation: str, id_: int) -> int:
     if id_ <= 0:
         raise failures.lost(operation)
     return id_
-
-
-def _members(patient: wire.PatientWrite) -> dict[str, object]:
-    body: dict[str, object] = {
-        member: value for name, member in MEMBERS.items() if (value := getattr(patient, name)) is not UNSET
-    }
-    if patient.birth_date is not UNSET:
-        body["DateofBirth"] = _midnight(patient.birth_date)
-    if patient.provider_id is not UNSET:
-        body["DefaultRenderingProvider"] = {"ProviderID": patient.provider_id}
-    return body
-
-
-def _midnight(day: date) -> datetime:
-    """A calendar date goes without a zone, or a server in another one would shift the day (NOTES: Values)."""
-    return datetime.combine(day, time())
-
-
-def _line(one: wire.EncounterLine, day: datetime) -> dict[str, object]:
-    line: dict[str, object] = {
-        "ProcedureCode": one.procedure_code,
-        "Units": one.units,
-        "UnitCharge": one.unit_charge,
-        "Minutes": 0,
-        "ServiceStartDate": day,
-        "ServiceEndDate": day,
-    }
-    line |= {f"ProcedureModifier{number}": code for number, code in enumerate(one.modifiers, start=1)}
-    line |= {f"DiagnosisCode{number}": code for number, code in enumerate(one.diagnoses, start=1)}
-    return line
