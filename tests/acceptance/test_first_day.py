@@ -42,7 +42,7 @@ from events.store import Store
 from events.writes import CreateElationChart, CreateKareoChart, KareoChartWritten, changes_nothing
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
-from tests.unit.clinic import GREY, KAREO_GREY
+from tests.unit.records import GREY, KAREO_GREY
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 120

@@ -22,7 +22,7 @@ from projections.open_intents import put
 from tests.conftest import PRACTICE
 from tests.faults.proxy import KINDS, Proxy, proxy
 from tests.integration.desk import ADA_THERE, Desk, insured
-from tests.unit.clinic import ADA
+from tests.unit.records import ADA
 
 BATCHES = 30
 

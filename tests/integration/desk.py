@@ -42,7 +42,7 @@ from projections.open_intents import OpenIntent, put
 from projections.patient import Patient, decode_patient
 from projections.policy import Policy
 from tests.conftest import PRACTICE
-from tests.unit.clinic import (
+from tests.unit.records import (
     ADA,
     ADA_KEY,
     ADA_THERE,

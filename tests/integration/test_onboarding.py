@@ -50,7 +50,7 @@ from tests.conftest import PRACTICE
 from tests.crowded import Town, found
 from tests.integration.desk import POLICY, Crash, Desk, elation_directory
 from tests.integration.ward import Ward, opened
-from tests.unit.clinic import ADA, ADA_THERE, KAREO_MAIN_STREET, PROVIDERS
+from tests.unit.records import ADA, ADA_THERE, KAREO_MAIN_STREET, PROVIDERS
 
 OBSERVING = msgspec.structs.replace(POLICY, observes=True)
 TOGETHER = 250

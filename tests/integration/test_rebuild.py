@@ -23,7 +23,7 @@ from projections.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, POLICY, VISIT, Desk, elation_directory, everything, insured
 from tests.integration.test_replay import TODAY, differences
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE, PHYSICIANS
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, PHYSICIANS
 
 TABLES = ("patient", "chart", "link", "open_intent", "waiting", "dependency")
 MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")

@@ -40,7 +40,7 @@ from events.writes import (
 from projections.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, NOON, VISIT, Crash, Desk, elation_directory, everything, hinted, insured
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS
 
 
 @pytest_asyncio.fixture

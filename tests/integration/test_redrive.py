@@ -18,7 +18,7 @@ from events.store import Store
 from events.topics import Change, encode_message
 from tests.conftest import PRACTICE
 from tests.integration.desk import Desk
-from tests.unit.clinic import ADA_THERE
+from tests.unit.records import ADA_THERE
 
 SLOT = "quarantine:kafka:0:7"
 

@@ -19,7 +19,7 @@ from projections.open_intents import put
 from projections.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.desk import VISIT, Desk, insured
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE
 
 TODAY = date(2026, 3, 2)
 MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")

@@ -32,7 +32,7 @@ from projections.open_intents import put
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import hinted
 from tests.integration.ward import AWAY, LOST, NO, SLOT, Ward, opened
-from tests.unit.clinic import ADA, ADA_THERE
+from tests.unit.records import ADA, ADA_THERE
 
 
 @pytest_asyncio.fixture

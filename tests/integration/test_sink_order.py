@@ -23,7 +23,7 @@ from projections.open_intents import put
 from tests.conftest import until
 from tests.integration.desk import VISIT
 from tests.integration.ward import AWAY, LOST, SLOT, Answer, Gate, Ward, here, opened, there
-from tests.unit.clinic import ADA_KEY, ADA_THERE, KAREO_GREY
+from tests.unit.records import ADA_KEY, ADA_THERE, KAREO_GREY
 
 
 @pytest_asyncio.fixture

@@ -18,7 +18,7 @@ from events.store import Store
 from projections.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import Desk
-from tests.unit.clinic import ADA_THERE, BLUE
+from tests.unit.records import ADA_THERE, BLUE
 
 
 @pytest_asyncio.fixture

@@ -32,7 +32,8 @@ from events.writes import (
 from projections.open_intents import put
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import Desk, hinted
-from tests.unit.clinic import ADA, ADA_THERE, told_elation
+from tests.unit.records import ADA, ADA_THERE
+from tests.unit.vendors import told_elation
 
 B = TypeVar("B", bound=Body)
 Answer = AnyResult | Exception | Callable[[AnyWrite], Awaitable[AnyResult]]

@@ -1,6 +1,6 @@
 """The named queries of `events/sql` as functions of a `Statement`: one each, of the query's name, in the order of the files.
 
-A query that is changed or added there has to be followed here; tests/simulation/test_postgres.py compares.
+A query that is changed or added there has to be followed here; tests/simulation/test_postgres_answers.py compares.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import heapq
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
-from contextvars import Context, ContextVar
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from typing import Any, TypeVar
@@ -24,6 +24,11 @@ T = TypeVar("T")
 
 BEGINNING = datetime(2026, 3, 2, 13, 0, tzinfo=UTC)
 """A Monday, 6 o'clock in Denver: when virtual time is 0."""
+
+
+MANY = 100
+RESOLUTION = 1e-9
+"""Seconds."""
 
 
 class Stalled(Exception):
@@ -94,21 +99,46 @@ def process_now() -> Process | None:
 
 
 class _Handle(asyncio.Handle):
+    """As asyncio's, without its looks at the debug mode: a simulated day makes some hundred thousand of them."""
+
     __slots__ = ()
 
+    def __init__(self, callback: Any, args: Any, loop: VirtualLoop, context: Context | None) -> None:
+        self._context = context if context is not None else copy_context()
+        self._loop = loop
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._repr = None
+        self._source_traceback = None
+
+    def cancel(self) -> None:
+        self._cancelled = True
+        self._callback = self._args = None
+
     def _run(self) -> None:
-        process = self._context.get(PROCESS)  # type: ignore[attr-defined]
+        process = self._context.get(PROCESS)
         if process is None or process.takes(self):
-            super()._run()  # type: ignore[misc]
+            try:
+                self._context.run(self._callback, *self._args)
+            except (SystemExit, KeyboardInterrupt):
+                raise
+            except BaseException as error:  # noqa: BLE001 - as asyncio does
+                self._loop.call_exception_handler({"message": "in a callback", "exception": error, "handle": self})
 
 
-class _TimerHandle(asyncio.TimerHandle):
+class _TimerHandle(_Handle, asyncio.TimerHandle):
     __slots__ = ()
 
-    def _run(self) -> None:
-        process = self._context.get(PROCESS)  # type: ignore[attr-defined]
-        if process is None or process.takes(self):
-            super()._run()  # type: ignore[misc]
+    def __init__(self, when: float, callback: Any, args: Any, loop: VirtualLoop, context: Context | None) -> None:
+        _Handle.__init__(self, callback, args, loop, context)
+        self._when = when
+        self._scheduled = True
+
+    def cancel(self) -> None:
+        if not self._cancelled:
+            self._loop._timer_handle_cancelled(self)
+        _Handle.cancel(self)
 
 
 class _Task(asyncio.Task[Any]):
@@ -126,29 +156,14 @@ class _Task(asyncio.Task[Any]):
         return self._number
 
 
-class _Selector:
-    """Selects nothing, at once: instead of waiting the clock is put forward."""
-
-    def __init__(self, loop: VirtualLoop) -> None:
-        self._loop = loop
-
-    def select(self, timeout: float | None) -> list[Any]:
-        self._loop.advance(timeout)
-        return []
-
-    def close(self) -> None:
-        pass
-
-
 class VirtualLoop(asyncio.BaseEventLoop):
-    """See the module's docstring. `steps` counts how often the loop went round."""
+    """See the module's docstring."""
 
     def __init__(self) -> None:
         super().__init__()
         self._now = 0.0
-        self._clock_resolution = 1e-9
-        self._selector = _Selector(self)
-        self.steps = 0
+        self._timers: list[tuple[float, _TimerHandle]] = []
+        self._cancelled = 0
         self.set_task_factory(lambda loop, coroutine, **options: _Task(coroutine, loop=loop, **options))
         self.set_exception_handler(self._remember)
         self.errors: list[str] = []
@@ -160,17 +175,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """The virtual time of day."""
         return BEGINNING + timedelta(seconds=self._now)
 
-    def advance(self, timeout: float | None) -> None:
-        self.steps += 1
-        if timeout is None:
-            raise Stalled
-        if timeout > 0:
-            self._now = max(self._now, self._scheduled[0]._when)
-
     def forget(self) -> None:
         """Let go of whatever was still to be done."""
         self._ready.clear()
-        self._scheduled.clear()
+        self._timers.clear()
 
     def again(self, handles: list[asyncio.Handle]) -> None:
         """Make steps that were kept back."""
@@ -181,24 +189,50 @@ class VirtualLoop(asyncio.BaseEventLoop):
         if error is not None and not isinstance(error, Stalled | ConnectionError | KafkaError):
             self.errors.append(f"{context.get('message')}: {type(error).__name__}: {error}")
 
-    # -- what BaseEventLoop leaves to its children --------------------------------------------------------------------------
+    # -- what BaseEventLoop does for real time and sockets --------------------------------------------------------------------
 
-    def _process_events(self, _events: object) -> None:
-        pass
+    def _run_once(self) -> None:
+        """Everything that is ready; where nothing is, time is put forward to the next timer."""
+        timers, ready = self._timers, self._ready
+        if len(timers) > MANY and self._cancelled > len(timers) / 2:
+            self._timers = timers = [one for one in timers if not one[1]._cancelled]
+            heapq.heapify(timers)
+            self._cancelled = 0
+        while timers and timers[0][1]._cancelled:
+            heapq.heappop(timers)
+            self._cancelled -= 1
+        if not ready and not self._stopping:
+            if not timers:
+                raise Stalled
+            self._now = max(self._now, timers[0][0])
+        due = self._now + RESOLUTION
+        while timers and timers[0][0] < due:
+            timer = heapq.heappop(timers)[1]
+            timer._scheduled = False
+            ready.append(timer)
+        for _ in range(len(ready)):
+            handle = ready.popleft()
+            if not handle._cancelled:
+                handle._run()
 
-    def _write_to_self(self) -> None:
-        pass
-
-    def _call_soon(self, callback: Any, args: Any, context: Context | None) -> asyncio.Handle:
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
         handle = _Handle(callback, args, self, context)
         self._ready.append(handle)
         return handle
 
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+        return self.call_at(self._now + delay, callback, *args, context=context)
+
     def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
         timer = _TimerHandle(when, callback, args, self, context)
-        heapq.heappush(self._scheduled, timer)
-        timer._scheduled = True  # type: ignore[attr-defined]
+        heapq.heappush(self._timers, (when, timer))
         return timer
+
+    def _write_to_self(self) -> None:
+        pass
+
+    def _timer_handle_cancelled(self, handle: Any) -> None:
+        self._cancelled += handle._scheduled
 
     def run_in_executor(self, _executor: object, function: Callable[..., Any], *args: Any) -> Any:
         """Threads would bring their own order: the work is done here and now."""

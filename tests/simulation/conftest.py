@@ -1,13 +1,25 @@
-"""`--seed N` replays one seed and nothing else; `--seeds N` is how many are run (300, as in CI)."""
+"""`--seed N` replays one seed and nothing else; `--seeds N` is how many are run (300, as in CI).
+
+And a store on the stand-in for PostgreSQL, `memory`, beside one on the real one, `real`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+import pytest_asyncio
 
+from events.codec import Keyring
+from events.ids import PatientKey
+from events.store import Store
 from tests.simulation.crowd import crowd
+from tests.simulation.postgres import MemoryDatabase
 
 SEEDS = 300
 CHUNK = 25
@@ -37,6 +49,10 @@ ONCE_FELL = (
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 
+NOW = datetime(2026, 3, 2, 9, tzinfo=UTC)
+KEYS = [PatientKey(key) for key in ("E:1", "E:2", "E:10", "K:1", "K:2", "")]
+_numbers = itertools.count(1)
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--seed", type=int, default=None, help="replay this seed of the simulation, with its story")
@@ -63,3 +79,31 @@ def processes() -> Iterator[ProcessPoolExecutor]:
     """Child processes for seeds."""
     with crowd() as pool:
         yield pool
+
+
+def ticking() -> Callable[[], datetime]:
+    """A clock that is later each time it is asked."""
+    ticks = itertools.count()
+    return lambda: NOW + timedelta(milliseconds=next(ticks))
+
+
+@pytest.fixture
+def database() -> MemoryDatabase:
+    return MemoryDatabase(clock=ticking())
+
+
+@pytest_asyncio.fixture
+async def memory(database: MemoryDatabase, keyring: Keyring) -> AsyncIterator[Store]:
+    store = Store(database.pool(), keyring)
+    yield store
+    async with asyncio.timeout(5):
+        await store.close()
+
+
+@pytest_asyncio.fixture
+async def real(postgres: Any, keyring: Keyring) -> AsyncIterator[Store]:
+    name = f"contract_{next(_numbers)}"
+    await postgres.create_database(name, template="chartwire_template")
+    store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
+    yield store
+    await store.close()

@@ -52,7 +52,7 @@ DEEDS: dict[str, int] = {
     "merges two charts in Elation": 1,
     "deletes a patient in Kareo": 1,
 }
-"""By kind: how often, against the others. `people.py` carries them out."""
+"""By kind: how often, against the others. `people/` carries them out."""
 
 MORE_DEEDS: dict[str, int] = {
     "merges two patients in Kareo": 2,

@@ -4,7 +4,7 @@
 by others when it is committed and gone when it is rolled back, rows and unique values that a transaction has written or
 locked make other writers wait until it ends, constraints raise what PostgreSQL raises, the statement after an error is
 refused. There is no real time, no thread and no chance in it: how long a journey takes, what time it is and what fails is
-said by the three callables. tests/simulation/test_postgres.py holds it against the real one.
+said by the three callables. tests/simulation/test_postgres*.py holds it against the real one.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ from tests.simulation.checks import Checks, Database
 from tests.simulation.clock import PROCESS, Process, VirtualLoop, within
 from tests.simulation.kafka import Cluster
 from tests.simulation.network import Network
-from tests.simulation.people import People
+from tests.simulation.people.deeds import People
 from tests.simulation.plan import Plan
 
 ELATION, KAREO, OURS = "elation.test", "kareo.test", "chartwire.test"

@@ -6,32 +6,23 @@ store or a clock: time rises by a minute with every change. Vendors answer when 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-import msgspec
-
-from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
+from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey
 from events.records import (
-    BillLine,
     Carrier,
     ElationBill,
     ElationChart,
     KareoAppointment,
     KareoCase,
     KareoChart,
-    KareoPolicy,
     Location,
-    Phone,
     Plan,
     Provider,
 )
 from events.schema import (
     BillObserved,
     Body,
-    ChartLinked,
-    ChartUnlinked,
     Command,
     CommandRefused,
     ConflictSeen,
@@ -45,23 +36,18 @@ from events.schema import (
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    IntentSuperseded,
     KareoAppointmentObserved,
     KareoAppointmentVanished,
     KareoChartObserved,
     KareoChartVanished,
     KareoDirectoryObserved,
-    LinkMoved,
     Origin,
-    PairBarred,
-    RevisitDue,
 )
 from events.writes import (
     AddKareoCase,
     AnyResult,
     AnyWrite,
     BillWritten,
-    Candidate,
     CreateCarrier,
     CreateElationAppointment,
     CreateElationChart,
@@ -82,126 +68,19 @@ from events.writes import (
     UpdateElationChart,
     UpdateKareoChart,
 )
-from projections.fields import PHONE_KINDS, with_phones
-from projections.intents import decide, is_settled
 from projections.open_intents import OpenIntent, Waiting, put
 from projections.patient import Patient
 from projections.policy import Policy
-from projections.repair import answer
-from projections.state import PracticeState
-from projections.wants import Moment
-
-PRACTICE = PracticeId("clinic")
-START = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
-ROUNDS = 200
-
-GREY, HOUSE = 11, 12
-KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM = 501, 502, 509
-MAIN_STREET, KAREO_MAIN_STREET = 21, 601
-
-PHYSICIANS = (
-    Provider(id=GREY, first_name="Meredith", last_name="Grey", npi="1000000004"),
-    Provider(id=HOUSE, first_name="Gregory", last_name="House", npi="1000000012"),
-)
-PROVIDERS = (
-    Provider(id=KAREO_GREY, first_name="Meredith", last_name="Grey", full_name="Meredith Grey, MD", npi="1000000004"),
-    Provider(id=KAREO_HOUSE, first_name="Gregory", last_name="House", full_name="Gregory House, MD", npi="1000000012"),
-    Provider(id=KAREO_LOCUM, first_name="Lou", last_name="Locum", full_name="Lou Locum, NP", npi="1000000020"),
-)
-
-ADA = ElationChart(
-    id=ElationChartId(101),
-    first_name="Ada",
-    middle_name="King",
-    last_name="Byron",
-    birth_date=date(1985, 12, 10),
-    sex="Female",
-    phones=(Phone(kind="Home", number="7062233445"),),
-    emails=("ada@example.org",),
-    address1="1 Main Street",
-    address2="Suite 4",
-    city="Augusta",
-    state="GA",
-    zip="30901",
-    physician=GREY,
-)
-ADA_THERE = KareoChart(
-    id=KareoPatientId(901),
-    first_name="Ada",
-    middle_name="King",
-    last_name="Byron",
-    birth_date=date(1985, 12, 10),
-    sex="Female",
-    home_phone="(706) 223-3445",
-    email="ada@example.org",
-    address1="1 Main Street",
-    address2="Suite 4",
-    city="Augusta",
-    state="GA",
-    zip="30901",
-    provider=KAREO_GREY,
-    cases=(KareoCase(id=71, name="Primary", is_primary=True),),
-)
-ADA_KEY = PatientKey("K:901")
-
-BLUE = KareoPolicy(
-    id=3001,
-    company_id="40",
-    company_name="Blue Cross",
-    plan_id="50",
-    plan_name="Blue Gold PPO",
-    plan_address1="9 Payer Plaza",
-    plan_address2="Floor 2",
-    plan_city="Atlanta",
-    plan_state="Georgia",
-    plan_zip="303030001",
-    plan_phone="(404) 555-0100",
-    number="XYZ123",
-    group="G-77",
-    copay="20",
-    deductible="$1,500.00",
-    relationship="S",
-)
-BLUE_CARRIER = Carrier(id=8001, name="Blue Cross", external_id="40")
-BLUE_PLAN = Plan(id=8101, name="Blue Gold PPO", carrier=8001)
-
-GOOD_BILL = ElationBill(
-    id=4001,
-    patient=ADA.id,
-    visit_note=5001,
-    signed=True,
-    status="Unbilled",
-    service_day=date(2026, 3, 2),
-    location=MAIN_STREET,
-    location_name="Main Street",
-    place_of_service="11",
-    rendering_provider=GREY,
-    physician=GREY,
-    lines=(BillLine(cpt="99213", modifiers=("25",), dxs=("E11.9", "I10"), units="1.0", unit_charge="120.00"),),
-    notes="Please post today",
-)
+from tests.unit.recording import ROUNDS, Recording, charts
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
+from tests.unit.vendors import told_elation, told_kareo
 
 
-def candidate(chart: ElationChart | KareoChart) -> Candidate:
-    """What a search shows of a chart."""
-    return Candidate(
-        id=chart.id,
-        first_name=chart.first_name,
-        middle_name=chart.middle_name,
-        last_name=chart.last_name,
-        birth_date=chart.birth_date,
-        sex=chart.sex,
-    )
-
-
-class Clinic:
-    """See the module's docstring. `events` are all that was recorded, in order, routed as the recorder routes them."""
+class Clinic(Recording):
+    """See the module's docstring."""
 
     def __init__(self, policy: Policy | None = None, *, directory: bool = True, **rules: object) -> None:
-        self.policy = policy or Policy(practice=PRACTICE, default_physician=HOUSE, **rules)
-        self.state = PracticeState()
-        self.now = START
-        self.events: list[Event] = []
+        super().__init__(policy, **rules)
         self.created = 70000
         if directory:
             self.directories()
@@ -276,141 +155,6 @@ class Clinic:
         self.kareo(there)
         self.elation(put(chart, link_hint=f"kareo-patient:{there.id}"))
         return self.state.key_of(None, there.id)
-
-    # -- recording, as the recorder does ------------------------------------------------------------------------------
-
-    def record(
-        self,
-        body: Body,
-        *,
-        elation: ElationChartId | None = None,
-        kareo: KareoPatientId | None = None,
-        origin: Origin = Origin.CHARTWIRE,
-        modified: datetime | None = None,
-        observed: datetime | None = None,
-    ) -> list[Event]:
-        """Record one change and all that follows from it; returns what followed."""
-        self.now += timedelta(minutes=1)
-        event = Event(
-            id=event_id(PRACTICE, type(body).__name__, len(self.events)),
-            practice=PRACTICE,
-            origin=origin,
-            observed=observed or self.now,
-            body=body,
-            elation=elation,
-            kareo=kareo,
-            modified=modified,
-        )
-        start = len(self.events) + 1
-        self._settle([event])
-        return self.events[start:]
-
-    def pass_days(self, days: int) -> None:
-        """Days go by without a change; whoever is due is looked at again."""
-        self.now += timedelta(days=days)
-        self._settle([self._revisit(patient, "a day has passed") for patient in list(self.state.patients.values())])
-
-    def _settle(self, events: Iterable[Event]) -> None:
-        touched: dict[PatientKey, Event] = {}
-        dependencies: set[str] = set()
-        for event in events:
-            self._take(event, touched, dependencies)
-        for _ in range(ROUNDS):
-            if not touched:
-                due = [
-                    one
-                    for one in self.state.patients.values()
-                    if any(dependencies & set(waiting.depends_on) for waiting in one.waiting.values())
-                ]
-                dependencies.clear()
-                for one in due:
-                    self._take(self._revisit(one, "what it waited for has come"), touched, set())
-                if not due:
-                    return
-            key, cause = touched.popitem()
-            if key in self.state.patients:
-                self._decide(key, cause, touched, dependencies)
-        raise AssertionError(f"deciding goes in circles: {[event.type for event in self.events[-6:]]}")
-
-    def _decide(self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
-        bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
-        patient = self.state.patients[key]
-        for body in bodies:
-            elation, kareo = charts(patient)
-            if isinstance(body, ChartLinked | LinkMoved):
-                elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
-            self._take(self._following(body, cause, elation, kareo), touched, dependencies)
-        for body in shared:
-            self._take(self._following(body, cause, None, None), touched, dependencies)
-        if is_settled(patient, bodies, shared):
-            assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
-
-    def _take(self, event: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
-        if not isinstance(event.body, Command):
-            self._fold(event, self.state.key_of(event.elation, event.kareo), touched, dependencies)
-            return
-        reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
-        self._fold(event, reply.about, touched, dependencies)
-        if reply.refused is not None:
-            refused = self._following(reply.refused, event, event.elation, event.kareo)
-            self._fold(refused, PatientKey(""), touched, dependencies)
-        for body in reply.follows:
-            about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
-            if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
-                about = body.elation, body.kareo
-            self._fold(self._following(body, event, *about), reply.about, touched, dependencies)
-
-    def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
-        event = msgspec.structs.replace(event, patient=key)
-        known = self.state.patients.get(key)
-        self.state.apply(event, len(self.events))
-        self.events.append(event)
-        body = event.body
-        if key:
-            touched[key] = event
-            if isinstance(body, ChartLinked | LinkMoved):
-                chart = body.elation if isinstance(body, ChartLinked) else body.target
-                dependencies |= {f"chart:{chart}", f"patient:{body.kareo}"}
-            elif isinstance(body, ChartUnlinked | PairBarred):
-                touched[elation_key(body.elation)] = event
-                dependencies |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
-            elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
-                dependencies.add(f"bill:{body.bill.id}")
-            elif isinstance(body, ElationChartObserved) and (known is None or known.elation is None):
-                dependencies.add(f"chart:{body.chart.id}")
-        elif isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
-            dependencies.add("directory")
-        elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
-            dependencies.add(body.slot)
-
-    def _following(self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Event:
-        return Event(
-            id=event_id(PRACTICE, type(body).__name__, cause.id, len(self.events)),
-            practice=PRACTICE,
-            origin=Origin.CHARTWIRE,
-            observed=self.now,
-            body=body,
-            elation=elation,
-            kareo=kareo,
-            cause=cause.id,
-            correlation=cause.correlation or cause.id,
-        )
-
-    def _revisit(self, patient: Patient, reason: str) -> Event:
-        elation, kareo = charts(patient)
-        return Event(
-            id=event_id(PRACTICE, "RevisitDue", patient.key, len(self.events)),
-            practice=PRACTICE,
-            origin=Origin.CHARTWIRE,
-            observed=self.now,
-            body=RevisitDue(reason=reason),
-            elation=elation,
-            kareo=kareo,
-        )
-
-    @property
-    def moment(self) -> Moment:
-        return Moment(now=self.now, today=self.now.astimezone(ZoneInfo(self.policy.time_zone)).date())
 
     # -- how the vendors answer ---------------------------------------------------------------------------------------
 
@@ -538,36 +282,3 @@ class Clinic:
 
     def intent_ids(self) -> list[IntentId]:
         return [one.intent for one in self.requests()]
-
-
-def charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | None]:
-    """The chart ids that events about `patient` carry."""
-    if patient.link is not None:
-        return patient.link.elation, patient.link.kareo
-    number = int(patient.key[2:])
-    return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
-
-
-def told_elation(chart: ElationChart, fields: dict[str, str], physician: int | None) -> ElationChart:
-    """A chart after Elation carried out a write of `fields`."""
-    changes: dict[str, object] = {
-        name: value for name, value in fields.items() if name not in (*PHONE_KINDS, "birth_date", "email", "provider")
-    }
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if "email" in fields:
-        changes["emails"] = (fields["email"],) if fields["email"] else ()
-    if physician is not None:
-        changes["physician"] = physician
-    phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
-    return put(chart, phones=with_phones(chart.phones, phones), **changes)
-
-
-def told_kareo(chart: KareoChart, fields: dict[str, str], provider: int | None) -> KareoChart:
-    """A patient after Kareo carried out a write of `fields`."""
-    changes: dict[str, object] = {name: value for name, value in fields.items() if name not in ("birth_date", "provider")}
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if provider is not None:
-        changes["provider"] = provider
-    return put(chart, **changes)

@@ -20,18 +20,8 @@ from events.writes import (
 from projections.appointments import rounded
 from projections.open_intents import put
 from projections.policy import KAREO_LED, Direction
-from tests.unit.clinic import (
-    ADA,
-    ADA_KEY,
-    ADA_THERE,
-    GREY,
-    HOUSE,
-    KAREO_GREY,
-    KAREO_HOUSE,
-    KAREO_LOCUM,
-    PHYSICIANS,
-    Clinic,
-)
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, PHYSICIANS
 
 NOON = datetime(2026, 3, 9, 16, 0, tzinfo=UTC)
 VISIT = KareoAppointment(

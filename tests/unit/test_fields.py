@@ -1,4 +1,4 @@
-"""DESIGN 2, Demographics: every row of the table both ways, and what the codecs make of values."""
+"""DESIGN 2, Demographics: every row of the table both ways, providers, Elation's two slots for phones, the address."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from hypothesis import strategies as st
 
 from events.records import ElationChart, Phone
 from events.writes import System
-from projections.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
 from projections.fields import (
-    BY_NAME,
     DEMOGRAPHICS,
     PHONE_KINDS,
     PHONE_SLOTS,
@@ -21,11 +19,11 @@ from projections.fields import (
     hold_address,
     kareo_view,
     place_phones,
-    same,
     with_phones,
 )
 from projections.open_intents import put
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM
 
 # The table of DESIGN 2: canonical name, how each system holds a changed value, and the value as it is written.
 ROWS = {
@@ -173,141 +171,6 @@ def test_an_unmapped_elation_physician_waits_and_overwrites_nothing():
 
     assert clinic.open() == []
     assert clinic.waits("field:provider") == "field-unmapped"
-
-
-# Codecs
-
-
-@pytest.mark.parametrize("shown", ["7062233445", "(706) 223-3445", "706.223.3445", "+1 706 223 3445", "1-706-223-3445"])
-def test_a_phone_is_its_ten_digits_however_it_is_formatted(shown: str):
-    assert PhoneNumber().clean(shown) == "7062233445"
-
-
-@pytest.mark.parametrize("odd", ["706-CALL-NOW", "7062233445 ext 5", "223-3445", "44 20 7946 0018 99", "٧٠٦٢٢٣٣٤٤٥"])
-@pytest.mark.parametrize("target", System)
-def test_a_phone_with_letters_or_the_wrong_length_is_left_to_a_person(odd: str, target: System):
-    codec = PhoneNumber()
-    problem = codec.fit(codec.clean(odd), target)
-    assert isinstance(problem, Problem)
-    assert problem.code == "not-a-phone"
-    assert odd not in problem.text
-
-
-def test_a_phone_with_letters_waits_while_the_other_fields_go():
-    clinic = Clinic()
-    clinic.linked()
-
-    clinic.kareo(put(ADA_THERE, work_phone="706-CALL-NOW", city="Macon"))
-
-    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
-    assert clinic.waits("field:work_phone") == "field-not-a-phone"
-
-
-@pytest.mark.parametrize("written", ["Georgia", "GEORGIA", " georgia ", "ga", "GA"])
-def test_a_state_written_out_becomes_its_abbreviation(written: str):
-    assert State().fit(State().clean(written), System.ELATION) == "GA"
-
-
-def test_two_words_make_a_state_too():
-    assert State().clean("North  Carolina") == "NC"
-
-
-@pytest.mark.parametrize("unknown", ["Ontario", "ZZ", "G"])
-def test_what_is_no_state_waits(unknown: str):
-    assert State().fit(State().clean(unknown), System.ELATION).code == "not-a-state"
-
-
-@pytest.mark.parametrize(
-    ("written", "clean"),
-    [("309011234", "30901-1234"), ("30901-1234", "30901-1234"), ("30901 1234", "30901-1234"), ("30901", "30901")],
-)
-def test_a_zip_plus_four_is_one_value(written: str, clean: str):
-    assert ZipCode().clean(written) == clean
-
-
-def test_a_zip_too_long_waits():
-    assert ZipCode().fit("30901-1234-5", System.ELATION).code == "too-long"
-
-
-def test_sex_other_stays_other_in_elation_and_is_unknown_to_kareo():
-    assert Sex().fit("Other", System.ELATION) == "Other"
-    assert Sex().fit("Other", System.KAREO) == "Unknown"
-    assert same("sex", "Other", "Unknown")
-    assert not same("sex", "Other", "Male")
-
-
-def test_sex_other_in_elation_is_never_flattened_to_unknown():
-    clinic = Clinic()
-    clinic.linked(put(ADA, sex="Other"), put(ADA_THERE, sex="Unknown"))
-
-    clinic.kareo(put(ADA_THERE, sex="Unknown", city="Macon"))
-
-    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
-
-
-def test_a_sex_that_neither_system_knows_waits():
-    assert Sex().fit("X", System.KAREO).code == "unknown-sex"
-
-
-@pytest.mark.parametrize(
-    ("name", "most"),
-    [("first_name", 70), ("middle_name", 50), ("last_name", 70), ("address1", 200), ("address2", 35), ("city", 50)],
-)
-def test_a_text_too_long_waits_and_is_never_cut(name: str, most: int):
-    codec = BY_NAME[name].codec
-    assert codec.fit("x" * most, System.ELATION) == "x" * most
-    assert codec.fit("x" * (most + 1), System.ELATION).code == "too-long"
-
-
-@pytest.mark.parametrize("wrong", ["ada", "ada@", "a da@example.org", "ada@example", "a" * 250 + "@example.org"])
-def test_what_is_no_email_waits(wrong: str):
-    assert Email().fit(wrong, System.ELATION).code == "not-an-email"
-
-
-def test_an_email_in_other_case_is_the_same():
-    assert same("email", "Ada@Example.org", "ada@example.ORG")
-
-
-def test_names_differ_by_case_but_not_by_spaces():
-    assert same("last_name", "Byron  King", "Byron King")
-    assert not same("last_name", "BYRON", "Byron")
-
-
-TEXT = st.text(max_size=30)
-SEXES = st.sampled_from(["Female", "male", "OTHER", " unknown ", "", "x", "Intersex"])
-CODECS = [field for field in DEMOGRAPHICS if field.name not in ("sex", "provider")]
-
-
-@pytest.mark.parametrize("field", CODECS, ids=lambda field: field.name)
-@given(text=TEXT | st.text(alphabet="0123456789 ()-+.x", max_size=16))
-def test_cleaning_twice_changes_nothing_and_keeps_the_key(field, text: str):
-    assert_stable(field.codec, text)
-
-
-@given(text=SEXES)
-def test_cleaning_a_sex_twice_changes_nothing_and_keeps_the_key(text: str):
-    assert_stable(Sex(), text)
-
-
-def assert_stable(codec: Codec, text: str) -> None:
-    clean = codec.clean(text)
-    assert codec.clean(clean) == clean
-    assert codec.key(clean) == codec.key(text)
-
-
-@pytest.mark.parametrize("field", CODECS, ids=lambda field: field.name)
-@pytest.mark.parametrize("target", System)
-@given(text=TEXT)
-def test_what_fits_reads_back_as_the_same(field, target: System, text: str):
-    clean = field.codec.clean(text)
-    fitted = field.codec.fit(clean, target)
-    if not isinstance(fitted, Problem):
-        assert same(field.name, field.codec.clean(fitted), clean)
-
-
-def test_text_codec_needs_a_value_only_where_it_is_required():
-    assert Text(10).fit("", System.KAREO) == ""
-    assert Text(10, required=True).fit("", System.KAREO).code == "required"
 
 
 # Phones in Elation's two slots

@@ -1,4 +1,4 @@
-"""The fold and the decision around it: order, replay (I7), no echo (I5), cause and rule (I8), superseding, coalescing."""
+"""The fold and the decision around it: order, replay (I7), no echo (I5), cause and rule (I8), routing."""
 
 from __future__ import annotations
 
@@ -9,28 +9,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.schema import (
-    ElationChartObserved,
-    IntentRequested,
-    IntentSucceeded,
-    IntentSuperseded,
-    KareoChartObserved,
-    Origin,
-)
-from events.writes import (
-    CreateElationAppointment,
-    CreateElationChart,
-    CreateEncounter,
-    CreateKareoChart,
-    KareoChartWritten,
-    UpdateElationChart,
-)
+from events.schema import ElationChartObserved, IntentRequested, IntentSucceeded, KareoChartObserved, Origin
+from events.writes import CreateElationChart, CreateEncounter, CreateKareoChart, KareoChartWritten
 from projections.fields import NAMES, elation_view, kareo_view, same
 from projections.intents import decide
 from projections.open_intents import put
 from projections.patient import decode_patient, encode_patient
 from projections.state import PracticeState
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import MARY, STORIES, Step, clinic_day, tell
 
 DIRECTORY = msgspec.msgpack.Encoder(order="deterministic")
@@ -286,153 +273,7 @@ def test_a_change_in_kareo_is_the_cause_of_the_write_to_elation():
     assert clinic.intent(ADA_KEY, "demographics:elation").cause == request.cause
 
 
-# Open intents
-
-
-def test_a_write_not_attempted_yet_is_superseded_by_a_newer_change():
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    old = clinic.intent(ADA_KEY, "demographics:elation").intent
-
-    followed = clinic.kareo(put(ADA_THERE, city="Athens"))
-
-    assert [event.body.intent for event in followed if isinstance(event.body, IntentSuperseded)] == [old]
-    assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
-
-
-def test_a_write_no_longer_wanted_is_superseded():
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.kareo(ADA_THERE)
-    assert clinic.open() == []
-
-
-@pytest.mark.parametrize("state", ["attempted", "unknown"])
-def test_a_write_under_way_is_left_to_its_outcome_and_the_newer_change_follows(state: str):
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    if state == "attempted":
-        clinic.attempt(ADA_KEY, "demographics:elation")
-    else:
-        clinic.lose(ADA_KEY, "demographics:elation")
-
-    clinic.kareo(put(ADA_THERE, city="Athens"))
-    assert clinic.intent(ADA_KEY, "demographics:elation").state == state
-    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
-
-    clinic.carry_out(ADA_KEY, "demographics:elation")
-    assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
-    clinic.carry_out_all()
-    assert clinic.waiting() == {}
-
-
-@pytest.mark.parametrize("state", ["attempted", "unknown"])
-@pytest.mark.parametrize("target", ["elation", "kareo"])
-def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_edit(target: str, state: str):
-    """A poll may read what we have just written before the write's answer is recorded, while somebody goes on editing."""
-    clinic = Clinic()
-    clinic.linked()
-
-    def edit(city: str) -> None:
-        if target == "kareo":
-            clinic.elation(put(ADA, city=city))
-        else:
-            clinic.kareo(put(ADA_THERE, city=city))
-
-    edit("Macon")
-    slot = f"demographics:{target}"
-    (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, slot)
-    edit("Athens")
-
-    if target == "kareo":
-        clinic.kareo(put(ADA_THERE, city="Macon"))
-    else:
-        clinic.elation(put(clinic.patient().elation.chart, city="Macon"))
-    assert clinic.waiting() == {}
-    clinic.carry_out(ADA_KEY, slot)
-    assert clinic.wanted(slot).fields == {"city": "Athens"}
-    clinic.carry_out_all()
-    assert (clinic.waiting(), clinic.open()) == ({}, [])
-
-
-@pytest.mark.parametrize("state", ["attempted", "unknown"])
-def test_an_edit_to_what_an_older_write_would_have_written_counts_once_something_else_was_agreed(state: str):
-    """While Elation is down a write waits; meanwhile both sides come to agree on something else, and are edited again."""
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, "demographics:elation")
-    clinic.elation(put(ADA, city="Athens"))
-    clinic.kareo(put(ADA_THERE, city="Athens"))
-    assert clinic.wanted("demographics:elation").fields == {}, "the write under way is out of date"
-
-    clinic.elation(put(ADA, city="Macon"))
-    assert clinic.wanted("demographics:kareo").fields == {"city": "Macon"}
-    clinic.carry_out_all()
-    assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Macon"
-
-
-def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.refuse(ADA_KEY, "demographics:elation", text="invalid city")
-
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    assert clinic.waits("demographics:elation") == "refused"
-    assert "invalid city" in clinic.waiting()["demographics:elation"].text
-    assert clinic.intent(ADA_KEY, "demographics:elation").state == "refused"
-
-    clinic.kareo(put(ADA_THERE, city="Athens"))
-    assert clinic.intent(ADA_KEY, "demographics:elation").state == "requested"
-    assert clinic.waiting() == {}
-
-
-def test_an_outcome_of_an_intent_that_is_not_open_changes_nothing():
-    clinic = Clinic()
-    clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    old = clinic.intent(ADA_KEY, "demographics:elation").intent
-    clinic.kareo(put(ADA_THERE, city="Athens"))
-    before = clinic.patient()
-
-    result = KareoChartWritten(chart=put(ADA_THERE, city="Nowhere"), read_at=clinic.now)
-    body = IntentSucceeded(intent=old, slot="demographics:elation", attempt=1, result=result)
-    clinic.record(body, elation=ADA.id, kareo=ADA_THERE.id)
-
-    assert clinic.patient() == before
-
-
-def test_a_burst_of_changes_becomes_one_write():
-    clinic = Clinic()
-    clinic.linked()
-    for city in ("Macon", "Athens", "Rome", "Savannah"):
-        clinic.kareo(put(ADA_THERE, city=city, zip="31401"))
-
-    writes = clinic.carry_out_all()
-
-    assert writes == [
-        UpdateElationChart(
-            chart=ADA.id,
-            fields={"city": "Savannah", "zip": "31401"},
-            expected={"city": "Augusta", "zip": "30901"},
-        )
-    ]
-
-
-def test_any_save_of_a_chart_re_evaluates_the_patient():
-    """Touch to resync: what a lost trigger left undone is found when either chart is saved."""
-    clinic = Clinic()
-    clinic.linked()
-    lagging = put(clinic.patient(), kareo=put(clinic.patient().kareo, chart=put(ADA_THERE, city="Macon")))
-    clinic.state.patients[ADA_KEY] = lagging
-
-    clinic.elation(ADA)
-
-    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+# Routing
 
 
 def test_patients_do_not_touch_each_other():
@@ -451,9 +292,3 @@ def test_an_observation_is_routed_to_the_patient_of_its_chart():
     assert event.patient == "E:101"
     clinic.elation(put(ADA, city="Macon"))
     assert [one for one in clinic.events if isinstance(one.body, ElationChartObserved)][-1].patient == ADA_KEY
-
-
-def test_the_day_ends_with_nothing_under_way():
-    clinic = clinic_day()
-    assert [(slot, one.state) for _, slot, one in clinic.open()] == []
-    assert any(isinstance(one.write, CreateElationAppointment) for one in clinic.requests())

@@ -21,7 +21,9 @@ from daemon.story import NoMoment, is_past, names_charts, parse_moment
 from events.schema import IntentRequested, LinkMoved, Recorded
 from events.writes import UpdateElationChart
 from projections.open_intents import put
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, START, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.recording import START
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import INSURED, VISIT, clinic_day
 
 ZONE = ZoneInfo("America/Denver")

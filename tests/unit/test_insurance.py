@@ -12,7 +12,8 @@ from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, PolicyTerm
 from projections.insurance import in_force, next_expiry, primary_case
 from projections.open_intents import put
 from projections.policy import KAREO_LED, Direction
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
 SPOUSE = put(
     BLUE,

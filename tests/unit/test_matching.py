@@ -17,7 +17,9 @@ from projections.open_intents import put
 from projections.patient import ElationSide, KareoSide, Patient, Search, bar
 from projections.state import PracticeState
 from tests.crowded import found
-from tests.unit.clinic import ADA, ADA_THERE, BLUE, START, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.recording import START
+from tests.unit.records import ADA, ADA_THERE, BLUE
 
 
 def patients(*charts: ElationChart | KareoChart) -> dict[PatientKey, Patient]:

@@ -31,7 +31,9 @@ from events.writes import (
 from projections.directory import physician_for, provider_for
 from projections.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
 from projections.wants import Wish, permitted
-from tests.unit.clinic import HOUSE, KAREO_LOCUM, PHYSICIANS, PRACTICE, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.recording import PRACTICE
+from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS
 from tests.unit.stories import clinic_day
 
 # Which row of the table each write falls under, written down a second time: the code's own label is not trusted here.

@@ -13,7 +13,8 @@ from projections.fields import NAMES, fit
 from projections.open_intents import put
 from projections.policy import Direction
 from projections.reconcile import Reconciled, reconcile
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 
 BLANK = dict.fromkeys(NAMES, "")
 

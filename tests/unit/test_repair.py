@@ -15,7 +15,8 @@ from events.writes import CreateElationAppointment, CreateElationChart, CreateEn
 from projections.open_intents import put
 from projections.patient import encode_patient
 from projections.state import PracticeState
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import VISIT
 
 ALONE = f"E:{ADA.id}"

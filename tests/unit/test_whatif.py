@@ -19,7 +19,9 @@ from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
 from projections.open_intents import put
 from projections.policy import KAREO_LED, Direction, Policy
-from tests.unit.clinic import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM, PRACTICE, START, Clinic
+from tests.unit.clinic import Clinic
+from tests.unit.recording import PRACTICE, START
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM
 from tests.unit.stories import INSURED, STORIES, VISIT, Step, clinic_day
 from tests.unit.stories import _happen as happen
 

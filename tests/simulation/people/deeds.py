@@ -1,0 +1,60 @@
+"""Deeds of a plan, done by whoever does the like; among them what people ask of the daemon."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from datetime import datetime
+
+from daemon.sandbox.clinic import Clinic, Office
+from daemon.sandbox.elation.fields import Refusal
+from daemon.sandbox.kareo.people import UnknownRecordError
+from events.schema import Command, ConflictSeen, ResyncRequested, RetryRequested
+from tests.simulation.ledger import Ledger
+from tests.simulation.people.appointments import Appointments
+from tests.simulation.people.bills import Bills
+from tests.simulation.people.charts import Charts
+from tests.simulation.people.insurance import Insurance
+from tests.simulation.people.screens import Doing, Screens
+from tests.simulation.plan import Deed
+
+RESYNC = ResyncRequested(who="people")
+RETRY = RetryRequested(slots=(), who="people")
+SEEN = ConflictSeen(fields=(), who="people")
+
+
+class People(Screens):
+    """Does deeds; `done` are those that were done, `ledger` what was entered."""
+
+    def __init__(self, clinic: Clinic, now: Callable[[], datetime], ask: Callable[[str, Command, int], None]) -> None:
+        super().__init__(clinic)
+        self._ask = ask
+        self.done: list[Deed] = []
+        self.ledger = Ledger(clinic, now)
+        self._deeds: dict[str, Doing] = self.deeds()
+        for subject in (Charts, Insurance, Appointments, Bills):
+            self._deeds |= subject(clinic).deeds()
+
+    def do(self, deed: Deed) -> None:
+        """Do a deed, if it can be done: nobody there, or a screen that refuses, is part of the day."""
+        try:
+            with self.ledger.people_act():
+                self._deeds[deed.kind](self._clinic.offices[deed.office], random.Random(f"deed/{deed.pick}"))
+        except (LookupError, UnknownRecordError, Refusal):
+            return
+        self.done.append(deed)
+
+    # -- what they ask of the daemon ----------------------------------------------------------------------------------------
+
+    def deeds(self) -> dict[str, Doing]:
+        return {
+            "asks to read a patient again": lambda o, pick: self._ask(o.id, RESYNC, self._patient(o, pick)),
+            "asks to read the first patient again": lambda o, pick: self._ask(o.id, RESYNC, self._pairs(o)[0][0]),
+            "retries what was refused": lambda o, pick: self._ask(o.id, RETRY, self._patient(o, pick)),
+            "marks conflicts as seen": lambda o, pick: self._ask(o.id, SEEN, self._patient(o, pick)),
+            "makes the webhooks' subscriptions give new keys": self._rotate,
+        }
+
+    def _rotate(self, office: Office, pick: random.Random) -> None:
+        for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):
+            self._elation.rotate_webhook_key(subscription)

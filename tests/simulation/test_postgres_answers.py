@@ -1,0 +1,241 @@
+"""The stand-in for PostgreSQL held against the real one: the same operations have the same results on both."""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+
+from daemon import tables
+from daemon.report import Report
+from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from events.codec import Keyring
+from events.ids import IntentId, PracticeId
+from events.store import SQL, Fenced, Store
+from events.topics import Note
+from events.writes import System
+from tests.conftest import OTHER, PRACTICE
+from tests.integration.test_store import append, observed
+from tests.simulation import answers
+from tests.simulation.conftest import KEYS, NOW
+
+
+def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
+    """One call of daemon.tables with arguments of the chance's choosing, small enough that they meet each other."""
+    practice: PracticeId = chance.choice([PRACTICE, PRACTICE, PRACTICE, OTHER])
+    keys = chance.sample(KEYS, chance.randrange(1, 4))
+    charts = chance.sample(range(1, 7), chance.randrange(1, 4))
+    patients = chance.sample(range(1, 7), len(charts))
+    today = NOW.date() + timedelta(days=chance.randrange(-2, 3))
+    system = chance.choice(list(System))
+    records = chance.sample(["1", "2", "10", "x:3"], 2)
+    resource = chance.choice(["patients", "appointments"])
+    rows = [
+        PatientRow(key=key, sequence=chance.randrange(99), doc=chance.randbytes(4), revisit_on=chance.choice([today, None]))
+        for key in keys
+    ]
+    intents = {
+        key: [
+            IntentRow(
+                intent=IntentId(f"{key}-{slot}"),
+                slot=slot,
+                system=chance.choice(list(System)),
+                state=chance.choice(["requested", "attempted"]),
+                since=chance.choice([None, NOW - timedelta(hours=chance.randrange(9))]),
+            )
+            for slot in chance.sample("abc", chance.randrange(3))
+        ]
+        for key in keys
+    }
+    waits = {
+        key: [
+            WaitingRow(slot=slot, code=chance.choice("xyz"), depends_on=tuple(chance.choices("pqr", k=2)))
+            for slot in chance.sample("abc", chance.randrange(3))
+        ]
+        for key in keys
+    }
+    open_ = {key: OpenRows(intents[key], waits[key]) for key in keys}
+    notes = [
+        Note(
+            system=system,
+            resource=resource,
+            record=one,
+            content_hash=chance.choice("hij"),
+            parent=chance.choice(["", "E:1"]),
+        )
+        for one in chance.choices(["1", "2", "10", "x:3"], k=3)
+    ]
+    value, depends, most = str(chance.randrange(9)), [*chance.sample("pqr", 1)], chance.randrange(1, 4)
+    code = chance.choice([None, "x"])
+    reports = {
+        one: (chance.randrange(3), Report(queued={"kareo": most})) for one in chance.sample([PRACTICE, OTHER], most % 3)
+    }
+    steps: list[Callable[[Any, Keyring], Awaitable[Any]]] = [
+        lambda db, ring: tables.save_patients(db, practice, rows, ring),
+        lambda db, ring: tables.load_patients(db, practice, keys, ring),
+        lambda db, ring: tables.read_patients(db, practice, ring, batch=2),
+        lambda db, ring: tables.delete_patients(db, practice, keys[:1]),
+        lambda db, ring: tables.save_directory(db, practice, 3, rows[0].doc, ring),
+        lambda db, ring: tables.load_directory(db, practice, ring),
+        lambda db, ring: tables.save_charts(db, practice, dict(zip(charts, itertools.cycle(keys), strict=False))),
+        lambda db, ring: tables.resolve_charts(db, practice, charts),
+        lambda db, ring: tables.replace_links(db, practice, list(zip(charts, patients, strict=True))),
+        lambda db, ring: tables.links(db, practice),
+        lambda db, ring: tables.replace_open(db, practice, open_, NOW),
+        lambda db, ring: unordered(tables.list_open_intents(db, practice)),
+        lambda db, ring: unordered(tables.waiting_patients(db, practice, code)),
+        lambda db, ring: tables.mark_for_revisit(db, practice, depends, today),
+        lambda db, ring: tables.patients_to_revisit(db, practice, today, most),
+        lambda db, ring: tables.count_to_revisit(db, practice, today),
+        lambda db, ring: tables.mark_all_for_revisit(db, practice, today),
+        lambda db, ring: tables.save_observed(db, practice, notes),
+        lambda db, ring: tables.lookup_observed(db, practice, system, [(resource, one) for one in records]),
+        lambda db, ring: tables.observed_records(db, practice, system, resource),
+        lambda db, ring: tables.set_checkpoint(db, practice, resource, value),
+        lambda db, ring: tables.get_checkpoint(db, practice, resource),
+        lambda db, ring: Subscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
+        lambda db, ring: Subscriptions(db, practice).get(),
+        lambda db, ring: tables.save_reports(db, reports),
+        lambda db, ring: status(db, practice),
+        lambda db, ring: looked_through(db, practice),
+    ]
+    return chance.choice(steps)
+
+
+async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:
+    return sorted(await rows, key=repr)
+
+
+async def status(db: Any, practice: PracticeId) -> object:
+    """Without the ages, for which the clocks differ."""
+    row = await tables.practice_status(db, practice)
+    taken, reported = row.taken_at is not None, row.report_age is not None
+    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
+
+
+async def looked_through(db: Any, practice: PracticeId) -> list[object]:
+    """What replays and audits read of the projections."""
+    said: list[object] = []
+    for name in ("chart", "link", "open_intent", "waiting", "dependency"):
+        rows = await db.fetch(answers.SQL["replay", name], practice)
+        said.append(sorted(repr(dict(row)) for row in rows))
+    await db.execute(answers.SQL["replay", "mark_rebuilt"], practice)
+    for name in ("patients", "directory"):
+        rows = await db.fetch(answers.SQL["replay", name], practice)
+        said += [{key: row[key] for key in row.keys() if key != "doc"} for row in rows]  # noqa: SIM118
+    said.append([dict(row) for row in await db.fetch(answers.SQL["replay", "heads"])])
+    return said
+
+
+async def play(store: Store, keyring: Keyring, seed: int) -> list[object]:
+    """Steps alone and in transactions, some of which are rolled back; what each of them answered or raised."""
+    chance = random.Random(seed)
+    said: list[object] = []
+    await store.take_over(PRACTICE, "host:1")
+    async with store.pool.acquire() as db:
+        for _ in range(60):
+            together = [a_step(chance) for _ in range(chance.choice([1, 1, 1, 4]))]
+            undone = chance.random() < 0.3
+            try:
+                if len(together) == 1:
+                    said.append(await together[0](db, keyring))
+                    continue
+                async with db.transaction():
+                    for step in together:
+                        said.append(await step(db, keyring))
+                    if undone:
+                        raise ZeroDivisionError
+            except (LinkTaken, ZeroDivisionError, asyncpg.PostgresError) as error:
+                said.append(type(error))
+    return said
+
+
+@pytest.mark.parametrize("seed", range(8))
+async def test_any_steps_have_the_same_answers(real: Store, memory: Store, keyring: Keyring, seed: int) -> None:
+    expected = await play(real, keyring, seed)
+    for number, (here, there) in enumerate(zip(await play(memory, keyring, seed), expected, strict=True)):
+        assert here == there, f"step {number}"
+
+
+async def refusals(store: Store) -> list[object]:
+    """What is refused, and that it leaves nothing behind."""
+    said: list[object] = []
+    epoch = await store.take_over(PRACTICE)
+    await append(store, epoch, observed(1), observed(2))
+
+    async def attempt(what: Callable[[Any], Awaitable[object]]) -> None:
+        try:
+            async with store.pool.acquire() as db, db.transaction():
+                said.append(await what(db))
+        except Exception as error:  # noqa: BLE001 - compared
+            said.append(type(error))
+
+    async def same_event(db: Any) -> None:
+        (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
+        columns = list(row.keys())
+        record = [3 if name == "sequence" else row[name] for name in columns]
+        await db.copy_records_to_table("event", schema_name="chartwire", columns=columns, records=[record])
+
+    async def same_sequence(db: Any) -> None:
+        (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
+        await db.copy_records_to_table("event", schema_name="chartwire", columns=list(row.keys()), records=[tuple(row)])
+
+    async def go_on_after_an_error(db: Any) -> None:
+        await tables.save_charts(db, PRACTICE, {1: KEYS[0]})
+        try:
+            await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
+        except LinkTaken:
+            await tables.links(db, PRACTICE)
+
+    async def commit_after_an_error(db: Any) -> str:
+        await tables.save_charts(db, PRACTICE, {2: KEYS[0]})
+        try:
+            await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
+        except LinkTaken:
+            return "goes on"
+        return "linked"
+
+    async def twice_in_a_statement(db: Any) -> None:
+        await db.execute(answers.SQL["tables", "save_charts"], PRACTICE, [3, 3], ["E:1", "E:2"])
+
+    async def nothing_where_something_must_be(db: Any) -> None:
+        await db.execute(answers.SQL["tables", "save_charts"], PRACTICE, [3], [None])
+
+    for what in (
+        same_event, same_sequence, go_on_after_an_error, commit_after_an_error, twice_in_a_statement,
+        nothing_where_something_must_be,
+    ):  # fmt: skip
+        await attempt(what)
+    said.append(await tables.resolve_charts(store.pool, PRACTICE, [1, 2, 3]))
+    for name, arguments in (
+        ("by_id", (PRACTICE, observed(2).id)),
+        ("by_type", (PRACTICE, 0, ["ElationChartObserved"], 1)),
+        ("by_type", (PRACTICE, 1, ["ElationChartObserved", "x"], 9)),
+        ("by_type", (PRACTICE, 0, ["x"], 9)),
+        ("practice_events", (PRACTICE, 0, 9, 9)),
+        ("beyond", (PRACTICE,)),
+        ("lock_head", (PRACTICE,)),
+    ):
+        rows = await store.pool.fetch(answers.SQL["replay", name], *arguments)
+        said.append([[row.get("sequence", "none"), list(row.keys())] for row in rows])
+    said.append([one.sequence async for one in store.read(PRACTICE)])
+    try:
+        await append(store, epoch + 1, observed(3))
+    except Fenced:
+        said.append("fenced")
+    said.append(await store.head(PRACTICE))
+    said.append(await store.head(OTHER))
+    return said
+
+
+async def test_the_same_things_are_refused(real: Store, memory: Store) -> None:
+    expected = await refusals(real)
+    assert await refusals(memory) == expected
+    assert expected[-1] == 0
+    assert asyncpg.UniqueViolationError in expected

@@ -1,0 +1,192 @@
+"""DESIGN 2, Links: merges, deletions and restores."""
+
+from __future__ import annotations
+
+from events.ids import ElationChartId, KareoPatientId
+from events.schema import LinkMoved, LinkResumed, LinkSuspended
+from events.writes import CreateEncounter, KareoChartWritten, Searched
+from projections.links import survivor
+from projections.open_intents import put
+from tests.unit.clinic import Clinic
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
+from tests.unit.searches import HERE, SAME
+
+SURVIVOR = put(ADA, id=ElationChartId(102), address2="Suite 7")
+
+
+# Merges
+
+
+def test_a_linked_chart_absorbed_by_an_unlinked_one_moves_the_link_to_the_survivor():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+
+    followed = clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    assert LinkMoved(kareo=KareoPatientId(901), source=ADA.id, target=SURVIVOR.id) in [event.body for event in followed]
+    assert clinic.links() == {(102, 901)}
+    assert clinic.patient().elation.chart == SURVIVOR
+    assert clinic.patient("E:101").elation.chart.merged_into == SURVIVOR.id
+    assert "chart" not in clinic.intents()
+
+
+def test_the_survivor_seen_only_later_moves_the_link_then():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(put(ADA, merged_into=SURVIVOR.id))
+    assert clinic.waits("link") == "survivor-not-seen"
+
+    clinic.elation(SURVIVOR)
+
+    assert clinic.links() == {(102, 901)}
+    assert clinic.waits("link") == ""
+
+
+def test_a_chain_of_merges_is_followed_to_its_end():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(put(ADA, id=ElationChartId(103)))
+    clinic.elation(put(SURVIVOR, merged_into=ElationChartId(103)))
+
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    assert clinic.links() == {(103, 901)}
+
+
+def test_a_chain_whose_end_is_seen_last_is_followed_then():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(put(SURVIVOR, merged_into=ElationChartId(103)))
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+    assert clinic.waits("link") == "survivor-not-seen"
+
+    clinic.elation(put(ADA, id=ElationChartId(103)))
+
+    assert clinic.links() == {(103, 901)}
+
+
+def test_a_cycle_of_merges_waits():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(put(SURVIVOR, merged_into=ADA.id))
+
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    assert survivor(ADA.id, clinic.state) is None
+    assert clinic.links() == {(101, 901)}
+    assert clinic.waits("link") == "merge-cycle"
+    assert clinic.open() == []
+
+
+def test_two_linked_charts_merged_wait_for_a_person():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.linked(put(SURVIVOR, first_name="Mary"), put(ADA_THERE, id=KareoPatientId(902), first_name="Mary"))
+
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    assert clinic.links() == {(101, 901), (102, 902)}
+    assert clinic.waits("link") == "merged-both-linked"
+    assert clinic.intents() == {}
+
+
+def test_writes_go_to_the_survivor_after_the_link_moved():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+    clinic.carry_out_all()
+
+    clinic.kareo(put(clinic.patient().kareo.chart, city="Macon"))
+
+    assert clinic.wanted("demographics:elation").chart == SURVIVOR.id
+
+
+def test_a_late_observation_of_the_absorbed_chart_does_not_touch_the_moved_link():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+    before = clinic.patient()
+
+    clinic.elation(put(ADA, city="Nowhere", merged_into=SURVIVOR.id))
+
+    assert clinic.patient() == before
+
+
+def test_a_creation_for_the_survivor_that_ends_after_the_move_does_not_replace_the_linked_patient():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+    clinic.succeed("E:102", "chart", Searched())
+    clinic.attempt("E:102", "chart")
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    clinic.succeed(ADA_KEY, "chart", KareoChartWritten(chart=put(ADA_THERE, id=KareoPatientId(950)), read_at=clinic.now))
+
+    assert clinic.links() == {(102, 901)}
+    assert clinic.patient().kareo.chart.id == 901
+    assert all(getattr(one.write, "patient", 901) == 901 for _, _, one in clinic.open())
+
+
+# Deletion and restore
+
+
+def test_a_chart_deleted_in_elation_suspends_its_link_and_restoring_it_resumes():
+    clinic = Clinic()
+    clinic.linked()
+
+    followed = clinic.elation_deleted(ADA.id)
+    assert LinkSuspended(elation=ADA.id, kareo=KareoPatientId(901)) in [event.body for event in followed]
+    assert clinic.links() == {(101, 901)}
+    assert clinic.waits("link") == "elation-chart-deleted"
+
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    assert clinic.open() == []
+
+    followed = clinic.elation(ADA)
+    assert LinkResumed(elation=ADA.id, kareo=KareoPatientId(901)) in [event.body for event in followed]
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+    assert clinic.waiting() == {}
+
+
+def test_writes_requested_before_the_deletion_are_superseded():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.elation_deleted(ADA.id)
+    assert clinic.open() == []
+
+
+def test_a_patient_gone_in_kareo_before_anybody_read_it_waits_for_a_person_and_so_do_its_bills():
+    clinic = Clinic()
+    clinic.elation(ADA)
+    clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
+    assert clinic.waits("link") == "chart-not-read"
+    clinic.bill(GOOD_BILL)
+    assert clinic.waits("bill:4001") == "chart-pending"
+    clinic.kareo_vanished(ADA_THERE.id)
+    assert clinic.waits("link") == "kareo-chart-gone"
+    assert clinic.waits("bill:4001") == "chart-pending"
+    clinic.kareo(ADA_THERE)
+    assert clinic.waits("link") == ""
+    assert isinstance(clinic.wanted("bill:4001"), CreateEncounter)
+
+
+def test_a_patient_gone_in_kareo_waits_for_a_person():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.kareo_vanished(ADA_THERE.id)
+    clinic.elation(put(ADA, city="Macon"))
+    assert clinic.waits("link") == "kareo-chart-gone"
+    assert clinic.open() == []
+
+
+def test_an_unlinked_chart_that_is_deleted_or_absorbed_is_not_created_in_kareo():
+    clinic = Clinic()
+    clinic.elation(ADA)
+    clinic.elation_deleted(ADA.id)
+    clinic.elation(SURVIVOR)
+    clinic.elation_merged(SURVIVOR.id, ElationChartId(103))
+    assert clinic.open() == []
