@@ -163,6 +163,7 @@ async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared
     record = str(ADA_THERE.id)
     row = Note(system=System.KAREO, resource="patients.row", record=record, content_hash="row")
     await desk.open()
+    await desk.link()
     await desk.recorder.record_messages([desk.change(KareoChartObserved(chart=ADA_THERE), notes=[row])])
     await desk.see(ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon")))
 
