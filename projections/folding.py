@@ -139,10 +139,12 @@ def stale(modified: datetime | None, read_at: datetime, known_modified: datetime
 def in_doubt(patient: Patient | None, event: Event) -> bool:
     """Whether an observation differs from what is known and nothing tells which is newer: a webhook says when its record was
     saved, to the second, not when it was read. So it may stand for an earlier or a later save than another webhook, a reading or
-    a write of ours within that second. What is known stays, and the record has to be read again."""
+    a write of ours within that second. What is known stays, and the record has to be read again. But a chart that was merged
+    away is never as before again, and may not be readable any more: of two in that second the merged one is the later."""
     match event.body:
-        case ElationChartObserved() if patient is not None and (side := patient.elation) is not None:
-            return side.chart != event.body.chart and side.chart.id == event.body.chart.id and _same_save(event, side)
+        case ElationChartObserved(chart=chart) if patient is not None and (side := patient.elation) is not None:
+            merged = chart.merged_into is not None or side.chart.merged_into is not None
+            return side.chart != chart and side.chart.id == chart.id and _same_save(event, side) and not merged
         case BillObserved() if patient is not None and (entry := patient.bills.get(str(event.body.bill.id))) is not None:
             return entry.bill != event.body.bill and _same_save(event, entry)
     return False
@@ -158,11 +160,22 @@ def _not_newer(event: Event, known: ElationSide | Bill) -> bool:
     return _same_save(event, known) or stale(event.modified, event.observed, known.modified, known.read_at)
 
 
+def _merged_just_now(event: Event, body: object, known: ElationSide) -> bool:
+    """A merge within the second of the save that is known."""
+    return (
+        isinstance(body, ElationChartObserved)
+        and body.chart.merged_into is not None
+        and body.chart.id == known.chart.id
+        and known.chart.merged_into is None
+        and event.modified == known.modified
+    )
+
+
 def _elation_seen(
     patient: Patient, event: Event, body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
 ) -> Patient:
     side = patient.elation
-    if side is not None and _not_newer(event, side):
+    if side is not None and _not_newer(event, side) and not _merged_just_now(event, body, side):
         return patient
     match body:
         case ElationChartObserved():

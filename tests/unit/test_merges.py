@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+import pytest
+
 from events.ids import ElationChartId, KareoPatientId
 from events.schema import LinkMoved, LinkResumed, LinkSuspended
 from events.writes import CreateEncounter, KareoChartWritten, Searched
@@ -41,6 +45,24 @@ def test_the_survivor_seen_only_later_moves_the_link_then():
 
     assert clinic.links() == {(102, 901)}
     assert clinic.waits("link") == ""
+
+
+@pytest.mark.parametrize("read", [0.0, 0.4], ids=["by another webhook", "by reading, or by a write of ours"])
+def test_a_merge_within_the_second_of_another_save_is_not_overlooked(read: float):
+    """The absorbed chart may not be readable any more, so nothing read later would tell (seed 3255)."""
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+    saved = clinic.now + timedelta(minutes=1)
+    renamed = put(ADA, city="Macon")
+    clinic.elation(renamed, modified=saved, observed=saved + timedelta(seconds=read))
+
+    clinic.elation(put(renamed, merged_into=SURVIVOR.id), modified=saved, observed=saved)
+    assert clinic.links() == {(102, 901)}
+
+    clinic.elation(put(renamed, city="Perry"), modified=saved, observed=saved)  # the earlier save's webhook, late
+    assert clinic.links() == {(102, 901)}
+    assert clinic.patient("E:101").elation.chart.merged_into == SURVIVOR.id
 
 
 def test_a_chain_of_merges_is_followed_to_its_end():
