@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
 
+from daemon.dry_run import told_elation
 from daemon.sink import Pace, Sink
 from daemon.vendors.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
@@ -33,7 +34,6 @@ from projections.open_intents import put
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import Desk, hinted
 from tests.unit.records import ADA, ADA_THERE
-from tests.unit.vendors import told_elation
 
 B = TypeVar("B", bound=Body)
 Answer = AnyResult | Exception | Callable[[AnyWrite], Awaitable[AnyResult]]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from daemon.dry_run import told_elation, told_kareo
 from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey
 from events.records import (
     Carrier,
@@ -73,7 +74,6 @@ from projections.patient import Patient
 from projections.policy import Policy
 from tests.unit.recording import ROUNDS, Recording, charts
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
-from tests.unit.vendors import told_elation, told_kareo
 
 
 class Clinic(Recording):

@@ -18,10 +18,11 @@ from events.writes import (
     SearchKareo,
 )
 from projections.links import Grade, grade
+from projections.matching import candidate
 from projections.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
-from tests.unit.searches import HERE, SAME, WANTED, candidate
+from tests.unit.searches import HERE, SAME, WANTED
 
 # How much a candidate looks like the person
 
