@@ -103,6 +103,7 @@ class ChangeConsumer:
         self._assigned: set[TopicPartition] = set()
         self._begun: set[TopicPartition] = set()
         self._generation = -1
+        self._claimed: tuple[int, ...] = ()
         self._commit_at = 0.0
         self._rebalancing = True
         self._forgotten = False
@@ -192,9 +193,8 @@ class ChangeConsumer:
     # -- ownership --------------------------------------------------------------------------------------------------------
 
     def _claim(self) -> Claim:
-        return Claim(
-            generation=self._consumer._coordinator.generation if self._consumer else -1, partitions=numbers(self.held)
-        )
+        self._claimed = numbers(self.held)
+        return Claim(generation=self._consumer._coordinator.generation if self._consumer else -1, partitions=self._claimed)
 
     async def revoked(self) -> None:
         """A rebalance begins: what is being recorded is finished and committed; the practices go on."""
@@ -215,6 +215,9 @@ class ChangeConsumer:
         self._assigned = set(partitions)
         self.held |= partitions
         self._changed.set()
+        if not set(self._claimed) <= set(numbers(self.held)):
+            # put down while the group was assigning, which counted with it still; a wish of that time is forgotten by aiokafka
+            self._consumer._coordinator.request_rejoin()
 
     async def _own(self) -> None:
         """Begin what was assigned; put down what was not assigned again, and then have the group assign it."""

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 import pytest_asyncio
+from aiokafka.protocol.group import JoinGroupRequest
 
 from daemon.embedded import EmbeddedBroker
 from events.backlog import ROOM
@@ -117,6 +118,41 @@ async def test_what_was_not_recorded_is_offered_again(bus: Bus) -> None:
         await until(lambda: any(one.queues for one in late.consumer._backlogs.values()), 60)
         late.able = True
         await until(lambda: next_ in late.seen, 30)
+
+
+async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus: Bus) -> None:
+    """A holder that has said that it holds them, and puts them down before it hears what it was given: nobody got them."""
+    group = f"meanwhile-{next(_groups)}"
+    holder, other, may_end = Reader(bus, group), Reader(bus, group), asyncio.Event()
+
+    async def lost(partitions: Sequence[int]) -> None:
+        if partitions:
+            await may_end.wait()
+        await Reader.lost(holder, partitions)
+
+    holder.lost = lost  # type: ignore[method-assign]
+    async with reading(holder):
+        await until(lambda: holder.assigned == [0, 1, 2, 3], 30)
+        async with reading(other):
+            await until(lambda: holder.consumer._assigned != holder.consumer.held, 30)
+            assert holder.consumer._consumer is not None
+            assert other.consumer._consumer is not None
+            coordinator = holder.consumer._consumer._coordinator
+            send = coordinator._send_req
+
+            async def late(request: object) -> object:
+                answer = await send(request)
+                if isinstance(request, JoinGroupRequest):
+                    may_end.set()
+                    await until(lambda: holder.consumer.held == holder.consumer._assigned, 30)
+                return answer
+
+            coordinator._send_req = late
+            other.consumer._consumer._coordinator.request_rejoin()
+            try:
+                await until(lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 20)
+            finally:
+                may_end.set()
 
 
 def poisonous(keyring: Keyring) -> list[bytes | None]:
