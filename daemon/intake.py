@@ -19,6 +19,9 @@ from events.schema import Body, Event, Origin
 from events.topics import Change, Checkpoint, Note
 from events.writes import System
 
+KAREO_ROW = "patients.row"
+"""The resource under which the list row of a Kareo patient is kept that was compared last."""
+
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 Publish = Callable[[PracticeId, Sequence[Change | Checkpoint]], Awaitable[None]]

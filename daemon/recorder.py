@@ -255,7 +255,8 @@ class PracticeRecorder:
                 outcome.recorded = await tx.append(work.events)
                 await self._stored.save(tx, work)
                 told = [one for one in changes if one.event is None or one.event.id not in known]
-                await self._stored.note(tx, told, checkpoints, work.in_doubt)
+                ours = () if changes else fresh.values()
+                await self._stored.note(tx, told, checkpoints, work.in_doubt, ours)
                 outcome.patients = {key: state.patients[key] for key in state.changed}
                 outcome.gone = set(state.gone)
                 outcome.directory = state.directory if state.directory_changed else None

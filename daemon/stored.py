@@ -7,11 +7,13 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from daemon import rows, tables
+from daemon.intake import KAREO_ROW
 from events.codec import Keyring
 from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId
-from events.schema import ChartLinked, Event, LinkMoved, WentLive
+from events.schema import ChartLinked, Event, IntentSucceeded, KareoChartObserved, LinkMoved, WentLive
 from events.store import Transaction
-from events.topics import Change, Checkpoint
+from events.topics import Change, Checkpoint, Note
+from events.writes import KareoChartWritten, System
 from projections.directory import Directory
 from projections.links import references
 from projections.patient import Patient, decode_patient
@@ -131,21 +133,36 @@ class StoredProjections:
             await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
 
     async def note(
-        self, tx: Transaction, changes: Sequence[Change], checkpoints: Sequence[Checkpoint], in_doubt: set[tuple[str, str]]
+        self,
+        tx: Transaction,
+        changes: Sequence[Change],
+        checkpoints: Sequence[Checkpoint],
+        in_doubt: set[tuple[str, str]],
+        ours: Iterable[Event],
     ) -> None:
         """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing.
 
-        `changes` are those told for the first time: one that is told again settles no doubt.
+        `changes` are those told for the first time: one that is told again settles no doubt. `ours` are the events that no
+        connector told: what a sink saw of a Kareo patient outdates the list row compared last, since the next list may show
+        again what it showed before that.
         """
-        if changes:
-            notes = [note for change in changes for note in change.notes]
-            notes = [
-                msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one
-                for one in notes
-            ]
+        notes = [note for change in changes for note in change.notes]
+        notes = [
+            msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
+        ]
+        seen = {patient for one in ours if (patient := _seen_in_kareo(one)) is not None}
+        notes += [Note(system=System.KAREO, resource=KAREO_ROW, record=str(one), content_hash="") for one in sorted(seen)]
+        if notes:
             await tables.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
+
+
+def _seen_in_kareo(event: Event) -> KareoPatientId | None:
+    match event.body:
+        case KareoChartObserved(chart=chart) | IntentSucceeded(result=KareoChartWritten(chart=chart)):
+            return chart.id
+    return None
 
 
 def _charts_of(event: Event) -> tuple[set[ElationChartId], set[KareoPatientId]]:

@@ -31,6 +31,7 @@ from events.writes import (
     CreateCarrier,
     CreateElationAppointment,
     CreatePlan,
+    KareoChartWritten,
     PoliciesWritten,
     RecordCreated,
     SyncPolicies,
@@ -155,6 +156,24 @@ async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -
 
 
 # -- one writer -------------------------------------------------------------------------------------------------------
+
+
+async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared_last(desk: Desk) -> None:
+    """A policy may end before any list shows it, and the list looks as it did before (seed 3893)."""
+    record = str(ADA_THERE.id)
+    row = Note(system=System.KAREO, resource="patients.row", record=record, content_hash="row")
+    await desk.open()
+    await desk.link()
+    await desk.recorder.record_messages([desk.change(KareoChartObserved(chart=ADA_THERE), notes=[row])])
+    await desk.see(ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon")))
+
+    async def compared() -> list[str]:
+        kept = await tables.lookup_observed(desk.store.pool, PRACTICE, System.KAREO, [("patients.row", record)])
+        return [one.content_hash for one in kept.values()]
+
+    assert await compared() == ["row"]
+    await desk.succeed("demographics:kareo", KareoChartWritten(chart=put(ADA_THERE, city="Macon"), read_at=desk.now))
+    assert await compared() == [""]
 
 
 async def test_who_was_overtaken_writes_nothing_any_more(desk: Desk) -> None:

@@ -46,6 +46,7 @@ ONCE_FELL = (
     6270,
     6362,
     6545,
+    3893,
     7737,
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""

@@ -16,6 +16,7 @@ from functools import partial
 import structlog
 
 from daemon.config import KareoConfig
+from daemon.intake import KAREO_ROW as ROW
 from daemon.intake import Intake, Observation, fingerprint
 from daemon.rounds import Rounds
 from daemon.vendors.errors import Unreachable
@@ -40,7 +41,6 @@ OVERLAP = timedelta(minutes=15)
 AHEAD = timedelta(minutes=5)
 PIECE = timedelta(days=30)
 SUSPICIOUS = 20
-ROW = "patients.row"
 PRIMARY_CASE = "patients.case"
 
 
