@@ -313,17 +313,22 @@ class Searched(Value, frozen=True, kw_only=True, tag=True):
 
 
 class ElationChartWritten(Value, frozen=True, kw_only=True, tag=True):
-    """The chart as read back."""
+    """The chart as read back. `sent` are the fields that an update was sent with, by canonical name, some of which may not be
+    wanted any more; None where that is not known, because the answer was lost."""
 
     chart: ElationChart
     modified: datetime | None = None
     read_at: datetime
+    sent: dict[str, str] | None = None
 
 
 class KareoChartWritten(Value, frozen=True, kw_only=True, tag=True):
+    """As ElationChartWritten."""
+
     chart: KareoChart
     modified: datetime | None = None
     read_at: datetime
+    sent: dict[str, str] | None = None
 
 
 class RecordCreated(Value, frozen=True, kw_only=True, tag=True):

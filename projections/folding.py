@@ -251,16 +251,14 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
             patient = _wrote_elation(patient, result)
             if isinstance(write, CreateElationChart):
                 return _created(patient, result.chart.id, write.fields)
-            return _based(patient, write.fields, provider=None if write.physician is None else write.fields.get("provider"))
+            return _updated(patient, write, result)
         case CreateKareoChart(), KareoChartWritten():
             provider = {"provider": str(write.provider)} if write.provider is not None else {}
             return _created(
                 _kareo_seen(patient, result.chart, result.read_at), result.chart.id, {**write.fields, **provider}
             )
         case UpdateKareoChart(), KareoChartWritten():
-            return _based(
-                _kareo_seen(patient, result.chart, result.read_at), write.fields, provider=write.fields.get("provider")
-            )
+            return _updated(_kareo_seen(patient, result.chart, result.read_at), write, result)
         case _, KareoChartWritten():
             return _kareo_seen(patient, result.chart, result.read_at)
         case SyncPolicies(), PoliciesWritten():
@@ -295,12 +293,14 @@ def _wrote_elation(patient: Patient, result: ElationChartWritten) -> Patient:
     return put(patient, elation=ElationSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
 
 
-def _based(patient: Patient, fields: dict[str, str], *, provider: str | None) -> Patient:
-    """A demographics write is done: what was written is what both sides agreed on."""
-    agreed = dict(fields)
-    if provider is not None:
-        agreed["provider"] = provider
-    return _agreed(patient, agreed)
+def _updated(
+    patient: Patient, write: UpdateElationChart | UpdateKareoChart, result: ElationChartWritten | KareoChartWritten
+) -> Patient:
+    """A demographics write is done: what was written is what both sides agreed on. What it was sent with and has been agreed
+    otherwise since is there by our doing all the same, and nobody's entry."""
+    ours = without(result.sent or {}, *write.fields)
+    patient = _agreed(patient, write.fields)
+    return put(patient, base={**patient.base, **ours})
 
 
 def _agreed(patient: Patient, fields: dict[str, str]) -> Patient:

@@ -150,7 +150,9 @@ async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus
             coordinator._send_req = late
             other.consumer._consumer._coordinator.request_rejoin()
             try:
-                await until(lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 20)
+                await until(
+                    lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 20
+                )
             finally:
                 may_end.set()
 

@@ -22,6 +22,7 @@ from events.writes import (
     CreateElationAppointment,
     CreateElationChart,
     DeleteElationAppointment,
+    ElationChartWritten,
     PolicyTerms,
     Searched,
     SyncPolicies,
@@ -146,6 +147,19 @@ async def test_an_edit_made_there_meanwhile_is_not_overwritten(elation: Elation)
         )
     assert caught.value.seen.chart.middle_name == "Maria"
     assert elation.done("update") == 0
+
+
+async def test_an_update_tells_what_it_sent(elation: Elation) -> None:
+    """Only what is still wanted right before; nothing where the chart shows it already."""
+    chart = elation.ada(middle_name="Maria")
+    wanted = [
+        {"middle_name": "King", "city": "Macon"},
+        {"middle_name": "King"},
+        {"middle_name": "King"},
+        {"middle_name": "King"},
+    ]
+    told = [await elation.hands.carry_out(lambda: UpdateElationChart(chart=chart, fields=wanted.pop(0))) for _ in range(2)]
+    assert [one.sent for one in told if isinstance(one, ElationChartWritten)] == [{"middle_name": "King"}, {}]
 
 
 async def test_policies_are_brought_to_their_terms_after_a_lost_answer_too(elation: Elation) -> None:

@@ -178,7 +178,9 @@ async def test_what_is_agreed_otherwise_while_a_write_waits_for_its_turn_is_not_
         writing = asyncio.create_task(hands.carry_out(lambda: write))
         await asyncio.sleep(0.1)
         write = msgspec.structs.replace(write, fields={"state": "SC"})
-    await writing
+    written = await writing
+    assert isinstance(written, KareoChartWritten)
+    assert written.sent == {"state": "SC"}
     assert (kareo.sandbox.patients[ada].city, kareo.sandbox.patients[ada].state) == ("Augusta", "SC")
 
 

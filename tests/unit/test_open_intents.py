@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from events.schema import IntentSucceeded, IntentSuperseded
-from events.writes import CreateElationAppointment, KareoChartWritten, UpdateElationChart
+from events.writes import CreateElationAppointment, ElationChartWritten, KareoChartWritten, UpdateElationChart
 from projections.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
@@ -96,6 +96,32 @@ def test_an_edit_to_what_an_older_write_would_have_written_counts_once_something
     assert clinic.wanted("demographics:kareo").fields == {"city": "Macon"}
     clinic.carry_out_all()
     assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Macon"
+
+
+@pytest.mark.parametrize("target", ["elation", "kareo"])
+def test_what_was_sent_before_something_else_was_agreed_is_nobodys_entry(target: str):
+    """A write is made, and people enter another value on both sides before its answer is recorded: that one goes out again."""
+    clinic = Clinic()
+    clinic.linked()
+    slot = f"demographics:{target}"
+    if target == "elation":
+        clinic.kareo(put(ADA_THERE, city="Macon"))
+    else:
+        clinic.elation(put(ADA, city="Macon"))
+    clinic.attempt(ADA_KEY, slot)
+    clinic.elation(put(ADA, city="Athens"))
+    clinic.kareo(put(ADA_THERE, city="Athens"))
+
+    sent = {"city": "Macon"}
+    if target == "elation":
+        answer = ElationChartWritten(chart=put(ADA, city="Macon"), read_at=clinic.now, sent=sent)
+    else:
+        answer = KareoChartWritten(chart=put(ADA_THERE, city="Macon"), read_at=clinic.now, sent=sent)
+    clinic.succeed(ADA_KEY, slot, answer)
+    assert [(slot, one.write.fields) for _, slot, one in clinic.open()] == [(slot, {"city": "Athens"})]
+    clinic.carry_out_all()
+    assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Athens"
+    assert clinic.open() == []
 
 
 def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():

@@ -143,7 +143,7 @@ class ElationHands:
         assert isinstance(newest, UpdateElationChart)
         write, current = newest, translate.chart(before)
         if not _differing(current, write.fields) and write.physician in (None, current.physician):
-            return _written(before, read_at)
+            return _written(before, read_at, sent={})
         if _differing(current, write.expected):
             raise ChangedMeanwhile(ElationChartObserved(chart=current), before.last_modified, read_at)
         body = translate.patient_body(write.fields, write.physician, current)
@@ -152,7 +152,7 @@ class ElationHands:
         differing = _differing(translate.chart(patient), write.fields)
         if differing:
             raise NotAsWritten(differing)
-        return _written(patient, read_at)
+        return _written(patient, read_at, sent=write.fields)
 
     # -- insurance --------------------------------------------------------------------------------------------------------
 
@@ -297,8 +297,9 @@ async def _good(rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
             yield row
 
 
-def _written(patient: wire.Patient, read_at: datetime) -> ElationChartWritten:
-    return ElationChartWritten(chart=translate.chart(patient), modified=patient.last_modified, read_at=read_at)
+def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> ElationChartWritten:
+    chart = translate.chart(patient)
+    return ElationChartWritten(chart=chart, modified=patient.last_modified, read_at=read_at, sent=sent)
 
 
 def _differing(chart: ElationChart, fields: dict[str, str]) -> tuple[str, ...]:

@@ -27,6 +27,7 @@ from events.writes import (
 )
 from projections.codecs import squeeze
 from projections.fields import BY_NAME, kareo_view
+from projections.open_intents import put
 
 
 class _NothingToDo(Exception):
@@ -144,6 +145,8 @@ class KareoHands:
     async def _update_chart(self, write: UpdateKareoChart, wanted: Callable[[], AnyWrite]) -> KareoChartWritten:
         """Read, compare, write, read: Kareo has no versions, and an edit made there since the last poll must not be lost."""
 
+        sent: dict[str, str] = {}
+
         async def changes() -> PatientWrite:
             nonlocal write
             before, newest = await self._there(write.patient), wanted()
@@ -153,19 +156,20 @@ class KareoHands:
                 raise _NothingToDo(before)
             if _differing(before.chart, write.expected):
                 raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
+            sent.update(write.fields)
             return translate.patient_write(_names(before.chart) | write.fields, write.provider)
 
         for last in (False, True):
             try:
                 await self._client.update_patient(write.patient, changes)
             except _NothingToDo as found:
-                return found.chart
+                return put(found.chart, sent=sent)
             written = await self._read(write.patient)
             if written is None:
                 raise NotAsWritten(("patient",))
             differing = _differing(written.chart, write.fields)
             if not differing:
-                return written
+                return put(written, sent=sent)
             if last or _differing(written.chart, {name: write.expected[name] for name in differing}):
                 break  # as before: not kept, or put back by somebody in that very moment; the second time tells
         raise NotAsWritten(differing)
