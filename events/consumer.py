@@ -234,10 +234,11 @@ class ChangeConsumer:
             self._begun |= gained
             self._begun -= lost
             await asyncio.gather(self._owner.gained(numbers(gained)), self._owner.lost(numbers(lost)))
-            self.held -= lost - self._assigned
-            if lost & self._assigned:
-                self._changed.set()  # it came back while it was being put down
-            elif lost and self._consumer is not None:
+            put_down = lost - self._assigned
+            self.held -= put_down
+            if put_down != lost:
+                self._changed.set()  # some came back while they were being put down
+            if put_down and self._consumer is not None:
                 self._consumer._coordinator.request_rejoin()
 
     # -- messages ---------------------------------------------------------------------------------------------------------

@@ -8,14 +8,17 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 import msgspec
+import pytest
 import pytest_asyncio
 from aiokafka.protocol.group import JoinGroupRequest
 
 from daemon.embedded import EmbeddedBroker
+from events import handover
 from events.backlog import ROOM
 from events.bus import Bus
 from events.codec import Keyring, encode_event
 from events.consumer import ChangeConsumer
+from events.handover import numbers
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.topics import CHANGES, EVENTS, Change, Checkpoint, Message, encode_message
@@ -155,6 +158,35 @@ async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus
                 )
             finally:
                 may_end.set()
+
+
+async def test_what_does_not_come_back_while_it_is_put_down_is_given_to_somebody(
+    bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three are to move, and before they are put down one of them is given back: the others are assigned all the same."""
+    reader, may_end = Reader(bus, f"back-{next(_groups)}"), asyncio.Event()
+    share = handover.share
+
+    async def lost(partitions: Sequence[int]) -> None:
+        if partitions:
+            await may_end.wait()
+        await Reader.lost(reader, partitions)
+
+    def give(*partitions: int) -> None:
+        assert reader.consumer._consumer is not None
+        monkeypatch.setattr(handover, "share", lambda _all, claims: {one: list(partitions) for one in claims})
+        reader.consumer._consumer._coordinator.request_rejoin()
+
+    reader.lost = lost  # type: ignore[method-assign]
+    async with reading(reader):
+        await until(lambda: reader.assigned == [0, 1, 2, 3], 30)
+        give(0)
+        await until(lambda: numbers(reader.consumer._assigned) == (0,), 30)
+        give(0, 1)
+        await until(lambda: numbers(reader.consumer._assigned) == (0, 1), 30)
+        monkeypatch.setattr(handover, "share", share)
+        may_end.set()
+        await until(lambda: numbers(reader.consumer._assigned) == (0, 1, 2, 3), 20)
 
 
 def poisonous(keyring: Keyring) -> list[bytes | None]:
