@@ -48,6 +48,7 @@ ONCE_FELL = (
     6545,
     3893,
     7737,
+    1544,
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 

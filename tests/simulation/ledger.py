@@ -65,8 +65,11 @@ class Ledger:
                 self._edits[record] |= {name: Entry(value, now) for name, value in values.items() if was.get(name) != value}
 
     def written(self, elation: int, kareo: int, fields: dict[str, str]) -> None:
-        """A write of ours of these fields has been recorded."""
-        self._agree(self._agreed, elation, kareo, fields)
+        """A write of ours of these fields has been recorded. Where people have entered the same on both sides it is not by our
+        hand that both show it."""
+        alike = [name for name in fields if self._entered_alike(elation, kareo, name)]
+        self._agree(self._agreed, elation, kareo, fields.keys() - alike)
+        self._agree(self._met, elation, kareo, alike)
         for name, value in fields.items():
             self._sent[elation, kareo, name].append(Entry(value, self._now()))
 
@@ -176,6 +179,11 @@ class Ledger:
         """The last edit of each side, the earlier one first."""
         both = (self._edits[record].get(name) for record in (("elation", elation), ("kareo", kareo)))
         return sorted((one for one in both if one is not None), key=lambda one: one.at)
+
+    def _entered_alike(self, elation: int, kareo: int, name: str) -> bool:
+        """Do both sides show what people entered there last, and is it the same?"""
+        shown = [each[name] for each in self._values(elation, kareo)]
+        return [one.value for one in self._of_people(elation, kareo, name)] == shown and len(set(shown)) == 1
 
     def _one_after_another(self, elation: int, kareo: int, name: str, edits: list[Entry]) -> bool:
         """Had both products the earlier edit's value by our hand when the later one was made?"""
