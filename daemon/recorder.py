@@ -262,9 +262,7 @@ class PracticeRecorder:
                 outcome.directory = state.directory if state.directory_changed else None
                 outcome.reread = work.in_doubt
         except BaseException as error:
-            self._stored.forget()
-            if isinstance(error, AWAY):
-                self.doubt.set()
+            self._failed(error)
             raise
         self._stored.keep(state.directory)
         self._count(work, len(events) - len(fresh))
@@ -298,19 +296,24 @@ class PracticeRecorder:
     # -- looking again ----------------------------------------------------------------------------------------------------
 
     async def _revisit_dependents(self) -> None:
+        """What PostgreSQL fails here is left for the next recording."""
         if self._stored.rebuilt_beside:
-            self._stored.rebuilt_beside = False
             self._on_recorded(await self._load_open())
+            self._stored.rebuilt_beside = False
         if self._pending_revisits and not self.catching_up:
             self._pending_revisits = False
-            while await self._revisit_due("what it waited for has come"):
-                pass
+            try:
+                while await self._revisit_due("what it waited for has come"):
+                    pass
+            except AWAY:
+                self._pending_revisits = True
+                raise
 
     async def _revisit_due(self, reason: str) -> int:
         try:
             return await self._revisit_some(reason)
-        except BaseException:
-            self._stored.forget()
+        except BaseException as error:
+            self._failed(error)
             raise
 
     async def _revisit_some(self, reason: str) -> int:
@@ -341,6 +344,12 @@ class PracticeRecorder:
         return len(keys)
 
     # -- small things -----------------------------------------------------------------------------------------------------
+
+    def _failed(self, error: BaseException) -> None:
+        """A transaction failed, or only its answer was lost."""
+        self._stored.forget()
+        if isinstance(error, AWAY):
+            self.doubt.set()
 
     def _moment(self) -> Moment:
         now = self._now()

@@ -10,22 +10,28 @@ import pytest_asyncio
 
 from events.codec import Keyring
 from events.ids import PracticeId
-from events.schema import IntentAttempted, IntentSucceeded, KareoChartObserved
+from events.schema import IntentAttempted, IntentSucceeded, KareoAppointmentObserved, KareoChartObserved
 from events.store import Store, Transaction
+from events.writes import RecordCreated
+from tests.integration.desk import LOCUM, VISIT, elation_directory
 from tests.integration.ward import Ward, opened, put, there
+from tests.unit.records import PHYSICIANS
 
 
 class Forgetful(Store):
-    """Loses the answer to the next COMMIT when told to."""
+    """Loses the answer to a COMMIT when told to, or with `whole` the COMMIT itself: the next one, or the one after."""
 
-    losing = False
+    losing = 0
+    whole = False
 
     @asynccontextmanager
     async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
         async with super().writing(practice, epoch) as tx:
             yield tx
-        if self.losing:
-            self.losing = False
+            self.losing -= 1
+            if self.losing == 0 and self.whole:
+                raise ConnectionResetError
+        if self.losing == 0 and not self.whole:
             raise ConnectionResetError
 
 
@@ -34,9 +40,9 @@ async def ward(store: Store, keyring: Keyring) -> Ward:
     return await opened(Forgetful(store.pool, keyring), keyring, patients=1)
 
 
-def lose(ward: Ward) -> None:
+def lose(ward: Ward, which: int = 1, *, whole: bool = False) -> None:
     assert isinstance(ward.desk.store, Forgetful)
-    ward.desk.store.losing = True
+    ward.desk.store.losing, ward.desk.store.whole = which, whole
 
 
 async def test_a_change_that_was_recorded_after_all_is_carried_out(ward: Ward) -> None:
@@ -60,4 +66,21 @@ async def test_an_attempt_that_was_recorded_after_all_is_made(ward: Ward) -> Non
     assert ward.hands.did == ["carry out"]
     assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1]
     assert len(await ward.recorded(IntentSucceeded)) == 1
+    await ward.desk.sound()
+
+
+@pytest.mark.parametrize("whole", [False, True])
+async def test_what_follows_from_looking_again_is_carried_out(ward: Ward, whole: bool) -> None:
+    """A patient that waited for a provider is decided about in a transaction of its own, after that of the directory."""
+    await ward.desk.see(KareoAppointmentObserved(appointment=VISIT))
+    change = ward.desk.change(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
+    lose(ward, 2, whole=whole)
+    with pytest.raises(ConnectionResetError):
+        await ward.desk.recorder.record_messages([change])
+    await ward.desk.recorder.record_messages([change])
+    assert ward.sink.idle is not whole, "what was not made is made now; of the other nobody tells the sink"
+    assert ward.desk.recorder.doubt.is_set(), "what the practice looks for"
+    ward.sink.offer(await ward.desk.recorder.load_open(), resume=True)
+    await ward.finish()
+    assert [type(one.result) for one in await ward.recorded(IntentSucceeded)] == [RecordCreated]
     await ward.desk.sound()
