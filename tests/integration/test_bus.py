@@ -135,26 +135,26 @@ async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus
 
     holder.lost = lost  # type: ignore[method-assign]
     async with reading(holder):
-        await until(lambda: holder.assigned == [0, 1, 2, 3], 30)
+        await until(lambda: holder.assigned == [0, 1, 2, 3], 60)
         async with reading(other):
-            await until(lambda: holder.consumer._assigned != holder.consumer.held, 30)
-            assert holder.consumer._consumer is not None
-            assert other.consumer._consumer is not None
-            coordinator = holder.consumer._consumer._coordinator
-            send = coordinator._send_req
-
-            async def late(request: object) -> object:
-                answer = await send(request)
-                if isinstance(request, JoinGroupRequest):
-                    may_end.set()
-                    await until(lambda: holder.consumer.held == holder.consumer._assigned, 30)
-                return answer
-
-            coordinator._send_req = late
-            other.consumer._consumer._coordinator.request_rejoin()
             try:
+                await until(lambda: holder.consumer._assigned != holder.consumer.held, 60)
+                assert holder.consumer._consumer is not None
+                assert other.consumer._consumer is not None
+                coordinator = holder.consumer._consumer._coordinator
+                send = coordinator._send_req
+
+                async def late(request: object) -> object:
+                    answer = await send(request)
+                    if isinstance(request, JoinGroupRequest):
+                        may_end.set()
+                        await until(lambda: holder.consumer.held == holder.consumer._assigned, 60)
+                    return answer
+
+                coordinator._send_req = late
+                other.consumer._consumer._coordinator.request_rejoin()
                 await until(
-                    lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 20
+                    lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 60
                 )
             finally:
                 may_end.set()
@@ -179,14 +179,16 @@ async def test_what_does_not_come_back_while_it_is_put_down_is_given_to_somebody
 
     reader.lost = lost  # type: ignore[method-assign]
     async with reading(reader):
-        await until(lambda: reader.assigned == [0, 1, 2, 3], 30)
-        give(0)
-        await until(lambda: numbers(reader.consumer._assigned) == (0,), 30)
-        give(0, 1)
-        await until(lambda: numbers(reader.consumer._assigned) == (0, 1), 30)
-        monkeypatch.setattr(handover, "share", share)
-        may_end.set()
-        await until(lambda: numbers(reader.consumer._assigned) == (0, 1, 2, 3), 20)
+        await until(lambda: reader.assigned == [0, 1, 2, 3], 60)
+        try:
+            give(0)
+            await until(lambda: numbers(reader.consumer._assigned) == (0,), 60)
+            give(0, 1)
+            await until(lambda: numbers(reader.consumer._assigned) == (0, 1), 60)
+            monkeypatch.setattr(handover, "share", share)
+        finally:
+            may_end.set()
+        await until(lambda: numbers(reader.consumer._assigned) == (0, 1, 2, 3), 60)
 
 
 def poisonous(keyring: Keyring) -> list[bytes | None]:
