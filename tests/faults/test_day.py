@@ -20,7 +20,9 @@ from tests.faults.proxy import KINDS, Proxy, proxy
 
 SECONDS_BETWEEN = 0.4
 ELATION = ("refuse", "delay", "cut_before", "cut_after", "status", "garbage", "half")
-KAREO = ("refuse", "delay", "cut_before", "cut_after", "status", "fault", "garbage", "half", "throttle", "html")
+KAREO = ("delay", "cut_before", "cut_after", "status", "fault", "garbage", "half", "throttle", "html")
+"""Without refusals: one is an answer, which waits for a person."""
+
 WEBHOOKS = ("lose", "duplicate", "delay", "reorder")
 
 
@@ -52,6 +54,7 @@ class Weather:
         self._random = random.Random(seed)
         self.proxies: list[Proxy] = []
         self.planned = 0
+        self._storm: asyncio.Task[None] | None = None
 
     @asynccontextmanager
     async def servers(self) -> AsyncIterator[tuple[Any, EmbeddedBroker]]:
@@ -64,16 +67,20 @@ class Weather:
                 await in_front.start()
                 self.proxies = [network, in_front]
                 broker.port, own = port, broker.port
-                self._storm = asyncio.create_task(self._blow())
                 try:
                     yield Away(postgres, network.port), broker
                 finally:
-                    self._storm.cancel()
+                    if self._storm is not None:
+                        self._storm.cancel()
                     broker.port = own
                     await in_front.stop()
 
+    def begin(self) -> None:
+        self._storm = asyncio.create_task(self._blow())
+
     def clear_up(self) -> None:
         """No more failures, also of those that are planned."""
+        assert self._storm is not None
         self._storm.cancel()
         self._clinic.elation.faults.clear()
         self._clinic.kareo.faults.clear()
@@ -100,11 +107,15 @@ class Weather:
 
 
 class WetDay(Day):
-    """The weather clears up after the last scene."""
+    """The weather begins when the daemon runs, and clears up after the last scene."""
 
     def __init__(self, weather: Weather, clinic: Clinic) -> None:
         super().__init__(clinic, seed=7, size=3)
         self._weather = weather
+
+    def prepare(self) -> None:
+        super().prepare()
+        self._weather.begin()
 
     async def play(self, settle: Settle) -> None:
         await super().play(settle)

@@ -53,7 +53,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "lost answers are not looked for": lambda: [patch.object(Sink, "_settle", _never_look)],
     "offsets before the database": lambda: [patch.object(Backlog, "offset", property(lambda backlog: backlog._next))],
     "the base stays after a write": lambda: [
-        patch.object(folding, "_based", lambda one, _fields, **_options: one),
+        patch.object(folding, "_updated", lambda one, *_done: one),
         patch.object(demographics, "reconcile", _agreed_once),
     ],
     "polls do not overlap": lambda: [
