@@ -64,6 +64,27 @@ class Reader:
         await self.consumer.run()
 
 
+class Slow(Reader):
+    """Puts nothing down until it `may_end`. `order` is what it gained and lost."""
+
+    def __init__(self, bus: Bus, group: str) -> None:
+        super().__init__(bus, group)
+        self.putting_down, self.may_end = asyncio.Event(), asyncio.Event()
+        self.order: list[tuple[str, tuple[int, ...]]] = []
+
+    async def gained(self, partitions: Sequence[int]) -> None:
+        if partitions:
+            self.order.append(("gained", tuple(partitions)))
+        await super().gained(partitions)
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        if partitions:
+            self.putting_down.set()
+            await self.may_end.wait()
+            self.order.append(("lost", tuple(partitions)))
+        await super().lost(partitions)
+
+
 @asynccontextmanager
 async def reading(*readers: Reader) -> AsyncIterator[None]:
     """Readers at work; they leave the group at the end, whatever happened."""
@@ -126,14 +147,8 @@ async def test_what_was_not_recorded_is_offered_again(bus: Bus) -> None:
 async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus: Bus) -> None:
     """A holder that has said that it holds them, and puts them down before it hears what it was given: nobody got them."""
     group = f"meanwhile-{next(_groups)}"
-    holder, other, may_end = Reader(bus, group), Reader(bus, group), asyncio.Event()
+    holder, other = Slow(bus, group), Reader(bus, group)
 
-    async def lost(partitions: Sequence[int]) -> None:
-        if partitions:
-            await may_end.wait()
-        await Reader.lost(holder, partitions)
-
-    holder.lost = lost  # type: ignore[method-assign]
     async with reading(holder):
         await until(lambda: holder.assigned == [0, 1, 2, 3], 60)
         async with reading(other):
@@ -147,7 +162,7 @@ async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus
                 async def late(request: object) -> object:
                     answer = await send(request)
                     if isinstance(request, JoinGroupRequest):
-                        may_end.set()
+                        holder.may_end.set()
                         await until(lambda: holder.consumer.held == holder.consumer._assigned, 60)
                     return answer
 
@@ -157,27 +172,21 @@ async def test_what_is_put_down_while_the_group_assigns_is_given_to_somebody(bus
                     lambda: sorted(holder.assigned + other.assigned) == [0, 1, 2, 3] and len(other.assigned) == 2, 60
                 )
             finally:
-                may_end.set()
+                holder.may_end.set()
 
 
 async def test_what_does_not_come_back_while_it_is_put_down_is_given_to_somebody(
     bus: Bus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Three are to move, and before they are put down one of them is given back: the others are assigned all the same."""
-    reader, may_end = Reader(bus, f"back-{next(_groups)}"), asyncio.Event()
+    reader = Slow(bus, f"back-{next(_groups)}")
     share = handover.share
-
-    async def lost(partitions: Sequence[int]) -> None:
-        if partitions:
-            await may_end.wait()
-        await Reader.lost(reader, partitions)
 
     def give(*partitions: int) -> None:
         assert reader.consumer._consumer is not None
         monkeypatch.setattr(handover, "share", lambda _all, claims: {one: list(partitions) for one in claims})
         reader.consumer._consumer._coordinator.request_rejoin()
 
-    reader.lost = lost  # type: ignore[method-assign]
     async with reading(reader):
         await until(lambda: reader.assigned == [0, 1, 2, 3], 60)
         try:
@@ -187,7 +196,7 @@ async def test_what_does_not_come_back_while_it_is_put_down_is_given_to_somebody
             await until(lambda: numbers(reader.consumer._assigned) == (0, 1), 60)
             monkeypatch.setattr(handover, "share", share)
         finally:
-            may_end.set()
+            reader.may_end.set()
         await until(lambda: numbers(reader.consumer._assigned) == (0, 1, 2, 3), 60)
 
 
@@ -229,34 +238,18 @@ async def test_a_practice_is_where_every_kafka_client_would_put_it(bus: Bus) -> 
 async def test_a_partition_moves_only_after_it_was_put_down(bus: Bus) -> None:
     """Its practice is drained first, and what stays is not touched."""
     group = f"handover-{next(_groups)}"
-    putting_down, finish = asyncio.Event(), asyncio.Event()
-    order: list[tuple[str, tuple[int, ...]]] = []
-
-    class Slow(Reader):
-        async def gained(self, partitions: Sequence[int]) -> None:
-            if partitions:
-                order.append(("gained", tuple(partitions)))
-            await super().gained(partitions)
-
-        async def lost(self, partitions: Sequence[int]) -> None:
-            if partitions:
-                putting_down.set()
-                await finish.wait()
-                order.append(("lost", tuple(partitions)))
-            await super().lost(partitions)
-
     first, second = Slow(bus, group), Reader(bus, group)
     async with reading(first):
         await until(lambda: first.assigned == [0, 1, 2, 3], 30)
         async with reading(second):
-            await asyncio.wait_for(putting_down.wait(), 30)
+            await asyncio.wait_for(first.putting_down.wait(), 30)
             held, other = set(first.consumer.held), set(second.consumer.held)
             assert len(held) == 4
             assert not held & other
             assert second.assigned == []
-            finish.set()
+            first.may_end.set()
             await until(lambda: len(second.assigned) == 2, 30)
-            assert order == [("gained", (0, 1, 2, 3)), ("lost", (2, 3))]
+            assert first.order == [("gained", (0, 1, 2, 3)), ("lost", (2, 3))]
             assert sorted(first.assigned + second.assigned) == [0, 1, 2, 3]
 
 
