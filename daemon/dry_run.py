@@ -55,7 +55,7 @@ from events.writes import (
 from projections.directory import Directory
 from projections.fields import PHONE_KINDS, with_phones
 from projections.matching import Index
-from projections.open_intents import put
+from projections.open_intents import dependencies, put
 from projections.patient import Patient
 from projections.policy import Policy
 from projections.state import PracticeState
@@ -158,7 +158,7 @@ class _Run:
                 self._answer(event, event.body)
         due, work.dependencies = work.dependencies, set()
         for key, patient in work.state.patients.items():
-            if due and any(due.intersection(one.depends_on) for one in patient.waiting.values()):
+            if due.intersection(dependencies(patient.waiting, patient.dismissed)):
                 work.touched.setdefault(key, work.events[-1])
         return bool(work.touched)
 

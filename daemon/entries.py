@@ -10,12 +10,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from daemon.timeline import describe, write_in_words
+from events.commands import ConflictSeen
 from events.schema import (
     BillObserved,
     Body,
     ChartLinked,
     ConflictRecorded,
-    ConflictSeen,
     ElationChartObserved,
     FieldsAgreed,
     IntentAttempted,

@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from uuid import uuid4
 
 from events.bus import Bus
+from events.commands import Command
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PracticeId, event_id
 from events.schema import (
     Body,
-    Command,
     CommandRefused,
     Event,
     IntentAttempted,

@@ -31,8 +31,9 @@ from daemon.vendors.kareo.soap import SoapService
 from daemon.webhooks import NUDGE, Target
 from events.bus import Bus
 from events.codec import Keyring
+from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
-from events.schema import CommandRefused, RedriveRequested, ResyncRequested
+from events.schema import CommandRefused
 from events.store import AWAY, Fenced, Store
 from events.topics import Change, Checkpoint
 from events.writes import System

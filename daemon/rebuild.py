@@ -18,6 +18,7 @@ from daemon.story import SQL
 from events.codec import Keyring
 from events.ids import PatientKey
 from events.store import Store
+from projections.open_intents import dependencies
 from projections.patient import Patient
 from projections.policy import Policy
 
@@ -56,7 +57,7 @@ class _Documents:
     def _seal(self, patient: Patient) -> Sealed:
         """As the recorder would; who waits for something is due at once, whatever was marked before."""
         row = rows.patient_row(patient, self._replay.touched[patient.key], self._today)
-        depends = any(one.depends_on for one in patient.waiting.values())
+        depends = dependencies(patient.waiting, patient.dismissed)
         key_id, doc = self._keyring.seal(
             self._replay.practice, tables.document_identity(self._replay.practice, row.key), row.doc
         )

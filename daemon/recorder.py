@@ -21,6 +21,7 @@ from daemon.redrive import redriven
 from daemon.stored import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
+from events.commands import RedriveRequested
 from events.ids import (
     ElationChartId,
     EventId,
@@ -40,7 +41,6 @@ from events.schema import (
     ObservingBegan,
     Origin,
     Recorded,
-    RedriveRequested,
     WaitingCleared,
 )
 from events.store import AWAY, Fenced, Store, Transaction

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
+from events.commands import RedriveRequested
 from events.ids import ElationChartId, EventId, KareoPatientId, event_id
 from events.schema import (
     TYPES,
@@ -25,7 +26,6 @@ from events.schema import (
     KareoChartVanished,
     MessageUnreadable,
     Origin,
-    RedriveRequested,
 )
 from events.store import Transaction
 from events.topics import Checkpoint, decode_message

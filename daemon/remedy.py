@@ -6,7 +6,15 @@ from events.ids import PracticeId
 from projections.links import is_barred
 from projections.patient import Patient
 
-BY_HAND = {"differs-after-sent", "billed-to-former", "no-rank", "chart-absorbed", "not-created", "external-id-too-long"}
+BY_HAND = {
+    "differs-after-sent",
+    "billed-to-former",
+    "no-rank",
+    "chart-absorbed",
+    "not-created",
+    "external-id-too-long",
+    "left-behind",
+}
 """Put right in the vendors' screens only: then accepted here, as nothing of it comes back to us."""
 
 

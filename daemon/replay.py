@@ -25,6 +25,7 @@ from events.schema import Recorded
 from events.store import SQL as STORE
 from events.store import Store, open_row
 from projections.insurance import next_expiry
+from projections.open_intents import dependencies
 from projections.patient import Patient, decode_patient, encode_patient
 from projections.state import PracticeState
 
@@ -263,7 +264,7 @@ def expected_lists(replay: Replay) -> dict[str, dict[tuple[object, ...], Patient
             result["open_intent"][row] = key
         for waiting in rows.waiting_rows(holder.waiting):
             result["waiting"][key, waiting.slot, waiting.code, waiting.since] = key
-            result["dependency"] |= {(on, key): key for on in waiting.depends_on}
+        result["dependency"] |= {(on, key): key for on in dependencies(holder.waiting, holder.dismissed)}
     return result
 
 

@@ -14,7 +14,7 @@ import msgspec
 from daemon import tables
 from projections.directory import Directory
 from projections.insurance import next_expiry
-from projections.open_intents import OpenIntent, Waiting
+from projections.open_intents import OpenIntent, Waiting, dependencies
 from projections.patient import Patient, encode_patient
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -49,15 +49,12 @@ def intent_rows(intents: dict[str, OpenIntent]) -> tuple[tables.IntentRow, ...]:
 
 
 def waiting_rows(waiting: dict[str, Waiting]) -> tuple[tables.WaitingRow, ...]:
-    return tuple(
-        tables.WaitingRow(slot=slot, code=one.code, since=one.since, depends_on=one.depends_on)
-        for slot, one in waiting.items()
-    )
+    return tuple(tables.WaitingRow(slot=slot, code=one.code, since=one.since) for slot, one in waiting.items())
 
 
 def open_rows(now: Patient | Directory, before: Patient | Directory | None = None) -> tables.OpenRows:
     """What is open of one patient, or of the practice, as far as it is not as it was `before`."""
-    return tables.OpenRows(
-        None if before is not None and before.intents == now.intents else intent_rows(now.intents),
-        None if before is not None and before.waiting == now.waiting else waiting_rows(now.waiting),
-    )
+    intents = None if before is not None and before.intents == now.intents else intent_rows(now.intents)
+    if before is not None and (before.waiting, before.dismissed) == (now.waiting, now.dismissed):
+        return tables.OpenRows(intents, None)
+    return tables.OpenRows(intents, waiting_rows(now.waiting), dependencies(now.waiting, now.dismissed))

@@ -18,6 +18,7 @@ import structlog
 
 from daemon.recorder import Outcome, PracticeRecorder
 from daemon.telemetry import Meter
+from daemon.trouble import VISIBLE_AFTER, Trouble
 from daemon.vendors.errors import (
     ChangedMeanwhile,
     Malformed,
@@ -37,8 +38,6 @@ from events.schema import (
     IntentSucceeded,
     IntentSuperseded,
     Origin,
-    WaitingCleared,
-    WaitingRaised,
 )
 from events.store import AWAY, Fenced
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
@@ -48,7 +47,6 @@ from projections.state import PracticeState
 
 log = structlog.get_logger()
 
-VISIBLE_AFTER = 3
 LEAST_PAUSE = 0.05
 
 
@@ -111,9 +109,7 @@ class Sink:
         self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
         self._running: set[str] = set()
         self._newest: dict[str, OpenIntent] = {}
-        self._failures = 0
-        self._trouble_slot = f"system:{system}"
-        self._raised = False
+        self._trouble = Trouble(system, recorder, now)
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -130,8 +126,7 @@ class Sink:
         for key, patient in outcome.patients.items():
             self._queue(key, patient.intents, resume)
         if outcome.directory is not None:
-            if self._trouble_slot in outcome.directory.waiting:  # perhaps raised by the owner before
-                self._raised = True
+            self._trouble.recall(outcome.directory)
             self._queue(PatientKey(""), outcome.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
@@ -240,20 +235,24 @@ class Sink:
                 result = await self._hands.carry_out(wanted)
             except Throttled as error:
                 if (failures := failures + 1) >= VISIBLE_AFTER:
-                    await self._trouble("throttled", "asks for patience again and again; writes wait until it takes them")
+                    await self._trouble.failed(
+                        "throttled", "asks for patience again and again; writes wait until it takes them"
+                    )
                 await asyncio.sleep(max(error.retry_after, self._pace.pause(failures - 1), LEAST_PAUSE))
             except Unauthorized:
-                await self._trouble("credentials", "does not accept the credentials; correct them")
+                await self._trouble.failed("credentials", "does not accept the credentials; correct them")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except Unreachable:
-                await self._trouble("unreachable", "cannot be reached; writes wait until it can")
+                await self._trouble.failed("unreachable", "cannot be reached; writes wait until it can")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except (OutcomeUnknown, Malformed):
                 if not changes_nothing(job.write):
                     unknown = IntentOutcomeUnknown(intent=job.intent, slot=slot, attempt=attempt)
                     await self._record(unknown, job, attempt, charts)
                     return await self._settle(slot, job, attempt, charts)
-                await self._trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
+                await self._trouble.failed(
+                    "unusable", "gives answers that cannot be used; writes wait until it gives others"
+                )
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except ChangedMeanwhile as found:
                 origin = Origin.ELATION if self.system is System.ELATION else Origin.KAREO
@@ -262,11 +261,11 @@ class Sink:
                 )
                 body = IntentSuperseded(intent=job.intent, slot=slot, reason="the record was changed meanwhile")
                 await self._record(body, job, attempt, charts)
-                await self._works()
+                await self._trouble.over()
                 return True
             except (Refused, NotAsWritten) as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
-                await self._works()
+                await self._trouble.over()
                 log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
                 return True
             except Fenced:
@@ -292,11 +291,11 @@ class Sink:
                 await asyncio.sleep(max(error.retry_after, self._pace.pause(failures), LEAST_PAUSE))
                 failures += 1
             except (Unreachable, Unauthorized, OutcomeUnknown, Malformed):
-                await self._trouble("unreachable", "cannot be reached; writes wait until it can")
+                await self._trouble.failed("unreachable", "cannot be reached; writes wait until it can")
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except Refused as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
-                await self._works()
+                await self._trouble.over()
                 return True
             except Fenced:
                 raise
@@ -319,7 +318,7 @@ class Sink:
             self._meter.count(f"written.{self.system}.{job.resource}.{type(job.write).__name__}")
             if job.since is not None:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
-        await self._works()
+        await self._trouble.over()
 
     async def _own_fault(self, error: Exception, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> None:
         """A defect of ours stops this write and nothing else; a person is told."""
@@ -361,32 +360,6 @@ class Sink:
             except AWAY as error:
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
-
-    async def _trouble(self, code: str, text: str) -> None:
-        """Count a failure of the system as a whole; say so once it has failed a few times in a row."""
-        self._failures += 1
-        log.warning("system_failed", system=self.system, code=code, attempt=self._failures)
-        if self._failures >= VISIBLE_AFTER and not self._raised:
-            self._raised = True
-            text = f"{self.system.value.capitalize()} {text}"
-            await self._note(WaitingRaised(slot=self._trouble_slot, code=code, text=text))
-
-    async def _works(self) -> None:
-        """The system has answered: whatever was wrong with it as a whole is over."""
-        self._failures = 0
-        if self._raised:
-            self._raised = False
-            await self._note(WaitingCleared(slot=self._trouble_slot, how="works again"))
-
-    async def _note(self, body: Body) -> None:
-        """Record something about the system; while PostgreSQL is away it is left for the next time."""
-        try:
-            await self._recorder.record_bodies(
-                [body], elation=None, kareo=None, cause=None, parts=(self.system, self._now().isoformat())
-            )
-        except AWAY as error:
-            self._raised = not self._raised
-            log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)
 
 
 _Charts = tuple[ElationChartId | None, KareoPatientId | None]

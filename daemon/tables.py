@@ -46,7 +46,6 @@ class WaitingRow(msgspec.Struct, frozen=True, kw_only=True):
     slot: str
     code: str
     since: datetime | None = None
-    depends_on: tuple[str, ...] = ()
 
 
 class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -151,10 +150,11 @@ async def links(connection: Any, practice: PracticeId) -> list[tuple[int, int]]:
 
 
 class OpenRows(NamedTuple):
-    """What is open of one patient, or of the practice; None where it is as it was."""
+    """What is open of one patient, or of the practice; None where it is as it was. `depends_on` comes with `waiting`."""
 
     intents: Sequence[IntentRow] | None = ()
     waiting: Sequence[WaitingRow] | None = ()
+    depends_on: Sequence[str] = ()
 
 
 async def replace_open(connection: Any, practice: PracticeId, open_: Mapping[PatientKey, OpenRows], now: datetime) -> None:
@@ -186,7 +186,7 @@ async def replace_open(connection: Any, practice: PracticeId, open_: Mapping[Pat
             [one.code for _, one in waiting],
             [one.since or now for _, one in waiting],
         )
-    depends = [(on, key) for key, one in waiting for on in one.depends_on]
+    depends = [(on, key) for key, each in open_.items() for on in each.depends_on]
     if depends:
         await connection.execute(SQL["save_dependencies"], practice, [on for on, _ in depends], [key for _, key in depends])
 

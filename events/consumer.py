@@ -30,6 +30,7 @@ from events.handover import Claim, Handover, numbers
 from events.ids import PracticeId, event_id
 from events.schema import Event, MessageUnreadable, Origin
 from events.topics import CHANGES, Change, Message, decode_message
+from events.watch import Stalled, Watch
 
 log = structlog.get_logger()
 
@@ -46,7 +47,6 @@ SETTLE_SECONDS = 1.0
 
 LONGEST_PAUSE = 5.0
 CLOSE_SECONDS = 10.0
-ASK_SECONDS = 5.0
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
 
@@ -64,14 +64,6 @@ class Owner(Protocol):
 
     async def lost(self, partitions: Sequence[int]) -> None:
         """Finish with the practices of these partitions; somebody else begins when this returns."""
-
-
-class Stalled(Exception):
-    """The client does not do what it should; `where` says what did not move."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__(where)
-        self.where = where
 
 
 class ChangeConsumer:
@@ -157,7 +149,7 @@ class ChangeConsumer:
             **self._bus.security,
         )
         self._rebalancing = True
-        watch = _Watch(consumer, self._bus, self._stall)
+        watch = Watch(consumer, self._bus, self._stall)
         try:
             await consumer.start()
             consumer.subscribe([CHANGES], listener=_Listener(self))
@@ -206,7 +198,7 @@ class ChangeConsumer:
         """A rebalance has ended: these are read from their committed offsets; `_own` sees to the difference."""
         assert self._consumer is not None
         if not self._consumer.partitions_for_topic(CHANGES):
-            return  # the topic is lost: `_Watch` makes it anew, and until then nobody else gets anything either
+            return  # the topic is lost: `Watch` makes it anew, and until then nobody else gets anything either
         generation = self._consumer._coordinator.generation
         self._forgotten = self._forgotten or generation < self._generation
         self._generation = generation
@@ -215,9 +207,7 @@ class ChangeConsumer:
         self._assigned = set(partitions)
         self.held |= partitions
         self._changed.set()
-        if not set(self._claimed) <= set(numbers(self.held)):
-            # put down while the group was assigning, which counted with it still; a wish of that time is forgotten by aiokafka
-            self._consumer._coordinator.request_rejoin()
+        self._return_claimed()
 
     async def _own(self) -> None:
         """Begin what was assigned; put down what was not assigned again, and then have the group assign it."""
@@ -238,8 +228,16 @@ class ChangeConsumer:
             self.held -= put_down
             if put_down != lost:
                 self._changed.set()  # some came back while they were being put down
-            if put_down and self._consumer is not None:
-                self._consumer._coordinator.request_rejoin()
+            self._return_claimed()
+
+    def _return_claimed(self) -> None:
+        """Have the group assign anew what it was told is held here and is not any more: nobody else gets that before.
+
+        Asked whenever partitions were put down, and again after each assignment: what was put down while the group was assigning
+        still counted as held, and aiokafka forgets a wish of that time.
+        """
+        if self._consumer is not None and not set(self._claimed) <= set(numbers(self.held)):
+            self._consumer._coordinator.request_rejoin()
 
     # -- messages ---------------------------------------------------------------------------------------------------------
 
@@ -335,58 +333,6 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         await self._consumer.assigned(set(assigned))
-
-
-class _Watch:
-    """Watches a client for progress: not whether it goes round, but whether messages that are there come and get committed.
-
-    While the broker does not answer nothing is expected.
-    """
-
-    def __init__(self, consumer: AIOKafkaConsumer, bus: Bus, seconds: float) -> None:
-        self._consumer = consumer
-        self._bus = bus
-        self._seconds = seconds
-        self._due = 0.0
-        self._since: dict[str, tuple[object, float]] = {}
-
-    async def look(self, backlogs: Mapping[TopicPartition, Backlog], *, rebalancing: bool) -> None:
-        """Raises Stalled when something has stood still for too long, or when the topic had to be made anew."""
-        now = asyncio.get_running_loop().time()
-        if now < self._due:
-            return
-        self._due = now + self._seconds / 6
-        try:
-            async with asyncio.timeout(ASK_SECONDS):
-                if not self._consumer.partitions_for_topic(CHANGES):
-                    await self._bus.restore_topics()
-                    raise Stalled("topic")
-                ends = await self._consumer.end_offsets(list(backlogs))
-                positions = {one: await self._position(one) for one in backlogs}
-        except (KafkaError, TimeoutError):
-            self._since.clear()
-            return
-        self._expect("rebalance", None, fine=not rebalancing)
-        for one, backlog in backlogs.items():
-            read, end = positions[one], ends.get(one, 0)
-            self._expect(f"reading {one.partition}", read, fine=read is not None and read >= end)
-            self._expect(f"committing {one.partition}", backlog.committed, fine=backlog.offset in (None, backlog.committed))
-
-    async def _position(self, partition: TopicPartition) -> int | None:
-        """How far it has been fetched; None while that is not known."""
-        try:
-            async with asyncio.timeout(0.5):
-                return int(await self._consumer.position(partition))
-        except TimeoutError:
-            return None
-
-    def _expect(self, what: str, state: object, *, fine: bool) -> None:
-        now = asyncio.get_running_loop().time()
-        kept = self._since.get(what)
-        if fine or kept is None or kept[0] != state:
-            self._since[what] = (state, now)
-        elif now - kept[1] > self._seconds:
-            raise Stalled(what)
 
 
 def _unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:

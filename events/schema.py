@@ -11,6 +11,16 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from events.commands import (
+    BillResendRequested,
+    ConflictSeen,
+    DismissRequested,
+    LinkRequested,
+    RedriveRequested,
+    ResyncRequested,
+    RetryRequested,
+    UnlinkRequested,
+)
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId
 from events.records import (
     Carrier,
@@ -178,13 +188,6 @@ class PairBarred(Value, frozen=True, kw_only=True):
     kareo: KareoPatientId
 
 
-class ConflictSeen(Value, frozen=True, kw_only=True):
-    """`who` has looked at the conflicts of these fields; no fields are all of them."""
-
-    fields: tuple[str, ...]
-    who: str = ""
-
-
 # -- the first day ----------------------------------------------------------------------------------------------------
 
 
@@ -291,66 +294,7 @@ class MessageUnreadable(Value, frozen=True, kw_only=True):
     raw: bytes = b""
 
 
-# -- what people ask for: `who` is the login name, `reason` theirs ------------------------------------------------------
-
-
-class ResyncRequested(Value, frozen=True, kw_only=True):
-    """Read the chart again from both systems and decide anew; `as_new` treats an unlinked one as never linked."""
-
-    who: str
-    reason: str = ""
-    as_new: bool = False
-
-
-class RetryRequested(Value, frozen=True, kw_only=True):
-    """Try the refused writes of these slots again; no slots are all of them."""
-
-    slots: tuple[str, ...]
-    who: str
-    reason: str = ""
-
-
-class BillResendRequested(Value, frozen=True, kw_only=True):
-    """Check and send a failed bill again, as it is now."""
-
-    bill: int
-    who: str
-    reason: str = ""
-
-
-class LinkRequested(Value, frozen=True, kw_only=True):
-    """Link these two; `force` though birth date, sex or last name differ."""
-
-    elation: ElationChartId
-    kareo: KareoPatientId
-    who: str
-    reason: str = ""
-    force: bool = False
-
-
-class UnlinkRequested(Value, frozen=True, kw_only=True):
-    """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
-
-    who: str
-    elation: ElationChartId | None = None
-    kareo: KareoPatientId | None = None
-    reason: str = ""
-
-
-class DismissRequested(Value, frozen=True, kw_only=True):
-    """Accept a waiting item as it is."""
-
-    slot: str
-    who: str
-    reason: str
-
-
-class RedriveRequested(Value, frozen=True, kw_only=True):
-    """Try again what is in quarantine in this slot."""
-
-    slot: str
-    who: str
-    reason: str = ""
+# -- what became of a command (events/commands.py) -----------------------------------------------------------------------
 
 
 class WaitingDismissed(Value, frozen=True, kw_only=True):
@@ -416,17 +360,6 @@ Body = (
     | WaitingDismissed
     | CommandRefused
 )
-Command = (
-    ResyncRequested
-    | RetryRequested
-    | BillResendRequested
-    | LinkRequested
-    | UnlinkRequested
-    | DismissRequested
-    | RedriveRequested
-    | ConflictSeen
-)
-"""What people ask for; the practice's recorder answers it in the same transaction (projections/repair.py)."""
 
 TYPES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)

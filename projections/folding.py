@@ -7,13 +7,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from events.commands import BillResendRequested, ConflictSeen, ResyncRequested, RetryRequested
 from events.ids import KareoPatientId
 from events.records import ElationBill, ElationChart, KareoChart
 from events.schema import (
     BillObserved,
-    BillResendRequested,
     ConflictRecorded,
-    ConflictSeen,
     CounterpartsFound,
     ElationChartDeleted,
     ElationChartMerged,
@@ -27,8 +26,6 @@ from events.schema import (
     KareoChartVanished,
     LinkResumed,
     LinkSuspended,
-    ResyncRequested,
-    RetryRequested,
     WaitingCleared,
     WaitingDismissed,
     WaitingRaised,

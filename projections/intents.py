@@ -93,6 +93,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
             "practice", "directory-pending", "the practice's providers and locations have not been read yet", "directory"
         )
         return
+    _show_left_behind(patient, wants)
     link = patient.link
     if link is None:
         _want_link(patient, state, policy, wants)
@@ -210,14 +211,20 @@ def _held(patient: Patient, wants: Wants) -> bool:
         return False
     system = "elation" if patient.in_kareo else "kareo"
     text = f"unlinked from {system}:{other} by a person; link it with the right chart, or resync it --as-new"
-    left = patient.former.get(str(other))
-    if left is not None and (left.appointments or left.policies):
-        text += (
-            f". {len(left.appointments)} appointments and {len(left.policies)} policies written to {system}:{other} stay "
-            "there: correct them by hand"
-        )
     wants.wait("chart", "unlinked", text)
     return True
+
+
+def _show_left_behind(patient: Patient, wants: Wants) -> None:
+    """What was written to a chart that a person unlinked stays in it, whatever becomes of the patient: nobody else sees to it."""
+    for chart, former in patient.former.items():
+        standing = [one for one in former.appointments.values() if not (one.cancelled or one.deleted)]
+        if standing or former.policies:
+            text = (
+                f"{len(standing)} appointments and {len(former.policies)} policies written to elation:{chart} before it was "
+                "unlinked stay there; correct them by hand, then accept this"
+            )
+            wants.wait(f"former:{chart}", "left-behind", text)
 
 
 def _want_elation_counterpart(

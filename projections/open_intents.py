@@ -58,7 +58,10 @@ class Waiting(Value, frozen=True, kw_only=True):
 
 
 class Dismissed(Value, frozen=True, kw_only=True):
-    """An item that a person accepted as it is: `thing` is the digest of what it was about when they did."""
+    """An item that a person accepted as it is: `thing` is the digest of what it was about when they did.
+
+    What it `depends_on` is looked out for all the same: it goes on when that comes.
+    """
 
     code: str
     text: str
@@ -66,6 +69,7 @@ class Dismissed(Value, frozen=True, kw_only=True):
     who: str
     reason: str
     since: datetime
+    depends_on: tuple[str, ...] = ()
 
 
 put = msgspec.structs.replace
@@ -81,8 +85,23 @@ def dismiss(
     waiting: dict[str, Waiting], dismissed: dict[str, Dismissed], body: WaitingDismissed, since: datetime
 ) -> tuple[dict[str, Waiting], dict[str, Dismissed]]:
     """What waits and what was accepted, after a person accepted an item."""
-    entry = Dismissed(code=body.code, text=body.text, thing=body.thing, who=body.who, reason=body.reason, since=since)
+    depends_on = waiting[body.slot].depends_on if body.slot in waiting else ()
+    entry = Dismissed(
+        code=body.code,
+        text=body.text,
+        thing=body.thing,
+        who=body.who,
+        reason=body.reason,
+        since=since,
+        depends_on=depends_on,
+    )
     return without(waiting, body.slot), {**dismissed, body.slot: entry}
+
+
+def dependencies(waiting: dict[str, Waiting], dismissed: dict[str, Dismissed]) -> tuple[str, ...]:
+    """What would change something about these items, each once."""
+    each = [one.depends_on for one in waiting.values()] + [one.depends_on for one in dismissed.values()]
+    return tuple(dict.fromkeys(on for depends_on in each for on in depends_on))
 
 
 def again(intent: OpenIntent) -> OpenIntent:

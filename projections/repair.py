@@ -17,24 +17,19 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, kareo_key
-from events.schema import (
+from events.commands import (
     BillResendRequested,
-    Body,
-    ChartUnlinked,
     Command,
-    CommandRefused,
     ConflictSeen,
     DismissRequested,
-    IntentSuperseded,
     LinkRequested,
-    PairBarred,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
     UnlinkRequested,
-    WaitingDismissed,
 )
+from events.ids import ElationChartId, KareoPatientId, PatientKey, kareo_key
+from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
 from events.writes import changes_nothing
 from projections.accepted import thing
 from projections.fields import BY_NAME, elation_view, kareo_view, same

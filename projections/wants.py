@@ -98,9 +98,10 @@ def settle_waiting(waits: dict[str, Waiting], patient: Patient, thing: Callable[
     bodies: list[Body] = []
     for slot, waiting in waits.items():
         accepted = patient.dismissed.get(slot)
-        if accepted is not None and (accepted.code, accepted.text, accepted.thing) == (
+        if accepted is not None and (accepted.code, accepted.text, accepted.depends_on, accepted.thing) == (
             waiting.code,
             waiting.text,
+            waiting.depends_on,
             thing(slot),
         ):
             continue

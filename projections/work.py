@@ -6,13 +6,13 @@ from datetime import datetime
 
 import msgspec
 
+from events.commands import Command
 from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
 from events.schema import (
     BillObserved,
     Body,
     ChartLinked,
     ChartUnlinked,
-    Command,
     CommandRefused,
     ElationChartObserved,
     ElationDirectoryObserved,

@@ -24,19 +24,19 @@ from daemon.telemetry import configure_logging
 from daemon.timeline import describe
 from daemon.worker import bus_of
 from events.bus import Bus
-from events.ids import ElationChartId, KareoPatientId, PracticeId
-from events.schema import (
+from events.commands import (
     BillResendRequested,
     Command,
     ConflictSeen,
     DismissRequested,
     LinkRequested,
-    Origin,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
     UnlinkRequested,
 )
+from events.ids import ElationChartId, KareoPatientId, PracticeId
+from events.schema import Origin
 from events.store import Store
 from events.writes import System
 from projections.fields import BY_NAME, elation_view, kareo_view

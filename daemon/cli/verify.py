@@ -17,8 +17,9 @@ from daemon.practice import Surroundings
 from daemon.telemetry import configure_logging
 from daemon.vendors.errors import VendorError
 from daemon.verify import verify
+from events.commands import ResyncRequested, RetryRequested
 from events.ids import ElationChartId, KareoPatientId, PracticeId
-from events.schema import Origin, ResyncRequested, RetryRequested
+from events.schema import Origin
 from events.store import AWAY
 from projections.drift import Cause, Drift
 

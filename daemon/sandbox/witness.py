@@ -2,14 +2,15 @@
 
 It compares what the two products hold, by the guide's tables, with code of its own: nothing of the daemon is used, so that an
 error there cannot hide here. `links` are the pairs that the daemon says belong together; `waiting` the fields and records
-that it says wait (a difference is only allowed where it does).
+that it says wait (a difference is only allowed where it does); `left` the Elation appointments that it says an unlinking has
+left behind for a person to see to.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -23,7 +24,12 @@ STATES = {"colorado": "CO"}
 
 
 def differences(
-    clinic: Clinic, office: Office, links: Iterable[tuple[int, int]], waiting: Waiting, edited: set[int]
+    clinic: Clinic,
+    office: Office,
+    links: Iterable[tuple[int, int]],
+    waiting: Waiting,
+    edited: set[int],
+    left: Collection[int] = (),
 ) -> list[str]:
     """Everything about linked patients that disagrees without a visible reason (I6); names records and fields, no values."""
     found: list[str] = []
@@ -35,7 +41,7 @@ def differences(
         where = f"elation {chart_id} / kareo {patient_id}"
         found += [f"{where}: {name}" for name in _demographics(clinic, chart, patient) if f"field:{name}" not in slots]
         found += [f"{where}: {what}" for what in _insurance(clinic, office, chart_id, patient_id, slots)]
-        found += [f"{where}: {what}" for what in _appointments(clinic, office, chart_id, patient_id, slots, edited)]
+        found += [f"{where}: {what}" for what in _appointments(clinic, office, chart_id, patient_id, slots, edited, left)]
     return found
 
 
@@ -162,14 +168,21 @@ def _money(text: str | None) -> str:
 
 
 def _appointments(
-    clinic: Clinic, office: Office, chart_id: int, patient_id: int, slots: set[str], edited: set[int]
+    clinic: Clinic,
+    office: Office,
+    chart_id: int,
+    patient_id: int,
+    slots: set[str],
+    edited: set[int],
+    left: Collection[int],
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
     ours = [
         (name, one)
         for one in clinic.elation.appointments.values()
-        if (name := hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
+        if one["id"] not in left
+        and (name := hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
     ]
     ours.sort(key=lambda pair: not pair[1]["deleted_date"])  # of two in one chart the one that is not deleted counts
     theirs = {name: one for name, one in ours if one["patient"] == chart_id}
@@ -209,7 +222,7 @@ def hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
     return str(kept.get("object_id") or "")
 
 
-def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str]:
+def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Collection[int] = ()) -> list[str]:
     """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters.
 
     While not `resting`, an appointment that moved to another patient may stand in the calendar twice: one is removed by and by.
@@ -222,7 +235,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True) -> list[str
         "Elation appointments of one Kareo appointment": Counter(
             hint(clinic, "appointments", one["id"], office)
             for one in elation.appointments.values()
-            if resting and one["practice"] == office.elation and _stands(clinic, one)
+            if resting and one["practice"] == office.elation and one["id"] not in left and _stands(clinic, one)
         ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation

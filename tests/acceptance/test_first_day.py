@@ -28,16 +28,9 @@ from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
 from daemon.worker import bus_of
+from events.commands import LinkRequested, UnlinkRequested
 from events.ids import ElationChartId, KareoPatientId, PracticeId
-from events.schema import (
-    ChartLinked,
-    IntentAttempted,
-    IntentRequested,
-    IntentSucceeded,
-    LinkRequested,
-    Recorded,
-    UnlinkRequested,
-)
+from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
 from events.store import Store
 from events.writes import CreateElationChart, CreateKareoChart, KareoChartWritten, changes_nothing
 from tests.crash.test_sigkill import Daemon

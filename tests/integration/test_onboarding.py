@@ -23,6 +23,7 @@ from daemon.recorder import PracticeRecorder
 from daemon.rows import decode_directory
 from daemon.telemetry import Meter
 from events.codec import Keyring
+from events.commands import LinkRequested, UnlinkRequested
 from events.ids import ElationChartId, KareoPatientId, PatientKey
 from events.records import Location
 from events.schema import (
@@ -33,11 +34,9 @@ from events.schema import (
     IntentRequested,
     KareoChartObserved,
     KareoDirectoryObserved,
-    LinkRequested,
     ObservingBegan,
     Origin,
     Recorded,
-    UnlinkRequested,
     WentLive,
 )
 from events.store import Store

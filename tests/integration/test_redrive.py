@@ -5,15 +5,9 @@ from __future__ import annotations
 import pytest_asyncio
 
 from events.codec import Keyring
+from events.commands import RedriveRequested
 from events.ids import event_id
-from events.schema import (
-    CommandRefused,
-    Event,
-    KareoChartObserved,
-    MessageUnreadable,
-    Origin,
-    RedriveRequested,
-)
+from events.schema import CommandRefused, Event, KareoChartObserved, MessageUnreadable, Origin
 from events.store import Store
 from events.topics import Change, encode_message
 from tests.conftest import PRACTICE

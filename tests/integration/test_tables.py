@@ -130,8 +130,8 @@ async def test_open_intents_are_replaced_per_patient(db: Any) -> None:
 async def test_who_waits_is_looked_at_again_when_what_it_depends_on_changes(db: Any, keyring: Keyring) -> None:
     await tables.save_patients(db, PRACTICE, [patient(ONE), patient(TWO)], keyring)
     waits = {
-        ONE: OpenRows((), [WaitingRow(slot="bill:1", code="location_unmapped", depends_on=("location:5", "location:6"))]),
-        TWO: OpenRows((), [WaitingRow(slot="bill:2", code="location_unmapped", since=NOW, depends_on=("location:6",))]),
+        ONE: OpenRows((), [WaitingRow(slot="bill:1", code="location_unmapped")], ("location:5", "location:6")),
+        TWO: OpenRows((), [WaitingRow(slot="bill:2", code="location_unmapped", since=NOW)], ("location:6",)),
     }
     await tables.replace_open(db, PRACTICE, waits, NOW)
     await tables.mark_for_revisit(db, PRACTICE, ["location:5", "location:99"], TODAY)

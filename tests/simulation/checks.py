@@ -28,6 +28,7 @@ from events.schema import (
 from events.store import Store, open_row
 from events.topics import Change, decode_message
 from events.writes import AnyWrite, CreateElationChart, CreateKareoChart, Resource, UpdateElationChart, UpdateKareoChart
+from projections.patient import Former
 from projections.policy import Direction
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
@@ -68,6 +69,7 @@ class _Practice:
         self.sequence = 0
         self.epoch = 0
         self.opened: dict[str, IntentRequested] = {}
+        self.asked: dict[str, datetime] = {}
         self.ended: Counter[str] = Counter()
         self.result = audit.Audit()
         self.newest: dict[tuple[str, int], datetime] = {}
@@ -147,8 +149,10 @@ class Checks:
     def _follow(self, recorded: Recorded, known: _Practice) -> None:
         """Agreements for the ledger, alerts, and conflicts: each needs an edit by people on both sides."""
         event, body = recorded.event, recorded.event.body
-        if isinstance(body, IntentSucceeded) and (asked := known.opened.get(body.intent)) is not None:
-            self._written(asked.write, str(event.practice))
+        if isinstance(body, IntentRequested):
+            known.asked[body.intent] = self._loop.now()
+        elif isinstance(body, IntentSucceeded) and (opened := known.opened.get(body.intent)) is not None:
+            self._written(opened.write, str(event.practice), known.asked[body.intent])
         elif isinstance(body, ChartLinked):
             self._ledger.met(int(body.elation), int(body.kareo), body.base)
         elif isinstance(body, FieldsAgreed):
@@ -161,8 +165,8 @@ class Checks:
                 if why:
                     self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")
 
-    def _written(self, write: AnyWrite, practice: str) -> None:
-        """A write of demographics has succeeded."""
+    def _written(self, write: AnyWrite, practice: str, asked: datetime) -> None:
+        """A write of demographics, `asked` for then, has succeeded."""
         assert self.database is not None
         match write:
             case UpdateElationChart(chart=id_) | CreateKareoChart(elation=id_):
@@ -173,7 +177,8 @@ class Checks:
                 return
         for link in self.database.tables["link"].rows.get(practice, {}).values():
             if link[side] == int(id_):
-                self._ledger.written(link["elation_chart"], link["kareo_patient"], {"provider": "", **write.fields})
+                fields = {"provider": "", **write.fields}
+                self._ledger.written(link["elation_chart"], link["kareo_patient"], fields, asked)
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
@@ -227,18 +232,18 @@ class Checks:
             self._take(found, practice)
             for text in self._differences(known, found):
                 self.say("I6", f"{practice}: {text}")
-            for text in witness.doubled(self._clinic, known.office):
+            for text in witness.doubled(self._clinic, known.office, left=_left_behind(found)):
                 self.say("I3", f"{practice}: {text}")
 
     def _differences(self, known: _Practice, found: audit.Audit) -> list[str]:
         """What the witness says, as far as this practice's rules want agreement."""
         linked = [one for one in found.patients.values() if one.link is not None]
-        slots = {int(one.link.kareo): set(one.waiting) for one in linked if one.link is not None}
+        slots = {int(one.link.kareo): {*one.waiting, *one.dismissed} for one in linked if one.link is not None}
         links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
-        differing = witness.differences(self._clinic, known.office, links, slots, set())
+        differing = witness.differences(self._clinic, known.office, links, slots, set(), _left_behind(found))
         table, off = known.policy.table, Direction.OFF
-        heirs = self._heirs()
-        wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in heirs)]
+        apart = self._heirs() | {chart for chart, former in _former(found) if former.policies}
+        wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in apart)]
         if table[Resource.INSURANCE] is off:
             wanted = [text for text in wanted if "insurance" not in text]
         if table[Resource.APPOINTMENT] is off:
@@ -247,7 +252,9 @@ class Checks:
             wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
         wanted += self._lost(known, links, slots)
         if table[Resource.BILL] is not off:
-            waiting = {slot.removeprefix("bill:") for one in found.patients.values() for slot in one.waiting}
+            waiting = {
+                slot.removeprefix("bill:") for one in found.patients.values() for slot in (*one.waiting, *one.dismissed)
+            }
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
             wanted += self._misbilled(dict(links))
@@ -287,3 +294,20 @@ class Checks:
     def written(self) -> int:
         """Intents that succeeded and changed something so far."""
         return sum(sum(known.ended.values()) for known in self._practices.values())
+
+
+def _left_behind(found: audit.Audit) -> set[int]:
+    """Appointments in charts that people unlinked, as far as somebody was told of them."""
+    return {
+        entry.elation for _, former in _former(found) for entry in former.appointments.values() if entry.elation is not None
+    }
+
+
+def _former(found: audit.Audit) -> list[tuple[int, Former]]:
+    """By Elation chart what was written to it before people unlinked it, as far as somebody was told."""
+    return [
+        (int(chart), former)
+        for patient in found.patients.values()
+        for chart, former in patient.former.items()
+        if f"former:{chart}" in patient.waiting or f"former:{chart}" in patient.dismissed
+    ]

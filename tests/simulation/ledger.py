@@ -24,10 +24,11 @@ Record = tuple[str, int]
 
 @dataclass(frozen=True)
 class Entry:
-    """A value and when it was entered, or agreed on."""
+    """A value and when it was entered, or agreed on; by a write of ours also when that was `asked` for."""
 
     value: str
     at: datetime
+    asked: datetime | None = None
 
 
 BLIND = timedelta(seconds=3)
@@ -64,11 +65,11 @@ class Ledger:
                     self._born[record] = values["first_name"], values["last_name"]
                 self._edits[record] |= {name: Entry(value, now) for name, value in values.items() if was.get(name) != value}
 
-    def written(self, elation: int, kareo: int, fields: dict[str, str]) -> None:
-        """A write of ours of these fields has been recorded. Where people have entered the same on both sides it is not by our
+    def written(self, elation: int, kareo: int, fields: dict[str, str], asked: datetime) -> None:
+        """A write of ours of these fields, `asked` for then, has been recorded. Where people have entered the same on both sides it is not by our
         hand that both show it."""
         alike = [name for name in fields if self._entered_alike(elation, kareo, name)]
-        self._agree(self._agreed, elation, kareo, fields.keys() - alike)
+        self._agree(self._agreed, elation, kareo, fields.keys() - alike, asked)
         self._agree(self._met, elation, kareo, alike)
         for name, value in fields.items():
             self._sent[elation, kareo, name].append(Entry(value, self._now()))
@@ -115,6 +116,11 @@ class Ledger:
             return str(elation) not in self._clinic.kareo.external_ids(kareo).values()
         return witness.hint(self._clinic, "patients", elation, office) != f"kareo-patient:{kareo}"
 
+    def one_person(self, office: Office, elation: int, kareo: int) -> bool:
+        """Would people say of two charts that they are of one person?"""
+        here, there = self._born.get(("elation", elation)), self._born.get(("kareo", kareo))
+        return (here is not None or there is not None) and not self.stranger(office, elation, kareo)
+
     def merged(self, elation: int, kareo: int) -> bool:
         """Of two records that became one, whose values count is the vendor's matter."""
         charts, patients = self._clinic.elation.patients, self._clinic.kareo.patients
@@ -127,11 +133,11 @@ class Ledger:
 
     # -- the parts ----------------------------------------------------------------------------------------------------------
 
-    def _agree(self, agreed: Agreed, elation: int, kareo: int, fields: Iterable[str]) -> None:
+    def _agree(self, agreed: Agreed, elation: int, kareo: int, fields: Iterable[str], asked: datetime | None = None) -> None:
         here, there = self._values(elation, kareo)
         for name in fields:
             if here[name] == there[name]:
-                agreed[elation, kareo, name].append(Entry(here[name], self._now()))
+                agreed[elation, kareo, name].append(Entry(here[name], self._now(), asked))
 
     def _held(self) -> dict[Record, dict[str, str]]:
         elation, kareo = self._clinic.elation.patients, self._clinic.kareo.patients
@@ -186,9 +192,13 @@ class Ledger:
         return [one.value for one in self._of_people(elation, kareo, name)] == shown and len(set(shown)) == 1
 
     def _one_after_another(self, elation: int, kareo: int, name: str, edits: list[Entry]) -> bool:
-        """Had both products the earlier edit's value by our hand when the later one was made?"""
+        """Had both products the earlier edit's value by our hand when the later one was made? What was asked for before that edit
+        only happens to be the same: of somebody's A, B and A in Kareo within a second B may have been read last."""
         if len(edits) < 2:
             return False
         first, last = edits
         agreed = self._agreed[elation, kareo, name]
-        return any(first.at < one.at < last.at and one.value == first.value for one in agreed)
+        return any(
+            one.asked is not None and first.at < one.asked and one.at < last.at and one.value == first.value
+            for one in agreed
+        )

@@ -63,10 +63,34 @@ MORE_DEEDS: dict[str, int] = {
 }
 """Drawn apart from the others, so that the seeds of before mean what they meant, and a little more."""
 
+COMMANDS: dict[str, int] = {
+    "unlinks two charts": 4,
+    "links two charts of one person": 5,
+    "accepts what waits": 3,
+    "sends a failed bill again": 2,
+    "retries what was refused": 1,
+}
+"""At the command line; these too are drawn apart."""
+
 HASTY: tuple[str, ...] = (
     "edits the first patient's city in Kareo",
     "edits the first patient's city in Elation",
     "asks to read the first patient again",
+)
+SECOND_THOUGHTS: tuple[str, ...] = (
+    *COMMANDS,
+    "unlinks two charts",
+    "links two charts of one person",
+    "links two charts of one person",
+    "edits a patient in Kareo",
+    "edits a chart in Elation",
+    "books an appointment in Kareo",
+    "moves an appointment in Kareo",
+    "enters a policy in Kareo",
+    "signs a note in Elation",
+    "deletes a chart in Elation",
+    "restores a deleted chart in Elation",
+    "merges two charts in Elation",
 )
 HURRIED: tuple[tuple[str, ...], ...] = (
     (
@@ -196,6 +220,9 @@ def drawn(seed: int) -> Plan:
     more = random.Random(f"{seed}/more")
     deeds = [*_early(pick, 2), *(_deed(pick) for _ in range(pick.randint(15, 40)))]
     deeds += [_deed(more, kinds=MORE_DEEDS) for _ in range(more.randint(0, 4))]
+    commands = random.Random(f"{seed}/commands")
+    deeds += [_deed(commands, kinds=COMMANDS) for _ in range(commands.choice((0, 2, 4, 8)))]
+    deeds += _haste(commands, (SECOND_THOUGHTS,))
     deeds += _haste(random.Random(f"{seed}/haste"), (HASTY,))
     deeds += _haste(random.Random(f"{seed}/hurry"), HURRIED)
     troubles = [_trouble(pick) for _ in range(pick.choice((0, 2, 4, 6, 8, 10)))]

@@ -54,13 +54,10 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         for key in keys
     }
     waits = {
-        key: [
-            WaitingRow(slot=slot, code=chance.choice("xyz"), depends_on=tuple(chance.choices("pqr", k=2)))
-            for slot in chance.sample("abc", chance.randrange(3))
-        ]
+        key: [WaitingRow(slot=slot, code=chance.choice("xyz")) for slot in chance.sample("abc", chance.randrange(3))]
         for key in keys
     }
-    open_ = {key: OpenRows(intents[key], waits[key]) for key in keys}
+    open_ = {key: OpenRows(intents[key], waits[key], chance.choices("pqr", k=2)) for key in keys}
     notes = [
         Note(
             system=system,

@@ -29,8 +29,9 @@ from daemon.worker import Worker
 from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring
-from events.ids import KareoPatientId, PracticeId, event_id
-from events.schema import Command, Event, Origin
+from events.commands import Command
+from events.ids import ElationChartId, KareoPatientId, PracticeId, event_id
+from events.schema import Event, Origin
 from events.store import AWAY, Store
 from events.topics import Change
 from tests.simulation.checks import Checks, Database
@@ -159,7 +160,7 @@ class World:
         self.over = False
         self.network = Network(plan.seed)
         self.clinic = self._clinic()
-        self.people = People(self.clinic, loop.now, self._ask)
+        self.people = People(self.clinic, loop.now, self)
         self.cluster = Cluster(plan.seed, session_seconds=SESSION)
         self.config = self._config()
         self.keyring = Keyring.from_directory(folder / "keys")
@@ -243,21 +244,32 @@ class World:
             machine.kill()
         await self.clinic.elation.webhooks.stop()
 
-    def _ask(self, practice: str, body: Command, patient: int) -> None:
-        """Somebody's command about a Kareo patient, as the command line publishes it; without a worker or Kafka they are told so."""
+    # -- the command line -------------------------------------------------------------------------------------------------
+
+    def ask(self, practice: str, body: Command, *, elation: int | None = None, kareo: int | None = None) -> None:
+        """Somebody's command about these charts, as the command line publishes it; without a worker or Kafka they are told so."""
         machine = next((one for one in self.machines if one.up and one.bus is not None), None)
         if machine is None or machine.bus is None or machine.process is None:
             return
         owner, now = PracticeId(practice), self.loop.now()
         asked = Event(
-            id=event_id(owner, type(body).__name__, patient, now),
+            id=event_id(owner, type(body).__name__, elation, kareo, now),
             practice=owner,
             origin=Origin.OPERATOR,
             observed=now,
             body=body,
-            kareo=KareoPatientId(patient),
+            elation=None if elation is None else ElationChartId(elation),
+            kareo=None if kareo is None else KareoPatientId(kareo),
         )
         within(machine.process, _published(machine.bus, asked))
+
+    def waiting(self, practice: str) -> list[tuple[str, str]]:
+        return sorted((row["patient_key"], row["slot"]) for row in self.database.rows("waiting", practice))
+
+    def links(self, practice: str) -> list[tuple[int, int]]:
+        return sorted((row["elation_chart"], row["kareo_patient"]) for row in self.database.rows("link", practice))
+
+    # -- who is at work ---------------------------------------------------------------------------------------------------
 
     def owner(self, practice: str) -> PracticeRuntime | None:
         """Where a practice is at work now."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from daemon.dry_run import told_elation, told_kareo
+from events.commands import Command, ConflictSeen
 from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey
 from events.records import (
     Carrier,
@@ -24,9 +25,7 @@ from events.records import (
 from events.schema import (
     BillObserved,
     Body,
-    Command,
     CommandRefused,
-    ConflictSeen,
     ElationChartDeleted,
     ElationChartMerged,
     ElationChartObserved,

@@ -8,13 +8,13 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from events.commands import Command
 from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
 from events.schema import (
     BillObserved,
     Body,
     ChartLinked,
     ChartUnlinked,
-    Command,
     ElationChartObserved,
     ElationDirectoryObserved,
     Event,
@@ -28,6 +28,7 @@ from events.schema import (
     RevisitDue,
 )
 from projections.intents import decide, is_settled
+from projections.open_intents import dependencies
 from projections.patient import Patient
 from projections.policy import Policy
 from projections.repair import answer
@@ -82,24 +83,24 @@ class Recording:
 
     def _settle(self, events: Iterable[Event]) -> None:
         touched: dict[PatientKey, Event] = {}
-        dependencies: set[str] = set()
+        come: set[str] = set()
         for event in events:
-            self._take(event, touched, dependencies)
+            self._take(event, touched, come)
         for _ in range(ROUNDS):
             if not touched:
                 due = [
                     one
                     for one in self.state.patients.values()
-                    if any(dependencies & set(waiting.depends_on) for waiting in one.waiting.values())
+                    if come.intersection(dependencies(one.waiting, one.dismissed))
                 ]
-                dependencies.clear()
+                come.clear()
                 for one in due:
                     self._take(self._revisit(one, "what it waited for has come"), touched, set())
                 if not due:
                     return
             key, cause = touched.popitem()
             if key in self.state.patients:
-                self._decide(key, cause, touched, dependencies)
+                self._decide(key, cause, touched, come)
         raise AssertionError(f"deciding goes in circles: {[event.type for event in self.events[-6:]]}")
 
     def _decide(self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from events.ids import ElationChartId, KareoPatientId
-from events.schema import (
+from events.commands import (
     BillResendRequested,
     DismissRequested,
     LinkRequested,
@@ -11,12 +10,14 @@ from events.schema import (
     RetryRequested,
     UnlinkRequested,
 )
+from events.ids import ElationChartId, KareoPatientId
+from events.records import Provider
 from events.writes import CreateElationAppointment, CreateElationChart, CreateEncounter, CreateKareoChart
 from projections.open_intents import put
 from projections.patient import encode_patient
 from projections.state import PracticeState
 from tests.unit.clinic import Clinic
-from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
 from tests.unit.stories import VISIT
 
 ALONE = f"E:{ADA.id}"
@@ -97,6 +98,38 @@ def test_another_link_writes_appointments_anew_and_bills_nothing_twice():
     assert sum(isinstance(one.write, CreateEncounter) for one in writes) == 1
     created = [one.write.chart for one in writes if isinstance(one.write, CreateElationAppointment)]
     assert created == [101, 102] if (102, 901) in clinic.links() else created == [101]
+    assert replays(clinic)
+
+
+def test_what_was_written_to_an_unlinked_chart_waits_for_a_hand_whatever_becomes_of_the_patient():
+    clinic = worked()
+    assert "former:101" not in clinic.waiting()
+    unlink(clinic)
+    assert clinic.waiting()["former:101"].text.startswith("1 appointments and 0 policies written to elation:101 ")
+    clinic.kareo_vanished(ADA_THERE.id)
+    assert clinic.waits("former:101") == "left-behind"
+    assert clinic.ask(DismissRequested(slot="former:101", who="ada", reason="moved it"), None, 901) == ""
+    assert "former:101" not in clinic.waiting()
+    clinic.kareo(ADA_THERE)
+    assert "former:101" not in clinic.waiting()
+    assert link(clinic) == ""
+    assert clinic.patient().dismissed == {}
+    assert replays(clinic)
+
+
+def test_what_a_person_accepted_goes_on_when_what_it_waited_for_comes():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.appointment(put(VISIT, provider=None, provider_name="Ann Other"))
+    slot = f"appointment:{VISIT.key}"
+    assert clinic.waits(slot) == "no-calendar"
+    assert clinic.ask(DismissRequested(slot=slot, who="ada", reason="next week"), None, 901) == ""
+    clinic.kareo_directory((*PROVIDERS, Provider(id=299, first_name="Ann", last_name="Other", full_name="Ann Other")))
+    assert clinic.carry_out_all() == []
+    assert slot not in clinic.waiting()
+    clinic.elation_directory((*PHYSICIANS, Provider(id=699, first_name="Ann", last_name="Other", full_name="Ann Other")))
+    assert any(isinstance(one, CreateElationAppointment) for one in clinic.carry_out_all())
+    assert clinic.patient().dismissed == {}
     assert replays(clinic)
 
 

@@ -1,4 +1,4 @@
-"""Deeds of a plan, done by whoever does the like; among them what people ask of the daemon."""
+"""Deeds of a plan, done by whoever does the like."""
 
 from __future__ import annotations
 
@@ -9,29 +9,27 @@ from datetime import datetime
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation.fields import Refusal
 from daemon.sandbox.kareo.people import UnknownRecordError
-from events.schema import Command, ConflictSeen, ResyncRequested, RetryRequested
 from tests.simulation.ledger import Ledger
 from tests.simulation.people.appointments import Appointments
 from tests.simulation.people.bills import Bills
 from tests.simulation.people.charts import Charts
+from tests.simulation.people.commands import CommandLine, Commands
 from tests.simulation.people.insurance import Insurance
 from tests.simulation.people.screens import Doing, Screens
 from tests.simulation.plan import Deed
-
-RESYNC = ResyncRequested(who="people")
-RETRY = RetryRequested(slots=(), who="people")
-SEEN = ConflictSeen(fields=(), who="people")
 
 
 class People(Screens):
     """Does deeds; `done` are those that were done, `ledger` what was entered."""
 
-    def __init__(self, clinic: Clinic, now: Callable[[], datetime], ask: Callable[[str, Command, int], None]) -> None:
+    def __init__(self, clinic: Clinic, now: Callable[[], datetime], line: CommandLine) -> None:
         super().__init__(clinic)
-        self._ask = ask
         self.done: list[Deed] = []
         self.ledger = Ledger(clinic, now)
-        self._deeds: dict[str, Doing] = self.deeds()
+        self._deeds: dict[str, Doing] = {
+            "makes the webhooks' subscriptions give new keys": self._rotate,
+            **Commands(clinic, line, self.ledger).deeds(),
+        }
         for subject in (Charts, Insurance, Appointments, Bills):
             self._deeds |= subject(clinic).deeds()
 
@@ -43,17 +41,6 @@ class People(Screens):
         except (LookupError, UnknownRecordError, Refusal):
             return
         self.done.append(deed)
-
-    # -- what they ask of the daemon ----------------------------------------------------------------------------------------
-
-    def deeds(self) -> dict[str, Doing]:
-        return {
-            "asks to read a patient again": lambda o, pick: self._ask(o.id, RESYNC, self._patient(o, pick)),
-            "asks to read the first patient again": lambda o, pick: self._ask(o.id, RESYNC, self._pairs(o)[0][0]),
-            "retries what was refused": lambda o, pick: self._ask(o.id, RETRY, self._patient(o, pick)),
-            "marks conflicts as seen": lambda o, pick: self._ask(o.id, SEEN, self._patient(o, pick)),
-            "makes the webhooks' subscriptions give new keys": self._rotate,
-        }
 
     def _rotate(self, office: Office, pick: random.Random) -> None:
         for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):

@@ -1,0 +1,87 @@
+"""What people ask for, as bodies of events: `who` is the login name, `reason` theirs.
+
+The practice's recorder answers a command in the same transaction (projections/repair.py).
+"""
+
+from __future__ import annotations
+
+from events.ids import ElationChartId, KareoPatientId
+from events.records import Value
+
+
+class ResyncRequested(Value, frozen=True, kw_only=True):
+    """Read the chart again from both systems and decide anew; `as_new` treats an unlinked one as never linked."""
+
+    who: str
+    reason: str = ""
+    as_new: bool = False
+
+
+class RetryRequested(Value, frozen=True, kw_only=True):
+    """Try the refused writes of these slots again; no slots are all of them."""
+
+    slots: tuple[str, ...]
+    who: str
+    reason: str = ""
+
+
+class BillResendRequested(Value, frozen=True, kw_only=True):
+    """Check and send a failed bill again, as it is now."""
+
+    bill: int
+    who: str
+    reason: str = ""
+
+
+class LinkRequested(Value, frozen=True, kw_only=True):
+    """Link these two; `force` though birth date, sex or last name differ."""
+
+    elation: ElationChartId
+    kareo: KareoPatientId
+    who: str
+    reason: str = ""
+    force: bool = False
+
+
+class UnlinkRequested(Value, frozen=True, kw_only=True):
+    """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
+
+    who: str
+    elation: ElationChartId | None = None
+    kareo: KareoPatientId | None = None
+    reason: str = ""
+
+
+class DismissRequested(Value, frozen=True, kw_only=True):
+    """Accept a waiting item as it is."""
+
+    slot: str
+    who: str
+    reason: str
+
+
+class RedriveRequested(Value, frozen=True, kw_only=True):
+    """Try again what is in quarantine in this slot."""
+
+    slot: str
+    who: str
+    reason: str = ""
+
+
+class ConflictSeen(Value, frozen=True, kw_only=True):
+    """`who` has looked at the conflicts of these fields; no fields are all of them."""
+
+    fields: tuple[str, ...]
+    who: str = ""
+
+
+Command = (
+    ResyncRequested
+    | RetryRequested
+    | BillResendRequested
+    | LinkRequested
+    | UnlinkRequested
+    | DismissRequested
+    | RedriveRequested
+    | ConflictSeen
+)

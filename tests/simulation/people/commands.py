@@ -1,0 +1,94 @@
+"""What people ask of the daemon at its command line, by what it shows them: what waits, and who is linked with whom."""
+
+from __future__ import annotations
+
+import random
+from typing import Protocol
+
+from daemon.sandbox.clinic import Clinic, Office
+from events.commands import (
+    BillResendRequested,
+    Command,
+    ConflictSeen,
+    DismissRequested,
+    LinkRequested,
+    ResyncRequested,
+    RetryRequested,
+    UnlinkRequested,
+)
+from events.ids import ElationChartId, KareoPatientId
+from tests.simulation.ledger import Ledger
+from tests.simulation.people.screens import Doing, Screens
+
+WHO = "people"
+RESYNC = ResyncRequested(who=WHO)
+RETRY = RetryRequested(slots=(), who=WHO)
+SEEN = ConflictSeen(fields=(), who=WHO)
+
+
+class CommandLine(Protocol):
+    """The daemon's, for one world."""
+
+    def ask(self, practice: str, body: Command, *, elation: int | None = None, kareo: int | None = None) -> None:
+        """Publish a command about these charts."""
+
+    def waiting(self, practice: str) -> list[tuple[str, str]]:
+        """(Patient key, slot) of all that waits, in order; of the practice itself with the key ""."""
+
+    def links(self, practice: str) -> list[tuple[int, int]]:
+        """(Elation chart, Kareo patient), in order."""
+
+
+class Commands(Screens):
+    """Deeds at the command line."""
+
+    def __init__(self, clinic: Clinic, line: CommandLine, ledger: Ledger) -> None:
+        super().__init__(clinic)
+        self._line = line
+        self._ledger = ledger
+
+    def deeds(self) -> dict[str, Doing]:
+        return {
+            "asks to read a patient again": lambda o, pick: self._line.ask(o.id, RESYNC, kareo=self._patient(o, pick)),
+            "asks to read the first patient again": lambda o, _: self._line.ask(o.id, RESYNC, kareo=self._pairs(o)[0][0]),
+            "retries what was refused": lambda o, pick: self._line.ask(o.id, RETRY, kareo=self._patient(o, pick)),
+            "marks conflicts as seen": lambda o, pick: self._line.ask(o.id, SEEN, kareo=self._patient(o, pick)),
+            "unlinks two charts": self._unlink,
+            "links two charts of one person": self._link,
+            "accepts what waits": self._dismiss,
+            "sends a failed bill again": self._resend,
+        }
+
+    def _unlink(self, office: Office, pick: random.Random) -> None:
+        _, kareo = pick.choice(self._line.links(office.id))
+        self._line.ask(office.id, UnlinkRequested(kareo=KareoPatientId(kareo), who=WHO), kareo=kareo)
+
+    def _link(self, office: Office, pick: random.Random) -> None:
+        """Two that no link holds, and that people know to be one person."""
+        links = self._line.links(office.id)
+        elation, kareo = pick.choice(
+            [
+                (chart, patient)
+                for chart in self._charts(office)
+                for patient in self._patients(office)
+                if not any(chart == one or patient == other for one, other in links)
+                and self._ledger.one_person(office, chart, patient)
+            ]
+        )
+        body = LinkRequested(
+            elation=ElationChartId(elation), kareo=KareoPatientId(kareo), who=WHO, force=pick.random() < 0.5
+        )
+        self._line.ask(office.id, body, elation=elation, kareo=kareo)
+
+    def _dismiss(self, office: Office, pick: random.Random) -> None:
+        key, slot = pick.choice(self._line.waiting(office.id))
+        system, _, id_ = key.partition(":")
+        chart = {"E": "elation", "K": "kareo"}
+        about = {chart[system]: int(id_)} if key else {}
+        self._line.ask(office.id, DismissRequested(slot=slot, who=WHO, reason="as it should be"), **about)
+
+    def _resend(self, office: Office, pick: random.Random) -> None:
+        bills = self._clinic.elation.bills.values()
+        failed = [one for one in bills if one["practice"] == office.elation and one["billing_status"] == "UnresolvedError"]
+        bill = pick.choice(failed)
+        self._line.ask(office.id, BillResendRequested(bill=bill["id"], who=WHO), elation=bill["patient"])
