@@ -49,6 +49,9 @@ ONCE_FELL = (
     3893,
     7737,
     1544,
+    438,
+    660,
+    834,
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 
