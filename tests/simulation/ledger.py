@@ -33,7 +33,7 @@ class Entry:
 
 BLIND = timedelta(seconds=3)
 """Neither system has versions: an edit that falls between our reading and our writing cannot be seen, and is lost. So long can it
-take at most until the write is recorded."""
+take at most until the write is recorded. For as long an entry of the very value that we send cannot be told from our writing."""
 
 Agreed = dict[tuple[int, int, str], list[Entry]]
 """By pair and field the values that both sides showed, oldest first."""
@@ -148,13 +148,14 @@ class Ledger:
     def _lost_both_ways(self, elation: int, kareo: int, name: str, value: str) -> list[str]:
         edits = self._of_people(elation, kareo, name)
         counting = edits[-1:] if self._one_after_another(elation, kareo, name, edits) else edits
-        if edits and value not in {one.value for one in counting}:
+        sent = self._sent[elation, kareo, name]
+        ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
+        if edits and not ours and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
         shown = self._conflicts.get((elation, kareo, name))
         met = sorted((*self._agreed[elation, kareo, name], *self._met[elation, kareo, name]), key=lambda one: one.at)
         for one in edits:
             base = next((other.value for other in reversed(met) if other.at < one.at), None)
-            sent = self._sent[elation, kareo, name]
             blind = any(one.at <= other.at <= one.at + BLIND for other in sent)
             agreed = (
                 blind
