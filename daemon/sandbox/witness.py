@@ -122,7 +122,9 @@ def _provider(clinic: Clinic, provider: int | None) -> str:
 
 
 def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, slots: set[str]) -> list[str]:
-    """The primary case's active policies, by rank, against the chart's active ones."""
+    """The primary case's active policies, by rank, against the chart's active ones; all of them may wait together."""
+    if "policies" in slots:
+        return []
     kareo = clinic.kareo
     case = kareo.state.primary_case(patient_id)
     today = kareo.state.now().date()

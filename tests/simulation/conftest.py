@@ -52,6 +52,7 @@ ONCE_FELL = (
     438,
     660,
     834,
+    3322,
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 
