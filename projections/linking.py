@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from events.ids import ElationChartId, elation_key
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
+from events.writes import CreateElationAppointment, SyncPolicies
 from projections.folding import stale
-from projections.open_intents import put, without
+from projections.open_intents import UNDER_WAY, OpenIntent, put, without
 from projections.patient import Former, Link, Patient, bar, is_of
 
 
@@ -101,8 +102,21 @@ def absorb(patient: Patient, other: Patient) -> Patient:
     )
 
 
+def _follows(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
+    """A write that waits for its system makes nothing new in the absorbed chart; what it has made went to the survivor with it."""
+    write = open_.write
+    if (
+        open_.state in UNDER_WAY
+        and isinstance(write, CreateElationAppointment | SyncPolicies)
+        and write.chart == body.source
+    ):
+        return put(open_, write=put(write, chart=body.target))
+    return open_
+
+
 def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
     """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
     remains = Patient(key=elation_key(body.source), elation=patient.elation)
-    patient = put(patient, elation=None, link=Link(elation=body.target, kareo=body.kareo))
+    intents = {slot: _follows(one, body) for slot, one in patient.intents.items()}
+    patient = put(patient, elation=None, link=Link(elation=body.target, kareo=body.kareo), intents=intents)
     return (absorb(patient, survivor) if survivor is not None else patient), remains

@@ -53,6 +53,7 @@ ONCE_FELL = (
     660,
     834,
     3322,
+    6054,
 )
 """Days beyond the first 300 that found something, in the daemon or in its judge."""
 

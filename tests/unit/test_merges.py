@@ -8,12 +8,13 @@ import pytest
 
 from events.ids import ElationChartId, KareoPatientId
 from events.schema import LinkMoved, LinkResumed, LinkSuspended
-from events.writes import CreateEncounter, KareoChartWritten, Searched
+from events.writes import CreateElationAppointment, CreateEncounter, KareoChartWritten, Searched
 from projections.links import survivor
 from projections.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.searches import HERE, SAME
+from tests.unit.stories import VISIT
 
 SURVIVOR = put(ADA, id=ElationChartId(102), address2="Suite 7")
 
@@ -123,6 +124,22 @@ def test_writes_go_to_the_survivor_after_the_link_moved():
     clinic.kareo(put(clinic.patient().kareo.chart, city="Macon"))
 
     assert clinic.wanted("demographics:elation").chart == SURVIVOR.id
+
+
+def test_an_appointment_that_waits_for_elation_is_booked_for_the_survivor():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.elation(SURVIVOR)
+    clinic.appointment(VISIT)
+    slot = f"appointment:{VISIT.key}"
+    waiting = clinic.attempt(ADA_KEY, slot)
+    assert waiting.write.chart == ADA.id
+
+    clinic.elation_merged(ADA.id, SURVIVOR.id)
+
+    assert clinic.intent(ADA_KEY, slot).intent == waiting.intent
+    assert clinic.carry_out(ADA_KEY, slot).chart == SURVIVOR.id
+    assert not any(isinstance(one, CreateElationAppointment) for one in clinic.carry_out_all())
 
 
 def test_a_late_observation_of_the_absorbed_chart_does_not_touch_the_moved_link():
