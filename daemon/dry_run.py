@@ -158,7 +158,7 @@ class _Run:
                 self._answer(event, event.body)
         due, work.dependencies = work.dependencies, set()
         for key, patient in work.state.patients.items():
-            if due.intersection(dependencies(patient.waiting, patient.dismissed)):
+            if due and due.intersection(dependencies(patient.waiting, patient.dismissed)):
                 work.touched.setdefault(key, work.events[-1])
         return bool(work.touched)
 

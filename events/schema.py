@@ -11,16 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from events.commands import (
-    BillResendRequested,
-    ConflictSeen,
-    DismissRequested,
-    LinkRequested,
-    RedriveRequested,
-    ResyncRequested,
-    RetryRequested,
-    UnlinkRequested,
-)
+from events.commands import Command
 from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId
 from events.records import (
     Carrier,
@@ -337,7 +328,6 @@ Body = (
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
-    | ConflictSeen
     | ObservingBegan
     | CounterpartsFound
     | WentLive
@@ -350,13 +340,7 @@ Body = (
     | WaitingRaised
     | WaitingCleared
     | MessageUnreadable
-    | ResyncRequested
-    | RetryRequested
-    | BillResendRequested
-    | LinkRequested
-    | UnlinkRequested
-    | DismissRequested
-    | RedriveRequested
+    | Command
     | WaitingDismissed
     | CommandRefused
 )

@@ -103,35 +103,35 @@ class Recording:
                 self._decide(key, cause, touched, come)
         raise AssertionError(f"deciding goes in circles: {[event.type for event in self.events[-6:]]}")
 
-    def _decide(self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
+    def _decide(self, key: PatientKey, cause: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
         patient = self.state.patients[key]
         for body in bodies:
             elation, kareo = charts(patient)
             if isinstance(body, ChartLinked | LinkMoved):
                 elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
-            self._take(self._following(body, cause, elation, kareo), touched, dependencies)
+            self._take(self._following(body, cause, elation, kareo), touched, come)
         for body in shared:
-            self._take(self._following(body, cause, None, None), touched, dependencies)
+            self._take(self._following(body, cause, None, None), touched, come)
         if is_settled(patient, bodies, shared):
             assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
 
-    def _take(self, event: Event, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
+    def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
-            self._fold(event, self.state.key_of(event.elation, event.kareo), touched, dependencies)
+            self._fold(event, self.state.key_of(event.elation, event.kareo), touched, come)
             return
         reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
-        self._fold(event, reply.about, touched, dependencies)
+        self._fold(event, reply.about, touched, come)
         if reply.refused is not None:
             refused = self._following(reply.refused, event, event.elation, event.kareo)
-            self._fold(refused, PatientKey(""), touched, dependencies)
+            self._fold(refused, PatientKey(""), touched, come)
         for body in reply.follows:
             about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
             if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
                 about = body.elation, body.kareo
-            self._fold(self._following(body, event, *about), reply.about, touched, dependencies)
+            self._fold(self._following(body, event, *about), reply.about, touched, come)
 
-    def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], dependencies: set[str]) -> None:
+    def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], come: set[str]) -> None:
         event = msgspec.structs.replace(event, patient=key)
         known = self.state.patients.get(key)
         self.state.apply(event, len(self.events))
@@ -141,18 +141,18 @@ class Recording:
             touched[key] = event
             if isinstance(body, ChartLinked | LinkMoved):
                 chart = body.elation if isinstance(body, ChartLinked) else body.target
-                dependencies |= {f"chart:{chart}", f"patient:{body.kareo}"}
+                come |= {f"chart:{chart}", f"patient:{body.kareo}"}
             elif isinstance(body, ChartUnlinked | PairBarred):
                 touched[elation_key(body.elation)] = event
-                dependencies |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
+                come |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
-                dependencies.add(f"bill:{body.bill.id}")
+                come.add(f"bill:{body.bill.id}")
             elif isinstance(body, ElationChartObserved) and (known is None or known.elation is None):
-                dependencies.add(f"chart:{body.chart.id}")
+                come.add(f"chart:{body.chart.id}")
         elif isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
-            dependencies.add("directory")
+            come.add("directory")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
-            dependencies.add(body.slot)
+            come.add(body.slot)
 
     def _following(self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Event:
         return Event(
