@@ -7,8 +7,6 @@ import itertools
 import sys
 from pathlib import Path
 
-import msgspec
-
 from daemon.embedded import EmbeddedPostgres
 from events.backlog import BATCH
 from events.ids import ElationChartId, KareoPatientId
@@ -19,11 +17,15 @@ from events.topics import Change
 from projections.open_intents import put
 from tests.bench import material
 from tests.bench.peers import Peer
+from tests.bench.rounds import interleaved, repeated
 from tests.bench.table import Clock, Line, progress
 from tests.conftest import PRACTICE
 from tests.integration.desk import Desk, hinted
 
-ROUNDS = 4
+SAVED = 4
+"""Events that the library saves in a round, for each patient: about as many as one change makes of ours."""
+SAVING = 500
+FOREVER = 1_000_000_000
 
 
 async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: int) -> tuple[Store, Desk]:
@@ -66,39 +68,49 @@ def _here(number: int) -> ElationChart:
     )
 
 
-async def recording(server: EmbeddedPostgres, folder: Path, patients: int) -> list[Line]:
-    """Every patient moves house a few times; a write is decided about each time."""
-    progress(f"recording: {patients} linked patients, {ROUNDS} changes each")
+async def recording(server: EmbeddedPostgres, folder: Path, patients: int, rounds: int) -> list[Line]:
+    """Every patient moves house in each round; a write is decided about each time. The library saves as many events."""
+    progress(f"recording: {patients} patients are linked")
     store, desk = await _linked(server, folder, "recording", patients)
-    before = await store.head(PRACTICE)
-    rounds = [
-        [desk.change(KareoChartObserved(chart=material.chart(number, version))) for number in range(1, patients + 1)]
-        for version in range(1, ROUNDS + 1)
-    ]
-    clock = Clock()
-    for changes in rounds:
-        for batch in _batched(changes):
-            await desk.recorder.record_messages(batch)
-    seconds = clock.lap()
-    count = await store.head(PRACTICE) - before
-    await store.close()
-    peer, peer_seconds = Peer(await material.database(server, "recording_peer")), 0.0
-    stream = peer.events(max(1, count // 100), 100, lambda record: msgspec.json.encode(record).decode())
-    saved = 0
-    while batch := list(itertools.islice(stream, 500)):
-        clock = Clock()
-        peer.save(batch)
-        peer_seconds += clock.lap()
-        saved += len(batch)
-    peer.close()
-    rate, other = count / seconds, saved / peer_seconds
-    return [
-        Line(subject="recording", what=f"changes recorded whole, batches of {BATCH}: events", value=rate, unit="1/s"),
-        Line(subject="recording", what="ratio to eventsourcing's bare batched save", value=rate / other, unit="x", aim=1.5),
-    ]
+    peer = Peer(await material.database(server, "recording_peer"))
+    stream = peer.events(patients, FOREVER, material.as_json)
+
+    async def work(number: int) -> list[Line]:
+        async def ours() -> float:
+            await material.settle(server)
+            changes = [
+                desk.change(KareoChartObserved(chart=material.chart(one, number + 1))) for one in range(1, patients + 1)
+            ]
+            before, clock = await store.head(PRACTICE), Clock()
+            for batch in _batched(changes):
+                await desk.recorder.record_messages(batch)
+            seconds = clock.lap()
+            return (await store.head(PRACTICE) - before) / seconds
+
+        async def theirs() -> float:
+            await material.settle(server)
+            seconds = 0.0
+            for start in range(0, patients * SAVED, SAVING):
+                batch = list(itertools.islice(stream, min(SAVING, patients * SAVED - start)))
+                clock = Clock()
+                peer.save(batch)
+                seconds += clock.lap()
+            return patients * SAVED / seconds
+
+        rates = await interleaved(number, {"ours": ours, "theirs": theirs})
+        return [
+            Line(subject="recording", what=f"changes recorded whole, batches of {BATCH}: events", rounds=(rates["ours"],), unit="1/s"),
+            Line(subject="recording", what="ratio to eventsourcing's bare batched save", rounds=(rates["ours"] / rates["theirs"],), unit="x", aim=1.5),
+        ]  # fmt: skip
+
+    try:
+        return await repeated(f"recording, {patients} changes", rounds, work)
+    finally:
+        peer.close()
+        await store.close()
 
 
-async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> list[Line]:
+async def long_history(server: EmbeddedPostgres, folder: Path, count: int, rounds: int) -> list[Line]:
     """`chartwire history` of a patient with this many events, as a process of its own."""
     from daemon.sandbox.clinic import Clinic
 
@@ -116,16 +128,16 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> li
     config = clinic.write_config(folder, dsn=dsn, bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1")
     await clinic.stop()
     command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{KareoPatientId(1)}", "--config", str(config)]
-    clock = Clock()
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=Path(__file__).resolve().parents[2], stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    seconds = clock.lap()
-    assert len(out.splitlines()) >= events - 10, out[-2000:]
-    return [
-        Line(
-            subject="history", what=f"chartwire history of {events} events, whole process", value=seconds, unit="s",
-            aim=1.0, more=False,
+
+    async def work(_number: int) -> list[Line]:
+        clock = Clock()
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=Path(__file__).resolve().parents[2], stdout=asyncio.subprocess.PIPE
         )
-    ]  # fmt: skip
+        out, _ = await process.communicate()
+        seconds = clock.lap()
+        assert len(out.splitlines()) >= events - 10, out[-2000:]
+        what = f"chartwire history of {events} events, whole process"
+        return [Line(subject="history", what=what, rounds=(seconds,), unit="s", aim=1.0, more=False)]
+
+    return await repeated("long", rounds, work)
