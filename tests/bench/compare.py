@@ -14,10 +14,12 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+
+import msgspec
 
 from tests.bench import verdict
 from tests.bench.__main__ import PARTS, positive
@@ -31,6 +33,7 @@ LONGEST = 3600.0
 """Seconds after which a run of one part is given up."""
 ENDING = 60.0
 """Seconds for a run to stop its servers."""
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 WHERE = "import importlib.util, sys; print(*(importlib.util.find_spec(name).origin for name in sys.argv[1:]), sep='\\n')"
 
 
@@ -43,6 +46,14 @@ def git(*arguments: str) -> str:
     if done.returncode:
         raise Failed(f"git {arguments[0]}: {done.stderr.strip()}")
     return done.stdout.strip()
+
+
+def commit(name: str) -> str:
+    """The full id of a commit."""
+    try:
+        return git("rev-parse", "--verify", "--quiet", "--end-of-options", f"{name}^{{commit}}")
+    except Failed:
+        raise Failed(f"{name} names no commit of this repository") from None
 
 
 @dataclass(kw_only=True)
@@ -101,7 +112,10 @@ class Side:
         file.unlink(missing_ok=True)
         options = [*(("--rounds", "1") if self.rounds else ()), *(("--quick",) if quick else ())]
         self._python(*BENCH, "--only", part, "--json", str(file), *options, quiet=True)
-        return verdict.read(file.read_bytes())
+        try:
+            return verdict.read(file.read_bytes())
+        except (OSError, msgspec.MsgspecError) as error:
+            raise Failed(f"{self}: the figures of {part} cannot be read: {error}") from error
 
 
 def end(process: subprocess.Popen[str]) -> None:
@@ -119,11 +133,11 @@ def end(process: subprocess.Popen[str]) -> None:
 @contextmanager
 def worktrees(a: str, b: str) -> Iterator[tuple[Side, Side]]:
     """A worktree for each commit; both are gone afterwards, whatever happened."""
-    commits = [git("rev-parse", "--verify", "--end-of-options", f"{one}^{{commit}}") for one in (a, b)]
+    commits = [commit(one) for one in (a, b)]
     with tempfile.TemporaryDirectory(prefix="chartwire-compare-") as name:
         sides = [
-            Side(name=side, commit=commit, folder=Path(name).resolve() / side)
-            for side, commit in zip("AB", commits, strict=True)
+            Side(name=side, commit=found, folder=Path(name).resolve() / side)
+            for side, found in zip("AB", commits, strict=True)
         ]
         try:
             for side in sides:
@@ -131,7 +145,7 @@ def worktrees(a: str, b: str) -> Iterator[tuple[Side, Side]]:
             yield sides[0], sides[1]
         finally:
             for side in sides:
-                if side.folder.exists():
+                with suppress(Failed):  # where it was not made
                     git("worktree", "remove", "--force", str(side.folder))
 
 
@@ -151,10 +165,14 @@ def measure(sides: Sequence[Side], parts: Sequence[str], rounds: int, *, quick: 
     return failures
 
 
-def report(a: Side, b: Side) -> str:
+def report(a: Side, b: Side, rounds: int) -> str:
     text = [f"A is {a.commit[:12]}, B is {b.commit[:12]}", verdict.show(verdict.compared(a.runs, b.runs))]
     for one, other in ((a, b), (b, a)):
         text += [f"only in {one.name}: {' '.join(key)}" for key in verdict.alone(one.runs, other.runs)]
+    if changed := git("diff", "--name-only", a.commit, b.commit, "--", "tests/bench"):
+        text.append(f"The benches differ, which may be why figures do: {' '.join(changed.split())}")
+    if rounds < FEWEST:
+        text.append(f"A verdict from fewer than {FEWEST} rounds is not to be trusted.")
     return "\n".join(text)
 
 
@@ -163,8 +181,11 @@ def write(a: Side, b: Side, file: Path) -> None:
     file.write_text(json.dumps({"a": a.commit, "b": b.commit, "figures": figures}, indent=1))
 
 
-def terminated(_number: int, _frame: FrameType | None) -> None:
-    raise SystemExit("terminated")
+def stop(number: int, _frame: FrameType | None) -> None:
+    """End, and let nothing disturb what is cleaned up then."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+    raise SystemExit(128 + number)
 
 
 def main() -> int:
@@ -178,7 +199,8 @@ def main() -> int:
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
     parser.add_argument("--json", type=Path, help="also write the comparison there")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, terminated)
+    for one in SIGNALS:
+        signal.signal(one, stop)
     try:
         with worktrees(arguments.a, arguments.b) as (a, b):
             for side in (a, b):
@@ -187,7 +209,7 @@ def main() -> int:
     except Failed as failure:
         print(failure, file=sys.stderr)
         return 2
-    print(report(a, b))
+    print(report(a, b, arguments.rounds))
     if arguments.json:
         write(a, b, arguments.json)
     print(*failures, sep="\n", end="\n" if failures else "", file=sys.stderr)
