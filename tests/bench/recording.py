@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
+from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 
 from daemon.embedded import EmbeddedPostgres
@@ -17,14 +18,14 @@ from events.topics import Change
 from projections.open_intents import put
 from tests.bench import material
 from tests.bench.peers import Peer
-from tests.bench.rounds import interleaved, repeated
+from tests.bench.rounds import in_turns, repeated
+from tests.bench.storage import save
 from tests.bench.table import Clock, Line, progress
 from tests.conftest import PRACTICE
 from tests.integration.desk import Desk, hinted
 
 SAVED = 4
 """Events that the library saves in a round, for each patient: about as many as one change makes of ours."""
-SAVING = 500
 FOREVER = 1_000_000_000
 
 
@@ -41,13 +42,21 @@ async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: i
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
     changes = [desk.change(KareoChartObserved(chart=there)) for there, _ in people]
     changes += [desk.change(ElationChartObserved(chart=hinted(here, there))) for there, here in people]
-    for batch in itertools.batched(changes, BATCH) if sys.version_info >= (3, 12) else _batched(changes):
-        await desk.recorder.record_messages(list(batch))
+    for batch in _batched(changes):
+        await desk.recorder.record_messages(batch)
     return store, desk
 
 
 def _batched(changes: list[Change]) -> list[list[Change]]:
     return [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
+
+
+async def _record(desk: Desk, changes: list[Change]) -> AsyncIterator[float]:
+    """Seconds of each batch."""
+    for batch in _batched(changes):
+        clock = Clock()
+        await desk.recorder.record_messages(batch)
+        yield clock.lap()
 
 
 def _here(number: int) -> ElationChart:
@@ -76,28 +85,14 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int, round
     stream = peer.events(patients, FOREVER, material.as_json)
 
     async def work(number: int) -> list[Line]:
-        async def ours() -> float:
-            await material.settle(server)
-            changes = [
-                desk.change(KareoChartObserved(chart=material.chart(one, number + 1))) for one in range(1, patients + 1)
-            ]
-            before, clock = await store.head(PRACTICE), Clock()
-            for batch in _batched(changes):
-                await desk.recorder.record_messages(batch)
-            seconds = clock.lap()
-            return (await store.head(PRACTICE) - before) / seconds
-
-        async def theirs() -> float:
-            await material.settle(server)
-            seconds = 0.0
-            for start in range(0, patients * SAVED, SAVING):
-                batch = list(itertools.islice(stream, min(SAVING, patients * SAVED - start)))
-                clock = Clock()
-                peer.save(batch)
-                seconds += clock.lap()
-            return patients * SAVED / seconds
-
-        rates = await interleaved(number, {"ours": ours, "theirs": theirs})
+        changes = [desk.change(KareoChartObserved(chart=material.chart(one, number + 1))) for one in range(1, patients + 1)]
+        before = await store.head(PRACTICE)
+        await material.settle(server)
+        took = await in_turns(
+            number, {"ours": _record(desk, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
+        )
+        count = await store.head(PRACTICE) - before
+        rates = {"ours": count / took["ours"], "theirs": patients * SAVED / took["theirs"]}
         return [
             Line(subject="recording", what=f"changes recorded whole, batches of {BATCH}: events", rounds=(rates["ours"],), unit="1/s"),
             Line(subject="recording", what="ratio to eventsourcing's bare batched save", rounds=(rates["ours"] / rates["theirs"],), unit="x", aim=1.5),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 
 from tests.bench.table import Line, merged, progress
 
@@ -22,6 +22,21 @@ async def interleaved(number: int, sides: Mapping[str, Side]) -> dict[str, float
         gc.collect()
         found[name] = await sides[name]()
     return found
+
+
+async def in_turns(number: int, sides: Mapping[str, AsyncIterator[float]]) -> dict[str, float]:
+    """The seconds of each side's batches together; the sides do one batch each in turn, until all are done."""
+    left, spent, turn = list(sides), dict.fromkeys(sides, 0.0), number
+    gc.collect()
+    while left:
+        for name in order(turn, left):
+            seconds = await anext(sides[name], None)
+            if seconds is None:
+                left = [one for one in left if one != name]
+            else:
+                spent[name] += seconds
+        turn += 1
+    return spent
 
 
 async def repeated(part: str, rounds: int, work: Callable[[int], Awaitable[list[Line]]]) -> list[Line]:

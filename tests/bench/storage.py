@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import multiprocessing
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -22,7 +23,7 @@ from events.schema import Event, KareoChartObserved
 from events.store import COLUMNS, Store
 from tests.bench import material
 from tests.bench.peers import Peer
-from tests.bench.rounds import interleaved, order, repeated
+from tests.bench.rounds import in_turns, interleaved, order, repeated
 from tests.bench.table import Clock, Line, quantile
 
 BATCH = 500
@@ -36,20 +37,19 @@ def batches(events: Iterator[Event], size: int = BATCH) -> Iterator[list[Event]]
         yield batch
 
 
-async def append(store: Store, owner: PracticeId, events: Iterator[Event]) -> float:
-    """Seconds that our own append takes: idempotent, encrypted, chained, fenced, fsync on."""
-    epoch, seconds = await store.take_over(owner), 0.0
+async def append(store: Store, owner: PracticeId, events: Iterator[Event]) -> AsyncIterator[float]:
+    """Seconds of each batch of our own append: idempotent, encrypted, chained, fenced, fsync on."""
+    epoch = await store.take_over(owner)
     for batch in batches(events):
         clock = Clock()
         async with store.writing(owner, epoch) as tx:
             await tx.append(batch)
-        seconds += clock.lap()
-    return seconds
+        yield clock.lap()
 
 
-async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyring) -> float:
+async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyring) -> AsyncIterator[float]:
     """The limit: COPY of finished rows into the same table with the same indexes, in the same batches."""
-    connection, seconds, sequence, chain = await asyncpg.connect(dsn), 0.0, 0, GENESIS
+    connection, sequence, chain = await asyncpg.connect(dsn), 0, GENESIS
     try:
         for batch in batches(events):
             rows = []
@@ -64,10 +64,9 @@ async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyri
                 rows.append((*row, chain))
             clock = Clock()
             await connection.copy_records_to_table("event", schema_name="chartwire", columns=COLUMNS, records=rows)
-            seconds += clock.lap()
+            yield clock.lap()
     finally:
         await connection.close()
-    return seconds
 
 
 async def cursor(dsn: str, owner: PracticeId, body: bytes) -> float:
@@ -89,14 +88,12 @@ def plain_body() -> bytes:
     return msgspec.msgpack.encode(KareoChartObserved(chart=material.chart(1500, 50)))
 
 
-def save(peer: Peer, patients: int, each: int) -> float:
-    """Seconds that the library's batched save takes."""
-    stream, seconds = peer.events(patients, each, material.as_json), 0.0
-    while batch := list(itertools.islice(stream, BATCH)):
+async def save(peer: Peer, events: Iterator[Any]) -> AsyncIterator[float]:
+    """Seconds of each batch of the library's batched save."""
+    while batch := list(itertools.islice(events, BATCH)):
         clock = Clock()
         peer.save(batch)
-        seconds += clock.lap()
-    return seconds
+        yield clock.lap()
 
 
 def rebuild_one(dsn: str, folder: str, owner: PracticeId) -> float:
@@ -171,19 +168,15 @@ class Round:
         return material.events(owner, self._patients, self._each)
 
     async def _appends(self, store: Store, peer: Peer) -> list[Line]:
-        async def ours() -> float:
-            await material.settle(self._server)
-            return await append(store, self._owner, self._events(self._owner))
-
-        async def limit() -> float:
-            await material.settle(self._server)
-            return await copy(self._copy, self._owner, self._events(self._owner), self._ring)
-
-        async def theirs() -> float:
-            await material.settle(self._server)
-            return save(peer, self._patients, self._each)
-
-        took = await interleaved(self._number, {"ours": ours, "limit": limit, "theirs": theirs})
+        await material.settle(self._server)
+        took = await in_turns(
+            self._number,
+            {
+                "ours": append(store, self._owner, self._events(self._owner)),
+                "limit": copy(self._copy, self._owner, self._events(self._owner), self._ring),
+                "theirs": save(peer, peer.events(self._patients, self._each, material.as_json)),
+            },
+        )
         rate = self._patients * self._each / took["ours"]
         return [
             Line(subject="append", what="idempotent, encrypted, chained: events", rounds=(rate,), unit="1/s"),
@@ -193,7 +186,8 @@ class Round:
 
     async def _rebuilds(self, store: Store, peer: Peer) -> list[Line]:
         second = material.practice(1)
-        await append(store, second, self._events(second))
+        async for _ in append(store, second, self._events(second)):
+            pass
         await material.analyze(self._ours, "chartwire.event")
         await material.analyze(self._peers, "stored_events")
         await material.settle(self._server)

@@ -9,7 +9,7 @@ import json
 import math
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -17,7 +17,7 @@ import pytest
 from tests.bench import table, verdict
 from tests.bench.compare import Failed, Side, worktrees
 from tests.bench.rounds import Side as Measured
-from tests.bench.rounds import interleaved, repeated
+from tests.bench.rounds import in_turns, interleaved, repeated
 from tests.bench.table import Line
 from tests.bench.verdict import Comparison, Figure
 
@@ -93,6 +93,19 @@ async def test_every_side_is_measured_once_a_round_and_what_went_first_goes_last
     (found,) = await repeated("append", 3, work)
     assert measured == ["ours", "theirs", "theirs", "ours", "ours", "theirs"]
     assert found.rounds == (1 / 2, 4 / 3, 5 / 6), "each ratio is of one round"
+
+
+async def test_sides_take_turns_batch_by_batch_until_all_are_done() -> None:
+    measured: list[str] = []
+
+    async def side(name: str, seconds: Sequence[float]) -> AsyncIterator[float]:
+        for one in seconds:
+            measured.append(name)
+            yield one
+
+    took = await in_turns(1, {"ours": side("ours", [1.0, 2.0]), "theirs": side("theirs", [4.0, 5.0, 6.0])})
+    assert measured == ["theirs", "ours", "ours", "theirs", "theirs"]
+    assert took == {"ours": 3.0, "theirs": 15.0}
 
 
 def test_the_table_and_the_json_show_median_quartiles_and_rounds(tmp_path: Path) -> None:
