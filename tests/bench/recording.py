@@ -24,8 +24,9 @@ from tests.bench.table import Clock, Line, progress
 from tests.conftest import PRACTICE
 from tests.integration.desk import Desk, hinted
 
-SAVED = 4
-"""Events that the library saves in a round, for each patient: about as many as one change makes of ours."""
+SAVED = 3
+"""Events that the library saves in a round for each patient, as many as a change makes of ours: what was seen, the write that it
+replaces, the write."""
 FOREVER = 1_000_000_000
 
 
@@ -84,8 +85,14 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int, round
     peer = Peer(await material.database(server, "recording_peer"))
     stream = peer.events(patients, FOREVER, material.as_json)
 
+    def moved(version: int) -> list[Change]:
+        return [desk.change(KareoChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
+
+    async for _ in _record(desk, moved(1)):  # after it every round finds the write of the one before, and has the same work
+        pass
+
     async def work(number: int) -> list[Line]:
-        changes = [desk.change(KareoChartObserved(chart=material.chart(one, number + 1))) for one in range(1, patients + 1)]
+        changes = moved(number + 2)
         before = await store.head(PRACTICE)
         await material.settle(server)
         took = await in_turns(
