@@ -17,7 +17,7 @@ import msgspec
 
 from events.ids import PracticeId
 from events.writes import Resource, System
-from projections.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
+from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
 
 
 class ConfigError(Exception):

@@ -1,6 +1,6 @@
 """What people ask for, as bodies of events: `who` is the login name, `reason` theirs.
 
-The practice's recorder answers a command in the same transaction (projections/repair.py).
+The practice's recorder answers a command in the same transaction (projections/deciding/repair.py).
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ import msgspec
 
 from events.ids import ElationChartId, KareoPatientId
 from events.records import ElationChart, KareoCase, KareoChart, Phone
-from projections.links import NICKNAMES
+from projections.rules.links import NICKNAMES
 from tests.unit.records import GREY, HOUSE, KAREO_GREY, KAREO_HOUSE
 
 FIRST_ELATION, FIRST_KAREO = 100_000, 500_000

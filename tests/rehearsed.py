@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon import tables
-from daemon.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
 from daemon.sandbox.kareo.records import Encounter
+from daemon.tables import documents as tables
 from daemon.telemetry import configure_logging
 from events.schema import Recorded
 from events.store import Store

@@ -13,13 +13,13 @@ import asyncpg
 
 from daemon.cli.common import add_config, complain, configured, keyring_of
 from daemon.config import Config, PracticeConfig, resolve, secret
+from daemon.runtime.worker import bus_of, session
 from daemon.telemetry import configure_logging
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.errors import VendorError
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.soap import SoapService
-from daemon.worker import bus_of, session
+from daemon.vendors.ports.errors import VendorError
 from events.codec import Keyring
 
 Problem = tuple[str, str]

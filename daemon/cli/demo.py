@@ -10,8 +10,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from daemon.embedded import NotInstalled
-from daemon.rehearsal import Rehearsal, Report
+from daemon.demo.embedded import NotInstalled
+from daemon.demo.rehearsal import Rehearsal, Report
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import configure_logging

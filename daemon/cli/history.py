@@ -19,12 +19,12 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history_page import page
 from daemon.config import policy_of
-from daemon.entries import Entry, Shown, about, entries
-from daemon.explain import directory_at
-from daemon.knowledge import Known, folded, known
-from daemon.story import is_past, parse_moment, patient_events
+from daemon.history.events_of import is_past, parse_moment, patient_events
+from daemon.history.explain import directory_at
 from events.ids import PracticeId
-from projections.fields import BY_NAME
+from projections.rules.fields import BY_NAME
+from projections.words.known import Known, folded, known
+from projections.words.lines import Entry, Shown, about, entries
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 

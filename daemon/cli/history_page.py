@@ -6,8 +6,8 @@ from collections import defaultdict
 from html import escape
 from zoneinfo import ZoneInfo
 
-from daemon.entries import Entry
-from daemon.knowledge import Known
+from projections.words.known import Known
+from projections.words.lines import Entry
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """

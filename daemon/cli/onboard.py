@@ -18,9 +18,9 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import add_shown
 from daemon.config import policy_of
-from daemon.dry_run import DryRun, Planned
-from daemon.entries import Shown, write_shown
-from daemon.onboarding import Matching, Onboarding, look, reasons
+from daemon.operator.onboarding import Matching, Onboarding, look, reasons
+from projections.trial.dry_run import DryRun, Planned
+from projections.words.lines import Shown, write_shown
 
 
 def register(commands: Any) -> None:

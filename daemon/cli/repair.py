@@ -1,6 +1,6 @@
 """The commands that put things right: resync, retry, resend, link, unlink, dismiss, seen, redrive.
 
-Each is an event that the practice's owner records and answers (daemon/operator.py): it works from any machine that reaches
+Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
 Kafka and the database. Exits 0 done, 1 refused, not found or not recorded in time, 2 used wrongly.
 """
 
@@ -15,14 +15,13 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon import tables
 from daemon.cli.common import KafkaAway, add_config, away, configured, keyring_of, opened, run_async
-from daemon.cli.looking import Looked, look
 from daemon.config import Config, policy_of
-from daemon.operator import Charts, Followed, carry_out, command, login
+from daemon.operator.commands import Charts, Followed, carry_out, command, login
+from daemon.operator.find import Looked, look
+from daemon.runtime.worker import bus_of
+from daemon.tables import documents as tables
 from daemon.telemetry import configure_logging
-from daemon.timeline import describe
-from daemon.worker import bus_of
 from events.bus import Bus
 from events.commands import (
     BillResendRequested,
@@ -39,9 +38,10 @@ from events.ids import ElationChartId, KareoPatientId, PracticeId
 from events.schema import Origin
 from events.store import Store
 from events.writes import System
-from projections.fields import BY_NAME, elation_view, kareo_view
-from projections.policy import Policy
-from projections.repair import COMPARED, differing
+from projections.deciding.repair import COMPARED, differing
+from projections.rules.fields import BY_NAME, elation_view, kareo_view
+from projections.terms.policy import Policy
+from projections.words.words import describe
 
 BROKER_SECONDS = 20.0
 

@@ -12,16 +12,16 @@ import msgspec
 from daemon.cli.common import add_config, configured, run_async
 from daemon.cli.repair import tell
 from daemon.cli.run import surroundings
-from daemon.operator import Charts, Followed, carry_out, command, login
-from daemon.practice import Surroundings
+from daemon.operator.commands import Charts, Followed, carry_out, command, login
+from daemon.operator.drift import verify
+from daemon.runtime.practice import Surroundings
 from daemon.telemetry import configure_logging
-from daemon.vendors.errors import VendorError
-from daemon.verify import verify
+from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
 from events.ids import ElationChartId, KareoPatientId, PracticeId
 from events.schema import Origin
 from events.store import AWAY
-from projections.drift import Cause, Drift
+from projections.trial.drift import Cause, Drift
 
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
 

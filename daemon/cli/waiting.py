@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from daemon import tables
 from daemon.cli.common import add_config, away, configured, opened, run_async
-from daemon.remedy import remedy
+from daemon.tables import documents as tables
 from events.ids import PatientKey, PracticeId
 from events.store import Store
-from projections.directory import Directory
-from projections.open_intents import Dismissed, Waiting
-from projections.patient import Patient, decode_patient
+from projections.state.directory import Directory
+from projections.state.open_intents import Dismissed, Waiting
+from projections.state.patient import Patient, decode_patient
+from projections.words.remedy import remedy
 
 _DIRECTORY = msgspec.msgpack.Decoder(Directory)
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.embedded import free_port
-from daemon.rehearsal import CHECKED
+from daemon.demo.embedded import free_port
+from daemon.demo.rehearsal import CHECKED
 from events.schema import LinkMoved
 
 if TYPE_CHECKING:

@@ -17,22 +17,22 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon import operator
-from daemon.audit import audit
 from daemon.cli.common import keyring_of
 from daemon.config import load, policy_of
-from daemon.dry_run import DryRun
-from daemon.onboarding import look
-from daemon.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.history.invariants import audit
+from daemon.operator import commands as operator
+from daemon.operator.onboarding import look
+from daemon.runtime.worker import bus_of
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
-from daemon.worker import bus_of
 from events.commands import LinkRequested, UnlinkRequested
 from events.ids import ElationChartId, KareoPatientId, PracticeId
 from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
 from events.store import Store
 from events.writes import CreateElationChart, CreateKareoChart, KareoChartWritten, changes_nothing
+from projections.trial.dry_run import DryRun
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
 from tests.unit.records import GREY, KAREO_GREY

@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from daemon.audit import audit
 from daemon.cli.run import surroundings
 from daemon.config import load, policy_of
-from daemon.embedded import free_port
-from daemon.rehearsal import Rest, prepare, servers
+from daemon.demo.embedded import free_port
+from daemon.demo.rehearsal import Rest, prepare, servers
+from daemon.history.invariants import audit
+from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
-from daemon.worker import Worker
 from events.bus import Bus
 from events.ids import PracticeId
 from events.store import Store

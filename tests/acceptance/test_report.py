@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.rehearsal import CHECKED
+from daemon.demo.rehearsal import CHECKED
 from events.schema import Origin
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from events.schema import KareoChartObserved

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from daemon.config import load
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.rehearsal import opened_store, prepare
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.demo.rehearsal import opened_store, prepare
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from tests.bench.table import Line, progress, quantile

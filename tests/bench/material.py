@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring, encode_body
 from events.ids import KareoPatientId, PatientKey, PracticeId, event_id
 from events.migrate import migrate

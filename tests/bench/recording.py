@@ -9,14 +9,14 @@ from pathlib import Path
 
 import msgspec
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.backlog import BATCH
 from events.ids import ElationChartId, KareoPatientId
 from events.records import ElationChart, Phone
 from events.schema import ElationChartObserved, KareoChartObserved
 from events.store import Store
 from events.topics import Change
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.bench import material
 from tests.bench.peers import Peer
 from tests.bench.table import Clock, Line, progress

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.migrate import migrate
 from tests.bench import table
 from tests.bench.table import Line, progress

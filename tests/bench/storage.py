@@ -12,9 +12,9 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from daemon.embedded import EmbeddedPostgres
-from daemon.replay import replayed
-from daemon.story import patient_events
+from daemon.demo.embedded import EmbeddedPostgres
+from daemon.history.compare import replayed
+from daemon.history.events_of import patient_events
 from events.chain import GENESIS, link
 from events.codec import Keyring, seal_event
 from events.ids import PracticeId

@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from daemon.config import Config, load
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.rehearsal import judge, prepare, servers
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.demo.rehearsal import judge, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from events.codec import Keyring
 from events.ids import PracticeId

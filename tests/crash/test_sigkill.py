@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Config, load
-from daemon.rehearsal import judge, opened_store, practices, prepare, servers
+from daemon.demo.rehearsal import judge, opened_store, practices, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.sandbox.snapshot import Snapshot, differing, snapshot

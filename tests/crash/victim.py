@@ -25,10 +25,10 @@ import psutil
 from aiokafka import AIOKafkaConsumer
 
 from daemon.cli import run
-from daemon.sink import Sink
-from daemon.vendors.elation.hands import ElationHands
-from daemon.vendors.kareo.hands import KareoHands
-from daemon.worker import Worker
+from daemon.runtime.sink import Sink
+from daemon.runtime.worker import Worker
+from daemon.vendors.elation.writer import ElationHands
+from daemon.vendors.kareo.writer import KareoHands
 from events.bus import Bus
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import Store, Transaction

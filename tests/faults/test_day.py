@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from daemon import rehearsal
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
-from daemon.rehearsal import Rehearsal
+from daemon.demo import rehearsal
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
+from daemon.demo.rehearsal import Rehearsal
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day, Settle
 from daemon.sandbox.elation.faults import Fault

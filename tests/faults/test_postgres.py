@@ -13,12 +13,12 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring
 from events.schema import ChangeQuarantined, KareoChartObserved
 from events.store import AWAY, Store
 from events.topics import Change, Checkpoint
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.conftest import PRACTICE
 from tests.faults.proxy import KINDS, Proxy, proxy
 from tests.integration.desk import ADA_THERE, Desk, insured

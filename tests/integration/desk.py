@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon import tables
-from daemon.audit import audit
-from daemon.recorder import Outcome, PracticeRecorder
+from daemon.history.invariants import audit
+from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.ids import ElationChartId, KareoPatientId, PatientKey, event_id
@@ -38,9 +38,9 @@ from events.schema import (
 from events.store import Store
 from events.topics import Change, Note
 from events.writes import AnyResult
-from projections.open_intents import OpenIntent, put
-from projections.patient import Patient, decode_patient
-from projections.policy import Policy
+from projections.state.open_intents import OpenIntent, put
+from projections.state.patient import Patient, decode_patient
+from projections.terms.policy import Policy
 from tests.conftest import PRACTICE
 from tests.unit.records import (
     ADA,

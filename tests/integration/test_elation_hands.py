@@ -11,8 +11,8 @@ import pytest_asyncio
 
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.hands import ElationHands
-from daemon.vendors.errors import ChangedMeanwhile, OutcomeUnknown
+from daemon.vendors.elation.writer import ElationHands
+from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
 from events.ids import ElationChartId, KareoPatientId
 from events.writes import (
     AnyWrite,

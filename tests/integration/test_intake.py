@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from daemon.intake import Intake, Observation, Seen, fingerprint
+from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
 from events.ids import ElationChartId, PracticeId
 from events.records import ElationChart
 from events.schema import ElationChartObserved

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from daemon import tables
-from daemon.recorder import Outcome, PracticeRecorder
-from daemon.sink import Pace, Sink
+from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.sink import Pace, Sink
+from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.ids import ElationChartId, event_id
@@ -25,7 +25,7 @@ from events.schema import (
 from events.store import Store
 from events.topics import Change, Checkpoint, Note
 from events.writes import AnyResult, AnyWrite, Searched, SearchKareo, System
-from projections.policy import Policy
+from projections.terms.policy import Policy
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_store import observed
 

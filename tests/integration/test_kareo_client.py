@@ -9,9 +9,9 @@ import pytest
 import pytest_asyncio
 
 from daemon.sandbox.kareo import KareoSwitches
-from daemon.vendors.errors import Refused
 from daemon.vendors.kareo import client as module
 from daemon.vendors.kareo import wire
+from daemon.vendors.ports.errors import Refused
 from tests.integration.kareo import ELM, KEY, NOON, Kareo, changing, kareo_at_work
 
 DAY = timedelta(days=1)

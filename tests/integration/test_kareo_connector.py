@@ -12,10 +12,10 @@ import pytest
 import pytest_asyncio
 
 from daemon.config import KareoConfig
-from daemon.intake import Intake, Seen
-from daemon.vendors.errors import Unreachable
 from daemon.vendors.kareo import connector as module
 from daemon.vendors.kareo.connector import KareoConnector
+from daemon.vendors.ports.errors import Unreachable
+from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import KareoPatientId, PracticeId
 from events.schema import (
     Body,

@@ -14,11 +14,11 @@ import pytest_asyncio
 
 from daemon.sandbox.kareo import KareoSwitches
 from daemon.sandbox.kareo.wire import FaultError
-from daemon.vendors.errors import Defect, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
 from daemon.vendors.kareo import failures, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.ports.errors import Defect, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
 from tests.integration.kareo import KEY, NOON, PASSWORD, Kareo, changing, kareo_at_work
 from tests.integration.test_kareo_client import encounter
 

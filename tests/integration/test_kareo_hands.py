@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from daemon.vendors.errors import ChangedMeanwhile, NotAsWritten, OutcomeUnknown, Refused
-from daemon.vendors.kareo.hands import KareoHands
 from daemon.vendors.kareo.limiter import IntervalLimiter
+from daemon.vendors.kareo.writer import KareoHands
+from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, OutcomeUnknown, Refused
 from events.ids import ElationChartId, KareoPatientId
 from events.writes import (
     AddKareoCase,

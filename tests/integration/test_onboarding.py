@@ -13,14 +13,14 @@ from datetime import date, timedelta
 import msgspec
 import pytest
 
-from daemon import first_day, recorder, tables
 from daemon.cli.onboard import document, lines
-from daemon.dry_run import DryRun, rehearse
-from daemon.entries import Shown
-from daemon.onboarding import look
-from daemon.rebuild import rebuild
-from daemon.recorder import PracticeRecorder
-from daemon.rows import decode_directory
+from daemon.history.rebuild import rebuild
+from daemon.operator.onboarding import look
+from daemon.runtime import go_live as first_day
+from daemon.runtime import recorder
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.tables import documents as tables
+from daemon.tables.rows import decode_directory
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.commands import LinkRequested, UnlinkRequested
@@ -42,9 +42,11 @@ from events.schema import (
 from events.store import Store
 from events.topics import Checkpoint
 from events.writes import SearchKareo
-from projections.open_intents import put
-from projections.patient import Patient
-from projections.policy import Policy
+from projections.state.open_intents import put
+from projections.state.patient import Patient
+from projections.terms.policy import Policy
+from projections.trial.dry_run import DryRun, rehearse
+from projections.words.lines import Shown
 from tests.conftest import PRACTICE
 from tests.crowded import Town, found
 from tests.integration.desk import POLICY, Crash, Desk, elation_directory

@@ -10,16 +10,16 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon import tables
-from daemon.rebuild import rebuild
-from daemon.replay import replayed, verify
-from daemon.rows import encode_directory
+from daemon.history.compare import replayed, verify
+from daemon.history.rebuild import rebuild
+from daemon.tables import documents as tables
+from daemon.tables.rows import encode_directory
 from events.codec import Keyring
 from events.ids import ElationChartId, KareoPatientId
 from events.schema import ElationChartObserved, KareoAppointmentObserved, KareoChartObserved
 from events.store import Store
-from projections.directory import Directory
-from projections.open_intents import put
+from projections.state.directory import Directory
+from projections.state.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, POLICY, VISIT, Desk, elation_directory, everything, insured
 from tests.integration.test_replay import TODAY, differences
@@ -144,7 +144,7 @@ async def test_what_was_recorded_during_the_fold_is_caught_up_with(desk: Desk, m
         await desk.see(KareoChartObserved(chart=put(ADA_THERE, city="Rome")))
         return replay
 
-    monkeypatch.setattr("daemon.rebuild.replayed", folded_then_changed)
+    monkeypatch.setattr("daemon.history.rebuild.replayed", folded_then_changed)
     replay = await rebuild(desk.store, POLICY, desk.now)
     assert replay.sequence == await desk.store.head(PRACTICE)
     patient = await desk.patient()

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon import tables
+from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.ids import KareoPatientId, PatientKey, event_id
 from events.records import KareoChart
@@ -38,7 +38,7 @@ from events.writes import (
     System,
     UpdateElationChart,
 )
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, NOON, VISIT, Crash, Desk, elation_directory, everything, hinted, insured
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS

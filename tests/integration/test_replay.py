@@ -8,15 +8,15 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon import tables
-from daemon.replay import Difference, replayed, today_in, verify, verify_patient
-from daemon.story import patient_events
+from daemon.history.compare import Difference, replayed, today_in, verify, verify_patient
+from daemon.history.events_of import patient_events
+from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.ids import ElationChartId
 from events.schema import ElationChartMerged, ElationChartObserved, KareoAppointmentObserved, KareoChartObserved
 from events.store import Store
-from projections.open_intents import put
-from projections.patient import decode_patient, encode_patient
+from projections.state.open_intents import put
+from projections.state.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.desk import VISIT, Desk, insured
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from daemon import tables
 from daemon.cli.status import lines
 from daemon.config import accounts, load
-from daemon.report import PracticeStatus, Report, Reporter
+from daemon.runtime.reporter import PracticeStatus, Report, Reporter
 from daemon.sandbox.clinic import Clinic
+from daemon.tables import documents as tables
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from events.ids import PracticeId
 from events.store import Store

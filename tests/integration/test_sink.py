@@ -7,7 +7,7 @@ import asyncio
 import pytest
 import pytest_asyncio
 
-from daemon.vendors.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
+from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
 from events.codec import Keyring
 from events.ids import KareoPatientId
 from events.schema import (
@@ -28,7 +28,7 @@ from events.writes import (
     AnyWrite,
     ElationChartWritten,
 )
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import hinted
 from tests.integration.ward import AWAY, LOST, NO, SLOT, Ward, opened

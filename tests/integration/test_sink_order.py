@@ -19,7 +19,7 @@ from events.store import Store
 from events.writes import (
     UpdateElationChart,
 )
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.conftest import until
 from tests.integration.desk import VISIT
 from tests.integration.ward import AWAY, LOST, SLOT, Answer, Gate, Ward, here, opened, there

@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon import tables
-from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import documents as tables
+from daemon.tables.documents import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring, UnreadableEvent
 from events.ids import IntentId, PatientKey
 from events.migrate import migrate

@@ -9,13 +9,13 @@ from typing import Any
 import asyncpg
 import pytest_asyncio
 
-from daemon.tamper import heads, inspect
+from daemon.history.chain import heads, inspect
 from events.chain import COVERED
 from events.codec import Keyring
 from events.evidence import Inspection, Problem
 from events.schema import KareoChartObserved
 from events.store import Store
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import Desk
 from tests.unit.records import ADA_THERE, BLUE

@@ -15,10 +15,10 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from daemon.embedded import free_port
-from daemon.intake import Intake, Seen
+from daemon.demo.embedded import free_port
+from daemon.runtime.webhooks import LARGEST, Target, WebhookEndpoint
 from daemon.telemetry import Meter
-from daemon.webhooks import LARGEST, Target, WebhookEndpoint
+from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
 from events.schema import BillObserved, ChangeQuarantined, ElationChartObserved
 from events.topics import Change, Checkpoint

@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
 
-from daemon.dry_run import told_elation
-from daemon.sink import Pace, Sink
-from daemon.vendors.errors import OutcomeUnknown, Refused, Unreachable
+from daemon.runtime.sink import Pace, Sink
+from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
 from events.ids import ElationChartId, KareoPatientId
 from events.schema import (
@@ -30,7 +29,8 @@ from events.writes import (
     System,
     UpdateElationChart,
 )
-from projections.open_intents import put
+from projections.state.open_intents import put
+from projections.trial.dry_run import told_elation
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import Desk, hinted
 from tests.unit.records import ADA, ADA_THERE

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from tests.conftest import TEMPLATE
 from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend

@@ -18,8 +18,8 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from daemon.config import Config, load
-from daemon.embedded import EmbeddedPostgres, free_port
-from daemon.rehearsal import judge, opened_store
+from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.rehearsal import judge, opened_store
 from daemon.sandbox.clinic import CONFIG, Clinic, Office
 from daemon.sandbox.day import Day
 from events.bus import Bus

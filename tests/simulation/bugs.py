@@ -8,18 +8,20 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.sink import Sink
+from daemon.runtime.sink import Sink
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.kareo import connector as kareo_connector
-from daemon.vendors.kareo import hands
+from daemon.vendors.kareo import writer as hands
 from events import store
 from events.backlog import Backlog
 from events.records import KareoChart, Phone
 from events.writes import Resource
-from projections import appointments, demographics, folding, wants
-from projections.fields import PHONE_KINDS, with_phones
-from projections.reconcile import reconcile as demographics_reconcile
+from projections.deciding import settle as wants
+from projections.rules import appointments, demographics
+from projections.rules.fields import PHONE_KINDS, with_phones
+from projections.rules.reconcile import reconcile as demographics_reconcile
+from projections.state import folding
 
 
 async def _never_look(_sink: Sink, *_arguments: object) -> bool:

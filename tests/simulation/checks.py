@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from daemon import audit
 from daemon.config import Config, policy_of
+from daemon.history import invariants as audit
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, encode_body
@@ -28,8 +28,8 @@ from events.schema import (
 from events.store import Store, open_row
 from events.topics import Change, decode_message
 from events.writes import AnyWrite, CreateElationChart, CreateKareoChart, Resource, UpdateElationChart, UpdateKareoChart
-from projections.patient import Former
-from projections.policy import Direction
+from projections.state.patient import Former
+from projections.terms.policy import Direction
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger

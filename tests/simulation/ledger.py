@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
-from projections.policy import Direction
+from projections.terms.policy import Direction
 
 Record = tuple[str, int]
 """A system ("elation", "kareo") and the id of a chart there."""

@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from events.writes import System
-from projections.policy import Direction
+from projections.terms.policy import Direction
 from tests.simulation.clock import BEGINNING
 
 HOUR = 3600.0

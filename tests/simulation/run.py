@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daemon.rehearsal import PASSES
+from daemon.demo.rehearsal import PASSES
 from events.ids import KareoPatientId
 from events.store import Store
 from tests.simulation.clock import Stalled, VirtualLoop, simulate

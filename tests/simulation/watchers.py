@@ -13,7 +13,7 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.kareo.limits import INTERVALS
 from events.writes import Resource, System
-from projections.policy import Direction, Policy
+from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.network import Call
 

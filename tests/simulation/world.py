@@ -16,16 +16,16 @@ import structlog
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from daemon import worker
 from daemon.config import Config, accounts, load
-from daemon.practice import PracticeRuntime, Surroundings
+from daemon.runtime import worker
+from daemon.runtime.practice import PracticeRuntime, Surroundings
+from daemon.runtime.sink import Pace
+from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches
 from daemon.sandbox.kareo import KareoSwitches
-from daemon.sink import Pace
 from daemon.telemetry import Meter
 from daemon.vendors.kareo.limiter import LimiterRegistry
-from daemon.worker import Worker
 from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring

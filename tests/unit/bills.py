@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from events.records import ElationBill
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import GOOD_BILL
 

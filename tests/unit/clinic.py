@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from daemon.dry_run import told_elation, told_kareo
 from events.commands import Command, ConflictSeen
 from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey
 from events.records import (
@@ -68,9 +67,10 @@ from events.writes import (
     UpdateElationChart,
     UpdateKareoChart,
 )
-from projections.open_intents import OpenIntent, Waiting, put
-from projections.patient import Patient
-from projections.policy import Policy
+from projections.state.open_intents import OpenIntent, Waiting, put
+from projections.state.patient import Patient
+from projections.terms.policy import Policy
+from projections.trial.dry_run import told_elation, told_kareo
 from tests.unit.recording import ROUNDS, Recording, charts
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
 

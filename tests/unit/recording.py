@@ -27,13 +27,13 @@ from events.schema import (
     PairBarred,
     RevisitDue,
 )
-from projections.intents import decide, is_settled
-from projections.open_intents import dependencies
-from projections.patient import Patient
-from projections.policy import Policy
-from projections.repair import answer
-from projections.state import PracticeState
-from projections.wants import Moment
+from projections.deciding.intents import decide, is_settled
+from projections.deciding.repair import answer
+from projections.deciding.settle import Moment
+from projections.state.open_intents import dependencies
+from projections.state.patient import Patient
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy
 from tests.unit.records import HOUSE
 
 PRACTICE = PracticeId("clinic")

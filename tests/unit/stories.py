@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from events.ids import ElationChartId, KareoPatientId
 from events.records import KareoAppointment, KareoCase, Phone
-from projections.open_intents import put
-from projections.policy import Policy
+from projections.state.open_intents import put
+from projections.terms.policy import Policy
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_GREY, KAREO_LOCUM
 

@@ -17,9 +17,9 @@ from events.writes import (
     Resource,
     UpdateElationAppointment,
 )
-from projections.appointments import rounded
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.rules.appointments import rounded
+from projections.state.open_intents import put
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, PHYSICIANS
 

@@ -8,7 +8,7 @@ import pytest
 
 from events.records import BillLine
 from events.writes import BillWritten, CreateEncounter, MarkBillError
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL

@@ -9,8 +9,8 @@ import pytest
 from events.ids import ElationChartId
 from events.records import KareoCase
 from events.writes import AddKareoCase, CreateEncounter, EncounterTerms, MarkBilled, MarkBillError, RecordCreated, Resource
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.state.open_intents import put
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from events.writes import Resource, Searched
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.state.open_intents import put
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, HOUSE, KAREO_LOCUM
 from tests.unit.searches import HERE, WANTED

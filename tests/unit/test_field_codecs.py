@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.writes import System
-from projections.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
-from projections.fields import BY_NAME, DEMOGRAPHICS, same
-from projections.open_intents import put
+from projections.rules.fields import BY_NAME, DEMOGRAPHICS, same
+from projections.state.open_intents import put
+from projections.terms.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_THERE
 

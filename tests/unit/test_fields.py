@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from events.records import ElationChart, Phone
 from events.writes import System
-from projections.fields import (
+from projections.rules.fields import (
     DEMOGRAPHICS,
     PHONE_KINDS,
     PHONE_SLOTS,
@@ -21,7 +21,7 @@ from projections.fields import (
     place_phones,
     with_phones,
 )
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM
 

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from events.schema import ElationChartObserved, IntentRequested, IntentSucceeded, KareoChartObserved, Origin
 from events.writes import CreateElationChart, CreateEncounter, CreateKareoChart, KareoChartWritten
-from projections.fields import NAMES, elation_view, kareo_view, same
-from projections.intents import decide
-from projections.open_intents import put
-from projections.patient import decode_patient, encode_patient
-from projections.state import PracticeState
+from projections.deciding.intents import decide
+from projections.rules.fields import NAMES, elation_view, kareo_view, same
+from projections.state.open_intents import put
+from projections.state.patient import decode_patient, encode_patient
+from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import MARY, STORIES, Step, clinic_day, tell

@@ -14,13 +14,13 @@ import pytest
 
 from daemon.cli.history import chart_of, json_lines, known_lines, lines, spreadsheet
 from daemon.cli.history_page import page
-from daemon.entries import EVERYTHING, Entry, Shown, about, entries
-from daemon.explain import why
-from daemon.knowledge import folded, known
-from daemon.story import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.events_of import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.explain import why
 from events.schema import IntentRequested, LinkMoved, Recorded
 from events.writes import UpdateElationChart
-from projections.open_intents import put
+from projections.state.open_intents import put
+from projections.words.known import folded, known
+from projections.words.lines import EVERYTHING, Entry, Shown, about, entries
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL

@@ -9,9 +9,9 @@ import pytest
 from events.ids import ElationChartId, KareoPatientId
 from events.records import Carrier, KareoCase, KareoChart, KareoPolicy, Plan
 from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, PolicyTerms, RecordCreated, Resource, SyncPolicies
-from projections.insurance import in_force, next_expiry, primary_case
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.rules.insurance import in_force, next_expiry, primary_case
+from projections.state.open_intents import put
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 

@@ -17,9 +17,9 @@ from events.writes import (
     SearchElation,
     SearchKareo,
 )
-from projections.links import Grade, grade
-from projections.matching import candidate
-from projections.open_intents import put
+from projections.rules.links import Grade, grade
+from projections.rules.matching import candidate
+from projections.state.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 from tests.unit.searches import HERE, SAME, WANTED

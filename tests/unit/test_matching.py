@@ -6,16 +6,16 @@ from datetime import date
 
 import pytest
 
-from daemon.dry_run import DryRun, rehearse
-from daemon.first_day import counterparts
+from daemon.runtime.go_live import counterparts
 from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
 from events.records import ElationChart, KareoChart
 from events.writes import CreateElationChart, CreateKareoChart, SyncPolicies, changes_nothing
-from projections.links import Grade, grade, judge, middle_name
-from projections.matching import Index, candidate, charts_of, searched_as, unlike
-from projections.open_intents import put
-from projections.patient import ElationSide, KareoSide, Patient, Search, bar
-from projections.state import PracticeState
+from projections.rules.links import Grade, grade, judge, middle_name
+from projections.rules.matching import Index, candidate, charts_of, searched_as, unlike
+from projections.state.open_intents import put
+from projections.state.patient import ElationSide, KareoSide, Patient, Search, bar
+from projections.state.state import PracticeState
+from projections.trial.dry_run import DryRun, rehearse
 from tests.crowded import found
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START

@@ -9,8 +9,8 @@ import pytest
 from events.ids import ElationChartId, KareoPatientId
 from events.schema import LinkMoved, LinkResumed, LinkSuspended
 from events.writes import CreateElationAppointment, CreateEncounter, KareoChartWritten, Searched
-from projections.links import survivor
-from projections.open_intents import put
+from projections.rules.links import survivor
+from projections.state.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.searches import HERE, SAME

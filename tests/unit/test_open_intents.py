@@ -6,7 +6,7 @@ import pytest
 
 from events.schema import IntentSucceeded, IntentSuperseded
 from events.writes import CreateElationAppointment, ElationChartWritten, KareoChartWritten, UpdateElationChart
-from projections.open_intents import put
+from projections.state.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 from tests.unit.stories import clinic_day

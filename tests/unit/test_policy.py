@@ -28,9 +28,9 @@ from events.writes import (
     UpdateKareoChart,
     system_of,
 )
-from projections.directory import physician_for, provider_for
-from projections.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
-from projections.wants import Wish, permitted
+from projections.deciding.settle import Wish, permitted
+from projections.state.directory import physician_for, provider_for
+from projections.terms.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE
 from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS

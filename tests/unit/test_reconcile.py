@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from events.records import Phone
 from events.schema import ConflictRecorded, FieldsAgreed
 from events.writes import System
-from projections.fields import NAMES, fit
-from projections.open_intents import put
-from projections.policy import Direction
-from projections.reconcile import Reconciled, reconcile
+from projections.rules.fields import NAMES, fit
+from projections.rules.reconcile import Reconciled, reconcile
+from projections.state.open_intents import put
+from projections.terms.policy import Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 

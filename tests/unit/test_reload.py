@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.config import Config, PracticeConfig, load
-from daemon.reload import InForce, compared
+from daemon.runtime.reload import InForce, compared
 from daemon.sandbox.clinic import Clinic
 
 put = msgspec.structs.replace

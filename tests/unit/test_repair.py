@@ -13,9 +13,9 @@ from events.commands import (
 from events.ids import ElationChartId, KareoPatientId
 from events.records import Provider
 from events.writes import CreateElationAppointment, CreateElationChart, CreateEncounter, CreateKareoChart
-from projections.open_intents import put
-from projections.patient import encode_patient
-from projections.state import PracticeState
+from projections.state.open_intents import put
+from projections.state.patient import encode_patient
+from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
 from tests.unit.stories import VISIT

@@ -12,13 +12,13 @@ from hypothesis import given, settings
 
 from daemon.cli.what_if import differing, lines
 from daemon.config import ConfigError, ElationConfig, KareoConfig, PracticeConfig, load_variant, policy_of
-from daemon.entries import Shown
-from daemon.whatif import Comparison, WhatIf
+from daemon.history.what_if import Comparison, WhatIf
 from events.ids import ElationChartId
 from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction, Policy
+from projections.state.open_intents import put
+from projections.terms.policy import KAREO_LED, Direction, Policy
+from projections.words.lines import Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM

@@ -15,13 +15,13 @@ import msgspec
 import structlog
 
 from daemon.config import ElationConfig
-from daemon.intake import Intake, Observation
-from daemon.rounds import Rounds
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
-from daemon.vendors.errors import Duplicate, Gone, Moved, NotFound
+from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
+from daemon.vendors.ports.intake import Intake, Observation
+from daemon.vendors.ports.passes import Rounds
 from events.ids import ElationChartId, EventId
 from events.schema import (
     BillObserved,

@@ -9,7 +9,7 @@ from daemon.vendors.elation import resources as wire
 from events.ids import ElationChartId
 from events.records import BillLine, Carrier, ElationBill, ElationChart, ElationPolicy, Location, Phone, Plan, Provider
 from events.writes import Candidate, PolicyTerms
-from projections.fields import ADDRESS, PHONE_KINDS, with_phones
+from projections.rules.fields import ADDRESS, PHONE_KINDS, with_phones
 
 ADDRESS_ON_THE_WIRE = {
     "address1": "address_line1",

@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import msgspec
 
-from daemon.vendors.errors import Defect, Refused, Throttled, VendorError
 from daemon.vendors.kareo import failures, requests, rows, values, wire
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25

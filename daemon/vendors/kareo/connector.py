@@ -16,12 +16,12 @@ from functools import partial
 import structlog
 
 from daemon.config import KareoConfig
-from daemon.intake import KAREO_ROW as ROW
-from daemon.intake import Intake, Observation, fingerprint
-from daemon.rounds import Rounds
-from daemon.vendors.errors import Unreachable
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.ports.errors import Unreachable
+from daemon.vendors.ports.intake import KAREO_ROW as ROW
+from daemon.vendors.ports.intake import Intake, Observation, fingerprint
+from daemon.vendors.ports.passes import Rounds
 from events.ids import EventId, KareoPatientId
 from events.schema import (
     ChangeQuarantined,

@@ -18,9 +18,9 @@ from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 
-from daemon.vendors.errors import Defect, Refused, Unreachable
 from daemon.vendors.kareo.answers import Node, body_of
 from daemon.vendors.kareo.failures import faulted, lost, message_in, refuse
+from daemon.vendors.ports.errors import Defect, Refused, Unreachable
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024
