@@ -138,4 +138,4 @@ def _event(step: Step) -> str:
 
 def _values(one: FieldKnown) -> str:
     base = "none yet" if one.base is None else repr(one.base)
-    return f"{one.field}: Elation {one.elation!r}, Kareo {one.kareo!r}, base {base} ({one.verdict})"
+    return f"{one.field}: Elation {one.ehr!r}, Kareo {one.billing!r}, base {base} ({one.verdict})"

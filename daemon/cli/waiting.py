@@ -111,10 +111,10 @@ def _items(practice: PracticeId, patient: Patient | None, entries: Mapping[str, 
 
 
 def charts_of(patient: Patient) -> str:
-    """The patient's charts as commands take them: `kareo:901 elation:101`."""
+    """The patient's charts as commands take them: `billing:901 ehr:101`."""
     if patient.link is not None:
-        return f"kareo:{patient.link.kareo} elation:{patient.link.elation}"
-    return f"{'kareo' if patient.in_kareo else 'elation'}:{patient.key[2:]}"
+        return f"kareo:{patient.link.billing} elation:{patient.link.ehr}"
+    return f"{'kareo' if patient.in_billing else 'elation'}:{patient.key[2:]}"
 
 
 def lines(item: Item) -> list[str]:

@@ -18,6 +18,7 @@ from daemon.history.compare import stored_rows
 from daemon.history.events_of import parse_moment
 from daemon.history.what_if import Comparison, Deviation, compare
 from events.ids import PracticeId
+from events.records import type_of
 from projections.words.lines import Shown, write_shown
 
 APPROXIMATION = (
@@ -113,7 +114,7 @@ def _json(result: Comparison, shown: Shown) -> str:
             "slot": one.slot,
             "system": one.system,
             "resource": one.resource,
-            "write": type(one.write).__name__,
+            "write": type_of(one.write),
             "text": _words(one, shown),
             "differs_in": differing(one) if one.was is not None else [],
             "why": one.why,

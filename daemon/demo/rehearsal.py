@@ -73,7 +73,7 @@ class Rest:
                 while True:
                     with contextlib.suppress(*AWAY):
                         heads = await self._heads()
-                        await self._clinic.elation.webhooks.quiet(timeout=seconds)
+                        await self._clinic.ehr.webhooks.quiet(timeout=seconds)
                         await self._go_round()
                         if heads == await self._heads() and self._idle():
                             return
@@ -91,7 +91,7 @@ class Rest:
     def _done(self) -> dict[tuple[str, str, str], int]:
         done: dict[tuple[str, str, str], int] = {}
         for id_, practice in self._worker.practices.items():
-            for source, connector in (("elation", practice.elation), ("kareo", practice.kareo)):
+            for source, connector in (("elation", practice.ehr), ("kareo", practice.billing)):
                 for name in PASSES[source]:
                     done[id_, source, name] = connector.rounds.done.get(name, 0)
         return done
@@ -102,7 +102,7 @@ class Rest:
         while late := [key for key, count in self._done().items() if count < before[key] + 2]:
             for practice, source, name in late:
                 runtime = self._worker.practices[PracticeId(practice)]
-                (runtime.elation if source == "elation" else runtime.kareo).nudge(name)
+                (runtime.ehr if source == "elation" else runtime.billing).nudge(name)
             await asyncio.sleep(0.05)
 
     def _moving(self) -> str:
@@ -115,7 +115,7 @@ class Rest:
         failing = [
             f"{id_} {name}: {why}"
             for id_, practice in self._worker.practices.items()
-            for connector in (practice.elation, practice.kareo)
+            for connector in (practice.ehr, practice.billing)
             for name, why in connector.rounds.failing.items()
         ]
         return ", ".join(busy + failing) or "events keep coming"
@@ -141,8 +141,8 @@ class Rehearsal:
                     file = await prepare(self.clinic, Path(folder), postgres, broker)
                     self.config = load(file)
                     self._tell(
-                        f"PostgreSQL on {postgres.port}, broker on {broker.port}, Elation {self.clinic.elation.url}, "
-                        f"Kareo {self.clinic.kareo.url}"
+                        f"PostgreSQL on {postgres.port}, broker on {broker.port}, Elation {self.clinic.ehr.url}, "
+                        f"Kareo {self.clinic.billing.url}"
                     )
                     async with surroundings(self.config, file.parent, meter=self.meter) as around:
                         self.worker = Worker(around)
@@ -211,7 +211,7 @@ class Rehearsal:
             "conflicts": counts["conflicts"],
             "refusals": counts["refusals"],
             "calls": dict(sorted(calls.items())),
-            "limiter_violations": len(self.clinic.kareo.violations),
+            "limiter_violations": len(self.clinic.billing.violations),
             "seconds_from_change_to_write": {
                 f"to {system}": self.meter.quantiles(f"change_to_write.{system}") for system in ("elation", "kareo")
             },
@@ -227,8 +227,8 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Repor
         found = await audit.audit(store, policy_of(practice))
         for name, problems in found.broken.items():
             broken[name] += [f"{practice.id}: {one}" for one in problems]
-        slots = {one.link.kareo: set(one.waiting) for one in found.patients.values() if one.link is not None}
-        links = [(int(one.link.elation), int(one.link.kareo)) for one in found.patients.values() if one.link is not None]
+        slots = {one.link.billing: set(one.waiting) for one in found.patients.values() if one.link is not None}
+        links = [(int(one.link.ehr), int(one.link.billing)) for one in found.patients.values() if one.link is not None]
         differing = witness.differences(clinic, office, links, slots, day.elation_edits)  # type: ignore[arg-type]
         bills = {
             int(slot.removeprefix("bill:"))
@@ -245,7 +245,7 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Repor
                 {"practice": practice.id, "patient": key, "slot": slot, "code": one.code, "reason": one.text}
                 for slot, one in sorted(items.items())
             ]
-    broken["I10"] += [f"{operation} was called too fast" for _, _, operation in clinic.kareo.violations]
+    broken["I10"] += [f"{operation} was called too fast" for _, _, operation in clinic.billing.violations]
     return {"invariants": broken, "linked_patients": agreeing, "waiting": waiting}
 
 

@@ -202,7 +202,7 @@ async def _documents(connection: Any, replay: Replay, keyring: Keyring, today: d
             yield _named("patient", found)
         if not replay.touched[key] <= row["sequence"] <= replay.sequence:
             yield _Found("patient", key, f"says it is as of #{row['sequence']}")
-        due = next_expiry(patient.kareo, today) if today is not None else None
+        due = next_expiry(patient.billing, today) if today is not None else None
         if due is not None and (row["revisit_on"] is None or row["revisit_on"] > due):
             yield _Found("patient", key, "is to be looked at again too late", "kareo")
     for key in sorted(missing):
@@ -285,8 +285,8 @@ async def _with_event(store: Store, replay: Replay, found: _Found) -> Difference
 async def _maker(store: Store, replay: Replay, found: _Found) -> Recorded | None:
     """The event after which the events' value was not the stored one any more; where it never was, the last to change it."""
     if found.patient:
-        elation, kareo = charts_of(found.patient)
-        story = await patient_events(store, replay.practice, elation, kareo)
+        ehr, billing = charts_of(found.patient)
+        story = await patient_events(store, replay.practice, ehr, billing)
     else:
         story = [one async for one in practice_events(store, replay.practice, up_to=replay.sequence)]
     state, before = PracticeState(), None

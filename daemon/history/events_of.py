@@ -54,32 +54,30 @@ def names_charts(event: Event) -> tuple[set[int], set[int]]:
     """The charts an event ties together: (elation, kareo); none when it is about one system's only."""
     body = event.body
     if isinstance(body, LinkMoved):
-        return {int(body.source), int(body.target)}, {int(body.kareo)}
-    if event.elation is None or event.kareo is None:
+        return {int(body.source), int(body.target)}, {int(body.billing)}
+    if event.ehr is None or event.billing is None:
         return set(), set()
-    return {int(event.elation)}, {int(event.kareo)}
+    return {int(event.ehr)}, {int(event.billing)}
 
 
 async def patient_events(
-    store: Store, practice: PracticeId, elation: Iterable[int] = (), kareo: Iterable[int] = ()
+    store: Store, practice: PracticeId, ehr: Iterable[int] = (), billing: Iterable[int] = ()
 ) -> list[Recorded]:
     """All events about these charts and about whatever they were ever linked with, in order."""
-    seen_elation: set[int] = set()
-    seen_kareo: set[int] = set()
-    more_elation, more_kareo = set(elation), set(kareo)
+    seen_ehr: set[int] = set()
+    seen_billing: set[int] = set()
+    more_ehr, more_billing = set(ehr), set(billing)
     found: dict[int, Recorded] = {}
-    while more_elation or more_kareo:
+    while more_ehr or more_billing:
         new: tuple[set[int], set[int]] = set(), set()
-        async for recorded in store.read_chart(
-            practice, elation=sorted(more_elation), kareo=sorted(more_kareo), known=found
-        ):
+        async for recorded in store.read_chart(practice, ehr=sorted(more_ehr), billing=sorted(more_billing), known=found):
             found[recorded.sequence] = recorded
             here, there = names_charts(recorded.event)
             new[0].update(here)
             new[1].update(there)
-        seen_elation |= more_elation
-        seen_kareo |= more_kareo
-        more_elation, more_kareo = new[0] - seen_elation, new[1] - seen_kareo
+        seen_ehr |= more_ehr
+        seen_billing |= more_billing
+        more_ehr, more_billing = new[0] - seen_ehr, new[1] - seen_billing
     return [found[sequence] for sequence in sorted(found)]
 
 

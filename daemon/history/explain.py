@@ -96,8 +96,8 @@ async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Rec
     """The events of the patient that an event is about; the practice's own when it is about none."""
     if not event.patient:
         return [one async for one in practice_events(store, practice)]
-    elation, kareo = charts_of(event.patient)
-    return await patient_events(store, practice, elation, kareo)
+    ehr, billing = charts_of(event.patient)
+    return await patient_events(store, practice, ehr, billing)
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
@@ -156,7 +156,7 @@ async def explain_field(
     result: list[FieldWhy] = []
     for key, patient in sorted(state.patients.items()):
         (known,) = [one for one in fields_known(patient, directory, policy, shown) if one.field == field_]
-        mine = [one for one in requests if state.key_of(one.event.elation, one.event.kareo) == key]
+        mine = [one for one in requests if state.key_of(one.event.ehr, one.event.billing) == key]
         write = await explain_intent(store, policy, mine[-1], shown) if mine else None
         waiting = tuple((slot, one.code, one.text) for slot, one in patient.waiting.items() if slot.endswith(f":{field_}"))
         result.append(
@@ -175,7 +175,7 @@ async def explain_field(
 
 def _is_of(entry: Entry, state: PracticeState, key: str) -> bool:
     event = entry.recorded.event
-    return state.key_of(event.elation, event.kareo) == key
+    return state.key_of(event.ehr, event.billing) == key
 
 
 def _of_entry(entry: Entry) -> Step:

@@ -73,7 +73,7 @@ def check_event(
             result.say("I3", f"intent #{recorded.sequence} was requested twice")
         opened[body.intent] = body
         answer = isinstance(body.write, MarkBilled | MarkBillError)
-        target = System.KAREO if answer else body.system
+        target = System.BILLING if answer else body.system
         if not changes_nothing(body.write) and not allows(policy, Resource(body.resource), target):
             result.say("I2", f"intent #{recorded.sequence} is against the direction table")
     elif isinstance(body, IntentAttempted):
@@ -90,7 +90,7 @@ def check_event(
 
 
 def _check_links(links: list[tuple[int, int]], state: PracticeState, result: Audit) -> None:
-    folded = {(one.link.elation, one.link.kareo) for one in state.patients.values() if one.link is not None}
+    folded = {(one.link.ehr, one.link.billing) for one in state.patients.values() if one.link is not None}
     if folded != set(links):
         result.say("I1", "the links in the database are not those of the events")
     for side in (0, 1):

@@ -25,13 +25,13 @@ from daemon.history.events_of import Moment
 from events.codec import Keyring
 from events.ids import PatientKey, PracticeId, event_id
 from events.schema import (
+    BillingDirectoryObserved,
     ConflictRecorded,
-    ElationDirectoryObserved,
+    EhrDirectoryObserved,
     Event,
     FieldsAgreed,
     IntentRequested,
     IntentSucceeded,
-    KareoDirectoryObserved,
     Origin,
     Recorded,
     RevisitDue,
@@ -39,10 +39,10 @@ from events.schema import (
 from events.store import open_row
 from events.writes import (
     AnyWrite,
-    CreateElationChart,
-    CreateKareoChart,
-    ElationChartWritten,
-    KareoChartWritten,
+    BillingChartWritten,
+    CreateBillingChart,
+    CreateEhrChart,
+    EhrChartWritten,
     changes_nothing,
     system_of,
 )
@@ -114,8 +114,8 @@ class WhatIf:
         self._pending: dict[Place, AnyWrite] = {}
         self._waiting: set[PatientKey] = set()
         self._due: set[PatientKey] = set()
-        self._no_elation: set[int] = set()
-        self._no_kareo: set[int] = set()
+        self._no_ehr: set[int] = set()
+        self._no_billing: set[int] = set()
 
     def take(self, one: Recorded) -> None:
         """The next event; events of one transaction share their time of recording."""
@@ -164,7 +164,7 @@ class WhatIf:
         patient = self._state.patients[key]
         now = Now(now=last.recorded, today=last.recorded.astimezone(self._zone).date())
         link = patient.link
-        missing = link is not None and (link.elation in self._no_elation or link.kareo in self._no_kareo)
+        missing = link is not None and (link.ehr in self._no_ehr or link.billing in self._no_billing)
         wants = Wants() if missing else wants_of(self._state, key, self._policy, now)
         waits = any(one.depends_on for one in wants.waits.values())
         (self._waiting.add if waits else self._waiting.discard)(key)
@@ -209,10 +209,10 @@ class WhatIf:
             self._note(deviation, one)
             if deviation.kind == "not made":
                 match deviation.write, body.result:
-                    case CreateElationChart(), ElationChartWritten(chart=chart):
-                        self._no_elation.add(chart.id)
-                    case CreateKareoChart(), KareoChartWritten(chart=there):
-                        self._no_kareo.add(there.id)
+                    case CreateEhrChart(), EhrChartWritten(chart=chart):
+                        self._no_ehr.add(chart.id)
+                    case CreateBillingChart(), BillingChartWritten(chart=there):
+                        self._no_billing.add(there.id)
 
     def _note(self, deviation: Deviation, at: Recorded) -> None:
         if not is_before(at, self._since):
@@ -297,7 +297,7 @@ def _wish(one: Recorded) -> Wish:
 
 
 def _changes_practice(event: Event) -> bool:
-    return isinstance(event.body, ElationDirectoryObserved | KareoDirectoryObserved) or (
+    return isinstance(event.body, EhrDirectoryObserved | BillingDirectoryObserved) or (
         not event.patient and isinstance(event.body, IntentSucceeded)
     )
 

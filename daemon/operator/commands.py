@@ -15,7 +15,8 @@ from uuid import uuid4
 
 from events.bus import Bus
 from events.commands import Command
-from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PracticeId, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PracticeId, event_id
+from events.records import type_of
 from events.schema import (
     Body,
     CommandRefused,
@@ -35,7 +36,7 @@ from events.topics import Change
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
 
-Charts = tuple[ElationChartId | None, KareoPatientId | None]
+Charts = tuple[EhrChartId | None, BillingPatientId | None]
 OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
@@ -50,13 +51,13 @@ def login() -> str:
 def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
     """The event of a command: asking twice is asking twice."""
     return Event(
-        id=event_id(practice, type(body).__name__, uuid4()),
+        id=event_id(practice, type_of(body), uuid4()),
         practice=practice,
         origin=Origin.OPERATOR,
         observed=datetime.now(UTC),
         body=body,
-        elation=charts[0],
-        kareo=charts[1],
+        ehr=charts[0],
+        billing=charts[1],
     )
 
 
@@ -111,7 +112,7 @@ class Followed:
         return isinstance(body, OUTCOMES) and body.intent in self._intents and self.recorded
 
 
-async def carry_out(
+async def write(
     bus: Bus,
     store: Store,
     followed: Followed,

@@ -23,7 +23,7 @@ from daemon.vendors.elation.wire import BadRow
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.ports.errors import Gone, NotFound
 from daemon.vendors.ports.intake import Intake, Seen
-from events.ids import ElationChartId, PracticeId
+from events.ids import EhrChartId, PracticeId
 from events.schema import Event
 from events.topics import Change, Checkpoint
 from events.writes import AppointmentTerms, System
@@ -69,16 +69,16 @@ class Reading:
         rows = await tables.observed_records(self._around.store.pool, self.practice, system, resource)
         return [(record, parent) for record, _, parent in rows]
 
-    async def read_elation(self, client: ElationClient) -> None:
+    async def read_ehr(self, client: ElationClient) -> None:
         """Directory, charts and bills."""
 
         async def charts() -> list[str]:
-            return [record for record, parent in await self._known(System.ELATION, "patients") if parent]
+            return [record for record, parent in await self._known(System.EHR, "patients") if parent]
 
         connector = ElationConnector(
             client,
-            self._intakes[System.ELATION],
-            self._config.elation,
+            self._intakes[System.EHR],
+            self._config.ehr,
             zone=self._config.time_zone,
             webhook_base="",
             subscriptions=tables.Subscriptions(self._around.store.pool, self.practice),
@@ -91,17 +91,17 @@ class Reading:
         await connector.sweep()
         self._tell(f"Elation: {len(self.events)} records read")
 
-    async def read_kareo(self) -> None:
+    async def read_billing(self) -> None:
         """Directory, patients with cases and policies, appointments."""
         before = len(self.events)
 
         async def known(resource: str) -> list[tuple[str, str]]:
-            return await self._known(System.KAREO, resource)
+            return await self._known(System.BILLING, resource)
 
         connector = KareoConnector(
             kareo_client(self._config, self._around, await soap_service(self._config, self._around), tries=TRIES),
-            self._intakes[System.KAREO],
-            self._config.kareo,
+            self._intakes[System.BILLING],
+            self._config.billing,
             known=known,
             watermark=self._watermark,
             patience=self._around.patience,
@@ -125,8 +125,8 @@ async def stored_state(around: Surroundings, practice: PracticeId) -> PracticeSt
     for key, (_, doc) in (await tables.read_patients(pool, practice, keyring)).items():
         patient = decode_patient(doc)
         state.patients[key] = patient
-        charts = {patient.elation.chart.id} if patient.elation else set()
-        charts |= {patient.link.elation} if patient.link else set()
+        charts = {patient.ehr.chart.id} if patient.ehr else set()
+        charts |= {patient.link.ehr} if patient.link else set()
         state.charts |= dict.fromkeys(charts, key)
     return state
 
@@ -135,8 +135,8 @@ async def verify(config: PracticeConfig, around: Surroundings, tell: Tell) -> li
     """All drift of a practice at this moment. Reads only."""
     reading = Reading(config, around, tell)
     client = elation_client(config, around)
-    await reading.read_elation(client)
-    await reading.read_kareo()
+    await reading.read_ehr(client)
+    await reading.read_billing()
     state = await stored_state(around, reading.practice)
     now = around.now()
     moment = Moment(now=now, today=now.astimezone(ZoneInfo(config.time_zone)).date())
@@ -156,14 +156,14 @@ async def _edited(client: ElationClient, state: PracticeState, found: list[Drift
         (patient, key, entry)
         for patient in linked
         for key, entry in patient.appointments.items()
-        if entry.written and entry.elation is not None and not entry.deleted and not entry.vanished
+        if entry.written and entry.ehr is not None and not entry.deleted and not entry.vanished
         if (patient.key, f"appointment:{key}") not in busy
     ]
     held = await _appointments(client, [entry for _, _, entry in written])
     for patient, key, entry in written:
-        assert entry.elation is not None
+        assert entry.ehr is not None
         assert entry.written is not None
-        values = _appointment_values(entry.written, entry.cancelled, held.get(entry.elation))
+        values = _appointment_values(entry.written, entry.cancelled, held.get(entry.ehr))
         edited.append(_edit(patient, f"appointment:{key}", values))
     for patient in linked:
         if patient.policies and (patient.key, "policies") not in busy:
@@ -181,8 +181,8 @@ def _edit(patient: Patient, what: str, values: dict[str, tuple[str, str]]) -> Dr
     assert patient.link is not None
     return Drift(
         patient=patient.key,
-        elation=patient.link.elation,
-        kareo=patient.link.kareo,
+        ehr=patient.link.ehr,
+        billing=patient.link.billing,
         what=what,
         cause=Cause.EDITED,
         fields=tuple(values),
@@ -192,7 +192,7 @@ def _edit(patient: Patient, what: str, values: dict[str, tuple[str, str]]) -> Dr
 
 async def _appointments(client: ElationClient, entries: list[Appointment]) -> dict[int, wire.Appointment]:
     """The Elation appointments of these, by id: listed by their days, else asked for by id (moved far, or gone)."""
-    ids = {entry.elation for entry in entries if entry.elation is not None}
+    ids = {entry.ehr for entry in entries if entry.ehr is not None}
     days = [entry.written.start for entry in entries if entry.written]
     if not days:
         return {}
@@ -227,10 +227,10 @@ def _appointment_values(
 
 async def _policy_values(client: ElationClient, patient: Patient) -> dict[str, tuple[str, str]]:
     assert patient.link is not None
-    held = {one.id: one for one in await client.list_policies(ElationChartId(patient.link.elation))}
+    held = {one.id: one for one in await client.list_policies(EhrChartId(patient.link.ehr))}
     values: dict[str, tuple[str, str]] = {}
     for key, written in patient.policies.items():
-        one = held.get(written.elation)
+        one = held.get(written.ehr)
         if one is None:
             values[f"policy {key} deleted"] = ("yes", "no")
             continue

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from daemon.tables import documents as tables
-from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
 from events.store import Store
 from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
@@ -29,14 +29,14 @@ class Looked:
 
 
 async def look(
-    store: Store, practice: PracticeId, elation: ElationChartId | None, kareo: KareoPatientId | None
+    store: Store, practice: PracticeId, ehr: EhrChartId | None, billing: BillingPatientId | None
 ) -> Looked | None:
     """Whose chart it is; None for a chart never seen."""
     stored = await tables.load_directory(store.pool, practice, store.keyring)
     directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
-    charts = await tables.resolve_charts(store.pool, practice, [elation] if elation is not None else [])
-    state = PracticeState(directory=directory, charts={ElationChartId(chart): key for chart, key in charts.items()})
-    key = state.key_of(elation, kareo)
+    charts = await tables.resolve_charts(store.pool, practice, [ehr] if ehr is not None else [])
+    state = PracticeState(directory=directory, charts={EhrChartId(chart): key for chart, key in charts.items()})
+    key = state.key_of(ehr, billing)
     if not key:
         return Looked(Patient(key=PatientKey("")), directory)
     found = await tables.load_patients(store.pool, practice, [key], store.keyring)

@@ -13,8 +13,9 @@ from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables.rows import decode_directory
 from events.ids import PatientKey
+from events.records import stored_field
 from events.store import Store
-from events.writes import Candidate, SearchElation, SearchKareo
+from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
 from projections.state.directory import Directory
@@ -23,27 +24,27 @@ from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True):
+class Pair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     """Two charts that may be one person. `differ` are fields; `names` are (Elation's, Kareo's).
 
     `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
     """
 
-    elation: int
-    kareo: int
+    ehr: int
+    billing: int
     differ: tuple[str, ...]
     taken: bool = False
     names: tuple[str, str] = ("", "")
 
 
-class Matching(msgspec.Struct, frozen=True, kw_only=True):
+class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     """What matching comes to. `only_*` have no counterpart; `impossible` cannot be created there, by code of the reason."""
 
     certain: int = 0
     candidates: tuple[Pair, ...] = ()
     undecided_charts: int = 0
-    only_in_elation: int = 0
-    only_in_kareo: int = 0
+    only_in_ehr: int = 0
+    only_in_billing: int = 0
     impossible: dict[str, int] = {}
 
 
@@ -94,8 +95,8 @@ def _matching(run: DryRun) -> Matching:
         certain=sum(not one.how.startswith("created") for one in run.links),
         candidates=tuple(_pairs(run, undecided)),
         undecided_charts=len(undecided),
-        only_in_elation=created["kareo"],
-        only_in_kareo=created["elation"],
+        only_in_ehr=created["kareo"],
+        only_in_billing=created["elation"],
         impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != "candidates").items())),
     )
 
@@ -104,7 +105,7 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
     """Every pair of charts that somebody undecided waits for, once, by Elation's id."""
     pairs: dict[tuple[int, int], Pair] = {}
     links = [one.link for one in run.patients.values() if one.link is not None]
-    here, there = {one.elation for one in links}, {one.kareo for one in links}
+    here, there = {one.ehr for one in links}, {one.billing for one in links}
     for key in undecided:
         patient = run.patients[key]
         search = patient.search
@@ -112,21 +113,21 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
             continue
         for one in search.candidates:
             pair = _pair(patient, search.wanted, one)
-            if (pair.elation, pair.kareo) in patient.barred:
+            if (pair.ehr, pair.billing) in patient.barred:
                 continue
-            taken = pair.elation in here or pair.kareo in there
+            taken = pair.ehr in here or pair.billing in there
             pair = msgspec.structs.replace(pair, taken=taken)
-            pairs.setdefault((pair.elation, pair.kareo), pair)
+            pairs.setdefault((pair.ehr, pair.billing), pair)
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _pair(patient: Patient, wanted: SearchElation | SearchKareo, one: Candidate) -> Pair:
+def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> Pair:
     mine = int(patient.key[2:])
     differ = unlike(wanted, one, middle_name(patient))
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
-    if isinstance(wanted, SearchElation):
-        return Pair(elation=one.id, kareo=mine, differ=differ, names=(names[1], names[0]))
-    return Pair(elation=mine, kareo=one.id, differ=differ, names=names)
+    if isinstance(wanted, SearchEhr):
+        return Pair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
+    return Pair(ehr=mine, billing=one.id, differ=differ, names=names)
 
 
 def reasons(pairs: tuple[Pair, ...]) -> Mapping[str, int]:

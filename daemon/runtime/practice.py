@@ -22,12 +22,12 @@ from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import ElationConnector
-from daemon.vendors.elation.writer import ElationHands
+from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.soap import SoapService
-from daemon.vendors.kareo.writer import KareoHands
+from daemon.vendors.kareo.writer import KareoWriter
 from daemon.vendors.ports.intake import Intake, Seen
 from events.bus import Bus
 from events.codec import Keyring
@@ -116,14 +116,14 @@ class PracticeRuntime:
         )
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         owned = Ownership(around.store, self.practice, epoch)
-        elation = elation_client(config, around, owned)
-        kareo = kareo_client(config, around, service, owned)
-        self.limiter = kareo.limiter
+        ehr = elation_client(config, around, owned)
+        billing = kareo_client(config, around, service, owned)
+        self.limiter = billing.limiter
         self.intakes = {system: intake(config, around, system) for system in System}
-        self.elation = ElationConnector(
-            elation,
-            self.intakes[System.ELATION],
-            config.elation,
+        self.ehr = ElationConnector(
+            ehr,
+            self.intakes[System.EHR],
+            config.ehr,
             zone=config.time_zone,
             webhook_base=around.config.http.public_url.rstrip("/"),
             subscriptions=tables.Subscriptions(around.store.pool, self.practice),
@@ -132,27 +132,29 @@ class PracticeRuntime:
             patience=around.patience,
             now=around.now,
         )
-        self.kareo = KareoConnector(
-            kareo,
-            self.intakes[System.KAREO],
-            config.kareo,
-            known=self._known_kareo,
+        self.billing = KareoConnector(
+            billing,
+            self.intakes[System.BILLING],
+            config.billing,
+            known=self._known_billing,
             watermark=self._watermark,
             patience=around.patience,
             now=around.now,
         )
         self.sinks = {
-            System.ELATION: self._sink(
-                System.ELATION, ElationHands(elation, zone=config.time_zone, now=around.now), config.elation.concurrency
+            System.EHR: self._sink(
+                System.EHR, ElationWriter(ehr, zone=config.time_zone, now=around.now), config.ehr.concurrency
             ),
-            System.KAREO: self._sink(
-                System.KAREO, KareoHands(kareo, vendor_name=config.kareo.external_vendor, now=around.now), KAREO_WRITES
+            System.BILLING: self._sink(
+                System.BILLING,
+                KareoWriter(billing, vendor_name=config.billing.external_vendor, now=around.now),
+                KAREO_WRITES,
             ),
         }
 
-    def _sink(self, system: System, hands: ElationHands | KareoHands, workers: int) -> Sink:
+    def _sink(self, system: System, writer: ElationWriter | KareoWriter, workers: int) -> Sink:
         around = self._around
-        return Sink(system, hands, self.recorder, workers=workers, pace=around.pace, now=around.now, meter=around.meter)
+        return Sink(system, writer, self.recorder, workers=workers, pace=around.pace, now=around.now, meter=around.meter)
 
     # -- life -------------------------------------------------------------------------------------------------------------
 
@@ -167,7 +169,7 @@ class PracticeRuntime:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for connector in (self.elation, self.kareo):
+                for connector in (self.ehr, self.billing):
                     group.create_task(connector.run())
                 for sink in self.sinks.values():
                     group.create_task(sink.run())
@@ -249,7 +251,7 @@ class PracticeRuntime:
             if not isinstance(message, Checkpoint):
                 continue
             if message.source.startswith(NUDGE):
-                self.elation.nudge(message.source.removeprefix(NUDGE))
+                self.ehr.nudge(message.source.removeprefix(NUDGE))
             else:
                 for one in self.intakes.values():
                     one.recorded(message.source)
@@ -258,7 +260,7 @@ class PracticeRuntime:
         for sink in self.sinks.values():
             sink.offer(outcome)
         for resource, record in outcome.reread:
-            self.elation.nudge("sweep" if resource == "bills" else f"patient:{record}")
+            self.ehr.nudge("sweep" if resource == "bills" else f"patient:{record}")
         if outcome.recorded:
             self.feed.nudge()
         self._look_again_for(outcome)
@@ -270,15 +272,15 @@ class PracticeRuntime:
             patient = outcome.patients.get(event.patient)
             if isinstance(event.body, RedriveRequested):
                 _, system, resource, record = event.body.slot.split(":", 3)
-                look = {"elation": self.elation.look, "kareo": self.kareo.look}.get(system)
+                look = {"elation": self.ehr.look, "kareo": self.billing.look}.get(system)
                 if look is not None:
                     look(resource, record, event.id)
             elif isinstance(event.body, ResyncRequested) and patient is not None:
-                chart = patient.link.elation if patient.link else patient.elation.chart.id if patient.elation else None
+                chart = patient.link.ehr if patient.link else patient.ehr.chart.id if patient.ehr else None
                 if chart is not None:
-                    self.elation.look("patients", str(chart), event.id)
-                if patient.kareo is not None:
-                    self.kareo.look("patients", str(patient.kareo.chart.id), event.id)
+                    self.ehr.look("patients", str(chart), event.id)
+                if patient.billing is not None:
+                    self.billing.look("patients", str(patient.billing.chart.id), event.id)
 
     # -- what connectors ask ----------------------------------------------------------------------------------------------
 
@@ -286,10 +288,10 @@ class PracticeRuntime:
         return await tables.get_checkpoint(self._around.store.pool, self.practice, source)
 
     async def _known_charts(self) -> list[str]:
-        return [record for record, parent in await self._known(System.ELATION, "patients") if parent]
+        return [record for record, parent in await self._known(System.EHR, "patients") if parent]
 
-    async def _known_kareo(self, resource: str) -> list[tuple[str, str]]:
-        return await self._known(System.KAREO, resource)
+    async def _known_billing(self, resource: str) -> list[tuple[str, str]]:
+        return await self._known(System.BILLING, resource)
 
     async def _known(self, system: System, resource: str) -> list[tuple[str, str]]:
         """What was read of a resource, as (record, whose), and the linked charts that were found by a search and never read: one
@@ -299,8 +301,8 @@ class PracticeRuntime:
             record: parent for record, _, parent in await tables.observed_records(pool, self.practice, system, resource)
         }
         if resource == "patients":
-            for elation, kareo in await tables.links(pool, self.practice):
-                chart = str(elation if system is System.ELATION else kareo)
+            for ehr, billing in await tables.links(pool, self.practice):
+                chart = str(ehr if system is System.EHR else billing)
                 found.setdefault(chart, chart)
         return list(found.items())
 
@@ -320,12 +322,12 @@ def intake(config: PracticeConfig, around: Surroundings, system: System) -> Inta
 
 def elation_client(config: PracticeConfig, around: Surroundings, owned: Guard | None = None) -> ElationClient:
     return ElationClient(
-        base_url=config.elation.base_url,
-        client_id=config.elation.client_id,
-        client_secret=secret(config.elation.client_secret_file, around.beside),
+        base_url=config.ehr.base_url,
+        client_id=config.ehr.client_id,
+        client_secret=secret(config.ehr.client_secret_file, around.beside),
         session=around.session,
-        practice_id=config.elation.practice_id,
-        concurrency=config.elation.concurrency,
+        practice_id=config.ehr.practice_id,
+        concurrency=config.ehr.concurrency,
         meter=lambda operation, outcome, seconds: around.meter.call(f"elation.{operation}", outcome, seconds),
         guard=owned,
     )
@@ -336,7 +338,7 @@ async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapServ
 
     With systemd's `CacheDirectory` the last good copy serves while the address does not answer.
     """
-    wsdl = config.kareo.wsdl
+    wsdl = config.billing.wsdl
     if "://" not in wsdl:
         wsdl = str(resolve(wsdl, around.beside))
     cache = os.environ.get("CACHE_DIRECTORY")
@@ -346,20 +348,20 @@ async def soap_service(config: PracticeConfig, around: Surroundings) -> SoapServ
 def kareo_client(
     config: PracticeConfig, around: Surroundings, service: SoapService, owned: Guard | None = None, tries: int = 1
 ) -> KareoClient:
-    key = secret(config.kareo.customer_key_file, around.beside)
-    limits = dict(config.kareo.limits)
+    key = secret(config.billing.customer_key_file, around.beside)
+    limits = dict(config.billing.limits)
     scale = limits.pop("scale", 1.0)
     return KareoClient(
         service=service,
-        endpoint=config.kareo.endpoint,
+        endpoint=config.billing.endpoint,
         customer_key=key,
-        user=config.kareo.user,
-        password=secret(config.kareo.password_file, around.beside),
+        user=config.billing.user,
+        password=secret(config.billing.password_file, around.beside),
         practice_id=None,
-        practice_name=config.kareo.practice_name,
+        practice_name=config.billing.practice_name,
         limiter=around.limiters.for_key(key, scale, limits),
         session=around.session,
-        list_zone=config.kareo.list_zone,
+        list_zone=config.billing.list_zone,
         client_version="chartwire",
         meter=lambda operation, outcome, seconds: around.meter.call(operation, outcome, seconds),
         guard=owned,
@@ -383,8 +385,8 @@ def webhook_target(config: PracticeConfig, around: Surroundings) -> Target:
         return cached[1]
 
     return Target(
-        intake=intake(config, around, System.ELATION),
-        elation_practice=config.elation.practice_id,
+        intake=intake(config, around, System.EHR),
+        ehr_practice=config.ehr.practice_id,
         zone=config.time_zone,
         key=key,
     )

@@ -23,14 +23,15 @@ from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
 from events.commands import RedriveRequested
 from events.ids import (
-    ElationChartId,
+    BillingPatientId,
+    EhrChartId,
     EventId,
-    KareoPatientId,
     PatientKey,
     PracticeId,
     content_hash,
     event_id,
 )
+from events.records import type_of
 from events.schema import (
     Body,
     ChangeQuarantined,
@@ -147,8 +148,8 @@ class PracticeRecorder:
         self,
         bodies: Sequence[Body],
         *,
-        elation: ElationChartId | None,
-        kareo: KareoPatientId | None,
+        ehr: EhrChartId | None,
+        billing: BillingPatientId | None,
         cause: EventId | None,
         origin: Origin = Origin.CHARTWIRE,
         parts: Sequence[object] = (),
@@ -163,14 +164,14 @@ class PracticeRecorder:
         """
         events = [
             Event(
-                id=event_id(self.practice, type(body).__name__, *parts, index),
+                id=event_id(self.practice, type_of(body), *parts, index),
                 practice=self.practice,
                 origin=origin,
                 observed=observed or self._now(),
                 modified=modified,
                 body=body,
-                elation=elation,
-                kareo=kareo,
+                ehr=ehr,
+                billing=billing,
                 cause=cause,
                 correlation=cause,
             )
@@ -196,19 +197,19 @@ class PracticeRecorder:
 
     async def record_practice(self, bodies: Sequence[Body]) -> None:
         """Record a decision about the practice at large; each counts anew."""
-        await self.record_bodies(bodies, elation=None, kareo=None, cause=None, parts=(self._now().isoformat(),))
+        await self.record_bodies(bodies, ehr=None, billing=None, cause=None, parts=(self._now().isoformat(),))
 
     async def record_about(self, found: Mapping[PatientKey, Body]) -> None:
         """Record something about each of several patients, in one transaction; the same again changes nothing."""
         events = [
             Event(
-                id=event_id(self.practice, type(body).__name__, key, content_hash(encode_body(body))),
+                id=event_id(self.practice, type_of(body), key, content_hash(encode_body(body))),
                 practice=self.practice,
                 origin=Origin.CHARTWIRE,
                 observed=self._now(),
                 body=body,
-                elation=None if key.startswith("K:") else ElationChartId(int(key[2:])),
-                kareo=KareoPatientId(int(key[2:])) if key.startswith("K:") else None,
+                ehr=None if key.startswith("K:") else EhrChartId(int(key[2:])),
+                billing=BillingPatientId(int(key[2:])) if key.startswith("K:") else None,
             )
             for key, body in found.items()
         ]
@@ -243,7 +244,7 @@ class PracticeRecorder:
                 fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
                 state = await self._stored.state(tx)
                 await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
-                if only_if is not None and not only_if(state, state.key_of(events[0].elation, events[0].kareo)):
+                if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
                     return False
                 work = Work(self.practice, state, self.policy, self._moment())
                 for event in fresh.values():
@@ -360,7 +361,7 @@ class PracticeRecorder:
         self._meter.count("changes_repeated", repeated)
         self._meter.count("echoes_suppressed", work.echoes)
         for event in work.events:
-            if event.origin in (Origin.ELATION, Origin.KAREO):
+            if event.origin in (Origin.EHR, Origin.BILLING):
                 self._meter.count("changes_seen")
             elif isinstance(event.body, ConflictRecorded):
                 self._meter.count("conflicts", len(event.body.conflicts))
@@ -373,12 +374,12 @@ def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
     """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused."""
     reason = f"cannot be folded ({type(error).__name__}); report it"
     body: Body = CommandRefused(command=event.type, code="defect", text=reason)
-    if event.origin in (Origin.ELATION, Origin.KAREO):
+    if event.origin in (Origin.EHR, Origin.BILLING):
         system, record = System(event.origin.value), record_of(event)
         body = ChangeQuarantined(
             system=system, resource=event.type, record=record, reason=reason, raw=encode_body(event.body)
         )
     id_ = event_id(practice, "set aside", event.id)
     return msgspec.structs.replace(
-        event, id=id_, practice=practice, body=body, elation=None, kareo=None, cause=event.cause or event.id
+        event, id=id_, practice=practice, body=body, ehr=None, billing=None, cause=event.cause or event.id
     )

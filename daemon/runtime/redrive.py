@@ -8,22 +8,22 @@ import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
 from events.commands import RedriveRequested
-from events.ids import ElationChartId, EventId, KareoPatientId, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, event_id
 from events.schema import (
     TYPES,
     VERSIONS,
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillingChartVanished,
     BillObserved,
     Body,
     ChangeQuarantined,
     CommandRefused,
-    ElationChartDeleted,
-    ElationChartMerged,
-    ElationChartObserved,
+    EhrChartDeleted,
+    EhrChartMerged,
+    EhrChartObserved,
     Event,
-    KareoAppointmentObserved,
-    KareoAppointmentVanished,
-    KareoChartObserved,
-    KareoChartVanished,
     MessageUnreadable,
     Origin,
 )
@@ -62,14 +62,14 @@ def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event
 
 def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
-    elation, kareo = _charts(body)
+    ehr, billing = _charts(body)
     return msgspec.structs.replace(
         held,
         id=event_id(held.practice, "redriven", command.id),
         origin=Origin(kept.system.value),
         body=body,
-        elation=elation,
-        kareo=kareo,
+        ehr=ehr,
+        billing=billing,
         cause=command.id,
         correlation=command.id,
     )
@@ -79,19 +79,19 @@ def _no(code: str, text: str) -> CommandRefused:
     return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
 
 
-def _charts(body: Body) -> tuple[ElationChartId | None, KareoPatientId | None]:
+def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:
     """Whose observation it is, as its connector says it in the envelope."""
     match body:
-        case ElationChartObserved(chart=chart):
+        case EhrChartObserved(chart=chart):
             return chart.id, None
-        case ElationChartDeleted(chart=id_) | ElationChartMerged(chart=id_):
+        case EhrChartDeleted(chart=id_) | EhrChartMerged(chart=id_):
             return id_, None
         case BillObserved(bill=bill):
             return bill.patient, None
-        case KareoChartObserved(chart=there):
+        case BillingChartObserved(chart=there):
             return None, there.id
-        case KareoChartVanished(patient=patient) | KareoAppointmentVanished(patient=patient):
+        case BillingChartVanished(patient=patient) | BillingAppointmentVanished(patient=patient):
             return None, patient
-        case KareoAppointmentObserved(appointment=one):
+        case BillingAppointmentObserved(appointment=one):
             return None, one.patient
     return None, None

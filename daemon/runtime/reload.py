@@ -39,7 +39,7 @@ class InForce:
 
 
 def _secrets(practice: PracticeConfig, beside: Path) -> bytes:
-    files = (practice.elation.client_secret_file, practice.kareo.customer_key_file, practice.kareo.password_file)
+    files = (practice.ehr.client_secret_file, practice.billing.customer_key_file, practice.billing.password_file)
     return blake2b("\0".join(secret(one, beside) for one in files).encode()).digest()
 
 
@@ -53,7 +53,7 @@ def compared(before: InForce, after: InForce) -> Reload:
         return Reload(refused=f"{names} would share a Kareo customer key with other practices than now: restart all workers")
     sections = (name for name in Config.__struct_fields__ if name != "practice")
     restart = [name for name in sections if getattr(before.config, name) != getattr(after.config, name)]
-    restart += [f"practice.{one}.kareo.limits" for one in sorted(stay) if old[one].kareo.limits != new[one].kareo.limits]
+    restart += [f"practice.{one}.kareo.limits" for one in sorted(stay) if old[one].billing.limits != new[one].billing.limits]
     return Reload(
         added=frozenset(new.keys() - old.keys()),
         changed=frozenset(one for one in stay if old[one] != new[one] or before.secrets[one] != after.secrets[one]),

@@ -83,7 +83,7 @@ class Reporter:
 
 
 def _report(runtime: PracticeRuntime, budget: dict[str, float]) -> Report:
-    rounds = {"elation": runtime.elation.rounds, "kareo": runtime.kareo.rounds}
+    rounds = {"elation": runtime.ehr.rounds, "kareo": runtime.billing.rounds}
     return Report(
         failing={
             f"{source}.{name.partition(':')[0]}": why for source, one in rounds.items() for name, why in one.failing.items()

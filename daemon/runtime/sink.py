@@ -29,7 +29,8 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
-from events.ids import ElationChartId, KareoPatientId, PatientKey
+from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.records import type_of
 from events.schema import (
     Body,
     IntentAttempted,
@@ -50,10 +51,10 @@ log = structlog.get_logger()
 LEAST_PAUSE = 0.05
 
 
-class Hands(Protocol):
+class Writer(Protocol):
     """What knows how to carry out writes in one system."""
 
-    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         """Do what is `wanted`, asked again after every wait: some of it may have been agreed otherwise meanwhile.
 
         Raises the errors of `daemon.vendors.errors`, NotAsWritten or ChangedMeanwhile.
@@ -90,7 +91,7 @@ class Sink:
     def __init__(
         self,
         system: System,
-        hands: Hands,
+        writer: Writer,
         recorder: PracticeRecorder,
         *,
         workers: int,
@@ -99,7 +100,7 @@ class Sink:
         meter: Meter,
     ) -> None:
         self.system = system
-        self._hands = hands
+        self._writer = writer
         self._recorder = recorder
         self._workers = workers
         self._pace = pace
@@ -232,7 +233,7 @@ class Sink:
         while True:
             job = self._newest.get(job.intent, job)
             try:
-                result = await self._hands.carry_out(wanted)
+                result = await self._writer.write(wanted)
             except Throttled as error:
                 if (failures := failures + 1) >= VISIBLE_AFTER:
                     await self._trouble.failed(
@@ -255,7 +256,7 @@ class Sink:
                 )
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
             except ChangedMeanwhile as found:
-                origin = Origin.ELATION if self.system is System.ELATION else Origin.KAREO
+                origin = Origin.EHR if self.system is System.EHR else Origin.BILLING
                 await self._record(
                     found.seen, job, attempt, charts, origin=origin, observed=found.read_at, modified=found.modified
                 )
@@ -266,7 +267,7 @@ class Sink:
             except (Refused, NotAsWritten) as error:
                 await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
                 await self._trouble.over()
-                log.warning("write_refused", system=self.system, operation=type(job.write).__name__, attempt=attempt)
+                log.warning("write_refused", system=self.system, operation=type_of(job.write), attempt=attempt)
                 return True
             except Fenced:
                 raise
@@ -286,7 +287,7 @@ class Sink:
         while looks and not self._closing:
             await asyncio.sleep(looks[0])
             try:
-                result = await self._hands.look_up(job.write)
+                result = await self._writer.look_up(job.write)
             except Throttled as error:
                 await asyncio.sleep(max(error.retry_after, self._pace.pause(failures), LEAST_PAUSE))
                 failures += 1
@@ -315,7 +316,7 @@ class Sink:
         body = IntentSucceeded(intent=job.intent, slot=slot, attempt=attempt, result=result, settled_by=settled_by)
         await self._record(body, job, attempt, charts)
         if not changes_nothing(job.write):
-            self._meter.count(f"written.{self.system}.{job.resource}.{type(job.write).__name__}")
+            self._meter.count(f"written.{self.system}.{job.resource}.{type_of(job.write)}")
             if job.since is not None:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
         await self._trouble.over()
@@ -325,7 +326,7 @@ class Sink:
         text = f"chartwire could not carry this out ({type(error).__name__}); report it"
         refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
         await self._record(refused, job, attempt, charts)
-        log.error("write_failed_by_defect", system=self.system, operation=type(job.write).__name__, exc_info=error)
+        log.error("write_failed_by_defect", system=self.system, operation=type_of(job.write), exc_info=error)
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
@@ -346,8 +347,8 @@ class Sink:
             try:
                 return await self._recorder.record_bodies(
                     [body],
-                    elation=charts[0],
-                    kareo=charts[1],
+                    ehr=charts[0],
+                    billing=charts[1],
                     cause=job.cause,
                     parts=(job.intent, attempt),
                     only_if=only_if,
@@ -362,14 +363,14 @@ class Sink:
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
 
 
-_Charts = tuple[ElationChartId | None, KareoPatientId | None]
+_Charts = tuple[EhrChartId | None, BillingPatientId | None]
 
 
 def _charts(key: PatientKey) -> _Charts:
     if not key:
         return None, None
     number = int(key[2:])
-    return (None, KareoPatientId(number)) if key.startswith("K:") else (ElationChartId(number), None)
+    return (None, BillingPatientId(number)) if key.startswith("K:") else (EhrChartId(number), None)
 
 
 def _refusal(error: Refused | NotAsWritten, job: OpenIntent, slot: str, attempt: int) -> IntentRefused:

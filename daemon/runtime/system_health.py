@@ -53,7 +53,7 @@ class Trouble:
         """While PostgreSQL is away it is left for the next time."""
         try:
             await self._recorder.record_bodies(
-                [body], elation=None, kareo=None, cause=None, parts=(self._system, self._now().isoformat())
+                [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat())
             )
         except AWAY as error:
             self._raised = not self._raised

@@ -33,13 +33,13 @@ class Target:
     """What the endpoint needs of a practice; `key` gives the signing key of a resource's subscription, None if unknown."""
 
     intake: Intake
-    elation_practice: int
+    ehr_practice: int
     zone: str
     key: Callable[[str], Awaitable[str | None]]
 
 
 class WebhookEndpoint:
-    """Routes `POST /webhooks/elation/{practice}/{resource}`."""
+    """Routes `POST /webhooks/ehr/{practice}/{resource}`."""
 
     def __init__(
         self, targets: dict[str, Target], *, now: Callable[[], datetime], meter: Meter, patience: float = 10.0
@@ -110,11 +110,11 @@ class WebhookEndpoint:
         try:
             if resource == "patients":
                 patient = wire.decode_patient(envelope.data, "elation.webhook")
-                if patient.caregiver_practice != target.elation_practice:
+                if patient.caregiver_practice != target.ehr_practice:
                     return None
                 return connector.chart_observation(patient, patient.last_modified)
             bill = wire.decode_bill(envelope.data, "elation.webhook")
-            if bill.practice != target.elation_practice:
+            if bill.practice != target.ehr_practice:
                 return None
             return connector.bill_observation(bill, target.zone, bill.last_modified_date)
         except Malformed as error:

@@ -133,10 +133,10 @@ async def replace_links(
     connection: Any, practice: PracticeId, pairs: Sequence[tuple[int, int]], *, unlinked: Collection[int] = ()
 ) -> None:
     """Give each Kareo patient of `pairs` (elation, kareo) its one link, and those `unlinked` none. Raises LinkTaken."""
-    elation, kareo = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
-    await connection.execute(SQL["delete_links"], practice, [*kareo, *unlinked])
+    ehr, billing = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
+    await connection.execute(SQL["delete_links"], practice, [*billing, *unlinked])
     try:
-        await connection.execute(SQL["save_links"], practice, elation, kareo)
+        await connection.execute(SQL["save_links"], practice, ehr, billing)
     except asyncpg.UniqueViolationError:
         raise LinkTaken("an Elation chart has a link already") from None
 

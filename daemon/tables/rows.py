@@ -23,7 +23,7 @@ _DIRECTORY = msgspec.msgpack.Decoder(Directory)
 
 def patient_row(patient: Patient, sequence: int, today: date) -> tables.PatientRow:
     """The document, folded up to `sequence`, and the day after `today` on which time alone changes what is wanted."""
-    doc, due = encode_patient(patient), next_expiry(patient.kareo, today)
+    doc, due = encode_patient(patient), next_expiry(patient.billing, today)
     return tables.PatientRow(key=patient.key, sequence=sequence, doc=doc, revisit_on=due)
 
 
@@ -38,7 +38,7 @@ def decode_directory(encoded: bytes) -> Directory:
 
 def link_rows(patients: Iterable[Patient]) -> list[tuple[int, int]]:
     """(elation, kareo) of those that are linked."""
-    return [(int(one.link.elation), int(one.link.kareo)) for one in patients if one.link is not None]
+    return [(int(one.link.ehr), int(one.link.billing)) for one in patients if one.link is not None]
 
 
 def intent_rows(intents: dict[str, OpenIntent]) -> tuple[tables.IntentRow, ...]:

@@ -8,13 +8,13 @@ import msgspec
 
 from daemon.tables import documents as tables
 from daemon.tables import rows
-from daemon.vendors.ports.intake import KAREO_ROW
+from daemon.vendors.ports.intake import BILLING_ROW
 from events.codec import Keyring
-from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId
-from events.schema import ChartLinked, Event, IntentSucceeded, KareoChartObserved, LinkMoved, WentLive
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note
-from events.writes import KareoChartWritten, System
+from events.writes import BillingChartWritten, System
 from projections.deciding.work import Work
 from projections.rules.links import references
 from projections.state.directory import Directory
@@ -61,8 +61,8 @@ class StoredProjections:
 
     async def load_for(self, tx: Transaction, state: PracticeState, events: Iterable[Event]) -> None:
         """Add the patients that these events are about."""
-        charts: set[ElationChartId] = set()
-        patients: set[KareoPatientId] = set()
+        charts: set[EhrChartId] = set()
+        patients: set[BillingPatientId] = set()
         for event in events:
             more_charts, more_patients = _charts_of(event)
             charts |= more_charts
@@ -83,11 +83,11 @@ class StoredProjections:
                     pending.append(state.patients[key])
 
     async def _load(
-        self, tx: Transaction, state: PracticeState, charts: set[ElationChartId], patients: set[KareoPatientId]
+        self, tx: Transaction, state: PracticeState, charts: set[EhrChartId], patients: set[BillingPatientId]
     ) -> None:
         unknown = [chart for chart in charts if chart not in state.charts]
         for chart, key in (await tables.resolve_charts(tx.connection, self.practice, unknown)).items():
-            state.charts[ElationChartId(chart)] = key
+            state.charts[EhrChartId(chart)] = key
         keys = {state.key_of(chart, None) for chart in charts} | {state.key_of(None, patient) for patient in patients}
         await self._load_keys(tx, state, keys)
 
@@ -98,10 +98,10 @@ class StoredProjections:
         stored = await tables.load_patients(tx.connection, self.practice, missing, self._keyring)
         for key, (_, encoded) in stored.items():
             patient = self._loaded[key] = state.patients[key] = decode_patient(encoded)
-            if patient.elation is not None:
-                state.charts.setdefault(patient.elation.chart.id, key)
+            if patient.ehr is not None:
+                state.charts.setdefault(patient.ehr.chart.id, key)
             if patient.link is not None:
-                state.charts.setdefault(patient.link.elation, key)
+                state.charts.setdefault(patient.link.ehr, key)
 
     # -- saving -----------------------------------------------------------------------------------------------------------
 
@@ -151,28 +151,30 @@ class StoredProjections:
         notes = [
             msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
         ]
-        seen = {patient for one in ours if (patient := _seen_in_kareo(one)) is not None}
-        notes += [Note(system=System.KAREO, resource=KAREO_ROW, record=str(one), content_hash="") for one in sorted(seen)]
+        seen = {patient for one in ours if (patient := _seen_in_billing(one)) is not None}
+        notes += [
+            Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+        ]
         if notes:
             await tables.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
 
 
-def _seen_in_kareo(event: Event) -> KareoPatientId | None:
+def _seen_in_billing(event: Event) -> BillingPatientId | None:
     match event.body:
-        case KareoChartObserved(chart=chart) | IntentSucceeded(result=KareoChartWritten(chart=chart)):
+        case BillingChartObserved(chart=chart) | IntentSucceeded(result=BillingChartWritten(chart=chart)):
             return chart.id
     return None
 
 
-def _charts_of(event: Event) -> tuple[set[ElationChartId], set[KareoPatientId]]:
+def _charts_of(event: Event) -> tuple[set[EhrChartId], set[BillingPatientId]]:
     """All charts that an event is about: the patients to load for it."""
-    charts = {event.elation} if event.elation is not None else set()
-    patients = {event.kareo} if event.kareo is not None else set()
+    charts = {event.ehr} if event.ehr is not None else set()
+    patients = {event.billing} if event.billing is not None else set()
     match event.body:
         case ChartLinked():
-            charts.add(event.body.elation)
+            charts.add(event.body.ehr)
         case LinkMoved():
             charts |= {event.body.source, event.body.target}
     return charts, patients

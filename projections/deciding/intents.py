@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey
 from events.schema import (
     Body,
     ChartLinked,
@@ -23,16 +23,16 @@ from events.schema import (
 )
 from events.writes import (
     Resource,
-    SearchElation,
-    SearchKareo,
+    SearchBilling,
+    SearchEhr,
     System,
 )
 from projections.deciding.settle import Moment, Wants, Wish, permitted, settle, settle_waiting
 from projections.rules.accepted import thing
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
-from projections.rules.demographics import want_demographics, want_elation_chart, want_kareo_chart
-from projections.rules.fields import agreed, elation_view, kareo_view
+from projections.rules.demographics import want_billing_chart, want_demographics, want_ehr_chart
+from projections.rules.fields import agreed, billing_view, ehr_view
 from projections.rules.insurance import want_insurance
 from projections.rules.links import (
     absorbers,
@@ -41,12 +41,12 @@ from projections.rules.links import (
     in_circles,
     is_barred,
     judge,
-    searched_in_elation,
-    searched_in_kareo,
+    searched_in_billing,
+    searched_in_ehr,
     survivor,
 )
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import ElationSide, Former, KareoSide, Patient
+from projections.state.patient import BillingSide, EhrSide, Former, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 
@@ -88,7 +88,7 @@ def observed_only(state: PracticeState, policy: Policy) -> bool:
 
 
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
-    if not (state.directory.elation_seen and state.directory.kareo_seen):
+    if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(
             "practice", "directory-pending", "the practice's providers and locations have not been read yet", "directory"
         )
@@ -102,21 +102,21 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     if not _follow_link(patient, state, policy, wants):
         _hold_bills(patient, policy, wants, "the patient's link with Kareo is interrupted")
         return
-    elation, kareo = patient.elation, patient.kareo
-    if elation is None or kareo is None:
-        missing = "Elation" if elation is None else "Kareo"
+    ehr, billing = patient.ehr, patient.billing
+    if ehr is None or billing is None:
+        missing = "Elation" if ehr is None else "Kareo"
         wants.wait("link", "chart-not-read", f"the {missing} chart has not been read yet")
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
-    want_demographics(patient, elation, kareo, state.directory, policy, wants)
-    want_insurance(patient, link.elation, kareo, state.directory, policy, moment.today, wants)
-    want_appointments(patient, link.elation, state.directory, policy, wants)
-    want_bills(patient, kareo, state.directory, policy, wants)
+    want_demographics(patient, ehr, billing, state.directory, policy, wants)
+    want_insurance(patient, link.ehr, billing, state.directory, policy, moment.today, wants)
+    want_appointments(patient, link.ehr, state.directory, policy, wants)
+    want_bills(patient, billing, state.directory, policy, wants)
 
 
 def _gone_along(patient: Patient, state: PracticeState) -> frozenset[str]:
     """Bills of an absorbed chart that the chart it was merged into has now."""
-    side = patient.elation
+    side = patient.ehr
     end = survivor(side.chart.id, state) if side is not None and side.chart.merged_into is not None else None
     other = None if end is None else state.patients.get(state.key_of(end, None))
     return frozenset(other.bills) if other is not None and other.key != patient.key else frozenset()
@@ -137,7 +137,7 @@ def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> Non
 
 def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> bool:
     """Keep up with merges, deletions and restores of the linked charts; True while writes may go out."""
-    link, side = patient.link, patient.elation
+    link, side = patient.link, patient.ehr
     if link is None or side is None:
         return True
     if side.chart.merged_into is not None:
@@ -146,12 +146,12 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         return False
     if side.chart.deleted != link.suspended:
         change = LinkSuspended if side.chart.deleted else LinkResumed
-        wants.facts.append(change(elation=link.elation, kareo=link.kareo))
+        wants.facts.append(change(ehr=link.ehr, billing=link.billing))
         return False
     if link.suspended:
         wants.wait("link", "elation-chart-deleted", "the chart was deleted in Elation; the link resumes when it is restored")
         return False
-    if patient.kareo is not None and patient.kareo.vanished:
+    if patient.billing is not None and patient.billing.vanished:
         wants.wait(
             "link",
             "kareo-chart-gone",
@@ -167,15 +167,15 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
     link = patient.link
     if link is None:
         return
-    end = survivor(link.elation, state)
-    if end is None and in_circles(link.elation, state):
+    end = survivor(link.ehr, state)
+    if end is None and in_circles(link.ehr, state):
         text = (
             "Elation says that charts were merged into one another in a circle; undo that in Elation, or unlink the patient"
         )
-        wants.wait("link", "merge-cycle", text, *(f"chart:{one}" for one in absorbers(link.elation, state)))
+        wants.wait("link", "merge-cycle", text, *(f"chart:{one}" for one in absorbers(link.ehr, state)))
         return
     if end is None:
-        chain = (f"chart:{one}" for one in absorbers(link.elation, state))
+        chain = (f"chart:{one}" for one in absorbers(link.ehr, state))
         wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", *chain)
         return
     other = state.patients.get(state.key_of(end, None))
@@ -183,33 +183,31 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
         wants.wait(
             "link",
             "merged-both-linked",
-            f"the chart was merged into elation:{end}, which is linked with kareo:{other.link.kareo}; merge the two patients in "
+            f"the chart was merged into elation:{end}, which is linked with kareo:{other.link.billing}; merge the two patients in "
             "Kareo too, or unlink this one",
         )
         return
-    wants.facts.append(LinkMoved(kareo=link.kareo, source=link.elation, target=end))
+    wants.facts.append(LinkMoved(billing=link.billing, source=link.ehr, target=end))
 
 
 def _want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
     """Search the other side, then link or create (DESIGN: Links)."""
-    elation, kareo = patient.elation, patient.kareo
-    if patient.in_kareo:
-        if kareo is not None and not kareo.vanished and not _held(patient, wants):
-            _want_elation_counterpart(patient, kareo, state, policy, wants)
-    elif (
-        elation is not None and not elation.chart.deleted and elation.chart.merged_into is None and not _held(patient, wants)
-    ):
-        _want_kareo_counterpart(patient, elation, state, policy, wants)
+    ehr, billing = patient.ehr, patient.billing
+    if patient.in_billing:
+        if billing is not None and not billing.vanished and not _held(patient, wants):
+            _want_ehr_counterpart(patient, billing, state, policy, wants)
+    elif ehr is not None and not ehr.chart.deleted and ehr.chart.merged_into is None and not _held(patient, wants):
+        _want_billing_counterpart(patient, ehr, state, policy, wants)
 
 
 def _held(patient: Patient, wants: Wants) -> bool:
     """A person unlinked this chart: only a person's word links it again, or has it made anew on the other side."""
     other = patient.held
-    if other is None and patient.created is not None and is_barred(patient, patient.created, patient.in_kareo):
+    if other is None and patient.created is not None and is_barred(patient, patient.created, patient.in_billing):
         other = patient.created
     if other is None:
         return False
-    system = "elation" if patient.in_kareo else "kareo"
+    system = "elation" if patient.in_billing else "kareo"
     text = f"unlinked from {system}:{other} by a person; link it with the right chart, or resync it --as-new"
     wants.wait("chart", "unlinked", text)
     return True
@@ -227,36 +225,34 @@ def _show_left_behind(patient: Patient, wants: Wants) -> None:
             wants.wait(f"former:{chart}", "left-behind", text)
 
 
-def _want_elation_counterpart(
-    patient: Patient, kareo: KareoSide, state: PracticeState, policy: Policy, wants: Wants
+def _want_ehr_counterpart(
+    patient: Patient, billing: BillingSide, state: PracticeState, policy: Policy, wants: Wants
 ) -> None:
     if patient.created is not None:
         wants.facts.append(
-            link_of(ElationChartId(patient.created), kareo.chart.id, "created in Elation", patient, state, policy)
+            link_of(EhrChartId(patient.created), billing.chart.id, "created in Elation", patient, state, policy)
         )
         return
-    chart = kareo.chart
-    search = searched_in_elation(chart)
+    chart = billing.chart
+    search = searched_in_ehr(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
     if verdict.match is not None:
-        found = ElationChartId(verdict.match)
-        wants.facts.append(link_of(found, kareo.chart.id, "one strong match in Elation", patient, state, policy))
+        found = EhrChartId(verdict.match)
+        wants.facts.append(link_of(found, billing.chart.id, "one strong match in Elation", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=True))
-    elif not allows(policy, Resource.CHART, System.ELATION):
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=True))
+    elif not allows(policy, Resource.CHART, System.EHR):
         wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
     else:
-        want_elation_chart(kareo, state.directory, policy, wants)
+        want_ehr_chart(billing, state.directory, policy, wants)
 
 
-def _want_kareo_counterpart(
-    patient: Patient, elation: ElationSide, state: PracticeState, policy: Policy, wants: Wants
-) -> None:
-    chart = elation.chart
+def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    chart = ehr.chart
     if patient.created is not None:
-        wants.facts.append(link_of(chart.id, KareoPatientId(patient.created), "created in Kareo", patient, state, policy))
+        wants.facts.append(link_of(chart.id, BillingPatientId(patient.created), "created in Kareo", patient, state, policy))
         return
     hinted = hinted_patient(chart.link_hint)
     if hinted is not None:
@@ -264,19 +260,19 @@ def _want_kareo_counterpart(
         if other is not None and other.link is None and not is_barred(patient, hinted, False):
             wants.facts.append(link_of(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
             return
-    search = searched_in_kareo(chart)
+    search = searched_in_billing(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
     verdict = judge(patient, state)
     if verdict.match is not None:
-        found = KareoPatientId(verdict.match)
+        found = BillingPatientId(verdict.match)
         wants.facts.append(link_of(chart.id, found, "one strong match in Kareo", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, elation=False))
-    elif not allows(policy, Resource.CHART, System.KAREO):
+        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=False))
+    elif not allows(policy, Resource.CHART, System.BILLING):
         wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
     else:
-        want_kareo_chart(elation, state.directory, policy, wants)
+        want_billing_chart(ehr, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
@@ -285,7 +281,7 @@ def _under_way(patient: Patient) -> bool:
     return open_ is not None and open_.state in UNDER_WAY
 
 
-def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Wants) -> bool:
+def _searched(patient: Patient, search: SearchEhr | SearchBilling, wants: Wants) -> bool:
     """Whether the search for this person as the chart has it now is done; else it is wanted."""
     if patient.search is not None and patient.search.wanted == search:
         return True
@@ -297,26 +293,26 @@ def _searched(patient: Patient, search: SearchElation | SearchKareo, wants: Want
 
 
 def link_of(
-    elation: ElationChartId, kareo: KareoPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
+    ehr: EhrChartId, billing: BillingPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
 ) -> ChartLinked:
     """The link; its base are the fields on which both sides agree already, and what a creation of ours has just written.
 
     Two that were linked before go on from what they had agreed on then.
     """
-    here = patient.elation
-    if here is None or here.chart.id != elation:
-        other = state.patients.get(state.key_of(elation, None))
-        here = other.elation if other else None
-    there = patient.kareo
+    here = patient.ehr
+    if here is None or here.chart.id != ehr:
+        other = state.patients.get(state.key_of(ehr, None))
+        here = other.ehr if other else None
+    there = patient.billing
     if there is None:
-        other = state.patients.get(state.key_of(None, kareo))
-        there = other.kareo if other else None
-    base = agreed(elation_view(here.chart, state.directory, policy), kareo_view(there.chart)) if here and there else {}
-    known = state.patients.get(state.key_of(None, kareo))
+        other = state.patients.get(state.key_of(None, billing))
+        there = other.billing if other else None
+    base = agreed(ehr_view(here.chart, state.directory, policy), billing_view(there.chart)) if here and there else {}
+    known = state.patients.get(state.key_of(None, billing))
     former = known.former if known else {}
-    merged = tuple(chart for chart in (ElationChartId(int(one)) for one in former) if elation in absorbers(chart, state))
-    before = {name: value for chart in (*merged, elation) for name, value in _base(former.get(str(chart))).items()}
-    return ChartLinked(elation=elation, kareo=kareo, how=how, base={**before, **patient.base, **base}, resumes=merged)
+    merged = tuple(chart for chart in (EhrChartId(int(one)) for one in former) if ehr in absorbers(chart, state))
+    before = {name: value for chart in (*merged, ehr) for name, value in _base(former.get(str(chart))).items()}
+    return ChartLinked(ehr=ehr, billing=billing, how=how, base={**before, **patient.base, **base}, resumes=merged)
 
 
 def _base(former: Former | None) -> dict[str, str]:

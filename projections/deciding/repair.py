@@ -28,12 +28,13 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import ElationChartId, KareoPatientId, PatientKey, kareo_key
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key
+from events.records import type_of
 from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
 from events.writes import changes_nothing
 from projections.deciding.intents import link_of
 from projections.rules.accepted import thing
-from projections.rules.fields import BY_NAME, elation_view, kareo_view, same
+from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import Bill, Patient
 from projections.state.state import PracticeState
@@ -63,32 +64,32 @@ class _No(Exception):
 
 
 def answer(
-    state: PracticeState, elation: ElationChartId | None, kareo: KareoPatientId | None, body: Command, policy: Policy
+    state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
 ) -> Answer:
     """What becomes of a command about these charts (neither: about the practice)."""
     try:
-        return _answer(state, elation, kareo, body, policy)
+        return _answer(state, ehr, billing, body, policy)
     except _No as no:
-        return Answer(refused=CommandRefused(command=type(body).__name__, code=no.code, text=no.text))
+        return Answer(refused=CommandRefused(command=type_of(body), code=no.code, text=no.text))
 
 
 def _answer(
-    state: PracticeState, elation: ElationChartId | None, kareo: KareoPatientId | None, body: Command, policy: Policy
+    state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
 ) -> Answer:
     match body:
         case LinkRequested():
-            return Answer(kareo_key(body.kareo), (_link(state, body, policy),))
+            return Answer(billing_key(body.billing), (_link(state, body, policy),))
         case UnlinkRequested():
             return _unlink(state, body)
         case RedriveRequested():
             if body.slot not in state.directory.quarantined:
                 raise _No("not-quarantined", f"nothing is in quarantine as {body.slot}")
             return Answer()
-        case RetryRequested() if elation is None and kareo is None:
+        case RetryRequested() if ehr is None and billing is None:
             return Answer(follows=_retry_shared(state, body))
-        case DismissRequested() if elation is None and kareo is None:
+        case DismissRequested() if ehr is None and billing is None:
             return Answer(follows=(_dismiss_shared(state, body),))
-    patient = _patient(state, elation, kareo)
+    patient = _patient(state, ehr, billing)
     match body:
         case RetryRequested():
             _retry(patient, body.slots)
@@ -107,10 +108,10 @@ def _answer(
     return Answer(patient.key)
 
 
-def _patient(state: PracticeState, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Patient:
-    patient = state.patients.get(state.key_of(elation, kareo))
-    if patient is None or (patient.elation is None and patient.kareo is None):
-        name = f"kareo:{kareo}" if kareo is not None else f"elation:{elation}"
+def _patient(state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None) -> Patient:
+    patient = state.patients.get(state.key_of(ehr, billing))
+    if patient is None or (patient.ehr is None and patient.billing is None):
+        name = f"kareo:{billing}" if billing is not None else f"elation:{ehr}"
         raise _No("not-known", f"{name} has never been seen in this practice")
     return patient
 
@@ -175,45 +176,45 @@ def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDism
 # -- links ----------------------------------------------------------------------------------------------------------------
 
 
-def differing(elation: Patient, kareo: Patient, state: PracticeState, policy: Policy) -> tuple[str, ...]:
+def differing(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> tuple[str, ...]:
     """Names of the identifying fields in which two unlinked charts differ."""
-    if elation.elation is None or kareo.kareo is None:
+    if ehr.ehr is None or billing.billing is None:
         return ()
-    here, there = elation_view(elation.elation.chart, state.directory, policy), kareo_view(kareo.kareo.chart)
+    here, there = ehr_view(ehr.ehr.chart, state.directory, policy), billing_view(billing.billing.chart)
     return tuple(name for name in COMPARED if not same(name, here[name], there[name]))
 
 
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
-    here, there = _patient(state, body.elation, None), _patient(state, None, body.kareo)
-    for patient, name in ((here, f"elation:{body.elation}"), (there, f"kareo:{body.kareo}")):
+    here, there = _patient(state, body.ehr, None), _patient(state, None, body.billing)
+    for patient, name in ((here, f"elation:{body.ehr}"), (there, f"kareo:{body.billing}")):
         if patient.link is not None:
-            other = f"elation:{patient.link.elation} with kareo:{patient.link.kareo}"
+            other = f"elation:{patient.link.ehr} with kareo:{patient.link.billing}"
             raise _No("linked", f"{name} has a link already ({other}); unlink it first")
         if _writing(patient, lambda slot: slot == "chart"):
             raise _No("under-way", f"a counterpart of {name} is being created right now; wait until that is done")
-    if here.elation is None or here.elation.chart.deleted or here.elation.chart.merged_into is not None:
-        raise _No("gone", f"elation:{body.elation} was deleted or merged into another chart")
-    if there.kareo is None or there.kareo.vanished:
-        raise _No("gone", f"kareo:{body.kareo} is gone in Kareo")
+    if here.ehr is None or here.ehr.chart.deleted or here.ehr.chart.merged_into is not None:
+        raise _No("gone", f"elation:{body.ehr} was deleted or merged into another chart")
+    if there.billing is None or there.billing.vanished:
+        raise _No("gone", f"kareo:{body.billing} is gone in Kareo")
     names = differing(here, there, state, policy)
     if not body.force and (decisive := [BY_NAME[name].label.lower() for name in names if name in DECISIVE]):
         raise _No("differs", f"they differ in {', '.join(decisive)}: look at both, then repeat with --force if they are one")
-    return link_of(body.elation, body.kareo, f"by hand ({body.who})", there, state, policy)
+    return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
 
 
 def _unlink(state: PracticeState, body: UnlinkRequested) -> Answer:
-    patient = _patient(state, body.elation, body.kareo) if body.kareo is not None else _patient(state, body.elation, None)
+    patient = _patient(state, body.ehr, body.billing) if body.billing is not None else _patient(state, body.ehr, None)
     link = patient.link
-    if link is not None and body.elation in (None, link.elation) and body.kareo in (None, link.kareo):
+    if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
         if _writing(patient, lambda _slot: True):
             raise _No("under-way", "a write of this patient is under way; repeat this when it is settled")
-        return Answer(patient.key, (ChartUnlinked(elation=link.elation, kareo=link.kareo),))
-    if body.elation is None or body.kareo is None:
+        return Answer(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))
+    if body.ehr is None or body.billing is None:
         raise _No("not-linked", "the chart is not linked; name both to say that they are not the same person")
-    here = _patient(state, body.elation, None)
+    here = _patient(state, body.ehr, None)
     if here.link is not None or link is not None:
         raise _No("linked", "one of the two is linked with somebody else, so these two are not linked")
-    return Answer(kareo_key(body.kareo), (PairBarred(elation=body.elation, kareo=body.kareo),))
+    return Answer(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
 
 
 def _writing(patient: Patient, of: Callable[[str], bool]) -> bool:

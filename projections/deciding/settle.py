@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from events.ids import EventId, IntentId, PracticeId, content_hash
+from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
@@ -58,7 +59,7 @@ def _may(wish: Wish, policy: Policy) -> bool:
     """As the table says; searches change nothing, and a bill's answer goes back to where the bill came from."""
     if changes_nothing(wish.write):
         return True
-    target = System.KAREO if isinstance(wish.write, MarkBilled | MarkBillError) else system_of(wish.write)
+    target = System.BILLING if isinstance(wish.write, MarkBilled | MarkBillError) else system_of(wish.write)
     return allows(policy, wish.resource, target)
 
 
@@ -118,4 +119,4 @@ def settle_waiting(waits: dict[str, Waiting], patient: Patient, thing: Callable[
 
 
 def _intent_id(practice: PracticeId, slot: str, write: AnyWrite, cause: EventId | None, ordinal: int) -> IntentId:
-    return IntentId(content_hash(f"{practice}|{slot}|{type(write).__name__}|{cause}|{ordinal}".encode())[:24])
+    return IntentId(content_hash(f"{practice}|{slot}|{type_of(write)}|{cause}|{ordinal}".encode())[:24])

@@ -7,22 +7,23 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command
-from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
+from events.records import type_of
 from events.schema import (
+    BillingChartObserved,
+    BillingDirectoryObserved,
     BillObserved,
     Body,
     ChartLinked,
     ChartUnlinked,
     CommandRefused,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     Event,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
-    KareoChartObserved,
-    KareoDirectoryObserved,
     LinkMoved,
     Origin,
     PairBarred,
@@ -50,7 +51,7 @@ class Work:
         self.events: list[Event] = []
         self.touched: dict[PatientKey, Event] = {}
         self.relinked: set[PatientKey] = set()
-        self.unlinked: set[KareoPatientId] = set()
+        self.unlinked: set[BillingPatientId] = set()
         self.dependencies: set[str] = set()
         self.in_doubt: set[tuple[str, str]] = set()
         self.echoes = 0
@@ -59,19 +60,19 @@ class Work:
     def take(self, event: Event, refused: CommandRefused | None = None) -> None:
         """Append one event, fold it, and remember whom it concerns; a command is answered."""
         if not isinstance(event.body, Command):
-            self._take(event, self.state.key_of(event.elation, event.kareo))
+            self._take(event, self.state.key_of(event.ehr, event.billing))
             return
-        reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
+        reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         refused = refused or reply.refused
         if refused is not None:
             self._take(event, PatientKey(""))
-            self._take(self.following(refused, event, event.elation, event.kareo), PatientKey(""))
+            self._take(self.following(refused, event, event.ehr, event.billing), PatientKey(""))
             return
         self._take(event, reply.about)
         for body in reply.follows:
             charts = _charts(self.state.patients[reply.about]) if reply.about else (None, None)
             if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
-                charts = body.elation, body.kareo
+                charts = body.ehr, body.billing
             self._take(self.following(body, event, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -89,39 +90,39 @@ class Work:
         after = self.state.patients[event.patient]
         body = event.body
         if in_doubt(before, event):
-            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.elation)
+            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.ehr)
             self.in_doubt.add((record[0], str(record[1])))
-        if event.origin in (Origin.ELATION, Origin.KAREO):
-            polled = event.origin is Origin.KAREO
+        if event.origin in (Origin.EHR, Origin.BILLING):
+            polled = event.origin is Origin.BILLING
             self._since[event.patient] = event.observed if polled else event.modified or event.observed
         elif isinstance(body, IntentSucceeded) and before is not None and body.slot in before.intents:
             self._since[event.patient] = before.intents[body.slot].since
         if isinstance(body, ChartLinked | LinkMoved):
             self.relinked.add(event.patient)
-            linked = body.elation if isinstance(body, ChartLinked) else body.target
-            self.dependencies |= {f"chart:{linked}", f"patient:{body.kareo}"}
+            linked = body.ehr if isinstance(body, ChartLinked) else body.target
+            self.dependencies |= {f"chart:{linked}", f"patient:{body.billing}"}
         elif isinstance(body, ChartUnlinked | PairBarred):
-            self.touched[elation_key(body.elation)] = event
+            self.touched[ehr_key(body.ehr)] = event
             if isinstance(body, ChartUnlinked):
                 self.relinked.add(event.patient)
-                self.unlinked.add(body.kareo)
-                self.dependencies |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
+                self.unlinked.add(body.billing)
+                self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
         elif isinstance(body, BillObserved):
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")
-        elif isinstance(body, ElationChartObserved):
-            if before is None or before.elation is None:
+        elif isinstance(body, EhrChartObserved):
+            if before is None or before.ehr is None:
                 self.dependencies.add(f"chart:{body.chart.id}")
-            elif before.link is not None and after.elation and before.elation.chart == after.elation.chart:
+            elif before.link is not None and after.ehr and before.ehr.chart == after.ehr.chart:
                 self.echoes += 1
-        elif isinstance(body, KareoChartObserved) and before is not None and before.link is not None and before.kareo:
-            self.echoes += bool(after.kareo and before.kareo.chart == after.kareo.chart)
-        if event.origin in (Origin.ELATION, Origin.KAREO):
+        elif isinstance(body, BillingChartObserved) and before is not None and before.link is not None and before.billing:
+            self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
+        if event.origin in (Origin.EHR, Origin.BILLING):
             self._understood(event)
 
     def _notice_practice(self, event: Event) -> None:
         body = event.body
-        if isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
+        if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
@@ -142,12 +143,12 @@ class Work:
         start = len(self.events)
         since = self._since.get(key)
         for body in bodies:
-            elation, kareo = _charts(patient)
+            ehr, billing = _charts(patient)
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             if isinstance(body, ChartLinked | LinkMoved):
-                elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
-            self.take(self._event(body, cause, len(self.events) - start, elation, kareo))
+                ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
+            self.take(self._event(body, cause, len(self.events) - start, ehr, billing))
         for body in shared:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
@@ -156,46 +157,46 @@ class Work:
             self.touched.pop(key, None)
 
     def following(
-        self, body: Body, cause: Event, elation: ElationChartId | None = None, kareo: KareoPatientId | None = None
+        self, body: Body, cause: Event, ehr: EhrChartId | None = None, billing: BillingPatientId | None = None
     ) -> Event:
         """An event that `cause` led to."""
-        return self._event(body, cause, 0, elation, kareo)
+        return self._event(body, cause, 0, ehr, billing)
 
     def revisit(self, patient: Patient, reason: str, sequence: int) -> None:
         """Look at a patient again; recorded as an event only when something follows from it."""
-        elation, kareo = _charts(patient)
+        ehr, billing = _charts(patient)
         due = Event(
             id=event_id(self.practice, "RevisitDue", patient.key, sequence, reason),
             practice=self.practice,
             origin=Origin.CHARTWIRE,
             observed=self.moment.now,
             body=RevisitDue(reason=reason),
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
         )
         bodies, shared = decide(self.state, patient.key, self.policy, self.moment, due.id)
         if bodies or shared:
             self.take(due)
 
     def _event(
-        self, body: Body, cause: Event, ordinal: int, elation: ElationChartId | None, kareo: KareoPatientId | None
+        self, body: Body, cause: Event, ordinal: int, ehr: EhrChartId | None, billing: BillingPatientId | None
     ) -> Event:
         return Event(
-            id=event_id(self.practice, type(body).__name__, cause.id, len(self.events), ordinal),
+            id=event_id(self.practice, type_of(body), cause.id, len(self.events), ordinal),
             practice=self.practice,
             origin=Origin.CHARTWIRE,
             observed=self.moment.now,
             body=body,
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
             cause=cause.id,
             correlation=cause.correlation or cause.id,
         )
 
 
-def _charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | None]:
+def _charts(patient: Patient) -> tuple[EhrChartId | None, BillingPatientId | None]:
     """The chart ids that events about `patient` carry."""
     if patient.link is not None:
-        return patient.link.elation, patient.link.kareo
+        return patient.link.ehr, patient.link.billing
     number = int(patient.key[2:])
-    return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
+    return (None, BillingPatientId(number)) if patient.in_billing else (EhrChartId(number), None)

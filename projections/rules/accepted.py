@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.ids import content_hash
-from projections.rules.fields import elation_view, kareo_view
+from projections.rules.fields import billing_view, ehr_view
 from projections.state.directory import Directory
 from projections.state.patient import Patient, bill_content
 from projections.terms.policy import Policy
@@ -30,17 +30,17 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
         case "appointment" if name in patient.appointments:
             return patient.appointments[name].seen
         case "policy" | "policies":
-            cases = (patient.kareo.chart.cases if patient.kareo else None) or ()
+            cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]
         case "field" | "conflict":
             return [view.get(name) for view in _views(patient, directory, policy)]
         case "chart" | "link":
             people = [[view.get(one) for one in IDENTITY] for view in _views(patient, directory, policy)]
-            merged = patient.elation.chart.merged_into if patient.elation else None
+            merged = patient.ehr.chart.merged_into if patient.ehr else None
             return people, patient.search.candidates if patient.search else (), merged
     return None
 
 
 def _views(patient: Patient, directory: Directory, policy: Policy) -> tuple[dict[str, str], dict[str, str]]:
-    here = elation_view(patient.elation.chart, directory, policy) if patient.elation else {}
-    return here, kareo_view(patient.kareo.chart) if patient.kareo else {}
+    here = ehr_view(patient.ehr.chart, directory, policy) if patient.ehr else {}
+    return here, billing_view(patient.billing.chart) if patient.billing else {}

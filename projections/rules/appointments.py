@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from events.ids import ElationChartId
-from events.records import KareoAppointment
+from events.ids import EhrChartId
+from events.records import BillingAppointment
 from events.writes import (
     AppointmentTerms,
-    CancelElationAppointment,
-    CreateElationAppointment,
-    DeleteElationAppointment,
+    CancelEhrAppointment,
+    CreateEhrAppointment,
+    DeleteEhrAppointment,
     Resource,
     System,
-    UpdateElationAppointment,
+    UpdateEhrAppointment,
 )
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, physician_for, provider_named
@@ -36,9 +36,9 @@ def rounded(minutes: int) -> int:
     return min(max(-(-minutes // STEP) * STEP, STEP), LONGEST)
 
 
-def want_appointments(patient: Patient, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
     """Add what brings the Elation calendar to Kareo's, one slot an appointment."""
-    if not allows(policy, Resource.APPOINTMENT, System.ELATION):
+    if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
         _want(f"appointment:{key}", entry, chart, directory, policy, wants)
@@ -47,7 +47,7 @@ def want_appointments(patient: Patient, chart: ElationChartId, directory: Direct
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
     """While a patient merged or gone waits for a person: what Kareo shows no more, or shows for the patient that this one was
     merged into, leaves the Elation calendar all the same, or it would stand there twice."""
-    if not allows(policy, Resource.APPOINTMENT, System.ELATION):
+    if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
         if entry.vanished:
@@ -55,19 +55,19 @@ def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
 
 
 def _want_removal(slot: str, entry: Appointment, wants: Wants) -> None:
-    if entry.elation is not None and not entry.deleted:
-        write = DeleteElationAppointment(appointment=entry.elation)
+    if entry.ehr is not None and not entry.deleted:
+        write = DeleteEhrAppointment(appointment=entry.ehr)
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
-def _want(slot: str, entry: Appointment, chart: ElationChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
-    there = entry.elation is not None and not entry.deleted
+def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+    there = entry.ehr is not None and not entry.deleted
     if entry.vanished:
         _want_removal(slot, entry, wants)
         return
     if entry.seen.cancelled:
-        if there and not entry.cancelled and entry.elation is not None:
-            write = CancelElationAppointment(appointment=entry.elation)
+        if there and not entry.cancelled and entry.ehr is not None:
+            write = CancelEhrAppointment(appointment=entry.ehr)
             wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, cancelled")
         return
     if there and not entry.cancelled and entry.written is not None and _unchanged(entry, directory, policy):
@@ -84,11 +84,11 @@ def _want(slot: str, entry: Appointment, chart: ElationChartId, directory: Direc
         description=squeeze(entry.seen.reason)[:DESCRIPTION_MOST],
     )
     notes = _notes(entry.seen, terms)
-    if there and entry.elation is not None:
-        update = UpdateElationAppointment(chart=chart, appointment=entry.elation, terms=terms, revive=entry.cancelled)
+    if there and entry.ehr is not None:
+        update = UpdateEhrAppointment(chart=chart, appointment=entry.ehr, terms=terms, revive=entry.cancelled)
         wants.writes[slot] = Wish(update, Resource.APPOINTMENT, RULE, notes)
     else:
-        create = CreateElationAppointment(chart=chart, terms=terms, link_hint=f"kareo-appointment:{entry.seen.key}")
+        create = CreateEhrAppointment(chart=chart, terms=terms, link_hint=f"kareo-appointment:{entry.seen.key}")
         wants.writes[slot] = Wish(create, Resource.APPOINTMENT, RULE, notes)
 
 
@@ -103,12 +103,12 @@ def _unchanged(entry: Appointment, directory: Directory, policy: Policy) -> bool
     )
 
 
-def _physician(seen: KareoAppointment, directory: Directory, policy: Policy) -> int | None:
+def _physician(seen: BillingAppointment, directory: Directory, policy: Policy) -> int | None:
     provider = seen.provider or provider_named(seen.provider_name, directory)
     return None if provider is None else physician_for(provider, directory, policy)
 
 
-def _notes(seen: KareoAppointment, terms: AppointmentTerms) -> tuple[str, ...]:
+def _notes(seen: BillingAppointment, terms: AppointmentTerms) -> tuple[str, ...]:
     notes = []
     if terms.minutes != seen.minutes:
         notes.append(f"duration {timedelta(minutes=seen.minutes)} rounded to {timedelta(minutes=terms.minutes)}")

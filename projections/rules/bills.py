@@ -10,10 +10,10 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from events.ids import ElationChartId
-from events.records import BillLine, ElationBill, KareoCase
+from events.ids import EhrChartId
+from events.records import BillingCase, BillLine, EhrBill
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     CreateEncounter,
     EncounterTerms,
     MarkBilled,
@@ -24,7 +24,7 @@ from events.writes import (
 from projections.deciding.settle import Wants, Wish
 from projections.rules.insurance import primary_case
 from projections.state.directory import Directory, location_for, provider_for
-from projections.state.patient import Bill, KareoSide, Patient, bill_content
+from projections.state.patient import Bill, BillingSide, Patient, bill_content
 from projections.terms.codecs import Problem
 from projections.terms.policy import Policy, allows
 
@@ -41,27 +41,27 @@ _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
 
 def want_bills(
     patient: Patient,
-    kareo: KareoSide | None,
+    billing: BillingSide | None,
     directory: Directory,
     policy: Policy,
     wants: Wants,
     *,
     gone_along: frozenset[str] = frozenset(),
 ) -> None:
-    """Add what each bill of the patient needs next; `kareo` is None until the chart is linked.
+    """Add what each bill of the patient needs next; `billing` is None until the chart is linked.
 
     `gone_along` are bills that have moved to another chart in a merge: they are looked at there.
     """
-    if not allows(policy, Resource.BILL, System.KAREO):
+    if not allows(policy, Resource.BILL, System.BILLING):
         return
     for key, entry in patient.bills.items():
         if key in gone_along:
             continue
-        _want(f"bill:{key}", entry, patient, kareo, directory, policy, wants)
+        _want(f"bill:{key}", entry, patient, billing, directory, policy, wants)
 
 
 def _want(
-    slot: str, entry: Bill, patient: Patient, kareo: KareoSide | None, directory: Directory, policy: Policy, wants: Wants
+    slot: str, entry: Bill, patient: Patient, billing: BillingSide | None, directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     bill = entry.bill
     answer = f"bill-answer:{bill.id}"
@@ -91,15 +91,15 @@ def _want(
         wants.wait(slot, "deferred", "the bill waits in Elation's Billing Home; press Send to PMS there")
     elif entry.answered == bill:
         wants.wait(slot, "bill-error", f"Bill Error: {entry.error}. Correct the bill in Elation, then Save & Re-send")
-    elif kareo is None:
+    elif billing is None:
         wants.wait(slot, "chart-pending", "the patient is not linked with Kareo yet")
     else:
-        _want_encounter(slot, answer, entry, patient, kareo, directory, policy, wants)
+        _want_encounter(slot, answer, entry, patient, billing, directory, policy, wants)
 
 
-def _absorbed(patient: Patient) -> ElationChartId | None:
+def _absorbed(patient: Patient) -> EhrChartId | None:
     """The chart that an unlinked one was merged into."""
-    return patient.elation.chart.merged_into if patient.link is None and patient.elation is not None else None
+    return patient.ehr.chart.merged_into if patient.link is None and patient.ehr is not None else None
 
 
 def _want_encounter(
@@ -107,15 +107,15 @@ def _want_encounter(
     answer: str,
     entry: Bill,
     patient: Patient,
-    kareo: KareoSide,
+    billing: BillingSide,
     directory: Directory,
     policy: Policy,
     wants: Wants,
 ) -> None:
-    case = _case(kareo, policy, wants, slot)
+    case = _case(billing, policy, wants, slot)
     if case is None:
         return
-    result = encounter(entry, kareo, case, directory, policy)
+    result = encounter(entry, billing, case, directory, policy)
     if isinstance(result, Problem):
         error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST])
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
@@ -134,14 +134,14 @@ def _depends(problem: Problem) -> tuple[str, ...]:
     return ("directory",) if problem.code.startswith("unmapped") else ()
 
 
-def _case(kareo: KareoSide, policy: Policy, wants: Wants, slot: str) -> KareoCase | None:
+def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> BillingCase | None:
     """The case to bill: the primary one, or the only one; a patient without any gets one first."""
-    cases = kareo.chart.cases
+    cases = billing.chart.cases
     if cases is None:
         wants.wait(slot, "cases-pending", "the patient's cases have not been read from Kareo yet")
         return None
     if not cases:
-        add = AddKareoCase(patient=kareo.chart.id, case_name=policy.case_name, payer_scenario=policy.payer_scenario)
+        add = AddBillingCase(patient=billing.chart.id, case_name=policy.case_name, payer_scenario=policy.payer_scenario)
         wants.writes["case"] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
         wants.wait(slot, "case-pending", "the patient has no case in Kareo; one is being added")
         return None
@@ -152,7 +152,7 @@ def _case(kareo: KareoSide, policy: Policy, wants: Wants, slot: str) -> KareoCas
 
 
 def encounter(
-    entry: Bill, kareo: KareoSide, case: KareoCase, directory: Directory, policy: Policy
+    entry: Bill, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
 ) -> CreateEncounter | Problem:
     """The encounter a bill becomes, or the first thing to fix, in words for the provider (pre-checks: DESIGN Bills)."""
     bill = entry.bill
@@ -184,7 +184,7 @@ def encounter(
     return CreateEncounter(
         bill=bill.id,
         content=bill_content(bill),
-        patient=kareo.chart.id,
+        patient=billing.chart.id,
         case_id=case.id,
         service_day=bill.service_day,
         post_day=local_day(entry.first_seen, policy.time_zone),
@@ -239,12 +239,12 @@ def distinct(codes: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code.strip().upper() for code in codes if code.strip()))
 
 
-def all_diagnoses(bill: ElationBill) -> tuple[str, ...]:
+def all_diagnoses(bill: EhrBill) -> tuple[str, ...]:
     """The bill's distinct codes in the order entered, of which the first 12 travel."""
     return distinct(tuple(code for line in bill.lines for code in line.dxs))
 
 
-def further_diagnoses(bill: ElationBill, lines: list[EncounterTerms]) -> tuple[str, ...]:
+def further_diagnoses(bill: EhrBill, lines: list[EncounterTerms]) -> tuple[str, ...]:
     """Of the bill's first 12 distinct codes those that no line has room for (DESIGN: Bills)."""
     carried = {code for line in lines for code in line.dxs}
     return tuple(code for code in all_diagnoses(bill)[:DIAGNOSES] if code not in carried)

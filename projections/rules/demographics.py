@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from events.schema import ConflictRecorded, FieldsAgreed
-from events.writes import CreateElationChart, CreateKareoChart, Resource, System, UpdateElationChart, UpdateKareoChart
+from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
 from projections.deciding.settle import Wants, Wish
 from projections.rules.fields import (
     BY_NAME,
     NAMES,
     PHONE_KINDS,
-    elation_view,
+    billing_view,
+    ehr_view,
     fit,
     hold_address,
-    kareo_view,
     place_phones,
     same,
 )
@@ -20,25 +20,25 @@ from projections.rules.links import LINK_HINT
 from projections.rules.reconcile import reconcile
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import ElationSide, KareoSide, Patient
+from projections.state.patient import BillingSide, EhrSide, Patient
 from projections.terms.codecs import Problem
 from projections.terms.policy import Direction, Policy
 
 RULE = "guide: Demographics"
 CREATION = "guide: Chart creation"
 EXTERNAL_ID_MOST = 25
-REQUIRED_BY_ELATION = ("first_name", "last_name", "birth_date")
-REQUIRED_BY_KAREO = ("first_name", "last_name")
+REQUIRED_BY_EHR = ("first_name", "last_name", "birth_date")
+REQUIRED_BY_BILLING = ("first_name", "last_name")
 
 
 def want_demographics(
-    patient: Patient, elation: ElationSide, kareo: KareoSide, directory: Directory, policy: Policy, wants: Wants
+    patient: Patient, ehr: EhrSide, billing: BillingSide, directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     """Add what keeps two linked charts in agreement; a field that cannot be written waits, the others go."""
     direction = policy.table[Resource.DEMOGRAPHICS]
     if direction is Direction.OFF:
         return
-    ours, theirs = elation_view(elation.chart, directory, policy), kareo_view(kareo.chart)
+    ours, theirs = ehr_view(ehr.chart, directory, policy), billing_view(billing.chart)
     unmapped = ours["provider"].startswith("E:")
     if unmapped:
         wants.wait(
@@ -52,8 +52,8 @@ def want_demographics(
     new = [one for one in merged.conflicts if all(conflicts.get(one.field) != one for conflicts in known)]
     if new:
         wants.facts.append(ConflictRecorded(conflicts=tuple(new)))
-    _want_elation(elation, merged.to_elation, ours, directory, policy, wants)
-    _want_kareo(kareo, merged.to_kareo, theirs, directory, policy, wants)
+    _want_ehr(ehr, merged.to_ehr, ours, directory, policy, wants)
+    _want_billing(billing, merged.to_billing, theirs, directory, policy, wants)
     for one in patient.conflicts.values():
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
         wants.wait(f"conflict:{one.field}", "conflict", text)
@@ -65,20 +65,20 @@ def _come_back(patient: Patient, ours: dict[str, str], theirs: dict[str, str]) -
     found: dict[str, str] = {}
     for slot, shown in (("demographics:elation", ours), ("demographics:kareo", theirs)):
         open_ = patient.intents.get(slot)
-        if open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, UpdateElationChart | UpdateKareoChart):
+        if open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, UpdateEhrChart | UpdateBillingChart):
             found |= {name: value for name, value in open_.write.fields.items() if same(name, shown[name], value)}
     return found
 
 
-def _want_elation(
-    side: ElationSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
+def _want_ehr(
+    side: EhrSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
-    fields, problems = fit(changes, System.ELATION, directory, policy)
+    fields, problems = fit(changes, System.EHR, directory, policy)
     for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ("address1", "address2", "city", "state", "zip"))):
         kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields})
         fields = {name: value for name, value in fields.items() if name not in names} | kept
         problems |= refused
-    _wait_for(problems, System.ELATION, wants)
+    _wait_for(problems, System.EHR, wants)
     if not fields:
         return
     physician = int(fields["provider"]) if "provider" in fields else None
@@ -86,19 +86,19 @@ def _want_elation(
         fields["provider"] = changes["provider"]
     ordered = {name: fields[name] for name in NAMES if name in fields}
     expected = {name: current[name] for name in ordered}
-    write = UpdateElationChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
+    write = UpdateEhrChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
     wants.writes["demographics:elation"] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
-def _want_kareo(
-    side: KareoSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
+def _want_billing(
+    side: BillingSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
-    fields, problems = fit(changes, System.KAREO, directory, policy)
-    _wait_for(problems, System.KAREO, wants)
+    fields, problems = fit(changes, System.BILLING, directory, policy)
+    _wait_for(problems, System.BILLING, wants)
     if not fields:
         return
     ordered = {name: fields[name] for name in NAMES if name in fields}
-    write = UpdateKareoChart(
+    write = UpdateBillingChart(
         patient=side.chart.id,
         fields=ordered,
         expected={name: current[name] for name in ordered},
@@ -117,13 +117,13 @@ def _wait_for(problems: dict[str, Problem], target: System, wants: Wants) -> Non
 # -- creation -------------------------------------------------------------------------------------------------------------
 
 
-def want_elation_chart(kareo: KareoSide, directory: Directory, policy: Policy, wants: Wants) -> None:
+def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, wants: Wants) -> None:
     """A chart for a Kareo patient that Elation lacks; what it requires and Kareo lacks is said and waited for."""
-    view = kareo_view(kareo.chart)
+    view = billing_view(billing.chart)
     fields, problems = fit(
-        {name: value for name, value in view.items() if value or name == "sex"}, System.ELATION, directory, policy
+        {name: value for name, value in view.items() if value or name == "sex"}, System.EHR, directory, policy
     )
-    missing = [BY_NAME[name].label for name in REQUIRED_BY_ELATION if not fields.get(name)]
+    missing = [BY_NAME[name].label for name in REQUIRED_BY_EHR if not fields.get(name)]
     if missing:
         text = f"Elation needs {', '.join(missing).lower()} to create the chart; enter it in Kareo"
         wants.wait("chart", "incomplete", text)
@@ -141,18 +141,18 @@ def want_elation_chart(kareo: KareoSide, directory: Directory, policy: Policy, w
         for name in ("address2", "city", "state", "zip"):
             if fields.pop(name, ""):
                 problems[name] = Problem("no-street", "Elation needs the first address line; enter it")
-    _wait_for({name: one for name, one in problems.items() if name != "provider"}, System.ELATION, wants)
-    hint = f"{LINK_HINT}{kareo.chart.id}"
-    write = CreateElationChart(kareo=kareo.chart.id, fields=fields, physician=physician, link_hint=hint)
+    _wait_for({name: one for name, one in problems.items() if name != "provider"}, System.EHR, wants)
+    hint = f"{LINK_HINT}{billing.chart.id}"
+    write = CreateEhrChart(billing=billing.chart.id, fields=fields, physician=physician, link_hint=hint)
     wants.writes["chart"] = Wish(write, Resource.CHART, CREATION)
 
 
-def want_kareo_chart(elation: ElationSide, directory: Directory, policy: Policy, wants: Wants) -> None:
+def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants: Wants) -> None:
     """A patient for an Elation chart that Kareo lacks, with a case, or its bills could never be posted (DESIGN 2)."""
-    view = elation_view(elation.chart, directory, policy)
-    fields, problems = fit({name: value for name, value in view.items() if value}, System.KAREO, directory, policy)
-    missing = [BY_NAME[name].label for name in REQUIRED_BY_KAREO if not fields.get(name)]
-    external_id = str(elation.chart.id)
+    view = ehr_view(ehr.chart, directory, policy)
+    fields, problems = fit({name: value for name, value in view.items() if value}, System.BILLING, directory, policy)
+    missing = [BY_NAME[name].label for name in REQUIRED_BY_BILLING if not fields.get(name)]
+    external_id = str(ehr.chart.id)
     if missing:
         wants.wait(
             "chart", "incomplete", f"Kareo needs {', '.join(missing).lower()} to create the patient; enter it in Elation"
@@ -161,10 +161,10 @@ def want_kareo_chart(elation: ElationSide, directory: Directory, policy: Policy,
     if len(external_id) > EXTERNAL_ID_MOST:
         wants.wait("chart", "external-id-too-long", "the Elation chart id is longer than the 25 characters Kareo keeps")
         return
-    _wait_for(problems, System.KAREO, wants)
+    _wait_for(problems, System.BILLING, wants)
     provider = fields.pop("provider", "")
-    write = CreateKareoChart(
-        elation=elation.chart.id,
+    write = CreateBillingChart(
+        ehr=ehr.chart.id,
         fields=fields,
         provider=int(provider) if provider else None,
         external_id=external_id,

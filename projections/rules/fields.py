@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from events.records import ElationChart, KareoChart, Phone
+from events.records import BillingChart, EhrChart, Phone
 from events.writes import System
 from projections.state.directory import Directory, physician_for, provider_for
 from projections.terms.codecs import (
@@ -32,12 +32,12 @@ ADDRESS = ("address1", "address2", "city", "state", "zip")
 
 @dataclass(frozen=True)
 class Field:
-    """`elation` and `kareo` are the vendors' names, for people; `label` is what the screens call it."""
+    """`ehr` and `billing` are the vendors' names, for people; `label` is what the screens call it."""
 
     name: str
     label: str
-    elation: str
-    kareo: str
+    ehr: str
+    billing: str
     codec: Codec
     source: str = "guide: Demographics"
 
@@ -64,7 +64,7 @@ NAMES = tuple(BY_NAME)
 _CLEAN = tuple((field.name, field.codec.clean) for field in DEMOGRAPHICS)
 
 
-def elation_view(chart: ElationChart, directory: Directory, policy: Policy) -> dict[str, str]:
+def ehr_view(chart: EhrChart, directory: Directory, policy: Policy) -> dict[str, str]:
     """The chart's demographics by canonical name, cleaned."""
     raw = {
         "first_name": chart.first_name,
@@ -85,7 +85,7 @@ def elation_view(chart: ElationChart, directory: Directory, policy: Policy) -> d
     return _cleaned(raw)
 
 
-def kareo_view(chart: KareoChart) -> dict[str, str]:
+def billing_view(chart: BillingChart) -> dict[str, str]:
     """The patient's demographics by canonical name, cleaned."""
     raw = {name: getattr(chart, name) for name in NAMES if name not in ("birth_date", "provider")}
     raw["birth_date"] = chart.birth_date.isoformat() if chart.birth_date else ""
@@ -113,9 +113,9 @@ def same(name: str, one: str, other: str) -> bool:
     return codec.key(one) == codec.key(other)
 
 
-def agreed(elation: dict[str, str], kareo: dict[str, str]) -> dict[str, str]:
+def agreed(ehr: dict[str, str], billing: dict[str, str]) -> dict[str, str]:
     """The fields that say the same on both sides, by name: the base of the next three-way merge."""
-    return {name: kareo[name] for name in NAMES if same(name, elation[name], kareo[name])}
+    return {name: billing[name] for name in NAMES if same(name, ehr[name], billing[name])}
 
 
 def fit(
@@ -138,7 +138,7 @@ def fit(
 def _fit_provider(value: str, target: System, directory: Directory, policy: Policy) -> str | Problem:
     if not value:
         return Problem("cannot-clear", "a provider cannot be removed there; assign one")
-    if target is System.KAREO:
+    if target is System.BILLING:
         return (
             Problem("unmapped", "the Elation physician has no counterpart in Kareo; map it")
             if value.startswith("E:")
@@ -152,7 +152,7 @@ def _fit_provider(value: str, target: System, directory: Directory, policy: Poli
     )
 
 
-def place_phones(chart: ElationChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
+def place_phones(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
     """Which phone changes find room in Elation's two slots; nothing that is there is evicted (NOTES: Patients).
 
     Removals and changes of a number in place always fit; new ones take the room that is left, Home before Mobile before
@@ -192,7 +192,7 @@ def with_phones(phones: tuple[Phone, ...], changes: dict[str, str]) -> tuple[Pho
     return tuple(result)
 
 
-def hold_address(chart: ElationChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
+def hold_address(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
     """Elation refuses an address without its first line: such changes wait together (NOTES: Patients)."""
     after = {name: changes.get(name, getattr(chart, name)) for name in ADDRESS}
     touched = [name for name in ADDRESS if name in changes]

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
-from events.ids import ElationChartId
-from events.records import KareoCase, KareoChart, KareoPolicy
+from events.ids import EhrChartId
+from events.records import BillingCase, BillingChart, BillingPolicy
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, carrier_for, plan_for
-from projections.state.patient import KareoSide, Patient
+from projections.state.patient import BillingSide, Patient
 from projections.terms.codecs import PhoneNumber, Problem, Sex, State, ZipCode, squeeze
 from projections.terms.policy import Policy, allows
 
@@ -34,47 +34,47 @@ SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"}
 PREFIXES = {"mr", "mrs", "ms", "miss", "dr"}
 
 
-def primary_case(cases: tuple[KareoCase, ...]) -> KareoCase | None:
+def primary_case(cases: tuple[BillingCase, ...]) -> BillingCase | None:
     """The case with `IsPrimaryCase`; none: no insurance (NOTES: Insurance; never fall back to the first)."""
     return next((case for case in cases if case.is_primary), None)
 
 
-def in_force(policy: KareoPolicy, today: date) -> bool:
+def in_force(policy: BillingPolicy, today: date) -> bool:
     """Not ended before today; a start in the future does not hide it, Elation shows the dates."""
     return policy.end is None or policy.end >= today
 
 
-def next_expiry(kareo: KareoSide | None, today: date) -> date | None:
+def next_expiry(billing: BillingSide | None, today: date) -> date | None:
     """The first day on which a policy in force today will not be any more: no event will say so."""
-    case = primary_case(kareo.chart.cases or ()) if kareo else None
+    case = primary_case(billing.chart.cases or ()) if billing else None
     ends = [policy.end for policy in (case.policies if case else ()) if policy.end and policy.end >= today]
     return min(ends) + timedelta(days=1) if ends else None
 
 
 def want_insurance(
     patient: Patient,
-    chart: ElationChartId,
-    kareo: KareoSide,
+    chart: EhrChartId,
+    billing: BillingSide,
     directory: Directory,
     policy: Policy,
     today: date,
     wants: Wants,
 ) -> None:
     """Add the write that brings the chart's policies to Kareo's, and the carriers and plans it needs first."""
-    if not allows(policy, Resource.INSURANCE, System.ELATION) or kareo.chart.cases is None:
+    if not allows(policy, Resource.INSURANCE, System.EHR) or billing.chart.cases is None:
         return
-    case = primary_case(kareo.chart.cases)
+    case = primary_case(billing.chart.cases)
     active = [one for one in (case.policies if case else ()) if in_force(one, today)]
     terms: list[PolicyTerms] = []
     pending: set[str] = set()
     for rank, one in enumerate(active, start=1):
-        result = _terms(one, rank, kareo.chart, directory, wants)
+        result = _terms(one, rank, billing.chart, directory, wants)
         if isinstance(result, PolicyTerms):
             terms.append(result)
         else:
             pending.add(str(one.id))
     written = patient.policies
-    wanted = {str(one.kareo_policy): one for one in terms}
+    wanted = {str(one.billing_policy): one for one in terms}
     unchanged = all(key in written and written[key].terms == one for key, one in wanted.items())
     gone = {key: entry for key, entry in written.items() if key not in wanted and key not in pending}
     if unchanged and not gone:
@@ -85,24 +85,24 @@ def want_insurance(
             for key in pending
             if key in written and written[key].terms.rank not in {t.rank for t in terms}
         ]
-    birth_date = kareo.chart.birth_date
+    birth_date = billing.chart.birth_date
     if birth_date is None:
         wants.wait("policies", "incomplete", "Elation needs the patient's birth date for insurance; enter it")
         return
-    kept = {str(one.kareo_policy) for one in terms}
+    kept = {str(one.billing_policy) for one in terms}
     write = SyncPolicies(
         chart=chart,
-        first_name=squeeze(kareo.chart.first_name),
-        last_name=squeeze(kareo.chart.last_name),
+        first_name=squeeze(billing.chart.first_name),
+        last_name=squeeze(billing.chart.last_name),
         birth_date=birth_date,
         terms=tuple(sorted(terms, key=lambda one: one.rank)),
-        known={key: entry.elation for key, entry in written.items()},
-        remove=tuple(sorted(entry.elation for key, entry in written.items() if key not in kept)),
+        known={key: entry.ehr for key, entry in written.items()},
+        remove=tuple(sorted(entry.ehr for key, entry in written.items() if key not in kept)),
     )
     wants.writes["policies"] = Wish(write, Resource.INSURANCE, RULE)
 
 
-def _terms(one: KareoPolicy, rank: int, chart: KareoChart, directory: Directory, wants: Wants) -> PolicyTerms | None:
+def _terms(one: BillingPolicy, rank: int, chart: BillingChart, directory: Directory, wants: Wants) -> PolicyTerms | None:
     """The policy in Elation's terms, or None while it waits."""
     slot = f"policy:{one.id}"
     if rank > RANKS:
@@ -124,7 +124,7 @@ def _terms(one: KareoPolicy, rank: int, chart: KareoChart, directory: Directory,
         wants.wait(slot, "no-plan", "Kareo gives no id of the policy's plan, and Elation has none of that name")
         return None
     if plan is None:
-        create = CreatePlan(kareo_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
+        create = CreatePlan(billing_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
         _want_shared(f"plan:{one.plan_id}", create, directory, wants)
         return None
     money = _money(one.copay), _money(one.deductible)
@@ -134,7 +134,7 @@ def _terms(one: KareoPolicy, rank: int, chart: KareoChart, directory: Directory,
     insured_first, insured_last = _insured_name(one, chart)
     own = _relationship(one) == "self"
     return PolicyTerms(
-        kareo_policy=one.id,
+        billing_policy=one.id,
         rank=rank,
         carrier_id=carrier,
         carrier_name=squeeze(one.company_name),
@@ -166,7 +166,7 @@ def _terms(one: KareoPolicy, rank: int, chart: KareoChart, directory: Directory,
     )
 
 
-def _want_carrier(one: KareoPolicy, directory: Directory, wants: Wants) -> None:
+def _want_carrier(one: BillingPolicy, directory: Directory, wants: Wants) -> None:
     """The carrier's address is the plan's (DESIGN: Insurance)."""
     create = CreateCarrier(
         company_id=one.company_id,
@@ -192,11 +192,11 @@ def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Direc
         wants.wait(slot, f"{what}-pending", f"the {what} is being created in Elation", slot)
 
 
-def _relationship(one: KareoPolicy) -> str:
+def _relationship(one: BillingPolicy) -> str:
     return RELATIONSHIPS.get(one.relationship.strip().casefold(), "self" if not one.relationship.strip() else "other")
 
 
-def _insured_name(one: KareoPolicy, chart: KareoChart) -> tuple[str, str]:
+def _insured_name(one: BillingPolicy, chart: BillingChart) -> tuple[str, str]:
     """First and last name of the holder. Kareo gives ONE string, "prefix first middle last suffix" (NOTES: Values)."""
     words = [word for word in squeeze(one.insured_name).replace(",", " ").split(" ") if word]
     while words and words[0].strip(".").casefold() in PREFIXES:
@@ -228,10 +228,10 @@ def _money(text: str) -> str | None:
 
 
 def _fit_state(text: str) -> str:
-    fitted = State().fit(State().clean(text), System.ELATION)
+    fitted = State().fit(State().clean(text), System.EHR)
     return "" if isinstance(fitted, Problem) else fitted
 
 
 def _fit_phone(text: str) -> str:
-    fitted = PhoneNumber().fit(PhoneNumber().clean(text), System.ELATION)
+    fitted = PhoneNumber().fit(PhoneNumber().clean(text), System.EHR)
     return "" if isinstance(fitted, Problem) else fitted

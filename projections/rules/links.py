@@ -12,9 +12,9 @@ from datetime import date
 from enum import IntEnum
 from unicodedata import normalize
 
-from events.ids import ElationChartId, KareoPatientId, elation_key, kareo_key
-from events.records import ElationChart, KareoChart
-from events.writes import Candidate, CreateElationChart, CreateKareoChart, SearchElation, SearchKareo
+from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
+from events.records import BillingChart, EhrChart
+from events.writes import Candidate, CreateBillingChart, CreateEhrChart, SearchBilling, SearchEhr
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -108,7 +108,7 @@ def is_near(one: date, other: date) -> bool:
     return (one.year == other.year) + (one.month == other.month) + (one.day == other.day) >= 2
 
 
-def grade(wanted: SearchElation | SearchKareo, candidate: Candidate, *, middle_name: str = "") -> Grade:
+def grade(wanted: SearchEhr | SearchBilling, candidate: Candidate, *, middle_name: str = "") -> Grade:
     """Strong: same first and last name, birth date and sex, and no middle name that speaks against it."""
     first, last = name_key(wanted.first_name), name_key(wanted.last_name)
     other_first, other_last = name_key(candidate.first_name), name_key(candidate.last_name)
@@ -134,16 +134,16 @@ def block_keys(first_name: str, last_name: str, birth_date: date | None) -> tupl
     return ((first, last), *born)
 
 
-def searched_in_elation(chart: KareoChart) -> SearchElation:
+def searched_in_ehr(chart: BillingChart) -> SearchEhr:
     """Whom a Kareo patient without a link is looked for as."""
-    return SearchElation(
+    return SearchEhr(
         first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
     )
 
 
-def searched_in_kareo(chart: ElationChart) -> SearchKareo:
+def searched_in_billing(chart: EhrChart) -> SearchBilling:
     """Whom an Elation chart without a link is looked for as."""
-    return SearchKareo(
+    return SearchBilling(
         first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
     )
 
@@ -154,16 +154,16 @@ def judge(patient: Patient, state: PracticeState) -> Verdict:
     if search is None or search.wanted is None:
         return Verdict(reason="not searched yet")
     middle = middle_name(patient)
-    to_elation = isinstance(search.wanted, SearchElation)
+    to_ehr = isinstance(search.wanted, SearchEhr)
     graded = {
         one.id: grade(search.wanted, one, middle_name=middle)
         for one in search.candidates
-        if not is_barred(patient, one.id, to_elation)
+        if not is_barred(patient, one.id, to_ehr)
     }
-    free = {id_ for id_ in graded if not _taken(id_, state, to_elation)}
+    free = {id_ for id_ in graded if not _taken(id_, state, to_ehr)}
     strong = [id_ for id_, one in graded.items() if one is Grade.STRONG]
     if len(strong) == 1 and strong[0] in free and not any(one is Grade.WEAK and id_ in free for id_, one in graded.items()):
-        if not (rivals := _rivals(patient, strong[0], state, to_elation)):
+        if not (rivals := _rivals(patient, strong[0], state, to_ehr)):
             return Verdict(match=strong[0])
         reason = "another chart of this system looks like that match too: link the right one, or say that there is none"
         return Verdict(reason=reason, candidates=tuple(strong), rivals=rivals)
@@ -179,9 +179,9 @@ def judge(patient: Patient, state: PracticeState) -> Verdict:
     return Verdict()
 
 
-def _rivals(patient: Patient, match: int, state: PracticeState, to_elation: bool) -> tuple[int, ...]:
+def _rivals(patient: Patient, match: int, state: PracticeState, to_ehr: bool) -> tuple[int, ...]:
     """Free charts on the side of `patient` that its one match, when it was searched for itself, looks like as well."""
-    key = state.key_of(ElationChartId(match), None) if to_elation else state.key_of(None, KareoPatientId(match))
+    key = state.key_of(EhrChartId(match), None) if to_ehr else state.key_of(None, BillingPatientId(match))
     other = state.patients.get(key)
     if other is None or other.search is None or other.search.wanted is None:
         return ()
@@ -190,50 +190,50 @@ def _rivals(patient: Patient, match: int, state: PracticeState, to_elation: bool
         one.id
         for one in other.search.candidates
         if one.id != mine
-        and not is_barred(other, one.id, not to_elation)
+        and not is_barred(other, one.id, not to_ehr)
         and grade(other.search.wanted, one, middle_name=middle) is not Grade.NONE
     ]
-    return tuple(id_ for id_ in alike if not _taken(id_, state, not to_elation))
+    return tuple(id_ for id_ in alike if not _taken(id_, state, not to_ehr))
 
 
-def awaited(verdict: Verdict, *, elation: bool) -> tuple[str, ...]:
+def awaited(verdict: Verdict, *, ehr: bool) -> tuple[str, ...]:
     """What a doubt depends on: the candidates, charts of Elation or not, and their rivals on the other side."""
-    there, here = ("chart", "patient") if elation else ("patient", "chart")
+    there, here = ("chart", "patient") if ehr else ("patient", "chart")
     return (*(f"{there}:{one}" for one in verdict.candidates), *(f"{here}:{one}" for one in verdict.rivals))
 
 
 def middle_name(patient: Patient) -> str:
     """Of the side that is searched for: Kareo's where there is one."""
-    chart = patient.kareo.chart if patient.kareo else patient.elation.chart if patient.elation else None
+    chart = patient.billing.chart if patient.billing else patient.ehr.chart if patient.ehr else None
     return chart.middle_name if chart else ""
 
 
-def is_barred(patient: Patient, id_: int, elation: bool) -> bool:
+def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
     """Whether a person said that this chart of the other system is somebody else."""
-    if elation:
-        return any(pair[0] == id_ for pair in patient.barred if kareo_key(pair[1]) == patient.key)
-    return any(pair[1] == id_ for pair in patient.barred if elation_key(pair[0]) == patient.key)
+    if ehr:
+        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)
 
 
-def _taken(id_: int, state: PracticeState, elation: bool) -> bool:
+def _taken(id_: int, state: PracticeState, ehr: bool) -> bool:
     """Whether a candidate is linked, merged away, deleted, or just being created on the other side."""
-    key = state.key_of(ElationChartId(id_), None) if elation else state.key_of(None, KareoPatientId(id_))
+    key = state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
     other = state.patients.get(key)
     if other is None:
         return False
     if other.link is not None or other.created is not None:
         return True
-    side = other.elation
+    side = other.ehr
     if side is not None and (side.chart.deleted or side.chart.merged_into is not None):
-        return elation
-    if other.kareo is not None and other.kareo.vanished:
+        return ehr
+    if other.billing is not None and other.billing.vanished:
         return True
     creating = other.intents.get("chart")
     under_way = creating is not None and creating.state in UNDER_WAY
-    return under_way and creating is not None and isinstance(creating.write, CreateElationChart | CreateKareoChart)
+    return under_way and creating is not None and isinstance(creating.write, CreateEhrChart | CreateBillingChart)
 
 
-def absorbers(chart: ElationChartId, state: PracticeState) -> tuple[ElationChartId, ...]:
+def absorbers(chart: EhrChartId, state: PracticeState) -> tuple[EhrChartId, ...]:
     """The charts that `chart` was merged into, one into the next, as far as is known and without going in circles."""
     chain = [chart]
     while (
@@ -243,52 +243,52 @@ def absorbers(chart: ElationChartId, state: PracticeState) -> tuple[ElationChart
     return tuple(chain[1:])
 
 
-def in_circles(chart: ElationChartId, state: PracticeState) -> bool:
+def in_circles(chart: EhrChartId, state: PracticeState) -> bool:
     """Whether the chain of merges that starts at `chart` never ends."""
     chain = (chart, *absorbers(chart, state))
     known = _known(chain[-1], state)
     return known is not None and known.merged_into in chain
 
 
-def survivor(chart: ElationChartId, state: PracticeState) -> ElationChartId | None:
+def survivor(chart: EhrChartId, state: PracticeState) -> EhrChartId | None:
     """The end of the chain of merges that starts at `chart`; None for a cycle or an end not seen yet."""
     end = (chart, *absorbers(chart, state))[-1]
     known = _known(end, state)
     return end if known is not None and known.merged_into is None else None
 
 
-def _known(chart: ElationChartId, state: PracticeState) -> ElationChart | None:
+def _known(chart: EhrChartId, state: PracticeState) -> EhrChart | None:
     patient = state.patients.get(state.key_of(chart, None))
-    side = patient.elation if patient else None
+    side = patient.ehr if patient else None
     return side.chart if side is not None and side.chart.id == chart else None
 
 
-def references(patient: Patient) -> tuple[set[ElationChartId], set[KareoPatientId]]:
+def references(patient: Patient) -> tuple[set[EhrChartId], set[BillingPatientId]]:
     """Charts of other patients that deciding about `patient` looks at."""
-    elation: set[ElationChartId] = set()
-    kareo: set[KareoPatientId] = set()
-    if patient.elation is not None:
-        if patient.elation.chart.merged_into is not None:
-            elation.add(patient.elation.chart.merged_into)
-        hinted = hinted_patient(patient.elation.chart.link_hint)
-        if hinted is not None and kareo_key(hinted) != patient.key:
-            kareo.add(hinted)
-    elation |= {ElationChartId(int(chart)) for chart in patient.former}
+    ehr: set[EhrChartId] = set()
+    billing: set[BillingPatientId] = set()
+    if patient.ehr is not None:
+        if patient.ehr.chart.merged_into is not None:
+            ehr.add(patient.ehr.chart.merged_into)
+        hinted = hinted_patient(patient.ehr.chart.link_hint)
+        if hinted is not None and billing_key(hinted) != patient.key:
+            billing.add(hinted)
+    ehr |= {EhrChartId(int(chart)) for chart in patient.former}
     if patient.search is not None:
         for candidate in patient.search.candidates:
-            if isinstance(patient.search.wanted, SearchElation):
-                elation.add(ElationChartId(candidate.id))
+            if isinstance(patient.search.wanted, SearchEhr):
+                ehr.add(EhrChartId(candidate.id))
             else:
-                kareo.add(KareoPatientId(candidate.id))
+                billing.add(BillingPatientId(candidate.id))
     if patient.created is not None:
-        if patient.in_kareo:
-            elation.add(ElationChartId(patient.created))
+        if patient.in_billing:
+            ehr.add(EhrChartId(patient.created))
         else:
-            kareo.add(KareoPatientId(patient.created))
-    return elation, kareo
+            billing.add(BillingPatientId(patient.created))
+    return ehr, billing
 
 
-def hinted_patient(hint: str) -> KareoPatientId | None:
+def hinted_patient(hint: str) -> BillingPatientId | None:
     """The Kareo patient that our own metadata on an Elation chart names."""
     number = hint.removeprefix(LINK_HINT)
-    return KareoPatientId(int(number)) if number != hint and number.isdigit() else None
+    return BillingPatientId(int(number)) if number != hint and number.isdigit() else None

@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Iterable
 
-from events.records import ElationChart, KareoChart
+from events.records import BillingChart, EhrChart
 from events.schema import CounterpartsFound
-from events.writes import Candidate, SearchElation, SearchKareo
+from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.rules.links import (
     Grade,
     block_keys,
@@ -20,8 +20,8 @@ from projections.rules.links import (
     is_near,
     middle_name,
     name_key,
-    searched_in_elation,
-    searched_in_kareo,
+    searched_in_billing,
+    searched_in_ehr,
 )
 from projections.state.patient import Patient
 from projections.terms.codecs import Sex
@@ -31,18 +31,18 @@ class Index:
     """The charts of both systems that are there (not deleted, not merged away), by what they could be alike in."""
 
     def __init__(self, patients: Iterable[Patient]) -> None:
-        self._elation: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
-        self._kareo: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
+        self._ehr: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
+        self._billing: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
         for patient in patients:
             here, there = charts_of(patient)
             if here is not None:
-                _put(self._elation, candidate(here))
+                _put(self._ehr, candidate(here))
             if there is not None:
-                _put(self._kareo, candidate(there))
+                _put(self._billing, candidate(there))
 
-    def find(self, wanted: SearchElation | SearchKareo, middle: str = "") -> tuple[Candidate, ...]:
+    def find(self, wanted: SearchEhr | SearchBilling, middle: str = "") -> tuple[Candidate, ...]:
         """The charts that look like the person wanted, surely or perhaps, by id."""
-        index = self._elation if isinstance(wanted, SearchElation) else self._kareo
+        index = self._ehr if isinstance(wanted, SearchEhr) else self._billing
         near = {
             one.id: one
             for key in block_keys(wanted.first_name, wanted.last_name, wanted.birth_date)
@@ -57,9 +57,9 @@ class Index:
         return CounterpartsFound(wanted=wanted, candidates=found) if wanted is not None and found else None
 
 
-def charts_of(patient: Patient) -> tuple[ElationChart | None, KareoChart | None]:
+def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
     """The charts of a patient that are there."""
-    here, there = patient.elation, patient.kareo
+    here, there = patient.ehr, patient.billing
     gone = here is None or here.chart.deleted or here.chart.merged_into is not None
     return (
         None if here is None or gone else here.chart,
@@ -67,17 +67,17 @@ def charts_of(patient: Patient) -> tuple[ElationChart | None, KareoChart | None]
     )
 
 
-def searched_as(patient: Patient) -> SearchElation | SearchKareo | None:
+def searched_as(patient: Patient) -> SearchEhr | SearchBilling | None:
     """Whom an unlinked patient is looked for as in the other system."""
     here, there = charts_of(patient)
     if patient.link is not None:
         return None
-    if patient.in_kareo:
-        return searched_in_elation(there) if there is not None else None
-    return searched_in_kareo(here) if here is not None else None
+    if patient.in_billing:
+        return searched_in_ehr(there) if there is not None else None
+    return searched_in_billing(here) if here is not None else None
 
 
-def unlike(wanted: SearchElation | SearchKareo, other: Candidate, middle: str) -> tuple[str, ...]:
+def unlike(wanted: SearchEhr | SearchBilling, other: Candidate, middle: str) -> tuple[str, ...]:
     """In what a candidate differs from the person wanted, in words that name no value."""
     words = []
     if name_key(wanted.last_name) != name_key(other.last_name):
@@ -97,7 +97,7 @@ def unlike(wanted: SearchElation | SearchKareo, other: Candidate, middle: str) -
     return tuple(words)
 
 
-def candidate(chart: ElationChart | KareoChart) -> Candidate:
+def candidate(chart: EhrChart | BillingChart) -> Candidate:
     """What a search shows of a chart."""
     return Candidate(
         id=chart.id,

@@ -20,15 +20,15 @@ from projections.terms.policy import Direction
 class Reconciled:
     """What each side has to be told, what both came to agree on by themselves, and the conflicts decided on the way."""
 
-    to_elation: dict[str, str] = field(default_factory=dict)
-    to_kareo: dict[str, str] = field(default_factory=dict)
+    to_ehr: dict[str, str] = field(default_factory=dict)
+    to_billing: dict[str, str] = field(default_factory=dict)
     agreed: dict[str, str] = field(default_factory=dict)
     conflicts: list[FieldConflict] = field(default_factory=list)
 
 
 def reconcile(
-    elation: dict[str, str],
-    kareo: dict[str, str],
+    ehr: dict[str, str],
+    billing: dict[str, str],
     base: dict[str, str],
     preference: System,
     direction: Direction,
@@ -40,7 +40,7 @@ def reconcile(
     for name in NAMES:
         if name in skip:
             continue
-        here, there, before = elation[name], kareo[name], base.get(name)
+        here, there, before = ehr[name], billing[name], base.get(name)
         if here == there == before:
             continue
         key = BY_NAME[name].codec.key
@@ -51,15 +51,15 @@ def reconcile(
             continue
         both_changed = bool(here and there) if base_key is None else base_key not in (ours, theirs)
         if direction is not Direction.BOTH:
-            winner = System.KAREO if direction is Direction.TO_ELATION else System.ELATION
+            winner = System.BILLING if direction is Direction.TO_EHR else System.EHR
         elif both_changed:
             winner = preference
-            result.conflicts.append(FieldConflict(field=name, base=before, elation=here, kareo=there, winner=winner))
+            result.conflicts.append(FieldConflict(field=name, base=before, ehr=here, billing=there, winner=winner))
         else:
             ours_alone = bool(here) if base_key is None else base_key == theirs
-            winner = System.ELATION if ours_alone else System.KAREO
-        if winner is System.ELATION:
-            result.to_kareo[name] = here
+            winner = System.EHR if ours_alone else System.BILLING
+        if winner is System.EHR:
+            result.to_billing[name] = here
         else:
-            result.to_elation[name] = there
+            result.to_ehr[name] = there
     return result

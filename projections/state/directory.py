@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from msgspec.structs import replace
+
 from events.records import Carrier, Location, Plan, Provider, Value
 from events.schema import (
+    BillingDirectoryObserved,
     ChangeQuarantined,
-    ElationDirectoryObserved,
+    EhrDirectoryObserved,
     Event,
     IntentSucceeded,
-    KareoDirectoryObserved,
     MessageUnreadable,
     ObservingBegan,
     WaitingCleared,
@@ -24,7 +26,7 @@ from events.schema import (
     WentLive,
 )
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
-from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, put, without
+from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy
@@ -34,19 +36,19 @@ class Directory(Value, frozen=True, kw_only=True):
     """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot."""
 
     physicians: tuple[Provider, ...] = ()
-    elation_locations: tuple[Location, ...] = ()
+    ehr_locations: tuple[Location, ...] = ()
     carriers: tuple[Carrier, ...] = ()
     plans: tuple[Plan, ...] = ()
     providers: tuple[Provider, ...] = ()
-    kareo_locations: tuple[Location, ...] = ()
+    billing_locations: tuple[Location, ...] = ()
     created_carriers: dict[str, int] = {}
     created_plans: dict[str, int] = {}
     intents: dict[str, OpenIntent] = {}
     waiting: dict[str, Waiting] = {}
     dismissed: dict[str, Dismissed] = {}
     quarantined: dict[str, str] = {}
-    elation_seen: bool = False
-    kareo_seen: bool = False
+    ehr_seen: bool = False
+    billing_seen: bool = False
     observing: bool = False
 
 
@@ -54,17 +56,17 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
     """The directory after `event`, which belongs to the practice itself."""
     body = event.body
     match body:
-        case ElationDirectoryObserved():
-            return put(
+        case EhrDirectoryObserved():
+            return replace(
                 directory,
                 physicians=body.providers,
-                elation_locations=body.locations,
+                ehr_locations=body.locations,
                 carriers=body.carriers,
                 plans=body.plans,
-                elation_seen=True,
+                ehr_seen=True,
             )
-        case KareoDirectoryObserved():
-            return put(directory, providers=body.providers, kareo_locations=body.locations, kareo_seen=True)
+        case BillingDirectoryObserved():
+            return replace(directory, providers=body.providers, billing_locations=body.locations, billing_seen=True)
         case ChangeQuarantined():
             slot = quarantine_slot(body.system, body.resource, body.record)
             text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
@@ -77,16 +79,16 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             return _set_aside(directory, slot, Waiting(code="unreadable-message", text=text, since=event.observed), event)
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
-            return put(
+            return replace(
                 directory,
                 waiting={**directory.waiting, body.slot: waiting},
                 dismissed=without(directory.dismissed, body.slot),
             )
         case WaitingCleared():
-            return put(directory, waiting=without(directory.waiting, body.slot))
+            return replace(directory, waiting=without(directory.waiting, body.slot))
         case ObservingBegan() | WentLive():
-            return put(directory, observing=isinstance(body, ObservingBegan))
-            return put(
+            return replace(directory, observing=isinstance(body, ObservingBegan))
+            return replace(
                 directory,
                 waiting=without(directory.waiting, body.slot),
                 dismissed=without(directory.dismissed, body.slot),
@@ -94,10 +96,10 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case WaitingDismissed():
             waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
-            return put(directory, waiting=waits, dismissed=dismissed)
+            return replace(directory, waiting=waits, dismissed=dismissed)
         case IntentSucceeded():
             directory = _created(directory, body)
-    return put(directory, intents=follow_intent(directory.intents, event))
+    return replace(directory, intents=follow_intent(directory.intents, event))
 
 
 def message_slot(body: MessageUnreadable) -> str:
@@ -106,7 +108,7 @@ def message_slot(body: MessageUnreadable) -> str:
 
 
 def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:
-    return put(
+    return replace(
         directory,
         waiting={**directory.waiting, slot: waiting},
         dismissed=without(directory.dismissed, slot),
@@ -120,9 +122,9 @@ def _created(directory: Directory, body: IntentSucceeded) -> Directory:
         return directory
     match known.write:
         case CreateCarrier(company_id=company):
-            return put(directory, created_carriers={**directory.created_carriers, company: body.result.id})
-        case CreatePlan(kareo_plan_id=plan):
-            return put(directory, created_plans={**directory.created_plans, plan: body.result.id})
+            return replace(directory, created_carriers={**directory.created_carriers, company: body.result.id})
+        case CreatePlan(billing_plan_id=plan):
+            return replace(directory, created_plans={**directory.created_plans, plan: body.result.id})
     return directory
 
 
@@ -139,7 +141,7 @@ def provider_for(physician: int, directory: Directory, policy: Policy) -> int | 
 
 def physician_for(provider: int, directory: Directory, policy: Policy) -> int | None:
     """The Elation physician of a Kareo provider, None where unmapped or ambiguous."""
-    by_hand = [elation for elation, kareo in policy.providers.items() if kareo == provider]
+    by_hand = [ehr for ehr, billing in policy.providers.items() if billing == provider]
     if by_hand:
         return by_hand[0] if len(by_hand) == 1 else None
     known = next((one for one in directory.providers if one.id == provider), None)
@@ -172,11 +174,11 @@ def location_for(location: int, directory: Directory, policy: Policy) -> int | N
     """The Kareo service location of an Elation one: by configuration, else by exact name."""
     if location in policy.locations:
         return policy.locations[location]
-    known = next((one for one in directory.elation_locations if one.id == location), None)
+    known = next((one for one in directory.ehr_locations if one.id == location), None)
     if known is None:
         return None
     return _only(
-        one.id for one in directory.kareo_locations if squeeze(one.name).casefold() == squeeze(known.name).casefold()
+        one.id for one in directory.billing_locations if squeeze(one.name).casefold() == squeeze(known.name).casefold()
     )
 
 
@@ -191,10 +193,10 @@ def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
     return min(free) if free else None
 
 
-def plan_for(kareo_plan: str, name: str, carrier: int, directory: Directory) -> int | None:
+def plan_for(billing_plan: str, name: str, carrier: int, directory: Directory) -> int | None:
     """The Elation plan of a Kareo plan within `carrier`: created by us, else by normalized name."""
-    if kareo_plan and kareo_plan in directory.created_plans:
-        return directory.created_plans[kareo_plan]
+    if billing_plan and billing_plan in directory.created_plans:
+        return directory.created_plans[billing_plan]
     same = [one.id for one in directory.plans if one.carrier == carrier and _insurer(one.name) == _insurer(name)]
     return min(same) if same else None
 

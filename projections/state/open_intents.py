@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TypeVar
 
-import msgspec
+from msgspec.structs import replace
 
 from events.ids import EventId, IntentId
 from events.records import Value
@@ -72,10 +72,6 @@ class Dismissed(Value, frozen=True, kw_only=True):
     depends_on: tuple[str, ...] = ()
 
 
-put = msgspec.structs.replace
-"""A copy of a struct with changes: `put(patient, link=None)`."""
-
-
 def without(mapping: dict[str, T], *keys: str) -> dict[str, T]:
     """A copy of `mapping` less `keys`."""
     return {key: value for key, value in mapping.items() if key not in keys}
@@ -106,7 +102,7 @@ def dependencies(waiting: dict[str, Waiting], dismissed: dict[str, Dismissed]) -
 
 def again(intent: OpenIntent) -> OpenIntent:
     """A refused intent asked for again; its attempts go on counting."""
-    return put(intent, state="requested", code="", text="") if intent.state == "refused" else intent
+    return replace(intent, state="requested", code="", text="") if intent.state == "refused" else intent
 
 
 def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, OpenIntent]:
@@ -132,10 +128,10 @@ def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, Ope
     known = intents[slot]
     match body:
         case IntentAttempted():
-            return {**intents, slot: put(known, state="attempted", attempt=body.attempt)}
+            return {**intents, slot: replace(known, state="attempted", attempt=body.attempt)}
         case IntentOutcomeUnknown():
-            return {**intents, slot: put(known, state="unknown")}
+            return {**intents, slot: replace(known, state="unknown")}
         case IntentRefused():
-            return {**intents, slot: put(known, state="refused", code=body.code, text=body.text)}
+            return {**intents, slot: replace(known, state="refused", code=body.code, text=body.text)}
         case _:
             return without(intents, slot)

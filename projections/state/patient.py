@@ -9,9 +9,10 @@ from __future__ import annotations
 from datetime import datetime
 
 import msgspec
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, content_hash, kareo_key
-from events.records import ElationBill, ElationChart, KareoAppointment, KareoChart, Value
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash
+from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
 )
@@ -19,38 +20,38 @@ from events.writes import (
     AppointmentTerms,
     Candidate,
     PolicyTerms,
-    SearchElation,
-    SearchKareo,
+    SearchBilling,
+    SearchEhr,
 )
-from projections.state.open_intents import Dismissed, OpenIntent, Waiting, put
+from projections.state.open_intents import Dismissed, OpenIntent, Waiting
 
 
-class ElationSide(Value, frozen=True, kw_only=True):
+class EhrSide(Value, frozen=True, kw_only=True):
     """The Elation chart as last read; `modified` is Elation's own time of it."""
 
-    chart: ElationChart
+    chart: EhrChart
     modified: datetime | None = None
     read_at: datetime
 
 
-class KareoSide(Value, frozen=True, kw_only=True):
+class BillingSide(Value, frozen=True, kw_only=True):
     """The Kareo patient as last read. Kareo is only ever polled, so the time of reading orders its observations."""
 
-    chart: KareoChart
+    chart: BillingChart
     read_at: datetime
     vanished: bool = False
 
 
 class Link(Value, frozen=True, kw_only=True):
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
     suspended: bool = False
 
 
 class Search(Value, frozen=True, kw_only=True):
     """What was looked for on the other side, and found."""
 
-    wanted: SearchElation | SearchKareo | None = None
+    wanted: SearchEhr | SearchBilling | None = None
     candidates: tuple[Candidate, ...] = ()
     refused: bool = False
 
@@ -58,10 +59,10 @@ class Search(Value, frozen=True, kw_only=True):
 class Appointment(Value, frozen=True, kw_only=True):
     """A Kareo appointment and the Elation one that follows it; `written` is what Elation was last told."""
 
-    seen: KareoAppointment
+    seen: BillingAppointment
     read_at: datetime
     vanished: bool = False
-    elation: int | None = None
+    ehr: int | None = None
     written: AppointmentTerms | None = None
     cancelled: bool = False
     deleted: bool = False
@@ -74,7 +75,7 @@ class Bill(Value, frozen=True, kw_only=True):
     while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
     """
 
-    bill: ElationBill
+    bill: EhrBill
     modified: datetime | None = None
     read_at: datetime
     first_seen: datetime
@@ -82,13 +83,13 @@ class Bill(Value, frozen=True, kw_only=True):
     encounter_at: datetime | None = None
     sent: str = ""
     billed: bool = False
-    answered: ElationBill | None = None
+    answered: EhrBill | None = None
     error: str = ""
-    billed_to: KareoPatientId | None = None
+    billed_to: BillingPatientId | None = None
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):
-    elation: int
+    ehr: int
     terms: PolicyTerms
 
 
@@ -108,8 +109,8 @@ class Patient(Value, frozen=True, kw_only=True):
     """
 
     key: PatientKey
-    elation: ElationSide | None = None
-    kareo: KareoSide | None = None
+    ehr: EhrSide | None = None
+    billing: BillingSide | None = None
     link: Link | None = None
     base: dict[str, str] = {}
     search: Search | None = None
@@ -123,11 +124,11 @@ class Patient(Value, frozen=True, kw_only=True):
     waiting: dict[str, Waiting] = {}
     dismissed: dict[str, Dismissed] = {}
     held: int | None = None
-    barred: tuple[tuple[ElationChartId, KareoPatientId], ...] = ()
+    barred: tuple[tuple[EhrChartId, BillingPatientId], ...] = ()
     former: dict[str, Former] = {}
 
     @property
-    def in_kareo(self) -> bool:
+    def in_billing(self) -> bool:
         """True when this is the projection of a Kareo patient, linked or not."""
         return self.key.startswith("K:")
 
@@ -145,19 +146,19 @@ def decode_patient(encoded: bytes) -> Patient:
     return _PATIENT.decode(encoded)
 
 
-def bill_content(bill: ElationBill) -> str:
+def bill_content(bill: EhrBill) -> str:
     """Digest of what of a bill travels: lines, codes, place, day, providers and notes (DESIGN: Bills)."""
-    travels = put(
+    travels = replace(
         bill, status="", ref_number="", error="", deferred=False, signed=True, note_deleted=False, location_name=""
     )
     return content_hash(_ENCODER.encode(travels))
 
 
-def is_of(patient: Patient, chart: KareoPatientId) -> bool:
+def is_of(patient: Patient, chart: BillingPatientId) -> bool:
     """False for another Kareo patient's chart: a creation may end after its chart was linked or merged elsewhere."""
-    return not patient.in_kareo or kareo_key(chart) == patient.key
+    return not patient.in_billing or billing_key(chart) == patient.key
 
 
-def bar(patient: Patient, elation: ElationChartId, kareo: KareoPatientId) -> Patient:
+def bar(patient: Patient, ehr: EhrChartId, billing: BillingPatientId) -> Patient:
     """These two are not the same person."""
-    return put(patient, barred=tuple(sorted({*patient.barred, (elation, kareo)})))
+    return replace(patient, barred=tuple(sorted({*patient.barred, (ehr, billing)})))

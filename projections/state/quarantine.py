@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
     BillObserved,
-    ElationChartObserved,
+    EhrChartObserved,
     Event,
-    KareoAppointmentObserved,
-    KareoAppointmentVanished,
-    KareoChartObserved,
 )
 
 
@@ -22,11 +22,11 @@ def record_of(event: Event) -> str:
     match event.body:
         case BillObserved(bill=bill):
             return str(bill.id)
-        case KareoAppointmentObserved(appointment=one):
+        case BillingAppointmentObserved(appointment=one):
             return one.key
-        case KareoAppointmentVanished(key=key):
+        case BillingAppointmentVanished(key=key):
             return key
-    return str(event.elation or event.kareo or "")
+    return str(event.ehr or event.billing or "")
 
 
 def quarantined_as(event: Event) -> tuple[str, ...]:
@@ -36,12 +36,12 @@ def quarantined_as(event: Event) -> tuple[str, ...]:
 
 def _unread_as(event: Event) -> tuple[str, ...]:
     match event.body:
-        case ElationChartObserved(chart=chart):
+        case EhrChartObserved(chart=chart):
             return (quarantine_slot("elation", "patients", str(chart.id)),)
-        case KareoChartObserved(chart=there):
+        case BillingChartObserved(chart=there):
             return (quarantine_slot("kareo", "patients", str(there.id)),)
         case BillObserved(bill=bill):
             return (quarantine_slot("elation", "bills", str(bill.id)),)
-        case KareoAppointmentObserved(appointment=one):
+        case BillingAppointmentObserved(appointment=one):
             return tuple(quarantine_slot("kareo", "appointments", name) for name in sorted({one.key, str(one.id)}))
     return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
 from projections.state.directory import Directory, fold_directory
 from projections.state.folding import fold_patient
@@ -25,18 +25,18 @@ class PracticeState:
 
     directory: Directory = field(default_factory=Directory)
     patients: dict[PatientKey, Patient] = field(default_factory=dict)
-    charts: dict[ElationChartId, PatientKey] = field(default_factory=dict)
+    charts: dict[EhrChartId, PatientKey] = field(default_factory=dict)
     changed: set[PatientKey] = field(default_factory=set)
     gone: set[PatientKey] = field(default_factory=set)
-    recharted: set[ElationChartId] = field(default_factory=set)
+    recharted: set[EhrChartId] = field(default_factory=set)
     directory_changed: bool = False
 
-    def key_of(self, elation: ElationChartId | None, kareo: KareoPatientId | None) -> PatientKey:
+    def key_of(self, ehr: EhrChartId | None, billing: BillingPatientId | None) -> PatientKey:
         """The patient that an event about these charts belongs to; "" for the practice itself."""
-        if kareo is not None:
-            return kareo_key(kareo)
-        if elation is not None:
-            return self.charts.get(elation, elation_key(elation))
+        if billing is not None:
+            return billing_key(billing)
+        if ehr is not None:
+            return self.charts.get(ehr, ehr_key(ehr))
         return PatientKey("")
 
     def apply(self, event: Event, sequence: int) -> None:
@@ -48,8 +48,8 @@ class PracticeState:
         patient = self.patients.get(event.patient) or Patient(key=event.patient)
         if type(event.body) not in OF_TWO:
             patient = fold_patient(patient, event)
-            if event.elation is not None and event.elation not in self.charts:
-                self._place(event.elation, event.patient)
+            if event.ehr is not None and event.ehr not in self.charts:
+                self._place(event.ehr, event.patient)
         else:
             patient = self._relate(patient, event)
         self._save(patient)
@@ -58,17 +58,17 @@ class PracticeState:
         """Fold what involves a second patient, who is saved or removed here."""
         match event.body:
             case ChartLinked():
-                patient = linked(patient, self._take(event.body.elation, event.patient), event.body)
-                self._place(event.body.elation, event.patient)
+                patient = linked(patient, self._take(event.body.ehr, event.patient), event.body)
+                self._place(event.body.ehr, event.patient)
             case ChartUnlinked():
                 patient, chart = unlinked(patient, event.body)
                 self._save(chart)
-                self._place(event.body.elation, chart.key)
-            case PairBarred(elation=elation, kareo=kareo):
-                patient = bar(patient, elation, kareo)
-                alone = self.charts.get(elation, elation_key(elation))
+                self._place(event.body.ehr, chart.key)
+            case PairBarred(ehr=ehr, billing=billing):
+                patient = bar(patient, ehr, billing)
+                alone = self.charts.get(ehr, ehr_key(ehr))
                 if alone in self.patients:
-                    self._save(bar(self.patients[alone], elation, kareo))
+                    self._save(bar(self.patients[alone], ehr, billing))
             case LinkMoved():
                 patient, remains = moved(patient, self._take(event.body.target, event.patient), event.body)
                 self._place(event.body.target, event.patient)
@@ -81,14 +81,14 @@ class PracticeState:
         self.changed.add(patient.key)
         self.gone.discard(patient.key)
 
-    def _place(self, chart: ElationChartId, key: PatientKey) -> None:
+    def _place(self, chart: EhrChartId, key: PatientKey) -> None:
         if self.charts.get(chart) != key:
             self.charts[chart] = key
             self.recharted.add(chart)
 
-    def _take(self, chart: ElationChartId, into: PatientKey) -> Patient | None:
+    def _take(self, chart: EhrChartId, into: PatientKey) -> Patient | None:
         """The Elation-only patient of `chart`, removed, to be absorbed `into` another."""
-        key = self.charts.get(chart, elation_key(chart))
+        key = self.charts.get(chart, ehr_key(chart))
         if key == into:
             return None
         patient = self.patients.pop(key, None)

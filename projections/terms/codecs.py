@@ -106,7 +106,7 @@ class Sex:
         return "Unknown" if value in ("", "Other") else value
 
     def fit(self, text: str, system: System) -> str | Problem:
-        value = self.key(text) if system is System.KAREO else text or "Unknown"
+        value = self.key(text) if system is System.BILLING else text or "Unknown"
         if value not in ("Female", "Male", "Other", "Unknown"):
             return Problem("unknown-sex", "is none of Female, Male, Other, Unknown")
         return value

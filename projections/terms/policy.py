@@ -19,17 +19,17 @@ class Direction(StrEnum):
     """A row of the table, as written in the configuration."""
 
     BOTH = "both"
-    TO_ELATION = "kareo->elation"
-    TO_KAREO = "elation->kareo"
+    TO_EHR = "kareo->elation"
+    TO_BILLING = "elation->kareo"
     OFF = "off"
 
 
 KAREO_LED: dict[Resource, Direction] = {
     Resource.CHART: Direction.BOTH,
     Resource.DEMOGRAPHICS: Direction.BOTH,
-    Resource.INSURANCE: Direction.TO_ELATION,
-    Resource.APPOINTMENT: Direction.TO_ELATION,
-    Resource.BILL: Direction.TO_KAREO,
+    Resource.INSURANCE: Direction.TO_EHR,
+    Resource.APPOINTMENT: Direction.TO_EHR,
+    Resource.BILL: Direction.TO_BILLING,
 }
 PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED}
 
@@ -37,9 +37,9 @@ PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED}
 POSSIBLE: dict[Resource, frozenset[Direction]] = {
     Resource.CHART: frozenset(Direction),
     Resource.DEMOGRAPHICS: frozenset(Direction),
-    Resource.INSURANCE: frozenset({Direction.TO_ELATION, Direction.OFF}),
-    Resource.APPOINTMENT: frozenset({Direction.TO_ELATION, Direction.OFF}),
-    Resource.BILL: frozenset({Direction.TO_KAREO, Direction.OFF}),
+    Resource.INSURANCE: frozenset({Direction.TO_EHR, Direction.OFF}),
+    Resource.APPOINTMENT: frozenset({Direction.TO_EHR, Direction.OFF}),
+    Resource.BILL: frozenset({Direction.TO_BILLING, Direction.OFF}),
 }
 
 ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
@@ -56,7 +56,7 @@ class Policy(Value, frozen=True, kw_only=True):
     practice: PracticeId
     time_zone: str = "America/New_York"
     table: dict[Resource, Direction] = msgspec.field(default_factory=KAREO_LED.copy)
-    preference: System = System.KAREO
+    preference: System = System.BILLING
     case_name: str = "Primary"
     payer_scenario: str = "Self Pay"
     encounter_status: str = "Draft"
@@ -73,7 +73,7 @@ def allows(policy: Policy, resource: Resource, target: System) -> bool:
     direction = policy.table[resource]
     if direction is Direction.BOTH:
         return True
-    return direction is (Direction.TO_ELATION if target is System.ELATION else Direction.TO_KAREO)
+    return direction is (Direction.TO_EHR if target is System.EHR else Direction.TO_BILLING)
 
 
 def row(policy: Policy, resource: Resource) -> str:

@@ -11,15 +11,16 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from events.ids import PatientKey, event_id
 from events.records import Value
 from events.schema import Body, Event, Origin
-from events.writes import AnyWrite, SyncPolicies, UpdateElationAppointment, UpdateElationChart, UpdateKareoChart
+from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
 from projections.deciding.intents import decide
 from projections.deciding.settle import Moment
 from projections.state.directory import Directory
-from projections.state.open_intents import UNDER_WAY, OpenIntent, put
+from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
@@ -43,8 +44,8 @@ class Drift(Value, frozen=True, kw_only=True):
     by field what it holds and what it should."""
 
     patient: PatientKey
-    elation: int | None = None
-    kareo: int | None = None
+    ehr: int | None = None
+    billing: int | None = None
     what: str
     cause: Cause
     fields: tuple[str, ...] = ()
@@ -59,7 +60,7 @@ def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, mom
     """
     fresh = PracticeState(directory=stored.directory, patients=dict(stored.patients), charts=dict(stored.charts))
     for number, event in enumerate(seen):
-        fresh.apply(msgspec.structs.replace(event, patient=fresh.key_of(event.elation, event.kareo)), number)
+        fresh.apply(msgspec.structs.replace(event, patient=fresh.key_of(event.ehr, event.billing)), number)
     observed = dict(fresh.patients)
     for key in sorted(observed):
         _settle(fresh, key, policy, moment)
@@ -92,7 +93,7 @@ def _event(body: Body, key: PatientKey, policy: Policy, moment: Moment, number: 
 
 def _mapped(directory: Directory) -> Directory:
     """The directory but for what is open in it."""
-    return put(directory, intents={}, waiting={}, created_carriers={}, created_plans={})
+    return replace(directory, intents={}, waiting={}, created_carriers={}, created_plans={})
 
 
 def _of_patient(before: Patient | None, observed: Patient | None, after: Patient, moved: bool) -> list[Drift]:
@@ -110,7 +111,7 @@ def _of_patient(before: Patient | None, observed: Patient | None, after: Patient
         known_code = before.waiting[slot].code if before and slot in before.waiting else ""
         same = known_code == waiting.code
         cause = Cause.WAITING if same else _new(slot, before, observed, moved)
-        found.append(put(_drift(after, slot, cause, None), code=waiting.code))
+        found.append(replace(_drift(after, slot, cause, None), code=waiting.code))
     return found
 
 
@@ -126,8 +127,8 @@ def _about(slot: str, patient: Patient) -> tuple[object, ...]:
     appointment = patient.appointments.get(key) if kind == "appointment" else None
     bill = patient.bills.get(key) if kind in ("bill", "bill-answer") else None
     return (
-        patient.elation and patient.elation.chart,
-        patient.kareo and (patient.kareo.chart, patient.kareo.vanished),
+        patient.ehr and patient.ehr.chart,
+        patient.billing and (patient.billing.chart, patient.billing.vanished),
         appointment and (appointment.seen, appointment.vanished),
         bill and bill.bill,
     )
@@ -135,26 +136,26 @@ def _about(slot: str, patient: Patient) -> tuple[object, ...]:
 
 def _drift(patient: Patient, slot: str, cause: Cause, wanted: OpenIntent | None) -> Drift:
     link = patient.link
-    elation = link.elation if link else patient.elation.chart.id if patient.elation else None
-    kareo = link.kareo if link else patient.kareo.chart.id if patient.kareo else None
+    ehr = link.ehr if link else patient.ehr.chart.id if patient.ehr else None
+    billing = link.billing if link else patient.billing.chart.id if patient.billing else None
     values = _values(wanted.write, patient, slot) if wanted else {}
     fields = tuple(values) or ((slot.removeprefix("field:"),) if slot.startswith("field:") else ())
-    return Drift(patient=patient.key, elation=elation, kareo=kareo, what=slot, cause=cause, fields=fields, values=values)
+    return Drift(patient=patient.key, ehr=ehr, billing=billing, what=slot, cause=cause, fields=fields, values=values)
 
 
 def _values(write: AnyWrite, patient: Patient, slot: str) -> dict[str, tuple[str, str]]:
     """By field, what the side that would be written holds and what it should."""
     match write:
-        case UpdateElationChart() | UpdateKareoChart():
+        case UpdateEhrChart() | UpdateBillingChart():
             return {name: (write.expected.get(name, ""), value) for name, value in write.fields.items()}
-        case UpdateElationAppointment():
+        case UpdateEhrAppointment():
             entry = patient.appointments.get(slot.removeprefix("appointment:"))
             return _differences(entry.written if entry else None, write.terms)
         case SyncPolicies():
             found: dict[str, tuple[str, str]] = {}
             for one in write.terms:
-                held = patient.policies.get(str(one.kareo_policy))
-                found |= {f"policy {one.kareo_policy} {k}": v for k, v in _differences(held and held.terms, one).items()}
+                held = patient.policies.get(str(one.billing_policy))
+                found |= {f"policy {one.billing_policy} {k}": v for k, v in _differences(held and held.terms, one).items()}
             return found
     return {}
 

@@ -15,9 +15,10 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 import msgspec
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey, event_id
-from events.records import ElationChart, KareoCase, KareoChart
+from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
+from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
     Body,
     ChartLinked,
@@ -29,26 +30,26 @@ from events.schema import (
     WentLive,
 )
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     AnyResult,
     AnyWrite,
+    BillingChartWritten,
     BillWritten,
-    CreateElationChart,
+    CreateBillingChart,
+    CreateEhrChart,
     CreateEncounter,
-    CreateKareoChart,
     Done,
-    ElationChartWritten,
-    KareoChartWritten,
+    EhrChartWritten,
     MarkBilled,
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    SearchBilling,
     Searched,
-    SearchElation,
-    SearchKareo,
+    SearchEhr,
     SyncPolicies,
-    UpdateElationChart,
-    UpdateKareoChart,
+    UpdateBillingChart,
+    UpdateEhrChart,
     changes_nothing,
     system_of,
 )
@@ -57,7 +58,7 @@ from projections.deciding.work import Work
 from projections.rules.fields import PHONE_KINDS, with_phones
 from projections.rules.matching import Index
 from projections.state.directory import Directory
-from projections.state.open_intents import dependencies, put
+from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
@@ -96,7 +97,7 @@ class DryRun:
 
     def counts(self) -> dict[str, int]:
         """By `resource to system: kind of write (rule)`."""
-        total = Counter(f"{one.resource} to {one.system}: {type(one.write).__name__} ({one.rule})" for one in self.writes)
+        total = Counter(f"{one.resource} to {one.system}: {type_of(one.write)} ({one.rule})" for one in self.writes)
         return dict(sorted(total.items()))
 
 
@@ -121,14 +122,14 @@ class _Run:
     def __init__(self, patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime) -> None:
         state = PracticeState(directory=directory, patients=dict(patients))
         for key, patient in patients.items():
-            if patient.elation is not None:
-                state.charts[patient.elation.chart.id] = key
+            if patient.ehr is not None:
+                state.charts[patient.ehr.chart.id] = key
             if patient.link is not None:
-                state.charts[patient.link.elation] = key
+                state.charts[patient.link.ehr] = key
         self.index = Index(patients.values())
         self.result = DryRun()
         moment = Moment(now=now, today=now.astimezone(ZoneInfo(policy.time_zone)).date())
-        self.work = Work(policy.practice, state, put(policy, observes=False), moment)
+        self.work = Work(policy.practice, state, replace(policy, observes=False), moment)
         self._seen = 0
         self._made = 0
         self._first: dict[PatientKey, PatientKey] = {}
@@ -164,7 +165,7 @@ class _Run:
 
     def _answer(self, event: Event, body: IntentRequested) -> None:
         state = self.work.state
-        key = state.key_of(event.elation, event.kareo)
+        key = state.key_of(event.ehr, event.billing)
         patient = state.patients.get(key)
         open_ = (patient.intents if patient else state.directory.intents).get(body.slot)
         if open_ is None or open_.intent != body.intent:
@@ -182,7 +183,7 @@ class _Run:
             )
             self.result.writes.append(planned)
         result = self._told(patient, body.write)
-        if isinstance(result, KareoChartWritten) and isinstance(body.write, CreateKareoChart):
+        if isinstance(result, BillingChartWritten) and isinstance(body.write, CreateBillingChart):
             self._first[PatientKey(f"K:{result.chart.id}")] = key
         self._take(IntentSucceeded(intent=body.intent, slot=body.slot, attempt=1, result=result), key)
 
@@ -194,8 +195,8 @@ class _Run:
             origin=Origin.CHARTWIRE,
             observed=self.work.moment.now,
             body=body,
-            elation=ElationChartId(number) if key.startswith("E:") else None,
-            kareo=KareoPatientId(number) if key.startswith("K:") else None,
+            ehr=EhrChartId(number) if key.startswith("E:") else None,
+            billing=BillingPatientId(number) if key.startswith("K:") else None,
         )
         self.work.take(event)
         return event
@@ -204,34 +205,38 @@ class _Run:
         """What a system would answer that takes the write."""
         now = self.work.moment.now
         match write:
-            case SearchElation() | SearchKareo():
+            case SearchEhr() | SearchBilling():
                 return Searched(candidates=self.index.find(write))
-            case CreateElationChart():
-                chart = ElationChart(id=ElationChartId(self._new()), link_hint=write.link_hint)
-                return ElationChartWritten(chart=told_elation(chart, write.fields, write.physician), read_at=now)
-            case CreateKareoChart():
-                case = KareoCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True)
-                there = KareoChart(id=KareoPatientId(self._new()), cases=(case,))
-                return KareoChartWritten(chart=told_kareo(there, write.fields, write.provider), read_at=now)
-            case UpdateElationChart() if patient is not None and patient.elation is not None:
-                return ElationChartWritten(
-                    chart=told_elation(patient.elation.chart, write.fields, write.physician), read_at=now
+            case CreateEhrChart():
+                chart = EhrChart(id=EhrChartId(self._new()), link_hint=write.link_hint)
+                return EhrChartWritten(chart=told_ehr(chart, write.fields, write.physician), read_at=now)
+            case CreateBillingChart():
+                case = BillingCase(
+                    id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
                 )
-            case UpdateKareoChart() if patient is not None and patient.kareo is not None:
-                return KareoChartWritten(chart=told_kareo(patient.kareo.chart, write.fields, write.provider), read_at=now)
-            case AddKareoCase() if patient is not None and patient.kareo is not None:
-                case = KareoCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True)
-                return KareoChartWritten(chart=put(patient.kareo.chart, cases=(case,)), read_at=now)
+                there = BillingChart(id=BillingPatientId(self._new()), cases=(case,))
+                return BillingChartWritten(chart=told_billing(there, write.fields, write.provider), read_at=now)
+            case UpdateEhrChart() if patient is not None and patient.ehr is not None:
+                return EhrChartWritten(chart=told_ehr(patient.ehr.chart, write.fields, write.physician), read_at=now)
+            case UpdateBillingChart() if patient is not None and patient.billing is not None:
+                return BillingChartWritten(
+                    chart=told_billing(patient.billing.chart, write.fields, write.provider), read_at=now
+                )
+            case AddBillingCase() if patient is not None and patient.billing is not None:
+                case = BillingCase(
+                    id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
+                )
+                return BillingChartWritten(chart=replace(patient.billing.chart, cases=(case,)), read_at=now)
             case SyncPolicies():
-                held = {str(one.kareo_policy): write.known.get(str(one.kareo_policy)) for one in write.terms}
+                held = {str(one.billing_policy): write.known.get(str(one.billing_policy)) for one in write.terms}
                 return PoliciesWritten(known={key: id_ or self._new() for key, id_ in held.items()})
             case MarkBilled() if patient is not None:
-                bill = put(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)
+                bill = replace(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)
                 return BillWritten(bill=bill, read_at=now)
             case MarkBillError() if patient is not None:
-                bill = put(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
+                bill = replace(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
                 return BillWritten(bill=bill, read_at=now)
-        creates = isinstance(write, CreateEncounter) or type(write).__name__.startswith("Create")
+        creates = isinstance(write, CreateEncounter) or type_of(write).startswith("Create")
         return RecordCreated(id=self._new()) if creates else Done()
 
     def _new(self) -> int:
@@ -239,7 +244,7 @@ class _Run:
         return -self._made
 
 
-def told_elation(chart: ElationChart, fields: dict[str, str], physician: int | None) -> ElationChart:
+def told_ehr(chart: EhrChart, fields: dict[str, str], physician: int | None) -> EhrChart:
     """A chart after Elation took a write of `fields`."""
     special = (*PHONE_KINDS, "birth_date", "email", "provider")
     changes: dict[str, object] = {name: value for name, value in fields.items() if name not in special}
@@ -253,7 +258,7 @@ def told_elation(chart: ElationChart, fields: dict[str, str], physician: int | N
     return msgspec.structs.replace(chart, phones=phones, **changes)
 
 
-def told_kareo(chart: KareoChart, fields: dict[str, str], provider: int | None) -> KareoChart:
+def told_billing(chart: BillingChart, fields: dict[str, str], provider: int | None) -> BillingChart:
     """A patient after Kareo took a write of `fields`."""
     changes: dict[str, object] = {name: value for name, value in fields.items() if name not in ("birth_date", "provider")}
     if "birth_date" in fields:

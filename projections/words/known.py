@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from events.schema import Recorded
 from events.writes import Resource
-from projections.rules.fields import DEMOGRAPHICS, elation_view, kareo_view, same
+from projections.rules.fields import DEMOGRAPHICS, billing_view, ehr_view, same
 from projections.rules.reconcile import reconcile
 from projections.state.directory import Directory
 from projections.state.patient import Patient
@@ -22,8 +22,8 @@ class FieldKnown:
 
     field: str
     label: str
-    elation: str
-    kareo: str
+    ehr: str
+    billing: str
     base: str | None
     verdict: str
 
@@ -33,8 +33,8 @@ class Known:
     """One patient as the events tell it; a merged-away chart is one of its own. `waiting` is (slot, code, text)."""
 
     patient: str
-    elation: int | None
-    kareo: int | None
+    ehr: int | None
+    billing: int | None
     link: str
     fields: tuple[FieldKnown, ...] = ()
     intents: tuple[tuple[str, str, str], ...] = ()
@@ -62,8 +62,8 @@ def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown)
     )
     return Known(
         patient=patient.key,
-        elation=patient.elation.chart.id if patient.elation else link.elation if link else None,
-        kareo=patient.kareo.chart.id if patient.kareo else link.kareo if link else None,
+        ehr=patient.ehr.chart.id if patient.ehr else link.ehr if link else None,
+        billing=patient.billing.chart.id if patient.billing else link.billing if link else None,
         link="none" if link is None else "suspended" if link.suspended else "linked",
         fields=tuple(fields_known(patient, directory, policy, shown)),
         intents=tuple((slot, one.state, write_shown(one.write, shown)) for slot, one in patient.intents.items()),
@@ -74,8 +74,8 @@ def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown)
 
 def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> list[FieldKnown]:
     """Every synchronized field of a patient."""
-    here = elation_view(patient.elation.chart, directory, policy) if patient.elation else {}
-    there = kareo_view(patient.kareo.chart) if patient.kareo else {}
+    here = ehr_view(patient.ehr.chart, directory, policy) if patient.ehr else {}
+    there = billing_view(patient.billing.chart) if patient.billing else {}
     result = []
     for one in DEMOGRAPHICS:
         ours, theirs, base = here.get(one.name, ""), there.get(one.name, ""), patient.base.get(one.name)
@@ -83,8 +83,8 @@ def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: 
             FieldKnown(
                 field=one.name,
                 label=one.label,
-                elation=shown.value(one.name, ours),
-                kareo=shown.value(one.name, theirs),
+                ehr=shown.value(one.name, ours),
+                billing=shown.value(one.name, theirs),
                 base=None if base is None else shown.value(one.name, base),
                 verdict=_verdict(one.name, here, there, patient, policy),
             )
@@ -103,6 +103,6 @@ def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Pa
         return "differ: not linked"
     table = row(policy, Resource.DEMOGRAPHICS)
     merged = reconcile(here, there, patient.base, policy.preference, policy.table[Resource.DEMOGRAPHICS])
-    goes = "Elation" if name in merged.to_elation else "Kareo"
+    goes = "Elation" if name in merged.to_ehr else "Kareo"
     changed = "both sides changed it" if any(one.field == name for one in merged.conflicts) else "one side changed it"
     return f"differ: {changed}, to be written to {goes} ({table})"

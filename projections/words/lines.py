@@ -11,11 +11,13 @@ from dataclasses import dataclass
 
 from events.commands import ConflictSeen
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
     BillObserved,
     Body,
     ChartLinked,
     ConflictRecorded,
-    ElationChartObserved,
+    EhrChartObserved,
     FieldsAgreed,
     IntentAttempted,
     IntentOutcomeUnknown,
@@ -23,8 +25,6 @@ from events.schema import (
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
-    KareoAppointmentObserved,
-    KareoChartObserved,
     Recorded,
     WaitingCleared,
     WaitingRaised,
@@ -33,14 +33,14 @@ from events.writes import (
     AnyWrite,
     CreateEncounter,
     MarkBillError,
-    SearchElation,
-    SearchKareo,
-    UpdateElationChart,
-    UpdateKareoChart,
+    SearchBilling,
+    SearchEhr,
+    UpdateBillingChart,
+    UpdateEhrChart,
 )
-from projections.rules.fields import NAMES, elation_view, kareo_view
+from projections.rules.fields import NAMES, billing_view, ehr_view
 from projections.state.directory import Directory
-from projections.state.patient import ElationSide, KareoSide, Patient
+from projections.state.patient import BillingSide, EhrSide, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.words import describe, write_in_words
@@ -121,7 +121,7 @@ def entries(story: Sequence[Recorded], policy: Policy, shown: Shown) -> list[Ent
         asked = requests.get(intent)
         fields = tuple(change.field for change in changes or ()) or _fields(body, asked)
         text = in_words(body, shown, changes)
-        if changes is None and isinstance(body, ElationChartObserved | KareoChartObserved):
+        if changes is None and isinstance(body, EhrChartObserved | BillingChartObserved):
             text += ": nothing newer than what was known"
         result.append(Entry(one, text, fields, tuple(changes or ()), cause, intent))
     return result
@@ -139,27 +139,27 @@ class _Views:
         self._policy = policy
         self._kept: dict[object, tuple[object, dict[str, str]]] = {}
 
-    def of(self, side: ElationSide | KareoSide | None) -> dict[str, str]:
+    def of(self, side: EhrSide | BillingSide | None) -> dict[str, str]:
         if side is None:
             return {}
         place = (type(side), side.chart.id)
         kept = self._kept.get(place)
         if kept is None or kept[0] is not side:
-            if isinstance(side, ElationSide):
-                view = elation_view(side.chart, Directory(), self._policy)
+            if isinstance(side, EhrSide):
+                view = ehr_view(side.chart, Directory(), self._policy)
             else:
-                view = kareo_view(side.chart)
+                view = billing_view(side.chart)
             kept = self._kept[place] = (side, view)
         return kept[1]
 
 
 def _changes(body: Body, before: Patient | None, after: Patient | None, views: _Views) -> list[Change] | None:
     """What an observation of a chart changed; None when it was older than what was known, or no such observation."""
-    if isinstance(body, ElationChartObserved):
-        old, new = before.elation if before else None, after.elation if after else None
+    if isinstance(body, EhrChartObserved):
+        old, new = before.ehr if before else None, after.ehr if after else None
         return None if new is None or new is old else _differing(views.of(old), views.of(new))
-    if isinstance(body, KareoChartObserved):
-        there, now = before.kareo if before else None, after.kareo if after else None
+    if isinstance(body, BillingChartObserved):
+        there, now = before.billing if before else None, after.billing if after else None
         if now is None or now is there:
             return None
         changes = _differing(views.of(there), views.of(now))
@@ -206,14 +206,14 @@ def _fields(body: Body, asked: Recorded | None) -> tuple[str, ...]:
 def in_words(body: Body, shown: Shown, changes: Sequence[Change] | None = None) -> str:
     """What happened, with no more of a person than may be shown."""
     match body:
-        case ElationChartObserved(chart=chart):
+        case EhrChartObserved(chart=chart):
             ending = ", merged into another" if chart.merged_into else ", deleted" if chart.deleted else ""
             name = f" ({chart.first_name} {chart.last_name})" if shown.names else ""
             return f"saw chart {chart.id}{name}{_changed(changes, shown)}{ending}"
-        case KareoChartObserved(chart=there):
+        case BillingChartObserved(chart=there):
             name = f" ({there.first_name} {there.last_name})" if shown.names else ""
             return f"saw patient {there.id}{name}{_changed(changes, shown)}"
-        case KareoAppointmentObserved(appointment=seen) if not shown.values:
+        case BillingAppointmentObserved(appointment=seen) if not shown.values:
             cancelled = "cancelled " if seen.cancelled else ""
             return f"saw {cancelled}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min"
         case BillObserved(bill=bill) if not shown.values:
@@ -221,7 +221,7 @@ def in_words(body: Body, shown: Shown, changes: Sequence[Change] | None = None) 
         case ConflictRecorded() if not shown.all:
             return "conflict in " + "; ".join(
                 f"{one.field}: was {shown.value(one.field, one.base or '')!r}, Elation "
-                f"{shown.value(one.field, one.elation)!r}, Kareo {shown.value(one.field, one.kareo)!r}, "
+                f"{shown.value(one.field, one.ehr)!r}, Kareo {shown.value(one.field, one.billing)!r}, "
                 f"{one.winner.value} wins"
                 if shown.values
                 else f"{one.field}, {one.winner.value} wins"
@@ -252,10 +252,10 @@ def _changed(changes: Sequence[Change] | None, shown: Shown) -> str:
 def write_shown(write: AnyWrite, shown: Shown) -> str:
     """What a write would do, with no more of a person than may be shown."""
     match write:
-        case SearchElation() | SearchKareo() if not shown.names:
-            return f"to look for the person in {'Elation' if isinstance(write, SearchElation) else 'Kareo'}"
-        case UpdateElationChart() | UpdateKareoChart() if not shown.all:
-            where = "Elation" if isinstance(write, UpdateElationChart) else "Kareo"
+        case SearchEhr() | SearchBilling() if not shown.names:
+            return f"to look for the person in {'Elation' if isinstance(write, SearchEhr) else 'Kareo'}"
+        case UpdateEhrChart() | UpdateBillingChart() if not shown.all:
+            where = "Elation" if isinstance(write, UpdateEhrChart) else "Kareo"
             if not shown.values and not shown.names:
                 return f"to set {', '.join(write.fields)} in {where}"
             values = ", ".join(f"{name} = {shown.value(name, value)!r}" for name, value in write.fields.items())

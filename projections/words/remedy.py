@@ -44,7 +44,7 @@ def _remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str)
         case "candidates":
             return _candidates(practice, patient, chart)
         case "unlinked":
-            other = "elation:ID" if patient.in_kareo else "kareo:ID"
+            other = "elation:ID" if patient.in_billing else "kareo:ID"
             return f"link {practice} {' '.join(sorted((chart, other)))}"
         case "merged-both-linked" | "kareo-chart-gone" | "merge-cycle":
             return f"unlink {practice} {chart}"
@@ -53,13 +53,13 @@ def _remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str)
 
 def chart_of(patient: Patient) -> str:
     """A chart by which commands find the patient."""
-    return f"{'kareo' if patient.in_kareo else 'elation'}:{patient.key[2:]}"
+    return f"{'kareo' if patient.in_billing else 'elation'}:{patient.key[2:]}"
 
 
 def _candidates(practice: PracticeId, patient: Patient, chart: str) -> str:
     """With one candidate the whole command; `unlink` with the same arguments says that it is somebody else."""
-    system = "elation" if patient.in_kareo else "kareo"
+    system = "elation" if patient.in_billing else "kareo"
     found = patient.search.candidates if patient.search else ()
-    ids = [one.id for one in found if not is_barred(patient, one.id, patient.in_kareo)]
+    ids = [one.id for one in found if not is_barred(patient, one.id, patient.in_billing)]
     other = f"{system}:{ids[0]}" if len(ids) == 1 else f"{system}:ID"
     return f"link {practice} {' '.join(sorted((chart, other)))}"

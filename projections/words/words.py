@@ -12,7 +12,13 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
+from events.records import type_of
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillingChartVanished,
+    BillingDirectoryObserved,
     BillObserved,
     Body,
     ChangeQuarantined,
@@ -21,10 +27,10 @@ from events.schema import (
     CommandRefused,
     ConflictRecorded,
     CounterpartsFound,
-    ElationChartDeleted,
-    ElationChartMerged,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartDeleted,
+    EhrChartMerged,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     FieldsAgreed,
     IntentAttempted,
     IntentOutcomeUnknown,
@@ -32,11 +38,6 @@ from events.schema import (
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
-    KareoAppointmentObserved,
-    KareoAppointmentVanished,
-    KareoChartObserved,
-    KareoChartVanished,
-    KareoDirectoryObserved,
     LinkMoved,
     LinkResumed,
     LinkSuspended,
@@ -50,58 +51,58 @@ from events.schema import (
     WentLive,
 )
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     AnyResult,
     AnyWrite,
-    CancelElationAppointment,
+    BillingChartWritten,
+    CancelEhrAppointment,
+    CreateBillingChart,
     CreateCarrier,
-    CreateElationAppointment,
-    CreateElationChart,
+    CreateEhrAppointment,
+    CreateEhrChart,
     CreateEncounter,
-    CreateKareoChart,
     CreatePlan,
-    DeleteElationAppointment,
-    ElationChartWritten,
-    KareoChartWritten,
+    DeleteEhrAppointment,
+    EhrChartWritten,
     MarkBilled,
     MarkBillError,
     RecordCreated,
+    SearchBilling,
     Searched,
-    SearchElation,
-    SearchKareo,
+    SearchEhr,
     SyncPolicies,
-    UpdateElationAppointment,
-    UpdateElationChart,
-    UpdateKareoChart,
+    UpdateBillingChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
 )
 
 
 def describe(body: Body) -> str:
     """What happened, as a sentence without a full stop."""
     match body:
-        case ElationChartObserved(chart=chart):
+        case EhrChartObserved(chart=chart):
             state = f", merged into {chart.merged_into}" if chart.merged_into else ", deleted" if chart.deleted else ""
             return f"saw chart {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{state}"
-        case ElationChartDeleted():
+        case EhrChartDeleted():
             return f"saw that chart {body.chart} is deleted"
-        case ElationChartMerged():
+        case EhrChartMerged():
             return f"saw that chart {body.chart} was merged into {body.survivor}"
-        case KareoChartObserved(chart=chart):
+        case BillingChartObserved(chart=chart):
             cases = "" if chart.cases is None else f", {len(chart.cases)} cases"
             return f"saw patient {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{cases}"
-        case KareoChartVanished():
+        case BillingChartVanished():
             return f"saw that patient {body.patient} is gone"
-        case KareoAppointmentObserved(appointment=seen):
+        case BillingAppointmentObserved(appointment=seen):
             state = "cancelled " if seen.cancelled else ""
             return f"saw {state}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min: {seen.reason}"
-        case KareoAppointmentVanished():
+        case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
         case BillObserved(bill=bill):
             deferred = ", deferred" if bill.deferred else ""
             return (
                 f"saw bill {bill.id} of {bill.service_day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
             )
-        case ElationDirectoryObserved() | KareoDirectoryObserved():
+        case EhrDirectoryObserved() | BillingDirectoryObserved():
             return f"saw the directory: {len(body.providers)} providers, {len(body.locations)} locations"
         case ChangeQuarantined():
             return f"set aside {body.system.value} {body.resource} {body.record}: {body.reason} at {body.path}"
@@ -113,13 +114,13 @@ def describe(body: Body) -> str:
 def _decision(body: Body) -> str:
     match body:
         case ChartLinked():
-            return f"linked Elation chart {body.elation} with Kareo patient {body.kareo}: {body.how}"
+            return f"linked Elation chart {body.ehr} with Kareo patient {body.billing}: {body.how}"
         case LinkMoved():
-            return f"moved the link of patient {body.kareo} from chart {body.source} to {body.target}, which absorbed it"
+            return f"moved the link of patient {body.billing} from chart {body.source} to {body.target}, which absorbed it"
         case LinkSuspended():
-            return f"suspended the link: chart {body.elation} was deleted"
+            return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
-            return f"resumed the link: chart {body.elation} was restored"
+            return f"resumed the link: chart {body.ehr} was restored"
         case ObservingBegan():
             return "only observed from now on: nothing is decided or written"
         case CounterpartsFound():
@@ -130,7 +131,7 @@ def _decision(body: Body) -> str:
             return f"both sides agree on {', '.join(body.fields)}"
         case ConflictRecorded():
             fields = "; ".join(
-                f"{one.field}: was {one.base!r}, Elation {one.elation!r}, Kareo {one.kareo!r}, {one.winner.value} wins"
+                f"{one.field}: was {one.base!r}, Elation {one.ehr!r}, Kareo {one.billing!r}, {one.winner.value} wins"
                 for one in body.conflicts
             )
             return f"conflict in {fields}"
@@ -156,9 +157,9 @@ def _decision(body: Body) -> str:
         case WaitingCleared():
             return f"waits no longer: {body.slot} ({body.how})"
         case ChartUnlinked():
-            return f"unlinked Elation chart {body.elation} from Kareo patient {body.kareo}; a person decides about both"
+            return f"unlinked Elation chart {body.ehr} from Kareo patient {body.billing}; a person decides about both"
         case PairBarred():
-            return f"Elation chart {body.elation} and Kareo patient {body.kareo} are not the same person"
+            return f"Elation chart {body.ehr} and Kareo patient {body.billing} are not the same person"
         case WaitingDismissed():
             return f"accepted as it is: {body.slot} ({body.code}), by {body.who}: {body.reason}"
         case MessageUnreadable():
@@ -178,48 +179,48 @@ def _command(body: Body) -> str:
             what = f"send bill {body.bill} again"
         case LinkRequested():
             forced = ", though they differ" if body.force else ""
-            what = f"link Elation chart {body.elation} with Kareo patient {body.kareo}{forced}"
+            what = f"link Elation chart {body.ehr} with Kareo patient {body.billing}{forced}"
         case UnlinkRequested():
-            names = (f"{name} {id_}" for name, id_ in (("chart", body.elation), ("patient", body.kareo)) if id_ is not None)
+            names = (f"{name} {id_}" for name, id_ in (("chart", body.ehr), ("patient", body.billing)) if id_ is not None)
             what = f"unlink {' and '.join(names)}"
         case DismissRequested():
             what = f"accept {body.slot} as it is"
         case RedriveRequested():
             what = f"try {body.slot} again"
         case _:
-            return type(body).__name__
+            return type_of(body)
     return f"{body.who} asked to {what}" + (f": {body.reason}" if body.reason else "")
 
 
 def write_in_words(write: AnyWrite) -> str:
     """What a write would do."""
     match write:
-        case SearchElation() | SearchKareo():
-            where = "Elation" if isinstance(write, SearchElation) else "Kareo"
+        case SearchEhr() | SearchBilling():
+            where = "Elation" if isinstance(write, SearchEhr) else "Kareo"
             return f"to look for {write.first_name} {write.last_name} in {where}"
-        case CreateElationChart():
+        case CreateEhrChart():
             return "to create the chart in Elation"
-        case CreateKareoChart():
+        case CreateBillingChart():
             return "to create the patient in Kareo"
-        case UpdateElationChart() | UpdateKareoChart():
-            where = "Elation" if isinstance(write, UpdateElationChart) else "Kareo"
+        case UpdateEhrChart() | UpdateBillingChart():
+            where = "Elation" if isinstance(write, UpdateEhrChart) else "Kareo"
             changes = ", ".join(f"{name} = {value!r}" for name, value in write.fields.items())
             return f"to set {changes} in {where}"
-        case AddKareoCase():
+        case AddBillingCase():
             return f"to add the case {write.case_name!r} in Kareo"
         case CreateCarrier() | CreatePlan():
             kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
             return f"to create the {kind} {write.name!r} in Elation"
         case SyncPolicies():
             return f"{len(write.terms)} policies in Elation, {len(write.remove)} removed"
-        case CreateElationAppointment() | UpdateElationAppointment():
-            verb = "create" if isinstance(write, CreateElationAppointment) else "change"
+        case CreateEhrAppointment() | UpdateEhrAppointment():
+            verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
             return (
                 f"to {verb} the appointment at {write.terms.start:%Y-%m-%d %H:%M}Z for {write.terms.minutes} min in Elation"
             )
-        case CancelElationAppointment():
+        case CancelEhrAppointment():
             return f"to cancel appointment {write.appointment} in Elation"
-        case DeleteElationAppointment():
+        case DeleteEhrAppointment():
             return f"to delete appointment {write.appointment} in Elation"
         case CreateEncounter():
             codes = ", ".join(line.cpt for line in write.lines)
@@ -234,9 +235,9 @@ def _result(result: AnyResult) -> str:
     match result:
         case Searched():
             return f"{len(result.candidates)} candidates"
-        case ElationChartWritten():
+        case EhrChartWritten():
             return f"Elation chart {result.chart.id} as wanted"
-        case KareoChartWritten():
+        case BillingChartWritten():
             return f"Kareo patient {result.chart.id} as wanted"
         case RecordCreated():
             return f"created {result.id}"

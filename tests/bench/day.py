@@ -7,7 +7,7 @@ from pathlib import Path
 from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
-from events.schema import KareoChartObserved
+from events.schema import BillingChartObserved
 from tests.bench.table import Line, progress
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "Create", "Update")
@@ -53,7 +53,7 @@ async def day(size: int) -> list[Line]:
         store = await opened_store(rehearsal.config, Path(config).parent)
         for practice in practices(rehearsal.config):
             async for one in store.read(practice):
-                seen += isinstance(one.event.body, KareoChartObserved)
+                seen += isinstance(one.event.body, BillingChartObserved)
         await store.close()
 
     report: Report = await rehearsal.run(hold=count)

@@ -76,7 +76,7 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
         async def key(_resource: str) -> str:
             return public
 
-        target = Target(Intake(PRACTICE, System.ELATION, bus.publish, known), 1, "America/Denver", key)
+        target = Target(Intake(PRACTICE, System.EHR, bus.publish, known), 1, "America/Denver", key)
         app = web.Application(client_max_size=LARGEST)
         WebhookEndpoint({PRACTICE: target}, now=lambda: datetime.now(UTC), meter=Meter()).routes(app)
         await _serve(app, port, ready)

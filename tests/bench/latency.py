@@ -59,7 +59,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
     progress(f"latency{which}: {rate:g} changes a second for {seconds:g} s")
     clinic = Clinic(limits_scale=0.0, offices=1, seconds=30.0)
     day, edited = Day(clinic), {}  # type: tuple[Day, dict[str, float]]
-    clinic.kareo.calls = calls = Calls(edited)
+    clinic.billing.calls = calls = Calls(edited)
     (office,) = clinic.offices
     await clinic.start()
     with tempfile.TemporaryDirectory(prefix="chartwire-latency-") as name:
@@ -76,7 +76,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
                 async with asyncio.timeout(PATIENCE):
                     while await store.pool.fetchval("SELECT count(*) FROM chartwire.link") < PATIENTS:
                         await asyncio.sleep(0.2)
-                await clinic.elation.webhooks.quiet(timeout=PATIENCE)
+                await clinic.ehr.webhooks.quiet(timeout=PATIENCE)
                 await asyncio.sleep(3.0)
                 await _edit(day, day.elation_ids[office.id], edited, rate, seconds)
                 async with asyncio.timeout(PATIENCE):

@@ -8,15 +8,15 @@ import sys
 from pathlib import Path
 
 import msgspec
+from msgspec.structs import replace
 
 from daemon.demo.embedded import EmbeddedPostgres
 from events.backlog import BATCH
-from events.ids import ElationChartId, KareoPatientId
-from events.records import ElationChart, Phone
-from events.schema import ElationChartObserved, KareoChartObserved
+from events.ids import BillingPatientId, EhrChartId
+from events.records import EhrChart, Phone
+from events.schema import BillingChartObserved, EhrChartObserved
 from events.store import Store
 from events.topics import Change
-from projections.state.open_intents import put
 from tests.bench import material
 from tests.bench.peers import Peer
 from tests.bench.table import Clock, Line, progress
@@ -37,8 +37,8 @@ async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: i
     desk = Desk(store, ring, await store.take_over(PRACTICE))
     await desk.open()
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
-    changes = [desk.change(KareoChartObserved(chart=there)) for there, _ in people]
-    changes += [desk.change(ElationChartObserved(chart=hinted(here, there))) for there, here in people]
+    changes = [desk.change(BillingChartObserved(chart=there)) for there, _ in people]
+    changes += [desk.change(EhrChartObserved(chart=hinted(here, there))) for there, here in people]
     for batch in itertools.batched(changes, BATCH) if sys.version_info >= (3, 12) else _batched(changes):
         await desk.recorder.record_messages(list(batch))
     return store, desk
@@ -48,11 +48,11 @@ def _batched(changes: list[Change]) -> list[list[Change]]:
     return [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
 
 
-def _here(number: int) -> ElationChart:
+def _here(number: int) -> EhrChart:
     """The same person in Elation, in agreement but for what Elation cannot hold, as a running practice's charts are."""
     there = material.chart(number, 0)
-    return ElationChart(
-        id=ElationChartId(10_000_000 + number),
+    return EhrChart(
+        id=EhrChartId(10_000_000 + number),
         first_name=there.first_name,
         last_name=there.last_name,
         birth_date=there.birth_date,
@@ -72,7 +72,7 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int) -> li
     store, desk = await _linked(server, folder, "recording", patients)
     before = await store.head(PRACTICE)
     rounds = [
-        [desk.change(KareoChartObserved(chart=material.chart(number, version))) for number in range(1, patients + 1)]
+        [desk.change(BillingChartObserved(chart=material.chart(number, version))) for number in range(1, patients + 1)]
         for version in range(1, ROUNDS + 1)
     ]
     clock = Clock()
@@ -105,7 +105,7 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> li
     progress(f"long: one patient with {count} events")
     store, desk = await _linked(server, folder, "long", 1)
     there = material.chart(1, 0)
-    changes = [desk.change(KareoChartObserved(chart=put(there, address1=f"{number} Elm"))) for number in range(count)]
+    changes = [desk.change(BillingChartObserved(chart=replace(there, address1=f"{number} Elm"))) for number in range(count)]
     for batch in _batched(changes):
         await desk.recorder.record_messages(batch)
     events = await store.head(PRACTICE)
@@ -115,7 +115,7 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> li
     dsn = server.dsn("long")
     config = clinic.write_config(folder, dsn=dsn, bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1")
     await clinic.stop()
-    command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{KareoPatientId(1)}", "--config", str(config)]
+    command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{BillingPatientId(1)}", "--config", str(config)]
     clock = Clock()
     process = await asyncio.create_subprocess_exec(
         *command, cwd=Path(__file__).resolve().parents[2], stdout=asyncio.subprocess.PIPE

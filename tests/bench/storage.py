@@ -18,7 +18,7 @@ from daemon.history.events_of import patient_events
 from events.chain import GENESIS, link
 from events.codec import Keyring, seal_event
 from events.ids import PracticeId
-from events.schema import Event, KareoChartObserved
+from events.schema import BillingChartObserved, Event
 from events.store import COLUMNS, Store
 from tests.bench import material
 from tests.bench.peers import Peer
@@ -53,7 +53,7 @@ async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyri
                 sequence += 1
                 version, key, body = seal_event(one, ring)
                 row = (
-                    owner, sequence, one.id, one.type, version, one.origin.value, one.patient, one.elation, one.kareo, one.observed,
+                    owner, sequence, one.id, one.type, version, one.origin.value, one.patient, one.ehr, one.billing, one.observed,
                     one.modified, one.observed, one.cause, one.correlation, key, body, 1,
                 )  # fmt: skip
                 chain = link(chain, row)
@@ -68,7 +68,7 @@ async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyri
 
 async def cursor(dsn: str, owner: PracticeId, body: bytes) -> float:
     """The limit of reading: a server-side cursor over the same rows, and msgspec decoding a body for each."""
-    connection, decoder = await asyncpg.connect(dsn), msgspec.msgpack.Decoder(KareoChartObserved)
+    connection, decoder = await asyncpg.connect(dsn), msgspec.msgpack.Decoder(BillingChartObserved)
     clock = Clock()
     try:
         async with connection.transaction():
@@ -82,7 +82,7 @@ async def cursor(dsn: str, owner: PracticeId, body: bytes) -> float:
 
 
 def plain_body() -> bytes:
-    return msgspec.msgpack.encode(KareoChartObserved(chart=material.chart(1500, 50)))
+    return msgspec.msgpack.encode(BillingChartObserved(chart=material.chart(1500, 50)))
 
 
 def rebuild_one(dsn: str, folder: str, owner: PracticeId) -> float:
@@ -189,7 +189,7 @@ async def _histories(store: Store, owner: PracticeId, peer: Peer, patients: int)
     ours, theirs = [], []
     for number in range(1, min(patients, 400) + 1):
         began = time.perf_counter()
-        found = await patient_events(store, owner, kareo=[number])
+        found = await patient_events(store, owner, billing=[number])
         ours.append(time.perf_counter() - began)
         assert found
         began = time.perf_counter()
@@ -242,7 +242,7 @@ async def flat(server: EmbeddedPostgres, folder: Path, steps: Sequence[int], pat
         times = []
         for number in range(1, min(patients, 200) + 1):
             clock = Clock()
-            found = await patient_events(store, owner, kareo=[number])
+            found = await patient_events(store, owner, billing=[number])
             times.append(clock.lap() / len(found))
         costs.append((last[len(last) // 2], quantile(times, 0.5), rebuild))
     await store.close()

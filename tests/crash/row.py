@@ -255,7 +255,7 @@ class Row:
                         head, passes = await self._store.head(self._practice), await self._passes()
                         for _ in range(2):
                             passes = await self._gone_round(passes)
-                        await self.stage.clinic.elation.webhooks.quiet(timeout=TO_REST)
+                        await self.stage.clinic.ehr.webhooks.quiet(timeout=TO_REST)
                         open_ = await self._open()
                         if head and head == await self._store.head(self._practice) and not open_:
                             return

@@ -50,7 +50,7 @@ async def test_a_report_of_an_earlier_epoch_is_not_shown(store: Store) -> None:
 
 def runtime(limiter: IntervalLimiter) -> Any:
     rounds = SimpleNamespace(rounds=SimpleNamespace(failing={"chart:12": "Malformed"}))
-    return SimpleNamespace(limiter=limiter, elation=rounds, kareo=rounds, sinks={})
+    return SimpleNamespace(limiter=limiter, ehr=rounds, billing=rounds, sinks={})
 
 
 async def test_the_share_of_a_limit_is_that_of_the_whole_key() -> None:

@@ -12,10 +12,10 @@ from daemon.runtime.sink import Sink
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.kareo import connector as kareo_connector
-from daemon.vendors.kareo import writer as hands
+from daemon.vendors.kareo import writer as writer
 from events import store
 from events.backlog import Backlog
-from events.records import KareoChart, Phone
+from events.records import BillingChart, Phone
 from events.writes import Resource
 from projections.deciding import settle as wants
 from projections.rules import appointments, demographics
@@ -39,8 +39,8 @@ def _agreed_once(*arguments: Any, **options: Any) -> Any:
     return merged
 
 
-def _first_known() -> Callable[[KareoChart], dict[str, str]]:
-    """As `hands._names`, but with the names that a patient had at first."""
+def _first_known() -> Callable[[BillingChart], dict[str, str]]:
+    """As `writer._names`, but with the names that a patient had at first."""
     known: dict[int, dict[str, str]] = {}
     return lambda chart: known.setdefault(chart.id, {"first_name": chart.first_name, "last_name": chart.last_name})
 
@@ -67,7 +67,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
-    "old names ride along": lambda: [patch.object(hands, "_names", _first_known())],
+    "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 
 

@@ -11,32 +11,32 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
-from events.records import ElationChart
-from events.schema import ElationChartObserved
+from events.records import EhrChart
+from events.schema import EhrChartObserved
 from events.writes import (
     AnyResult,
     AnyWrite,
     AppointmentTerms,
     BillWritten,
-    CancelElationAppointment,
+    CancelEhrAppointment,
     Candidate,
     CreateCarrier,
-    CreateElationAppointment,
-    CreateElationChart,
+    CreateEhrAppointment,
+    CreateEhrChart,
     CreatePlan,
-    DeleteElationAppointment,
+    DeleteEhrAppointment,
     Done,
-    ElationChartWritten,
+    EhrChartWritten,
     MarkBilled,
     MarkBillError,
     PoliciesWritten,
     PolicyTerms,
     RecordCreated,
     Searched,
-    SearchElation,
+    SearchEhr,
     SyncPolicies,
-    UpdateElationAppointment,
-    UpdateElationChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
 )
 from projections.rules.fields import BY_NAME, PHONE_KINDS
 from projections.terms.codecs import squeeze
@@ -44,7 +44,7 @@ from projections.terms.codecs import squeeze
 W = TypeVar("W", bound=wire.Wire)
 
 
-class ElationHands:
+class ElationWriter:
     """Carries out writes for one practice. `zone` is the practice's, for bills that name none."""
 
     def __init__(self, client: ElationClient, *, zone: str, now: Callable[[], datetime]) -> None:
@@ -52,13 +52,13 @@ class ElationHands:
         self._zone = zone
         self._now = now
 
-    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         match write := wanted():
-            case SearchElation():
+            case SearchEhr():
                 return await self._search(write)
-            case CreateElationChart():
+            case CreateEhrChart():
                 return await self._create_chart(write)
-            case UpdateElationChart():
+            case UpdateEhrChart():
                 return await self._update_chart(write, wanted)
             case CreateCarrier():
                 return await self._create_carrier(write)
@@ -67,11 +67,11 @@ class ElationHands:
                 return RecordCreated(id=(await self._client.create_insurance_plan(body)).id)
             case SyncPolicies():
                 return await self._sync_policies(write)
-            case CreateElationAppointment():
+            case CreateEhrAppointment():
                 return await self._create_appointment(write)
-            case UpdateElationAppointment() | CancelElationAppointment():
+            case UpdateEhrAppointment() | CancelEhrAppointment():
                 return await self._update_appointment(write)
-            case DeleteElationAppointment():
+            case DeleteEhrAppointment():
                 return await self._delete_appointment(write)
             case MarkBilled() | MarkBillError():
                 return await self._answer_bill(write)
@@ -87,9 +87,9 @@ class ElationHands:
                 plans = _good(self._client.insurance_plans(write.carrier))
                 same = [one.id async for one in plans if squeeze(one.name).casefold() == write.name.casefold()]
                 return RecordCreated(id=min(same)) if same else None
-            case CreateElationAppointment():
+            case CreateEhrAppointment():
                 return await self._find_appointment(write)
-            case UpdateElationChart():
+            case UpdateEhrChart():
                 read_at = self._now()
                 patient = await self._client.get_patient(write.chart)
                 if _differing(translate.chart(patient), write.fields):
@@ -99,7 +99,7 @@ class ElationHands:
 
     # -- charts -----------------------------------------------------------------------------------------------------------
 
-    async def _search(self, write: SearchElation) -> Searched:
+    async def _search(self, write: SearchEhr) -> Searched:
         """By last name and birth date, and by both names: finds twins and nicknames as well as mistyped birth dates."""
         found: dict[int, Candidate] = {}
         named = self._client.patients(
@@ -113,7 +113,7 @@ class ElationHands:
                 found[patient.id] = translate.candidate(patient)
         return Searched(candidates=tuple(found[id_] for id_ in sorted(found)))
 
-    async def _create_chart(self, write: CreateElationChart) -> AnyResult:
+    async def _create_chart(self, write: CreateEhrChart) -> AnyResult:
         body = translate.patient_body(write.fields, write.physician, None)
         body |= {"caregiver_practice": self._client.practice_id, "metadata": {"object_id": write.link_hint}}
         read_at = self._now()
@@ -123,7 +123,7 @@ class ElationHands:
             return await self._judge_duplicate(write, duplicate)
         return _written(patient, read_at)
 
-    async def _judge_duplicate(self, write: CreateElationChart, duplicate: Duplicate) -> AnyResult:
+    async def _judge_duplicate(self, write: CreateEhrChart, duplicate: Duplicate) -> AnyResult:
         """The 409 may name our own earlier creation, or somebody else's chart: look, never write over it."""
         if duplicate.existing is None:
             raise duplicate
@@ -136,16 +136,16 @@ class ElationHands:
             return _written(existing, read_at)
         return Searched(candidates=(translate.candidate(existing),), refused=True)
 
-    async def _update_chart(self, write: UpdateElationChart, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def _update_chart(self, write: UpdateEhrChart, wanted: Callable[[], AnyWrite]) -> AnyResult:
         """Read, compare, write (NOTES: Transport): what somebody else has just changed is not overwritten unseen."""
         read_at = self._now()
         before, newest = await self._client.get_patient(write.chart), wanted()
-        assert isinstance(newest, UpdateElationChart)
+        assert isinstance(newest, UpdateEhrChart)
         write, current = newest, translate.chart(before)
         if not _differing(current, write.fields) and write.physician in (None, current.physician):
             return _written(before, read_at, sent={})
         if _differing(current, write.expected):
-            raise ChangedMeanwhile(ElationChartObserved(chart=current), before.last_modified, read_at)
+            raise ChangedMeanwhile(EhrChartObserved(chart=current), before.last_modified, read_at)
         body = translate.patient_body(write.fields, write.physician, current)
         read_at = self._now()
         patient = await self._client.update_patient(write.chart, body)
@@ -192,14 +192,14 @@ class ElationHands:
             target = _policy_for(terms, write.known, before, taken)
             if target is None:
                 created = await self._client.create_policy(write.chart, body)
-                known[str(terms.kareo_policy)] = created.id
+                known[str(terms.billing_policy)] = created.id
                 changed = True
             else:
-                known[str(terms.kareo_policy)] = target.id
+                known[str(terms.billing_policy)] = target.id
                 if any(target.raw.get(name) != value for name, value in body.items()):
                     await self._client.replace_policy(write.chart, target.id, {**target.raw, **body})
                     changed = True
-            taken.add(known[str(terms.kareo_policy)])
+            taken.add(known[str(terms.billing_policy)])
         after = await self._client.list_policies(write.chart) if changed else list(before.values())
         ours = set(known.values()) | set(write.remove)
         displaced = tuple(
@@ -211,13 +211,13 @@ class ElationHands:
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
-    async def _create_appointment(self, write: CreateElationAppointment) -> RecordCreated:
+    async def _create_appointment(self, write: CreateEhrAppointment) -> RecordCreated:
         """Without `reason` the type stays "None" (NOTES: Appointments)."""
         body = {**_terms(write.terms), "patient": write.chart, "practice": self._client.practice_id}
         body |= {"metadata": {"object_id": write.link_hint}}
         return RecordCreated(id=(await self._client.create_appointment(body)).id)
 
-    async def _find_appointment(self, write: CreateElationAppointment) -> RecordCreated | None:
+    async def _find_appointment(self, write: CreateEhrAppointment) -> RecordCreated | None:
         day = datetime.combine(write.terms.start.date(), time(), UTC)
         found = self._client.appointments(day - timedelta(days=1), day + timedelta(days=2), patient=write.chart)
         async for one in _good(found):
@@ -225,12 +225,12 @@ class ElationHands:
                 return RecordCreated(id=one.id)
         return None
 
-    async def _update_appointment(self, write: UpdateElationAppointment | CancelElationAppointment) -> Done:
+    async def _update_appointment(self, write: UpdateEhrAppointment | CancelEhrAppointment) -> Done:
         """Read, change, send the full set: a partial update may be refused, and the type set by staff stays (NOTES)."""
         try:
             current = await self._client.get_appointment(write.appointment)
         except Gone:
-            if isinstance(write, CancelElationAppointment):
+            if isinstance(write, CancelEhrAppointment):
                 return Done(already=True)
             raise
         status = current.status.status if current.status and current.status.status else "Scheduled"
@@ -243,7 +243,7 @@ class ElationHands:
             "service_location": current.service_location,
             "reason": current.reason or None,
         }
-        if isinstance(write, CancelElationAppointment):
+        if isinstance(write, CancelEhrAppointment):
             status = "Cancelled"
         else:
             body |= _terms(write.terms)
@@ -252,7 +252,7 @@ class ElationHands:
         await self._client.update_appointment(write.appointment, body)
         return Done()
 
-    async def _delete_appointment(self, write: DeleteElationAppointment) -> Done:
+    async def _delete_appointment(self, write: DeleteEhrAppointment) -> Done:
         try:
             await self._client.delete_appointment(write.appointment)
         except (NotFound, Gone):
@@ -297,12 +297,12 @@ async def _good(rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
             yield row
 
 
-def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> ElationChartWritten:
+def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> EhrChartWritten:
     chart = translate.chart(patient)
-    return ElationChartWritten(chart=chart, modified=patient.last_modified, read_at=read_at, sent=sent)
+    return EhrChartWritten(chart=chart, modified=patient.last_modified, read_at=read_at, sent=sent)
 
 
-def _differing(chart: ElationChart, fields: dict[str, str]) -> tuple[str, ...]:
+def _differing(chart: EhrChart, fields: dict[str, str]) -> tuple[str, ...]:
     """The fields (by canonical name) that the chart does not show as written; the provider is checked by its id alone."""
     shown = {
         "birth_date": chart.birth_date.isoformat() if chart.birth_date else "",
@@ -325,7 +325,7 @@ def _policy_for(
     terms: PolicyTerms, known: dict[str, int], policies: dict[int, wire.Policy], taken: set[int]
 ) -> wire.Policy | None:
     """The Elation policy that holds these terms: ours by id, else one of the same carrier and member number."""
-    ours = policies.get(known.get(str(terms.kareo_policy), 0))
+    ours = policies.get(known.get(str(terms.billing_policy), 0))
     if ours is not None:
         return ours
     same = [

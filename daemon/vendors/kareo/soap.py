@@ -1,6 +1,6 @@
 """SOAP over aiohttp: zeep makes the messages from the WSDL's types, and never touches the network itself.
 
-Answers are read in `daemon.vendors.kareo.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
+Answers are read in `daemon.vendors.billing.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
 """
 
 from __future__ import annotations

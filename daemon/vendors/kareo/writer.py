@@ -5,39 +5,40 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from msgspec.structs import replace
+
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.wire import PatientWrite
 from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, Refused
-from events.ids import KareoPatientId
-from events.records import KareoChart
-from events.schema import KareoChartObserved
+from events.ids import BillingPatientId
+from events.records import BillingChart
+from events.schema import BillingChartObserved
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     AnyResult,
     AnyWrite,
+    BillingChartWritten,
     Candidate,
+    CreateBillingChart,
     CreateEncounter,
-    CreateKareoChart,
-    KareoChartWritten,
     RecordCreated,
+    SearchBilling,
     Searched,
-    SearchKareo,
-    UpdateKareoChart,
+    UpdateBillingChart,
 )
-from projections.rules.fields import BY_NAME, kareo_view
-from projections.state.open_intents import put
+from projections.rules.fields import BY_NAME, billing_view
 from projections.terms.codecs import squeeze
 
 
 class _NothingToDo(Exception):
     """The patient is already as a write would have it."""
 
-    def __init__(self, chart: KareoChartWritten) -> None:
+    def __init__(self, chart: BillingChartWritten) -> None:
         self.chart = chart
 
 
-class KareoHands:
+class KareoWriter:
     """Carries out writes for one practice. `vendor_name` owns the external ids that make creations findable."""
 
     def __init__(self, client: KareoClient, *, vendor_name: str, now: Callable[[], datetime]) -> None:
@@ -46,15 +47,15 @@ class KareoHands:
         self._vendor: int | None = None
         self._now = now
 
-    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         match write := wanted():
-            case SearchKareo():
+            case SearchBilling():
                 return await self._search(write)
-            case CreateKareoChart():
+            case CreateBillingChart():
                 return await self._create_chart(write)
-            case UpdateKareoChart():
+            case UpdateBillingChart():
                 return await self._update_chart(write, wanted)
-            case AddKareoCase():
+            case AddBillingCase():
                 return await self._add_case(write)
             case CreateEncounter():
                 return await self._create_encounter(write)
@@ -63,12 +64,12 @@ class KareoHands:
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
         """Nothing here refuses to be done twice, so every lost answer is looked for."""
         match write:
-            case CreateKareoChart():
+            case CreateBillingChart():
                 return await self._find_created(write)
-            case UpdateKareoChart():
+            case UpdateBillingChart():
                 written = await self._read(write.patient)
                 return None if written is None or _differing(written.chart, write.fields) else written
-            case AddKareoCase():
+            case AddBillingCase():
                 written = await self._read(write.patient)
                 return written if written is not None and written.chart.cases else None
             case CreateEncounter():
@@ -77,7 +78,7 @@ class KareoHands:
 
     # -- charts -----------------------------------------------------------------------------------------------------------
 
-    async def _search(self, write: SearchKareo) -> Searched:
+    async def _search(self, write: SearchBilling) -> Searched:
         """By last name and birth date, and by both names: finds twins and nicknames as well as mistyped birth dates."""
         found: dict[int, Candidate] = {}
         rows = list(await self._client.find_patients(first_name=write.first_name, last_name=write.last_name))
@@ -92,7 +93,7 @@ class KareoHands:
             self._vendor = await self._client.ensure_external_vendor(self._vendor_name)
         return self._vendor
 
-    async def _create_chart(self, write: CreateKareoChart) -> AnyResult:
+    async def _create_chart(self, write: CreateBillingChart) -> AnyResult:
         """Created with an external id, and confirmed by it: a second creation is refused or found (NOTES: External ids)."""
         vendor = await self._vendor_id()
         patient = translate.patient_write(write.fields, write.provider)
@@ -116,9 +117,9 @@ class KareoHands:
             confirmed = await self._client.get_patient(created.patient_id)
         if confirmed is None:
             raise NotAsWritten(("patient",))
-        return KareoChartWritten(chart=translate.chart(confirmed), modified=confirmed.modified, read_at=read_at)
+        return BillingChartWritten(chart=translate.chart(confirmed), modified=confirmed.modified, read_at=read_at)
 
-    async def _find_created(self, write: CreateKareoChart) -> KareoChartWritten | None:
+    async def _find_created(self, write: CreateBillingChart) -> BillingChartWritten | None:
         """By external id; else by name and birth date, just one and created lately, which then gets the external id."""
         vendor = await self._vendor_id()
         read_at = self._now()
@@ -140,9 +141,9 @@ class KareoHands:
             found = await self._client.get_patient(new[0].id)
         if found is None:
             return None
-        return KareoChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
+        return BillingChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
 
-    async def _update_chart(self, write: UpdateKareoChart, wanted: Callable[[], AnyWrite]) -> KareoChartWritten:
+    async def _update_chart(self, write: UpdateBillingChart, wanted: Callable[[], AnyWrite]) -> BillingChartWritten:
         """Read, compare, write, read: Kareo has no versions, and an edit made there since the last poll must not be lost."""
 
         sent: dict[str, str] = {}
@@ -150,12 +151,12 @@ class KareoHands:
         async def changes() -> PatientWrite:
             nonlocal write
             before, newest = await self._there(write.patient), wanted()
-            assert isinstance(newest, UpdateKareoChart)
+            assert isinstance(newest, UpdateBillingChart)
             write = newest
             if not _differing(before.chart, write.fields):
                 raise _NothingToDo(before)
             if _differing(before.chart, write.expected):
-                raise ChangedMeanwhile(KareoChartObserved(chart=before.chart), before.modified, before.read_at)
+                raise ChangedMeanwhile(BillingChartObserved(chart=before.chart), before.modified, before.read_at)
             sent.update(write.fields)
             return translate.patient_write(_names(before.chart) | write.fields, write.provider)
 
@@ -163,18 +164,18 @@ class KareoHands:
             try:
                 await self._client.update_patient(write.patient, changes)
             except _NothingToDo as found:
-                return put(found.chart, sent=sent)
+                return replace(found.chart, sent=sent)
             written = await self._read(write.patient)
             if written is None:
                 raise NotAsWritten(("patient",))
             differing = _differing(written.chart, write.fields)
             if not differing:
-                return put(written, sent=sent)
+                return replace(written, sent=sent)
             if last or _differing(written.chart, {name: write.expected[name] for name in differing}):
                 break  # as before: not kept, or put back by somebody in that very moment; the second time tells
         raise NotAsWritten(differing)
 
-    async def _add_case(self, write: AddKareoCase) -> KareoChartWritten:
+    async def _add_case(self, write: AddBillingCase) -> BillingChartWritten:
         async def changes() -> PatientWrite:
             before = await self._there(write.patient)
             if before.chart.cases:
@@ -190,14 +191,14 @@ class KareoHands:
             raise NotAsWritten(("case",))
         return written
 
-    async def _read(self, patient: KareoPatientId) -> KareoChartWritten | None:
+    async def _read(self, patient: BillingPatientId) -> BillingChartWritten | None:
         read_at = self._now()
         found = await self._client.get_patient(patient)
         if found is None:
             return None
-        return KareoChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
+        return BillingChartWritten(chart=translate.chart(found), modified=found.modified, read_at=read_at)
 
-    async def _there(self, patient: KareoPatientId) -> KareoChartWritten:
+    async def _there(self, patient: BillingPatientId) -> BillingChartWritten:
         """The patient as they are now. Raises Refused for one who is gone."""
         found = await self._read(patient)
         if found is None:
@@ -236,14 +237,14 @@ class KareoHands:
         return RecordCreated(id=same[0]) if same else None
 
 
-def _names(chart: KareoChart) -> dict[str, str]:
+def _names(chart: BillingChart) -> dict[str, str]:
     """Every update has to name the patient (NOTES: Writing patients): as Kareo has them now, or an edit of a name would be lost."""
     return {"first_name": chart.first_name, "last_name": chart.last_name}
 
 
-def _differing(chart: KareoChart, fields: dict[str, str]) -> tuple[str, ...]:
+def _differing(chart: BillingChart, fields: dict[str, str]) -> tuple[str, ...]:
     """The fields (by canonical name) that the patient does not show as written."""
-    shown = kareo_view(chart)
+    shown = billing_view(chart)
     return tuple(
         name for name, value in fields.items() if BY_NAME[name].codec.key(shown[name]) != BY_NAME[name].codec.key(value)
     )

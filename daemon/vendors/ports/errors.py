@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from events.schema import ElationChartObserved, KareoChartObserved
+from events.schema import BillingChartObserved, EhrChartObserved
 
 
 class VendorError(Exception):
-    """Base of all. `operation` names the call, for example `kareo.GetPatient` or `elation.PATCH /patients/{id}/`."""
+    """Base of all. `operation` names the call, for example `billing.GetPatient` or `ehr.PATCH /patients/{id}/`."""
 
     def __init__(self, operation: str, detail: str = "") -> None:
         super().__init__(f"{operation}: {detail}" if detail else operation)
@@ -112,9 +112,7 @@ class ChangedMeanwhile(Exception):
     `seen` is the record as it is now, read at `read_at`.
     """
 
-    def __init__(
-        self, seen: ElationChartObserved | KareoChartObserved, modified: datetime | None, read_at: datetime
-    ) -> None:
+    def __init__(self, seen: EhrChartObserved | BillingChartObserved, modified: datetime | None, read_at: datetime) -> None:
         super().__init__(type(seen).__name__)
         self.seen = seen
         self.modified = modified

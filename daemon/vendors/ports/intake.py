@@ -13,13 +13,13 @@ from datetime import datetime
 
 import msgspec
 
-from events.ids import ElationChartId, EventId, KareoPatientId, PracticeId, content_hash, event_id
-from events.records import Value
+from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
+from events.records import Value, type_of
 from events.schema import Body, Event, Origin
 from events.topics import Change, Checkpoint, Note
 from events.writes import System
 
-KAREO_ROW = "patients.row"
+BILLING_ROW = "patients.row"
 """The resource under which the list row of a Kareo patient is kept that was compared last."""
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -49,8 +49,8 @@ class Observation(Value, frozen=True, kw_only=True):
     body: Body
     resource: str
     record: str
-    elation: ElationChartId | None = None
-    kareo: KareoPatientId | None = None
+    ehr: EhrChartId | None = None
+    billing: BillingPatientId | None = None
     modified: datetime | None = None
     read_at: datetime
     parent: str = ""
@@ -114,13 +114,13 @@ class Intake:
         version = f"{one.modified}/{revision}"
         asked = () if one.because is None else (one.because,)
         event = Event(
-            id=event_id(self.practice, type(one.body).__name__, one.resource, one.record, version, hash_, *asked),
+            id=event_id(self.practice, type_of(one.body), one.resource, one.record, version, hash_, *asked),
             practice=self.practice,
             origin=Origin(self.system.value),
             observed=one.read_at,
             body=one.body,
-            elation=one.elation,
-            kareo=one.kareo,
+            ehr=one.ehr,
+            billing=one.billing,
             modified=one.modified,
             cause=one.because,
             correlation=one.because,
