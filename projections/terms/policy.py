@@ -13,6 +13,7 @@ import msgspec
 from events.ids import PracticeId
 from events.records import Value
 from events.writes import Resource, System
+from projections.terms.names import NAMES, Names
 
 
 class Direction(StrEnum):
@@ -51,6 +52,7 @@ class Policy(Value, frozen=True, kw_only=True):
     `preference` decides conflicts. `providers` and `locations` map Elation ids to Kareo ids and go before any match by NPI
     or name. `places_of_service` overrides the code of a location by its Elation id. `default_physician` is the Elation
     physician of a chart created for a patient without a mapped provider. `observes`: nothing is decided, so nothing is written.
+    `names` are what people call the two systems.
     """
 
     practice: PracticeId
@@ -66,6 +68,7 @@ class Policy(Value, frozen=True, kw_only=True):
     places_of_service: dict[int, str] = {}
     default_physician: int | None = None
     observes: bool = False
+    names: Names = NAMES
 
 
 def allows(policy: Policy, resource: Resource, target: System) -> bool:
