@@ -15,7 +15,7 @@ import sys
 import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +35,15 @@ COMMIT = "b260bfb"
 ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 60.0
 MANY = 1_000_000
+SOURCES = {
+    "elation.catch-up",
+    "elation.sweep",
+    "kareo.patients",
+    "kareo.sweep",
+    "kareo.appointments",
+    "kareo.appointment-sweep",
+}
+"""The passes of both connectors, as checkpoints name them."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +136,28 @@ class Site:
         """`version` finds the projections equal to the events, and every event as it was recorded."""
         for command in (("replay", self._practice, "--verify"), ("audit", "verify", self._practice)):
             await version.run(*command, "--config", str(self._config), log=self._log)
+
+    async def head(self) -> int:
+        return await self.store.head(self._practice)
+
+    async def recorded_since(self, sequence: int) -> list[str]:
+        """The types of the events after `sequence`."""
+        query = "SELECT type FROM chartwire.event WHERE practice = $1 AND sequence > $2 ORDER BY sequence"
+        return [row["type"] for row in await self.store.pool.fetch(query, self._practice, sequence)]
+
+    async def rest(self) -> None:
+        """Wait until every pass has gone round twice and no event has come meanwhile."""
+        async with asyncio.timeout(MOST_SECONDS):
+            head = -1
+            while head != await self.head():
+                head = await self.head()
+                for _ in range(2):
+                    now = await self.store.pool.fetchval("SELECT clock_timestamp()")
+                    await until(lambda now=now: self._gone_round(now), MOST_SECONDS)
+
+    async def _gone_round(self, since: datetime) -> bool:
+        query = "SELECT source FROM chartwire.checkpoint WHERE practice = $1 AND updated_at > $2"
+        return {row["source"] for row in await self.store.pool.fetch(query, self._practice, since)} >= SOURCES
 
     async def _epoch(self) -> int:
         found = await self.store.pool.fetchval(
@@ -254,3 +285,22 @@ async def test_two_versions_work_on_one_database_in_turns(old: Version, new: Ver
             await site.chart_to_kareo()
         await site.prove(new)
         await site.prove(old)
+
+
+@pytest.mark.slow
+async def test_a_version_that_takes_over_sees_nothing_new_where_nothing_has_changed(
+    old: Version, new: Version, tmp_path: Path
+) -> None:
+    """Both make the same of a record: one that was observed under the other is not recorded again, and nothing is written."""
+    async with opened_site(old, tmp_path) as site:
+        site.day.prepare()
+        async with site.turn(old):
+            chart, patient = await site.chart_to_kareo()
+            await site.appointment_to_elation(patient, chart)
+            await site.bill_to_kareo(chart)
+            await site.rest()
+        for version in (new, old, new):
+            head = await site.head()
+            async with site.turn(version):
+                await site.rest()
+            assert await site.recorded_since(head) == []
