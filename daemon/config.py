@@ -16,8 +16,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from events.ids import PracticeId
+from events.records import stored_field
 from events.writes import Resource, System
-from projections.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
+from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
 
 
 class ConfigError(Exception):
@@ -28,7 +29,7 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=stored_field):
     pass
 
 
@@ -136,8 +137,8 @@ class PracticeConfig(_Section, frozen=True, kw_only=True):
     id: str
     name: str
     time_zone: str
-    elation: ElationConfig
-    kareo: KareoConfig
+    ehr: ElationConfig
+    billing: KareoConfig
     profile: str = "kareo-led"
     mode: Literal["observe", "live"] = "live"
     overrides: OverridesConfig = OverridesConfig()
@@ -224,7 +225,7 @@ def _check_shape(value: object, wanted: Any, key: str, problems: list[tuple[str,
         if not isinstance(value, dict):
             problems.append((key or "file", "must be a table"))
             return
-        fields = {field.name: field for field in msgspec.structs.fields(wanted)}
+        fields = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
         for name in value:
             if name not in fields:
                 near = ", ".join(sorted(fields))
@@ -255,9 +256,9 @@ def _mended(value: object, wanted: Any, key: str, wrong: set[str]) -> object:
         return {int: 0, float: 0.0, str: ""}.get(wanted, ()) if key in wrong else value
     given = value if isinstance(value, dict) else {}
     return {
-        field.name: _mended(given.get(field.name), field.type, _join(key, field.name), wrong)
+        field.encode_name: _mended(given.get(field.encode_name), field.type, _join(key, field.encode_name), wrong)
         for field in msgspec.structs.fields(wanted)
-        if field.required or (field.name in given and _join(key, field.name) not in wrong)
+        if field.required or (field.encode_name in given and _join(key, field.encode_name) not in wrong)
     }
 
 
@@ -312,20 +313,21 @@ def _check_rules(practice: PracticeConfig, key: str, problems: list[tuple[str, s
 
 
 def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
-    for zone_key, zone in ((f"{key}.time_zone", practice.time_zone), (f"{key}.kareo.list_zone", practice.kareo.list_zone)):
+    for zone_key, zone in ((f"{key}.time_zone", practice.time_zone), (f"{key}.kareo.list_zone", practice.billing.list_zone)):
         try:
             ZoneInfo(zone)
         except (KeyError, ValueError, OSError):
             problems.append((zone_key, "is not a time zone name such as America/Denver"))
     _check_rules(practice, key, problems)
-    _check_url(practice.elation.base_url, f"{key}.elation.base_url", problems)
-    _check_url(practice.kareo.endpoint, f"{key}.kareo.endpoint", problems)
-    if urlsplit(practice.kareo.wsdl).scheme in ("http", "https"):
-        _check_url(practice.kareo.wsdl, f"{key}.kareo.wsdl", problems)
-    elif not resolve(practice.kareo.wsdl, beside).is_file():
+    _check_url(practice.ehr.base_url, f"{key}.elation.base_url", problems)
+    _check_url(practice.billing.endpoint, f"{key}.kareo.endpoint", problems)
+    if urlsplit(practice.billing.wsdl).scheme in ("http", "https"):
+        _check_url(practice.billing.wsdl, f"{key}.kareo.wsdl", problems)
+    elif not resolve(practice.billing.wsdl, beside).is_file():
         problems.append((f"{key}.kareo.wsdl", "is neither a URL nor a file that can be read"))
+    sections = {"elation": practice.ehr, "kareo": practice.billing}
     for section, name in (("elation", "client_secret_file"), ("kareo", "customer_key_file"), ("kareo", "password_file")):
-        _check_secret(getattr(getattr(practice, section), name), f"{key}.{section}.{name}", beside, problems)
+        _check_secret(getattr(sections[section], name), f"{key}.{section}.{name}", beside, problems)
 
 
 def _check_url(url: str, key: str, problems: list[tuple[str, str]]) -> None:
@@ -358,7 +360,7 @@ def secret(name: str, beside: Path) -> str:
 
 def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
     """Practices that share a Kareo customer key, and so its limits (NOTES, section 4): each with the first of their ids."""
-    keys = {PracticeId(one.id): secret(one.kareo.customer_key_file, beside) for one in config.practice}
+    keys = {PracticeId(one.id): secret(one.billing.customer_key_file, beside) for one in config.practice}
     first: dict[str, str] = {}
     for practice in sorted(keys):
         first.setdefault(keys[practice], practice)

@@ -89,7 +89,7 @@ class Meter:
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
 
     def call(self, operation: str, outcome: str, seconds: float) -> None:
-        """One vendor call: `operation` is a template such as `kareo.GetPatients`."""
+        """One vendor call: `operation` is a template such as `billing.GetPatients`."""
         self.calls[operation, outcome] += 1
 
     def count(self, name: str, by: int = 1) -> None:

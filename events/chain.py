@@ -32,11 +32,11 @@ def link(previous: bytes, row: Sequence[Any]) -> bytes:
     UUIDs as their 16 bytes, nothing as nil.
     """
     (
-        practice, sequence, id_, type_, version, origin, patient, elation, kareo,
+        practice, sequence, id_, type_, version, origin, patient, ehr, billing,
         observed, modified, recorded, cause, correlation, key_id, body, epoch,
     ) = row  # fmt: skip
     plain = (
-        practice, sequence, id_.bytes, type_, version, origin, patient, elation, kareo,
+        practice, sequence, id_.bytes, type_, version, origin, patient, ehr, billing,
         (observed - _EPOCH) // _MICROSECOND,
         None if modified is None else (modified - _EPOCH) // _MICROSECOND,
         (recorded - _EPOCH) // _MICROSECOND,

@@ -18,7 +18,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
 from events.schema import TYPES, VERSIONS, Body, Event, Origin
 
 NONCE = 12
@@ -159,8 +159,8 @@ class Envelope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, ar
     version: int
     origin: Origin
     observed: datetime
-    elation: ElationChartId | None = None
-    kareo: KareoPatientId | None = None
+    ehr: EhrChartId | None = None
+    billing: BillingPatientId | None = None
     patient: PatientKey = PatientKey("")
     modified: datetime | None = None
     cause: EventId | None = None
@@ -184,8 +184,8 @@ def _envelope(event: Event, version: int) -> Envelope:
         version=version,
         origin=event.origin,
         observed=event.observed,
-        elation=event.elation,
-        kareo=event.kareo,
+        ehr=event.ehr,
+        billing=event.billing,
         patient=event.patient,
         modified=event.modified,
         cause=event.cause,
@@ -197,7 +197,7 @@ def identity(event: Event, version: int) -> bytes:
     """What a body is bound to: everything in its envelope, as its values in order (which encode alike)."""
     return _ENCODER.encode(
         (
-            event.id, event.practice, event.type, version, event.origin, event.observed, event.elation, event.kareo,
+            event.id, event.practice, event.type, version, event.origin, event.observed, event.ehr, event.billing,
             event.patient, event.modified, event.cause, event.correlation,
         )
     )  # fmt: skip
@@ -229,8 +229,8 @@ def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) ->
         origin=clear.origin,
         observed=clear.observed,
         body=open_body(clear, clear.type, clear.version, key_id, sealed, keyring),
-        elation=clear.elation,
-        kareo=clear.kareo,
+        ehr=clear.ehr,
+        billing=clear.billing,
         patient=clear.patient,
         modified=clear.modified,
         cause=clear.cause,

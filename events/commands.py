@@ -1,11 +1,11 @@
 """What people ask for, as bodies of events: `who` is the login name, `reason` theirs.
 
-The practice's recorder answers a command in the same transaction (projections/repair.py).
+The practice's recorder answers a command in the same transaction (projections/deciding/repair.py).
 """
 
 from __future__ import annotations
 
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from events.records import Value
 
 
@@ -36,8 +36,8 @@ class BillResendRequested(Value, frozen=True, kw_only=True):
 class LinkRequested(Value, frozen=True, kw_only=True):
     """Link these two; `force` though birth date, sex or last name differ."""
 
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
     who: str
     reason: str = ""
     force: bool = False
@@ -47,8 +47,8 @@ class UnlinkRequested(Value, frozen=True, kw_only=True):
     """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
 
     who: str
-    elation: ElationChartId | None = None
-    kareo: KareoPatientId | None = None
+    ehr: EhrChartId | None = None
+    billing: BillingPatientId | None = None
     reason: str = ""
 
 

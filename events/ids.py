@@ -10,8 +10,8 @@ from typing import NewType
 from uuid import UUID
 
 PracticeId = NewType("PracticeId", str)
-ElationChartId = NewType("ElationChartId", int)
-KareoPatientId = NewType("KareoPatientId", int)
+EhrChartId = NewType("EhrChartId", int)
+BillingPatientId = NewType("BillingPatientId", int)
 EventId = NewType("EventId", UUID)
 IntentId = NewType("IntentId", str)
 PatientKey = NewType("PatientKey", str)
@@ -32,11 +32,11 @@ def content_hash(content: bytes) -> str:
     return blake2b(content, digest_size=16).hexdigest()
 
 
-def elation_key(chart: ElationChartId) -> PatientKey:
+def ehr_key(chart: EhrChartId) -> PatientKey:
     """Key of a patient known in Elation only."""
     return PatientKey(f"E:{chart}")
 
 
-def kareo_key(patient: KareoPatientId) -> PatientKey:
+def billing_key(patient: BillingPatientId) -> PatientKey:
     """Key of a patient known in Kareo, linked or not: the Kareo number never changes, an Elation chart may be merged."""
     return PatientKey(f"K:{patient}")

@@ -10,10 +10,39 @@ from datetime import date, datetime
 
 from msgspec import Struct
 
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
+
+STORED_FIELDS = {
+    "ehr": "elation",
+    "billing": "kareo",
+    "ehr_locations": "elation_locations",
+    "billing_locations": "kareo_locations",
+    "ehr_seen": "elation_seen",
+    "billing_seen": "kareo_seen",
+    "billing_policy": "kareo_policy",
+    "billing_plan_id": "kareo_plan_id",
+    "only_in_ehr": "only_in_elation",
+    "only_in_billing": "only_in_kareo",
+}
+"""The stored name of each field that was stored before fields were named for roles. Stored events never change."""
 
 
-class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+def stored_field(name: str) -> str:
+    """The name under which a field is stored."""
+    return STORED_FIELDS.get(name, name)
+
+
+def stored_type(name: str) -> str:
+    """The name under which a type is stored: the types were stored before they were named for roles."""
+    return name.replace("Ehr", "Elation").replace("Billing", "Kareo")
+
+
+def type_of(value: Struct) -> str:
+    """The stored name of the value's type, as it stands in events, event ids and lists for people."""
+    return stored_type(type(value).__name__)
+
+
+class Value(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False, rename=stored_field):
     """Base of all values carried by events: immutable, defaults left out on the wire, unknown newer members ignored.
 
     Made of values only, they cannot be part of a cycle, so the garbage collector need not look at millions of them.
@@ -25,10 +54,10 @@ class Phone(Value, frozen=True, kw_only=True):
     number: str
 
 
-class ElationChart(Value, frozen=True, kw_only=True):
+class EhrChart(Value, frozen=True, kw_only=True):
     """A chart as Elation's `patients` resource gives it. `link_hint` is our own metadata `object_id`."""
 
-    id: ElationChartId
+    id: EhrChartId
     first_name: str = ""
     middle_name: str = ""
     last_name: str = ""
@@ -42,12 +71,12 @@ class ElationChart(Value, frozen=True, kw_only=True):
     state: str = ""
     zip: str = ""
     physician: int | None = None
-    merged_into: ElationChartId | None = None
+    merged_into: EhrChartId | None = None
     deleted: bool = False
     link_hint: str = ""
 
 
-class KareoPolicy(Value, frozen=True, kw_only=True):
+class BillingPolicy(Value, frozen=True, kw_only=True):
     """An insurance policy of a case, as GetPatient lists it (NOTES: Insurance)."""
 
     id: int
@@ -79,18 +108,18 @@ class KareoPolicy(Value, frozen=True, kw_only=True):
     insured_sex: str = ""
 
 
-class KareoCase(Value, frozen=True, kw_only=True):
+class BillingCase(Value, frozen=True, kw_only=True):
     id: int
     name: str = ""
     payer_scenario: str = ""
     is_primary: bool = False
-    policies: tuple[KareoPolicy, ...] = ()
+    policies: tuple[BillingPolicy, ...] = ()
 
 
-class KareoChart(Value, frozen=True, kw_only=True):
+class BillingChart(Value, frozen=True, kw_only=True):
     """A patient as Kareo's GetPatient gives it; `cases` is None where they were not read."""
 
-    id: KareoPatientId
+    id: BillingPatientId
     first_name: str = ""
     middle_name: str = ""
     last_name: str = ""
@@ -107,15 +136,15 @@ class KareoChart(Value, frozen=True, kw_only=True):
     state: str = ""
     zip: str = ""
     provider: int | None = None
-    cases: tuple[KareoCase, ...] | None = None
+    cases: tuple[BillingCase, ...] | None = None
 
 
-class KareoAppointment(Value, frozen=True, kw_only=True):
+class BillingAppointment(Value, frozen=True, kw_only=True):
     """One occurrence of a Kareo appointment; `key` is `<id>` or, for a series, `<id>@<start>`. Times are UTC instants."""
 
     key: str
     id: int
-    patient: KareoPatientId
+    patient: BillingPatientId
     start: datetime
     minutes: int
     reason: str = ""
@@ -134,11 +163,11 @@ class BillLine(Value, frozen=True, kw_only=True):
     unit_charge: str = ""
 
 
-class ElationBill(Value, frozen=True, kw_only=True):
+class EhrBill(Value, frozen=True, kw_only=True):
     """A bill as Elation's `bills` resource gives it; `service_day` is the local day of service (NOTES: Bills)."""
 
     id: int
-    patient: ElationChartId
+    patient: EhrChartId
     visit_note: int | None = None
     signed: bool = False
     note_deleted: bool = False
@@ -158,7 +187,7 @@ class ElationBill(Value, frozen=True, kw_only=True):
     error: str = ""
 
 
-class ElationPolicy(Value, frozen=True, kw_only=True):
+class EhrPolicy(Value, frozen=True, kw_only=True):
     """What is kept of an Elation policy after a write: enough to see whether it is ours and still in force."""
 
     id: int

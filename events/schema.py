@@ -12,26 +12,28 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
-from events.ids import ElationChartId, EventId, IntentId, KareoPatientId, PatientKey, PracticeId
+from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.records import (
+    BillingAppointment,
+    BillingChart,
     Carrier,
-    ElationBill,
-    ElationChart,
-    KareoAppointment,
-    KareoChart,
+    EhrBill,
+    EhrChart,
     Location,
     Plan,
     Provider,
     Value,
+    stored_type,
+    type_of,
 )
-from events.writes import AnyResult, AnyWrite, Candidate, Resource, SearchElation, SearchKareo, System
+from events.writes import AnyResult, AnyWrite, Candidate, Resource, SearchBilling, SearchEhr, System
 
 
 class Origin(StrEnum):
     """Who an event comes from."""
 
-    ELATION = "elation"
-    KAREO = "kareo"
+    EHR = "elation"
+    BILLING = "kareo"
     CHARTWIRE = "chartwire"
     OPERATOR = "operator"
 
@@ -39,54 +41,54 @@ class Origin(StrEnum):
 # -- observations: what a connector saw -------------------------------------------------------------------------------
 
 
-class ElationChartObserved(Value, frozen=True, kw_only=True):
-    chart: ElationChart
+class EhrChartObserved(Value, frozen=True, kw_only=True):
+    chart: EhrChart
 
 
-class ElationChartDeleted(Value, frozen=True, kw_only=True):
+class EhrChartDeleted(Value, frozen=True, kw_only=True):
     """The chart answers 410, or a webhook said so. A restored chart is simply observed again."""
 
-    chart: ElationChartId
+    chart: EhrChartId
 
 
-class ElationChartMerged(Value, frozen=True, kw_only=True):
+class EhrChartMerged(Value, frozen=True, kw_only=True):
     """The chart answers with another's address (NOTES: 303)."""
 
-    chart: ElationChartId
-    survivor: ElationChartId
+    chart: EhrChartId
+    survivor: EhrChartId
 
 
-class KareoChartObserved(Value, frozen=True, kw_only=True):
-    chart: KareoChart
+class BillingChartObserved(Value, frozen=True, kw_only=True):
+    chart: BillingChart
 
 
-class KareoChartVanished(Value, frozen=True, kw_only=True):
+class BillingChartVanished(Value, frozen=True, kw_only=True):
     """Absent from a complete sweep and not to be had by id: deleted or merged away (NOTES: Polling)."""
 
-    patient: KareoPatientId
+    patient: BillingPatientId
 
 
-class KareoAppointmentObserved(Value, frozen=True, kw_only=True):
-    appointment: KareoAppointment
+class BillingAppointmentObserved(Value, frozen=True, kw_only=True):
+    appointment: BillingAppointment
 
 
-class KareoAppointmentVanished(Value, frozen=True, kw_only=True):
+class BillingAppointmentVanished(Value, frozen=True, kw_only=True):
     key: str
-    patient: KareoPatientId
+    patient: BillingPatientId
 
 
 class BillObserved(Value, frozen=True, kw_only=True):
-    bill: ElationBill
+    bill: EhrBill
 
 
-class ElationDirectoryObserved(Value, frozen=True, kw_only=True):
+class EhrDirectoryObserved(Value, frozen=True, kw_only=True):
     providers: tuple[Provider, ...] = ()
     locations: tuple[Location, ...] = ()
     carriers: tuple[Carrier, ...] = ()
     plans: tuple[Plan, ...] = ()
 
 
-class KareoDirectoryObserved(Value, frozen=True, kw_only=True):
+class BillingDirectoryObserved(Value, frozen=True, kw_only=True):
     providers: tuple[Provider, ...] = ()
     locations: tuple[Location, ...] = ()
 
@@ -118,31 +120,31 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     them counts again, as does what was written to this one.
     """
 
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
     how: str
     base: dict[str, str] = {}
-    resumes: tuple[ElationChartId, ...] = ()
+    resumes: tuple[EhrChartId, ...] = ()
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
     """The linked chart was absorbed by an unlinked one (DESIGN: Links)."""
 
-    kareo: KareoPatientId
-    source: ElationChartId
-    target: ElationChartId
+    billing: BillingPatientId
+    source: EhrChartId
+    target: EhrChartId
 
 
 class LinkSuspended(Value, frozen=True, kw_only=True):
     """The Elation chart was deleted: the Kareo chart stays, nothing is written to either until it is restored."""
 
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
 
 
 class LinkResumed(Value, frozen=True, kw_only=True):
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
 
 
 class FieldsAgreed(Value, frozen=True, kw_only=True):
@@ -154,8 +156,8 @@ class FieldsAgreed(Value, frozen=True, kw_only=True):
 class FieldConflict(Value, frozen=True, kw_only=True):
     field: str
     base: str | None = None
-    elation: str
-    kareo: str
+    ehr: str
+    billing: str
     winner: System
 
 
@@ -168,15 +170,15 @@ class ConflictRecorded(Value, frozen=True, kw_only=True):
 class ChartUnlinked(Value, frozen=True, kw_only=True):
     """The two were linked and are not the same person: two patients again, and never linked by matching (UnlinkRequested)."""
 
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
 
 
 class PairBarred(Value, frozen=True, kw_only=True):
     """A person said that these two, which were never linked, are not the same person."""
 
-    elation: ElationChartId
-    kareo: KareoPatientId
+    ehr: EhrChartId
+    billing: BillingPatientId
 
 
 # -- the first day ----------------------------------------------------------------------------------------------------
@@ -189,7 +191,7 @@ class ObservingBegan(Value, frozen=True, kw_only=True):
 class CounterpartsFound(Value, frozen=True, kw_only=True):
     """What our own copy of the other system holds of this person, once both were read whole: a search without a call."""
 
-    wanted: SearchElation | SearchKareo
+    wanted: SearchEhr | SearchBilling
     candidates: tuple[Candidate, ...]
 
 
@@ -308,16 +310,16 @@ class CommandRefused(Value, frozen=True, kw_only=True):
 
 
 Body = (
-    ElationChartObserved
-    | ElationChartDeleted
-    | ElationChartMerged
-    | KareoChartObserved
-    | KareoChartVanished
-    | KareoAppointmentObserved
-    | KareoAppointmentVanished
+    EhrChartObserved
+    | EhrChartDeleted
+    | EhrChartMerged
+    | BillingChartObserved
+    | BillingChartVanished
+    | BillingAppointmentObserved
+    | BillingAppointmentVanished
     | BillObserved
-    | ElationDirectoryObserved
-    | KareoDirectoryObserved
+    | EhrDirectoryObserved
+    | BillingDirectoryObserved
     | RevisitDue
     | ChangeQuarantined
     | ChartLinked
@@ -345,14 +347,14 @@ Body = (
     | CommandRefused
 )
 
-TYPES: dict[str, type[Body]] = {body.__name__: body for body in Body.__args__}
+TYPES: dict[str, type[Body]] = {stored_type(body.__name__): body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
 
 
 class Event(Struct, frozen=True, kw_only=True, gc=False):
     """An envelope with its body.
 
-    `elation` and `kareo` are the charts it is about (none for the practice's own matters), `patient` the key of the
+    `ehr` and `billing` are the charts it is about (none for the practice's own matters), `patient` the key of the
     projection it folds into, "" for the practice directory. `modified` is the source's own modified time, `observed` when
     the record was read (for a webhook: its modified time, the earliest moment it can stand for). `cause` is the event that
     led to this one, `correlation` the first of the chain.
@@ -363,8 +365,8 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
     origin: Origin
     observed: datetime
     body: Body
-    elation: ElationChartId | None = None
-    kareo: KareoPatientId | None = None
+    ehr: EhrChartId | None = None
+    billing: BillingPatientId | None = None
     patient: PatientKey = PatientKey("")
     modified: datetime | None = None
     cause: EventId | None = None
@@ -372,7 +374,7 @@ class Event(Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def type(self) -> str:
-        return type(self.body).__name__
+        return type_of(self.body)
 
 
 class Recorded(Struct, frozen=True, kw_only=True, gc=False):

@@ -121,8 +121,8 @@ class Transaction:
                 version,
                 event.origin.value,
                 event.patient,
-                event.elation,
-                event.kareo,
+                event.ehr,
+                event.billing,
                 event.observed,
                 event.modified,
                 now,
@@ -232,14 +232,14 @@ class Store:
         self,
         practice: PracticeId,
         *,
-        elation: Collection[int] = (),
-        kareo: Collection[int] = (),
+        ehr: Collection[int] = (),
+        billing: Collection[int] = (),
         after: int = 0,
         known: Container[int] = (),
     ) -> AsyncIterator[Recorded]:
         """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
-        for query, ids in ((SQL["read_elation"], elation), (SQL["read_kareo"], kareo)):
+        for query, ids in ((SQL["read_ehr"], ehr), (SQL["read_billing"], billing)):
             for id_ in ids:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
                     if (sequence := row["sequence"]) not in known:
@@ -281,10 +281,10 @@ def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
     (later ones follow), and the envelope is not built only to be encoded.
     """
     (
-        practice, sequence, id_, type_, version, origin, patient, elation, kareo,
+        practice, sequence, id_, type_, version, origin, patient, ehr, billing,
         observed, modified, recorded, cause, correlation, key_id, sealed, *_,
     ) = row.values()  # fmt: skip
-    clear = (id_, practice, type_, version, origin, observed, elation, kareo, patient, modified, cause, correlation)
+    clear = (id_, practice, type_, version, origin, observed, ehr, billing, patient, modified, cause, correlation)
     try:
         body = open_body(clear, type_, version, key_id, sealed, keyring)
     except UnreadableEvent as error:
@@ -295,8 +295,8 @@ def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
         origin=ORIGINS[origin],
         observed=observed,
         body=body,
-        elation=elation,
-        kareo=kareo,
+        ehr=ehr,
+        billing=billing,
         patient=patient,
         modified=modified,
         cause=cause,

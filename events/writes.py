@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from events.ids import ElationChartId, KareoPatientId
-from events.records import ElationBill, ElationChart, ElationPolicy, KareoChart, Value
+from events.ids import BillingPatientId, EhrChartId
+from events.records import BillingChart, EhrBill, EhrChart, EhrPolicy, Value, stored_type
 
 
 class System(StrEnum):
-    ELATION = "elation"
-    KAREO = "kareo"
+    EHR = "elation"
+    BILLING = "kareo"
 
 
 class Resource(StrEnum):
@@ -27,22 +27,22 @@ class Resource(StrEnum):
     BILL = "bill"
 
 
-class Write(Value, frozen=True, kw_only=True):
+class Write(Value, frozen=True, kw_only=True, tag=stored_type):
     """Base of the writes."""
 
 
-class ElationWrite(Write, frozen=True, kw_only=True):
+class EhrWrite(Write, frozen=True, kw_only=True):
     """Goes to Elation."""
 
 
-class KareoWrite(Write, frozen=True, kw_only=True):
+class BillingWrite(Write, frozen=True, kw_only=True):
     """Goes to Kareo."""
 
 
 # -- charts ---------------------------------------------------------------------------------------------------------
 
 
-class SearchElation(ElationWrite, frozen=True, kw_only=True, tag=True):
+class SearchEhr(EhrWrite, frozen=True, kw_only=True):
     """Look for a chart before creating one (DESIGN: Links). Changes nothing."""
 
     first_name: str
@@ -51,7 +51,7 @@ class SearchElation(ElationWrite, frozen=True, kw_only=True, tag=True):
     sex: str = ""
 
 
-class SearchKareo(KareoWrite, frozen=True, kw_only=True, tag=True):
+class SearchBilling(BillingWrite, frozen=True, kw_only=True):
     """Look for a patient before creating one (DESIGN: Links). Changes nothing."""
 
     first_name: str
@@ -60,19 +60,19 @@ class SearchKareo(KareoWrite, frozen=True, kw_only=True, tag=True):
     sex: str = ""
 
 
-class CreateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
+class CreateEhrChart(EhrWrite, frozen=True, kw_only=True):
     """`fields` by canonical name (`projections.fields`), `physician` resolved; `link_hint` goes to the metadata."""
 
-    kareo: KareoPatientId
+    billing: BillingPatientId
     fields: dict[str, str]
     physician: int
     link_hint: str
 
 
-class CreateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
+class CreateBillingChart(BillingWrite, frozen=True, kw_only=True):
     """`external_id` (at most 25 characters) makes the creation findable; a case comes along, or nothing could be billed."""
 
-    elation: ElationChartId
+    ehr: EhrChartId
     fields: dict[str, str]
     provider: int | None = None
     external_id: str
@@ -80,31 +80,31 @@ class CreateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
     payer_scenario: str
 
 
-class UpdateElationChart(ElationWrite, frozen=True, kw_only=True, tag=True):
+class UpdateEhrChart(EhrWrite, frozen=True, kw_only=True):
     """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is.
 
     `expected` are the values that are to be replaced: where the chart shows others, somebody was faster.
     """
 
-    chart: ElationChartId
+    chart: EhrChartId
     fields: dict[str, str]
     expected: dict[str, str] = {}
     physician: int | None = None
 
 
-class UpdateKareoChart(KareoWrite, frozen=True, kw_only=True, tag=True):
-    """Only the fields that change, `expected` as in UpdateElationChart."""
+class UpdateBillingChart(BillingWrite, frozen=True, kw_only=True):
+    """Only the fields that change, `expected` as in UpdateEhrChart."""
 
-    patient: KareoPatientId
+    patient: BillingPatientId
     fields: dict[str, str]
     expected: dict[str, str] = {}
     provider: int | None = None
 
 
-class AddKareoCase(KareoWrite, frozen=True, kw_only=True, tag=True):
+class AddBillingCase(BillingWrite, frozen=True, kw_only=True):
     """A patient without a case cannot be billed (NOTES: Writing patients)."""
 
-    patient: KareoPatientId
+    patient: BillingPatientId
     case_name: str
     payer_scenario: str
 
@@ -112,7 +112,7 @@ class AddKareoCase(KareoWrite, frozen=True, kw_only=True, tag=True):
 # -- insurance ------------------------------------------------------------------------------------------------------
 
 
-class CreateCarrier(ElationWrite, frozen=True, kw_only=True, tag=True):
+class CreateCarrier(EhrWrite, frozen=True, kw_only=True):
     """An insurance company that a patient has and Elation lacks; `external_id` is Kareo's company id."""
 
     company_id: str
@@ -125,8 +125,8 @@ class CreateCarrier(ElationWrite, frozen=True, kw_only=True, tag=True):
     phone: str = ""
 
 
-class CreatePlan(ElationWrite, frozen=True, kw_only=True, tag=True):
-    kareo_plan_id: str
+class CreatePlan(EhrWrite, frozen=True, kw_only=True):
+    billing_plan_id: str
     name: str
     carrier: int
 
@@ -134,7 +134,7 @@ class CreatePlan(ElationWrite, frozen=True, kw_only=True, tag=True):
 class PolicyTerms(Value, frozen=True, kw_only=True):
     """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3."""
 
-    kareo_policy: int
+    billing_policy: int
     rank: int
     carrier_id: int
     carrier_name: str
@@ -164,11 +164,11 @@ class PolicyTerms(Value, frozen=True, kw_only=True):
     insured_sex: str = ""
 
 
-class SyncPolicies(ElationWrite, frozen=True, kw_only=True, tag=True):
+class SyncPolicies(EhrWrite, frozen=True, kw_only=True):
     """Bring a chart's policies to `terms`; `known` maps Kareo policy ids to the Elation policies that hold them, `remove`
     lists Elation policies of ours that are gone in Kareo. Policies of others are left alone."""
 
-    chart: ElationChartId
+    chart: EhrChartId
     first_name: str
     last_name: str
     birth_date: date
@@ -189,28 +189,28 @@ class AppointmentTerms(Value, frozen=True, kw_only=True):
     description: str = ""
 
 
-class CreateElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
-    chart: ElationChartId
+class CreateEhrAppointment(EhrWrite, frozen=True, kw_only=True):
+    chart: EhrChartId
     terms: AppointmentTerms
     link_hint: str
 
 
-class UpdateElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+class UpdateEhrAppointment(EhrWrite, frozen=True, kw_only=True):
     """Bring an existing appointment to `terms`; `revive` undoes an earlier cancellation."""
 
-    chart: ElationChartId
+    chart: EhrChartId
     appointment: int
     terms: AppointmentTerms
     revive: bool = False
 
 
-class CancelElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+class CancelEhrAppointment(EhrWrite, frozen=True, kw_only=True):
     """Cancelled in Kareo: stays visible in Elation as Cancelled."""
 
     appointment: int
 
 
-class DeleteElationAppointment(ElationWrite, frozen=True, kw_only=True, tag=True):
+class DeleteEhrAppointment(EhrWrite, frozen=True, kw_only=True):
     """Deleted in Kareo: deleted (softly) in Elation."""
 
     appointment: int
@@ -229,7 +229,7 @@ class EncounterTerms(Value, frozen=True, kw_only=True):
     dxs: tuple[str, ...] = ()
 
 
-class CreateEncounter(KareoWrite, frozen=True, kw_only=True, tag=True):
+class CreateEncounter(BillingWrite, frozen=True, kw_only=True):
     """A signed Elation bill as a Kareo encounter.
 
     `batch` carries the bill id so that a lost answer can be looked up; `content` is the digest of the bill as it was sent,
@@ -238,7 +238,7 @@ class CreateEncounter(KareoWrite, frozen=True, kw_only=True, tag=True):
 
     bill: int
     content: str
-    patient: KareoPatientId
+    patient: BillingPatientId
     case_id: int
     service_day: date
     post_day: date
@@ -254,7 +254,7 @@ class CreateEncounter(KareoWrite, frozen=True, kw_only=True, tag=True):
     status: str = "Draft"
 
 
-class MarkBilled(ElationWrite, frozen=True, kw_only=True, tag=True):
+class MarkBilled(EhrWrite, frozen=True, kw_only=True):
     """Success written back: the encounter id and the date (DESIGN: Bills)."""
 
     bill: int
@@ -262,7 +262,7 @@ class MarkBilled(ElationWrite, frozen=True, kw_only=True, tag=True):
     billed_at: datetime
 
 
-class MarkBillError(ElationWrite, frozen=True, kw_only=True, tag=True):
+class MarkBillError(EhrWrite, frozen=True, kw_only=True):
     """A Bill Error that says what to fix: `text` at most 200 characters, for users; `raw` for debugging."""
 
     bill: int
@@ -271,20 +271,20 @@ class MarkBillError(ElationWrite, frozen=True, kw_only=True, tag=True):
 
 
 AnyWrite = (
-    SearchElation
-    | SearchKareo
-    | CreateElationChart
-    | CreateKareoChart
-    | UpdateElationChart
-    | UpdateKareoChart
-    | AddKareoCase
+    SearchEhr
+    | SearchBilling
+    | CreateEhrChart
+    | CreateBillingChart
+    | UpdateEhrChart
+    | UpdateBillingChart
+    | AddBillingCase
     | CreateCarrier
     | CreatePlan
     | SyncPolicies
-    | CreateElationAppointment
-    | UpdateElationAppointment
-    | CancelElationAppointment
-    | DeleteElationAppointment
+    | CreateEhrAppointment
+    | UpdateEhrAppointment
+    | CancelEhrAppointment
+    | DeleteEhrAppointment
     | CreateEncounter
     | MarkBilled
     | MarkBillError
@@ -305,68 +305,72 @@ class Candidate(Value, frozen=True, kw_only=True):
     sex: str = ""
 
 
-class Searched(Value, frozen=True, kw_only=True, tag=True):
+class Result(Value, frozen=True, kw_only=True, tag=stored_type):
+    """Base of what came of a write."""
+
+
+class Searched(Result, frozen=True, kw_only=True):
     """What a search found. `refused` when a creation was refused as a duplicate of the one candidate (Elation 409)."""
 
     candidates: tuple[Candidate, ...] = ()
     refused: bool = False
 
 
-class ElationChartWritten(Value, frozen=True, kw_only=True, tag=True):
+class EhrChartWritten(Result, frozen=True, kw_only=True):
     """The chart as read back. `sent` are the fields that an update was sent with, by canonical name, some of which may not be
     wanted any more; None where that is not known, because the answer was lost."""
 
-    chart: ElationChart
+    chart: EhrChart
     modified: datetime | None = None
     read_at: datetime
     sent: dict[str, str] | None = None
 
 
-class KareoChartWritten(Value, frozen=True, kw_only=True, tag=True):
-    """As ElationChartWritten."""
+class BillingChartWritten(Result, frozen=True, kw_only=True):
+    """As EhrChartWritten."""
 
-    chart: KareoChart
+    chart: BillingChart
     modified: datetime | None = None
     read_at: datetime
     sent: dict[str, str] | None = None
 
 
-class RecordCreated(Value, frozen=True, kw_only=True, tag=True):
+class RecordCreated(Result, frozen=True, kw_only=True):
     """A carrier, plan, appointment or encounter: its id in the system written to."""
 
     id: int
 
 
-class PoliciesWritten(Value, frozen=True, kw_only=True, tag=True):
+class PoliciesWritten(Result, frozen=True, kw_only=True):
     """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours."""
 
     known: dict[str, int] = {}
-    policies: tuple[ElationPolicy, ...] = ()
+    policies: tuple[EhrPolicy, ...] = ()
     displaced: tuple[int, ...] = ()
 
 
-class BillWritten(Value, frozen=True, kw_only=True, tag=True):
+class BillWritten(Result, frozen=True, kw_only=True):
     """The bill as read back: what a user's next "Save & Re-send" is told apart from."""
 
-    bill: ElationBill
+    bill: EhrBill
     modified: datetime | None = None
     read_at: datetime
 
 
-class Done(Value, frozen=True, kw_only=True, tag=True):
+class Done(Result, frozen=True, kw_only=True):
     """Nothing to tell but that it holds now; `already` when it had been so before."""
 
     already: bool = False
 
 
-AnyResult = Searched | ElationChartWritten | KareoChartWritten | RecordCreated | PoliciesWritten | BillWritten | Done
+AnyResult = Searched | EhrChartWritten | BillingChartWritten | RecordCreated | PoliciesWritten | BillWritten | Done
 
 
 def system_of(write: AnyWrite) -> System:
     """The system that carries `write` out."""
-    return System.ELATION if isinstance(write, ElationWrite) else System.KAREO
+    return System.EHR if isinstance(write, EhrWrite) else System.BILLING
 
 
 def changes_nothing(write: AnyWrite) -> bool:
     """True for searches: repeating one is always safe."""
-    return isinstance(write, SearchElation | SearchKareo)
+    return isinstance(write, SearchEhr | SearchBilling)

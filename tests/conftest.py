@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.migrate import migrate

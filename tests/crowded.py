@@ -16,9 +16,9 @@ from datetime import date, timedelta
 
 import msgspec
 
-from events.ids import ElationChartId, KareoPatientId
-from events.records import ElationChart, KareoCase, KareoChart, Phone
-from projections.links import NICKNAMES
+from events.ids import BillingPatientId, EhrChartId
+from events.records import BillingCase, BillingChart, EhrChart, Phone
+from projections.rules.links import NICKNAMES
 from tests.unit.records import GREY, HOUSE, KAREO_GREY, KAREO_HOUSE
 
 FIRST_ELATION, FIRST_KAREO = 100_000, 500_000
@@ -243,8 +243,8 @@ class Person:
 class Town:
     """The charts of both systems, and the people they are of. `kinds` counts the difficult cases by name."""
 
-    elation: list[ElationChart] = field(default_factory=list)
-    kareo: list[KareoChart] = field(default_factory=list)
+    ehr: list[EhrChart] = field(default_factory=list)
+    billing: list[BillingChart] = field(default_factory=list)
     people: dict[tuple[str, int], int] = field(default_factory=dict)
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -288,10 +288,10 @@ class _Founder:
 
     # -- charts -------------------------------------------------------------------------------------------------------
 
-    def elation(self, one: Person, **shown: object) -> None:
-        number = len(self.town.elation)
-        chart = ElationChart(
-            id=ElationChartId(FIRST_ELATION + number),
+    def ehr(self, one: Person, **shown: object) -> None:
+        number = len(self.town.ehr)
+        chart = EhrChart(
+            id=EhrChartId(FIRST_ELATION + number),
             first_name=one.first,
             middle_name=one.middle,
             last_name=one.last,
@@ -304,13 +304,13 @@ class _Founder:
             zip="30901",
             physician=(GREY, HOUSE)[one.number % 2],
         )
-        self.town.elation.append(msgspec.structs.replace(chart, **shown))
+        self.town.ehr.append(msgspec.structs.replace(chart, **shown))
         self.town.people["elation", chart.id] = one.number
 
-    def kareo(self, one: Person, **shown: object) -> None:
-        number = len(self.town.kareo)
-        chart = KareoChart(
-            id=KareoPatientId(FIRST_KAREO + number),
+    def billing(self, one: Person, **shown: object) -> None:
+        number = len(self.town.billing)
+        chart = BillingChart(
+            id=BillingPatientId(FIRST_KAREO + number),
             first_name=one.first.upper() if number % 20 == 0 else one.first,
             middle_name=one.middle,
             last_name=one.last.upper() if number % 20 == 0 else one.last,
@@ -322,14 +322,14 @@ class _Founder:
             state="GA",
             zip="30901",
             provider=(KAREO_GREY, KAREO_HOUSE)[one.number % 2],
-            cases=(KareoCase(id=1_000_000 + number, name="Primary", is_primary=True),),
+            cases=(BillingCase(id=1_000_000 + number, name="Primary", is_primary=True),),
         )
-        self.town.kareo.append(msgspec.structs.replace(chart, **shown))
+        self.town.billing.append(msgspec.structs.replace(chart, **shown))
         self.town.people["kareo", chart.id] = one.number
 
-    def both(self, one: Person, **in_kareo: object) -> None:
-        self.elation(one)
-        self.kareo(one, **in_kareo)
+    def both(self, one: Person, **in_billing: object) -> None:
+        self.ehr(one)
+        self.billing(one, **in_billing)
 
     # -- difficult cases ----------------------------------------------------------------------------------------------
 
@@ -343,11 +343,11 @@ class _Founder:
         other = self.person(first=first, last=one.last, born=one.born, sex=sex)
         match self.random.randrange(4):
             case 0:
-                self.elation(one)
-                self.kareo(other)
+                self.ehr(one)
+                self.billing(other)
             case 1:
                 self.both(one)
-                self.kareo(other)
+                self.billing(other)
             case _:
                 self.both(one)
                 self.both(other)
@@ -364,13 +364,13 @@ class _Founder:
         if self.random.random() < 0.5:
             self.both(father)
         else:
-            self.elation(father, last_name=f"{father.last} Sr")
+            self.ehr(father, last_name=f"{father.last} Sr")
 
     def namesake_son_in_kareo_only(self) -> None:
         """The father has a chart in Elation, the son in Kareo, and their birth dates are near."""
         father = self.person(sex="Male", born=date(1950, 3, 4))
-        self.elation(father)
-        self.kareo(self.person(first=father.first, last=father.last, sex="Male", born=date(1975, 3, 4), middle=""))
+        self.ehr(father)
+        self.billing(self.person(first=father.first, last=father.last, sex="Male", born=date(1975, 3, 4), middle=""))
 
     def married(self) -> None:
         one = self.person(sex="Female")
@@ -417,14 +417,14 @@ class _Founder:
             self.both(one)
             self.both(other)
         else:
-            self.elation(one)
-            self.kareo(other)
+            self.ehr(one)
+            self.billing(other)
 
     def doubles(self) -> None:
         """Two people of one name, birth date and sex: both in one system, one of them, or both, in the other."""
         one = self.person(middle="")
         other = self.person(first=one.first, last=one.last, born=one.born, sex=one.sex, middle="")
-        crowded, sparse = self.random.choice(((self.elation, self.kareo), (self.kareo, self.elation)))
+        crowded, sparse = self.random.choice(((self.ehr, self.billing), (self.billing, self.ehr)))
         crowded(one)
         crowded(other)
         sparse(self.random.choice((one, other)))
@@ -434,13 +434,13 @@ class _Founder:
     def entered_twice(self) -> None:
         one = self.person()
         self.both(one)
-        self.random.choice((self.elation, self.kareo))(one)
+        self.random.choice((self.ehr, self.billing))(one)
 
     def middle_names(self) -> None:
         """Told apart by the middle name only."""
         one = self.person(middle="Anne")
-        self.elation(one)
-        self.kareo(self.person(first=one.first, last=one.last, born=one.born, sex=one.sex, middle="Louise"))
+        self.ehr(one)
+        self.billing(self.person(first=one.first, last=one.last, born=one.born, sex=one.sex, middle="Louise"))
 
 
 DIFFICULT: tuple[Callable[[_Founder], None], ...] = (
@@ -469,15 +469,15 @@ def found(size: int, *, seed: int = 1, share: float = 0.03, one_side: float = 0.
         case(founder)
         town.kinds[case.__name__] += 1
     for _ in range(int(size * one_side)):
-        founder.elation(founder.person())
-        founder.kareo(founder.person())
-    while min(len(town.elation), len(town.kareo)) < size:
+        founder.ehr(founder.person())
+        founder.billing(founder.person())
+    while min(len(town.ehr), len(town.billing)) < size:
         founder.both(founder.person())
-    while len(town.elation) < size or len(town.kareo) < size:
-        (founder.elation if len(town.elation) < size else founder.kareo)(founder.person())
-    del town.elation[size:], town.kareo[size:]
-    kept = {("elation", one.id) for one in town.elation} | {("kareo", one.id) for one in town.kareo}
+    while len(town.ehr) < size or len(town.billing) < size:
+        (founder.ehr if len(town.ehr) < size else founder.billing)(founder.person())
+    del town.ehr[size:], town.billing[size:]
+    kept = {("elation", one.id) for one in town.ehr} | {("kareo", one.id) for one in town.billing}
     town.people = {key: person for key, person in town.people.items() if key in kept}
-    founder.random.shuffle(town.elation)
-    founder.random.shuffle(town.kareo)
+    founder.random.shuffle(town.ehr)
+    founder.random.shuffle(town.billing)
     return town

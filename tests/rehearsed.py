@@ -20,11 +20,11 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon import tables
-from daemon.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
 from daemon.sandbox.kareo.records import Encounter
+from daemon.tables import documents as tables
 from daemon.telemetry import configure_logging
 from events.schema import Recorded
 from events.store import Store
@@ -57,13 +57,13 @@ class Rehearsed:
 
     def chart(self, office: Office, patient: int) -> dict[str, Any]:
         """The Elation chart that is linked with a Kareo patient, as Elation holds it."""
-        return self.clinic.elation.patients[self.links[office.id][patient]]
+        return self.clinic.ehr.patients[self.links[office.id][patient]]
 
     def appointment(self, office: Office, key: int) -> dict[str, Any] | None:
         """The Elation appointment that carries a Kareo appointment's id; None when there is none."""
-        elation, application = self.clinic.elation, f"client-{office.id}"
-        for id_, one in elation.appointments.items():
-            kept = elation.metadata("appointments", id_, application) or {}
+        ehr, application = self.clinic.ehr, f"client-{office.id}"
+        for id_, one in ehr.appointments.items():
+            kept = ehr.metadata("appointments", id_, application) or {}
             if kept.get("object_id") == f"kareo-appointment:{key}":
                 return one
         return None
@@ -71,13 +71,13 @@ class Rehearsed:
     def policies(self, office: Office, patient: int) -> list[dict[str, Any]]:
         """The active policies of the linked chart, by rank."""
         chart = self.links[office.id][patient]
-        held = [one for one in self.clinic.elation.policies.values() if one["patient_id"] == chart]
+        held = [one for one in self.clinic.ehr.policies.values() if one["patient_id"] == chart]
         return sorted((one for one in held if one["status"] == "active"), key=lambda one: str(one.get("rank")))
 
     def bill(self, office: Office, name: str) -> tuple[dict[str, Any], list[Encounter]]:
         """A bill of the script by its name there, and what became of it in Kareo."""
-        bill = self.clinic.elation.bills[self.day._bills[office.id][name]]
-        encounters = self.clinic.kareo.encounters.values()
+        bill = self.clinic.ehr.bills[self.day._bills[office.id][name]]
+        encounters = self.clinic.billing.encounters.values()
         return bill, [one for one in encounters if one.batch_number == str(bill["id"])]
 
 
@@ -140,7 +140,7 @@ def played(file: Path) -> Iterator[Rehearsed]:
         links: dict[str, dict[int, int]] = {}
         for practice in practices(rehearsal.config):
             events[practice] = [one async for one in store.read(practice)]
-            links[practice] = {int(kareo): int(elation) for elation, kareo in await tables.links(store.pool, practice)}
+            links[practice] = {int(billing): int(ehr) for ehr, billing in await tables.links(store.pool, practice)}
         await store.close()
         over.set_result(
             Rehearsed(

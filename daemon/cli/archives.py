@@ -17,8 +17,8 @@ from typing import Any
 
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.progress import Progress
-from daemon.replay import Rows
-from daemon.story import SQL
+from daemon.history.compare import Rows
+from daemon.history.events_of import SQL
 from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
 from events.evidence import Inspection
 from events.store import SQL as STORE

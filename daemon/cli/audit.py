@@ -15,7 +15,7 @@ from daemon.cli.archives import add_recipient, archive, recipient_of
 from daemon.cli.common import add_config, configured, opened
 from daemon.cli.progress import Progress
 from daemon.config import Config
-from daemon.tamper import heads, inspect, marks_of
+from daemon.history.chain import heads, inspect, marks_of
 from events.archive import NoArchive
 from events.evidence import Checkpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
 

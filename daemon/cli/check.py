@@ -13,13 +13,13 @@ import asyncpg
 
 from daemon.cli.common import add_config, complain, configured, keyring_of
 from daemon.config import Config, PracticeConfig, resolve, secret
+from daemon.runtime.worker import bus_of, session
 from daemon.telemetry import configure_logging
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.errors import VendorError
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.soap import SoapService
-from daemon.worker import bus_of, session
+from daemon.vendors.ports.errors import VendorError
 from events.codec import Keyring
 
 Problem = tuple[str, str]
@@ -63,8 +63,8 @@ async def reach(config: Config, beside: Path) -> list[Problem]:
     async with session() as http:
         limiters = LimiterRegistry()
         for index, practice in enumerate(config.practice, start=1):
-            problems += await _elation(practice, f"practice[{index}].elation", beside, http)
-            problems += await _kareo(practice, f"practice[{index}].kareo", beside, http, limiters)
+            problems += await _ehr(practice, f"practice[{index}].elation", beside, http)
+            problems += await _billing(practice, f"practice[{index}].kareo", beside, http, limiters)
     return problems
 
 
@@ -108,8 +108,8 @@ async def _kafka(config: Config, beside: Path) -> list[Problem]:
     return []
 
 
-async def _elation(practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession) -> list[Problem]:
-    config = practice.elation
+async def _ehr(practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession) -> list[Problem]:
+    config = practice.ehr
     client = ElationClient(
         base_url=config.base_url,
         client_id=config.client_id,
@@ -125,10 +125,10 @@ async def _elation(practice: PracticeConfig, key: str, beside: Path, http: aioht
     return []
 
 
-async def _kareo(
+async def _billing(
     practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession, limiters: LimiterRegistry
 ) -> list[Problem]:
-    config = practice.kareo
+    config = practice.billing
     wsdl = config.wsdl if "://" in config.wsdl else str(resolve(config.wsdl, beside))
     try:
         service = await SoapService.load(wsdl, http, None)

@@ -10,8 +10,8 @@ import time
 from collections import Counter
 from typing import Any
 
-from daemon.embedded import NotInstalled
-from daemon.rehearsal import Rehearsal, Report
+from daemon.demo.embedded import NotInstalled
+from daemon.demo.rehearsal import Rehearsal, Report
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import configure_logging
@@ -42,7 +42,7 @@ def demo(arguments: argparse.Namespace) -> int:
             print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
 
     async def hold(config: str) -> None:
-        print(f"configuration: {config}\nElation sandbox: {clinic.elation.url}\nKareo sandbox: {clinic.kareo.url}")
+        print(f"configuration: {config}\nElation sandbox: {clinic.ehr.url}\nKareo sandbox: {clinic.billing.url}")
         print("everything keeps running; press Ctrl-C to end", flush=True)
         await asyncio.Event().wait()
 

@@ -12,15 +12,15 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import add_shown, chart_of
 from daemon.config import policy_of
-from daemon.entries import Shown
-from daemon.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
-from daemon.knowledge import FieldKnown
-from daemon.story import Moment, event_at, is_past, parse_moment, patient_events
+from daemon.history.events_of import Moment, event_at, is_past, parse_moment, patient_events
+from daemon.history.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
 from events.ids import PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
-from projections.fields import BY_NAME
-from projections.policy import Policy
+from projections.rules.fields import BY_NAME
+from projections.terms.policy import Policy
+from projections.words.known import FieldKnown
+from projections.words.lines import Shown
 
 
 def register(commands: Any) -> None:
@@ -138,4 +138,4 @@ def _event(step: Step) -> str:
 
 def _values(one: FieldKnown) -> str:
     base = "none yet" if one.base is None else repr(one.base)
-    return f"{one.field}: Elation {one.elation!r}, Kareo {one.kareo!r}, base {base} ({one.verdict})"
+    return f"{one.field}: Elation {one.ehr!r}, Kareo {one.billing!r}, base {base} ({one.verdict})"

@@ -19,12 +19,12 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history_page import page
 from daemon.config import policy_of
-from daemon.entries import Entry, Shown, about, entries
-from daemon.explain import directory_at
-from daemon.knowledge import Known, folded, known
-from daemon.story import is_past, parse_moment, patient_events
+from daemon.history.events_of import is_past, parse_moment, patient_events
+from daemon.history.explain import directory_at
 from events.ids import PracticeId
-from projections.fields import BY_NAME
+from projections.rules.fields import BY_NAME
+from projections.words.known import Known, folded, known
+from projections.words.lines import Entry, Shown, about, entries
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -57,7 +57,7 @@ def add_shown(parser: argparse.ArgumentParser) -> None:
 
 
 def chart_of(text: str) -> tuple[str, int]:
-    """`elation:ID` or `kareo:ID`. Raises ValueError."""
+    """`ehr:ID` or `billing:ID`. Raises ValueError."""
     system, _, number = text.partition(":")
     if system not in ("elation", "kareo") or not (number.isascii() and number.isdigit()):
         raise ValueError("chart: must be elation:ID or kareo:ID")
@@ -128,11 +128,11 @@ def known_lines(state: list[Known]) -> list[str]:
     """What was known, as text."""
     text: list[str] = []
     for one in state:
-        charts = f"Elation chart {one.elation or 'none'}, Kareo patient {one.kareo or 'none'}"
+        charts = f"Elation chart {one.ehr or 'none'}, Kareo patient {one.billing or 'none'}"
         text += ["", f"known then of {one.patient}: {charts}, link: {one.link}"]
         for field in one.fields:
             base = "" if field.base is None else f", base {field.base!r}"
-            values = f"Elation {field.elation!r}, Kareo {field.kareo!r}{base}"
+            values = f"Elation {field.ehr!r}, Kareo {field.billing!r}{base}"
             text.append(f"  {field.label + ':':<24} {values} ({field.verdict})")
         text += [f"  open    {slot}: {words} ({state_})" for slot, state_, words in one.intents]
         text += [f"  waiting {slot} ({code}): {words}" for slot, code, words in one.waiting]
@@ -154,8 +154,8 @@ def _as_json(entry: Entry, shown: Shown) -> dict[str, object]:
         "id": event.id,
         "type": event.type,
         "origin": event.origin,
-        "elation": event.elation,
-        "kareo": event.kareo,
+        "elation": event.ehr,
+        "kareo": event.billing,
         "cause": event.cause,
         "because_of": entry.cause,
         "intent": entry.intent or None,

@@ -6,8 +6,8 @@ from collections import defaultdict
 from html import escape
 from zoneinfo import ZoneInfo
 
-from daemon.entries import Entry
-from daemon.knowledge import Known
+from projections.words.known import Known
+from projections.words.lines import Entry
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
@@ -86,10 +86,10 @@ def _link(sequence: int, there: set[int]) -> str:
 
 
 def _known(one: Known) -> str:
-    charts = f"Elation chart {one.elation or 'none'}, Kareo patient {one.kareo or 'none'}, link: {one.link}"
+    charts = f"Elation chart {one.ehr or 'none'}, Kareo patient {one.billing or 'none'}, link: {one.link}"
     rows = "\n".join(
         f"<tr{' class=differ' if field.verdict.startswith('differ') else ''}><td>{escape(field.label)}</td>"
-        f"<td>{escape(field.elation)}</td><td>{escape(field.kareo)}</td>"
+        f"<td>{escape(field.ehr)}</td><td>{escape(field.billing)}</td>"
         f"<td>{escape(field.base or '')}</td><td>{escape(field.verdict)}</td></tr>"
         for field in one.fields
     )

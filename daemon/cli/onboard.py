@@ -18,9 +18,10 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import add_shown
 from daemon.config import policy_of
-from daemon.dry_run import DryRun, Planned
-from daemon.entries import Shown, write_shown
-from daemon.onboarding import Matching, Onboarding, look, reasons
+from daemon.operator.onboarding import Matching, Onboarding, look, reasons
+from events.records import type_of
+from projections.trial.dry_run import DryRun, Planned
+from projections.words.lines import Shown, write_shown
 
 
 def register(commands: Any) -> None:
@@ -89,7 +90,7 @@ def _matched(matching: Matching) -> list[str]:
     out = [f"  certain: {matching.certain} pairs (name, birth date and sex; nobody else alike on either side)"]
     out.append(f"  for a person: {len(matching.candidates)} pairs of {matching.undecided_charts} undecided charts")
     out += [f"    {count} differ in {what}" for what, count in reasons(matching.candidates).items()]
-    out.append(f"  without counterpart: {matching.only_in_elation} in Elation only, {matching.only_in_kareo} in Kareo only")
+    out.append(f"  without counterpart: {matching.only_in_ehr} in Elation only, {matching.only_in_billing} in Kareo only")
     if matching.impossible:
         out.append(
             "  impossible as they are: " + ", ".join(f"{count} {code}" for code, count in matching.impossible.items())
@@ -103,7 +104,7 @@ def _candidates(matching: Matching, shown: Shown) -> list[str]:
         names = f" ({one.names[0]} | {one.names[1]})" if shown.names else ""
         differ = f"differ in {', '.join(one.differ)}" if one.differ else "differ in nothing; several are alike"
         taken = "; one is linked already: merge the duplicate in its system, or dismiss it" if one.taken else ""
-        out.append(f"  elation:{one.elation} kareo:{one.kareo}{names}: {differ}{taken}")
+        out.append(f"  elation:{one.ehr} kareo:{one.billing}{names}: {differ}{taken}")
     return out
 
 
@@ -142,7 +143,7 @@ def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace
                 "slot": one.slot,
                 "system": one.system,
                 "resource": one.resource,
-                "write": type(one.write).__name__,
+                "write": type_of(one.write),
                 "rule": one.rule,
                 "text": write_shown(one.write, shown),
             }

@@ -1,6 +1,6 @@
 """The commands that put things right: resync, retry, resend, link, unlink, dismiss, seen, redrive.
 
-Each is an event that the practice's owner records and answers (daemon/operator.py): it works from any machine that reaches
+Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
 Kafka and the database. Exits 0 done, 1 refused, not found or not recorded in time, 2 used wrongly.
 """
 
@@ -15,14 +15,13 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon import tables
 from daemon.cli.common import KafkaAway, add_config, away, configured, keyring_of, opened, run_async
-from daemon.cli.looking import Looked, look
 from daemon.config import Config, policy_of
-from daemon.operator import Charts, Followed, carry_out, command, login
+from daemon.operator.commands import Charts, Followed, command, login, write
+from daemon.operator.find import Looked, look
+from daemon.runtime.worker import bus_of
+from daemon.tables import documents as tables
 from daemon.telemetry import configure_logging
-from daemon.timeline import describe
-from daemon.worker import bus_of
 from events.bus import Bus
 from events.commands import (
     BillResendRequested,
@@ -35,13 +34,14 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import ElationChartId, KareoPatientId, PracticeId
+from events.ids import BillingPatientId, EhrChartId, PracticeId
 from events.schema import Origin
 from events.store import Store
 from events.writes import System
-from projections.fields import BY_NAME, elation_view, kareo_view
-from projections.policy import Policy
-from projections.repair import COMPARED, differing
+from projections.deciding.repair import COMPARED, differing
+from projections.rules.fields import BY_NAME, billing_view, ehr_view
+from projections.terms.policy import Policy
+from projections.words.words import describe
 
 BROKER_SECONDS = 20.0
 
@@ -128,7 +128,7 @@ async def _run(config: Config, beside: Path, arguments: argparse.Namespace, ask:
             await _reach(bus)
             for followed in asks:
                 try:
-                    await carry_out(bus, store, followed, followed_seconds=arguments.wait)
+                    await write(bus, store, followed, followed_seconds=arguments.wait)
                 except ConnectionError as error:
                     raise KafkaAway from error
                 code = max(code, tell(followed))
@@ -174,7 +174,7 @@ def _chart(text: str) -> Charts:
     system, _, number = text.partition(":")
     if system not in ("elation", "kareo") or not (number.isascii() and number.isdigit()):
         raise Used(f"{text}: must be elation:ID or kareo:ID")
-    return (ElationChartId(int(number)), None) if system == "elation" else (None, KareoPatientId(int(number)))
+    return (EhrChartId(int(number)), None) if system == "elation" else (None, BillingPatientId(int(number)))
 
 
 def _is_chart(text: str) -> bool:
@@ -198,7 +198,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, _policy: Policy) 
     charts = _chart(arguments.chart)
     patient = (await _looked(store, arguments, charts)).patient
     followed = _ask(arguments, ResyncRequested(who=login(), reason=arguments.reason, as_new=arguments.as_new), charts)
-    sides = ((Origin.ELATION, patient.link or patient.elation), (Origin.KAREO, patient.kareo))
+    sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
     followed.reading = {origin for origin, side in sides if side is not None}
     return [followed]
 
@@ -218,30 +218,30 @@ async def _retry(arguments: argparse.Namespace, store: Store, _policy: Policy) -
 
 async def _resend(arguments: argparse.Namespace, store: Store, _policy: Policy) -> Asks:
     record = ("bills", str(arguments.bill))
-    rows = await tables.lookup_observed(store.pool, PracticeId(arguments.practice), System.ELATION, [record])
+    rows = await tables.lookup_observed(store.pool, PracticeId(arguments.practice), System.EHR, [record])
     if record not in rows or not rows[record].parent:
         raise NotFound(f"bill {arguments.bill} has never been seen in {arguments.practice}")
-    chart = ElationChartId(int(rows[record].parent))
+    chart = EhrChartId(int(rows[record].parent))
     return [_ask(arguments, BillResendRequested(bill=arguments.bill, who=login(), reason=arguments.reason), (chart, None))]
 
 
-def _pair(texts: list[str]) -> tuple[ElationChartId, KareoPatientId]:
+def _pair(texts: list[str]) -> tuple[EhrChartId, BillingPatientId]:
     charts = [_chart(text) for text in texts]
-    elation = next((one for one, _ in charts if one is not None), None)
-    kareo = next((one for _, one in charts if one is not None), None)
-    if elation is None or kareo is None or len(charts) != 2:
+    ehr = next((one for one, _ in charts if one is not None), None)
+    billing = next((one for _, one in charts if one is not None), None)
+    if ehr is None or billing is None or len(charts) != 2:
         raise Used("give one chart of each system: elation:ID kareo:ID")
-    return elation, kareo
+    return ehr, billing
 
 
 async def _link(arguments: argparse.Namespace, store: Store, policy: Policy) -> Asks:
-    elation, kareo = _pair(arguments.charts)
-    here = await _looked(store, arguments, (elation, None))
-    there = await _looked(store, arguments, (None, kareo))
-    if here.patient.elation is not None and there.patient.kareo is not None:
+    ehr, billing = _pair(arguments.charts)
+    here = await _looked(store, arguments, (ehr, None))
+    there = await _looked(store, arguments, (None, billing))
+    if here.patient.ehr is not None and there.patient.billing is not None:
         if arguments.show:
-            ours = elation_view(here.patient.elation.chart, here.directory, policy)
-            theirs = kareo_view(there.patient.kareo.chart)
+            ours = ehr_view(here.patient.ehr.chart, here.directory, policy)
+            theirs = billing_view(there.patient.billing.chart)
             for name in COMPARED:
                 mark = " " if ours[name] == theirs[name] else "*"
                 print(f"{mark} {BY_NAME[name].label:<14} Elation {ours[name] or '-':<30} Kareo {theirs[name] or '-'}")
@@ -249,14 +249,14 @@ async def _link(arguments: argparse.Namespace, store: Store, policy: Policy) -> 
         state = here.state()
         names = [BY_NAME[name].label.lower() for name in differing(here.patient, there.patient, state, policy)]
         print(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
-    body = LinkRequested(elation=elation, kareo=kareo, who=login(), reason=arguments.reason, force=arguments.force)
-    return [_ask(arguments, body, (elation, kareo))]
+    body = LinkRequested(ehr=ehr, billing=billing, who=login(), reason=arguments.reason, force=arguments.force)
+    return [_ask(arguments, body, (ehr, billing))]
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, _policy: Policy) -> Asks:
     charts = _chart(arguments.charts[0]) if len(arguments.charts) == 1 else _pair(arguments.charts)
     await _looked(store, arguments, charts)
-    body = UnlinkRequested(elation=charts[0], kareo=charts[1], who=login(), reason=arguments.reason)
+    body = UnlinkRequested(ehr=charts[0], billing=charts[1], who=login(), reason=arguments.reason)
     return [_ask(arguments, body, charts)]
 
 

@@ -15,13 +15,13 @@ from daemon.cli.common import add_config, configured, opened, practice_of, run_a
 from daemon.cli.history import chart_of
 from daemon.cli.progress import Progress
 from daemon.config import policy_of
-from daemon.rebuild import rebuild
-from daemon.replay import Difference, Replay, fold, replayed, today_in, verify, verify_patient
-from daemon.story import Moment, is_past, parse_moment, patient_events
+from daemon.history.compare import Difference, Replay, fold, replayed, today_in, verify, verify_patient
+from daemon.history.events_of import Moment, is_past, parse_moment, patient_events
+from daemon.history.rebuild import rebuild
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.store import Store
-from projections.policy import Policy
+from projections.terms.policy import Policy
 
 SHOWN = 20
 

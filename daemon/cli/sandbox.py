@@ -26,12 +26,12 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         clinic = Clinic(limits_scale=arguments.limits_scale, seconds=5.0)
-        await clinic.elation.start(port=arguments.elation_port)
-        await clinic.kareo.start(port=arguments.kareo_port)
+        await clinic.ehr.start(port=arguments.elation_port)
+        await clinic.billing.start(port=arguments.kareo_port)
         try:
-            print(f"Elation: {clinic.elation.url}\nKareo:   {clinic.kareo.url}\nWSDL:    {clinic.kareo.wsdl_url}")
+            print(f"Elation: {clinic.ehr.url}\nKareo:   {clinic.billing.url}\nWSDL:    {clinic.billing.wsdl_url}")
             for office in clinic.offices:
-                print(f"practice {office.id}: Elation {office.elation}, Kareo {office.kareo} ({office.name})")
+                print(f"practice {office.id}: Elation {office.ehr}, Kareo {office.billing} ({office.name})")
             if arguments.write_config is not None:
                 file = clinic.write_config(
                     arguments.write_config,

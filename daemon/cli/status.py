@@ -11,11 +11,11 @@ from typing import Any
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon import tables
 from daemon.cli.common import add_config, configured, keyring_of, opened
 from daemon.config import Config
-from daemon.report import PracticeStatus
-from daemon.worker import bus_of
+from daemon.runtime.reporter import PracticeStatus
+from daemon.runtime.worker import bus_of
+from daemon.tables import documents as tables
 from events.ids import PracticeId
 
 BROKER_SECONDS = 10.0

@@ -12,16 +12,16 @@ import msgspec
 from daemon.cli.common import add_config, configured, run_async
 from daemon.cli.repair import tell
 from daemon.cli.run import surroundings
-from daemon.operator import Charts, Followed, carry_out, command, login
-from daemon.practice import Surroundings
+from daemon.operator.commands import Charts, Followed, command, login, write
+from daemon.operator.drift import verify
+from daemon.runtime.practice import Surroundings
 from daemon.telemetry import configure_logging
-from daemon.vendors.errors import VendorError
-from daemon.verify import verify
+from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
-from events.ids import ElationChartId, KareoPatientId, PracticeId
+from events.ids import BillingPatientId, EhrChartId, PracticeId
 from events.schema import Origin
 from events.store import AWAY
-from projections.drift import Cause, Drift
+from projections.trial.drift import Cause, Drift
 
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
 
@@ -86,22 +86,22 @@ async def _repair(around: Surroundings, practice: PracticeId, drift: list[Drift]
             continue
         if found & RESYNCED:
             print(f"{name}: to be read again")
-            ask = Followed(command(practice, ResyncRequested(who=who, reason=why), charts), reading={Origin.KAREO})
+            ask = Followed(command(practice, ResyncRequested(who=who, reason=why), charts), reading={Origin.BILLING})
         elif Cause.REFUSED in found:
             print(f"{name}: refused writes to be tried again")
             ask = Followed(command(practice, RetryRequested(slots=(), who=who, reason=why), charts))
         else:
             continue
-        await carry_out(around.bus, around.store, ask)
+        await write(around.bus, around.store, ask)
         code = max(code, tell(ask))
     return code
 
 
 def _charts(one: Drift) -> Charts:
     """One of the patient's charts: the owner knows the other."""
-    if one.kareo is not None:
-        return None, KareoPatientId(one.kareo)
-    return None if one.elation is None else ElationChartId(one.elation), None
+    if one.billing is not None:
+        return None, BillingPatientId(one.billing)
+    return None if one.ehr is None else EhrChartId(one.ehr), None
 
 
 def _print(drift: list[Drift], *, as_json: bool, practice: str) -> None:
@@ -111,7 +111,7 @@ def _print(drift: list[Drift], *, as_json: bool, practice: str) -> None:
         print(msgspec.json.encode(report).decode())
         return
     for one in drift:
-        who = f"Elation {one.elation or '-'} / Kareo {one.kareo or '-'}"
+        who = f"Elation {one.ehr or '-'} / Kareo {one.billing or '-'}"
         print(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
         for name, (held, wanted) in one.values.items():
             print(f"    {name}: holds {held!r}, should hold {wanted!r}")

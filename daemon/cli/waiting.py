@@ -10,14 +10,14 @@ from typing import Any
 
 import msgspec
 
-from daemon import tables
 from daemon.cli.common import add_config, away, configured, opened, run_async
-from daemon.remedy import remedy
+from daemon.tables import documents as tables
 from events.ids import PatientKey, PracticeId
 from events.store import Store
-from projections.directory import Directory
-from projections.open_intents import Dismissed, Waiting
-from projections.patient import Patient, decode_patient
+from projections.state.directory import Directory
+from projections.state.open_intents import Dismissed, Waiting
+from projections.state.patient import Patient, decode_patient
+from projections.words.remedy import remedy
 
 _DIRECTORY = msgspec.msgpack.Decoder(Directory)
 
@@ -111,10 +111,10 @@ def _items(practice: PracticeId, patient: Patient | None, entries: Mapping[str, 
 
 
 def charts_of(patient: Patient) -> str:
-    """The patient's charts as commands take them: `kareo:901 elation:101`."""
+    """The patient's charts as commands take them: `billing:901 ehr:101`."""
     if patient.link is not None:
-        return f"kareo:{patient.link.kareo} elation:{patient.link.elation}"
-    return f"{'kareo' if patient.in_kareo else 'elation'}:{patient.key[2:]}"
+        return f"kareo:{patient.link.billing} elation:{patient.link.ehr}"
+    return f"{'kareo' if patient.in_billing else 'elation'}:{patient.key[2:]}"
 
 
 def lines(item: Item) -> list[str]:

@@ -14,11 +14,12 @@ from daemon.cli.common import add_config, complain, configured, opened, practice
 from daemon.cli.history import add_shown
 from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
-from daemon.entries import Shown, write_shown
-from daemon.replay import stored_rows
-from daemon.story import parse_moment
-from daemon.whatif import Comparison, Deviation, compare
+from daemon.history.compare import stored_rows
+from daemon.history.events_of import parse_moment
+from daemon.history.what_if import Comparison, Deviation, compare
 from events.ids import PracticeId
+from events.records import type_of
+from projections.words.lines import Shown, write_shown
 
 APPROXIMATION = (
     "An approximation: the past is taken as it was, with the vendors' recorded answers, and decided about anew; what people "
@@ -113,7 +114,7 @@ def _json(result: Comparison, shown: Shown) -> str:
             "slot": one.slot,
             "system": one.system,
             "resource": one.resource,
-            "write": type(one.write).__name__,
+            "write": type_of(one.write),
             "text": _words(one, shown),
             "differs_in": differing(one) if one.was is not None else [],
             "why": one.why,

@@ -29,8 +29,8 @@ class Office:
     id: str
     name: str
     time_zone: str
-    elation: int = 0
-    kareo: int = 0
+    ehr: int = 0
+    billing: int = 0
     customer_key: str = ""
     physicians: list[int] = field(default_factory=list)
     providers: list[int] = field(default_factory=list)
@@ -51,49 +51,49 @@ class Clinic:
         now: Callable[[], datetime] | None = None,
         clock: Callable[[], float] = time.monotonic,
         session: Callable[..., aiohttp.ClientSession] = aiohttp.ClientSession,
-        elation: ElationSwitches | None = None,
-        kareo: KareoSwitches | None = None,
+        ehr: ElationSwitches | None = None,
+        billing: KareoSwitches | None = None,
         offices: int = 2,
     ) -> None:
-        self.elation = ElationSandbox(now=now, switches=elation or ElationSwitches(), session=session)
-        self.kareo = KareoSandbox(now=now, switches=kareo or KareoSwitches(), limits_scale=limits_scale, clock=clock)
+        self.ehr = ElationSandbox(now=now, switches=ehr or ElationSwitches(), session=session)
+        self.billing = KareoSandbox(now=now, switches=billing or KareoSwitches(), limits_scale=limits_scale, clock=clock)
         self.limits_scale = limits_scale
         self.seconds = seconds
         more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]
         self.offices = [self._open(*name) for name in (*NAMES, *more)[:offices]]
 
     async def start(self) -> None:
-        await self.elation.start()
-        await self.kareo.start()
+        await self.ehr.start()
+        await self.billing.start()
 
     async def stop(self) -> None:
-        await self.elation.stop()
-        await self.kareo.stop()
+        await self.ehr.stop()
+        await self.billing.stop()
 
     def _open(self, id_: str, name: str, time_zone: str) -> Office:
         """A practice with three doctors whom both systems know (one without an NPI: mapped by name), a locum whom only
         Kareo knows, a place that both know and an annex that only Elation knows."""
         office = Office(id_, name, time_zone, customer_key=f"key-{id_}")
-        office.elation = int(self.elation.add_practice(name=name, time_zone=time_zone)["id"])
-        self.elation.add_credential(f"client-{id_}", f"secret-{id_}", practices=[office.elation])
-        self.kareo.add_customer(office.customer_key, f"sync@{id_}.example", f"password-{id_}")
-        office.kareo = self.kareo.add_practice(office.customer_key, name).id
+        office.ehr = int(self.ehr.add_practice(name=name, time_zone=time_zone)["id"])
+        self.ehr.add_credential(f"client-{id_}", f"secret-{id_}", practices=[office.ehr])
+        self.billing.add_customer(office.customer_key, f"sync@{id_}.example", f"password-{id_}")
+        office.billing = self.billing.add_practice(office.customer_key, name).id
         for first, last, npi in DOCTORS:
             number = f"{npi[:-1]}{len(id_)}" if npi else ""
-            physician = self.elation.add_physician(office.elation, first_name=first, last_name=last, npi=number)
+            physician = self.ehr.add_physician(office.ehr, first_name=first, last_name=last, npi=number)
             office.physicians.append(int(physician["id"]))
-            provider = self.kareo.add_provider(office.kareo, first_name=first, last_name=last, degree="MD", npi=number)
+            provider = self.billing.add_provider(office.billing, first_name=first, last_name=last, degree="MD", npi=number)
             office.providers.append(provider.id)
-        office.locum = self.kareo.add_provider(
-            office.kareo, first_name="Pat", last_name="Locum", degree="DO", npi="1003000999"
+        office.locum = self.billing.add_provider(
+            office.billing, first_name="Pat", last_name="Locum", degree="DO", npi="1003000999"
         ).id
-        here = self.elation.add_service_location(office.elation, name="Main Office", place_of_service_code=11)
-        there = self.kareo.add_service_location(office.kareo, name="Main Office")
+        here = self.ehr.add_service_location(office.ehr, name="Main Office", place_of_service_code=11)
+        there = self.billing.add_service_location(office.billing, name="Main Office")
         office.place = int(here["id"]), there.id
-        annex = self.elation.add_service_location(office.elation, name="Annex", place_of_service_code=11)
+        annex = self.ehr.add_service_location(office.ehr, name="Annex", place_of_service_code=11)
         office.annex = int(annex["id"])
         for code in CODES:
-            self.kareo.add_procedure_code(office.customer_key, code, f"Procedure {code}")
+            self.billing.add_procedure_code(office.customer_key, code, f"Procedure {code}")
         return office
 
     def write_config(
@@ -152,16 +152,16 @@ profile = "kareo-led"
 payer_scenario = "Insurance"
 
 [practice.elation]
-base_url = "{self.elation.url}"
+base_url = "{self.ehr.url}"
 client_id = "client-{office.id}"
 client_secret_file = "{office.id}.elation"
-practice_id = {office.elation}
+practice_id = {office.ehr}
 catch_up_seconds = {self.seconds * 4}
 sweep_seconds = {self.seconds * 8}
 
 [practice.kareo]
-wsdl = "{self.kareo.wsdl_url}"
-endpoint = "{self.kareo.endpoint}"
+wsdl = "{self.billing.wsdl_url}"
+endpoint = "{self.billing.endpoint}"
 customer_key_file = "{office.id}.kareo-key"
 user = "sync@{office.id}.example"
 password_file = "{office.id}.kareo-password"

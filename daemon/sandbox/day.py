@@ -40,7 +40,7 @@ class Day:
         self.elation_edits: set[int] = set()
         self._random = random.Random(seed)
         self._serial = 0
-        self._today = clinic.kareo.state.now().date()
+        self._today = clinic.billing.state.now().date()
         self.kareo_ids: dict[str, list[int]] = {office.id: [] for office in clinic.offices}
         self.elation_ids: dict[str, list[int]] = {office.id: [] for office in clinic.offices}
 
@@ -73,8 +73,8 @@ class Day:
     def kareo_patient(self, office: Office, person: dict[str, object] | None = None, **values: object) -> int:
         """Registered at the front desk in Kareo, with a primary case."""
         one = person or self.person()
-        patient = self.clinic.kareo.people.create_patient(
-            office.kareo,
+        patient = self.clinic.billing.people.create_patient(
+            office.billing,
             str(one["first_name"]),
             str(one["last_name"]),
             cases=[{"name": "Primary", "payer_scenario": "Insurance"}],
@@ -99,8 +99,8 @@ class Day:
     def elation_patient(self, office: Office, person: dict[str, object] | None = None, **values: object) -> int:
         """Registered in Elation."""
         one = person or self.person()
-        chart = self.clinic.elation.people.create_patient(
-            office.elation,
+        chart = self.clinic.ehr.people.create_patient(
+            office.ehr,
             str(one["first_name"]),
             str(one["last_name"]),
             sex=str(one["sex"]),
@@ -125,29 +125,29 @@ class Day:
         return int(chart["id"])
 
     def edit_kareo(self, patient: int, **values: object) -> None:
-        self.clinic.kareo.people.edit_patient(patient, **values)
+        self.clinic.billing.people.edit_patient(patient, **values)
         self.actions += 1
 
     def edit_elation(self, chart: int, **values: object) -> None:
-        self.clinic.elation.people.edit_patient(chart, **values)
+        self.clinic.ehr.people.edit_patient(chart, **values)
         self.actions += 1
 
-    def counterpart(self, office: Office, kareo: int) -> int:
+    def counterpart(self, office: Office, billing: int) -> int:
         """The Elation chart that people find under the same name (there is only one of each)."""
-        patient = self.clinic.kareo.patients[kareo]
-        for id_ in sorted(self.clinic.elation.patients):
-            chart = self.clinic.elation.patients[id_]
+        patient = self.clinic.billing.patients[billing]
+        for id_ in sorted(self.clinic.ehr.patients):
+            chart = self.clinic.ehr.patients[id_]
             same = (chart["first_name"], chart["last_name"]) == (patient.first_name, patient.last_name)
-            if same and chart["caregiver_practice"] == office.elation and not chart["deleted_date"]:
+            if same and chart["caregiver_practice"] == office.ehr and not chart["deleted_date"]:
                 return id_
         raise LookupError("the patient has no chart in Elation yet")
 
     def kareo_of(self, office: Office, chart: int) -> int:
         """The Kareo patient that people find under the same name."""
-        wanted = self.clinic.elation.patients[chart]
-        for id_, patient in sorted(self.clinic.kareo.patients.items()):
+        wanted = self.clinic.ehr.patients[chart]
+        for id_, patient in sorted(self.clinic.billing.patients.items()):
             same = (patient.first_name, patient.last_name) == (wanted["first_name"], wanted["last_name"])
-            if same and patient.practice_id == office.kareo and not patient.deleted:
+            if same and patient.practice_id == office.billing and not patient.deleted:
                 return id_
         raise LookupError("the chart has no patient in Kareo yet")
 
@@ -200,7 +200,7 @@ class Day:
             phones=[{"phone": "3035550100", "phone_type": "Fax"}, {"phone": "3035550101", "phone_type": "Main"}],
         )
         # A twin of somebody who is there already: another first name that could be short for it, so a person decides.
-        twin = self.clinic.kareo.patients[self.kareo_patient(office)]
+        twin = self.clinic.billing.patients[self.kareo_patient(office)]
         self.elation_patient(
             office,
             self.person(first_name=twin.first_name[:4], last_name=twin.last_name, birth_date=twin.dob, sex=twin.gender),
@@ -219,7 +219,7 @@ class Day:
         conflict = ours[4]
         self.edit_kareo(conflict, city="Kareoville")
         chart = self.counterpart(office, conflict)
-        address = dict(self.clinic.elation.patients[chart]["address"])
+        address = dict(self.clinic.ehr.patients[chart]["address"])
         self.edit_elation(chart, address={**address, "city": "Elationtown"})
         self.edit_kareo(ours[5], mobile_phone="(303) 555-7777")
         self.edit_kareo(ours[6], mobile_phone="")
@@ -228,17 +228,17 @@ class Day:
         self.edit_kareo(ours[0])
         # The number 30355CALLME is corrected; the missing birth date is found.
         for patient in ours:
-            record = self.clinic.kareo.patients[patient]
+            record = self.clinic.billing.patients[patient]
             if record.mobile_phone == "30355CALLME":
                 self.edit_kareo(patient, mobile_phone="3035559999")
             if record.dob is None and office.id == "elm":
                 self.edit_kareo(patient, dob=date(1971, 7, 17))
 
     def _insure(self, patient: int, which: int, **values: object) -> int:
-        case = next(case for case in self.clinic.kareo.cases.values() if case.patient_id == patient and case.is_primary)
+        case = next(case for case in self.clinic.billing.cases.values() if case.patient_id == patient and case.is_primary)
         company, plan = CARRIERS[which % len(CARRIERS)]
         self.actions += 1
-        policy = self.clinic.kareo.people.add_policy(
+        policy = self.clinic.billing.people.add_policy(
             case.id,
             str(values.pop("company", company)),
             str(values.pop("plan", plan)),
@@ -282,10 +282,10 @@ class Day:
         return datetime(day.year, day.month, day.day, hour, minute, tzinfo=ZoneInfo(office.time_zone))
 
     def _appointments(self, office: Office) -> list[int]:
-        return [id_ for id_, one in self.clinic.kareo.appointments.items() if one.practice_id == office.kareo]
+        return [id_ for id_, one in self.clinic.billing.appointments.items() if one.practice_id == office.billing]
 
     def _book(self, office: Office) -> None:
-        people, ours = self.clinic.kareo.people, self.kareo_ids[office.id]
+        people, ours = self.clinic.billing.people, self.kareo_ids[office.id]
         for number in range(self.size + 4):
             start = self._at(office, 1 + number % 5, 8 + number, 15 * (number % 4))
             provider = office.providers[number % 3]
@@ -300,7 +300,7 @@ class Day:
         self.actions += 4
 
     def _rebook(self, office: Office) -> None:
-        people, booked = self.clinic.kareo.people, self._appointments(office)
+        people, booked = self.clinic.billing.people, self._appointments(office)
         people.move_appointment(booked[0], self._at(office, 9, 15))
         people.move_appointment(booked[1], self._at(office, 9, 16), 45)
         people.cancel_appointment(booked[2])
@@ -311,22 +311,22 @@ class Day:
         self.actions += 7
         # Staff change an appointment in Elation: the change stays there.
         chart = self.counterpart(office, self.kareo_ids[office.id][7])
-        for id_, one in sorted(self.clinic.elation.appointments.items()):
+        for id_, one in sorted(self.clinic.ehr.appointments.items()):
             if one["patient"] == chart and not one["deleted_date"]:
-                self.clinic.elation.people.edit_appointment(id_, description="Patient asked for a phone call first")
+                self.clinic.ehr.people.edit_appointment(id_, description="Patient asked for a phone call first")
                 self.elation_edits.add(id_)
                 self.actions += 1
                 break
 
     def _reinsure(self, office: Office) -> None:
-        people, ours, kareo = self.clinic.kareo.people, self.kareo_ids[office.id], self.clinic.kareo
+        people, ours, billing = self.clinic.billing.people, self.kareo_ids[office.id], self.clinic.billing
         replaced = people.add_case(ours[3], "After job change", "Insurance", True)
         people.add_policy(replaced.id, *CARRIERS[2], number=f"NEW{ours[3]}", group="G9", copay="40", deductible="")
-        case = next(case for case in kareo.cases.values() if case.patient_id == ours[4] and case.is_primary)
+        case = next(case for case in billing.cases.values() if case.patient_id == ours[4] and case.is_primary)
         people.deactivate_case(case.id)
-        mine = [policy.id for policy in kareo.policies.values() if kareo.cases[policy.case_id].patient_id == ours[1]]
+        mine = [policy.id for policy in billing.policies.values() if billing.cases[policy.case_id].patient_id == ours[1]]
         people.deactivate_policy(mine[0])
-        plan = next(iter(kareo.plans.values()))
+        plan = next(iter(billing.plans.values()))
         people.edit_plan(plan.id, address1="77 New Carrier Street")
         # The booked appointment that was cancelled by mistake is booked again.
         cancelled = self._appointments(office)[3]
@@ -336,7 +336,7 @@ class Day:
     def _sign(self, office: Office, chart: int, lines: list[dict[str, object]], **values: object) -> int:
         self.actions += 1
         where = values.pop("place", office.place[0])
-        signed = self.clinic.elation.people.sign_note(
+        signed = self.clinic.ehr.people.sign_note(
             chart,
             office.physicians[self.actions % 3],
             where,  # type: ignore[arg-type]
@@ -376,7 +376,7 @@ class Day:
         bills["new patient"] = self._sign(office, fresh, [GOOD_LINE])
 
     def _correct(self, office: Office) -> None:
-        people, bills = self.clinic.elation.people, self._bills[office.id]
+        people, bills = self.clinic.ehr.people, self._bills[office.id]
         people.release_bill(bills["deferred"])
         people.resave_bill(bills["annex"], service_location=office.place[0])
         people.resave_bill(bills["no lines"], cpts=[GOOD_LINE])
@@ -386,13 +386,13 @@ class Day:
         self.actions += 6
 
     def _merge(self, office: Office) -> None:
-        people, ours = self.clinic.elation.people, self.kareo_ids[office.id]
+        people, ours = self.clinic.ehr.people, self.kareo_ids[office.id]
         linked = self.counterpart(office, ours[8])
-        record = self.clinic.elation.patients[linked]
+        record = self.clinic.ehr.patients[linked]
         # A duplicate that somebody made by hand. The search in Kareo finds the linked patient for it, so that it waits for a person
         # when it is seen before the merge: the day ends the same. The linked chart is merged into it.
         spare = people.create_patient(
-            office.elation,
+            office.ehr,
             str(record["first_name"]),
             str(record["last_name"]).upper(),
             sex=record["sex"],
@@ -407,10 +407,10 @@ class Day:
         self._deleted[office.id] = deleted
         gone = self.counterpart(office, ours[10])
         people.delete_patient(gone)
-        self.clinic.kareo.people.delete_patient(ours[11])
+        self.clinic.billing.people.delete_patient(ours[11])
         self.actions += 5
 
     def _close(self, office: Office) -> None:
-        self.clinic.elation.people.restore_patient(self._deleted[office.id])
+        self.clinic.ehr.people.restore_patient(self._deleted[office.id])
         self.edit_kareo(self.kareo_ids[office.id][9], city="Restoreton")
         self.actions += 1

@@ -13,7 +13,7 @@ def snapshot(clinic: Clinic) -> Snapshot:
     """By office and kind of record: one sorted line a record, every mapped field in it."""
     found: Snapshot = {}
     for office in clinic.offices:
-        for kind, lines in (*_elation(clinic, office).items(), *_kareo(clinic, office).items()):
+        for kind, lines in (*_ehr(clinic, office).items(), *_billing(clinic, office).items()):
             found[f"{office.id} {kind}"] = sorted(lines)
     return found
 
@@ -29,9 +29,9 @@ def differing(one: Snapshot, other: Snapshot) -> list[str]:
     ]
 
 
-def _elation(clinic: Clinic, office: Office) -> dict[str, list[str]]:
-    tables = clinic.elation
-    charts = {id_: one for id_, one in tables.patients.items() if one["caregiver_practice"] == office.elation}
+def _ehr(clinic: Clinic, office: Office) -> dict[str, list[str]]:
+    tables = clinic.ehr
+    charts = {id_: one for id_, one in tables.patients.items() if one["caregiver_practice"] == office.ehr}
     doctors = {id_: f"{one['first_name']} {one['last_name']}" for id_, one in tables.state.tables["physicians"].items()}
 
     def who(chart: int) -> str:
@@ -81,10 +81,10 @@ def _elation(clinic: Clinic, office: Office) -> dict[str, list[str]]:
         "bills": [
             _line(who(one["patient"]), one["billing_status"], one["billing_error"], bool(one["ref_number"]), _cpts(one))
             for one in tables.bills.values()
-            if one["practice"] == office.elation
+            if one["practice"] == office.ehr
         ],
-        "carriers": [one["carrier"] for one in tables.insurance_companies.values() if one["practice"] == office.elation],
-        "plans": [one["name"] for one in tables.insurance_plans.values() if one["practice"] == office.elation],
+        "carriers": [one["carrier"] for one in tables.insurance_companies.values() if one["practice"] == office.ehr],
+        "plans": [one["name"] for one in tables.insurance_plans.values() if one["practice"] == office.ehr],
     }
 
 
@@ -92,9 +92,9 @@ def _cpts(bill: dict[str, Any]) -> str:
     return str([(line["cpt"], line["dxs"], line["units"], line["unit_charge"]) for line in bill["cpts"]])
 
 
-def _kareo(clinic: Clinic, office: Office) -> dict[str, list[str]]:
-    kareo = clinic.kareo
-    patients = {id_: one for id_, one in kareo.patients.items() if one.practice_id == office.kareo}
+def _billing(clinic: Clinic, office: Office) -> dict[str, list[str]]:
+    billing = clinic.billing
+    patients = {id_: one for id_, one in billing.patients.items() if one.practice_id == office.billing}
 
     def who(patient: int | None) -> str:
         one = patients[patient or 0]
@@ -109,7 +109,7 @@ def _kareo(clinic: Clinic, office: Office) -> dict[str, list[str]]:
                     for name in ("middle_name", "gender", "home_phone", "mobile_phone", "work_phone", "email")
                 ),
                 *(getattr(one, name) for name in ("address1", "address2", "city", "state", "zip", "provider_id", "deleted")),
-                [(case.name, case.is_primary, case.active) for case in kareo.state.cases_of(id_)],
+                [(case.name, case.is_primary, case.active) for case in billing.state.cases_of(id_)],
             )
             for id_, one in patients.items()
         ],
@@ -123,8 +123,8 @@ def _kareo(clinic: Clinic, office: Office) -> dict[str, list[str]]:
                 [(line.procedure_code, line.modifiers, line.diagnoses, line.units, line.unit_charge) for line in one.lines],
                 one.orphan_diagnoses,
             )
-            for one in kareo.encounters.values()
-            if one.practice_id == office.kareo
+            for one in billing.encounters.values()
+            if one.practice_id == office.billing
         ],
     }
 

@@ -34,7 +34,7 @@ def differences(
     """Everything about linked patients that disagrees without a visible reason (I6); names records and fields, no values."""
     found: list[str] = []
     for chart_id, patient_id in links:
-        chart, patient = clinic.elation.patients[chart_id], clinic.kareo.patients[patient_id]
+        chart, patient = clinic.ehr.patients[chart_id], clinic.billing.patients[patient_id]
         slots = waiting.get(patient_id, set())
         if "link" in slots or patient.deleted:
             continue
@@ -71,7 +71,7 @@ def in_elation(clinic: Clinic, chart: dict[str, Any]) -> dict[str, str]:
     )
 
 
-def in_kareo(clinic: Clinic, patient: Any) -> dict[str, str]:
+def in_billing(clinic: Clinic, patient: Any) -> dict[str, str]:
     """A patient's demographics, as `in_elation` gives a chart's."""
     return _tidy(
         {
@@ -99,7 +99,7 @@ def _tidy(values: dict[str, str | None]) -> dict[str, str]:
 
 
 def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[str]:
-    here, there = in_elation(clinic, chart), in_kareo(clinic, patient)
+    here, there = in_elation(clinic, chart), in_billing(clinic, patient)
     return [name for name in here if here[name] != there[name]]
 
 
@@ -112,12 +112,12 @@ def _sex(text: str) -> str:
 
 
 def _doctor(clinic: Clinic, physician: int | None) -> str:
-    one = clinic.elation.state.tables["physicians"].get(physician or 0)
+    one = clinic.ehr.state.tables["physicians"].get(physician or 0)
     return f"{one['first_name']} {one['last_name']}" if one else ""
 
 
 def _provider(clinic: Clinic, provider: int | None) -> str:
-    one = clinic.kareo.providers.get(provider or 0)
+    one = clinic.billing.providers.get(provider or 0)
     return f"{one.first_name} {one.last_name}" if one else ""
 
 
@@ -125,17 +125,17 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
     """The primary case's active policies, by rank, against the chart's active ones; all of them may wait together."""
     if "policies" in slots:
         return []
-    kareo = clinic.kareo
-    case = kareo.state.primary_case(patient_id)
-    today = kareo.state.now().date()
+    billing = clinic.billing
+    case = billing.state.primary_case(patient_id)
+    today = billing.state.now().date()
     wanted = []
-    for policy in kareo.state.policies_of(case.id) if case else []:
+    for policy in billing.state.policies_of(case.id) if case else []:
         ended = policy.end is not None and policy.end < today
         if policy.active and not ended and f"policy:{policy.id}" not in slots:
-            plan = kareo.plans[policy.plan_id]
+            plan = billing.plans[policy.plan_id]
             wanted.append(
                 (
-                    kareo.companies[plan.company_id].name,
+                    billing.companies[plan.company_id].name,
                     plan.name,
                     policy.number,
                     policy.group,
@@ -147,7 +147,7 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
                 )
             )
     held = []
-    for one in clinic.elation.policies.values():
+    for one in clinic.ehr.policies.values():
         if one["patient_id"] == chart_id and one["status"] == "active":
             held.append(
                 (
@@ -182,17 +182,17 @@ def _appointments(
     found = []
     ours = [
         (name, one)
-        for one in clinic.elation.appointments.values()
+        for one in clinic.ehr.appointments.values()
         if one["id"] not in left
         and (name := hint(clinic, "appointments", one["id"], office)).startswith("kareo-appointment:")
     ]
     ours.sort(key=lambda pair: not pair[1]["deleted_date"])  # of two in one chart the one that is not deleted counts
     theirs = {name: one for name, one in ours if one["patient"] == chart_id}
     elsewhere = {name for name, one in ours if one["patient"] != chart_id and _stands(clinic, one)}
-    for one in clinic.kareo.appointments.values():
+    for one in clinic.billing.appointments.values():
         if one.patient_id != patient_id or f"appointment:{one.id}" in slots:
             continue
-        reason = clinic.kareo.reasons[one.reason_id].name if one.reason_id else ""
+        reason = clinic.billing.reasons[one.reason_id].name if one.reason_id else ""
         there = theirs.get(f"kareo-appointment:{one.id}")
         if f"kareo-appointment:{one.id}" in elsewhere:
             found.append(f"appointment {one.id}: in another chart")
@@ -214,13 +214,13 @@ def _appointments(
 
 def _stands(clinic: Clinic, appointment: dict[str, Any]) -> bool:
     """Is it in the calendar? Nothing is written to the records of a deleted chart (DESIGN: Links), so those may be out of date."""
-    chart = clinic.elation.patients.get(appointment["patient"])
+    chart = clinic.ehr.patients.get(appointment["patient"])
     return not appointment["deleted_date"] and not (chart and chart["deleted_date"])
 
 
 def hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
     """What this office's application has noted as the record's counterpart, "" for nothing."""
-    kept = clinic.elation.metadata(resource, id_, f"client-{office.id}") or {}
+    kept = clinic.ehr.metadata(resource, id_, f"client-{office.id}") or {}
     return str(kept.get("object_id") or "")
 
 
@@ -229,31 +229,29 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
 
     While not `resting`, an appointment that moved to another patient may stand in the calendar twice: one is removed by and by.
     """
-    elation, kareo = clinic.elation, clinic.kareo
-    charts = [one for one in elation.patients.values() if one["caregiver_practice"] == office.elation]
-    patients = [one for one in kareo.patients.values() if one.practice_id == office.kareo]
+    ehr, billing = clinic.ehr, clinic.billing
+    charts = [one for one in ehr.patients.values() if one["caregiver_practice"] == office.ehr]
+    patients = [one for one in billing.patients.values() if one.practice_id == office.billing]
     counts: dict[str, Counter[object]] = {
         "Elation charts of one Kareo patient": Counter(hint(clinic, "patients", one["id"], office) for one in charts),
         "Elation appointments of one Kareo appointment": Counter(
             hint(clinic, "appointments", one["id"], office)
-            for one in elation.appointments.values()
-            if resting and one["practice"] == office.elation and one["id"] not in left and _stands(clinic, one)
+            for one in ehr.appointments.values()
+            if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
         "carriers of one Kareo company": Counter(
-            one["external_vendor_id"] for one in elation.insurance_companies.values() if one["practice"] == office.elation
+            one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr
         ),
         "plans of one name and carrier": Counter(
-            (one["insurance_company"], one["name"])
-            for one in elation.insurance_plans.values()
-            if one["practice"] == office.elation
+            (one["insurance_company"], one["name"]) for one in ehr.insurance_plans.values() if one["practice"] == office.ehr
         ),
         "active policies of one chart, carrier and number": Counter(
             (one["patient_id"], one["carrier_id"], one["member_id"])
-            for one in elation.policies.values()
+            for one in ehr.policies.values()
             if one["status"] == "active"
         ),
         "encounters of one bill": Counter(
-            one.batch_number for one in kareo.encounters.values() if one.practice_id == office.kareo
+            one.batch_number for one in billing.encounters.values() if one.practice_id == office.billing
         ),
         "Kareo patients of one name and birth date": Counter(
             (one.first_name, one.last_name, one.dob)
@@ -271,10 +269,10 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
 
 def unbilled(clinic: Clinic, office: Office, waiting_bills: set[int]) -> list[str]:
     """Signed bills that neither became exactly one encounter nor wait visibly."""
-    by_batch = {one.batch_number: one for one in clinic.kareo.encounters.values() if one.practice_id == office.kareo}
+    by_batch = {one.batch_number: one for one in clinic.billing.encounters.values() if one.practice_id == office.billing}
     found = []
-    for bill in clinic.elation.bills.values():
-        if bill["practice"] != office.elation:
+    for bill in clinic.ehr.bills.values():
+        if bill["practice"] != office.ehr:
             continue
         encounter = by_batch.get(str(bill["id"]))
         if encounter is not None and bill["billing_status"] == "Billed" and bill["ref_number"] == str(encounter.id):
@@ -308,7 +306,7 @@ def _unlike(clinic: Clinic, bill: dict[str, Any], encounter: Any) -> list[str]:
         "further diagnoses": encounter.orphan_diagnoses != further,
         "provider": _provider(clinic, encounter.rendering_id)
         != _doctor(clinic, bill["rendering_provider"] or bill["physician"]),
-        "case": clinic.kareo.cases[encounter.case_id].patient_id != encounter.patient_id,
+        "case": clinic.billing.cases[encounter.case_id].patient_id != encounter.patient_id,
         "day of service": encounter.service_start != day or any(line.start != day for line in encounter.lines),
     }
     return [what for what, differs in differing.items() if differs]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from events.ids import IntentId
+from events.records import type_of
 from events.schema import ConflictRecorded, IntentRefused, IntentRequested, IntentSucceeded, LinkMoved, Recorded
 from events.writes import CreateEncounter, MarkBillError, Resource, System
 from tests.acceptance.test_cli import SEEDED, chartwire
@@ -41,10 +42,10 @@ def test_the_day_replays_byte_for_byte(rehearsed: Rehearsed, practice: str) -> N
 
 
 def test_one_chart_replays_from_either_id_and_as_of_a_moment(rehearsed: Rehearsed) -> None:
-    kareo, elation = next(iter(rehearsed.links["elm"].items()))
+    billing, ehr = next(iter(rehearsed.links["elm"].items()))
     told = [
         run(rehearsed, "replay", "elm", "--chart", chart, "--verify").stdout
-        for chart in (f"kareo:{kareo}", f"elation:{elation}")
+        for chart in (f"kareo:{billing}", f"elation:{ehr}")
     ]
     assert all("equal, byte for byte" in one for one in told)
     assert told[0].splitlines()[1:] == told[1].splitlines()[1:]
@@ -55,9 +56,9 @@ def test_one_chart_replays_from_either_id_and_as_of_a_moment(rehearsed: Rehearse
 def test_history_shows_no_person_unless_asked(rehearsed: Rehearsed) -> None:
     moved = of(rehearsed, LinkMoved)[0].event.body
     assert isinstance(moved, LinkMoved)
-    person = rehearsed.clinic.kareo.patients[moved.kareo]
+    person = rehearsed.clinic.billing.patients[moved.billing]
     for form in ((), ("--json",), ("--csv",), ("--html",), ("--as-of", "2099-01-01")):
-        text = run(rehearsed, "history", "elm", f"kareo:{moved.kareo}", *form).stdout
+        text = run(rehearsed, "history", "elm", f"kareo:{moved.billing}", *form).stdout
         assert str(moved.target) in text
         for value in (person.first_name, person.last_name, *SEEDED):
             assert value.lower() not in text.lower(), (form, value)
@@ -65,7 +66,7 @@ def test_history_shows_no_person_unless_asked(rehearsed: Rehearsed) -> None:
 
 def test_history_of_a_field_as_a_table(rehearsed: Rehearsed) -> None:
     (conflict,) = of(rehearsed, ConflictRecorded)[:1]
-    out = run(rehearsed, "history", "elm", f"kareo:{conflict.event.kareo}", "--field", "city", "--csv", "--values").stdout
+    out = run(rehearsed, "history", "elm", f"kareo:{conflict.event.billing}", "--field", "city", "--csv", "--values").stdout
     rows = list(csv.DictReader(io.StringIO(out)))
     assert str(conflict.sequence) in [row["sequence"] for row in rows]
     assert all("city" in row["fields"].split() for row in rows)
@@ -76,7 +77,7 @@ def test_history_of_a_field_as_a_table(rehearsed: Rehearsed) -> None:
 def test_what_was_known_before_and_after_a_conflict(rehearsed: Rehearsed) -> None:
     """In words, by time of recording in the practice's own zone."""
     (conflict,) = of(rehearsed, ConflictRecorded)[:1]
-    chart = f"kareo:{conflict.event.kareo}"
+    chart = f"kareo:{conflict.event.billing}"
     before = run(rehearsed, "history", "elm", chart, "--as-of", f"#{conflict.sequence - 1}", "--values").stdout
     assert re.search(r"City: +Elation 'Elationtown', Kareo 'Kareoville', base 'Silverpine' \(differ: both sides", before)
     now = run(rehearsed, "history", "elm", chart, "--as-of", "2099-01-01T00:00", "--values").stdout
@@ -85,7 +86,7 @@ def test_what_was_known_before_and_after_a_conflict(rehearsed: Rehearsed) -> Non
 
 def test_a_conflicts_field_is_explained(rehearsed: Rehearsed) -> None:
     (conflict,) = of(rehearsed, ConflictRecorded)[:1]
-    out = run(rehearsed, "explain", "elm", f"kareo:{conflict.event.kareo}", "city", "--values").stdout
+    out = run(rehearsed, "explain", "elm", f"kareo:{conflict.event.billing}", "city", "--values").stdout
     assert "base 'Kareoville' (agree)" in out
     assert f"#{conflict.sequence} conflict in city: was 'Silverpine'" in out
     assert "before city: Elation 'Elationtown', Kareo 'Kareoville', base 'Silverpine'" in out
@@ -182,7 +183,7 @@ def done(rehearsed: Rehearsed) -> list[IntentRequested]:
 
 def test_the_days_own_policy_would_have_written_the_same(rehearsed: Rehearsed, tmp_path: Path) -> None:
     found = what_if(rehearsed, tmp_path, "")
-    writes = [one for one in done(rehearsed) if not type(one.write).__name__.startswith("Search")]
+    writes = [one for one in done(rehearsed) if not type_of(one.write).startswith("Search")]
     assert (found["writes"], found["same"]) == ([], len(writes))
 
 
@@ -192,8 +193,8 @@ def test_without_bills_none_would_have_been_sent(rehearsed: Rehearsed, tmp_path:
     sent = [one for one in billing if isinstance(one.write, CreateEncounter)]
     errors = [one for one in billing if isinstance(one.write, MarkBillError)]
     assert len(sent) > 3
-    to_kareo = [one for one in billing if one.system is System.KAREO]
-    assert found["counts"]["not made"]["bill to kareo"] == len(to_kareo)  # type: ignore[index]
+    to_billing = [one for one in billing if one.system is System.BILLING]
+    assert found["counts"]["not made"]["bill to kareo"] == len(to_billing)  # type: ignore[index]
     slots = [one["slot"] for one in found["writes"]]  # type: ignore[attr-defined]
     assert {one.slot for one in [*sent, *errors]} <= set(slots)
     assert {one["resource"] for one in found["writes"] if one["system"] == "kareo"} == {"bill"}  # type: ignore[attr-defined]

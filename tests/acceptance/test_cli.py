@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.embedded import free_port
-from daemon.rehearsal import CHECKED
+from daemon.demo.embedded import free_port
+from daemon.demo.rehearsal import CHECKED
 from events.schema import LinkMoved
 
 if TYPE_CHECKING:
@@ -232,7 +232,7 @@ def test_history_is_the_same_from_every_id(rehearsed: Rehearsed) -> None:
     """From the Kareo patient, the chart that was merged away, and the one that absorbed it."""
     moved = _moved(rehearsed)
     told = [
-        _history(rehearsed, one) for one in (f"kareo:{moved.kareo}", f"elation:{moved.source}", f"elation:{moved.target}")
+        _history(rehearsed, one) for one in (f"kareo:{moved.billing}", f"elation:{moved.source}", f"elation:{moved.target}")
     ]
     assert [one.returncode for one in told] == [0, 0, 0]
     assert told[0].stdout == told[1].stdout == told[2].stdout
@@ -241,8 +241,8 @@ def test_history_is_the_same_from_every_id(rehearsed: Rehearsed) -> None:
 def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> None:
     """Searched, created, linked, merged; at last the survivor's name arrived in Kareo and was seen there."""
     moved = _moved(rehearsed)
-    patient = rehearsed.clinic.kareo.patients[moved.kareo]
-    lines = _history(rehearsed, f"kareo:{moved.kareo}", *ALL).stdout.splitlines()
+    patient = rehearsed.clinic.billing.patients[moved.billing]
+    lines = _history(rehearsed, f"kareo:{moved.billing}", *ALL).stdout.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  #\d+ +\w+ +\S", line) for line in lines)
     sequences = [int(re.search(r"#(\d+)", line)[1]) for line in lines]  # type: ignore[index]
     assert sequences == sorted(set(sequences))
@@ -251,8 +251,8 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
         f"saw patient {patient.id} ({patient.first_name} ",
         "attempt 1 at chart",
         "wants to create the chart in Elation",
-        f"linked Elation chart {moved.source} with Kareo patient {moved.kareo}",
-        f"moved the link of patient {moved.kareo} from chart {moved.source} to {moved.target}",
+        f"linked Elation chart {moved.source} with Kareo patient {moved.billing}",
+        f"moved the link of patient {moved.billing} from chart {moved.source} to {moved.target}",
         f"saw patient {patient.id} ({patient.first_name} {patient.last_name})",
     )
     places = [text.find(step) for step in steps]
@@ -262,9 +262,9 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
 
 
 def test_history_as_json_has_the_bodies(rehearsed: Rehearsed) -> None:
-    patient = _moved(rehearsed).kareo
+    patient = _moved(rehearsed).billing
     events = [json.loads(line) for line in _history(rehearsed, f"kareo:{patient}", "--json", *ALL).stdout.splitlines()]
-    recorded = [one.sequence for one in rehearsed.events["elm"] if one.event.kareo == patient]
+    recorded = [one.sequence for one in rehearsed.events["elm"] if one.event.billing == patient]
     assert {one["sequence"] for one in events} >= set(recorded)
     assert all(one["body"] and one["origin"] for one in events)
 

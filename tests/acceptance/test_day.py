@@ -30,7 +30,7 @@ def live(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 def booked(rehearsed: Rehearsed, office: Office) -> list[int]:
     """The practice's Kareo appointments in the order in which they were made."""
-    return [id_ for id_, one in rehearsed.clinic.kareo.appointments.items() if one.practice_id == office.kareo]
+    return [id_ for id_, one in rehearsed.clinic.billing.appointments.items() if one.practice_id == office.billing]
 
 
 # -- charts and demographics ----------------------------------------------------------------------------------------------
@@ -38,11 +38,11 @@ def booked(rehearsed: Rehearsed, office: Office) -> list[int]:
 
 @pytest.mark.parametrize("number", [0, 8, 12])
 def test_new_patient_in_kareo_gets_a_chart(rehearsed: Rehearsed, office: Office, number: int) -> None:
-    patient = rehearsed.clinic.kareo.patients[rehearsed.day.kareo_ids[office.id][number]]
+    patient = rehearsed.clinic.billing.patients[rehearsed.day.kareo_ids[office.id][number]]
     chart = rehearsed.chart(office, patient.id)
     assert patient.dob is not None
     assert chart["id"] not in rehearsed.day.elation_ids[office.id]
-    assert chart["caregiver_practice"] == office.elation
+    assert chart["caregiver_practice"] == office.ehr
     assert (chart["first_name"], chart["last_name"]) == (patient.first_name, patient.last_name)
     assert (chart["dob"], chart["sex"]) == (patient.dob.isoformat(), patient.gender)
     assert [one["email"] for one in live(chart["emails"])] == [patient.email]
@@ -56,10 +56,10 @@ def test_new_patient_in_kareo_gets_a_chart(rehearsed: Rehearsed, office: Office,
 @pytest.mark.parametrize("number", [0, 8, 12])
 def test_new_chart_in_elation_gets_a_patient_with_a_case(rehearsed: Rehearsed, office: Office, number: int) -> None:
     """Without a case its bills could never be posted."""
-    kareo, chart_id = rehearsed.clinic.kareo, rehearsed.day.elation_ids[office.id][number]
-    chart = rehearsed.clinic.elation.patients[chart_id]
+    billing, chart_id = rehearsed.clinic.billing, rehearsed.day.elation_ids[office.id][number]
+    chart = rehearsed.clinic.ehr.patients[chart_id]
     (patient_id,) = [patient for patient, linked in rehearsed.links[office.id].items() if linked == chart_id]
-    patient = kareo.patients[patient_id]
+    patient = billing.patients[patient_id]
     assert patient_id not in rehearsed.day.kareo_ids[office.id]
     assert patient.dob is not None
     assert (patient.first_name, patient.last_name) == (chart["first_name"], chart["last_name"])
@@ -67,7 +67,7 @@ def test_new_chart_in_elation_gets_a_patient_with_a_case(rehearsed: Rehearsed, o
     assert patient.mobile_phone == live(chart["phones"])[0]["phone"]
     assert patient.email == live(chart["emails"])[0]["email"]
     assert (patient.address1, patient.city) == (chart["address"]["address_line1"], chart["address"]["city"])
-    (case,) = [one for one in kareo.cases.values() if one.patient_id == patient_id]
+    (case,) = [one for one in billing.cases.values() if one.patient_id == patient_id]
     assert (case.is_primary, case.active, case.payer_scenario) == (True, True, "Insurance")
     assert case.name
 
@@ -93,7 +93,7 @@ def test_person_without_birth_date_gets_a_chart_once_it_is_known(rehearsed: Rehe
 
 def test_both_sides_edits_of_different_fields_are_kept(rehearsed: Rehearsed, office: Office) -> None:
     for number in range(3):
-        patient = rehearsed.clinic.kareo.patients[rehearsed.day.kareo_ids[office.id][number]]
+        patient = rehearsed.clinic.billing.patients[rehearsed.day.kareo_ids[office.id][number]]
         chart = rehearsed.chart(office, patient.id)
         assert (patient.middle_name, chart["middle_name"]) == (f"M{number}", f"M{number}")
         assert (patient.zip, chart["address"]["zip"]) == (f"8099{number}", f"8099{number}")
@@ -101,7 +101,7 @@ def test_both_sides_edits_of_different_fields_are_kept(rehearsed: Rehearsed, off
 
 def test_conflict_is_decided_by_the_practices_preference(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][4]
-    assert rehearsed.clinic.kareo.patients[patient].city == "Kareoville"
+    assert rehearsed.clinic.billing.patients[patient].city == "Kareoville"
     assert rehearsed.chart(office, patient)["address"]["city"] == "Kareoville"
     assert {one["slot"] for one in rehearsed.waiting("conflict") if one["patient"] == f"K:{patient}"} == {"conflict:city"}
 
@@ -109,12 +109,12 @@ def test_conflict_is_decided_by_the_practices_preference(rehearsed: Rehearsed, o
 def test_number_is_written_without_its_format_and_never_back(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][5]
     assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035557777"]
-    assert rehearsed.clinic.kareo.patients[patient].mobile_phone == "(303) 555-7777"
+    assert rehearsed.clinic.billing.patients[patient].mobile_phone == "(303) 555-7777"
 
 
 def test_unusable_phone_number_waited_until_it_was_corrected(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][CALL_ME]
-    about = [one.event.body for one in rehearsed.events[office.id] if one.event.kareo == patient]
+    about = [one.event.body for one in rehearsed.events[office.id] if one.event.billing == patient]
     waited = [body.code for body in about if isinstance(body, WaitingRaised) and body.slot == "field:mobile_phone"]
     assert waited
     assert waited[0].startswith("field-")
@@ -130,22 +130,22 @@ def test_number_that_was_taken_out_is_taken_out(rehearsed: Rehearsed, office: Of
 def test_state_is_written_as_its_code_and_never_back(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][COLORADO]
     assert rehearsed.chart(office, patient)["address"]["state"] == "CO"
-    assert rehearsed.clinic.kareo.patients[patient].state == "Colorado"
+    assert rehearsed.clinic.billing.patients[patient].state == "Colorado"
 
 
 def test_sex_that_kareo_does_not_know_is_unknown_there_and_kept_in_elation(rehearsed: Rehearsed, office: Office) -> None:
     chart = rehearsed.day.elation_ids[office.id][14]
     (patient,) = [one for one, linked in rehearsed.links[office.id].items() if linked == chart]
-    assert rehearsed.clinic.kareo.patients[patient].gender == "Unknown"
-    assert rehearsed.clinic.elation.patients[chart]["sex"] == "Other"
+    assert rehearsed.clinic.billing.patients[patient].gender == "Unknown"
+    assert rehearsed.clinic.ehr.patients[chart]["sex"] == "Other"
 
 
 def test_phones_of_other_types_stay_where_they_are(rehearsed: Rehearsed, office: Office) -> None:
     chart = rehearsed.day.elation_ids[office.id][15]
     (patient,) = [one for one, linked in rehearsed.links[office.id].items() if linked == chart]
-    there = rehearsed.clinic.kareo.patients[patient]
+    there = rehearsed.clinic.billing.patients[patient]
     assert (there.home_phone, there.mobile_phone, there.work_phone) == ("", "", "")
-    kept = {(one["phone"], one["phone_type"]) for one in live(rehearsed.clinic.elation.patients[chart]["phones"])}
+    kept = {(one["phone"], one["phone_type"]) for one in live(rehearsed.clinic.ehr.patients[chart]["phones"])}
     assert kept == {("3035550100", "Fax"), ("3035550101", "Main")}
 
 
@@ -157,19 +157,19 @@ def test_primary_case_brings_its_policy_with_carrier_and_plan(rehearsed: Rehears
     (held,) = rehearsed.policies(office, patient)
     (given,) = [
         one
-        for one in rehearsed.clinic.kareo.policies.values()
-        if rehearsed.clinic.kareo.cases[one.case_id].patient_id == patient
+        for one in rehearsed.clinic.billing.policies.values()
+        if rehearsed.clinic.billing.cases[one.case_id].patient_id == patient
     ]
-    plan = rehearsed.clinic.kareo.plans[given.plan_id]
-    company = rehearsed.clinic.kareo.companies[plan.company_id]
+    plan = rehearsed.clinic.billing.plans[given.plan_id]
+    company = rehearsed.clinic.billing.companies[plan.company_id]
     assert (held["carrier_name"], held["plan_name"]) == (company.name, plan.name)
     assert (held["member_id"], held["group_id"]) == (given.number, given.group)
     assert (held["copay"], held["deductible"]) == ("25.00", "500.00")
     assert (held["address"], held["city"], held["zip"]) == (plan.address1, plan.city, plan.zip)
     assert (held["rank"], held["relationship_to_insured"]) == (1, "self")
-    carrier = rehearsed.clinic.elation.insurance_companies[held["carrier_id"]]
+    carrier = rehearsed.clinic.ehr.insurance_companies[held["carrier_id"]]
     assert (carrier["carrier"], carrier["external_vendor_id"]) == (company.name, str(company.id))
-    assert rehearsed.clinic.elation.insurance_plans[held["plan_id"]]["name"] == plan.name
+    assert rehearsed.clinic.ehr.insurance_plans[held["plan_id"]]["name"] == plan.name
 
 
 def test_policy_holder_who_is_another_person_is_named(rehearsed: Rehearsed, office: Office) -> None:
@@ -188,7 +188,7 @@ def test_new_primary_case_replaces_the_policies(rehearsed: Rehearsed, office: Of
     patient = rehearsed.day.kareo_ids[office.id][3]
     (held,) = rehearsed.policies(office, patient)
     assert (held["member_id"], held["copay"], held["rank"]) == (f"NEW{patient}", "40.00", 1)
-    old = [one for one in rehearsed.clinic.elation.policies.values() if one["member_id"] == f"MB{patient}2"]
+    old = [one for one in rehearsed.clinic.ehr.policies.values() if one["member_id"] == f"MB{patient}2"]
     assert [one["status"] for one in old] == ["inactive"]
 
 
@@ -196,7 +196,7 @@ def test_inactive_case_removes_its_policies(rehearsed: Rehearsed, office: Office
     patient = rehearsed.day.kareo_ids[office.id][4]
     assert rehearsed.policies(office, patient) == []
     chart = rehearsed.links[office.id][patient]
-    assert any(one["patient_id"] == chart for one in rehearsed.clinic.elation.policies.values())
+    assert any(one["patient_id"] == chart for one in rehearsed.clinic.ehr.policies.values())
 
 
 def test_ended_policy_does_not_come(rehearsed: Rehearsed, office: Office) -> None:
@@ -210,9 +210,9 @@ def test_policy_without_a_plan_waits(rehearsed: Rehearsed, office: Office) -> No
 
 
 def test_carrier_is_created_only_when_somebody_has_it(rehearsed: Rehearsed, office: Office) -> None:
-    elation = rehearsed.clinic.elation
-    used = {one["carrier_id"] for one in elation.policies.values() if one["practice_id"] == office.elation}
-    carriers = [one for one in elation.insurance_companies.values() if one["practice"] == office.elation]
+    ehr = rehearsed.clinic.ehr
+    used = {one["carrier_id"] for one in ehr.policies.values() if one["practice_id"] == office.ehr}
+    carriers = [one for one in ehr.insurance_companies.values() if one["practice"] == office.ehr]
     assert {one["id"] for one in carriers} == used
     assert len({one["carrier"] for one in carriers}) == len(carriers)
 
@@ -224,7 +224,7 @@ def _as_booked(rehearsed: Rehearsed, office: Office, number: int) -> tuple[Any, 
     key = booked(rehearsed, office)[number]
     there = rehearsed.appointment(office, key)
     assert there is not None
-    return rehearsed.clinic.kareo.appointments[key], there
+    return rehearsed.clinic.billing.appointments[key], there
 
 
 def test_appointment_goes_to_the_providers_calendar(rehearsed: Rehearsed, office: Office) -> None:
@@ -273,7 +273,7 @@ def test_staffs_change_in_elation_stays_there(rehearsed: Rehearsed, office: Offi
     here, there = _as_booked(rehearsed, office, 7)
     assert there["id"] in rehearsed.day.elation_edits
     assert there["description"] == "Patient asked for a phone call first"
-    assert rehearsed.clinic.kareo.reasons[here.reason_id].name == "Follow-up 7"
+    assert rehearsed.clinic.billing.reasons[here.reason_id].name == "Follow-up 7"
 
 
 def test_provider_without_a_calendar_keeps_the_appointment_waiting(rehearsed: Rehearsed, office: Office) -> None:
@@ -288,7 +288,7 @@ def test_meeting_without_a_patient_is_no_appointment(rehearsed: Rehearsed, offic
 
 def test_nothing_is_booked_in_kareo(rehearsed: Rehearsed) -> None:
     """Appointments travel from Kareo only."""
-    made = {call.operation for call in rehearsed.clinic.kareo.calls}
+    made = {call.operation for call in rehearsed.clinic.billing.calls}
     assert made & {"CreateAppointment", "UpdateAppointment", "DeleteAppointment"} == set()
 
 
@@ -315,7 +315,7 @@ def test_signed_bill_becomes_one_encounter_with_its_lines(rehearsed: Rehearsed, 
 
 def _today(rehearsed: Rehearsed, chart: int) -> int:
     """The chart that a chart has become by merging."""
-    return rehearsed.clinic.elation.patients[chart]["merged_into_chart"] or chart
+    return rehearsed.clinic.ehr.patients[chart]["merged_into_chart"] or chart
 
 
 def test_diagnoses_twelve_in_all_four_on_a_line(rehearsed: Rehearsed, office: Office) -> None:
@@ -334,7 +334,7 @@ def test_corrected_bill_goes_out(rehearsed: Rehearsed, office: Office, name: str
     bill, encounters = rehearsed.bill(office, name)
     told = [
         call.body["billing_error"]
-        for call in rehearsed.clinic.elation.calls
+        for call in rehearsed.clinic.ehr.calls
         if call.method == "PATCH"
         and call.path == "/bills/{id}/"
         and (call.ids or {}).get("id") == bill["id"]
@@ -375,7 +375,7 @@ def test_bill_that_was_sent_is_frozen(rehearsed: Rehearsed, office: Office) -> N
 def test_bill_of_a_patient_who_was_new_goes_to_the_case_made_for_them(rehearsed: Rehearsed, office: Office) -> None:
     bill, (encounter,) = rehearsed.bill(office, "new patient")
     assert rehearsed.links[office.id][encounter.patient_id] == bill["patient"]
-    assert rehearsed.clinic.kareo.cases[encounter.case_id].patient_id == encounter.patient_id
+    assert rehearsed.clinic.billing.cases[encounter.case_id].patient_id == encounter.patient_id
 
 
 # -- merges, deletions, restores ------------------------------------------------------------------------------------------
@@ -384,10 +384,10 @@ def test_bill_of_a_patient_who_was_new_goes_to_the_case_made_for_them(rehearsed:
 def test_merge_moves_the_link_to_the_survivor(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][8]
     (moved,) = [one.event.body for one in rehearsed.events[office.id] if isinstance(one.event.body, LinkMoved)]
-    absorbed = rehearsed.clinic.elation.patients[moved.source]
-    assert (moved.kareo, moved.target) == (patient, absorbed["merged_into_chart"])
+    absorbed = rehearsed.clinic.ehr.patients[moved.source]
+    assert (moved.billing, moved.target) == (patient, absorbed["merged_into_chart"])
     assert rehearsed.links[office.id][patient] == moved.target
-    survivor, kept = rehearsed.chart(office, patient), rehearsed.clinic.kareo.patients[patient]
+    survivor, kept = rehearsed.chart(office, patient), rehearsed.clinic.billing.patients[patient]
     assert survivor["last_name"] == kept.last_name
 
 
@@ -395,7 +395,7 @@ def test_deletion_in_elation_suspends_the_link(rehearsed: Rehearsed, office: Off
     """The Kareo patient stays."""
     patient = rehearsed.day.kareo_ids[office.id][10]
     assert rehearsed.chart(office, patient)["deleted_date"]
-    assert not rehearsed.clinic.kareo.patients[patient].deleted
+    assert not rehearsed.clinic.billing.patients[patient].deleted
     assert f"K:{patient}" in {one["patient"] for one in rehearsed.waiting("elation-chart-deleted")}
 
 
@@ -404,14 +404,14 @@ def test_restored_chart_resumes_the_link(rehearsed: Rehearsed, office: Office) -
     patient = rehearsed.day.kareo_ids[office.id][9]
     chart = rehearsed.chart(office, patient)
     assert (chart["deleted_date"], chart["address"]["city"]) == (None, "Restoreton")
-    about = [one.event.body for one in rehearsed.events[office.id] if one.event.kareo == patient]
+    about = [one.event.body for one in rehearsed.events[office.id] if one.event.billing == patient]
     kinds = [type(body) for body in about if isinstance(body, LinkSuspended | LinkResumed)]
     assert kinds == [LinkSuspended, LinkResumed]
 
 
 def test_patient_deleted_in_kareo_leaves_the_chart_alone(rehearsed: Rehearsed, office: Office) -> None:
     patient = rehearsed.day.kareo_ids[office.id][11]
-    assert rehearsed.clinic.kareo.patients[patient].deleted
+    assert rehearsed.clinic.billing.patients[patient].deleted
     assert not rehearsed.chart(office, patient)["deleted_date"]
     assert f"K:{patient}" in {one["patient"] for one in rehearsed.waiting("kareo-chart-gone")}
 
@@ -421,14 +421,14 @@ def test_patient_deleted_in_kareo_leaves_the_chart_alone(rehearsed: Rehearsed, o
 
 def test_practices_do_not_touch_each_other(rehearsed: Rehearsed) -> None:
     """I11: every link, encounter and policy stays within its practice."""
-    elation, kareo = rehearsed.clinic.elation, rehearsed.clinic.kareo
+    ehr, billing = rehearsed.clinic.ehr, rehearsed.clinic.billing
     for office in rehearsed.offices:
         for patient, chart in rehearsed.links[office.id].items():
-            assert kareo.patients[patient].practice_id == office.kareo
-            assert elation.patients[chart]["caregiver_practice"] == office.elation
-        for encounter in kareo.encounters.values():
-            if encounter.practice_id == office.kareo:
-                assert kareo.patients[encounter.patient_id].practice_id == office.kareo
-                assert elation.bills[int(encounter.batch_number)]["practice"] == office.elation
-        applications = {call.application for call in elation.calls if call.application}
+            assert billing.patients[patient].practice_id == office.billing
+            assert ehr.patients[chart]["caregiver_practice"] == office.ehr
+        for encounter in billing.encounters.values():
+            if encounter.practice_id == office.billing:
+                assert billing.patients[encounter.patient_id].practice_id == office.billing
+                assert ehr.bills[int(encounter.batch_number)]["practice"] == office.ehr
+        applications = {call.application for call in ehr.calls if call.application}
         assert f"client-{office.id}" in applications

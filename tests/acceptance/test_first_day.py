@@ -17,22 +17,23 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon import operator
-from daemon.audit import audit
 from daemon.cli.common import keyring_of
 from daemon.config import load, policy_of
-from daemon.dry_run import DryRun
-from daemon.onboarding import look
-from daemon.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.history.invariants import audit
+from daemon.operator import commands as operator
+from daemon.operator.onboarding import look
+from daemon.runtime.worker import bus_of
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
-from daemon.worker import bus_of
 from events.commands import LinkRequested, UnlinkRequested
-from events.ids import ElationChartId, KareoPatientId, PracticeId
+from events.ids import BillingPatientId, EhrChartId, PracticeId
+from events.records import type_of
 from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
 from events.store import Store
-from events.writes import CreateElationChart, CreateKareoChart, KareoChartWritten, changes_nothing
+from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, changes_nothing
+from projections.trial.dry_run import DryRun
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
 from tests.unit.records import GREY, KAREO_GREY
@@ -64,7 +65,7 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
             told = await onboard(file, "--candidates")
             assert told["state"] == "observing"
             assert "only observed" in await command(file, "status")
-            assert told["charts"] == {"elation": len(town.elation), "kareo": len(town.kareo)}
+            assert told["charts"] == {"elation": len(town.ehr), "kareo": len(town.billing)}
 
             # A person reviews: what is one person is linked, what is not is said to be two.
             assert told["matching"]["candidates"]
@@ -91,12 +92,12 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
         assert sorted((made - planned(dry)).elements()) == sorted((planned(dry) - made).elements()) == []
         result = await audit(store, policy_of(load(file).practice[0]))
         assert result.broken == {}
-        matched = {(one.event.body.elation, one.event.body.kareo) for one in recorded if set_by_matching(one)}
+        matched = {(one.event.body.ehr, one.event.body.billing) for one in recorded if set_by_matching(one)}
         with capsys.disabled():
             print(f"\n{len(matched)} certain links, {len(matched - truth)} wrong; {sum(made.values())} writes, as rehearsed")
         assert matched
         assert matched <= truth
-        assert not clinic.kareo.violations
+        assert not clinic.billing.violations
         await store.close()
 
 
@@ -106,9 +107,9 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
 def settle(clinic: Clinic, office: Office, town: Town) -> set[tuple[int, int]]:
     """The town's charts in both sandboxes, some with insurance, appointments and bills; who is whom by the sandboxes' ids."""
     ids: dict[int, int] = {}
-    for chart in town.elation:
-        made = clinic.elation.people.create_patient(
-            office.elation,
+    for chart in town.ehr:
+        made = clinic.ehr.people.create_patient(
+            office.ehr,
             chart.first_name,
             chart.last_name,
             sex=chart.sex,
@@ -125,9 +126,9 @@ def settle(clinic: Clinic, office: Office, town: Town) -> set[tuple[int, int]]:
             },
         )
         ids[chart.id] = int(made["id"])
-    for number, patient in enumerate(town.kareo):
-        created = clinic.kareo.people.create_patient(
-            office.kareo,
+    for number, patient in enumerate(town.billing):
+        created = clinic.billing.people.create_patient(
+            office.billing,
             patient.first_name,
             patient.last_name,
             cases=[{"name": "Primary", "payer_scenario": "Insurance"}],
@@ -143,30 +144,30 @@ def settle(clinic: Clinic, office: Office, town: Town) -> set[tuple[int, int]]:
         )
         ids[patient.id] = created.id
         if number % 20 == 0:
-            case = next(case for case in clinic.kareo.cases.values() if case.patient_id == created.id)
-            clinic.kareo.people.add_policy(
+            case = next(case for case in clinic.billing.cases.values() if case.patient_id == created.id)
+            clinic.billing.people.add_policy(
                 case.id, f"Carrier {number % 3}", "PPO", number=f"M{number}", group="G", copay="25", deductible="500.00"
             )
         if number % 25 == 0:
             start = datetime.now(UTC) + timedelta(days=2 + number % 7)
             start = start.replace(minute=0, second=0, microsecond=0)
-            clinic.kareo.people.book_appointment(created.id, office.providers[0], office.place[1], start, 30, "Follow-up")
-    for chart in town.elation[:: SIZE // 8]:
-        clinic.elation.people.sign_note(
+            clinic.billing.people.book_appointment(created.id, office.providers[0], office.place[1], start, 30, "Follow-up")
+    for chart in town.ehr[:: SIZE // 8]:
+        clinic.ehr.people.sign_note(
             ids[chart.id], office.physicians[0], office.place[0], datetime.now(UTC).date(), [GOOD_LINE]
         )
     return {(ids[here], ids[there]) for here, there in town.pairs}
 
 
 def kareo_reads(clinic: Clinic) -> int:
-    return sum(call.operation == "GetPatient" for call in clinic.kareo.calls)
+    return sum(call.operation == "GetPatient" for call in clinic.billing.calls)
 
 
 def writes(clinic: Clinic) -> list[str]:
     """Calls that change anything; subscribing to webhooks is part of observing."""
     harmless = ("/oauth2/token/", "/subscriptions/")
-    found = [call.path for call in clinic.elation.calls if call.method != "GET" and not call.path.endswith(harmless)]
-    return found + [call.operation for call in clinic.kareo.calls if not call.operation.startswith(("Get", "Search"))]
+    found = [call.path for call in clinic.ehr.calls if call.method != "GET" and not call.path.endswith(harmless)]
+    return found + [call.operation for call in clinic.billing.calls if not call.operation.startswith(("Get", "Search"))]
 
 
 # -- the commands ---------------------------------------------------------------------------------------------------------
@@ -206,20 +207,20 @@ def one_each(found: set[tuple[int, int]]) -> set[tuple[int, int]]:
 async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, int]]) -> None:
     """The first by the command itself, the others as it does it, without a process for each."""
     assert decided
-    (elation, kareo), *others = sorted(decided)
+    (ehr, billing), *others = sorted(decided)
     force = ["--force"] if verb == "link" else []
-    await command(file, verb, "elm", f"elation:{elation}", f"kareo:{kareo}", *force)
+    await command(file, verb, "elm", f"elation:{ehr}", f"kareo:{billing}", *force)
     config = load(file)
     bus = bus_of(config, file.parent, keyring_of(config, file.parent))
     await bus.start()
     try:
         await bus.find_partitions()
         for here, there in others:
-            charts = ElationChartId(here), KareoPatientId(there)
-            link = LinkRequested(elation=charts[0], kareo=charts[1], who="pat", force=True)
-            body = link if verb == "link" else UnlinkRequested(elation=charts[0], kareo=charts[1], who="pat")
+            charts = EhrChartId(here), BillingPatientId(there)
+            link = LinkRequested(ehr=charts[0], billing=charts[1], who="pat", force=True)
+            body = link if verb == "link" else UnlinkRequested(ehr=charts[0], billing=charts[1], who="pat")
             followed = operator.Followed(operator.command(ELM, body, charts))
-            await operator.carry_out(bus, store, followed)
+            await operator.write(bus, store, followed)
             assert followed.recorded
             assert followed.refused is None
     finally:
@@ -236,7 +237,7 @@ async def rehearsed(store: Store, file: Path) -> DryRun:
     assert told.matching is not None
     assert all(one.taken for one in told.matching.candidates)
     shown = await onboard(file, "--dry-run")
-    assert [one["write"] for one in shown["dry_run"]] == [type(one.write).__name__ for one in run.writes]
+    assert [one["write"] for one in shown["dry_run"]] == [type_of(one.write) for one in run.writes]
     return run
 
 
@@ -276,7 +277,7 @@ def really_made(recorded: list[Recorded]) -> Counter[str]:
         elif isinstance(body, IntentSucceeded):
             patient, request = asked[body.intent]
             assert body.intent in attempted
-            if isinstance(request.write, CreateKareoChart) and isinstance(body.result, KareoChartWritten):
+            if isinstance(request.write, CreateBillingChart) and isinstance(body.result, BillingChartWritten):
                 first[f"K:{body.result.chart.id}"] = patient
             if not changes_nothing(request.write):
                 made[line(first.get(patient, patient), request.slot, request.write)] += 1
@@ -300,9 +301,9 @@ def line(patient: str, slot: str, write: Any) -> str:
         return [known(one) for one in value] if isinstance(value, list | tuple) else value
 
     content = msgspec.to_builtins(write)
-    if isinstance(write, CreateElationChart | CreateKareoChart):
+    if isinstance(write, CreateEhrChart | CreateBillingChart):
         return f"{patient} {slot} {content}"
-    return f"{patient} {slot} {type(write).__name__} {known(content)}"
+    return f"{patient} {slot} {type_of(write)} {known(content)}"
 
 
 def set_by_matching(one: Recorded) -> bool:

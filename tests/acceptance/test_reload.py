@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from daemon.config import load
-from daemon.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import opened_store, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from events.store import Store

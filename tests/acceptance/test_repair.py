@@ -15,14 +15,14 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from daemon.audit import audit
 from daemon.cli.run import surroundings
 from daemon.config import load, policy_of
-from daemon.embedded import free_port
-from daemon.rehearsal import Rest, prepare, servers
+from daemon.demo.embedded import free_port
+from daemon.demo.rehearsal import Rest, prepare, servers
+from daemon.history.invariants import audit
+from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
-from daemon.worker import Worker
 from events.bus import Bus
 from events.ids import PracticeId
 from events.store import Store
@@ -135,7 +135,7 @@ async def town(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Town]:
 
 async def test_seen_takes_a_conflict_off_the_list(town: Town) -> None:
     chart, patient = await town.linked()
-    address = dict(town.clinic.elation.patients[chart]["address"])
+    address = dict(town.clinic.ehr.patients[chart]["address"])
     town.day.edit_kareo(patient, city="Kareoville")
     town.day.edit_elation(chart, address={**address, "city": "Elationtown"})
     await town.rest.reached()
@@ -145,21 +145,21 @@ async def test_seen_takes_a_conflict_off_the_list(town: Town) -> None:
     out = await town.done(*item["command"].split()[1:])
     assert "conflict seen" in out
     assert not await town.waits("conflict:city")
-    assert town.clinic.elation.patients[chart]["address"]["city"] == "Kareoville"
+    assert town.clinic.ehr.patients[chart]["address"]["city"] == "Kareoville"
     assert "no conflict in city" in await town.refused("seen", ELM, f"kareo:{patient}", "city")
     await town.sound()
 
 
 async def test_retry_writes_what_was_refused_before(town: Town) -> None:
     chart, patient = await town.linked()
-    town.clinic.elation.faults.add(match=("PATCH", "/patients/{id}/"), kind="status", status=400, times=1)
+    town.clinic.ehr.faults.add(match=("PATCH", "/patients/{id}/"), kind="status", status=400, times=1)
     town.day.edit_kareo(patient, email="second.try@mail.example")
     await until(lambda: town.waits("demographics:elation", "refused"), 30)
     item = await town.item("demographics:elation", f"kareo:{patient}")
     assert item["command"] == f"chartwire retry elm kareo:{patient} demographics:elation"
     out = await town.done(*item["command"].split()[1:])
     assert "done demographics:elation" in out
-    assert town.clinic.elation.patients[chart]["emails"][0]["email"] == "second.try@mail.example"
+    assert town.clinic.ehr.patients[chart]["emails"][0]["email"] == "second.try@mail.example"
     assert "no refused write" in await town.refused("retry", ELM, f"kareo:{patient}", "demographics:elation")
     await town.sound()
 
@@ -174,13 +174,13 @@ async def test_resync_reads_both_sides_and_decides_anew(town: Town) -> None:
     assert {one["code"] for one in await town.waiting("--code", "candidates")} == {"candidates"}
     town.day.edit_kareo(twin, first_name="Zebulon", last_name="Quillfeather")
     await town.rest.reached()
-    before = len(town.clinic.kareo.patients)
+    before = len(town.clinic.billing.patients)
     out = await town.done("resync", ELM, f"elation:{chart}", "--reason", "the twin was somebody else")
     assert "asked to read it again" in out
     assert f"saw chart {chart}" in out
     assert "to create the patient in Kareo" in out
     await town.rest.reached()
-    assert len(town.clinic.kareo.patients) == before + 1
+    assert len(town.clinic.billing.patients) == before + 1
     assert town.day.kareo_of(town.office, chart) != twin
     await town.sound()
 
@@ -194,7 +194,7 @@ async def test_resync_reads_what_says_the_same_as_before(town: Town) -> None:
 
 
 def copays(town: Town, chart: int) -> list[float]:
-    return sorted(float(one["copay"]) for one in town.clinic.elation.state.policies_of(chart))
+    return sorted(float(one["copay"]) for one in town.clinic.ehr.state.policies_of(chart))
 
 
 async def test_verify_has_read_again_what_no_poll_sees(town: Town) -> None:
@@ -203,7 +203,7 @@ async def test_verify_has_read_again_what_no_poll_sees(town: Town) -> None:
     third = [town.day._insure(patient, which) for which in range(3)][-1]
     await town.done("resync", ELM, f"kareo:{patient}")
     await town.rest.reached()
-    town.clinic.kareo.people.edit_policy(third, copay="35")
+    town.clinic.billing.people.edit_policy(third, copay="35")
     await town.rest.reached()
     assert copays(town, chart) == [25, 25, 25]
     found = await town.run("verify", ELM)
@@ -223,32 +223,32 @@ async def test_verify_has_read_again_what_no_poll_sees(town: Town) -> None:
 
 def carrying(town: Town, key: int) -> list[dict[str, Any]]:
     """Elation's appointments made for a Kareo appointment."""
-    elation = town.clinic.elation
+    ehr = town.clinic.ehr
     return [
         one
-        for id_, one in elation.appointments.items()
-        if (elation.metadata("appointments", id_, "client-elm") or {}).get("object_id") == f"kareo-appointment:{key}"
+        for id_, one in ehr.appointments.items()
+        if (ehr.metadata("appointments", id_, "client-elm") or {}).get("object_id") == f"kareo-appointment:{key}"
     ]
 
 
 async def test_unlink_holds_both_charts_and_link_takes_up_what_was_written(town: Town) -> None:
     chart, patient = await town.linked()
-    office, people = town.office, town.clinic.kareo.people
+    office, people = town.office, town.clinic.billing.people
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(days=2)
     booked = people.book_appointment(patient, office.providers[0], office.place[1], start, 20, "Follow-up")
     await town.rest.reached()
     assert len(carrying(town, booked.id)) == 1
-    sizes = len(town.clinic.elation.patients), len(town.clinic.kareo.patients)
+    sizes = len(town.clinic.ehr.patients), len(town.clinic.billing.patients)
     assert "unlinked Elation chart" in await town.done("unlink", ELM, f"kareo:{patient}", "--reason", "wrong person")
     town.day.edit_kareo(patient, city="Elsewhere")
     await town.rest.reached()
     assert (await town.item("chart", f"elation:{chart}"))["code"] == "unlinked"
     assert (await town.item("chart", f"kareo:{patient}"))["code"] == "unlinked"
-    assert (len(town.clinic.elation.patients), len(town.clinic.kareo.patients)) == sizes
-    assert town.clinic.elation.patients[chart]["address"]["city"] != "Elsewhere"
+    assert (len(town.clinic.ehr.patients), len(town.clinic.billing.patients)) == sizes
+    assert town.clinic.ehr.patients[chart]["address"]["city"] != "Elsewhere"
     assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}")
     await town.rest.reached()
-    assert town.clinic.elation.patients[chart]["address"]["city"] == "Elsewhere"
+    assert town.clinic.ehr.patients[chart]["address"]["city"] == "Elsewhere"
     assert len(carrying(town, booked.id)) == 1
     assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}")
     await town.sound()
@@ -261,12 +261,12 @@ async def test_resend_bills_after_the_fix(town: Town) -> None:
     await town.rest.reached()
     item = await town.item(f"bill:{bill}", f"kareo:{patient}")
     assert item["command"] == f"chartwire resend elm {bill}"
-    town.clinic.kareo.add_procedure_code(town.office.customer_key, "99999", "New procedure")
+    town.clinic.billing.add_procedure_code(town.office.customer_key, "99999", "New procedure")
     await town.done(*item["command"].split()[1:])
     await town.rest.reached()
-    sent = [one for one in town.clinic.kareo.encounters.values() if one.batch_number == str(bill)]
+    sent = [one for one in town.clinic.billing.encounters.values() if one.batch_number == str(bill)]
     assert len(sent) == 1
-    assert str(town.clinic.elation.bills[bill]["ref_number"]) == str(sent[0].id)
+    assert str(town.clinic.ehr.bills[bill]["ref_number"]) == str(sent[0].id)
     assert "is in Kareo as encounter" in await town.refused("resend", ELM, bill)
     await town.sound()
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from daemon.rehearsal import CHECKED
+from daemon.demo.rehearsal import CHECKED
 from events.schema import Origin
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def test_day_is_a_busy_one(rehearsed: Rehearsed) -> None:
 
 
 def test_report_counts_changes_and_events(rehearsed: Rehearsed) -> None:
-    seen = sum(one.event.origin in (Origin.ELATION, Origin.KAREO) for events in rehearsed.events.values() for one in events)
+    seen = sum(one.event.origin in (Origin.EHR, Origin.BILLING) for events in rehearsed.events.values() for one in events)
     assert rehearsed.report["changes_seen"] == seen >= rehearsed.report["actions"]
     assert rehearsed.report["events_recorded"] > seen
 
@@ -73,14 +73,14 @@ def test_report_counts_calls_as_the_vendors_do(rehearsed: Rehearsed) -> None:
         "CreateEncounter",
         "GetAppointments",
     ):
-        made = sum(call.operation == operation for call in rehearsed.clinic.kareo.calls)
+        made = sum(call.operation == operation for call in rehearsed.clinic.billing.calls)
         assert 0 < calls[f"kareo.{operation}"] <= made
 
 
 def test_no_limit_was_exceeded(rehearsed: Rehearsed) -> None:
     """I10, as Kareo's side counts it."""
     assert rehearsed.report["limiter_violations"] == 0
-    assert rehearsed.clinic.kareo.violations == []
+    assert rehearsed.clinic.billing.violations == []
 
 
 @pytest.mark.parametrize("direction", ["to elation", "to kareo"])

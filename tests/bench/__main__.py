@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from tests.bench import table
 from tests.bench.table import FEWEST, Line
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
-from events.schema import KareoChartObserved
+from events.schema import BillingChartObserved
 from tests.bench.rounds import repeated
 from tests.bench.table import Line
 
@@ -58,7 +58,7 @@ async def _day(size: int) -> list[Line]:
         store = await opened_store(rehearsal.config, Path(config).parent)
         for practice in practices(rehearsal.config):
             async for one in store.read(practice):
-                seen += isinstance(one.event.body, KareoChartObserved)
+                seen += isinstance(one.event.body, BillingChartObserved)
         await store.close()
 
     report: Report = await rehearsal.run(hold=count)

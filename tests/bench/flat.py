@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from daemon.embedded import EmbeddedPostgres
-from daemon.replay import replayed
-from daemon.story import patient_events
+from daemon.demo.embedded import EmbeddedPostgres
+from daemon.history.compare import replayed
+from daemon.history.events_of import patient_events
 from events.codec import Keyring
 from events.store import Store
 from tests.bench import material
@@ -58,7 +58,7 @@ class Grown:
         times = []
         for number in range(1, min(self._patients, HISTORIES) + 1):
             clock = Clock()
-            found = await patient_events(self._store, self._owner, kareo=[number])
+            found = await patient_events(self._store, self._owner, billing=[number])
             times.append(clock.lap() / len(found))
         return statistics.median(times)
 

@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaProducer
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -64,9 +64,9 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
     """The product's endpoint: parsed, normalized, encrypted, published."""
     from datetime import UTC, datetime
 
-    from daemon.intake import Intake, Seen
+    from daemon.runtime.webhooks import LARGEST, Target, WebhookEndpoint
     from daemon.telemetry import Meter
-    from daemon.webhooks import LARGEST, Target, WebhookEndpoint
+    from daemon.vendors.ports.intake import Intake, Seen
     from events.writes import System
 
     async def work() -> None:
@@ -80,7 +80,7 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
         async def key(_resource: str) -> str:
             return public
 
-        target = Target(Intake(PRACTICE, System.ELATION, bus.publish, known), 1, "America/Denver", key)
+        target = Target(Intake(PRACTICE, System.EHR, bus.publish, known), 1, "America/Denver", key)
         app = web.Application(client_max_size=LARGEST)
         WebhookEndpoint({PRACTICE: target}, now=lambda: datetime.now(UTC), meter=Meter()).routes(app)
         await _serve(app, port, ready)

@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 from daemon.config import load
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.rehearsal import opened_store, prepare
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.demo.rehearsal import opened_store, prepare
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from tests.bench.rounds import repeated
@@ -62,7 +62,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
     progress(f"{part}: {PATIENTS} patients are linked")
     clinic = Clinic(limits_scale=0.0, offices=1, seconds=30.0)
     day, edited = Day(clinic), {}  # type: tuple[Day, dict[str, float]]
-    clinic.kareo.calls = calls = Calls(edited)
+    clinic.billing.calls = calls = Calls(edited)
     (office,) = clinic.offices
     await clinic.start()
     with tempfile.TemporaryDirectory(prefix="chartwire-latency-") as name:
@@ -79,7 +79,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
                 async with asyncio.timeout(PATIENCE):
                     while await store.pool.fetchval("SELECT count(*) FROM chartwire.link") < PATIENTS:
                         await asyncio.sleep(0.2)
-                await clinic.elation.webhooks.quiet(timeout=PATIENCE)
+                await clinic.ehr.webhooks.quiet(timeout=PATIENCE)
                 await asyncio.sleep(3.0)
 
                 async def work(number: int) -> list[Line]:

@@ -11,12 +11,12 @@ from pathlib import Path
 import asyncpg
 import msgspec
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring, encode_body
-from events.ids import KareoPatientId, PatientKey, PracticeId, event_id
+from events.ids import BillingPatientId, PatientKey, PracticeId, event_id
 from events.migrate import migrate
-from events.records import KareoCase, KareoChart, KareoPolicy
-from events.schema import Event, KareoChartObserved, Origin
+from events.records import BillingCase, BillingChart, BillingPolicy
+from events.schema import BillingChartObserved, Event, Origin
 from events.store import Store
 
 START = datetime(2026, 3, 2, 9, tzinfo=UTC)
@@ -27,11 +27,11 @@ def practice(number: int) -> PracticeId:
     return PracticeId(f"bench-{number}")
 
 
-def chart(patient: int, version: int) -> KareoChart:
+def chart(patient: int, version: int) -> BillingChart:
     """A patient as Kareo shows them, another address each time; encoded about 525 bytes."""
-    policy = KareoPolicy(id=7_000_000 + patient, number=f"POL{patient:09d}", plan_name="PPO Gold", plan_id="77")
-    return KareoChart(
-        id=KareoPatientId(patient),
+    policy = BillingPolicy(id=7_000_000 + patient, number=f"POL{patient:09d}", plan_name="PPO Gold", plan_id="77")
+    return BillingChart(
+        id=BillingPatientId(patient),
         first_name=f"Given{patient}",
         last_name=f"Family{patient % 997}",
         birth_date=START.date() - timedelta(days=7000 + patient % 20000),
@@ -44,7 +44,7 @@ def chart(patient: int, version: int) -> KareoChart:
         city="Silverpine",
         state="CO",
         zip="80301",
-        cases=(KareoCase(id=patient, name="Primary", is_primary=True, policies=(policy,)),),
+        cases=(BillingCase(id=patient, name="Primary", is_primary=True, policies=(policy,)),),
     )
 
 
@@ -53,10 +53,10 @@ def event(owner: PracticeId, patient: int, version: int) -> Event:
     return Event(
         id=event_id(owner, "bench", patient, version),
         practice=owner,
-        origin=Origin.KAREO,
+        origin=Origin.BILLING,
         observed=START + timedelta(seconds=patient + 3 * version),
-        body=KareoChartObserved(chart=seen),
-        kareo=seen.id,
+        body=BillingChartObserved(chart=seen),
+        billing=seen.id,
         patient=PatientKey(f"K:{patient}"),
     )
 

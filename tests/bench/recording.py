@@ -8,14 +8,15 @@ from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 
-from daemon.embedded import EmbeddedPostgres
+from msgspec.structs import replace
+
+from daemon.demo.embedded import EmbeddedPostgres
 from events.backlog import BATCH
-from events.ids import ElationChartId, KareoPatientId
-from events.records import ElationChart, Phone
-from events.schema import ElationChartObserved, KareoChartObserved
+from events.ids import BillingPatientId, EhrChartId
+from events.records import EhrChart, Phone
+from events.schema import BillingChartObserved, EhrChartObserved
 from events.store import Store
 from events.topics import Change
-from projections.open_intents import put
 from tests.bench import material
 from tests.bench.peers import Peer
 from tests.bench.rounds import in_turns, repeated
@@ -41,8 +42,8 @@ async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: i
     desk = Desk(store, ring, await store.take_over(PRACTICE))
     await desk.open()
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
-    changes = [desk.change(KareoChartObserved(chart=there)) for there, _ in people]
-    changes += [desk.change(ElationChartObserved(chart=hinted(here, there))) for there, here in people]
+    changes = [desk.change(BillingChartObserved(chart=there)) for there, _ in people]
+    changes += [desk.change(EhrChartObserved(chart=hinted(here, there))) for there, here in people]
     for batch in _batched(changes):
         await desk.recorder.record_messages(batch)
     return store, desk
@@ -60,11 +61,11 @@ async def _record(desk: Desk, changes: list[Change]) -> AsyncIterator[float]:
         yield clock.lap()
 
 
-def _here(number: int) -> ElationChart:
+def _here(number: int) -> EhrChart:
     """The same person in Elation, in agreement but for what Elation cannot hold, as a running practice's charts are."""
     there = material.chart(number, 0)
-    return ElationChart(
-        id=ElationChartId(10_000_000 + number),
+    return EhrChart(
+        id=EhrChartId(10_000_000 + number),
         first_name=there.first_name,
         last_name=there.last_name,
         birth_date=there.birth_date,
@@ -86,7 +87,7 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int, round
     stream = peer.events(patients, FOREVER, material.as_json)
 
     def moved(version: int) -> list[Change]:
-        return [desk.change(KareoChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
+        return [desk.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
 
     async for _ in _record(desk, moved(1)):  # after it every round finds the write of the one before, and has the same work
         pass
@@ -119,7 +120,7 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int, round
     progress(f"long: one patient with {count} events")
     store, desk = await _linked(server, folder, "long", 1)
     there = material.chart(1, 0)
-    changes = [desk.change(KareoChartObserved(chart=put(there, address1=f"{number} Elm"))) for number in range(count)]
+    changes = [desk.change(BillingChartObserved(chart=replace(there, address1=f"{number} Elm"))) for number in range(count)]
     for batch in _batched(changes):
         await desk.recorder.record_messages(batch)
     events = await store.head(PRACTICE)
@@ -129,7 +130,7 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int, round
     dsn = server.dsn("long")
     config = clinic.write_config(folder, dsn=dsn, bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1")
     await clinic.stop()
-    command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{KareoPatientId(1)}", "--config", str(config)]
+    command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{BillingPatientId(1)}", "--config", str(config)]
 
     async def work(_number: int) -> list[Line]:
         clock = Clock()

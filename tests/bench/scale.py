@@ -20,7 +20,7 @@ from pathlib import Path
 
 import psutil
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.migrate import migrate
 from tests.bench import table
 from tests.bench.table import Line, progress
@@ -110,7 +110,7 @@ async def edits(there: World, each: int) -> float:
             wanted[links[office.id, chart]] = email
         await asyncio.sleep(0)
     until = began + PATIENCE
-    while any(clinic.kareo.patients[patient].email != email for patient, email in wanted.items()):
+    while any(clinic.billing.patients[patient].email != email for patient, email in wanted.items()):
         if time.monotonic() > until:
             raise TimeoutError("the edits do not arrive")
         await asyncio.sleep(0.05)

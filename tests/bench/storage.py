@@ -13,13 +13,13 @@ from typing import Any
 import asyncpg
 import msgspec
 
-from daemon.embedded import EmbeddedPostgres
-from daemon.replay import replayed
-from daemon.story import patient_events
+from daemon.demo.embedded import EmbeddedPostgres
+from daemon.history.compare import replayed
+from daemon.history.events_of import patient_events
 from events.chain import GENESIS, link
 from events.codec import Keyring, seal_event
 from events.ids import PracticeId
-from events.schema import Event, KareoChartObserved
+from events.schema import BillingChartObserved, Event
 from events.store import COLUMNS, Store
 from tests.bench import material
 from tests.bench.peers import Peer
@@ -57,7 +57,7 @@ async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyri
                 sequence += 1
                 version, key, body = seal_event(one, ring)
                 row = (
-                    owner, sequence, one.id, one.type, version, one.origin.value, one.patient, one.elation, one.kareo, one.observed,
+                    owner, sequence, one.id, one.type, version, one.origin.value, one.patient, one.ehr, one.billing, one.observed,
                     one.modified, one.observed, one.cause, one.correlation, key, body, 1,
                 )  # fmt: skip
                 chain = link(chain, row)
@@ -71,7 +71,7 @@ async def copy(dsn: str, owner: PracticeId, events: Iterator[Event], ring: Keyri
 
 async def cursor(dsn: str, owner: PracticeId, body: bytes) -> float:
     """The limit of reading: a server-side cursor over the same rows, and msgspec decoding a body for each."""
-    connection, decoder = await asyncpg.connect(dsn), msgspec.msgpack.Decoder(KareoChartObserved)
+    connection, decoder = await asyncpg.connect(dsn), msgspec.msgpack.Decoder(BillingChartObserved)
     clock = Clock()
     try:
         async with connection.transaction():
@@ -85,7 +85,7 @@ async def cursor(dsn: str, owner: PracticeId, body: bytes) -> float:
 
 
 def plain_body() -> bytes:
-    return msgspec.msgpack.encode(KareoChartObserved(chart=material.chart(1500, 50)))
+    return msgspec.msgpack.encode(BillingChartObserved(chart=material.chart(1500, 50)))
 
 
 async def save(peer: Peer, events: Iterator[Any]) -> AsyncIterator[float]:
@@ -221,7 +221,7 @@ class Round:
         for patient in range(1, min(self._patients, HISTORIES) + 1):
 
             async def ours(patient: int = patient) -> int:
-                return len(await patient_events(store, self._owner, kareo=[patient]))
+                return len(await patient_events(store, self._owner, billing=[patient]))
 
             async def theirs(patient: int = patient) -> int:
                 return int(peer.get(patient).version)

@@ -114,7 +114,7 @@ def published() -> Published:
 
 
 def _asked(rehearsed: Rehearsed, *, policies: bool = False) -> list[Call]:
-    calls = [call for call in rehearsed.clinic.elation.calls if call.path != GRANT]
+    calls = [call for call in rehearsed.clinic.ehr.calls if call.path != GRANT]
     return [call for call in calls if (call.path.rstrip("/") in POLICIES) is policies]
 
 
@@ -126,7 +126,7 @@ def test_every_elation_request_is_as_published(rehearsed: Rehearsed, published: 
 
 def test_day_exercises_each_write_to_elation(rehearsed: Rehearsed) -> None:
     """A request that nobody made proves nothing."""
-    made = {(call.method, call.path) for call in rehearsed.clinic.elation.calls}
+    made = {(call.method, call.path) for call in rehearsed.clinic.ehr.calls}
     assert made >= {
         ("POST", "/patients/"),
         ("PATCH", "/patients/{id}/"),
@@ -219,7 +219,7 @@ def test_active_policies_have_a_rank(rehearsed: Rehearsed) -> None:
 
 def _first(rehearsed: Rehearsed, method: str, path: str) -> Call:
     return copy.deepcopy(
-        next(call for call in rehearsed.clinic.elation.calls if (call.method, call.path.rstrip("/")) == (method, path))
+        next(call for call in rehearsed.clinic.ehr.calls if (call.method, call.path.rstrip("/")) == (method, path))
     )
 
 
@@ -272,7 +272,7 @@ def test_changed_policy_request_is_refused(rehearsed: Rehearsed, change: dict[st
 
 XS = "{http://www.w3.org/2001/XMLSchema}"
 SOAP_BODY = "{http://schemas.xmlsoap.org/soap/envelope/}Body"
-KAREO = "{http://www.kareo.com/api/schemas/}"
+BILLING = "{http://www.kareo.com/api/schemas/}"
 
 
 @pytest.fixture(scope="module")
@@ -304,18 +304,18 @@ def _request(raw: bytes) -> etree._Element:
 def test_every_kareo_request_is_as_the_wsdl_has_it(rehearsed: Rehearsed, contract: etree.XMLSchema) -> None:
     """Names, namespaces, order and types; the message is the one that its operation takes."""
     problems = set()
-    for call in rehearsed.clinic.kareo.calls:
+    for call in rehearsed.clinic.billing.calls:
         request = _request(call.request)
-        if request.tag != KAREO + call.operation:
+        if request.tag != BILLING + call.operation:
             problems.add(f"{call.operation} came as {request.tag}")
         elif not contract.validate(request):
             problems |= {f"{call.operation} {one.path}: {one.type_name}" for one in contract.error_log}
     assert problems == set()
-    assert len(rehearsed.clinic.kareo.calls) > 200
+    assert len(rehearsed.clinic.billing.calls) > 200
 
 
 def test_day_exercises_each_operation_of_the_sync(rehearsed: Rehearsed) -> None:
-    assert {call.operation for call in rehearsed.clinic.kareo.calls} >= {
+    assert {call.operation for call in rehearsed.clinic.billing.calls} >= {
         "GetPractices",
         "GetProviders",
         "GetServiceLocations",
@@ -339,11 +339,11 @@ def _swap(request: etree._Element) -> None:
 
 
 def _unknown(request: etree._Element) -> None:
-    etree.SubElement(request[0], f"{KAREO}Surprise").text = "x"
+    etree.SubElement(request[0], f"{BILLING}Surprise").text = "x"
 
 
 def _renamed(request: etree._Element) -> None:
-    request.tag = f"{KAREO}CreatePerson"
+    request.tag = f"{BILLING}CreatePerson"
 
 
 def _foreign(request: etree._Element) -> None:
@@ -359,7 +359,7 @@ def _not_a_number(request: etree._Element) -> None:
 def test_changed_kareo_request_is_refused(
     rehearsed: Rehearsed, contract: etree.XMLSchema, change: Callable[[etree._Element], None]
 ) -> None:
-    raw = next(call.request for call in rehearsed.clinic.kareo.calls if call.operation == "CreatePatient")
+    raw = next(call.request for call in rehearsed.clinic.billing.calls if call.operation == "CreatePatient")
     request = copy.deepcopy(_request(raw))
     assert contract.validate(request)
     change(request)

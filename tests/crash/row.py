@@ -19,8 +19,8 @@ from typing import Any
 import psutil
 
 from daemon.config import Config, load
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.rehearsal import judge, prepare, servers
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
+from daemon.demo.rehearsal import judge, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -255,7 +255,7 @@ class Row:
                         head, passes = await self._store.head(self._practice), await self._passes()
                         for _ in range(2):
                             passes = await self._gone_round(passes)
-                        await self.stage.clinic.elation.webhooks.quiet(timeout=TO_REST)
+                        await self.stage.clinic.ehr.webhooks.quiet(timeout=TO_REST)
                         open_ = await self._open()
                         if head and head == await self._store.head(self._practice) and not open_:
                             return

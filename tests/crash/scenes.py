@@ -26,33 +26,33 @@ class Stage:
         person = self.day.person()
         patient = self.day.kareo_patient(self.office, person)
         if not case:
-            for one in [id_ for id_, one in self.clinic.kareo.cases.items() if one.patient_id == patient]:
-                del self.clinic.kareo.cases[one]
+            for one in [id_ for id_, one in self.clinic.billing.cases.items() if one.patient_id == patient]:
+                del self.clinic.billing.cases[one]
         self.pairs.append((self.day.elation_patient(self.office, person), patient))
 
     def book(self, number: int) -> None:
         start = self.day._at(self.office, 1 + number % 20, 8 + number // 20)
         provider, place = self.office.providers[0], self.office.place[1]
-        booked = self.clinic.kareo.people.book_appointment(self.pairs[0][1], provider, place, start, 20, f"Visit {number}")
+        booked = self.clinic.billing.people.book_appointment(self.pairs[0][1], provider, place, start, 20, f"Visit {number}")
         self.booked.append(booked.id)
 
     def sign(self, chart: int, line: dict[str, object] = GOOD_LINE) -> None:
         office = self.office
         today = self.day._today
-        self.clinic.elation.people.sign_note(chart, office.physicians[0], office.place[0], today, [line])
+        self.clinic.ehr.people.sign_note(chart, office.physicians[0], office.place[0], today, [line])
 
     def counts(self) -> Counter[str]:
         """Records by what they are, in both systems."""
-        elation, kareo = self.clinic.elation, self.clinic.kareo
+        ehr, billing = self.clinic.ehr, self.clinic.billing
         tables = {
-            "charts": elation.patients,
-            "appointments": elation.appointments,
-            "carriers": elation.insurance_companies,
-            "plans": elation.insurance_plans,
-            "policies": elation.policies,
-            "patients": kareo.patients,
-            "cases": kareo.cases,
-            "encounters": kareo.encounters,
+            "charts": ehr.patients,
+            "appointments": ehr.appointments,
+            "carriers": ehr.insurance_companies,
+            "plans": ehr.insurance_plans,
+            "policies": ehr.policies,
+            "patients": billing.patients,
+            "cases": billing.cases,
+            "encounters": billing.encounters,
         }
         return Counter({name: len(table) for name, table in tables.items()})
 
@@ -88,7 +88,7 @@ def _edit_elation(stage: Stage, number: int) -> None:
 
 
 def _move(stage: Stage, number: int) -> None:
-    people = stage.clinic.kareo.people
+    people = stage.clinic.billing.people
     start = stage.day._at(stage.office, 30 + number % 5, 8 + number % 9)
     people.move_appointment(stage.booked[number], start + timedelta(minutes=15))
 
@@ -112,10 +112,10 @@ SCENES: dict[str, Scene] = {
     "CreateElationAppointment": Scene(lambda stage, number: stage.book(number), {"appointments": 1}),
     "UpdateElationAppointment": Scene(_move, booked=True),
     "CancelElationAppointment": Scene(
-        lambda stage, number: stage.clinic.kareo.people.cancel_appointment(stage.booked[number]), booked=True
+        lambda stage, number: stage.clinic.billing.people.cancel_appointment(stage.booked[number]), booked=True
     ),
     "DeleteElationAppointment": Scene(
-        lambda stage, number: stage.clinic.kareo.people.delete_appointment(stage.booked[number]), booked=True
+        lambda stage, number: stage.clinic.billing.people.delete_appointment(stage.booked[number]), booked=True
     ),
     "CreateEncounter": _BILL,
     "MarkBilled": _BILL,

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Config, load
-from daemon.rehearsal import judge, opened_store, practices, prepare, servers
+from daemon.demo.rehearsal import judge, opened_store, practices, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.sandbox.snapshot import Snapshot, differing, snapshot
@@ -60,9 +60,9 @@ class Daemon:
 
 async def writes_reach(clinic: Clinic, number: int) -> None:
     """Wait until the daemon has made so many more calls: kills hit between any two steps of its work."""
-    start = len(clinic.kareo.calls) + len(clinic.elation.calls)
+    start = len(clinic.billing.calls) + len(clinic.ehr.calls)
     async with asyncio.timeout(60):
-        while len(clinic.kareo.calls) + len(clinic.elation.calls) < start + number:
+        while len(clinic.billing.calls) + len(clinic.ehr.calls) < start + number:
             await asyncio.sleep(0.002)
 
 
@@ -85,7 +85,7 @@ async def at_rest(store: Store, config: Config, clinic: Clinic) -> None:
     heads, since = [0], loop.time()
     async with asyncio.timeout(180):
         while loop.time() - since < QUIET_SECONDS or not heads[0]:
-            await clinic.elation.webhooks.quiet(timeout=120)
+            await clinic.ehr.webhooks.quiet(timeout=120)
             now = [await store.head(practice) for practice in practices(config)]
             if now != heads or not all(now):
                 heads, since = now, loop.time()

@@ -25,11 +25,12 @@ import psutil
 from aiokafka import AIOKafkaConsumer
 
 from daemon.cli import run
-from daemon.sink import Sink
-from daemon.vendors.elation.hands import ElationHands
-from daemon.vendors.kareo.hands import KareoHands
-from daemon.worker import Worker
+from daemon.runtime.sink import Sink
+from daemon.runtime.worker import Worker
+from daemon.vendors.elation.writer import ElationWriter
+from daemon.vendors.kareo.writer import KareoWriter
 from events.bus import Bus
+from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import Store, Transaction
 from events.topics import Change
@@ -115,7 +116,7 @@ def _around_recording(at: Strike) -> None:
     append, writing, attempt, record = Transaction.append, Store.writing, Sink._attempt, Sink._record
 
     async def appending(self: Any, events: Sequence[Any]) -> Any:
-        self.requested = [type(one.body.write).__name__ for one in events if isinstance(one.body, IntentRequested)]
+        self.requested = [type_of(one.body.write) for one in events if isinstance(one.body, IntentRequested)]
         for kind in self.requested:
             at("before append", kind)
         self.appended = await append(self, events)
@@ -135,7 +136,7 @@ def _around_recording(at: Strike) -> None:
             at(*_recording.get(), committed=True)
 
     async def attempting(self: Sink, slot: str, job: Any, number: int, charts: Any) -> bool:
-        kind = type(job.write).__name__
+        kind = type_of(job.write)
         at("before attempt", kind)
         with _within("after attempt", kind):
             return await attempt(self, slot, job, number, charts)
@@ -143,7 +144,7 @@ def _around_recording(at: Strike) -> None:
     async def recording(self: Sink, body: Any, job: Any, *rest: Any, **more: Any) -> bool:
         if not isinstance(body, IntentSucceeded):
             return await record(self, body, job, *rest, **more)
-        with _within("after outcome", type(job.write).__name__):
+        with _within("after outcome", type_of(job.write)):
             return await record(self, body, job, *rest, **more)
 
     Transaction.append = appending  # type: ignore[method-assign]
@@ -175,16 +176,16 @@ def _around_calls(at: Strike) -> None:
         return response
 
     aiohttp.ClientSession._request = requesting  # type: ignore[method-assign]
-    for hands in (ElationHands, KareoHands):
-        hands.carry_out = _carrying_out(hands.carry_out, at)  # type: ignore[assignment,method-assign]
+    for writer in (ElationWriter, KareoWriter):
+        writer.write = _carrying_out(writer.write, at)  # type: ignore[assignment,method-assign]
 
 
-def _carrying_out(carry_out: Any, at: Strike) -> Any:
+def _carrying_out(write: Any, at: Strike) -> Any:
     async def carrying_out(self: Any, wanted: Any) -> Any:
-        kind = type(wanted()).__name__
+        kind = type_of(wanted())
         token = _carrying.set(kind)
         try:
-            result = await carry_out(self, wanted)
+            result = await write(self, wanted)
         finally:
             _carrying.reset(token)
         at("before outcome", kind)

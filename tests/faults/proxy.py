@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from daemon.embedded import free_port
+from daemon.demo.embedded import free_port
 
 Kind = Literal["cut_before", "cut_after", "half", "delay"]
 """What the next request meets. `cut_before`: the connection breaks and the server sees nothing of it. `cut_after`: the server

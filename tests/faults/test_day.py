@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 
-from daemon import rehearsal
-from daemon.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
-from daemon.rehearsal import Rehearsal
+from daemon.demo import rehearsal
+from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
+from daemon.demo.rehearsal import Rehearsal
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day, Settle
 from daemon.sandbox.elation.faults import Fault
 from tests.faults.proxy import KINDS, Proxy, proxy
 
 SECONDS_BETWEEN = 0.4
-ELATION = ("refuse", "delay", "cut_before", "cut_after", "status", "garbage", "half")
-KAREO = ("delay", "cut_before", "cut_after", "status", "fault", "garbage", "half", "throttle", "html")
+EHR = ("refuse", "delay", "cut_before", "cut_after", "status", "garbage", "half")
+BILLING = ("delay", "cut_before", "cut_after", "status", "fault", "garbage", "half", "throttle", "html")
 """Without refusals: one is an answer, which waits for a person."""
 
 WEBHOOKS = ("lose", "duplicate", "delay", "reorder")
@@ -82,8 +82,8 @@ class Weather:
         """No more failures, also of those that are planned."""
         assert self._storm is not None
         self._storm.cancel()
-        self._clinic.elation.faults.clear()
-        self._clinic.kareo.faults.clear()
+        self._clinic.ehr.faults.clear()
+        self._clinic.billing.faults.clear()
         for one in self.proxies:
             one.clear()
 
@@ -95,13 +95,13 @@ class Weather:
             match pick.randrange(6):
                 case 0 | 1:
                     pick.choice(self.proxies).plan(pick.choice(KINDS))
-                case 2 if not any(map(_unmet, clinic.elation.faults.planned)):
+                case 2 if not any(map(_unmet, clinic.ehr.faults.planned)):
                     status = pick.choice((429, 500, 502, 503))
-                    clinic.elation.faults.add(kind=pick.choice(ELATION), status=status, seconds=0.5)  # type: ignore[arg-type]
-                case 3 if not clinic.kareo.faults.planned:
-                    clinic.kareo.faults.add("*", pick.choice(KAREO), status=503, seconds=0.5)  # type: ignore[arg-type]
+                    clinic.ehr.faults.add(kind=pick.choice(EHR), status=status, seconds=0.5)  # type: ignore[arg-type]
+                case 3 if not clinic.billing.faults.planned:
+                    clinic.billing.faults.add("*", pick.choice(BILLING), status=503, seconds=0.5)  # type: ignore[arg-type]
                 case 4:
-                    clinic.elation.faults.add_webhook(kind=pick.choice(WEBHOOKS), seconds=1.0)  # type: ignore[arg-type]
+                    clinic.ehr.faults.add_webhook(kind=pick.choice(WEBHOOKS), seconds=1.0)  # type: ignore[arg-type]
                 case 5:
                     pick.choice(self.proxies).cut_all()
 
@@ -131,5 +131,5 @@ async def test_the_day_comes_out_right_in_bad_weather(monkeypatch: pytest.Monkey
     assert {name: broken for name, broken in report["invariants"].items() if broken} == {}
     assert weather.planned > 40
     assert all(one.met for one in weather.proxies)
-    met = {call.fault for call in (*clinic.elation.calls, *clinic.kareo.calls)} - {None}
+    met = {call.fault for call in (*clinic.ehr.calls, *clinic.billing.calls)} - {None}
     assert len(met) >= 8, "failures of most kinds were met"

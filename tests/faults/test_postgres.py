@@ -12,13 +12,13 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring
-from events.schema import ChangeQuarantined, KareoChartObserved
+from events.schema import BillingChartObserved, ChangeQuarantined
 from events.store import AWAY, Store
 from events.topics import Change, Checkpoint
-from projections.open_intents import put
 from tests.conftest import PRACTICE
 from tests.faults.proxy import KINDS, Proxy, proxy
 from tests.integration.desk import ADA_THERE, Desk, insured
@@ -51,9 +51,9 @@ async def story(desk: Desk, weather: random.Random | None, network: Proxy | None
     await desk.link()
     failures = 0
     for number in range(BATCHES):
-        there = put(insured(), city=f"Town {number}", zip=f"309{number:02d}")
+        there = replace(insured(), city=f"Town {number}", zip=f"309{number:02d}")
         messages: list[Change | Checkpoint] = [
-            desk.change(KareoChartObserved(chart=there)),
+            desk.change(BillingChartObserved(chart=there)),
             Checkpoint(practice=PRACTICE, source="kareo.patients", value=str(number)),
         ]
         if weather is not None and network is not None:
@@ -79,13 +79,13 @@ async def test_every_change_is_recorded_once_whatever_the_network_does(
     witness = Desk(store, keyring, desk.recorder.epoch)
     recorded = [one async for one in store.read(PRACTICE)]
     assert [one.sequence for one in recorded] == list(range(1, len(recorded) + 1))
-    seen = [one.event.body.chart.city for one in recorded if isinstance(one.event.body, KareoChartObserved)]
+    seen = [one.event.body.chart.city for one in recorded if isinstance(one.event.body, BillingChartObserved)]
     assert seen == [ADA_THERE.city, *(f"Town {number}" for number in range(BATCHES))]
     assert not any(isinstance(one.event.body, ChangeQuarantined) for one in recorded), "what comes again is known"
     await witness.sound()
     patient = await witness.patient()
-    assert patient.elation is not None
-    assert (patient.elation.chart.id, patient.intents["demographics:elation"].state) == (ADA.id, "requested")
+    assert patient.ehr is not None
+    assert (patient.ehr.chart.id, patient.intents["demographics:elation"].state) == (ADA.id, "requested")
 
 
 async def test_while_nobody_gets_through_nothing_is_recorded_and_nothing_lost(
@@ -97,13 +97,13 @@ async def test_while_nobody_gets_through_nothing_is_recorded_and_nothing_lost(
     network.refusing = True
     network.cut_all()
     before = await store.head(PRACTICE)
-    change = desk.change(KareoChartObserved(chart=ADA_THERE))
+    change = desk.change(BillingChartObserved(chart=ADA_THERE))
     with pytest.raises(AWAY):
         await desk.recorder.record_messages([change])
     assert await store.head(PRACTICE) == before
     network.refusing = False
     await record(desk, [change])
-    assert (await Desk(store, keyring, 0).patient()).kareo is not None
+    assert (await Desk(store, keyring, 0).patient()).billing is not None
     troubled.pool.terminate()
 
 

@@ -6,41 +6,44 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from daemon import tables
-from daemon.audit import audit
-from daemon.recorder import Outcome, PracticeRecorder
+from msgspec.structs import replace
+
+from daemon.history.invariants import audit
+from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring
-from events.ids import ElationChartId, KareoPatientId, PatientKey, event_id
+from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
 from events.records import (
+    BillingAppointment,
+    BillingCase,
+    BillingChart,
+    BillingPolicy,
     Carrier,
-    ElationChart,
-    KareoAppointment,
-    KareoCase,
-    KareoChart,
-    KareoPolicy,
+    EhrChart,
     Location,
     Plan,
     Provider,
+    type_of,
 )
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
+    BillingDirectoryObserved,
     Body,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     Event,
     IntentAttempted,
     IntentSucceeded,
-    KareoAppointmentObserved,
-    KareoChartObserved,
-    KareoDirectoryObserved,
     Origin,
 )
 from events.store import Store
 from events.topics import Change, Note
 from events.writes import AnyResult
-from projections.open_intents import OpenIntent, put
-from projections.patient import Patient, decode_patient
-from projections.policy import Policy
+from projections.state.open_intents import OpenIntent
+from projections.state.patient import Patient, decode_patient
+from projections.terms.policy import Policy
 from tests.conftest import PRACTICE
 from tests.unit.records import (
     ADA,
@@ -57,7 +60,7 @@ from tests.unit.records import (
 NOON = datetime(2026, 3, 2, 17, 0, tzinfo=UTC)
 POLICY = Policy(practice=PRACTICE, default_physician=HOUSE)
 LOCUM = Provider(id=19, first_name="Lou", last_name="Locum", npi="1000000020")
-VISIT = KareoAppointment(
+VISIT = BillingAppointment(
     key="61", id=61, patient=ADA_THERE.id, start=NOON + timedelta(days=3), minutes=15, reason="cough", provider=KAREO_LOCUM
 )
 
@@ -97,23 +100,23 @@ class Desk:
         """As a connector would publish it, a minute after the last."""
         self._number += 1
         self.now += timedelta(minutes=1)
-        elation: ElationChartId | None = None
-        kareo: KareoPatientId | None = None
+        ehr: EhrChartId | None = None
+        billing: BillingPatientId | None = None
         match body:
-            case ElationChartObserved(chart=chart):
-                elation = chart.id
-            case KareoChartObserved(chart=there):
-                kareo = there.id
-            case KareoAppointmentObserved(appointment=one):
-                kareo = one.patient
+            case EhrChartObserved(chart=chart):
+                ehr = chart.id
+            case BillingChartObserved(chart=there):
+                billing = there.id
+            case BillingAppointmentObserved(appointment=one):
+                billing = one.patient
         event = Event(
-            id=event_id(PRACTICE, type(body).__name__, self.now, self._number),
+            id=event_id(PRACTICE, type_of(body), self.now, self._number),
             practice=PRACTICE,
-            origin=Origin.ELATION if type(body).__name__.startswith("Elation") else Origin.KAREO,
+            origin=Origin.EHR if type_of(body).startswith("Elation") else Origin.BILLING,
             observed=self.now,
             body=body,
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
         )
         return Change(practice=PRACTICE, event=event, notes=tuple(notes))
 
@@ -126,21 +129,21 @@ class Desk:
         """The directories are read; nothing is decided before."""
         await self.see(
             elation_directory(physicians, carriers, plans),
-            KareoDirectoryObserved(providers=PROVIDERS, locations=(Location(id=KAREO_MAIN_STREET, name="Main Street"),)),
+            BillingDirectoryObserved(providers=PROVIDERS, locations=(Location(id=KAREO_MAIN_STREET, name="Main Street"),)),
         )
 
-    async def link(self, chart: ElationChart = ADA, there: KareoChart = ADA_THERE) -> None:
-        await self.see(KareoChartObserved(chart=there), ElationChartObserved(chart=hinted(chart, there)))
+    async def link(self, chart: EhrChart = ADA, there: BillingChart = ADA_THERE) -> None:
+        await self.see(BillingChartObserved(chart=there), EhrChartObserved(chart=hinted(chart, there)))
 
     async def succeed(self, slot: str, result: AnyResult, key: PatientKey = ADA_KEY, *, crash: bool = False) -> None:
         """The open intent of `slot` is attempted and done, as its sink records it; with `crash` that is the last thing done."""
         open_ = (await self.intents(key))[slot]
-        kareo = KareoPatientId(int(key[2:])) if key else None
+        billing = BillingPatientId(int(key[2:])) if key else None
         attempted = IntentAttempted(intent=open_.intent, slot=slot, attempt=1, epoch=self.recorder.epoch)
         succeeded = IntentSucceeded(intent=open_.intent, slot=slot, attempt=1, result=result)
-        await self.recorder.record_bodies([attempted], elation=None, kareo=kareo, cause=open_.cause, parts=(open_.intent, 1))
+        await self.recorder.record_bodies([attempted], ehr=None, billing=billing, cause=open_.cause, parts=(open_.intent, 1))
         self.crash = crash
-        await self.recorder.record_bodies([succeeded], elation=None, kareo=kareo, cause=open_.cause, parts=(open_.intent, 1))
+        await self.recorder.record_bodies([succeeded], ehr=None, billing=billing, cause=open_.cause, parts=(open_.intent, 1))
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -168,19 +171,19 @@ class Desk:
         assert (await audit(self.store, POLICY)).broken == {}
 
 
-def hinted(chart: ElationChart, there: KareoChart) -> ElationChart:
-    return put(chart, link_hint=f"kareo-patient:{there.id}")
+def hinted(chart: EhrChart, there: BillingChart) -> EhrChart:
+    return replace(chart, link_hint=f"kareo-patient:{there.id}")
 
 
 def elation_directory(
     physicians: tuple[Provider, ...] = PHYSICIANS, carriers: tuple[Carrier, ...] = (), plans: tuple[Plan, ...] = ()
-) -> ElationDirectoryObserved:
+) -> EhrDirectoryObserved:
     places = (Location(id=MAIN_STREET, name="Main Street", place_of_service="11"),)
-    return ElationDirectoryObserved(providers=physicians, locations=places, carriers=carriers, plans=plans)
+    return EhrDirectoryObserved(providers=physicians, locations=places, carriers=carriers, plans=plans)
 
 
-def insured(*policies: KareoPolicy) -> KareoChart:
-    return put(ADA_THERE, cases=(KareoCase(id=71, name="Primary", is_primary=True, policies=policies),))
+def insured(*policies: BillingPolicy) -> BillingChart:
+    return replace(ADA_THERE, cases=(BillingCase(id=71, name="Primary", is_primary=True, policies=policies),))
 
 
 async def everything(store: Store) -> dict[str, list[Any]]:

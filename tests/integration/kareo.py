@@ -90,11 +90,11 @@ class Kareo:
 @asynccontextmanager
 async def kareo_at_work(switches: KareoSwitches | None = None) -> AsyncIterator[Kareo]:
     async with aiohttp.ClientSession() as session:
-        kareo = Kareo(session, switches)
-        await kareo.sandbox.start()
+        billing = Kareo(session, switches)
+        await billing.sandbox.start()
         try:
-            kareo.service = await SoapService.load(kareo.sandbox.wsdl_url, session, None)
-            kareo.client = kareo.make()
-            yield kareo
+            billing.service = await SoapService.load(billing.sandbox.wsdl_url, session, None)
+            billing.client = billing.make()
+            yield billing
         finally:
-            await kareo.sandbox.stop()
+            await billing.sandbox.stop()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from aiokafka.protocol.group import JoinGroupRequest
 
-from daemon.embedded import EmbeddedBroker
+from daemon.demo.embedded import EmbeddedBroker
 from events import handover
 from events.backlog import ROOM
 from events.bus import Bus

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from daemon.vendors.elation import exchange, wire
-from daemon.vendors.errors import (
+from daemon.vendors.ports.errors import (
     Duplicate,
     Gone,
     Malformed,

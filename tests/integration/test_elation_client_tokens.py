@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from daemon.vendors.elation.oauth import TokenCache
-from daemon.vendors.errors import Malformed, Throttled, Unauthorized, Unreachable
+from daemon.vendors.ports.errors import Malformed, Throttled, Unauthorized, Unreachable
 from tests.integration.elation_script import PATIENT, TOKEN
 
 # Tokens (NOTES: OAuth2)

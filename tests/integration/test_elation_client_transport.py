@@ -11,7 +11,7 @@ import pytest
 from aiohttp import web
 
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.errors import OutcomeUnknown, Refused, Throttled, Unreachable, VendorError
+from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Throttled, Unreachable, VendorError
 from tests.integration.elation_script import PATIENT, Vendor, all_of, make
 
 # Transport

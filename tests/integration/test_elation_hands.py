@@ -11,23 +11,23 @@ import pytest_asyncio
 
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.hands import ElationHands
-from daemon.vendors.errors import ChangedMeanwhile, OutcomeUnknown
-from events.ids import ElationChartId, KareoPatientId
+from daemon.vendors.elation.writer import ElationWriter
+from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
+from events.ids import BillingPatientId, EhrChartId
 from events.writes import (
     AnyWrite,
     AppointmentTerms,
-    CancelElationAppointment,
+    CancelEhrAppointment,
     CreateCarrier,
-    CreateElationAppointment,
-    CreateElationChart,
-    DeleteElationAppointment,
-    ElationChartWritten,
+    CreateEhrAppointment,
+    CreateEhrChart,
+    DeleteEhrAppointment,
+    EhrChartWritten,
     PolicyTerms,
     Searched,
     SyncPolicies,
-    UpdateElationAppointment,
-    UpdateElationChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
 )
 
 NOON = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
@@ -42,11 +42,11 @@ class Elation:
         self.sandbox.add_credential("id", "hush", practices=[self.elm])
         self.doctor = int(self.sandbox.add_physician(self.elm, first_name="Ruth", last_name="Okafor", npi="1")["id"])
         self.client: ElationClient
-        self.hands: ElationHands
+        self.writer: ElationWriter
 
-    def ada(self, **fields: object) -> ElationChartId:
+    def ada(self, **fields: object) -> EhrChartId:
         chart = self.sandbox.people.create_patient(self.elm, "Ada", "Byrne", "Female", "1980-02-29", self.doctor, **fields)
-        return ElationChartId(int(chart["id"]))
+        return EhrChartId(int(chart["id"]))
 
     def visit(self, chart: int) -> int:
         return int(self.sandbox.people.create_appointment(chart, self.doctor, NOON, 15, reason="Office")["id"])
@@ -55,8 +55,8 @@ class Elation:
         """A write, and the (method, template) that carries it out."""
         if kind == "chart":
             names = {"first_name": "Ada", "last_name": "Byrne", "birth_date": "1980-02-29", "sex": "Female"}
-            write = CreateElationChart(
-                kareo=KareoPatientId(9), fields=names, physician=self.doctor, link_hint="kareo-patient:9"
+            write = CreateEhrChart(
+                billing=BillingPatientId(9), fields=names, physician=self.doctor, link_hint="kareo-patient:9"
             )
             return write, ("POST", "/patients/")
         if kind == "carrier":
@@ -64,18 +64,18 @@ class Elation:
         chart = self.ada()
         terms = AppointmentTerms(start=NOON, minutes=20, physician=self.doctor, description="cough")
         if kind == "update":
-            return UpdateElationChart(chart=chart, fields={"middle_name": "King"}), ("PATCH", "/patients/{id}/")
+            return UpdateEhrChart(chart=chart, fields={"middle_name": "King"}), ("PATCH", "/patients/{id}/")
         if kind == "appointment":
-            return CreateElationAppointment(chart=chart, terms=terms, link_hint="kareo-appointment:7"), (
+            return CreateEhrAppointment(chart=chart, terms=terms, link_hint="kareo-appointment:7"), (
                 "POST",
                 "/appointments/",
             )
         visit = self.visit(chart)
         if kind == "move":
-            return UpdateElationAppointment(chart=chart, appointment=visit, terms=terms), ("PATCH", "/appointments/{id}/")
+            return UpdateEhrAppointment(chart=chart, appointment=visit, terms=terms), ("PATCH", "/appointments/{id}/")
         if kind == "cancel":
-            return CancelElationAppointment(appointment=visit), ("PATCH", "/appointments/{id}/")
-        return DeleteElationAppointment(appointment=visit), ("DELETE", "/appointments/{id}/")
+            return CancelEhrAppointment(appointment=visit), ("PATCH", "/appointments/{id}/")
+        return DeleteEhrAppointment(appointment=visit), ("DELETE", "/appointments/{id}/")
 
     def done(self, kind: str) -> int:
         """How often the write has been done, as Elation sees it."""
@@ -97,16 +97,16 @@ class Elation:
 
 
 @pytest_asyncio.fixture
-async def elation() -> AsyncIterator[Elation]:
+async def ehr() -> AsyncIterator[Elation]:
     async with aiohttp.ClientSession() as session:
-        elation = Elation(session)
-        await elation.sandbox.start()
-        elation.client = ElationClient(
-            base_url=elation.sandbox.url, client_id="id", client_secret="hush", session=session, practice_id=elation.elm
+        ehr = Elation(session)
+        await ehr.sandbox.start()
+        ehr.client = ElationClient(
+            base_url=ehr.sandbox.url, client_id="id", client_secret="hush", session=session, practice_id=ehr.elm
         )
-        elation.hands = ElationHands(elation.client, zone="America/Denver", now=lambda: NOON)
-        yield elation
-        await elation.sandbox.stop()
+        ehr.writer = ElationWriter(ehr.client, zone="America/Denver", now=lambda: NOON)
+        yield ehr
+        await ehr.sandbox.stop()
 
 
 @pytest.mark.parametrize(
@@ -118,62 +118,60 @@ async def elation() -> AsyncIterator[Elation]:
         if (kind, lost) != ("delete", "half")  # its status alone is the answer, so how much came is up to the network
     ],
 )
-async def test_a_lost_answer_is_settled_and_the_write_is_done_once(elation: Elation, kind: str, lost: str) -> None:
+async def test_a_lost_answer_is_settled_and_the_write_is_done_once(ehr: Elation, kind: str, lost: str) -> None:
     """Looked for first, as the sink does; what repeats safely (convergent, or refused as a duplicate) may be repeated."""
-    write, (method, path) = elation.prepared(kind)
-    elation.sandbox.faults.add(match=(method, path.replace("{id}", r"\{id\}")), kind=lost)  # type: ignore[arg-type]
+    write, (method, path) = ehr.prepared(kind)
+    ehr.sandbox.faults.add(match=(method, path.replace("{id}", r"\{id\}")), kind=lost)  # type: ignore[arg-type]
     with pytest.raises(OutcomeUnknown):
-        await elation.hands.carry_out(lambda: write)
-    assert elation.done(kind) == (lost in ("cut_after", "half"))
-    if await elation.hands.look_up(write) is None:
-        result = await elation.hands.carry_out(lambda: write)
+        await ehr.writer.write(lambda: write)
+    assert ehr.done(kind) == (lost in ("cut_after", "half"))
+    if await ehr.writer.look_up(write) is None:
+        result = await ehr.writer.write(lambda: write)
         assert not isinstance(result, Searched), "our own chart is recognized by its link"
-    assert elation.done(kind) == 1
+    assert ehr.done(kind) == 1
 
 
-async def test_somebody_elses_chart_is_no_creation_of_ours(elation: Elation) -> None:
-    existing = elation.ada()
-    write, _ = elation.prepared("chart")
-    result = await elation.hands.carry_out(lambda: write)
+async def test_somebody_elses_chart_is_no_creation_of_ours(ehr: Elation) -> None:
+    existing = ehr.ada()
+    write, _ = ehr.prepared("chart")
+    result = await ehr.writer.write(lambda: write)
     assert isinstance(result, Searched)
     assert (result.refused, [one.id for one in result.candidates]) == (True, [existing])
 
 
-async def test_an_edit_made_there_meanwhile_is_not_overwritten(elation: Elation) -> None:
-    chart = elation.ada(middle_name="Maria")
+async def test_an_edit_made_there_meanwhile_is_not_overwritten(ehr: Elation) -> None:
+    chart = ehr.ada(middle_name="Maria")
     with pytest.raises(ChangedMeanwhile) as caught:
-        await elation.hands.carry_out(
-            lambda: UpdateElationChart(chart=chart, fields={"middle_name": "King"}, expected={"middle_name": ""})
+        await ehr.writer.write(
+            lambda: UpdateEhrChart(chart=chart, fields={"middle_name": "King"}, expected={"middle_name": ""})
         )
     assert caught.value.seen.chart.middle_name == "Maria"
-    assert elation.done("update") == 0
+    assert ehr.done("update") == 0
 
 
-async def test_an_update_tells_what_it_sent(elation: Elation) -> None:
+async def test_an_update_tells_what_it_sent(ehr: Elation) -> None:
     """Only what is still wanted right before; nothing where the chart shows it already."""
-    chart = elation.ada(middle_name="Maria")
+    chart = ehr.ada(middle_name="Maria")
     wanted = [
         {"middle_name": "King", "city": "Macon"},
         {"middle_name": "King"},
         {"middle_name": "King"},
         {"middle_name": "King"},
     ]
-    told = [await elation.hands.carry_out(lambda: UpdateElationChart(chart=chart, fields=wanted.pop(0))) for _ in range(2)]
-    assert [one.sent for one in told if isinstance(one, ElationChartWritten)] == [{"middle_name": "King"}, {}]
+    told = [await ehr.writer.write(lambda: UpdateEhrChart(chart=chart, fields=wanted.pop(0))) for _ in range(2)]
+    assert [one.sent for one in told if isinstance(one, EhrChartWritten)] == [{"middle_name": "King"}, {}]
 
 
-async def test_policies_are_brought_to_their_terms_after_a_lost_answer_too(elation: Elation) -> None:
-    chart = elation.ada()
-    carrier = (await elation.client.create_insurance_company({"carrier": "Blue", "practice": elation.elm})).id
-    plan = (
-        await elation.client.create_insurance_plan({"name": "Gold", "insurance_company": carrier, "practice": elation.elm})
-    ).id
+async def test_policies_are_brought_to_their_terms_after_a_lost_answer_too(ehr: Elation) -> None:
+    chart = ehr.ada()
+    carrier = (await ehr.client.create_insurance_company({"carrier": "Blue", "practice": ehr.elm})).id
+    plan = (await ehr.client.create_insurance_plan({"name": "Gold", "insurance_company": carrier, "practice": ehr.elm})).id
     terms = PolicyTerms(
-        kareo_policy=1, rank=1, carrier_id=carrier, carrier_name="Blue", plan_id=plan, plan_name="Gold", member_id="X1"
+        billing_policy=1, rank=1, carrier_id=carrier, carrier_name="Blue", plan_id=plan, plan_name="Gold", member_id="X1"
     )
     write = SyncPolicies(chart=chart, first_name="Ada", last_name="Byrne", birth_date=date(1980, 2, 29), terms=(terms,))
-    elation.sandbox.faults.add(match=("POST", r"/patients/\{id\}/policies"), kind="cut_after")
+    ehr.sandbox.faults.add(match=("POST", r"/patients/\{id\}/policies"), kind="cut_after")
     with pytest.raises(OutcomeUnknown):
-        await elation.hands.carry_out(lambda: write)
-    await elation.hands.carry_out(lambda: write)
-    assert [one["member_id"] for one in elation.sandbox.policies.values()] == ["X1"]
+        await ehr.writer.write(lambda: write)
+    await ehr.writer.write(lambda: write)
+    assert [one["member_id"] for one in ehr.sandbox.policies.values()] == ["X1"]

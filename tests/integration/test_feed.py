@@ -12,8 +12,8 @@ import pytest
 import pytest_asyncio
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from daemon.embedded import EmbeddedBroker
-from daemon.feed import Feed
+from daemon.demo.embedded import EmbeddedBroker
+from daemon.runtime.outward import Feed
 from events.bus import Bus
 from events.chain import COVERED, GENESIS, link
 from events.codec import KeyMissing, Keyring

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from daemon.intake import Intake, Observation, Seen, fingerprint
-from events.ids import ElationChartId, PracticeId
-from events.records import ElationChart
-from events.schema import ElationChartObserved
+from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
+from events.ids import EhrChartId, PracticeId
+from events.records import EhrChart
+from events.schema import EhrChartObserved
 from events.topics import Change, Checkpoint
 from events.writes import System
 from tests.conftest import PRACTICE
 
 SAVED = datetime(2026, 3, 2, 9, tzinfo=UTC)
-CHART = ElationChartId(1001)
+CHART = EhrChartId(1001)
 
 
 def observed(city: str, read_at: datetime = SAVED) -> Observation:
     return Observation(
-        body=ElationChartObserved(chart=ElationChart(id=CHART, first_name="Ada", city=city)),
+        body=EhrChartObserved(chart=EhrChart(id=CHART, first_name="Ada", city=city)),
         resource="patients",
         record=str(CHART),
-        elation=CHART,
+        ehr=CHART,
         modified=SAVED,
         read_at=read_at,
         parent=str(CHART),
@@ -36,7 +36,7 @@ class Recorded:
         self.seen: dict[tuple[str, str], Seen] = {}
         self.published: list[Change] = []
         self.ids: set[object] = set()
-        self.intake = Intake(PRACTICE, System.ELATION, self._publish, self._known)
+        self.intake = Intake(PRACTICE, System.EHR, self._publish, self._known)
 
     async def _known(self, records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         return {key: self.seen[key] for key in records if key in self.seen}
@@ -56,7 +56,7 @@ class Recorded:
                 )
             if change.event is not None and change.event.id not in self.ids:
                 self.ids.add(change.event.id)
-                assert isinstance(change.event.body, ElationChartObserved)
+                assert isinstance(change.event.body, EhrChartObserved)
                 new.append(change.event.body.chart.city)
         self.published = []
         return new

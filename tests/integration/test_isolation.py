@@ -6,26 +6,26 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from daemon import tables
-from daemon.recorder import Outcome, PracticeRecorder
-from daemon.sink import Pace, Sink
+from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.sink import Pace, Sink
+from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring
-from events.ids import ElationChartId, event_id
-from events.records import ElationChart
+from events.ids import EhrChartId, event_id
+from events.records import EhrChart, type_of
 from events.schema import (
+    BillingDirectoryObserved,
     ChangeQuarantined,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     Event,
     IntentRefused,
-    KareoDirectoryObserved,
     Origin,
 )
 from events.store import Store
 from events.topics import Change, Checkpoint, Note
-from events.writes import AnyResult, AnyWrite, Searched, SearchKareo, System
-from projections.policy import Policy
+from events.writes import AnyResult, AnyWrite, SearchBilling, Searched, System
+from projections.terms.policy import Policy
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_store import observed
 
@@ -34,14 +34,14 @@ DIRECTORIES = [
     Change(
         practice=PRACTICE,
         event=Event(
-            id=event_id(PRACTICE, type(body).__name__, 1),
+            id=event_id(PRACTICE, type_of(body), 1),
             practice=PRACTICE,
             origin=origin,
             observed=NOW,
             body=body,
         ),
     )
-    for origin, body in ((Origin.ELATION, ElationDirectoryObserved()), (Origin.KAREO, KareoDirectoryObserved()))
+    for origin, body in ((Origin.EHR, EhrDirectoryObserved()), (Origin.BILLING, BillingDirectoryObserved()))
 ]
 
 
@@ -61,7 +61,7 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
     store: Store, keyring: Keyring
 ) -> None:
     writer = await recorder(store, keyring, [])
-    note = Note(system=System.ELATION, resource="patients", record="1001", content_hash="x", parent="1001")
+    note = Note(system=System.EHR, resource="patients", record="1001", content_hash="x", parent="1001")
     strange = Change(practice=PRACTICE, event=observed(3, OTHER))
     good = Change(practice=PRACTICE, event=observed(1), notes=(note,))
     await writer.record_messages([*DIRECTORIES, strange, good, Checkpoint(practice=PRACTICE, source="pass", value="9")])
@@ -79,9 +79,9 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
 class Defective:
     """Hands that fall over one person and serve all others."""
 
-    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         write = wanted()
-        assert isinstance(write, SearchKareo)
+        assert isinstance(write, SearchBilling)
         if write.last_name == "Stumble":
             raise KeyError("a patient's own words")
         return Searched()
@@ -91,15 +91,15 @@ class Defective:
 
 
 def chart(number: int, last_name: str) -> Change:
-    id_ = ElationChartId(number)
-    body = ElationChartObserved(chart=ElationChart(id=id_, first_name="Ada", last_name=last_name))
+    id_ = EhrChartId(number)
+    body = EhrChartObserved(chart=EhrChart(id=id_, first_name="Ada", last_name=last_name))
     event = Event(
         id=event_id(PRACTICE, "chart", number),
         practice=PRACTICE,
-        origin=Origin.ELATION,
+        origin=Origin.EHR,
         observed=NOW,
         body=body,
-        elation=id_,
+        ehr=id_,
     )
     return Change(practice=PRACTICE, event=event)
 
@@ -107,7 +107,7 @@ def chart(number: int, last_name: str) -> Change:
 async def test_a_write_that_meets_a_defect_is_shown_and_the_others_are_carried_out(store: Store, keyring: Keyring) -> None:
     outcomes: list[Outcome] = []
     writer = await recorder(store, keyring, outcomes)
-    sink = Sink(System.KAREO, Defective(), writer, workers=1, pace=Pace(), now=lambda: NOW, meter=Meter())
+    sink = Sink(System.BILLING, Defective(), writer, workers=1, pace=Pace(), now=lambda: NOW, meter=Meter())
     await writer.record_messages([*DIRECTORIES, chart(1, "Stumble"), chart(2, "Fine")])
     for outcome in outcomes:
         sink.offer(outcome)
@@ -118,7 +118,7 @@ async def test_a_write_that_meets_a_defect_is_shown_and_the_others_are_carried_o
 
     events = [one.event async for one in store.read(PRACTICE)]
     refused = [one for one in events if isinstance(one.body, IntentRefused)]
-    assert [(one.elation, one.body.code) for one in refused] == [(1, "defect")]
+    assert [(one.ehr, one.body.code) for one in refused] == [(1, "defect")]
     assert "own words" not in refused[0].body.text
     wanted = await tables.list_open_intents(store.pool, PRACTICE)
     assert {row.patient_key for row in wanted if row.state == "requested"} == {"E:2"}, "the other chart's creation is next"

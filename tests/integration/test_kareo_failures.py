@@ -14,11 +14,11 @@ import pytest_asyncio
 
 from daemon.sandbox.kareo import KareoSwitches
 from daemon.sandbox.kareo.wire import FaultError
-from daemon.vendors.errors import Defect, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
 from daemon.vendors.kareo import failures, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.ports.errors import Defect, OutcomeUnknown, Refused, Throttled, Unauthorized, Unreachable, VendorError
 from tests.integration.kareo import KEY, NOON, PASSWORD, Kareo, changing, kareo_at_work
 from tests.integration.test_kareo_client import encounter
 
@@ -53,88 +53,88 @@ LOST = ("cut_before", "cut_after", "status", "html", "garbage", "half", "fault")
 
 
 @pytest_asyncio.fixture
-async def kareo() -> AsyncIterator[Kareo]:
-    async with kareo_at_work() as kareo:
-        await kareo.client.ensure_external_vendor("chartwire")
-        yield kareo
+async def billing() -> AsyncIterator[Kareo]:
+    async with kareo_at_work() as billing:
+        await billing.client.ensure_external_vendor("chartwire")
+        yield billing
 
 
-def silent(error: VendorError, kareo: Kareo) -> None:
+def silent(error: VendorError, billing: Kareo) -> None:
     """A traceback of it, contexts included, shows neither data nor credentials nor the address."""
     assert error.__cause__ is None
     assert error.__context__ is None or error.__suppress_context__
     shown = str(error) + repr(error) + "".join(traceback.format_exception(error))
-    for secret in ("SECRET", "Byrne", KEY, PASSWORD, kareo.sandbox.url):
+    for secret in ("SECRET", "Byrne", KEY, PASSWORD, billing.sandbox.url):
         assert secret not in shown
 
 
 @pytest.mark.parametrize("kind", LOST)
 @pytest.mark.parametrize("operation", CALLS)
 async def test_without_a_usable_answer_a_write_is_unknown_and_a_read_can_be_repeated(
-    kareo: Kareo, operation: str, kind: str
+    billing: Kareo, operation: str, kind: str
 ) -> None:
-    ada = kareo.ada()
-    before = kareo.asked().count(operation)
-    kareo.faults.add(operation, kind, times=2)  # type: ignore[arg-type]
+    ada = billing.ada()
+    before = billing.asked().count(operation)
+    billing.faults.add(operation, kind, times=2)  # type: ignore[arg-type]
     with pytest.raises(OutcomeUnknown if operation in WRITES else Unreachable) as caught:
-        await CALLS[operation](kareo, kareo.client, ada)
+        await CALLS[operation](billing, billing.client, ada)
     assert caught.value.operation == f"kareo.{operation}"
-    assert kareo.asked().count(operation) == before + 1, "sent once, whatever the connection's state"
-    assert kareo.meters[-1] == (f"kareo.{operation}", "outcomeunknown" if operation in WRITES else "unreachable")
-    silent(caught.value, kareo)
+    assert billing.asked().count(operation) == before + 1, "sent once, whatever the connection's state"
+    assert billing.meters[-1] == (f"kareo.{operation}", "outcomeunknown" if operation in WRITES else "unreachable")
+    silent(caught.value, billing)
 
 
 @pytest.mark.parametrize("kind", ["cut_before", "cut_after"])
-async def test_unknown_means_that_it_may_have_been_done(kareo: Kareo, kind: str) -> None:
-    ada = kareo.ada()
-    kareo.faults.add("UpdatePatient", kind)  # type: ignore[arg-type]
+async def test_unknown_means_that_it_may_have_been_done(billing: Kareo, kind: str) -> None:
+    ada = billing.ada()
+    billing.faults.add("UpdatePatient", kind)  # type: ignore[arg-type]
     with pytest.raises(OutcomeUnknown):
-        await WRITES["UpdatePatient"](kareo, kareo.client, ada)
-    assert (kareo.sandbox.patients[ada].city == "SECRET") == (kind == "cut_after")
+        await WRITES["UpdatePatient"](billing, billing.client, ada)
+    assert (billing.sandbox.patients[ada].city == "SECRET") == (kind == "cut_after")
 
 
 @pytest.mark.parametrize(("operation", "error"), [("GetPatient", Unreachable), ("UpdatePatient", OutcomeUnknown)])
-async def test_no_answer_in_time(kareo: Kareo, operation: str, error: type[VendorError]) -> None:
-    kareo.faults.add(operation, "delay", seconds=30.0)
+async def test_no_answer_in_time(billing: Kareo, operation: str, error: type[VendorError]) -> None:
+    billing.faults.add(operation, "delay", seconds=30.0)
     with pytest.raises(error) as caught:
-        await CALLS[operation](kareo, kareo.make(timeout=0.3), kareo.ada())
-    silent(caught.value, kareo)
+        await CALLS[operation](billing, billing.make(timeout=0.3), billing.ada())
+    silent(caught.value, billing)
 
 
-async def test_what_never_left_can_be_repeated(kareo: Kareo) -> None:
-    ada = kareo.ada()
+async def test_what_never_left_can_be_repeated(billing: Kareo) -> None:
+    ada = billing.ada()
     async with aiohttp.ClientSession() as session:
-        client = kareo.make(session=session)
-        await kareo.sandbox.stop()
+        client = billing.make(session=session)
+        await billing.sandbox.stop()
         for operation in ("GetPatient", "UpdatePatient"):
             with pytest.raises(Unreachable) as caught:
-                await CALLS[operation](kareo, client, ada)
-            silent(caught.value, kareo)
+                await CALLS[operation](billing, client, ada)
+            silent(caught.value, billing)
 
 
 @pytest.mark.parametrize("status", [200, 403, 500, 503])
-async def test_a_proxys_page_is_no_answer(kareo: Kareo, status: int) -> None:
-    kareo.faults.add("UpdatePatient", "html", status=status)
+async def test_a_proxys_page_is_no_answer(billing: Kareo, status: int) -> None:
+    billing.faults.add("UpdatePatient", "html", status=status)
     with pytest.raises(OutcomeUnknown):
-        await WRITES["UpdatePatient"](kareo, kareo.client, kareo.ada())
+        await WRITES["UpdatePatient"](billing, billing.client, billing.ada())
 
 
 @pytest.mark.parametrize("operation", CALLS)
 @pytest.mark.parametrize("code", ["DeserializationFailed", "ActionNotSupported"])
 async def test_what_the_service_could_not_read_was_not_done_and_is_our_fault(
-    kareo: Kareo, operation: str, code: str, monkeypatch: pytest.MonkeyPatch
+    billing: Kareo, operation: str, code: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    ada = kareo.ada()
+    ada = billing.ada()
 
     def fail(*_: object) -> None:
         raise FaultError(code, "The value 'SECRET' of 'City' could not be found to parse.")
 
-    monkeypatch.setattr(kareo.sandbox._dispatcher, "_decode", fail)
+    monkeypatch.setattr(billing.sandbox._dispatcher, "_decode", fail)
     with pytest.raises(Defect) as caught:
-        await CALLS[operation](kareo, kareo.client, ada)
+        await CALLS[operation](billing, billing.client, ada)
     assert caught.value.vendor_text.startswith(f"Kareo could not read the request ({code}), report it: ")
-    assert kareo.meters[-1][1] == "defect"
-    silent(caught.value, kareo)
+    assert billing.meters[-1][1] == "defect"
+    silent(caught.value, billing)
 
 
 @pytest.mark.parametrize("code", ["InternalServiceFault", "", "a:Client"])
@@ -143,109 +143,111 @@ def test_any_other_fault_leaves_a_write_unknown(code: str) -> None:
     assert type(failures.faulted("GetPatient", code, "")) is Unreachable
 
 
-async def test_a_message_that_the_wsdl_does_not_allow_is_our_fault(kareo: Kareo) -> None:
+async def test_a_message_that_the_wsdl_does_not_allow_is_our_fault(billing: Kareo) -> None:
     with pytest.raises(Defect):
-        kareo.service.envelope("UpdatePatient", {"Patient": {"NoSuchMember": 1}})
+        billing.service.envelope("UpdatePatient", {"Patient": {"NoSuchMember": 1}})
 
 
 # -- answers that say no ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("operation", sorted(CALLS.keys() - {"GetAppointment"}))
-async def test_a_refusal(kareo: Kareo, operation: str) -> None:
-    kareo.faults.add(operation, "refuse")
+async def test_a_refusal(billing: Kareo, operation: str) -> None:
+    billing.faults.add(operation, "refuse")
     with pytest.raises(Refused) as caught:
-        await CALLS[operation](kareo, kareo.client, kareo.ada())
+        await CALLS[operation](billing, billing.client, billing.ada())
     assert type(caught.value) is Refused
     assert caught.value.vendor_text == "The request was refused."
 
 
 @pytest.mark.parametrize("security", [True, False])
 async def test_throttled_is_no_refusal_and_asks_for_twice_the_interval(security: bool) -> None:
-    async with kareo_at_work(KareoSwitches(security_on_errors=security)) as kareo:
+    async with kareo_at_work(KareoSwitches(security_on_errors=security)) as billing:
         limiter = IntervalLimiter(0.001)
-        kareo.faults.add("UpdatePatient", "throttle")
+        billing.faults.add("UpdatePatient", "throttle")
         with pytest.raises(Throttled) as caught:
-            await WRITES["UpdatePatient"](kareo, kareo.make(limiter=limiter), kareo.ada())
+            await WRITES["UpdatePatient"](billing, billing.make(limiter=limiter), billing.ada())
         assert caught.value.retry_after == 2 * limiter.interval("UpdatePatient")
-        assert [one.city for one in kareo.sandbox.patients.values()] == [""]
-        assert kareo.meters[-1] == ("kareo.UpdatePatient", "throttled")
+        assert [one.city for one in billing.sandbox.patients.values()] == [""]
+        assert billing.meters[-1] == ("kareo.UpdatePatient", "throttled")
 
 
 async def test_a_throttled_answer_that_does_not_parse_is_still_understood(
-    kareo: Kareo, monkeypatch: pytest.MonkeyPatch
+    billing: Kareo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """NOTES, section 3: such answers broke the parser while the envelope held the message."""
-    answer = kareo.sandbox._dispatcher._answer
-    ada = kareo.ada()
+    answer = billing.sandbox._dispatcher._answer
+    ada = billing.ada()
 
     def broken(*args: object, **kwargs: object) -> object:
         made = answer(*args, **kwargs)  # type: ignore[arg-type]
         return type(made)(status=200, body=made.body.replace(b"</s:Body>", b"<"), label=made.label, outcome=made.outcome)
 
-    monkeypatch.setattr(kareo.sandbox._dispatcher, "_answer", broken)
-    kareo.faults.add("UpdatePatient", "throttle")
+    monkeypatch.setattr(billing.sandbox._dispatcher, "_answer", broken)
+    billing.faults.add("UpdatePatient", "throttle")
     with pytest.raises((Throttled, OutcomeUnknown)) as caught:
-        await WRITES["UpdatePatient"](kareo, kareo.client, ada)
+        await WRITES["UpdatePatient"](billing, billing.client, ada)
     assert type(caught.value) is Throttled
 
 
 @pytest.mark.parametrize("wrong", [{"password": "x"}, {"user": "x"}, {"customer_key": "x"}])
 @pytest.mark.parametrize("operation", ["GetPatients", "GetPatient", "UpdatePatient", "CreateEncounter"])
-async def test_credentials_that_are_wrong(kareo: Kareo, wrong: dict[str, str], operation: str) -> None:
+async def test_credentials_that_are_wrong(billing: Kareo, wrong: dict[str, str], operation: str) -> None:
     with pytest.raises(Unauthorized) as caught:
-        await CALLS[operation](kareo, kareo.make(**wrong), kareo.ada())
-    silent(caught.value, kareo)
+        await CALLS[operation](billing, billing.make(**wrong), billing.ada())
+    silent(caught.value, billing)
 
 
 @pytest.mark.parametrize("operation", ["CreatePatient", "UpdatePatient", "CreateEncounter"])
-async def test_a_success_without_an_id_is_no_success(kareo: Kareo, operation: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_success_without_an_id_is_no_success(
+    billing: Kareo, operation: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from daemon.sandbox.kareo import dispatch
 
     monkeypatch.setattr(dispatch, "HANDLERS", {**dispatch.HANDLERS, operation: lambda call, values: {}})
     with pytest.raises(OutcomeUnknown):
-        await WRITES[operation](kareo, kareo.client, kareo.ada())
+        await WRITES[operation](billing, billing.client, billing.ada())
 
 
-async def test_a_page_that_fails_ends_the_traversal(kareo: Kareo) -> None:
+async def test_a_page_that_fails_ends_the_traversal(billing: Kareo) -> None:
     """Half a list must never look like a whole one (sweeps infer who is gone)."""
-    kareo.faults.add("GetAllPatients", "half")
+    billing.faults.add("GetAllPatients", "half")
     with pytest.raises(Unreachable):
-        async for _ in kareo.client.all_patients():
+        async for _ in billing.client.all_patients():
             pass
 
 
-async def test_cancellation_passes_and_frees_the_turn(kareo: Kareo) -> None:
-    ada = kareo.ada()
-    kareo.faults.add("GetPatient", "delay", seconds=30.0)
-    task = asyncio.create_task(READS["GetPatient"](kareo, kareo.client, ada))  # type: ignore[arg-type]
+async def test_cancellation_passes_and_frees_the_turn(billing: Kareo) -> None:
+    ada = billing.ada()
+    billing.faults.add("GetPatient", "delay", seconds=30.0)
+    task = asyncio.create_task(READS["GetPatient"](billing, billing.client, ada))  # type: ignore[arg-type]
     await asyncio.wait({task}, timeout=0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert kareo.meters[-1] == ("kareo.GetPatient", "cancelled")
-    assert await kareo.client.get_patient(ada) is not None
+    assert billing.meters[-1] == ("kareo.GetPatient", "cancelled")
+    assert await billing.client.get_patient(ada) is not None
 
 
 # -- the WSDL ---------------------------------------------------------------------------------------------------------
 
 
-async def test_the_last_good_wsdl_serves_while_the_address_does_not(kareo: Kareo, tmp_path: Path) -> None:
-    await SoapService.load(kareo.sandbox.wsdl_url, kareo.session, tmp_path)
-    await kareo.sandbox.stop()
-    service = await SoapService.load(kareo.sandbox.wsdl_url, kareo.session, tmp_path)
+async def test_the_last_good_wsdl_serves_while_the_address_does_not(billing: Kareo, tmp_path: Path) -> None:
+    await SoapService.load(billing.sandbox.wsdl_url, billing.session, tmp_path)
+    await billing.sandbox.stop()
+    service = await SoapService.load(billing.sandbox.wsdl_url, billing.session, tmp_path)
     assert set(CALLS) <= service.operations
     with pytest.raises(Unreachable):
-        await SoapService.load(kareo.sandbox.wsdl_url, kareo.session, None)
+        await SoapService.load(billing.sandbox.wsdl_url, billing.session, None)
 
 
 async def test_a_page_is_no_wsdl_and_does_not_replace_the_last_good_one(
-    kareo: Kareo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    billing: Kareo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It has no binding: once that ended the thread with StopIteration, which nobody who waits for a thread ever hears of."""
     with pytest.raises(ValueError, match="not a usable WSDL"):
-        await asyncio.wait_for(SoapService.load(kareo.sandbox.endpoint, kareo.session, None), 10)
-    good = await SoapService.load(kareo.sandbox.wsdl_url, kareo.session, tmp_path)
-    monkeypatch.setattr(type(kareo.sandbox._interface), "served", lambda *_: b"<html><body>back soon</body></html>")
+        await asyncio.wait_for(SoapService.load(billing.sandbox.endpoint, billing.session, None), 10)
+    good = await SoapService.load(billing.sandbox.wsdl_url, billing.session, tmp_path)
+    monkeypatch.setattr(type(billing.sandbox._interface), "served", lambda *_: b"<html><body>back soon</body></html>")
     for _ in range(2):
-        assert await asyncio.wait_for(SoapService.load(kareo.sandbox.wsdl_url, kareo.session, tmp_path), 10) is good
+        assert await asyncio.wait_for(SoapService.load(billing.sandbox.wsdl_url, billing.session, tmp_path), 10) is good

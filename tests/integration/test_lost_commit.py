@@ -10,7 +10,7 @@ import pytest_asyncio
 
 from events.codec import Keyring
 from events.ids import PracticeId
-from events.schema import IntentAttempted, IntentSucceeded, KareoAppointmentObserved, KareoChartObserved
+from events.schema import BillingAppointmentObserved, BillingChartObserved, IntentAttempted, IntentSucceeded
 from events.store import Store, Transaction
 from events.writes import RecordCreated
 from tests.integration.desk import LOCUM, VISIT, elation_directory
@@ -46,7 +46,7 @@ def lose(ward: Ward, which: int = 1, *, whole: bool = False) -> None:
 
 
 async def test_a_change_that_was_recorded_after_all_is_carried_out(ward: Ward) -> None:
-    change = ward.desk.change(KareoChartObserved(chart=put(there(), city="Macon")))
+    change = ward.desk.change(BillingChartObserved(chart=put(there(), city="Macon")))
     lose(ward)
     with pytest.raises(ConnectionResetError):
         await ward.desk.recorder.record_messages([change])
@@ -63,7 +63,7 @@ async def test_an_attempt_that_was_recorded_after_all_is_made(ward: Ward) -> Non
     await ward.move_to("Macon")
     lose(ward)
     await ward.finish()
-    assert ward.hands.did == ["carry out"]
+    assert ward.writer.did == ["carry out"]
     assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1]
     assert len(await ward.recorded(IntentSucceeded)) == 1
     await ward.desk.sound()
@@ -72,7 +72,7 @@ async def test_an_attempt_that_was_recorded_after_all_is_made(ward: Ward) -> Non
 @pytest.mark.parametrize("whole", [False, True])
 async def test_what_follows_from_looking_again_is_carried_out(ward: Ward, whole: bool) -> None:
     """A patient that waited for a provider is decided about in a transaction of its own, after that of the directory."""
-    await ward.desk.see(KareoAppointmentObserved(appointment=VISIT))
+    await ward.desk.see(BillingAppointmentObserved(appointment=VISIT))
     change = ward.desk.change(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
     lose(ward, 2, whole=whole)
     with pytest.raises(ConnectionResetError):

@@ -12,28 +12,29 @@ from datetime import date, timedelta
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
-from daemon import first_day, recorder, tables
 from daemon.cli.onboard import document, lines
-from daemon.dry_run import DryRun, rehearse
-from daemon.entries import Shown
-from daemon.onboarding import look
-from daemon.rebuild import rebuild
-from daemon.recorder import PracticeRecorder
-from daemon.rows import decode_directory
+from daemon.history.rebuild import rebuild
+from daemon.operator.onboarding import look
+from daemon.runtime import go_live as first_day
+from daemon.runtime import recorder
+from daemon.runtime.recorder import PracticeRecorder
+from daemon.tables import documents as tables
+from daemon.tables.rows import decode_directory
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.commands import LinkRequested, UnlinkRequested
-from events.ids import ElationChartId, KareoPatientId, PatientKey
-from events.records import Location
+from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.records import Location, type_of
 from events.schema import (
+    BillingChartObserved,
+    BillingDirectoryObserved,
     Body,
     ChartLinked,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     IntentRequested,
-    KareoChartObserved,
-    KareoDirectoryObserved,
     ObservingBegan,
     Origin,
     Recorded,
@@ -41,10 +42,11 @@ from events.schema import (
 )
 from events.store import Store
 from events.topics import Checkpoint
-from events.writes import SearchKareo
-from projections.open_intents import put
-from projections.patient import Patient
-from projections.policy import Policy
+from events.writes import SearchBilling
+from projections.state.patient import Patient
+from projections.terms.policy import Policy
+from projections.trial.dry_run import DryRun, rehearse
+from projections.words.lines import Shown
 from tests.conftest import PRACTICE
 from tests.crowded import Town, found
 from tests.integration.desk import POLICY, Crash, Desk, elation_directory
@@ -79,7 +81,7 @@ class Office(Desk):
     async def directories(self) -> None:
         await self.see(
             elation_directory(),
-            KareoDirectoryObserved(providers=PROVIDERS, locations=(Location(id=KAREO_MAIN_STREET, name="Main Street"),)),
+            BillingDirectoryObserved(providers=PROVIDERS, locations=(Location(id=KAREO_MAIN_STREET, name="Main Street"),)),
         )
 
     async def all_read(self) -> None:
@@ -100,11 +102,11 @@ class Office(Desk):
         while await self.recorder.revisit("went live"):
             pass
 
-    async def operator(self, body: Body, elation: ElationChartId, kareo: KareoPatientId) -> None:
+    async def operator(self, body: Body, ehr: EhrChartId, billing: BillingPatientId) -> None:
         self.now += timedelta(minutes=1)
         bodies = [body]
         await self.recorder.record_bodies(
-            bodies, elation=elation, kareo=kareo, cause=None, origin=Origin.OPERATOR, parts=(self.now,)
+            bodies, ehr=ehr, billing=billing, cause=None, origin=Origin.OPERATOR, parts=(self.now,)
         )
 
     async def patients(self) -> dict[str, Patient]:
@@ -157,18 +159,18 @@ def scored(town: Town, patients: dict[str, Patient], links: set[tuple[int, int]]
             continue
         for one in waiting.depends_on:
             kind, _, number = one.partition(":")
-            if patient.in_kareo and kind == "chart":
-                asked.add((int(number), patient.kareo.chart.id))
-            elif not patient.in_kareo and kind == "patient":
-                asked.add((patient.elation.chart.id, int(number)))
+            if patient.in_billing and kind == "chart":
+                asked.add((int(number), patient.billing.chart.id))
+            elif not patient.in_billing and kind == "patient":
+                asked.add((patient.ehr.chart.id, int(number)))
     return Score(links, asked, town.pairs)
 
 
 async def test_five_thousand_charts_on_each_side_get_no_wrong_link(office: Office, capsys: pytest.CaptureFixture[str]):
     town = found(BIG)
     await office.directories()
-    await office.read([ElationChartObserved(chart=chart) for chart in town.elation])
-    await office.read([KareoChartObserved(chart=chart) for chart in town.kareo])
+    await office.read([EhrChartObserved(chart=chart) for chart in town.ehr])
+    await office.read([BillingChartObserved(chart=chart) for chart in town.billing])
     await office.all_read()
     assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
     dry = await office.rehearsed()
@@ -177,13 +179,13 @@ async def test_five_thousand_charts_on_each_side_get_no_wrong_link(office: Offic
     await worker.go_live()
 
     patients = await worker.patients()
-    links = {(one.link.elation, one.link.kareo) for one in patients.values() if one.link is not None}
+    links = {(one.link.ehr, one.link.billing) for one in patients.values() if one.link is not None}
     score = scored(town, patients, links)
     with capsys.disabled():
         print(f"\n{BIG} + {BIG} charts, difficult: {dict(sorted(town.kinds.items()))}\n{score}")
     assert score.wrong == set()
     assert score.missed == set()
-    assert links == {(one.elation, one.kareo) for one in dry.links if "created" not in one.how}
+    assert links == {(one.ehr, one.billing) for one in dry.links if "created" not in one.how}
     assert len(links & town.pairs) / len(town.pairs) > 0.95
     assert len(score.asked) < 2 * sum(town.kinds.values())
     requested = {one.event.patient for one in await _all(worker) if isinstance(one.event.body, IntentRequested)}
@@ -193,26 +195,26 @@ async def test_five_thousand_charts_on_each_side_get_no_wrong_link(office: Offic
 
 async def test_while_observing_nothing_is_decided(office: Office):
     await office.directories()
-    await office.see(KareoChartObserved(chart=ADA_THERE), ElationChartObserved(chart=ADA))
-    await office.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=ADA))
+    await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
 
     assert await office.recorder.revisit("a day has passed") == 0
     assert {type(body) for body in await office.bodies()} == {
         ObservingBegan,
-        ElationDirectoryObserved,
-        KareoDirectoryObserved,
-        KareoChartObserved,
-        ElationChartObserved,
+        EhrDirectoryObserved,
+        BillingDirectoryObserved,
+        BillingChartObserved,
+        EhrChartObserved,
     }
 
 
 async def test_going_live_matches_and_writes_what_the_dry_run_said(office: Office):
     await office.directories()
-    await office.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")), ElationChartObserved(chart=ADA))
-    await office.see(ElationChartObserved(chart=put(ADA, id=ElationChartId(102), first_name="Mary")))
+    await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")), EhrChartObserved(chart=ADA))
+    await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary")))
     await office.all_read()
     dry = await office.rehearsed()
-    assert [(one.patient, type(one.write).__name__) for one in dry.writes] == [
+    assert [(one.patient, type_of(one.write)) for one in dry.writes] == [
         ("K:901", "UpdateElationChart"),
         ("E:102", "CreateKareoChart"),
     ]
@@ -222,14 +224,14 @@ async def test_going_live_matches_and_writes_what_the_dry_run_said(office: Offic
 
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
     assert (await worker.intents())["demographics:elation"].write == dry.writes[0].write
-    assert isinstance((await worker.intents(PatientKey("E:102")))["chart"].write, SearchKareo)
+    assert isinstance((await worker.intents(PatientKey("E:102")))["chart"].write, SearchBilling)
     await worker.sound()
 
 
 async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Office, monkeypatch: pytest.MonkeyPatch):
     """Live too early: half of the charts would be created a second time."""
     await office.directories()
-    await office.see(KareoChartObserved(chart=ADA_THERE))
+    await office.see(BillingChartObserved(chart=ADA_THERE))
     looked: list[float] = []
 
     async def sleep(seconds: float) -> None:
@@ -237,7 +239,7 @@ async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Of
             return  # others only let the loop go round
         looked.append(seconds)
         if len(looked) == 2:
-            await worker.see(ElationChartObserved(chart=ADA))
+            await worker.see(EhrChartObserved(chart=ADA))
             assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
             await worker.all_read()
 
@@ -251,22 +253,22 @@ async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Of
 
 async def test_a_person_links_and_says_no_while_observing(office: Office):
     """Decisions of people are recorded at once; what follows from them waits until the practice is live."""
-    married = put(ADA, last_name="Lovelace")
-    other = put(ADA, id=ElationChartId(102), birth_date=date(1985, 12, 11), middle_name="")
+    married = replace(ADA, last_name="Lovelace")
+    other = replace(ADA, id=EhrChartId(102), birth_date=date(1985, 12, 11), middle_name="")
     await office.directories()
-    await office.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
-    await office.see(ElationChartObserved(chart=married), ElationChartObserved(chart=other))
+    await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
+    await office.see(EhrChartObserved(chart=married), EhrChartObserved(chart=other))
     await office.all_read()
     told, _ = await look(office.store, OBSERVING, office.now)
     assert told.matching is not None
-    assert [(one.elation, one.kareo, one.differ) for one in told.matching.candidates] == [
+    assert [(one.ehr, one.billing, one.differ) for one in told.matching.candidates] == [
         (101, 901, ("last name",)),
         (102, 901, ("birth date",)),
     ]
 
-    await office.operator(UnlinkRequested(elation=other.id, kareo=ADA_THERE.id, who="pat"), other.id, ADA_THERE.id)
+    await office.operator(UnlinkRequested(ehr=other.id, billing=ADA_THERE.id, who="pat"), other.id, ADA_THERE.id)
     await office.operator(
-        LinkRequested(elation=married.id, kareo=ADA_THERE.id, who="pat", force=True), married.id, ADA_THERE.id
+        LinkRequested(ehr=married.id, billing=ADA_THERE.id, who="pat", force=True), married.id, ADA_THERE.id
     )
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
     assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
@@ -282,10 +284,10 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
 
 
 async def test_names_are_shown_only_when_asked_for(office: Office):
-    married = put(ADA, last_name="Lovelace")
+    married = replace(ADA, last_name="Lovelace")
     await office.directories()
-    await office.see(KareoChartObserved(chart=ADA_THERE), ElationChartObserved(chart=married))
-    await office.see(ElationChartObserved(chart=put(ADA, id=ElationChartId(102), first_name="Mary", city="Macon")))
+    await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=married))
+    await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary", city="Macon")))
     told, run = await look(office.store, OBSERVING, office.now)
     asked = argparse.Namespace(candidates=True, dry_run=True)
 
@@ -307,8 +309,8 @@ async def test_whoever_dies_while_going_live_is_followed_by_one_that_goes_on(
     monkeypatch.setattr(recorder, "REVISIT_CHUNK", 10)
     town = found(80, seed=3, share=0.2)
     await office.directories()
-    await office.read([ElationChartObserved(chart=chart) for chart in town.elation])
-    await office.read([KareoChartObserved(chart=chart) for chart in town.kareo])
+    await office.read([EhrChartObserved(chart=chart) for chart in town.ehr])
+    await office.read([BillingChartObserved(chart=chart) for chart in town.billing])
     await office.all_read()
     dry = await office.rehearsed()
 
@@ -327,8 +329,8 @@ async def test_whoever_dies_while_going_live_is_followed_by_one_that_goes_on(
     assert deaths > 15
     bodies = await office.bodies()
     assert sum(isinstance(body, WentLive) for body in bodies) == 1
-    links = {(body.elation, body.kareo) for body in bodies if isinstance(body, ChartLinked)}
-    assert links == {(one.elation, one.kareo) for one in dry.links if not one.how.startswith("created")}
+    links = {(body.ehr, body.billing) for body in bodies if isinstance(body, ChartLinked)}
+    assert links == {(one.ehr, one.billing) for one in dry.links if not one.how.startswith("created")}
     assert links <= town.pairs
     patients = await worker.patients()
     assert {key for key, one in patients.items() if one.link is None and not one.intents and not one.waiting} == set()
@@ -337,7 +339,7 @@ async def test_whoever_dies_while_going_live_is_followed_by_one_that_goes_on(
 
 async def test_a_rebuild_while_going_live_forgets_nobody(office: Office):
     await office.directories()
-    await office.see(KareoChartObserved(chart=ADA_THERE), ElationChartObserved(chart=ADA))
+    await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=ADA))
     await office.all_read()
     worker = await office.live()
     await first_day.go_live(worker.recorder, worker.store, worker.keyring)
@@ -357,17 +359,17 @@ async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store
     held = Ward(office)
     held.sink.offer(await office.recorder.load_open(), resume=True)
     await held.finish()
-    assert held.hands.asked == []
+    assert held.writer.asked == []
 
     await office.all_read()
     worker = await office.live()
     working = Ward(worker)
     working.sink.offer(await worker.recorder.load_open(), resume=True)
     await working.finish()
-    assert working.hands.asked == [], "the configuration says live, but nothing was decided yet"
+    assert working.writer.asked == [], "the configuration says live, but nothing was decided yet"
     await worker.go_live()
     await working.finish()
-    assert working.hands.did == ["carry out"]
+    assert working.writer.did == ["carry out"]
     await worker.sound()
 
 
@@ -375,7 +377,7 @@ async def test_a_practice_that_was_never_observed_decides_from_the_start(store: 
     desk = Office(store, keyring, await store.take_over(PRACTICE), POLICY)
     assert not await desk.recorder.observing()
     await desk.directories()
-    await desk.see(ElationChartObserved(chart=ADA))
+    await desk.see(EhrChartObserved(chart=ADA))
     assert "chart" in await desk.intents(PatientKey("E:101"))
 
 

@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from events import queries
 from tests.conftest import TEMPLATE
 
@@ -49,8 +49,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "store.read_one": {"event_practice_event_id_key": ("practice", "event_id")},
     "store.read": {EVENT: ("practice", "sequence")},
     "store.read_sealed": {EVENT: ("practice", "sequence")},
-    "store.read_elation": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
-    "store.read_kareo": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
+    "store.read_ehr": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
+    "store.read_billing": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
     "tables.load_patients": {PATIENT: ("practice", "patient_key")},
     "tables.read_patients": {PATIENT: ("practice", "patient_key")},
     "tables.save_patients": {},

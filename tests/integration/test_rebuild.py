@@ -9,32 +9,32 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon import tables
-from daemon.rebuild import rebuild
-from daemon.replay import replayed, verify
-from daemon.rows import encode_directory
+from daemon.history.compare import replayed, verify
+from daemon.history.rebuild import rebuild
+from daemon.tables import documents as tables
+from daemon.tables.rows import encode_directory
 from events.codec import Keyring
-from events.ids import ElationChartId, KareoPatientId
-from events.schema import ElationChartObserved, KareoAppointmentObserved, KareoChartObserved
+from events.ids import BillingPatientId, EhrChartId
+from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartObserved
 from events.store import Store
-from projections.directory import Directory
-from projections.open_intents import put
+from projections.state.directory import Directory
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, POLICY, VISIT, Desk, elation_directory, everything, insured
 from tests.integration.test_replay import TODAY, differences
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, PHYSICIANS
 
 TABLES = ("patient", "chart", "link", "open_intent", "waiting", "dependency")
-MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")
+MARY = replace(ADA, id=EhrChartId(102), first_name="Mary", last_name="Shelley")
 
 
 @pytest_asyncio.fixture
 async def desk(store: Store, keyring: Keyring) -> Desk:
     desk = Desk(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
-    await desk.link(there=insured(put(BLUE, end=TODAY + timedelta(days=90))))
-    await desk.see(ElationChartObserved(chart=MARY), KareoAppointmentObserved(appointment=VISIT))
+    await desk.link(there=insured(replace(BLUE, end=TODAY + timedelta(days=90))))
+    await desk.see(EhrChartObserved(chart=MARY), BillingAppointmentObserved(appointment=VISIT))
     return desk
 
 
@@ -77,7 +77,7 @@ async def test_what_is_corrupt_is_found_and_repaired(desk: Desk, owner_dsn: str,
     assert await differences(desk.store) != []
     await rebuild(desk.store, POLICY, desk.now)
     assert await differences(desk.store) == []
-    await desk.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     await desk.sound()
 
 
@@ -85,25 +85,25 @@ async def test_the_owner_forgets_a_directory_that_was_corrupt(desk: Desk) -> Non
     """It had been read from a row that told of no providers; after the rebuild the events' own counts."""
     successor = await desk.successor()
     good = await desk.store.pool.fetchrow("SELECT * FROM chartwire.directory")
-    empty = encode_directory(Directory(elation_seen=True, kareo_seen=True))
+    empty = encode_directory(Directory(ehr_seen=True, billing_seen=True))
     await tables.save_directory(desk.store.pool, PRACTICE, good["sequence"], empty, desk.store.keyring)
-    await successor.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    await successor.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     assert [one.table for one in await differences(desk.store)] == ["directory"]
     await rebuild(desk.store, POLICY, desk.now)
-    await successor.see(elation_directory((*PHYSICIANS, put(LOCUM, id=13))))
+    await successor.see(elation_directory((*PHYSICIANS, replace(LOCUM, id=13))))
     await successor.sound()
     assert "appointment:61" in await successor.intents(), "the appointment's provider has a calendar now"
 
 
 async def test_intents_that_were_lost_are_offered_again(desk: Desk) -> None:
-    await desk.see(KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     (slot,) = (await desk.patient()).intents
     await desk.store.pool.execute("DELETE FROM chartwire.patient WHERE patient_key = $1", ADA_KEY)
     await desk.store.pool.execute("DELETE FROM chartwire.open_intent WHERE patient_key = $1", ADA_KEY)
     await rebuild(desk.store, POLICY, desk.now)
     desk.outcomes.clear()
-    other = put(ADA_THERE, id=KareoPatientId(950), first_name="Percy", cases=())
-    await desk.see(KareoChartObserved(chart=other))
+    other = replace(ADA_THERE, id=BillingPatientId(950), first_name="Percy", cases=())
+    await desk.see(BillingChartObserved(chart=other))
     offered = [one.patients[ADA_KEY].intents for one in desk.outcomes if ADA_KEY in one.patients]
     assert [list(one) for one in offered] == [[slot]]
     assert await desk.store.pool.fetchval("SELECT epoch FROM chartwire.practice_head") == desk.recorder.epoch
@@ -124,14 +124,14 @@ async def test_work_goes_on_while_projections_are_rebuilt(desk: Desk) -> None:
     number = 0
     while rebuilds < 4 or number < 40:
         number += 1
-        there = put(ADA_THERE, id=KareoPatientId(1000 + number % 9), first_name=f"Percy{number}", cases=())
-        await desk.see(KareoChartObserved(chart=there), ElationChartObserved(chart=put(MARY, city=f"Town {number}")))
+        there = replace(ADA_THERE, id=BillingPatientId(1000 + number % 9), first_name=f"Percy{number}", cases=())
+        await desk.see(BillingChartObserved(chart=there), EhrChartObserved(chart=replace(MARY, city=f"Town {number}")))
         assert not task.done()
     done.set()
     await task
     assert await differences(desk.store) == []
     await desk.sound()
-    seen = [body for body in await desk.bodies() if isinstance(body, KareoChartObserved)]
+    seen = [body for body in await desk.bodies() if isinstance(body, BillingChartObserved)]
     assert len(seen) == number + 1
     assert await desk.store.pool.fetchval("SELECT rebuilt FROM chartwire.practice_head") == rebuilds
 
@@ -141,15 +141,15 @@ async def test_what_was_recorded_during_the_fold_is_caught_up_with(desk: Desk, m
 
     async def folded_then_changed(*arguments: Any, **options: Any) -> Any:
         replay = await replayed(*arguments, **options)
-        await desk.see(KareoChartObserved(chart=put(ADA_THERE, city="Rome")))
+        await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city="Rome")))
         return replay
 
-    monkeypatch.setattr("daemon.rebuild.replayed", folded_then_changed)
+    monkeypatch.setattr("daemon.history.rebuild.replayed", folded_then_changed)
     replay = await rebuild(desk.store, POLICY, desk.now)
     assert replay.sequence == await desk.store.head(PRACTICE)
     patient = await desk.patient()
-    assert patient.kareo is not None
-    assert patient.kareo.chart.city == "Rome"
+    assert patient.billing is not None
+    assert patient.billing.chart.city == "Rome"
     assert await verify(desk.store, replay, TODAY) == []
 
 

@@ -8,19 +8,20 @@ from typing import Any
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon import tables
+from daemon.tables import documents as tables
 from events.codec import Keyring
-from events.ids import KareoPatientId, PatientKey, event_id
-from events.records import KareoChart
+from events.ids import BillingPatientId, PatientKey, event_id
+from events.records import BillingChart
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
+    BillingDirectoryObserved,
     Body,
     ChangeQuarantined,
     ChartLinked,
-    ElationChartObserved,
-    KareoAppointmentObserved,
-    KareoChartObserved,
-    KareoDirectoryObserved,
+    EhrChartObserved,
     Origin,
     RevisitDue,
     WaitingCleared,
@@ -28,17 +29,16 @@ from events.schema import (
 from events.store import Fenced, Store
 from events.topics import Change, Checkpoint, Note
 from events.writes import (
+    BillingChartWritten,
     CreateCarrier,
-    CreateElationAppointment,
+    CreateEhrAppointment,
     CreatePlan,
-    KareoChartWritten,
     PoliciesWritten,
     RecordCreated,
     SyncPolicies,
     System,
-    UpdateElationChart,
+    UpdateEhrChart,
 )
-from projections.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, NOON, VISIT, Crash, Desk, elation_directory, everything, hinted, insured
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS
@@ -53,12 +53,12 @@ async def desk(store: Store, keyring: Keyring) -> Desk:
 
 
 async def test_the_same_batch_again_changes_nothing(desk: Desk) -> None:
-    note = Note(system=System.KAREO, resource="patients", record="901", content_hash="ab", parent="901")
+    note = Note(system=System.BILLING, resource="patients", record="901", content_hash="ab", parent="901")
     batch = [
         desk.change(elation_directory()),
-        desk.change(KareoDirectoryObserved(providers=PROVIDERS)),
-        desk.change(KareoChartObserved(chart=ADA_THERE), notes=[note]),
-        desk.change(ElationChartObserved(chart=ADA)),
+        desk.change(BillingDirectoryObserved(providers=PROVIDERS)),
+        desk.change(BillingChartObserved(chart=ADA_THERE), notes=[note]),
+        desk.change(EhrChartObserved(chart=ADA)),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="then"),
     ]
     await desk.recorder.record_messages(batch)
@@ -77,44 +77,46 @@ async def test_the_same_batch_again_changes_nothing(desk: Desk) -> None:
 async def test_of_two_saves_within_one_second_nothing_is_believed_until_the_record_is_read(desk: Desk, read: float) -> None:
     """The later webhook may be of the earlier save, and the other way round; what it says must not be what the next poll
     compares with."""
-    note = Note(system=System.ELATION, resource="patients", record=str(ADA.id), content_hash="first", parent=str(ADA.id))
-    first = desk.change(ElationChartObserved(chart=ADA), notes=[note])
-    other = put(ADA, city="Macon")
+    note = Note(system=System.EHR, resource="patients", record=str(ADA.id), content_hash="first", parent=str(ADA.id))
+    first = desk.change(EhrChartObserved(chart=ADA), notes=[note])
+    other = replace(ADA, city="Macon")
     assert first.event is not None
     saved = first.event.observed
-    first = put(first, event=put(first.event, modified=saved, observed=saved + timedelta(seconds=read)))
+    first = replace(first, event=replace(first.event, modified=saved, observed=saved + timedelta(seconds=read)))
     assert first.event is not None
-    tie = put(first.event, body=ElationChartObserved(chart=other), id=event_id(PRACTICE, "tie"), observed=saved)
+    tie = replace(first.event, body=EhrChartObserved(chart=other), id=event_id(PRACTICE, "tie"), observed=saved)
     await desk.recorder.record_messages([first])
     assert desk.outcomes[-1].reread == set()
-    later = put(first, event=tie, notes=(put(note, content_hash="second"),))
+    later = replace(first, event=tie, notes=(replace(note, content_hash="second"),))
     await desk.recorder.record_messages([later])
     assert desk.outcomes[-1].reread == {("patients", str(ADA.id))}
     for again in (later, first):
         await desk.recorder.record_messages([again])
-    (kept,) = (await tables.lookup_observed(desk.store.pool, PRACTICE, System.ELATION, [("patients", str(ADA.id))])).values()
+    (kept,) = (await tables.lookup_observed(desk.store.pool, PRACTICE, System.EHR, [("patients", str(ADA.id))])).values()
     assert kept.content_hash == "", "whatever is read next is published"
     patient = await desk.patient(PatientKey(f"E:{ADA.id}"))
-    assert patient.elation is not None
-    assert patient.elation.chart == ADA
-    await desk.see(ElationChartObserved(chart=other))
+    assert patient.ehr is not None
+    assert patient.ehr.chart == ADA
+    await desk.see(EhrChartObserved(chart=other))
     patient = await desk.patient(PatientKey(f"E:{ADA.id}"))
-    assert patient.elation is not None
-    assert patient.elation.chart == other
+    assert patient.ehr is not None
+    assert patient.ehr.chart == other
     await desk.sound()
 
 
 async def test_a_change_that_is_twice_in_one_batch_counts_once(desk: Desk) -> None:
-    change = desk.change(KareoChartObserved(chart=ADA_THERE))
+    change = desk.change(BillingChartObserved(chart=ADA_THERE))
     await desk.recorder.record_messages([change, change])
-    assert sum(isinstance(body, KareoChartObserved) for body in await desk.bodies()) == 1
+    assert sum(isinstance(body, BillingChartObserved) for body in await desk.bodies()) == 1
 
 
 @pytest.mark.parametrize("table", ["event", "patient", "chart", "link", "open_intent", "waiting", "dependency"])
 async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> None:
     """Events, projections and intents are one transaction: wherever it breaks, nothing has happened, and it works later."""
     await desk.open()
-    await desk.see(KareoAppointmentObserved(appointment=VISIT), KareoChartObserved(chart=put(ADA_THERE, city="Macon")))
+    await desk.see(
+        BillingAppointmentObserved(appointment=VISIT), BillingChartObserved(chart=replace(ADA_THERE, city="Macon"))
+    )
     before = await everything(desk.store)
     owner = await asyncpg.connect(owner_dsn)
     await owner.execute(
@@ -122,10 +124,10 @@ async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> N
         "$$ BEGIN RAISE EXCEPTION USING ERRCODE = 'disk_full', MESSAGE = 'no'; END $$"
     )
     await owner.execute(f"CREATE TRIGGER stumble BEFORE INSERT ON chartwire.{table} FOR EACH ROW EXECUTE FUNCTION stumble()")
-    seen = ElationChartObserved(chart=hinted(ADA, ADA_THERE))
+    seen = EhrChartObserved(chart=hinted(ADA, ADA_THERE))
 
     async def record() -> None:
-        await desk.recorder.record_bodies([seen], elation=ADA.id, kareo=None, cause=None, origin=Origin.ELATION)
+        await desk.recorder.record_bodies([seen], ehr=ADA.id, billing=None, cause=None, origin=Origin.EHR)
 
     with pytest.raises(asyncpg.DiskFullError):
         await record()
@@ -134,24 +136,24 @@ async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> N
     await owner.close()
     await record()
     assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, ADA_THERE.id)]
-    assert isinstance((await desk.intents())["demographics:elation"].write, UpdateElationChart)
+    assert isinstance((await desk.intents())["demographics:elation"].write, UpdateEhrChart)
     await desk.sound()
 
 
 async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -> None:
     notes = [
-        Note(system=System.KAREO, resource="patients", record="901", content_hash=hash_, parent="901")
+        Note(system=System.BILLING, resource="patients", record="901", content_hash=hash_, parent="901")
         for hash_ in ("a", "b")
     ]
     batch: list[Change | Checkpoint] = [
-        desk.change(KareoChartObserved(chart=ADA_THERE), notes=notes[:1]),
+        desk.change(BillingChartObserved(chart=ADA_THERE), notes=notes[:1]),
         Change(practice=PRACTICE, notes=(notes[1],)),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="first"),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="second"),
     ]
     await desk.recorder.record_messages(batch)
     assert await tables.get_checkpoint(desk.store.pool, PRACTICE, "kareo.patients") == "second"
-    assert await tables.observed_records(desk.store.pool, PRACTICE, System.KAREO, "patients") == [("901", "b", "901")]
+    assert await tables.observed_records(desk.store.pool, PRACTICE, System.BILLING, "patients") == [("901", "b", "901")]
     assert await tables.get_checkpoint(desk.store.pool, OTHER, "kareo.patients") is None
 
 
@@ -161,18 +163,18 @@ async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -
 async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared_last(desk: Desk) -> None:
     """A policy may end before any list shows it, and the list looks as it did before (seed 3893)."""
     record = str(ADA_THERE.id)
-    row = Note(system=System.KAREO, resource="patients.row", record=record, content_hash="row")
+    row = Note(system=System.BILLING, resource="patients.row", record=record, content_hash="row")
     await desk.open()
     await desk.link()
-    await desk.recorder.record_messages([desk.change(KareoChartObserved(chart=ADA_THERE), notes=[row])])
-    await desk.see(ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon")))
+    await desk.recorder.record_messages([desk.change(BillingChartObserved(chart=ADA_THERE), notes=[row])])
+    await desk.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
 
     async def compared() -> list[str]:
-        kept = await tables.lookup_observed(desk.store.pool, PRACTICE, System.KAREO, [("patients.row", record)])
+        kept = await tables.lookup_observed(desk.store.pool, PRACTICE, System.BILLING, [("patients.row", record)])
         return [one.content_hash for one in kept.values()]
 
     assert await compared() == ["row"]
-    await desk.succeed("demographics:kareo", KareoChartWritten(chart=put(ADA_THERE, city="Macon"), read_at=desk.now))
+    await desk.succeed("demographics:kareo", BillingChartWritten(chart=replace(ADA_THERE, city="Macon"), read_at=desk.now))
     assert await compared() == [""]
 
 
@@ -180,20 +182,20 @@ async def test_who_was_overtaken_writes_nothing_any_more(desk: Desk) -> None:
     await desk.open()
     successor = await desk.successor()
     before = await everything(desk.store)
-    seen = KareoChartObserved(chart=ADA_THERE)
+    seen = BillingChartObserved(chart=ADA_THERE)
     with pytest.raises(Fenced):
         await desk.see(seen)
     with pytest.raises(Fenced):
         await desk.recorder.record_messages([Checkpoint(practice=PRACTICE, source="kareo.patients", value="late")])
     with pytest.raises(Fenced):
-        await desk.recorder.record_bodies([seen], elation=None, kareo=ADA_THERE.id, cause=None)
+        await desk.recorder.record_bodies([seen], ehr=None, billing=ADA_THERE.id, cause=None)
     with pytest.raises(Fenced):
         await desk.recorder.revisit("late")
     with pytest.raises(Fenced):
         await desk.recorder.load_open()
     assert await everything(desk.store) == before
     await successor.see(seen)
-    assert (await successor.patient()).kareo is not None
+    assert (await successor.patient()).billing is not None
 
 
 async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> None:
@@ -208,11 +210,11 @@ async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> N
             return answer
 
         return await desk.recorder.record_bodies(
-            [ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon"))],
-            elation=ADA.id,
-            kareo=None,
+            [EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon"))],
+            ehr=ADA.id,
+            billing=None,
             cause=None,
-            origin=Origin.ELATION,
+            origin=Origin.EHR,
             only_if=only_if,
         )
 
@@ -229,21 +231,21 @@ async def test_a_second_link_of_a_chart_is_refused_whole_and_shows(desk: Desk) -
     """I1, if ever a defect should come so far: the database says no, the change waits, and the others go on."""
     await desk.open()
     await tables.replace_links(desk.store.pool, PRACTICE, [(ADA.id, 999)])
-    bob = KareoChart(id=KareoPatientId(902), first_name="Bob", last_name="Boole")
+    bob = BillingChart(id=BillingPatientId(902), first_name="Bob", last_name="Boole")
     batch = [
-        desk.change(KareoChartObserved(chart=ADA_THERE)),
-        desk.change(ElationChartObserved(chart=hinted(ADA, ADA_THERE))),
-        desk.change(KareoChartObserved(chart=bob)),
+        desk.change(BillingChartObserved(chart=ADA_THERE)),
+        desk.change(EhrChartObserved(chart=hinted(ADA, ADA_THERE))),
+        desk.change(BillingChartObserved(chart=bob)),
     ]
     await desk.recorder.record_messages(batch)
     assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, 999)]
     bodies = await desk.bodies()
-    assert not any(isinstance(body, ChartLinked | ElationChartObserved) for body in bodies)
+    assert not any(isinstance(body, ChartLinked | EhrChartObserved) for body in bodies)
     assert [body.reason for body in bodies if isinstance(body, ChangeQuarantined)] == [
         "cannot be folded (LinkTaken); report it"
     ]
     assert "quarantined" in (await desk.waiting()).values()
-    assert (await desk.patient(PatientKey("K:902"))).kareo is not None
+    assert (await desk.patient(PatientKey("K:902"))).billing is not None
 
 
 # -- looking again ----------------------------------------------------------------------------------------------------
@@ -252,12 +254,12 @@ async def test_a_second_link_of_a_chart_is_refused_whole_and_shows(desk: Desk) -
 async def test_an_appointment_goes_out_once_its_provider_has_a_calendar(desk: Desk) -> None:
     await desk.open()
     await desk.link()
-    await desk.see(KareoAppointmentObserved(appointment=VISIT))
+    await desk.see(BillingAppointmentObserved(appointment=VISIT))
     assert "appointment:61" not in await desk.intents()
     assert "appointment:61" in (await desk.patient()).waiting
     await desk.see(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
     write = (await desk.intents())["appointment:61"].write
-    assert isinstance(write, CreateElationAppointment)
+    assert isinstance(write, CreateEhrAppointment)
     assert write.terms.physician == LOCUM.id
     assert (await desk.patient()).waiting == {}
     assert any(isinstance(body, RevisitDue) for body in await desk.bodies())
@@ -267,7 +269,7 @@ async def test_an_appointment_goes_out_once_its_provider_has_a_calendar(desk: De
 async def test_a_directory_that_brings_nothing_wakes_nobody(desk: Desk) -> None:
     await desk.open()
     await desk.link()
-    await desk.see(KareoAppointmentObserved(appointment=VISIT))
+    await desk.see(BillingAppointmentObserved(appointment=VISIT))
     await desk.see(elation_directory(carriers=(BLUE_CARRIER,)))
     assert not any(isinstance(body, RevisitDue) for body in await desk.bodies())
     assert await desk.recorder.revisit("again") == 0
@@ -307,7 +309,7 @@ async def test_whoever_waited_is_looked_at_also_after_a_crash_in_between(desk: D
 async def test_a_policy_is_removed_when_its_last_day_has_passed(desk: Desk) -> None:
     await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     last_day = NOON.date() + timedelta(days=1)
-    await desk.link(there=insured(put(BLUE, end=last_day)))
+    await desk.link(there=insured(replace(BLUE, end=last_day)))
     await desk.succeed("policies", PoliciesWritten(known={"3001": 9001}))
     assert "policies" not in await desk.intents()
     assert await desk.recorder.revisit("nobody is due") == 0
@@ -328,7 +330,7 @@ async def test_the_day_is_the_practices_own(desk: Desk) -> None:
     """23:30 in New York is the next day in UTC: the policy is still in force."""
     desk.now = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
     await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
-    await desk.link(there=insured(put(BLUE, end=date(2026, 3, 2))))
+    await desk.link(there=insured(replace(BLUE, end=date(2026, 3, 2))))
     assert "policies" in await desk.intents()
 
 
@@ -339,20 +341,22 @@ async def test_the_day_is_the_practices_own(desk: Desk) -> None:
     ("quarantined", "understood"),
     [
         (
-            ChangeQuarantined(system=System.ELATION, resource="patients", record="101", reason="does not fit"),
-            ElationChartObserved(chart=ADA),
+            ChangeQuarantined(system=System.EHR, resource="patients", record="101", reason="does not fit"),
+            EhrChartObserved(chart=ADA),
         ),
         (
-            ChangeQuarantined(system=System.KAREO, resource="patients", record="901", reason="does not fit"),
-            KareoChartObserved(chart=ADA_THERE),
+            ChangeQuarantined(system=System.BILLING, resource="patients", record="901", reason="does not fit"),
+            BillingChartObserved(chart=ADA_THERE),
         ),
         (
-            ChangeQuarantined(system=System.KAREO, resource="appointments", record="61", reason="does not fit"),
-            KareoAppointmentObserved(appointment=VISIT),
+            ChangeQuarantined(system=System.BILLING, resource="appointments", record="61", reason="does not fit"),
+            BillingAppointmentObserved(appointment=VISIT),
         ),
         (
-            ChangeQuarantined(system=System.KAREO, resource="appointments", record="61@20260305T1700", reason="no patient"),
-            KareoAppointmentObserved(appointment=put(VISIT, key="61@20260305T1700")),
+            ChangeQuarantined(
+                system=System.BILLING, resource="appointments", record="61@20260305T1700", reason="no patient"
+            ),
+            BillingAppointmentObserved(appointment=replace(VISIT, key="61@20260305T1700")),
         ),
     ],
     ids=["chart", "patient", "appointment", "occurrence of a series"],
@@ -364,7 +368,7 @@ async def test_a_record_that_is_understood_waits_no_longer(
     await desk.see(quarantined)
     slot = f"quarantine:{quarantined.system}:{quarantined.resource}:{quarantined.record}"
     assert await desk.waiting() == {slot: "quarantined"}
-    other = KareoChartObserved(chart=KareoChart(id=KareoPatientId(902), first_name="Bob", last_name="Boole"))
+    other = BillingChartObserved(chart=BillingChart(id=BillingPatientId(902), first_name="Bob", last_name="Boole"))
     await desk.see(other)
     assert await desk.waiting() == {slot: "quarantined"}
     await desk.see(understood)
@@ -376,7 +380,7 @@ async def test_a_record_that_is_understood_waits_no_longer(
 async def test_what_the_sinks_start_from_after_a_take_over(desk: Desk) -> None:
     await desk.open()
     await desk.link()
-    await desk.see(ElationChartObserved(chart=put(hinted(ADA, ADA_THERE), city="Macon")))
+    await desk.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
     outcome = await (await desk.successor()).recorder.load_open()
     assert list(outcome.patients) == [ADA_KEY]
     assert list(outcome.patients[ADA_KEY].intents) == ["demographics:kareo"]

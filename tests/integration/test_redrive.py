@@ -7,7 +7,8 @@ import pytest_asyncio
 from events.codec import Keyring
 from events.commands import RedriveRequested
 from events.ids import event_id
-from events.schema import CommandRefused, Event, KareoChartObserved, MessageUnreadable, Origin
+from events.records import type_of
+from events.schema import BillingChartObserved, CommandRefused, Event, MessageUnreadable, Origin
 from events.store import Store
 from events.topics import Change, encode_message
 from tests.conftest import PRACTICE
@@ -23,7 +24,7 @@ async def desk(store: Store, keyring: Keyring) -> Desk:
 
 
 def event(desk: Desk, body: MessageUnreadable | RedriveRequested, origin: Origin) -> Change:
-    id_ = event_id(PRACTICE, type(body).__name__, body)
+    id_ = event_id(PRACTICE, type_of(body), body)
     return Change(practice=PRACTICE, event=Event(id=id_, practice=PRACTICE, origin=origin, observed=desk.now, body=body))
 
 
@@ -36,11 +37,11 @@ async def redrive(desk: Desk, raw: bytes) -> None:
 
 async def test_a_message_that_can_be_read_now_is_recorded(desk: Desk, keyring: Keyring) -> None:
     await desk.open()
-    await redrive(desk, encode_message(desk.change(KareoChartObserved(chart=ADA_THERE)), keyring))
+    await redrive(desk, encode_message(desk.change(BillingChartObserved(chart=ADA_THERE)), keyring))
     assert SLOT not in await desk.waiting()
     patient = await desk.patient()
-    assert patient.kareo is not None
-    assert patient.kareo.chart == ADA_THERE
+    assert patient.billing is not None
+    assert patient.billing.chart == ADA_THERE
     await desk.sound()
 
 

@@ -7,22 +7,22 @@ from datetime import UTC, date, datetime, timedelta
 import asyncpg
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon import tables
-from daemon.replay import Difference, replayed, today_in, verify, verify_patient
-from daemon.story import patient_events
+from daemon.history.compare import Difference, replayed, today_in, verify, verify_patient
+from daemon.history.events_of import patient_events
+from daemon.tables import documents as tables
 from events.codec import Keyring
-from events.ids import ElationChartId
-from events.schema import ElationChartMerged, ElationChartObserved, KareoAppointmentObserved, KareoChartObserved
+from events.ids import EhrChartId
+from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartMerged, EhrChartObserved
 from events.store import Store
-from projections.open_intents import put
-from projections.patient import decode_patient, encode_patient
+from projections.state.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.desk import VISIT, Desk, insured
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE
 
 TODAY = date(2026, 3, 2)
-MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")
+MARY = replace(ADA, id=EhrChartId(102), first_name="Mary", last_name="Shelley")
 
 
 @pytest_asyncio.fixture
@@ -30,9 +30,9 @@ async def desk(store: Store, keyring: Keyring) -> Desk:
     """A morning: two patients, one linked, insured, with an appointment that waits; the other is searched for."""
     desk = Desk(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
-    await desk.link(there=insured(put(BLUE, end=date(2026, 12, 31))))
-    await desk.see(ElationChartObserved(chart=MARY), KareoAppointmentObserved(appointment=VISIT))
-    await desk.see(KareoChartObserved(chart=put(insured(BLUE), city="Macon")))
+    await desk.link(there=insured(replace(BLUE, end=date(2026, 12, 31))))
+    await desk.see(EhrChartObserved(chart=MARY), BillingAppointmentObserved(appointment=VISIT))
+    await desk.see(BillingChartObserved(chart=replace(insured(BLUE), city="Macon")))
     return desk
 
 
@@ -49,19 +49,19 @@ async def test_what_the_recorder_wrote_is_what_the_events_say(desk: Desk) -> Non
 
 async def test_events_recorded_since_the_fold_are_caught_up_with(desk: Desk) -> None:
     folded = await replayed(desk.store, PRACTICE)
-    await desk.see(KareoChartObserved(chart=put(insured(BLUE), city="Athens")))
+    await desk.see(BillingChartObserved(chart=replace(insured(BLUE), city="Athens")))
     assert await verify(desk.store, folded, TODAY) == []
-    assert folded.state.patients[ADA_KEY].kareo.chart.city == "Athens"  # type: ignore[union-attr]
+    assert folded.state.patients[ADA_KEY].billing.chart.city == "Athens"  # type: ignore[union-attr]
 
 
 async def test_a_merged_chart_that_moved_its_link_replays_equal(desk: Desk) -> None:
-    survivor = put(ADA, id=ElationChartId(103))
-    merged = desk.change(ElationChartMerged(chart=ADA.id, survivor=survivor.id))
+    survivor = replace(ADA, id=EhrChartId(103))
+    merged = desk.change(EhrChartMerged(chart=ADA.id, survivor=survivor.id))
     assert merged.event is not None
-    merged = put(merged, event=put(merged.event, elation=ADA.id))
-    await desk.recorder.record_messages([desk.change(ElationChartObserved(chart=survivor)), merged])
+    merged = replace(merged, event=replace(merged.event, ehr=ADA.id))
+    await desk.recorder.record_messages([desk.change(EhrChartObserved(chart=survivor)), merged])
     folded = await replayed(desk.store, PRACTICE)
-    assert folded.state.patients[ADA_KEY].link.elation == survivor.id  # type: ignore[union-attr]
+    assert folded.state.patients[ADA_KEY].link.ehr == survivor.id  # type: ignore[union-attr]
     assert await verify(desk.store, folded, TODAY) == []
 
 
@@ -96,13 +96,15 @@ async def test_a_corrupted_row_of_any_table_is_found_with_its_event(desk: Desk, 
 async def test_a_document_that_lags_names_the_event_it_lacks(desk: Desk) -> None:
     """Ada's document is put back to before her city changed."""
     patient = await desk.patient()
-    assert patient.kareo is not None
-    await _store_document(desk, put(patient, kareo=put(patient.kareo, chart=put(patient.kareo.chart, city="Ghosttown"))))
+    assert patient.billing is not None
+    await _store_document(
+        desk, replace(patient, billing=replace(patient.billing, chart=replace(patient.billing.chart, city="Ghosttown")))
+    )
     (found,) = await differences(desk.store)
     (changed,) = [
         one.sequence
         async for one in desk.store.read(PRACTICE)
-        if isinstance(one.event.body, KareoChartObserved) and one.event.body.chart.city == "Macon"
+        if isinstance(one.event.body, BillingChartObserved) and one.event.body.chart.city == "Macon"
     ]
     assert (found.table, found.patient, found.what) == ("patient", ADA_KEY, "kareo differs")
     assert (found.sequence, found.type) == (changed, "KareoChartObserved")
@@ -111,11 +113,11 @@ async def test_a_document_that_lags_names_the_event_it_lacks(desk: Desk) -> None
 async def test_a_document_as_it_once_was_names_the_first_event_it_lacks(desk: Desk) -> None:
     stale = await desk.patient()
     for city in ("Athens", "Rome", "Troy"):
-        await desk.see(KareoChartObserved(chart=put(insured(BLUE), city=city)))
-    await _store_document(desk, put(await desk.patient(), kareo=stale.kareo))
+        await desk.see(BillingChartObserved(chart=replace(insured(BLUE), city=city)))
+    await _store_document(desk, replace(await desk.patient(), billing=stale.billing))
     (found,) = await differences(desk.store)
     event = [one async for one in desk.store.read(PRACTICE)][(found.sequence or 0) - 1].event
-    assert isinstance(event.body, KareoChartObserved)
+    assert isinstance(event.body, BillingChartObserved)
     assert event.body.chart.city == "Athens"
 
 
@@ -135,7 +137,7 @@ async def test_one_patient_is_verified_from_either_id(desk: Desk) -> None:
         story = await patient_events(store, PRACTICE, **ids)
         assert await verify_patient(store, PRACTICE, story) == (1, [])
     patient = await desk.patient()
-    await _store_document(desk, put(patient, base={**patient.base, "city": "elsewhere"}))
+    await _store_document(desk, replace(patient, base={**patient.base, "city": "elsewhere"}))
     _, (found,) = await verify_patient(store, PRACTICE, story)
     assert (found.what, found.type) == ("base differs", "ChartLinked")
 
@@ -159,7 +161,7 @@ async def _store_document(desk: Desk, patient: object) -> None:
     row = tables.PatientRow(key=ADA_KEY, sequence=await desk.store.head(PRACTICE), doc=encode_patient(patient))  # type: ignore[arg-type]
     stored = await desk.store.pool.fetchrow("SELECT revisit_on FROM chartwire.patient WHERE patient_key = $1", ADA_KEY)
     assert decode_patient(row.doc) == patient
-    row = put(row, revisit_on=stored["revisit_on"])
+    row = replace(row, revisit_on=stored["revisit_on"])
     await tables.save_patients(desk.store.pool, PRACTICE, [row], desk.store.keyring)
 
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from daemon import tables
 from daemon.cli.status import lines
 from daemon.config import accounts, load
-from daemon.report import PracticeStatus, Report, Reporter
+from daemon.runtime.reporter import PracticeStatus, Report, Reporter
 from daemon.sandbox.clinic import Clinic
+from daemon.tables import documents as tables
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from events.ids import PracticeId
 from events.store import Store
@@ -50,7 +50,7 @@ async def test_a_report_of_an_earlier_epoch_is_not_shown(store: Store) -> None:
 
 def runtime(limiter: IntervalLimiter) -> Any:
     rounds = SimpleNamespace(rounds=SimpleNamespace(failing={"chart:12": "Malformed"}))
-    return SimpleNamespace(limiter=limiter, elation=rounds, kareo=rounds, sinks={})
+    return SimpleNamespace(limiter=limiter, ehr=rounds, billing=rounds, sinks={})
 
 
 async def test_the_share_of_a_limit_is_that_of_the_whole_key() -> None:

@@ -6,19 +6,20 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon.vendors.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
+from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
 from events.codec import Keyring
-from events.ids import KareoPatientId
+from events.ids import BillingPatientId
 from events.schema import (
-    ElationChartObserved,
+    BillingChartObserved,
+    EhrChartObserved,
     IntentAttempted,
     IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
-    KareoChartObserved,
     WaitingCleared,
     WaitingRaised,
 )
@@ -26,9 +27,8 @@ from events.store import Fenced, Store
 from events.writes import (
     AnyResult,
     AnyWrite,
-    ElationChartWritten,
+    EhrChartWritten,
 )
-from projections.open_intents import put
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import hinted
 from tests.integration.ward import AWAY, LOST, NO, SLOT, Ward, opened
@@ -50,9 +50,9 @@ async def test_an_attempt_is_recorded_before_the_call(ward: Ward) -> None:
     async def look(write: AnyWrite) -> AnyResult:
         open_ = (await ward.desk.intents())[SLOT]
         states.append((open_.state, open_.attempt))
-        return ward.hands.done(write)
+        return ward.writer.done(write)
 
-    ward.hands.answers = [look]
+    ward.writer.answers = [look]
     await ward.move_to("Macon")
     await ward.finish()
     assert states == [("attempted", 1)]
@@ -83,7 +83,7 @@ async def test_success_ends_the_intent_and_is_the_new_agreement(ward: Ward) -> N
 async def test_what_cannot_be_done_waits_for_a_person_and_is_not_tried_again(
     ward: Ward, answer: Exception, code: str, text: str
 ) -> None:
-    ward.hands.answers = [answer]
+    ward.writer.answers = [answer]
     await ward.move_to("Macon")
     await ward.finish()
     (refused,) = await ward.recorded(IntentRefused)
@@ -91,30 +91,30 @@ async def test_what_cannot_be_done_waits_for_a_person_and_is_not_tried_again(
     patient = await ward.desk.patient()
     assert patient.intents[SLOT].state == "refused"
     assert patient.waiting[SLOT].code == "refused"
-    await ward.desk.see(ElationChartObserved(chart=hinted(ADA, ADA_THERE)))
+    await ward.desk.see(EhrChartObserved(chart=hinted(ADA, ADA_THERE)))
     await ward.finish()
-    assert ward.hands.did == ["carry out"]
+    assert ward.writer.did == ["carry out"]
     await ward.move_to("Savannah")
     await ward.finish()
-    assert ward.hands.did == ["carry out"] * 2, "another value is another write"
+    assert ward.writer.did == ["carry out"] * 2, "another value is another write"
     assert (await ward.desk.patient()).waiting == {}
     await ward.desk.sound()
 
 
 async def test_somebody_was_faster_so_it_is_decided_again(ward: Ward) -> None:
-    edited = put(hinted(ADA, ADA_THERE), zip="30999")
-    ward.hands.charts[ADA.id] = edited
-    ward.hands.answers = [ChangedMeanwhile(ElationChartObserved(chart=edited), None, ward.desk.now)]
+    edited = replace(hinted(ADA, ADA_THERE), zip="30999")
+    ward.writer.charts[ADA.id] = edited
+    ward.writer.answers = [ChangedMeanwhile(EhrChartObserved(chart=edited), None, ward.desk.now)]
     await ward.move_to("Macon")
     await ward.finish()
-    assert ward.hands.did == ["carry out"] * 2
+    assert ward.writer.did == ["carry out"] * 2
     (superseded,) = await ward.recorded(IntentSuperseded)
     first, second, *_ = [one for one in await ward.recorded(IntentRequested) if one.slot == SLOT]
     assert (superseded.intent, second.intent != first.intent) == (first.intent, True)
     patient = await ward.desk.patient()
     assert list(patient.intents) == ["demographics:kareo"], "the other's edit goes its own way"
-    assert patient.elation is not None
-    assert (patient.elation.chart.city, patient.elation.chart.zip) == ("Macon", "30999")
+    assert patient.ehr is not None
+    assert (patient.ehr.chart.city, patient.ehr.chart.zip) == ("Macon", "30999")
     await ward.desk.sound()
 
 
@@ -123,11 +123,11 @@ async def test_somebody_was_faster_so_it_is_decided_again(ward: Ward) -> None:
 
 @pytest.mark.parametrize("lost", [LOST, Malformed("elation.PATCH /patients/{id}/", "$.id")], ids=["lost", "unusable"])
 async def test_a_lost_answer_is_looked_for_and_found(ward: Ward, lost: Exception) -> None:
-    ward.hands.answers = [lost]
+    ward.writer.answers = [lost]
     await ward.move_to("Macon")
-    ward.hands.found = [ElationChartWritten(chart=put(hinted(ADA, ADA_THERE), city="Macon"), read_at=ward.desk.now)]
+    ward.writer.found = [EhrChartWritten(chart=replace(hinted(ADA, ADA_THERE), city="Macon"), read_at=ward.desk.now)]
     await ward.finish()
-    assert ward.hands.did == ["carry out", "look up"]
+    assert ward.writer.did == ["carry out", "look up"]
     assert (await ward.desk.patient()).intents == {}
     (succeeded,) = await ward.recorded(IntentSucceeded)
     assert (succeeded.attempt, succeeded.settled_by) == (1, "lookup")
@@ -136,45 +136,45 @@ async def test_a_lost_answer_is_looked_for_and_found(ward: Ward, lost: Exception
 
 
 async def test_what_was_certainly_not_done_is_attempted_again(ward: Ward) -> None:
-    ward.hands.answers = [LOST]
+    ward.writer.answers = [LOST]
     await ward.move_to("Macon")
     await ward.finish()
-    assert ward.hands.did == ["carry out", "look up", "look up", "carry out"]
+    assert ward.writer.did == ["carry out", "look up", "look up", "carry out"]
     assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1, 2]
     assert [one.attempt for one in await ward.recorded(IntentSucceeded)] == [2]
     await ward.desk.sound()
 
 
 async def test_looking_goes_on_while_the_system_is_away(ward: Ward) -> None:
-    ward.hands.answers = [LOST]
+    ward.writer.answers = [LOST]
     await ward.move_to("Macon")
     write = (await ward.desk.intents())[SLOT].write
-    ward.hands.found = [AWAY, LOST, Throttled("elation.GET", 0.0), ward.hands.done(write)]
+    ward.writer.found = [AWAY, LOST, Throttled("elation.GET", 0.0), ward.writer.done(write)]
     await ward.finish()
-    assert ward.hands.did == ["carry out", *["look up"] * 4]
+    assert ward.writer.did == ["carry out", *["look up"] * 4]
     await ward.desk.sound()
 
 
 @pytest.mark.parametrize(("trouble", "code"), [(NO, "refused"), (KeyError("Macon"), "defect")])
 async def test_when_looking_is_impossible_a_person_has_to(ward: Ward, trouble: Exception, code: str) -> None:
     """It may have been done, so it is not repeated; and the sink goes on."""
-    ward.hands.answers = [LOST]
-    ward.hands.found = [trouble]
+    ward.writer.answers = [LOST]
+    ward.writer.found = [trouble]
     await ward.move_to("Macon")
     await ward.finish()
-    assert ward.hands.did == ["carry out", "look up"]
+    assert ward.writer.did == ["carry out", "look up"]
     assert [one.code for one in await ward.recorded(IntentRefused)] == [code]
     assert (await ward.desk.patient()).waiting[SLOT].code == "refused"
 
 
 @pytest.mark.parametrize("lost", [LOST, Malformed("elation.GET /patients/", "$.results")], ids=["lost", "unusable"])
 async def test_a_search_is_simply_repeated(ward: Ward, lost: Exception) -> None:
-    ward.hands.answers = [lost, lost]
-    stranger = put(ADA_THERE, id=KareoPatientId(950), first_name="Bob", last_name="Boole")
-    ward.hands.answers.append(NO)
-    await ward.desk.see(KareoChartObserved(chart=stranger))
+    ward.writer.answers = [lost, lost]
+    stranger = replace(ADA_THERE, id=BillingPatientId(950), first_name="Bob", last_name="Boole")
+    ward.writer.answers.append(NO)
+    await ward.desk.see(BillingChartObserved(chart=stranger))
     await ward.finish()
-    assert ward.hands.did == ["carry out"] * 3
+    assert ward.writer.did == ["carry out"] * 3
     assert len(await ward.recorded(IntentAttempted)) == 1
     assert await ward.recorded(IntentOutcomeUnknown) == []
 
@@ -186,15 +186,15 @@ async def test_who_takes_over_looks_before_anything_else(ward: Ward) -> None:
     await ward.move_to("Macon")
     intent = (await ward.desk.intents())[SLOT].intent
     attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=ward.desk.recorder.epoch)
-    await ward.desk.recorder.record_bodies([attempted], elation=ADA.id, kareo=None, cause=None, parts=(intent, 1))
+    await ward.desk.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
     successor = Ward(await ward.desk.successor())
     outcome = await successor.desk.recorder.load_open()
     successor.sink.offer(outcome)
     assert successor.sink.idle, "an attempt of one's own is not offered again"
     successor.sink.offer(outcome, resume=True)
-    successor.hands.found = [None, ElationChartWritten(chart=put(ADA, city="Macon"), read_at=successor.desk.now)]
+    successor.writer.found = [None, EhrChartWritten(chart=replace(ADA, city="Macon"), read_at=successor.desk.now)]
     await successor.finish()
-    assert successor.hands.did == ["look up", "look up"]
+    assert successor.writer.did == ["look up", "look up"]
     assert [one.settled_by for one in await successor.recorded(IntentSucceeded)] == ["lookup"]
     await successor.desk.sound()
 
@@ -203,11 +203,11 @@ async def test_who_takes_over_repeats_what_was_certainly_not_done(ward: Ward) ->
     await ward.move_to("Macon")
     intent = (await ward.desk.intents())[SLOT].intent
     attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=ward.desk.recorder.epoch)
-    await ward.desk.recorder.record_bodies([attempted], elation=ADA.id, kareo=None, cause=None, parts=(intent, 1))
+    await ward.desk.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
     successor = Ward(await ward.desk.successor())
     successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)
     await successor.finish()
-    assert successor.hands.did == ["look up", "look up", "carry out"]
+    assert successor.writer.did == ["look up", "look up", "carry out"]
     assert [(one.attempt, one.epoch) for one in await successor.recorded(IntentAttempted)] == [(1, 1), (2, 2)]
     await successor.desk.sound()
 
@@ -218,17 +218,17 @@ async def test_who_was_overtaken_calls_nobody_any_more(ward: Ward) -> None:
     with pytest.raises(ExceptionGroup) as raised:
         await asyncio.wait_for(ward.sink.run(), 15)
     assert raised.group_contains(Fenced)
-    assert ward.hands.asked == []
+    assert ward.writer.asked == []
 
 
 # -- trouble ----------------------------------------------------------------------------------------------------------
 
 
 async def test_throttled_and_unreachable_repeat_the_same_attempt(ward: Ward) -> None:
-    ward.hands.answers = [Throttled("elation.PATCH", 0.0), AWAY, Throttled("elation.PATCH", 0.0)]
+    ward.writer.answers = [Throttled("elation.PATCH", 0.0), AWAY, Throttled("elation.PATCH", 0.0)]
     await ward.move_to("Macon")
     await ward.finish()
-    assert ward.hands.did == ["carry out"] * 4
+    assert ward.writer.did == ["carry out"] * 4
     assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1]
     assert [one.attempt for one in await ward.recorded(IntentSucceeded)] == [1]
     assert await ward.recorded(WaitingRaised) == []
@@ -250,9 +250,9 @@ async def test_a_system_that_keeps_failing_shows_until_it_works_again(
 
     async def look(write: AnyWrite) -> AnyResult:
         shown.append(await ward.desk.waiting())
-        return ward.hands.done(write)
+        return ward.writer.done(write)
 
-    ward.hands.answers = [*[trouble] * times, look]
+    ward.writer.answers = [*[trouble] * times, look]
     await ward.move_to("Macon")
     await ward.finish()
     assert shown == [{"system:elation": code}]
@@ -262,7 +262,7 @@ async def test_a_system_that_keeps_failing_shows_until_it_works_again(
 
 
 async def test_a_refusal_is_an_answer_too(ward: Ward) -> None:
-    ward.hands.answers = [AWAY, AWAY, AWAY, NO]
+    ward.writer.answers = [AWAY, AWAY, AWAY, NO]
     await ward.move_to("Macon")
     await ward.finish()
     assert await ward.desk.waiting() == {}
@@ -273,10 +273,10 @@ async def test_trouble_that_the_owner_before_has_shown_is_over_when_it_works(war
         await asyncio.Event().wait()
         raise AssertionError
 
-    ward.hands.answers = [AWAY, AWAY, AWAY, enough]
+    ward.writer.answers = [AWAY, AWAY, AWAY, enough]
     await ward.move_to("Macon")
     async with ward.at_work():
-        await until(lambda: len(ward.hands.asked) == 4)
+        await until(lambda: len(ward.writer.asked) == 4)
     assert await ward.desk.waiting() == {"system:elation": "unreachable"}
     successor = Ward(await ward.desk.successor())
     successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)

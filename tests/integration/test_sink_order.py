@@ -6,20 +6,20 @@ import asyncio
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from events.codec import Keyring
-from events.ids import KareoPatientId, PatientKey
+from events.ids import BillingPatientId, PatientKey
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
     IntentSucceeded,
     IntentSuperseded,
-    KareoAppointmentObserved,
-    KareoChartObserved,
 )
 from events.store import Store
 from events.writes import (
-    UpdateElationChart,
+    UpdateEhrChart,
 )
-from projections.open_intents import put
 from tests.conftest import until
 from tests.integration.desk import VISIT
 from tests.integration.ward import AWAY, LOST, SLOT, Answer, Gate, Ward, here, opened, there
@@ -37,12 +37,14 @@ async def ward(store: Store, keyring: Keyring) -> Ward:
 
 async def test_one_after_the_other_for_a_patient_and_side_by_side_for_several(store: Store, keyring: Keyring) -> None:
     ward = await opened(store, keyring, patients=5, workers=3)
-    gate = Gate(ward.hands)
-    ward.hands.answers = [gate] * 10
+    gate = Gate(ward.writer)
+    ward.writer.answers = [gate] * 10
     for number in range(5):
-        kareo = there(number)
-        visit = put(VISIT, key=f"6{number}", id=60 + number, patient=kareo.id, provider=KAREO_GREY)
-        await ward.desk.see(KareoChartObserved(chart=put(kareo, city="Macon")), KareoAppointmentObserved(appointment=visit))
+        billing = there(number)
+        visit = replace(VISIT, key=f"6{number}", id=60 + number, patient=billing.id, provider=KAREO_GREY)
+        await ward.desk.see(
+            BillingChartObserved(chart=replace(billing, city="Macon")), BillingAppointmentObserved(appointment=visit)
+        )
     async with ward.at_work():
         await until(lambda: gate.inside[0] == 3)
         gate.open.set()
@@ -55,8 +57,8 @@ async def test_one_after_the_other_for_a_patient_and_side_by_side_for_several(st
 
 async def test_what_is_not_wanted_any_more_is_never_called(store: Store, keyring: Keyring) -> None:
     ward = await opened(store, keyring, patients=2, workers=1)
-    gate = Gate(ward.hands)
-    ward.hands.answers = [gate]
+    gate = Gate(ward.writer)
+    ward.writer.answers = [gate]
     await ward.move_to("Macon", 0)
     async with ward.at_work():
         await until(lambda: gate.inside[0] == 1)
@@ -65,21 +67,21 @@ async def test_what_is_not_wanted_any_more_is_never_called(store: Store, keyring
         await ward.move_to("Augusta", 1)
         gate.open.set()
         await until(lambda: ward.sink.idle)
-    assert [getattr(write, "chart", None) for _, write in ward.hands.asked] == [here(0)]
+    assert [getattr(write, "chart", None) for _, write in ward.writer.asked] == [here(0)]
     assert len(await ward.recorded(IntentSuperseded)) == 2
     await ward.desk.sound()
 
 
 async def test_an_edit_during_a_write_goes_out_after_it(ward: Ward) -> None:
-    gate = Gate(ward.hands)
-    ward.hands.answers = [gate]
+    gate = Gate(ward.writer)
+    ward.writer.answers = [gate]
     await ward.move_to("Macon")
     async with ward.at_work():
         await until(lambda: gate.inside[0] == 1)
         await ward.move_to("Savannah")
         gate.open.set()
         await until(lambda: ward.sink.idle)
-    cities = [write.fields["city"] for _, write in ward.hands.asked if isinstance(write, UpdateElationChart)]
+    cities = [write.fields["city"] for _, write in ward.writer.asked if isinstance(write, UpdateEhrChart)]
     assert cities == ["Macon", "Savannah"]
     await ward.desk.sound()
 
@@ -89,8 +91,8 @@ async def test_an_edit_during_a_write_goes_out_after_it(ward: Ward) -> None:
 
 async def test_closing_finishes_what_is_under_way_and_begins_nothing(store: Store, keyring: Keyring) -> None:
     ward = await opened(store, keyring, patients=2, workers=1)
-    gate = Gate(ward.hands)
-    ward.hands.answers = [gate, gate]
+    gate = Gate(ward.writer)
+    ward.writer.answers = [gate, gate]
     await ward.move_to("Macon", 0)
     await ward.move_to("Macon", 1)
     async with ward.at_work():
@@ -100,7 +102,7 @@ async def test_closing_finishes_what_is_under_way_and_begins_nothing(store: Stor
         assert not closing.done()
         gate.open.set()
         await asyncio.wait_for(closing, 15)
-    assert len(ward.hands.asked) == 1
+    assert len(ward.writer.asked) == 1
     assert len(await ward.recorded(IntentSucceeded)) == 1
     assert (await ward.desk.intents(PatientKey("K:902")))[SLOT].state == "requested", "left to the next owner"
     assert SLOT not in await ward.desk.intents(ADA_KEY)
@@ -109,24 +111,24 @@ async def test_closing_finishes_what_is_under_way_and_begins_nothing(store: Stor
 
 @pytest.mark.parametrize("answers", [[AWAY] * 500, [LOST]], ids=["unreachable", "lost"])
 async def test_closing_does_not_wait_for_a_system_that_is_away(ward: Ward, answers: list[Answer]) -> None:
-    ward.hands.answers = answers
-    ward.hands.found = [AWAY] * 500
+    ward.writer.answers = answers
+    ward.writer.found = [AWAY] * 500
     await ward.move_to("Macon")
     async with ward.at_work():
-        await until(lambda: len(ward.hands.asked) > 2)
+        await until(lambda: len(ward.writer.asked) > 2)
         await asyncio.wait_for(ward.sink.close(), 15)
-        asked = len(ward.hands.asked)
-    assert len(ward.hands.asked) == asked < 500
+        asked = len(ward.writer.asked)
+    assert len(ward.writer.asked) == asked < 500
     assert (await ward.desk.intents())[SLOT].state in ("attempted", "unknown"), "the next owner looks"
 
 
 async def test_closing_ends_a_search_that_never_gets_an_answer(ward: Ward) -> None:
-    ward.hands.answers = [LOST] * 500
+    ward.writer.answers = [LOST] * 500
     await ward.desk.see(
-        KareoChartObserved(chart=put(ADA_THERE, id=KareoPatientId(950), first_name="Bob", last_name="Boole"))
+        BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(950), first_name="Bob", last_name="Boole"))
     )
     async with ward.at_work():
-        await until(lambda: len(ward.hands.asked) > 4)
+        await until(lambda: len(ward.writer.asked) > 4)
         assert await ward.desk.waiting() == {"system:elation": "unusable"}
         await asyncio.wait_for(ward.sink.close(), 15)
-    assert len(ward.hands.asked) < 500
+    assert len(ward.writer.asked) < 500

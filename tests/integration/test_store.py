@@ -9,9 +9,9 @@ import asyncpg
 import pytest
 
 from events.codec import Keyring, UnreadableEvent
-from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, event_id
-from events.records import ElationChart
-from events.schema import ChartLinked, ElationChartObserved, Event, Origin
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, event_id
+from events.records import EhrChart
+from events.schema import ChartLinked, EhrChartObserved, Event, Origin
 from events.store import Fenced, Store
 
 PRACTICE = PracticeId("elm")
@@ -19,15 +19,15 @@ START = datetime(2026, 3, 2, 9, tzinfo=UTC)
 
 
 def observed(number: int, practice: PracticeId = PRACTICE) -> Event:
-    chart = ElationChartId(1000 + number % 7)
+    chart = EhrChartId(1000 + number % 7)
     return Event(
         id=event_id(practice, "ElationChartObserved", number),
         practice=practice,
-        origin=Origin.ELATION,
+        origin=Origin.EHR,
         observed=START + timedelta(seconds=number),
         modified=START,
-        body=ElationChartObserved(chart=ElationChart(id=chart, first_name=f"Name{number}")),
-        elation=chart,
+        body=EhrChartObserved(chart=EhrChart(id=chart, first_name=f"Name{number}")),
+        ehr=chart,
         patient=PatientKey(f"E:{chart}"),
     )
 
@@ -88,16 +88,16 @@ async def test_a_chart_is_read_from_either_id(store: Store) -> None:
         practice=PRACTICE,
         origin=Origin.CHARTWIRE,
         observed=START,
-        body=ChartLinked(elation=ElationChartId(1001), kareo=KareoPatientId(7), how="test"),
-        elation=ElationChartId(1001),
-        kareo=KareoPatientId(7),
+        body=ChartLinked(ehr=EhrChartId(1001), billing=BillingPatientId(7), how="test"),
+        ehr=EhrChartId(1001),
+        billing=BillingPatientId(7),
         patient=PatientKey("K:7"),
         cause=observed(1).id,
     )
     await append(store, epoch, observed(1), observed(2), link, observed(8))
-    assert [one.sequence async for one in store.read_chart(PRACTICE, elation=[1001])] == [1, 3, 4]
-    assert [one.sequence async for one in store.read_chart(PRACTICE, kareo=[7])] == [3]
-    assert [one.sequence async for one in store.read_chart(PRACTICE, elation=[1001], kareo=[7])] == [1, 3, 4]
+    assert [one.sequence async for one in store.read_chart(PRACTICE, ehr=[1001])] == [1, 3, 4]
+    assert [one.sequence async for one in store.read_chart(PRACTICE, billing=[7])] == [3]
+    assert [one.sequence async for one in store.read_chart(PRACTICE, ehr=[1001], billing=[7])] == [1, 3, 4]
 
 
 async def test_following_misses_nothing_while_others_commit(store: Store) -> None:

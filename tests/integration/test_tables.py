@@ -10,8 +10,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon import tables
-from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import documents as tables
+from daemon.tables.documents import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring, UnreadableEvent
 from events.ids import IntentId, PatientKey
 from events.migrate import migrate
@@ -113,7 +113,7 @@ async def test_a_taken_link_undoes_its_transaction(db: Any) -> None:
 # -- what is open and what waits ------------------------------------------------------------------------------------------
 
 
-def intent(slot: str, state: str = "requested", system: System = System.KAREO, since: datetime | None = NOW) -> IntentRow:
+def intent(slot: str, state: str = "requested", system: System = System.BILLING, since: datetime | None = NOW) -> IntentRow:
     return IntentRow(intent=IntentId(f"i-{slot}"), slot=slot, system=system, state=state, since=since)
 
 
@@ -146,7 +146,7 @@ async def test_who_waits_is_looked_at_again_when_what_it_depends_on_changes(db: 
 async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
     early = NOW - timedelta(hours=2)
-    intents = [intent("a"), intent("b", since=early), intent("c", "refused", System.ELATION, None)]
+    intents = [intent("a"), intent("b", since=early), intent("c", "refused", System.EHR, None)]
     waits = [WaitingRow(slot=slot, code=code) for slot, code in (("a", "x"), ("b", "x"), ("c", "y"))]
     await tables.replace_open(db, PRACTICE, {ONE: OpenRows(intents, waits)}, NOW)
     status = await tables.practice_status(db, PRACTICE)
@@ -160,27 +160,27 @@ async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
 
 
 def note(record: str, content_hash: str, parent: str = "", resource: str = "patients") -> Note:
-    return Note(system=System.KAREO, resource=resource, record=record, content_hash=content_hash, parent=parent)
+    return Note(system=System.BILLING, resource=resource, record=record, content_hash=content_hash, parent=parent)
 
 
 async def test_an_observed_record_counts_its_contents(db: Any) -> None:
     await tables.save_observed(db, PRACTICE, [note("1", "old"), note("2", "x"), note("1", "new", "K:1")])
     pairs = [("patients", "1"), ("patients", "2"), ("patients", "3"), ("appointments", "1")]
-    first = await tables.lookup_observed(db, PRACTICE, System.KAREO, pairs)
+    first = await tables.lookup_observed(db, PRACTICE, System.BILLING, pairs)
     assert {record: (one.content_hash, one.revision, one.parent) for (_, record), one in first.items()} == {
         "1": ("new", 1, "K:1"),
         "2": ("x", 1, ""),
     }
     await tables.save_observed(db, PRACTICE, [note("1", "new"), note("2", "y"), note("1", "z", resource="appointments")])
-    again = await tables.lookup_observed(db, PRACTICE, System.KAREO, pairs)
+    again = await tables.lookup_observed(db, PRACTICE, System.BILLING, pairs)
     assert {key: one.revision for key, one in again.items()} == {
         ("patients", "1"): 1,
         ("patients", "2"): 2,
         ("appointments", "1"): 1,
     }
-    assert await tables.observed_records(db, PRACTICE, System.KAREO, "patients") == [("1", "new", ""), ("2", "y", "")]
-    assert await tables.lookup_observed(db, PRACTICE, System.ELATION, pairs) == {}
-    assert await tables.observed_records(db, OTHER, System.KAREO, "patients") == []
+    assert await tables.observed_records(db, PRACTICE, System.BILLING, "patients") == [("1", "new", ""), ("2", "y", "")]
+    assert await tables.lookup_observed(db, PRACTICE, System.EHR, pairs) == {}
+    assert await tables.observed_records(db, OTHER, System.BILLING, "patients") == []
 
 
 async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Store) -> None:

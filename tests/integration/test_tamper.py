@@ -8,14 +8,14 @@ from typing import Any
 
 import asyncpg
 import pytest_asyncio
+from msgspec.structs import replace
 
-from daemon.tamper import heads, inspect
+from daemon.history.chain import heads, inspect
 from events.chain import COVERED
 from events.codec import Keyring
 from events.evidence import Inspection, Problem
-from events.schema import KareoChartObserved
+from events.schema import BillingChartObserved
 from events.store import Store
-from projections.open_intents import put
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import Desk
 from tests.unit.records import ADA_THERE, BLUE
@@ -28,7 +28,7 @@ async def tampering(store: Store, keyring: Keyring, owner_dsn: str) -> AsyncIter
     await desk.open()
     await desk.link()
     for city in ("Macon", "Rome"):
-        await desk.see(KareoChartObserved(chart=put(ADA_THERE, city=city)))
+        await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
     connection = await asyncpg.connect(owner_dsn)
     yield connection
     await connection.close()
@@ -173,7 +173,7 @@ async def test_events_recorded_meanwhile_are_no_problem(tampering: Any, store: S
     class Busy:
         async def fetchrow(self, *arguments: Any) -> Any:
             row = await tampering.fetchrow(*arguments)
-            await successor.see(KareoChartObserved(chart=put(ADA_THERE, city=f"after {BLUE.id}")))
+            await successor.see(BillingChartObserved(chart=replace(ADA_THERE, city=f"after {BLUE.id}")))
             return row
 
         def __getattr__(self, name: str) -> Any:

@@ -15,12 +15,12 @@ from aiohttp import web
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from daemon.embedded import free_port
-from daemon.intake import Intake, Seen
+from daemon.demo.embedded import free_port
+from daemon.runtime.webhooks import LARGEST, Target, WebhookEndpoint
 from daemon.telemetry import Meter
-from daemon.webhooks import LARGEST, Target, WebhookEndpoint
+from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
-from events.schema import BillObserved, ChangeQuarantined, ElationChartObserved
+from events.schema import BillObserved, ChangeQuarantined, EhrChartObserved
 from events.topics import Change, Checkpoint
 from events.writes import System
 from tests.conftest import PRACTICE
@@ -91,7 +91,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     async def key(resource: str) -> str | None:
         return None if resource == "physicians" else base64.b64encode(public).decode()
 
-    target = Target(Intake(PRACTICE, System.ELATION, broker.publish, known), ELATION_PRACTICE, "America/Denver", key)
+    target = Target(Intake(PRACTICE, System.EHR, broker.publish, known), ELATION_PRACTICE, "America/Denver", key)
     app = web.Application(client_max_size=LARGEST)
     WebhookEndpoint({PRACTICE: target}, now=lambda: datetime(2026, 3, 2, tzinfo=UTC), meter=Meter()).routes(app)
     runner = web.AppRunner(app, access_log=None)
@@ -107,7 +107,7 @@ async def test_a_genuine_change_is_published_before_it_is_acknowledged(endpoint:
     assert await endpoint.deliver(envelope(PATIENT)) == 200
     assert await endpoint.deliver(envelope(BILL, "bills"), resource="bills") == 200
     bodies = [one.event.body for one in endpoint.broker.messages if isinstance(one, Change) and one.event]
-    assert [type(body) for body in bodies] == [ElationChartObserved, BillObserved]
+    assert [type(body) for body in bodies] == [EhrChartObserved, BillObserved]
 
 
 async def test_a_broker_that_is_away_is_answered_503_so_that_elation_delivers_again(endpoint: Endpoint) -> None:

@@ -9,28 +9,29 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import TypeVar
 
-from daemon.dry_run import told_elation
-from daemon.sink import Pace, Sink
-from daemon.vendors.errors import OutcomeUnknown, Refused, Unreachable
+from msgspec.structs import replace
+
+from daemon.runtime.sink import Pace, Sink
+from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from events.schema import (
+    BillingChartObserved,
     Body,
-    KareoChartObserved,
 )
 from events.store import Store
 from events.writes import (
     AnyResult,
     AnyWrite,
-    CreateElationAppointment,
-    ElationChartWritten,
+    CreateEhrAppointment,
+    EhrChartWritten,
     RecordCreated,
     Searched,
-    SearchElation,
+    SearchEhr,
     System,
-    UpdateElationChart,
+    UpdateEhrChart,
 )
-from projections.open_intents import put
+from projections.trial.dry_run import told_ehr
 from tests.conftest import PRACTICE, until
 from tests.integration.desk import Desk, hinted
 from tests.unit.records import ADA, ADA_THERE
@@ -55,7 +56,7 @@ class ScriptedHands:
         self.found: list[AnyResult | Exception | None] = []
         self.charts = {ADA.id: ADA}
 
-    async def carry_out(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         write = wanted()
         self.asked.append(("carry out", write))
         answer = self.answers.pop(0) if self.answers else self.done(write)
@@ -72,10 +73,10 @@ class ScriptedHands:
 
     def done(self, write: AnyWrite) -> AnyResult:
         match write:
-            case UpdateElationChart():
-                self.charts[write.chart] = told_elation(self.charts[write.chart], write.fields, write.physician)
-                return ElationChartWritten(chart=self.charts[write.chart], read_at=self.now())
-            case SearchElation():
+            case UpdateEhrChart():
+                self.charts[write.chart] = told_ehr(self.charts[write.chart], write.fields, write.physician)
+                return EhrChartWritten(chart=self.charts[write.chart], read_at=self.now())
+            case SearchEhr():
                 return Searched()
         return RecordCreated(id=8000 + len(self.asked))
 
@@ -89,10 +90,10 @@ class Ward:
 
     def __init__(self, desk: Desk, *, workers: int = 3) -> None:
         self.desk = desk
-        self.hands = ScriptedHands(self._now)
+        self.writer = ScriptedHands(self._now)
         self.sink = Sink(
-            System.ELATION,
-            self.hands,
+            System.EHR,
+            self.writer,
             desk.recorder,
             workers=workers,
             pace=PACE,
@@ -106,7 +107,7 @@ class Ward:
 
     async def move_to(self, city: str, number: int = 0) -> None:
         """The patient moves, in Kareo: Elation has to follow."""
-        await self.desk.see(KareoChartObserved(chart=put(there(number), city=city)))
+        await self.desk.see(BillingChartObserved(chart=replace(there(number), city=city)))
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -127,13 +128,13 @@ class Ward:
         return [body for body in await self.desk.bodies() if isinstance(body, kind)]
 
 
-def here(number: int = 0) -> ElationChartId:
-    return ElationChartId(ADA.id + number)
+def here(number: int = 0) -> EhrChartId:
+    return EhrChartId(ADA.id + number)
 
 
 def there(number: int = 0) -> object:
-    return put(
-        ADA_THERE, id=KareoPatientId(ADA_THERE.id + number), last_name=f"Byron{'abcdef'[number - 1] if number else ''}"
+    return replace(
+        ADA_THERE, id=BillingPatientId(ADA_THERE.id + number), last_name=f"Byron{'abcdef'[number - 1] if number else ''}"
     )
 
 
@@ -142,10 +143,10 @@ async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int 
     ward = Ward(desk, workers=workers)
     await desk.open()
     for number in range(patients):
-        kareo = there(number)
-        chart = put(hinted(ADA, kareo), id=here(number), last_name=kareo.last_name)
-        ward.hands.charts[chart.id] = chart
-        await desk.link(chart, kareo)
+        billing = there(number)
+        chart = replace(hinted(ADA, billing), id=here(number), last_name=billing.last_name)
+        ward.writer.charts[chart.id] = chart
+        await desk.link(chart, billing)
     assert ward.sink.idle
     return ward
 
@@ -153,18 +154,18 @@ async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int 
 class Gate:
     """Calls that wait until they are let through; `most` is how many were inside at once, by chart and in all."""
 
-    def __init__(self, hands: ScriptedHands) -> None:
+    def __init__(self, writer: ScriptedHands) -> None:
         self.open = asyncio.Event()
         self.inside: Counter[int] = Counter()
         self.most: Counter[int] = Counter()
-        self._hands = hands
+        self._writer = writer
 
     async def __call__(self, write: AnyWrite) -> AnyResult:
-        assert isinstance(write, UpdateElationChart | CreateElationAppointment)
+        assert isinstance(write, UpdateEhrChart | CreateEhrAppointment)
         for name in (write.chart, 0):
             self.inside[name] += 1
             self.most[name] = max(self.most[name], self.inside[name])
         await self.open.wait()
         for name in (write.chart, 0):
             self.inside[name] -= 1
-        return self._hands.done(write)
+        return self._writer.done(write)

@@ -16,7 +16,7 @@ import pytest_asyncio
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
-from daemon.embedded import free_port
+from daemon.demo.embedded import free_port
 
 RUN = Path(__file__).resolve().parents[2] / "deploy" / "kafka" / "run.sh"
 START_SECONDS = 60.0

@@ -27,16 +27,16 @@ class Seen(NamedTuple):
 def calls(there: World, worker: Process, since: float) -> list[Seen]:
     """The worker's calls after `since`, as the sandboxes recorded them, token requests left out."""
     clinic = there.clinic
-    labels = {clinic.kareo.state.customers[office.customer_key].label: office.id for office in clinic.offices}
+    labels = {clinic.billing.state.customers[office.customer_key].label: office.id for office in clinic.offices}
     wall = time.time() - time.monotonic()
     found = [
         Seen(call.time.timestamp(), str(call.application).removeprefix("client-"), f"{call.method} {call.path}")
-        for call in clinic.elation.calls
+        for call in clinic.ehr.calls
         if call.port in worker.entrances and call.application
     ]
     found += [
         Seen(wall + call.at, labels[call.key], call.operation)
-        for call in clinic.kareo.calls
+        for call in clinic.billing.calls
         if call.port in worker.entrances and call.key in labels
     ]
     return sorted(call for call in found if call.at > since)
@@ -44,13 +44,13 @@ def calls(there: World, worker: Process, since: float) -> list[Seen]:
 
 async def in_mid_write(there: World, worker: Process, office: Office) -> None:
     """Suspend the worker while Elation is creating a chart for it: the answer comes when nobody listens."""
-    held = there.clinic.elation.faults.add(match=("POST", "/patients/"), kind="delay", seconds=2.0, times=None)
+    held = there.clinic.ehr.faults.add(match=("POST", "/patients/"), kind="delay", seconds=2.0, times=None)
     there.day.kareo_patient(office)
 
     def creating() -> bool:
         return any(
             call.port in worker.entrances and (call.method, call.path, call.status) == ("POST", "/patients/", None)
-            for call in there.clinic.elation.calls[-50:]
+            for call in there.clinic.ehr.calls[-50:]
         )
 
     await there.until(creating, 40, lambda: "no chart is being created")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend
 from tests.kafka.world import world

@@ -14,7 +14,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon.embedded import EmbeddedPostgres
+from daemon.demo.embedded import EmbeddedPostgres
 from tests.conftest import TEMPLATE
 from tests.kafka.conftest import Kafka
 from tests.kafka.suspension import suspend
@@ -126,7 +126,7 @@ async def test_a_slow_practice_delays_no_other(there: World) -> None:
     mine = [office for office in there.clinic.offices if owners[office.id] is there.workers[0]]
     locked, slow, throttled, *_ = mine
     others = [office for office in there.clinic.offices if office not in (locked, slow, throttled)]
-    faults = there.clinic.kareo.faults
+    faults = there.clinic.billing.faults
     faults.add("*", "delay", seconds=10.0, times=1_000_000, holding=slow.customer_key)
     faults.add("*", "throttle", times=1_000_000, holding=throttled.customer_key)
     holder = await asyncpg.connect(there.postgres.dsn(DATABASE))
@@ -151,7 +151,7 @@ async def test_a_slow_practice_delays_no_other(there: World) -> None:
 
 async def test_subscriptions_are_one_per_practice(there: World) -> None:
     """Whoever owned a practice in the meantime: six resources, each once."""
-    subscriptions = there.clinic.elation.subscriptions
-    counts = Counter(there.clinic.elation.state.subscribers[one] for one in subscriptions)
+    subscriptions = there.clinic.ehr.subscriptions
+    counts = Counter(there.clinic.ehr.state.subscribers[one] for one in subscriptions)
     assert set(counts.values()) == {6}
     assert len(counts) == len(there.clinic.offices)

@@ -18,8 +18,8 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from daemon.config import Config, load
-from daemon.embedded import EmbeddedPostgres, free_port
-from daemon.rehearsal import judge, opened_store
+from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.rehearsal import judge, opened_store
 from daemon.sandbox.clinic import CONFIG, Clinic, Office
 from daemon.sandbox.day import Day
 from events.bus import Bus
@@ -116,7 +116,7 @@ class World:
                 start = day._at(office, 1 + pick.randrange(20), 8 + pick.randrange(9))
                 provider, place = pick.choice(office.providers), office.place[1]
                 patient = pick.choice(day.kareo_ids[office.id])
-                self.clinic.kareo.people.book_appointment(patient, provider, place, start, 20, "Follow-up")
+                self.clinic.billing.people.book_appointment(patient, provider, place, start, 20, "Follow-up")
             case _:
                 patient = pick.choice(day.kareo_ids[office.id])
                 day.edit_kareo(patient, address1=f"{pick.randrange(9000)} Cedar Lane")
@@ -131,9 +131,9 @@ class World:
     def marked(self, office: Office) -> bool:
         """Whether both edits have arrived on the other side."""
         patient = self.day.kareo_ids[office.id][0]
-        chart = self.clinic.elation.patients[self.day.counterpart(office, patient)]
+        chart = self.clinic.ehr.patients[self.day.counterpart(office, patient)]
         arrived = (chart["address"] or {}).get("city") == "Marksville"
-        return arrived and self.clinic.kareo.patients[patient].middle_name == "Mark"
+        return arrived and self.clinic.billing.patients[patient].middle_name == "Mark"
 
     @contextlib.asynccontextmanager
     async def load(self, pause: float = 0.1) -> AsyncIterator[None]:
@@ -224,7 +224,7 @@ class World:
         async def agreed() -> bool:
             nonlocal broken, heads, since
             now = await self.heads()
-            if now != heads or len(heads) != len(self.clinic.offices) or self.clinic.elation.webhooks.pending:
+            if now != heads or len(heads) != len(self.clinic.offices) or self.clinic.ehr.webhooks.pending:
                 heads, since, broken = now, loop.time(), broken or {"nothing": ["events kept coming"]}
             if loop.time() - since < QUIET_SECONDS:
                 return False
@@ -301,7 +301,7 @@ async def world(
                 'directory = "keys"': f'directory = "{folder / "w1" / "keys"}"',
                 f'public_url = "http://127.0.0.1:{port}"': f'public_url = "http://127.0.0.1:{balancer.port}"',
             }
-            for sandbox in (clinic.elation, clinic.kareo):
+            for sandbox in (clinic.ehr, clinic.billing):
                 entrance = free_port()
                 process.entrances.add(entrance)
                 await sandbox.listen(entrance)

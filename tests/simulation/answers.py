@@ -125,12 +125,12 @@ def read_sealed(at: Statement, practice: str, after: int, up_to: int, limit: int
 
 
 @answers("store")
-def read_elation(at: Statement, practice: str, chart: int, after: int, limit: int) -> Answer:
+def read_ehr(at: Statement, practice: str, chart: int, after: int, limit: int) -> Answer:
     return events(at, practice, after, None, limit, elation_chart=chart)
 
 
 @answers("store")
-def read_kareo(at: Statement, practice: str, patient: int, after: int, limit: int) -> Answer:
+def read_billing(at: Statement, practice: str, patient: int, after: int, limit: int) -> Answer:
     return events(at, practice, after, None, limit, kareo_patient=patient)
 
 
@@ -202,13 +202,13 @@ def save_charts(at: Statement, practice: str, charts: Sequence[int], keys: Seque
 
 
 @answers("tables")
-def delete_links(at: Statement, practice: str, kareo: Sequence[int]) -> None:
-    _delete(at, "link", practice, "kareo_patient", kareo)
+def delete_links(at: Statement, practice: str, billing: Sequence[int]) -> None:
+    _delete(at, "link", practice, "kareo_patient", billing)
 
 
 @answers("tables")
-def save_links(at: Statement, practice: str, elation: Sequence[int], kareo: Sequence[int]) -> None:
-    for chart, patient in zip(elation, kareo, strict=True):
+def save_links(at: Statement, practice: str, ehr: Sequence[int], billing: Sequence[int]) -> None:
+    for chart, patient in zip(ehr, billing, strict=True):
         at.insert("link", practice=practice, elation_chart=chart, kareo_patient=patient)
 
 

@@ -8,18 +8,20 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.sink import Sink
+from daemon.runtime.sink import Sink
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.kareo import connector as kareo_connector
-from daemon.vendors.kareo import hands
+from daemon.vendors.kareo import writer as writer
 from events import store
 from events.backlog import Backlog
-from events.records import KareoChart, Phone
+from events.records import BillingChart, Phone
 from events.writes import Resource
-from projections import appointments, demographics, folding, wants
-from projections.fields import PHONE_KINDS, with_phones
-from projections.reconcile import reconcile as demographics_reconcile
+from projections.deciding import settle as wants
+from projections.rules import appointments, demographics
+from projections.rules.fields import PHONE_KINDS, with_phones
+from projections.rules.reconcile import reconcile as demographics_reconcile
+from projections.state import folding
 
 
 async def _never_look(_sink: Sink, *_arguments: object) -> bool:
@@ -37,8 +39,8 @@ def _agreed_once(*arguments: Any, **options: Any) -> Any:
     return merged
 
 
-def _first_known() -> Callable[[KareoChart], dict[str, str]]:
-    """As `hands._names`, but with the names that a patient had at first."""
+def _first_known() -> Callable[[BillingChart], dict[str, str]]:
+    """As `writer._names`, but with the names that a patient had at first."""
     known: dict[int, dict[str, str]] = {}
     return lambda chart: known.setdefault(chart.id, {"first_name": chart.first_name, "last_name": chart.last_name})
 
@@ -65,7 +67,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
-    "old names ride along": lambda: [patch.object(hands, "_names", _first_known())],
+    "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 
 

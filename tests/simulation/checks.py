@@ -8,28 +8,28 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
-from daemon import audit
 from daemon.config import Config, policy_of
+from daemon.history import invariants as audit
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, encode_body
 from events.ids import EventId, PracticeId, event_id
 from events.schema import (
+    BillingChartObserved,
     ChartLinked,
     ConflictRecorded,
-    ElationChartObserved,
+    EhrChartObserved,
     FieldsAgreed,
     IntentRequested,
     IntentSucceeded,
-    KareoChartObserved,
     Recorded,
     WaitingRaised,
 )
 from events.store import Store, open_row
 from events.topics import Change, decode_message
-from events.writes import AnyWrite, CreateElationChart, CreateKareoChart, Resource, UpdateElationChart, UpdateKareoChart
-from projections.patient import Former
-from projections.policy import Direction
+from events.writes import AnyWrite, CreateBillingChart, CreateEhrChart, Resource, UpdateBillingChart, UpdateEhrChart
+from projections.state.patient import Former
+from projections.terms.policy import Direction
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
@@ -154,14 +154,14 @@ class Checks:
         elif isinstance(body, IntentSucceeded) and (opened := known.opened.get(body.intent)) is not None:
             self._written(opened.write, str(event.practice), known.asked[body.intent])
         elif isinstance(body, ChartLinked):
-            self._ledger.met(int(body.elation), int(body.kareo), body.base)
+            self._ledger.met(int(body.ehr), int(body.billing), body.base)
         elif isinstance(body, FieldsAgreed):
-            self._ledger.met(int(event.elation or 0), int(event.kareo or 0), body.fields)
+            self._ledger.met(int(event.ehr or 0), int(event.billing or 0), body.fields)
         elif isinstance(body, WaitingRaised) and body.slot.startswith("system:"):
             self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):
             for one in body.conflicts:
-                why = self._ledger.conflict(int(event.elation or 0), int(event.kareo or 0), one.field)
+                why = self._ledger.conflict(int(event.ehr or 0), int(event.billing or 0), one.field)
                 if why:
                     self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")
 
@@ -169,9 +169,9 @@ class Checks:
         """A write of demographics, `asked` for then, has succeeded."""
         assert self.database is not None
         match write:
-            case UpdateElationChart(chart=id_) | CreateKareoChart(elation=id_):
+            case UpdateEhrChart(chart=id_) | CreateBillingChart(ehr=id_):
                 side = "elation_chart"
-            case UpdateKareoChart(patient=id_) | CreateElationChart(kareo=id_):
+            case UpdateBillingChart(patient=id_) | CreateEhrChart(billing=id_):
                 side = "kareo_patient"
             case _:
                 return
@@ -182,8 +182,8 @@ class Checks:
 
     def _note(self, recorded: Recorded, known: _Practice) -> None:
         event = recorded.event
-        if event.modified is not None and isinstance(event.body, KareoChartObserved | ElationChartObserved):
-            chart = (event.origin.value, int(event.kareo or event.elation or 0))
+        if event.modified is not None and isinstance(event.body, BillingChartObserved | EhrChartObserved):
+            chart = (event.origin.value, int(event.billing or event.ehr or 0))
             known.newest[chart] = max(event.modified, known.newest.get(chart, event.modified))
         line = f"{event.practice} {recorded.sequence} {recorded.recorded.isoformat()} {event.id} {event.type} {event.cause}"
         self._hash.update(line.encode() + encode_body(event.body))
@@ -205,18 +205,16 @@ class Checks:
 
     def seen(self, before: datetime) -> None:
         """What was saved before then, in charts that are still listed, has been recorded: polls alone find it (I4)."""
-        kareo, elation = self._clinic.kareo, self._clinic.elation
+        billing, ehr = self._clinic.billing, self._clinic.ehr
         for practice, known in self._practices.items():
             saved = {
                 ("kareo", id_): one.modified
-                for id_, one in kareo.patients.items()
-                if one.practice_id == known.office.kareo and not one.deleted
+                for id_, one in billing.patients.items()
+                if one.practice_id == known.office.billing and not one.deleted
             } | {
                 ("elation", id_): datetime.fromisoformat(one["last_modified"])
-                for id_, one in elation.patients.items()
-                if one["caregiver_practice"] == known.office.elation
-                and not one["deleted_date"]
-                and not one["merged_into_chart"]
+                for id_, one in ehr.patients.items()
+                if one["caregiver_practice"] == known.office.ehr and not one["deleted_date"] and not one["merged_into_chart"]
             }
             for chart, moment in saved.items():
                 whole = moment.replace(microsecond=0)
@@ -238,8 +236,8 @@ class Checks:
     def _differences(self, known: _Practice, found: audit.Audit) -> list[str]:
         """What the witness says, as far as this practice's rules want agreement."""
         linked = [one for one in found.patients.values() if one.link is not None]
-        slots = {int(one.link.kareo): {*one.waiting, *one.dismissed} for one in linked if one.link is not None}
-        links = [(int(one.link.elation), int(one.link.kareo)) for one in linked if one.link is not None]
+        slots = {int(one.link.billing): {*one.waiting, *one.dismissed} for one in linked if one.link is not None}
+        links = [(int(one.link.ehr), int(one.link.billing)) for one in linked if one.link is not None]
         differing = witness.differences(self._clinic, known.office, links, slots, set(), _left_behind(found))
         table, off = known.policy.table, Direction.OFF
         apart = self._heirs() | {chart for chart, former in _former(found) if former.policies}
@@ -263,30 +261,30 @@ class Checks:
     def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
         """Edits by people that ended as something else though nothing waits, and links of different people."""
         found, direction = [], known.policy.table[Resource.DEMOGRAPHICS]
-        for elation, kareo in links:
-            if self._clinic.kareo.patients[kareo].deleted:
+        for ehr, billing in links:
+            if self._clinic.billing.patients[billing].deleted:
                 continue
-            where = f"elation {elation} / kareo {kareo}"
-            if self._ledger.stranger(known.office, elation, kareo):
+            where = f"elation {ehr} / kareo {billing}"
+            if self._ledger.stranger(known.office, ehr, billing):
                 found.append(f"{where}: two different people")
-            if "link" not in waiting[kareo]:
-                fields = {slot.removeprefix("field:") for slot in waiting[kareo]}
-                found += [f"{where}: {text}" for text in self._ledger.lost(elation, kareo, direction, fields)]
+            if "link" not in waiting[billing]:
+                fields = {slot.removeprefix("field:") for slot in waiting[billing]}
+                found += [f"{where}: {text}" for text in self._ledger.lost(ehr, billing, direction, fields)]
         return found
 
     def _misbilled(self, links: dict[int, int]) -> list[str]:
         """Encounters of somebody else than the bill's patient."""
-        bills, found = self._clinic.elation.bills, []
-        for one in self._clinic.kareo.encounters.values():
+        bills, found = self._clinic.ehr.bills, []
+        for one in self._clinic.billing.encounters.values():
             chart = bills[int(one.batch_number)]["patient"]
-            kareo = links.get(chart, one.patient_id)
-            if one.patient_id != kareo and not self._ledger.merged(chart, kareo):
+            billing = links.get(chart, one.patient_id)
+            if one.patient_id != billing and not self._ledger.merged(chart, billing):
                 found.append(f"bill {one.batch_number} went to another patient")
         return found
 
     def _heirs(self) -> set[int]:
         """Charts that others were merged into: with two linked ones a person decides whose policies stay."""
-        return {int(one["merged_into_chart"]) for one in self._clinic.elation.patients.values() if one["merged_into_chart"]}
+        return {int(one["merged_into_chart"]) for one in self._clinic.ehr.patients.values() if one["merged_into_chart"]}
 
     def head(self, practice: PracticeId | str) -> int:
         return self._practices[str(practice)].sequence
@@ -298,9 +296,7 @@ class Checks:
 
 def _left_behind(found: audit.Audit) -> set[int]:
     """Appointments in charts that people unlinked, as far as somebody was told of them."""
-    return {
-        entry.elation for _, former in _former(found) for entry in former.appointments.values() if entry.elation is not None
-    }
+    return {entry.ehr for _, former in _former(found) for entry in former.appointments.values() if entry.ehr is not None}
 
 
 def _former(found: audit.Audit) -> list[tuple[int, Former]]:

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
-from projections.policy import Direction
+from projections.terms.policy import Direction
 
 Record = tuple[str, int]
 """A system ("elation", "kareo") and the id of a chart there."""
@@ -65,95 +65,93 @@ class Ledger:
                     self._born[record] = values["first_name"], values["last_name"]
                 self._edits[record] |= {name: Entry(value, now) for name, value in values.items() if was.get(name) != value}
 
-    def written(self, elation: int, kareo: int, fields: dict[str, str], asked: datetime) -> None:
+    def written(self, ehr: int, billing: int, fields: dict[str, str], asked: datetime) -> None:
         """A write of ours of these fields, `asked` for then, has been recorded. Where people have entered the same on both sides it is not by our
         hand that both show it."""
-        alike = [name for name in fields if self._entered_alike(elation, kareo, name)]
-        self._agree(self._agreed, elation, kareo, fields.keys() - alike, asked)
-        self._agree(self._met, elation, kareo, alike)
+        alike = [name for name in fields if self._entered_alike(ehr, billing, name)]
+        self._agree(self._agreed, ehr, billing, fields.keys() - alike, asked)
+        self._agree(self._met, ehr, billing, alike)
         for name, value in fields.items():
-            self._sent[elation, kareo, name].append(Entry(value, self._now()))
+            self._sent[ehr, billing, name].append(Entry(value, self._now()))
 
-    def met(self, elation: int, kareo: int, fields: Mapping[str, str]) -> None:
+    def met(self, ehr: int, billing: int, fields: Mapping[str, str]) -> None:
         """A link or an agreement on `fields` has been recorded: what is or was the same on both sides need not travel."""
-        self._agree(self._met, elation, kareo, self._values(elation, kareo)[0])
+        self._agree(self._met, ehr, billing, self._values(ehr, billing)[0])
         for name, value in fields.items():
-            self._met[elation, kareo, name].append(Entry(value, self._now()))
+            self._met[ehr, billing, name].append(Entry(value, self._now()))
 
-    def conflict(self, elation: int, kareo: int, name: str) -> str:
+    def conflict(self, ehr: int, billing: int, name: str) -> str:
         """A conflict has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither knowing of the other."""
-        self._conflicts[elation, kareo, name] = self._now()
-        if self.merged(elation, kareo):
+        self._conflicts[ehr, billing, name] = self._now()
+        if self.merged(ehr, billing):
             return ""
-        edits = self._of_people(elation, kareo, name)
+        edits = self._of_people(ehr, billing, name)
         if len(edits) < 2:
             return "nobody edited it on one of the sides"
-        return "only one side had changed" if self._one_after_another(elation, kareo, name, edits) else ""
+        return "only one side had changed" if self._one_after_another(ehr, billing, name, edits) else ""
 
-    def lost(self, elation: int, kareo: int, direction: Direction, but: set[str]) -> list[str]:
+    def lost(self, ehr: int, billing: int, direction: Direction, but: set[str]) -> list[str]:
         """What did not become of edits as it should have, by field, `but` those that wait."""
-        if self.merged(elation, kareo):
+        if self.merged(ehr, billing):
             return []
         found = []
-        here, there = self._values(elation, kareo)
+        here, there = self._values(ehr, billing)
         for name in here.keys() - but:
             if direction is Direction.BOTH:
-                found += self._lost_both_ways(elation, kareo, name, here[name])
+                found += self._lost_both_ways(ehr, billing, name, here[name])
             else:
-                found += self._lost_one_way(
-                    {("elation", elation): here[name], ("kareo", kareo): there[name]}, name, direction
-                )
+                found += self._lost_one_way({("elation", ehr): here[name], ("kareo", billing): there[name]}, name, direction)
         return sorted(found)
 
-    def stranger(self, office: Office, elation: int, kareo: int) -> bool:
+    def stranger(self, office: Office, ehr: int, billing: int) -> bool:
         """Are two linked ones different people? By the names they were registered under, else by who was created for whom."""
-        if self.merged(elation, kareo):
+        if self.merged(ehr, billing):
             return False
-        here, there = self._born.get(("elation", elation)), self._born.get(("kareo", kareo))
+        here, there = self._born.get(("elation", ehr)), self._born.get(("kareo", billing))
         if here is not None and there is not None:
             return here != there
         if there is None:
-            return str(elation) not in self._clinic.kareo.external_ids(kareo).values()
-        return witness.hint(self._clinic, "patients", elation, office) != f"kareo-patient:{kareo}"
+            return str(ehr) not in self._clinic.billing.external_ids(billing).values()
+        return witness.hint(self._clinic, "patients", ehr, office) != f"kareo-patient:{billing}"
 
-    def one_person(self, office: Office, elation: int, kareo: int) -> bool:
+    def one_person(self, office: Office, ehr: int, billing: int) -> bool:
         """Would people say of two charts that they are of one person?"""
-        here, there = self._born.get(("elation", elation)), self._born.get(("kareo", kareo))
-        return (here is not None or there is not None) and not self.stranger(office, elation, kareo)
+        here, there = self._born.get(("elation", ehr)), self._born.get(("kareo", billing))
+        return (here is not None or there is not None) and not self.stranger(office, ehr, billing)
 
-    def merged(self, elation: int, kareo: int) -> bool:
+    def merged(self, ehr: int, billing: int) -> bool:
         """Of two records that became one, whose values count is the vendor's matter."""
-        charts, patients = self._clinic.elation.patients, self._clinic.kareo.patients
+        charts, patients = self._clinic.ehr.patients, self._clinic.billing.patients
         return (
-            bool(charts[elation]["merged_into_chart"])
-            or patients[kareo].merged_into is not None
-            or any(one["merged_into_chart"] == elation for one in charts.values())
-            or any(one.merged_into == kareo for one in patients.values())
+            bool(charts[ehr]["merged_into_chart"])
+            or patients[billing].merged_into is not None
+            or any(one["merged_into_chart"] == ehr for one in charts.values())
+            or any(one.merged_into == billing for one in patients.values())
         )
 
     # -- the parts ----------------------------------------------------------------------------------------------------------
 
-    def _agree(self, agreed: Agreed, elation: int, kareo: int, fields: Iterable[str], asked: datetime | None = None) -> None:
-        here, there = self._values(elation, kareo)
+    def _agree(self, agreed: Agreed, ehr: int, billing: int, fields: Iterable[str], asked: datetime | None = None) -> None:
+        here, there = self._values(ehr, billing)
         for name in fields:
             if here[name] == there[name]:
-                agreed[elation, kareo, name].append(Entry(here[name], self._now(), asked))
+                agreed[ehr, billing, name].append(Entry(here[name], self._now(), asked))
 
     def _held(self) -> dict[Record, dict[str, str]]:
-        elation, kareo = self._clinic.elation.patients, self._clinic.kareo.patients
-        return {("elation", id_): witness.in_elation(self._clinic, one) for id_, one in elation.items()} | {
-            ("kareo", id_): witness.in_kareo(self._clinic, one) for id_, one in kareo.items()
+        ehr, billing = self._clinic.ehr.patients, self._clinic.billing.patients
+        return {("elation", id_): witness.in_elation(self._clinic, one) for id_, one in ehr.items()} | {
+            ("kareo", id_): witness.in_billing(self._clinic, one) for id_, one in billing.items()
         }
 
-    def _lost_both_ways(self, elation: int, kareo: int, name: str, value: str) -> list[str]:
-        edits = self._of_people(elation, kareo, name)
-        counting = edits[-1:] if self._one_after_another(elation, kareo, name, edits) else edits
-        sent = self._sent[elation, kareo, name]
+    def _lost_both_ways(self, ehr: int, billing: int, name: str, value: str) -> list[str]:
+        edits = self._of_people(ehr, billing, name)
+        counting = edits[-1:] if self._one_after_another(ehr, billing, name, edits) else edits
+        sent = self._sent[ehr, billing, name]
         ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
         if edits and not ours and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
-        shown = self._conflicts.get((elation, kareo, name))
-        met = sorted((*self._agreed[elation, kareo, name], *self._met[elation, kareo, name]), key=lambda one: one.at)
+        shown = self._conflicts.get((ehr, billing, name))
+        met = sorted((*self._agreed[ehr, billing, name], *self._met[ehr, billing, name]), key=lambda one: one.at)
         for one in edits:
             base = next((other.value for other in reversed(met) if other.at < one.at), None)
             blind = any(one.at <= other.at <= one.at + BLIND for other in sent)
@@ -171,34 +169,34 @@ class Ledger:
         found = []
         for record, other in zip(shown, reversed(shown), strict=True):
             system, own, source = record[0], self._edits[record].get(name), self._edits[other].get(name)
-            into = direction is (Direction.TO_ELATION if system == "elation" else Direction.TO_KAREO)
+            into = direction is (Direction.TO_EHR if system == "elation" else Direction.TO_BILLING)
             if not into and own is not None and shown[record] != own.value:
                 found.append(f"{name} was changed in {system} against the direction")
             elif into and source is not None and (own is None or own.at < source.at) and shown[record] != source.value:
                 found.append(f"{name} did not come to {system}")
         return found
 
-    def _values(self, elation: int, kareo: int) -> tuple[dict[str, str], dict[str, str]]:
-        chart, patient = self._clinic.elation.patients[elation], self._clinic.kareo.patients[kareo]
-        return witness.in_elation(self._clinic, chart), witness.in_kareo(self._clinic, patient)
+    def _values(self, ehr: int, billing: int) -> tuple[dict[str, str], dict[str, str]]:
+        chart, patient = self._clinic.ehr.patients[ehr], self._clinic.billing.patients[billing]
+        return witness.in_elation(self._clinic, chart), witness.in_billing(self._clinic, patient)
 
-    def _of_people(self, elation: int, kareo: int, name: str) -> list[Entry]:
+    def _of_people(self, ehr: int, billing: int, name: str) -> list[Entry]:
         """The last edit of each side, the earlier one first."""
-        both = (self._edits[record].get(name) for record in (("elation", elation), ("kareo", kareo)))
+        both = (self._edits[record].get(name) for record in (("elation", ehr), ("kareo", billing)))
         return sorted((one for one in both if one is not None), key=lambda one: one.at)
 
-    def _entered_alike(self, elation: int, kareo: int, name: str) -> bool:
+    def _entered_alike(self, ehr: int, billing: int, name: str) -> bool:
         """Do both sides show what people entered there last, and is it the same?"""
-        shown = [each[name] for each in self._values(elation, kareo)]
-        return [one.value for one in self._of_people(elation, kareo, name)] == shown and len(set(shown)) == 1
+        shown = [each[name] for each in self._values(ehr, billing)]
+        return [one.value for one in self._of_people(ehr, billing, name)] == shown and len(set(shown)) == 1
 
-    def _one_after_another(self, elation: int, kareo: int, name: str, edits: list[Entry]) -> bool:
+    def _one_after_another(self, ehr: int, billing: int, name: str, edits: list[Entry]) -> bool:
         """Had both products the earlier edit's value by our hand when the later one was made? What was asked for before that edit
         only happens to be the same: of somebody's A, B and A in Kareo within a second B may have been read last."""
         if len(edits) < 2:
             return False
         first, last = edits
-        agreed = self._agreed[elation, kareo, name]
+        agreed = self._agreed[ehr, billing, name]
         return any(
             one.asked is not None and first.at < one.asked and one.at < last.at and one.value == first.value
             for one in agreed

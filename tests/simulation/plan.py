@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from events.writes import System
-from projections.policy import Direction
+from projections.terms.policy import Direction
 from tests.simulation.clock import BEGINNING
 
 HOUR = 3600.0
@@ -332,15 +332,15 @@ SWITCHES: dict[str, dict[str, tuple[Any, ...]]] = {
 """The answers to the vendors' open questions that are tried besides the likeliest."""
 
 RULES: tuple[dict[str, Any], ...] = (
-    {"demographics": Direction.TO_ELATION},
-    {"demographics": Direction.TO_KAREO},
+    {"demographics": Direction.TO_EHR},
+    {"demographics": Direction.TO_BILLING},
     {"demographics": Direction.OFF},
-    {"chart": Direction.TO_ELATION},
-    {"chart": Direction.TO_KAREO},
+    {"chart": Direction.TO_EHR},
+    {"chart": Direction.TO_BILLING},
     {"insurance": Direction.OFF},
     {"appointment": Direction.OFF},
     {"bill": Direction.OFF},
-    {"preference": System.ELATION},
+    {"preference": System.EHR},
     {"encounter_status": "Submitted"},
 )
 

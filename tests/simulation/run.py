@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from daemon.rehearsal import PASSES
-from events.ids import KareoPatientId
+from daemon.demo.rehearsal import PASSES
+from events.ids import BillingPatientId
 from events.store import Store
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
@@ -35,7 +35,7 @@ class Verdict:
         return not self.broken
 
 
-def carry_out(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
+def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
     """Simulate `plan`. `tell` is given the log, a line at a time."""
     verdict, complaints = Verdict(plan), list[str]()
 
@@ -83,19 +83,21 @@ async def _day(world: World) -> None:
 
 async def _slow_round(world: World) -> None:
     """The slow round of GetPatient comes by those whose policies no list shows whole; a lap of it takes a day (NOTES: Insurance)."""
-    kareo = world.clinic.kareo
+    billing = world.clinic.billing
     for office in world.clinic.offices:
-        for patient in [one.id for one in kareo.patients.values() if one.practice_id == office.kareo and not one.deleted]:
-            case = kareo.state.primary_case(patient)
-            if case is not None and len(kareo.state.policies_of(case.id)) > LISTED_POLICIES:
+        for patient in [
+            one.id for one in billing.patients.values() if one.practice_id == office.billing and not one.deleted
+        ]:
+            case = billing.state.primary_case(patient)
+            if case is not None and len(billing.state.policies_of(case.id)) > LISTED_POLICIES:
                 while (runtime := world.owner(office.id)) is None:
                     await asyncio.sleep(5.0)
-                await runtime.kareo.read_patient(KareoPatientId(patient))
+                await runtime.billing.read_patient(BillingPatientId(patient))
 
 
 def _calm_seconds(world: World) -> float:
     """Long enough for every poll to have come round after the last trouble, its longest pause included."""
-    paces = [max(one.elation.catch_up_seconds, one.kareo.poll_seconds) for one in world.config.practice]
+    paces = [max(one.ehr.catch_up_seconds, one.billing.poll_seconds) for one in world.config.practice]
     return max(paces) + world.config.pace.longest_pause + 300.0
 
 
@@ -111,7 +113,7 @@ async def _rest(world: World) -> None:
     async with asyncio.timeout(REST_WITHIN):
         while True:
             heads = [world.checks.head(one) for one in practices]
-            await world.clinic.elation.webhooks.quiet(timeout=REST_WITHIN)
+            await world.clinic.ehr.webhooks.quiet(timeout=REST_WITHIN)
             for practice in practices:
                 await _go_round(world, practice)
             idle = all(_idle(world, one) for one in practices)
@@ -129,7 +131,7 @@ async def _go_round(world: World, practice: str) -> None:
     """Every pass of a practice ends twice on one owner: the second one began after now."""
     while (runtime := world.owner(practice)) is None:
         await asyncio.sleep(5.0)
-    connectors = {"elation": runtime.elation, "kareo": runtime.kareo}
+    connectors = {"elation": runtime.ehr, "kareo": runtime.billing}
     wanted = {
         (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
     }

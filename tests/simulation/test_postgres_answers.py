@@ -12,9 +12,9 @@ import asyncpg
 import msgspec
 import pytest
 
-from daemon import tables
-from daemon.report import Report
-from daemon.tables import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from daemon.runtime.reporter import Report
+from daemon.tables import documents as tables
+from daemon.tables.documents import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
 from events.codec import Keyring
 from events.ids import IntentId, PracticeId
 from events.store import SQL, Fenced, Store

@@ -10,7 +10,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from daemon import tables
+from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.store import AWAY, SQL, Store
 from tests.conftest import PRACTICE

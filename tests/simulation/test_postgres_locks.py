@@ -7,8 +7,8 @@ from contextlib import suppress
 
 import asyncpg
 
-from daemon import tables
-from daemon.tables import LinkTaken
+from daemon.tables import documents as tables
+from daemon.tables.documents import LinkTaken
 from events.store import SQL, Fenced, Store
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.test_store import observed

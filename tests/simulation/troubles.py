@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.simulation.network import Call
 from tests.simulation.plan import VENDOR_TROUBLES, Trouble
-from tests.simulation.world import ELATION, KAREO, World
+from tests.simulation.world import BILLING, EHR, World
 
 STATUSES = (500, 502, 503, 504)
 WEBHOOKS = {
@@ -27,11 +27,11 @@ class Troubles:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._storms: dict[str, list[_Storm]] = {ELATION: [], KAREO: []}
+        self._storms: dict[str, list[_Storm]] = {EHR: [], BILLING: []}
         for host, storms in self._storms.items():
             world.network.hosts[host].weather = lambda call, storms=storms: _fate(call, storms)  # type: ignore[misc]
-        world.network.hosts[ELATION].plan = self._plan_elation
-        world.network.hosts[KAREO].plan = self._plan_kareo
+        world.network.hosts[EHR].plan = self._plan_elation
+        world.network.hosts[BILLING].plan = self._plan_kareo
         self._cuts: list[Callable[[str], None]] = []
         world.database.fault = self._cut
         self._statuses = random.Random(f"{world.plan.seed}/statuses")
@@ -50,17 +50,17 @@ class Troubles:
         """Bring it about; returns what ends it."""
         match trouble.kind:
             case "requests to Elation fail":
-                return self._storm(ELATION, trouble, pick, VENDOR_TROUBLES)
+                return self._storm(EHR, trouble, pick, VENDOR_TROUBLES)
             case "requests to Kareo fail":
-                return self._storm(KAREO, trouble, pick, (*VENDOR_TROUBLES, "html"))
+                return self._storm(BILLING, trouble, pick, (*VENDOR_TROUBLES, "html"))
             case "Kareo answers with faults":
-                return self._storm(KAREO, trouble, pick, ("fault",))
+                return self._storm(BILLING, trouble, pick, ("fault",))
             case "Kareo finds the calls too many":
-                return self._storm(KAREO, trouble, pick, ("throttle",))
+                return self._storm(BILLING, trouble, pick, ("throttle",))
             case "Elation finds the calls too many":
-                return self._storm(ELATION, trouble, pick, ("429",))
+                return self._storm(EHR, trouble, pick, ("429",))
             case "Elation is down" | "Kareo is down":
-                host = ELATION if trouble.kind.startswith("Elation") else KAREO
+                host = EHR if trouble.kind.startswith("Elation") else BILLING
                 return self._storm(host, trouble, pick, (pick.choice(("refused", "lost", "status")),), share=1.0)
             case "the tokens of Elation expire" | "the credential of Elation is withdrawn":
                 return self._credentials(trouble, pick)
@@ -89,19 +89,19 @@ class Troubles:
         return lambda: self._storms[host].remove(storm)
 
     def _plan_elation(self, call: Call) -> None:
-        faults: Any = self._world.clinic.elation.faults
+        faults: Any = self._world.clinic.ehr.faults
         if call.fate == "429":
             faults.add(kind="status", status=429)
         elif call.fate and call.fate not in BY_NETWORK:
             faults.add(kind=call.fate, status=self._statuses.choice(STATUSES))
 
     def _plan_kareo(self, call: Call) -> None:
-        faults: Any = self._world.clinic.kareo.faults
+        faults: Any = self._world.clinic.billing.faults
         if call.fate and call.fate not in BY_NETWORK and call.method == "POST":
             faults.add("*", call.fate, status=self._statuses.choice(STATUSES))
 
     def _webhooks(self, trouble: Trouble) -> Callable[[], None]:
-        faults: Any = self._world.clinic.elation.faults
+        faults: Any = self._world.clinic.ehr.faults
         fault = faults.add_webhook(kind=WEBHOOKS[trouble.kind], times=None, seconds=trouble.seconds)
 
         def end() -> None:
@@ -110,7 +110,7 @@ class Troubles:
         return end
 
     def _credentials(self, trouble: Trouble, pick: random.Random) -> Callable[[], None] | None:
-        people = self._world.clinic.elation.people
+        people = self._world.clinic.ehr.people
         client = f"client-{pick.choice(self._world.offices).id}"
         if trouble.kind == "the tokens of Elation expire":
             people.expire_tokens(client)

@@ -13,7 +13,7 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.kareo.limits import INTERVALS
 from events.writes import Resource, System
-from projections.policy import Direction, Policy
+from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.network import Call
 
@@ -42,7 +42,7 @@ class Watchers:
         self._loop = loop
         self._say = say
         self._policies: dict[str, Policy] = {one.id: policy_of(one) for one in config.practice}
-        self._concurrency = {one.id: one.elation.concurrency for one in config.practice}
+        self._concurrency = {one.id: one.ehr.concurrency for one in config.practice}
         self._keys = {office.customer_key.encode(): office.id for office in clinic.offices}
         self._last: dict[tuple[object, str, str], float] = {}
         self._booked: Counter[tuple[int, str]] = Counter()
@@ -61,7 +61,7 @@ class Watchers:
     def before(self, call: Call) -> Any:
         operation = _operation(call)
         if operation is not None:
-            self._kareo(call, operation)
+            self._billing(call, operation)
             return None
         practice = self._practice(call)
         if practice is None:
@@ -69,9 +69,9 @@ class Watchers:
         path = call.url.path.removeprefix(API)
         for pattern, resource in ELATION_WRITES:
             if pattern.match(f"{call.method} {path}"):
-                self._direction(practice, resource, System.ELATION)
+                self._direction(practice, resource, System.EHR)
         if call.method == "PATCH" and (found := re.fullmatch(r"/patients/(\d+)/", path)):
-            return copy.deepcopy(self._clinic.elation.patients.get(int(found[1])))
+            return copy.deepcopy(self._clinic.ehr.patients.get(int(found[1])))
         return None
 
     def after(self, call: Call, seen: Any) -> None:
@@ -80,7 +80,7 @@ class Watchers:
             self._bookings()
         if seen is None:
             return
-        now = self._clinic.elation.patients[seen["id"]]
+        now = self._clinic.ehr.patients[seen["id"]]
         for name, value in seen.items():
             if name not in OURS and name != "last_modified" and now[name] != value:
                 self._say("I12", f"a write changed {name} of chart {seen['id']}")
@@ -89,10 +89,10 @@ class Watchers:
 
     # -- the parts ----------------------------------------------------------------------------------------------------------
 
-    def _kareo(self, call: Call, operation: str) -> None:
+    def _billing(self, call: Call, operation: str) -> None:
         practice = next((name for key, name in self._keys.items() if b">" + key + b"<" in call.body), "")
         if practice and operation in KAREO_WRITES:
-            self._direction(practice, KAREO_WRITES[operation], System.KAREO)
+            self._direction(practice, KAREO_WRITES[operation], System.BILLING)
         slot, now = (call.process, practice, operation), self._loop.time()
         if practice and now - self._last.get(slot, -60.0) <= INTERVALS[operation]:
             self._say("I10", f"{practice}: {operation} was called again after {now - self._last[slot]:.2f} s")
@@ -101,24 +101,24 @@ class Watchers:
     def _direction(self, practice: str, resource: Resource, target: System) -> None:
         """The table as the design has it, with code of its own."""
         direction = self._policies[practice].table[resource]
-        into = Direction.TO_ELATION if target is System.ELATION else Direction.TO_KAREO
+        into = Direction.TO_EHR if target is System.EHR else Direction.TO_BILLING
         if direction not in (Direction.BOTH, into):
             self._say("I2", f"{practice}: {resource.value} was written to {target.value}, against {direction.value}")
 
     def _bookings(self) -> None:
         """Whatever was deleted, moved or merged since: nothing of Kareo's is booked twice in one chart (I3)."""
-        elation = self._clinic.elation
-        for id_ in sorted(one for one in elation.appointments if one > self._newest):
+        ehr = self._clinic.ehr
+        for id_ in sorted(one for one in ehr.appointments if one > self._newest):
             self._newest = id_
             for office in self._clinic.offices:
                 if name := witness.hint(self._clinic, "appointments", id_, office):
-                    slot = (elation.appointments[id_]["patient"], name)
+                    slot = (ehr.appointments[id_]["patient"], name)
                     self._booked[slot] += 1
                     if self._booked[slot] > 1:
                         self._say("I3", f"{office.id}: {slot[1]} was booked again in chart {slot[0]}")
 
     def _practice(self, call: Call) -> str | None:
-        token = self._clinic.elation.state.tokens.get(call.headers.get("Authorization", "").removeprefix("Bearer "))
+        token = self._clinic.ehr.state.tokens.get(call.headers.get("Authorization", "").removeprefix("Bearer "))
         return token.client_id.removeprefix("client-") if token is not None else None
 
 

@@ -16,21 +16,22 @@ import structlog
 from aiohttp import web
 from aiokafka.errors import KafkaError
 
-from daemon import worker
 from daemon.config import Config, accounts, load
-from daemon.practice import PracticeRuntime, Surroundings
+from daemon.runtime import worker
+from daemon.runtime.practice import PracticeRuntime, Surroundings
+from daemon.runtime.sink import Pace
+from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches
 from daemon.sandbox.kareo import KareoSwitches
-from daemon.sink import Pace
 from daemon.telemetry import Meter
 from daemon.vendors.kareo.limiter import LimiterRegistry
-from daemon.worker import Worker
 from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring
 from events.commands import Command
-from events.ids import ElationChartId, KareoPatientId, PracticeId, event_id
+from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
+from events.records import type_of
 from events.schema import Event, Origin
 from events.store import AWAY, Store
 from events.topics import Change
@@ -41,7 +42,7 @@ from tests.simulation.network import Network
 from tests.simulation.people.deeds import People
 from tests.simulation.plan import Plan
 
-ELATION, KAREO, OURS = "elation.test", "kareo.test", "chartwire.test"
+EHR, BILLING, OURS = "elation.test", "kareo.test", "chartwire.test"
 RESTART = 10.0
 SESSION = 45.0
 DEFECTS = frozenset({"batch_not_folded", "write_failed_by_defect", "practice_failed", "message_unreadable"})
@@ -179,16 +180,16 @@ class World:
             now=self.loop.now,
             clock=self.loop.time,
             session=session,
-            elation=ElationSwitches(**{"retry_seconds": 30.0, "retry_cap_seconds": 3600.0, **settings.get("elation", {})}),
-            kareo=KareoSwitches(**settings.get("kareo", {})),
+            ehr=ElationSwitches(**{"retry_seconds": 30.0, "retry_cap_seconds": 3600.0, **settings.get("elation", {})}),
+            billing=KareoSwitches(**settings.get("kareo", {})),
             offices=self.plan.offices,
         )
         skew = {name: timedelta(seconds=seconds) for name, seconds in settings.get("skew", {}).items()}
-        clinic.elation.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
-        clinic.kareo.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())
-        clinic.elation.url, clinic.kareo.url = f"https://{ELATION}", f"https://{KAREO}"
-        self.network.serve(ELATION, clinic.elation.application())
-        self.network.serve(KAREO, clinic.kareo.application())
+        clinic.ehr.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
+        clinic.billing.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())
+        clinic.ehr.url, clinic.billing.url = f"https://{EHR}", f"https://{BILLING}"
+        self.network.serve(EHR, clinic.ehr.application())
+        self.network.serve(BILLING, clinic.billing.application())
         return clinic
 
     def _config(self) -> Config:
@@ -200,11 +201,11 @@ class World:
         practices = tuple(
             msgspec.structs.replace(
                 one,
-                elation=msgspec.structs.replace(
-                    one.elation, **{"catch_up_seconds": 900.0, "sweep_seconds": 7200.0, **settings.get("elation pace", {})}
+                ehr=msgspec.structs.replace(
+                    one.ehr, **{"catch_up_seconds": 900.0, "sweep_seconds": 7200.0, **settings.get("elation pace", {})}
                 ),
-                kareo=msgspec.structs.replace(
-                    one.kareo,
+                billing=msgspec.structs.replace(
+                    one.billing,
                     poll_seconds=900.0,
                     sweep_seconds=7200.0,
                     directory_seconds=14_400.0,
@@ -233,7 +234,7 @@ class World:
 
     async def begin(self) -> None:
         """Start the workers and the webhooks."""
-        await self.clinic.elation.webhooks.start()
+        await self.clinic.ehr.webhooks.start()
         for machine in self.machines:
             machine.start()
 
@@ -242,24 +243,24 @@ class World:
         self.over = True
         for machine in self.machines:
             machine.kill()
-        await self.clinic.elation.webhooks.stop()
+        await self.clinic.ehr.webhooks.stop()
 
     # -- the command line -------------------------------------------------------------------------------------------------
 
-    def ask(self, practice: str, body: Command, *, elation: int | None = None, kareo: int | None = None) -> None:
+    def ask(self, practice: str, body: Command, *, ehr: int | None = None, billing: int | None = None) -> None:
         """Somebody's command about these charts, as the command line publishes it; without a worker or Kafka they are told so."""
         machine = next((one for one in self.machines if one.up and one.bus is not None), None)
         if machine is None or machine.bus is None or machine.process is None:
             return
         owner, now = PracticeId(practice), self.loop.now()
         asked = Event(
-            id=event_id(owner, type(body).__name__, elation, kareo, now),
+            id=event_id(owner, type_of(body), ehr, billing, now),
             practice=owner,
             origin=Origin.OPERATOR,
             observed=now,
             body=body,
-            elation=None if elation is None else ElationChartId(elation),
-            kareo=None if kareo is None else KareoPatientId(kareo),
+            ehr=None if ehr is None else EhrChartId(ehr),
+            billing=None if billing is None else BillingPatientId(billing),
         )
         within(machine.process, _published(machine.bus, asked))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from events.records import ElationBill
-from projections.open_intents import put
+from msgspec.structs import replace
+
+from events.records import EhrBill
 from tests.unit.clinic import Clinic
 from tests.unit.records import GOOD_BILL
 
@@ -12,7 +13,7 @@ ANSWER = "bill-answer:4001"
 (LINE,) = GOOD_BILL.lines
 
 
-def billed(bill: ElationBill = GOOD_BILL, **rules: object) -> Clinic:
+def billed(bill: EhrBill = GOOD_BILL, **rules: object) -> Clinic:
     """A clinic in which Ada is linked and `bill` was just seen."""
     clinic = Clinic(**rules)
     clinic.linked()
@@ -20,8 +21,8 @@ def billed(bill: ElationBill = GOOD_BILL, **rules: object) -> Clinic:
     return clinic
 
 
-def lined(**changes: object) -> ElationBill:
-    return put(GOOD_BILL, lines=(put(LINE, **changes),))
+def lined(**changes: object) -> EhrBill:
+    return replace(GOOD_BILL, lines=(replace(LINE, **changes),))
 
 
 def codes(count: int, start: int = 0) -> tuple[str, ...]:

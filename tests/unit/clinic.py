@@ -8,69 +8,72 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from daemon.dry_run import told_elation, told_kareo
+from msgspec.structs import replace
+
 from events.commands import Command, ConflictSeen
-from events.ids import ElationChartId, IntentId, KareoPatientId, PatientKey
+from events.ids import BillingPatientId, EhrChartId, IntentId, PatientKey
 from events.records import (
+    BillingAppointment,
+    BillingCase,
+    BillingChart,
     Carrier,
-    ElationBill,
-    ElationChart,
-    KareoAppointment,
-    KareoCase,
-    KareoChart,
+    EhrBill,
+    EhrChart,
     Location,
     Plan,
     Provider,
+    type_of,
 )
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillingChartVanished,
+    BillingDirectoryObserved,
     BillObserved,
     Body,
     CommandRefused,
-    ElationChartDeleted,
-    ElationChartMerged,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartDeleted,
+    EhrChartMerged,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     Event,
     IntentAttempted,
     IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    KareoAppointmentObserved,
-    KareoAppointmentVanished,
-    KareoChartObserved,
-    KareoChartVanished,
-    KareoDirectoryObserved,
     Origin,
 )
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     AnyResult,
     AnyWrite,
+    BillingChartWritten,
     BillWritten,
+    CreateBillingChart,
     CreateCarrier,
-    CreateElationAppointment,
-    CreateElationChart,
+    CreateEhrAppointment,
+    CreateEhrChart,
     CreateEncounter,
-    CreateKareoChart,
     CreatePlan,
     Done,
-    ElationChartWritten,
-    KareoChartWritten,
+    EhrChartWritten,
     MarkBilled,
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    SearchBilling,
     Searched,
-    SearchElation,
-    SearchKareo,
+    SearchEhr,
     SyncPolicies,
-    UpdateElationChart,
-    UpdateKareoChart,
+    UpdateBillingChart,
+    UpdateEhrChart,
 )
-from projections.open_intents import OpenIntent, Waiting, put
-from projections.patient import Patient
-from projections.policy import Policy
+from projections.state.open_intents import OpenIntent, Waiting
+from projections.state.patient import Patient
+from projections.terms.policy import Policy
+from projections.trial.dry_run import told_billing, told_ehr
 from tests.unit.recording import ROUNDS, Recording, charts
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
 
@@ -98,61 +101,59 @@ class Clinic(Recording):
     ) -> None:
         locations = (Location(id=MAIN_STREET, name="Main Street", place_of_service="11"),)
         self.record(
-            ElationDirectoryObserved(providers=physicians, locations=locations, carriers=carriers, plans=plans),
-            origin=Origin.ELATION,
+            EhrDirectoryObserved(providers=physicians, locations=locations, carriers=carriers, plans=plans),
+            origin=Origin.EHR,
         )
 
     def kareo_directory(self, providers: tuple[Provider, ...] = PROVIDERS) -> None:
         locations = (Location(id=KAREO_MAIN_STREET, name="MAIN  street"),)
-        self.record(KareoDirectoryObserved(providers=providers, locations=locations), origin=Origin.KAREO)
+        self.record(BillingDirectoryObserved(providers=providers, locations=locations), origin=Origin.BILLING)
 
-    def elation(
-        self, chart: ElationChart, *, modified: datetime | None = None, observed: datetime | None = None
-    ) -> list[Event]:
-        body = ElationChartObserved(chart=chart)
-        return self.record(body, elation=chart.id, origin=Origin.ELATION, modified=modified, observed=observed)
+    def ehr(self, chart: EhrChart, *, modified: datetime | None = None, observed: datetime | None = None) -> list[Event]:
+        body = EhrChartObserved(chart=chart)
+        return self.record(body, ehr=chart.id, origin=Origin.EHR, modified=modified, observed=observed)
 
-    def elation_deleted(self, chart: ElationChartId) -> list[Event]:
-        return self.record(ElationChartDeleted(chart=chart), elation=chart, origin=Origin.ELATION)
+    def elation_deleted(self, chart: EhrChartId) -> list[Event]:
+        return self.record(EhrChartDeleted(chart=chart), ehr=chart, origin=Origin.EHR)
 
-    def elation_merged(self, chart: ElationChartId, survivor: ElationChartId) -> list[Event]:
-        return self.record(ElationChartMerged(chart=chart, survivor=survivor), elation=chart, origin=Origin.ELATION)
+    def elation_merged(self, chart: EhrChartId, survivor: EhrChartId) -> list[Event]:
+        return self.record(EhrChartMerged(chart=chart, survivor=survivor), ehr=chart, origin=Origin.EHR)
 
-    def kareo(self, chart: KareoChart, *, observed: datetime | None = None) -> list[Event]:
-        return self.record(KareoChartObserved(chart=chart), kareo=chart.id, origin=Origin.KAREO, observed=observed)
+    def billing(self, chart: BillingChart, *, observed: datetime | None = None) -> list[Event]:
+        return self.record(BillingChartObserved(chart=chart), billing=chart.id, origin=Origin.BILLING, observed=observed)
 
-    def kareo_vanished(self, patient: KareoPatientId) -> list[Event]:
-        return self.record(KareoChartVanished(patient=patient), kareo=patient, origin=Origin.KAREO)
+    def kareo_vanished(self, patient: BillingPatientId) -> list[Event]:
+        return self.record(BillingChartVanished(patient=patient), billing=patient, origin=Origin.BILLING)
 
-    def appointment(self, one: KareoAppointment, *, observed: datetime | None = None) -> list[Event]:
-        body = KareoAppointmentObserved(appointment=one)
-        return self.record(body, kareo=one.patient, origin=Origin.KAREO, observed=observed)
+    def appointment(self, one: BillingAppointment, *, observed: datetime | None = None) -> list[Event]:
+        body = BillingAppointmentObserved(appointment=one)
+        return self.record(body, billing=one.patient, origin=Origin.BILLING, observed=observed)
 
-    def appointment_vanished(self, one: KareoAppointment) -> list[Event]:
-        body = KareoAppointmentVanished(key=one.key, patient=one.patient)
-        return self.record(body, kareo=one.patient, origin=Origin.KAREO)
+    def appointment_vanished(self, one: BillingAppointment) -> list[Event]:
+        body = BillingAppointmentVanished(key=one.key, patient=one.patient)
+        return self.record(body, billing=one.patient, origin=Origin.BILLING)
 
-    def bill(self, bill: ElationBill, *, modified: datetime | None = None, observed: datetime | None = None) -> list[Event]:
+    def bill(self, bill: EhrBill, *, modified: datetime | None = None, observed: datetime | None = None) -> list[Event]:
         body = BillObserved(bill=bill)
-        return self.record(body, elation=bill.patient, origin=Origin.ELATION, modified=modified, observed=observed)
+        return self.record(body, ehr=bill.patient, origin=Origin.EHR, modified=modified, observed=observed)
 
     def conflict_seen(self, key: PatientKey, *fields: str) -> list[Event]:
         return self._about(key, ConflictSeen(fields=fields), origin=Origin.OPERATOR)
 
-    def ask(self, body: Command, elation: int | None = None, kareo: int | None = None) -> str:
+    def ask(self, body: Command, ehr: int | None = None, billing: int | None = None) -> str:
         """A person asks for this; the code with which it is refused, "" when it is done."""
         followed = self.record(
             body,
-            elation=None if elation is None else ElationChartId(elation),
-            kareo=None if kareo is None else KareoPatientId(kareo),
+            ehr=None if ehr is None else EhrChartId(ehr),
+            billing=None if billing is None else BillingPatientId(billing),
             origin=Origin.OPERATOR,
         )
         return next((one.body.code for one in followed if isinstance(one.body, CommandRefused)), "")
 
-    def linked(self, chart: ElationChart = ADA, there: KareoChart = ADA_THERE) -> PatientKey:
+    def linked(self, chart: EhrChart = ADA, there: BillingChart = ADA_THERE) -> PatientKey:
         """Two charts of one person, known on both sides and linked by our metadata; nothing else is open."""
-        self.kareo(there)
-        self.elation(put(chart, link_hint=f"kareo-patient:{there.id}"))
+        self.billing(there)
+        self.ehr(replace(chart, link_hint=f"kareo-patient:{there.id}"))
         return self.state.key_of(None, there.id)
 
     # -- how the vendors answer ---------------------------------------------------------------------------------------
@@ -178,7 +179,7 @@ class Clinic(Recording):
         open_ = self.attempt(key, slot)
         return self._about(key, IntentOutcomeUnknown(intent=open_.intent, slot=slot, attempt=1))
 
-    def carry_out(self, key: str, slot: str) -> AnyWrite:
+    def write(self, key: str, slot: str) -> AnyWrite:
         """The vendor does what the open intent of `slot` asks for and answers as a good vendor would."""
         write = self.intent(key, slot).write
         self.succeed(key, slot, self._answer(key, write))
@@ -191,55 +192,57 @@ class Clinic(Recording):
             todo = next(((key, slot) for key, slot, one in self.open() if one.state == "requested"), None)
             if todo is None:
                 return writes
-            writes.append(self.carry_out(*todo))
-        raise AssertionError(f"writes never cease (I5): {[type(write).__name__ for write in writes[-6:]]}")
+            writes.append(self.write(*todo))
+        raise AssertionError(f"writes never cease (I5): {[type_of(write) for write in writes[-6:]]}")
 
     def _answer(self, key: str, write: AnyWrite) -> AnyResult:
         patient = self.state.patients.get(PatientKey(key))
         match write:
-            case SearchElation() | SearchKareo():
+            case SearchEhr() | SearchBilling():
                 return Searched()
-            case CreateElationChart():
-                chart = put(ElationChart(id=ElationChartId(self._new())), link_hint=write.link_hint)
-                return self._elation_answer(told_elation(chart, write.fields, write.physician))
-            case UpdateElationChart():
-                return self._elation_answer(told_elation(patient.elation.chart, write.fields, write.physician))
-            case CreateKareoChart():
-                case = KareoCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario)
-                chart = KareoChart(id=KareoPatientId(self._new()), cases=(put(case, is_primary=True),))
-                return self._kareo_answer(told_kareo(chart, write.fields, write.provider))
-            case UpdateKareoChart():
-                return self._kareo_answer(told_kareo(patient.kareo.chart, write.fields, write.provider))
-            case AddKareoCase():
-                case = KareoCase(id=self._new(), name=write.case_name, is_primary=True)
-                return self._kareo_answer(put(patient.kareo.chart, cases=(case,)))
+            case CreateEhrChart():
+                chart = replace(EhrChart(id=EhrChartId(self._new())), link_hint=write.link_hint)
+                return self._elation_answer(told_ehr(chart, write.fields, write.physician))
+            case UpdateEhrChart():
+                return self._elation_answer(told_ehr(patient.ehr.chart, write.fields, write.physician))
+            case CreateBillingChart():
+                case = BillingCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario)
+                chart = BillingChart(id=BillingPatientId(self._new()), cases=(replace(case, is_primary=True),))
+                return self._kareo_answer(told_billing(chart, write.fields, write.provider))
+            case UpdateBillingChart():
+                return self._kareo_answer(told_billing(patient.billing.chart, write.fields, write.provider))
+            case AddBillingCase():
+                case = BillingCase(id=self._new(), name=write.case_name, is_primary=True)
+                return self._kareo_answer(replace(patient.billing.chart, cases=(case,)))
             case SyncPolicies():
-                known = {str(one.kareo_policy): write.known.get(str(one.kareo_policy)) or self._new() for one in write.terms}
+                known = {
+                    str(one.billing_policy): write.known.get(str(one.billing_policy)) or self._new() for one in write.terms
+                }
                 return PoliciesWritten(known=known)
-            case CreateCarrier() | CreatePlan() | CreateElationAppointment() | CreateEncounter():
+            case CreateCarrier() | CreatePlan() | CreateEhrAppointment() | CreateEncounter():
                 return RecordCreated(id=self._new())
             case MarkBilled():
-                bill = put(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)
+                bill = replace(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)
                 return BillWritten(bill=bill, read_at=self.now)
             case MarkBillError():
-                bill = put(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
+                bill = replace(patient.bills[str(write.bill)].bill, status="UnresolvedError", error=write.text)
                 return BillWritten(bill=bill, read_at=self.now)
             case _:
                 return Done()
 
-    def _elation_answer(self, chart: ElationChart) -> ElationChartWritten:
-        return ElationChartWritten(chart=chart, read_at=self.now)
+    def _elation_answer(self, chart: EhrChart) -> EhrChartWritten:
+        return EhrChartWritten(chart=chart, read_at=self.now)
 
-    def _kareo_answer(self, chart: KareoChart) -> KareoChartWritten:
-        return KareoChartWritten(chart=chart, read_at=self.now)
+    def _kareo_answer(self, chart: BillingChart) -> BillingChartWritten:
+        return BillingChartWritten(chart=chart, read_at=self.now)
 
     def _new(self) -> int:
         self.created += 1
         return self.created
 
     def _about(self, key: str, body: Body, origin: Origin = Origin.CHARTWIRE) -> list[Event]:
-        elation, kareo = charts(self.state.patients[PatientKey(key)]) if key else (None, None)
-        return self.record(body, elation=elation, kareo=kareo, origin=origin)
+        ehr, billing = charts(self.state.patients[PatientKey(key)]) if key else (None, None)
+        return self.record(body, ehr=ehr, billing=billing, origin=origin)
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
@@ -273,7 +276,7 @@ class Clinic(Recording):
         return "" if waiting is None else waiting.code
 
     def links(self) -> set[tuple[int, int]]:
-        return {(one.link.elation, one.link.kareo) for one in self.state.patients.values() if one.link is not None}
+        return {(one.link.ehr, one.link.billing) for one in self.state.patients.values() if one.link is not None}
 
     def requests(self) -> list[IntentRequested]:
         """All writes ever requested, in order."""

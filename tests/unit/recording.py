@@ -9,31 +9,32 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from events.commands import Command
-from events.ids import ElationChartId, KareoPatientId, PatientKey, PracticeId, elation_key, event_id
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
+from events.records import type_of
 from events.schema import (
+    BillingDirectoryObserved,
     BillObserved,
     Body,
     ChartLinked,
     ChartUnlinked,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartObserved,
+    EhrDirectoryObserved,
     Event,
     IntentRefused,
     IntentSucceeded,
     IntentSuperseded,
-    KareoDirectoryObserved,
     LinkMoved,
     Origin,
     PairBarred,
     RevisitDue,
 )
-from projections.intents import decide, is_settled
-from projections.open_intents import dependencies
-from projections.patient import Patient
-from projections.policy import Policy
-from projections.repair import answer
-from projections.state import PracticeState
-from projections.wants import Moment
+from projections.deciding.intents import decide, is_settled
+from projections.deciding.repair import answer
+from projections.deciding.settle import Moment
+from projections.state.open_intents import dependencies
+from projections.state.patient import Patient
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy
 from tests.unit.records import HOUSE
 
 PRACTICE = PracticeId("clinic")
@@ -54,8 +55,8 @@ class Recording:
         self,
         body: Body,
         *,
-        elation: ElationChartId | None = None,
-        kareo: KareoPatientId | None = None,
+        ehr: EhrChartId | None = None,
+        billing: BillingPatientId | None = None,
         origin: Origin = Origin.CHARTWIRE,
         modified: datetime | None = None,
         observed: datetime | None = None,
@@ -63,13 +64,13 @@ class Recording:
         """Record one change and all that follows from it; returns what followed."""
         self.now += timedelta(minutes=1)
         event = Event(
-            id=event_id(PRACTICE, type(body).__name__, len(self.events)),
+            id=event_id(PRACTICE, type_of(body), len(self.events)),
             practice=PRACTICE,
             origin=origin,
             observed=observed or self.now,
             body=body,
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
             modified=modified,
         )
         start = len(self.events) + 1
@@ -107,10 +108,10 @@ class Recording:
         bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
         patient = self.state.patients[key]
         for body in bodies:
-            elation, kareo = charts(patient)
+            ehr, billing = charts(patient)
             if isinstance(body, ChartLinked | LinkMoved):
-                elation, kareo = (body.elation if isinstance(body, ChartLinked) else body.target), body.kareo
-            self._take(self._following(body, cause, elation, kareo), touched, come)
+                ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
+            self._take(self._following(body, cause, ehr, billing), touched, come)
         for body in shared:
             self._take(self._following(body, cause, None, None), touched, come)
         if is_settled(patient, bodies, shared):
@@ -118,17 +119,17 @@ class Recording:
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
-            self._fold(event, self.state.key_of(event.elation, event.kareo), touched, come)
+            self._fold(event, self.state.key_of(event.ehr, event.billing), touched, come)
             return
-        reply = answer(self.state, event.elation, event.kareo, event.body, self.policy)
+        reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         self._fold(event, reply.about, touched, come)
         if reply.refused is not None:
-            refused = self._following(reply.refused, event, event.elation, event.kareo)
+            refused = self._following(reply.refused, event, event.ehr, event.billing)
             self._fold(refused, PatientKey(""), touched, come)
         for body in reply.follows:
             about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
             if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
-                about = body.elation, body.kareo
+                about = body.ehr, body.billing
             self._fold(self._following(body, event, *about), reply.about, touched, come)
 
     def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], come: set[str]) -> None:
@@ -140,43 +141,43 @@ class Recording:
         if key:
             touched[key] = event
             if isinstance(body, ChartLinked | LinkMoved):
-                chart = body.elation if isinstance(body, ChartLinked) else body.target
-                come |= {f"chart:{chart}", f"patient:{body.kareo}"}
+                chart = body.ehr if isinstance(body, ChartLinked) else body.target
+                come |= {f"chart:{chart}", f"patient:{body.billing}"}
             elif isinstance(body, ChartUnlinked | PairBarred):
-                touched[elation_key(body.elation)] = event
-                come |= {f"chart:{body.elation}", f"patient:{body.kareo}"}
+                touched[ehr_key(body.ehr)] = event
+                come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
-            elif isinstance(body, ElationChartObserved) and (known is None or known.elation is None):
+            elif isinstance(body, EhrChartObserved) and (known is None or known.ehr is None):
                 come.add(f"chart:{body.chart.id}")
-        elif isinstance(body, ElationDirectoryObserved | KareoDirectoryObserved):
+        elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             come.add(body.slot)
 
-    def _following(self, body: Body, cause: Event, elation: ElationChartId | None, kareo: KareoPatientId | None) -> Event:
+    def _following(self, body: Body, cause: Event, ehr: EhrChartId | None, billing: BillingPatientId | None) -> Event:
         return Event(
-            id=event_id(PRACTICE, type(body).__name__, cause.id, len(self.events)),
+            id=event_id(PRACTICE, type_of(body), cause.id, len(self.events)),
             practice=PRACTICE,
             origin=Origin.CHARTWIRE,
             observed=self.now,
             body=body,
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
             cause=cause.id,
             correlation=cause.correlation or cause.id,
         )
 
     def _revisit(self, patient: Patient, reason: str) -> Event:
-        elation, kareo = charts(patient)
+        ehr, billing = charts(patient)
         return Event(
             id=event_id(PRACTICE, "RevisitDue", patient.key, len(self.events)),
             practice=PRACTICE,
             origin=Origin.CHARTWIRE,
             observed=self.now,
             body=RevisitDue(reason=reason),
-            elation=elation,
-            kareo=kareo,
+            ehr=ehr,
+            billing=billing,
         )
 
     @property
@@ -184,9 +185,9 @@ class Recording:
         return Moment(now=self.now, today=self.now.astimezone(ZoneInfo(self.policy.time_zone)).date())
 
 
-def charts(patient: Patient) -> tuple[ElationChartId | None, KareoPatientId | None]:
+def charts(patient: Patient) -> tuple[EhrChartId | None, BillingPatientId | None]:
     """The chart ids that events about `patient` carry."""
     if patient.link is not None:
-        return patient.link.elation, patient.link.kareo
+        return patient.link.ehr, patient.link.billing
     number = int(patient.key[2:])
-    return (None, KareoPatientId(number)) if patient.in_kareo else (ElationChartId(number), None)
+    return (None, BillingPatientId(number)) if patient.in_billing else (EhrChartId(number), None)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from datetime import date
 
-from events.ids import ElationChartId, KareoPatientId, PatientKey
+from events.ids import BillingPatientId, EhrChartId, PatientKey
 from events.records import (
+    BillingCase,
+    BillingChart,
+    BillingPolicy,
     BillLine,
     Carrier,
-    ElationBill,
-    ElationChart,
-    KareoCase,
-    KareoChart,
-    KareoPolicy,
+    EhrBill,
+    EhrChart,
     Phone,
     Plan,
     Provider,
@@ -32,8 +32,8 @@ PROVIDERS = (
     Provider(id=KAREO_LOCUM, first_name="Lou", last_name="Locum", full_name="Lou Locum, NP", npi="1000000020"),
 )
 
-ADA = ElationChart(
-    id=ElationChartId(101),
+ADA = EhrChart(
+    id=EhrChartId(101),
     first_name="Ada",
     middle_name="King",
     last_name="Byron",
@@ -48,8 +48,8 @@ ADA = ElationChart(
     zip="30901",
     physician=GREY,
 )
-ADA_THERE = KareoChart(
-    id=KareoPatientId(901),
+ADA_THERE = BillingChart(
+    id=BillingPatientId(901),
     first_name="Ada",
     middle_name="King",
     last_name="Byron",
@@ -63,11 +63,11 @@ ADA_THERE = KareoChart(
     state="GA",
     zip="30901",
     provider=KAREO_GREY,
-    cases=(KareoCase(id=71, name="Primary", is_primary=True),),
+    cases=(BillingCase(id=71, name="Primary", is_primary=True),),
 )
 ADA_KEY = PatientKey("K:901")
 
-BLUE = KareoPolicy(
+BLUE = BillingPolicy(
     id=3001,
     company_id="40",
     company_name="Blue Cross",
@@ -88,7 +88,7 @@ BLUE = KareoPolicy(
 BLUE_CARRIER = Carrier(id=8001, name="Blue Cross", external_id="40")
 BLUE_PLAN = Plan(id=8101, name="Blue Gold PPO", carrier=8001)
 
-GOOD_BILL = ElationBill(
+GOOD_BILL = EhrBill(
     id=4001,
     patient=ADA.id,
     visit_note=5001,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import date
 
-from events.writes import SearchKareo
-from projections.matching import candidate
+from events.writes import SearchBilling
+from projections.rules.matching import candidate
 from tests.unit.records import ADA_THERE
 
 HERE = "E:101"
-WANTED = SearchKareo(first_name="Ada", last_name="Byron", birth_date=date(1985, 12, 10), sex="Female")
+WANTED = SearchBilling(first_name="Ada", last_name="Byron", birth_date=date(1985, 12, 10), sex="Female")
 SAME = candidate(ADA_THERE)

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId
-from events.records import KareoAppointment, KareoCase, Phone
-from projections.open_intents import put
-from projections.policy import Policy
+from events.ids import BillingPatientId, EhrChartId
+from events.records import BillingAppointment, BillingCase, Phone
+from projections.terms.policy import Policy
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_GREY, KAREO_LOCUM
 
-VISIT = KareoAppointment(
+VISIT = BillingAppointment(
     key="7001",
     id=7001,
     patient=ADA_THERE.id,
@@ -23,40 +23,40 @@ VISIT = KareoAppointment(
     reason="Cough",
     provider=KAREO_GREY,
 )
-INSURED = put(ADA_THERE, cases=(KareoCase(id=71, is_primary=True, policies=(BLUE,)),))
-SURVIVOR = put(ADA, id=ElationChartId(103))
-MARY = put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley")
-PERCY_THERE = put(ADA_THERE, id=KareoPatientId(902), first_name="Percy", last_name="Shelley", cases=())
+INSURED = replace(ADA_THERE, cases=(BillingCase(id=71, is_primary=True, policies=(BLUE,)),))
+SURVIVOR = replace(ADA, id=EhrChartId(103))
+MARY = replace(ADA, id=EhrChartId(102), first_name="Mary", last_name="Shelley")
+PERCY_THERE = replace(ADA_THERE, id=BillingPatientId(902), first_name="Percy", last_name="Shelley", cases=())
 
 
 def clinic_day(policy: Policy | None = None) -> Clinic:
     """Everything of DESIGN 2 once: both creations, every resource, a conflict, a merge, a deletion, an error."""
     clinic = Clinic(policy)
     clinic.linked(there=INSURED)
-    clinic.elation(MARY)
-    clinic.kareo(PERCY_THERE)
+    clinic.ehr(MARY)
+    clinic.billing(PERCY_THERE)
     clinic.carry_out_all()
-    clinic.kareo(put(INSURED, city="Macon", mobile_phone="4045550102", work_phone="4045550103"))
-    clinic.elation(put(ADA, city="Athens", middle_name="Noel"))
+    clinic.billing(replace(INSURED, city="Macon", mobile_phone="4045550102", work_phone="4045550103"))
+    clinic.ehr(replace(ADA, city="Athens", middle_name="Noel"))
     clinic.carry_out_all()
     clinic.appointment(VISIT)
-    clinic.appointment(put(VISIT, key="7002", id=7002, provider=KAREO_LOCUM))
+    clinic.appointment(replace(VISIT, key="7002", id=7002, provider=KAREO_LOCUM))
     clinic.bill(GOOD_BILL)
-    clinic.bill(put(GOOD_BILL, id=4002, lines=()))
-    clinic.bill(put(GOOD_BILL, id=4003, deferred=True))
+    clinic.bill(replace(GOOD_BILL, id=4002, lines=()))
+    clinic.bill(replace(GOOD_BILL, id=4003, deferred=True))
     clinic.carry_out_all()
-    clinic.bill(put(GOOD_BILL, id=4002))
-    clinic.bill(put(GOOD_BILL, id=4003))
-    clinic.bill(put(GOOD_BILL, notes="changed after sending"))
-    clinic.appointment(put(VISIT, cancelled=True))
-    clinic.kareo(put(INSURED, cases=()))
+    clinic.bill(replace(GOOD_BILL, id=4002))
+    clinic.bill(replace(GOOD_BILL, id=4003))
+    clinic.bill(replace(GOOD_BILL, notes="changed after sending"))
+    clinic.appointment(replace(VISIT, cancelled=True))
+    clinic.billing(replace(INSURED, cases=()))
     clinic.carry_out_all()
     clinic.elation_merged(ADA.id, SURVIVOR.id)
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.carry_out_all()
     clinic.elation_deleted(SURVIVOR.id)
     clinic.appointment_vanished(VISIT)
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.carry_out_all()
     return clinic
 
@@ -109,37 +109,38 @@ def _happen(clinic: Clinic, step: Step) -> None:
     value, observed = step.value, clinic.now + timedelta(minutes=1 - step.late)
     merged = SURVIVOR.id in clinic.state.charts
     chart = SURVIVOR if merged else ADA
-    bill = put(GOOD_BILL, patient=chart.id)
+    bill = replace(GOOD_BILL, patient=chart.id)
     match step.what:
         case "elation city":
-            clinic.elation(put(chart, city=CITIES[value], state="" if value == 3 else "GA"), observed=observed)
+            clinic.ehr(replace(chart, city=CITIES[value], state="" if value == 3 else "GA"), observed=observed)
         case "kareo city":
-            clinic.kareo(
-                put(ADA_THERE, city=CITIES[value], provider=KAREO_LOCUM if value == 2 else KAREO_GREY), observed=observed
+            clinic.billing(
+                replace(ADA_THERE, city=CITIES[value], provider=KAREO_LOCUM if value == 2 else KAREO_GREY), observed=observed
             )
         case "elation phone":
             kinds = ("Home", "Main", "Work", "Fax")
-            clinic.elation(
-                put(chart, phones=tuple(Phone(kind=kind, number="4045550109") for kind in kinds[:value])), observed=observed
+            clinic.ehr(
+                replace(chart, phones=tuple(Phone(kind=kind, number="4045550109") for kind in kinds[:value])),
+                observed=observed,
             )
         case "kareo phones":
-            clinic.kareo(put(ADA_THERE, mobile_phone=PHONES[value], work_phone=PHONES[-value]), observed=observed)
+            clinic.billing(replace(ADA_THERE, mobile_phone=PHONES[value], work_phone=PHONES[-value]), observed=observed)
         case "appointment":
-            clinic.appointment(put(VISIT, minutes=value * 7, cancelled=value == 3), observed=observed)
+            clinic.appointment(replace(VISIT, minutes=value * 7, cancelled=value == 3), observed=observed)
         case "appointment gone":
             clinic.appointment_vanished(VISIT)
         case "bill":
-            clinic.bill(put(bill, signed=value > 0, notes=str(value)), observed=observed)
+            clinic.bill(replace(bill, signed=value > 0, notes=str(value)), observed=observed)
         case "bill wrong":
-            clinic.bill(put(bill, lines=() if value else GOOD_BILL.lines, location=99), observed=observed)
+            clinic.bill(replace(bill, lines=() if value else GOOD_BILL.lines, location=99), observed=observed)
         case "insurance":
-            policies = tuple(put(BLUE, id=3001 + at) for at in range(value))
-            cases = (KareoCase(id=71, is_primary=value != 2, policies=policies),)
-            clinic.kareo(put(ADA_THERE, cases=cases if value else ()), observed=observed)
+            policies = tuple(replace(BLUE, id=3001 + at) for at in range(value))
+            cases = (BillingCase(id=71, is_primary=value != 2, policies=policies),)
+            clinic.billing(replace(ADA_THERE, cases=cases if value else ()), observed=observed)
         case "elation deleted":
             clinic.elation_deleted(chart.id)
         case "merge" if not merged:
-            clinic.elation(SURVIVOR, observed=observed)
+            clinic.ehr(SURVIVOR, observed=observed)
             clinic.elation_merged(ADA.id, SURVIVOR.id)
         case "conflict seen" if ADA_KEY in clinic.state.patients:
             clinic.conflict_seen(ADA_KEY, "city")
@@ -153,6 +154,6 @@ def _answer(clinic: Clinic, step: Step) -> None:
         return
     key, slot, one = todo[step.value % len(todo)]
     if step.what == "carry out":
-        clinic.carry_out(key, slot)
+        clinic.write(key, slot)
     elif one.state == "requested":
         {"attempt": clinic.attempt, "refuse": clinic.refuse, "lose": clinic.lose}[step.what](key, slot)

@@ -5,32 +5,32 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from events.ids import ElationChartId
-from events.records import KareoAppointment, Provider
+from events.ids import EhrChartId
+from events.records import BillingAppointment, Provider
 from events.writes import (
     AppointmentTerms,
-    CancelElationAppointment,
-    CreateElationAppointment,
-    DeleteElationAppointment,
+    CancelEhrAppointment,
+    CreateEhrAppointment,
+    DeleteEhrAppointment,
     RecordCreated,
     Resource,
-    UpdateElationAppointment,
+    UpdateEhrAppointment,
 )
-from projections.appointments import rounded
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.rules.appointments import rounded
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, PHYSICIANS
 
 NOON = datetime(2026, 3, 9, 16, 0, tzinfo=UTC)
-VISIT = KareoAppointment(
+VISIT = BillingAppointment(
     key="7001", id=7001, patient=ADA_THERE.id, start=NOON, minutes=30, reason="Follow-up  visit", provider=KAREO_GREY
 )
 SLOT = "appointment:7001"
 
 
-def booked(visit: KareoAppointment = VISIT, **rules: object) -> Clinic:
+def booked(visit: BillingAppointment = VISIT, **rules: object) -> Clinic:
     """A clinic in which Ada is linked and `visit` was just seen in Kareo."""
     clinic = Clinic(**rules)
     clinic.linked()
@@ -38,14 +38,14 @@ def booked(visit: KareoAppointment = VISIT, **rules: object) -> Clinic:
     return clinic
 
 
-def written(visit: KareoAppointment = VISIT) -> Clinic:
+def written(visit: BillingAppointment = VISIT) -> Clinic:
     clinic = booked(visit)
     clinic.succeed(ADA_KEY, SLOT, RecordCreated(id=9001))
     return clinic
 
 
 def test_an_appointment_goes_to_the_mapped_providers_calendar_row_by_row():
-    assert booked().wanted(SLOT) == CreateElationAppointment(
+    assert booked().wanted(SLOT) == CreateEhrAppointment(
         chart=ADA.id,
         terms=AppointmentTerms(start=NOON, minutes=30, physician=GREY, description="Follow-up visit"),
         link_hint="kareo-appointment:7001",
@@ -66,16 +66,16 @@ def test_a_change_of_every_row_follows(row: str):
     seen, told = ROWS[row]
     clinic = written()
 
-    clinic.appointment(put(VISIT, **seen))
+    clinic.appointment(replace(VISIT, **seen))
 
     before = AppointmentTerms(start=NOON, minutes=30, physician=GREY, description="Follow-up visit")
-    assert clinic.wanted(SLOT) == UpdateElationAppointment(chart=ADA.id, appointment=9001, terms=put(before, **told))
+    assert clinic.wanted(SLOT) == UpdateEhrAppointment(chart=ADA.id, appointment=9001, terms=replace(before, **told))
     clinic.carry_out_all()
     assert clinic.open() == []
 
 
 def test_the_provider_is_found_by_exact_name_where_kareo_gives_no_id():
-    visit = put(VISIT, provider=None, provider_name="Gregory House, MD")
+    visit = replace(VISIT, provider=None, provider_name="Gregory House, MD")
     assert booked(visit).wanted(SLOT).terms.physician == HOUSE
 
 
@@ -86,19 +86,19 @@ def test_durations_are_rounded_up_to_a_multiple_of_five(minutes: int, expected: 
 
 @pytest.mark.parametrize(("minutes", "noted"), [(12, ("duration 0:12:00 rounded to 0:15:00",)), (30, ())])
 def test_rounding_is_visible(minutes: int, noted: tuple[str, ...]):
-    clinic = booked(put(VISIT, minutes=minutes))
+    clinic = booked(replace(VISIT, minutes=minutes))
     assert clinic.requests()[-1].notes == noted
 
 
 @pytest.mark.parametrize(("length", "noted"), [(500, ()), (501, ("visit reason cut at 500 characters",))])
 def test_a_visit_reason_is_cut_at_500_characters_visibly(length: int, noted: tuple[str, ...]):
-    clinic = booked(put(VISIT, reason="x" * length))
+    clinic = booked(replace(VISIT, reason="x" * length))
     assert clinic.wanted(SLOT).terms.description == "x" * 500
     assert clinic.requests()[-1].notes == noted
 
 
 def test_a_rounded_or_cut_appointment_seen_again_writes_nothing():
-    visit = put(VISIT, minutes=12, reason="x" * 600)
+    visit = replace(VISIT, minutes=12, reason="x" * 600)
     clinic = written(visit)
     clinic.appointment(visit)
     assert clinic.open() == []
@@ -106,8 +106,8 @@ def test_a_rounded_or_cut_appointment_seen_again_writes_nothing():
 
 def test_a_cancelled_appointment_is_cancelled():
     clinic = written()
-    clinic.appointment(put(VISIT, cancelled=True))
-    assert clinic.wanted(SLOT) == CancelElationAppointment(appointment=9001)
+    clinic.appointment(replace(VISIT, cancelled=True))
+    assert clinic.wanted(SLOT) == CancelEhrAppointment(appointment=9001)
     clinic.carry_out_all()
     assert clinic.open() == []
 
@@ -115,7 +115,7 @@ def test_a_cancelled_appointment_is_cancelled():
 def test_a_deleted_appointment_is_deleted():
     clinic = written()
     clinic.appointment_vanished(VISIT)
-    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
+    assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
     clinic.carry_out_all()
     assert clinic.open() == []
 
@@ -126,36 +126,36 @@ def test_an_appointment_that_left_a_patient_merged_in_kareo_leaves_the_calendar_
     clinic.kareo_vanished(VISIT.patient)
     assert (clinic.waits("link"), clinic.open()) == ("kareo-chart-gone", [])
     clinic.appointment_vanished(VISIT)
-    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
+    assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
     clinic.carry_out_all()
     assert (clinic.waits("link"), clinic.open()) == ("kareo-chart-gone", [])
 
 
 def test_an_appointment_that_left_a_patient_whose_charts_were_merged_on_both_sides_leaves_the_calendar():
     clinic = written()
-    clinic.elation_merged(ADA.id, ElationChartId(999))
+    clinic.elation_merged(ADA.id, EhrChartId(999))
     assert (clinic.waits("link"), clinic.open()) == ("survivor-not-seen", [])
     clinic.appointment_vanished(VISIT)
-    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
+    assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
 
 
 def test_a_cancelled_appointment_that_is_deleted_is_deleted_too():
     clinic = written()
-    clinic.appointment(put(VISIT, cancelled=True))
+    clinic.appointment(replace(VISIT, cancelled=True))
     clinic.carry_out_all()
     clinic.appointment_vanished(VISIT)
-    assert clinic.wanted(SLOT) == DeleteElationAppointment(appointment=9001)
+    assert clinic.wanted(SLOT) == DeleteEhrAppointment(appointment=9001)
 
 
 def test_a_cancelled_appointment_revived_in_kareo_is_revived():
     clinic = written()
-    clinic.appointment(put(VISIT, cancelled=True))
+    clinic.appointment(replace(VISIT, cancelled=True))
     clinic.carry_out_all()
 
     clinic.appointment(VISIT)
 
     write = clinic.wanted(SLOT)
-    assert isinstance(write, UpdateElationAppointment)
+    assert isinstance(write, UpdateEhrAppointment)
     assert (write.appointment, write.revive) == (9001, True)
     clinic.carry_out_all()
     assert clinic.open() == []
@@ -166,14 +166,14 @@ def test_a_deleted_appointment_that_comes_back_is_created_anew():
     clinic.appointment_vanished(VISIT)
     clinic.carry_out_all()
     clinic.appointment(VISIT)
-    assert isinstance(clinic.wanted(SLOT), CreateElationAppointment)
+    assert isinstance(clinic.wanted(SLOT), CreateEhrAppointment)
 
 
 @pytest.mark.parametrize("gone", ["cancelled", "deleted"])
 def test_an_appointment_gone_before_it_was_written_is_never_written(gone: str):
     clinic = booked()
     if gone == "cancelled":
-        clinic.appointment(put(VISIT, cancelled=True))
+        clinic.appointment(replace(VISIT, cancelled=True))
     else:
         clinic.appointment_vanished(VISIT)
     assert clinic.open() == []
@@ -182,26 +182,26 @@ def test_an_appointment_gone_before_it_was_written_is_never_written(gone: str):
 def test_an_appointment_cancelled_while_its_creation_is_out_is_cancelled_after_it():
     clinic = booked()
     clinic.lose(ADA_KEY, SLOT)
-    clinic.appointment(put(VISIT, cancelled=True))
-    assert isinstance(clinic.wanted(SLOT), CreateElationAppointment)
+    clinic.appointment(replace(VISIT, cancelled=True))
+    assert isinstance(clinic.wanted(SLOT), CreateEhrAppointment)
 
     clinic.succeed(ADA_KEY, SLOT, RecordCreated(id=9001))
 
-    assert clinic.wanted(SLOT) == CancelElationAppointment(appointment=9001)
+    assert clinic.wanted(SLOT) == CancelEhrAppointment(appointment=9001)
 
 
 def test_elation_edits_are_not_undone():
     clinic = written()
 
     clinic.appointment(VISIT)
-    clinic.elation(ADA)
-    clinic.kareo(ADA_THERE)
+    clinic.ehr(ADA)
+    clinic.billing(ADA_THERE)
 
     assert clinic.open() == []
 
 
 def test_a_provider_without_a_calendar_waits_and_the_appointment_goes_when_mapped():
-    clinic = booked(put(VISIT, provider=KAREO_LOCUM))
+    clinic = booked(replace(VISIT, provider=KAREO_LOCUM))
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "no-calendar"
 
@@ -212,7 +212,7 @@ def test_a_provider_without_a_calendar_waits_and_the_appointment_goes_when_mappe
 
 
 def test_an_appointment_without_a_provider_waits():
-    assert booked(put(VISIT, provider=None)).waits(SLOT) == "no-calendar"
+    assert booked(replace(VISIT, provider=None)).waits(SLOT) == "no-calendar"
 
 
 def test_a_name_that_two_providers_share_is_no_map():
@@ -220,7 +220,7 @@ def test_a_name_that_two_providers_share_is_no_map():
     clinic = Clinic()
     clinic.elation_directory(twins)
     clinic.linked()
-    clinic.appointment(put(VISIT, provider=KAREO_HOUSE))
+    clinic.appointment(replace(VISIT, provider=KAREO_HOUSE))
     assert clinic.waits(SLOT) == "no-calendar"
 
 
@@ -229,29 +229,29 @@ def test_occurrences_of_a_series_are_kept_apart():
     clinic.linked()
     for week in range(3):
         start = NOON + timedelta(weeks=week)
-        clinic.appointment(put(VISIT, key=f"7001@{start.isoformat()}", start=start))
+        clinic.appointment(replace(VISIT, key=f"7001@{start.isoformat()}", start=start))
     starts = {one.write.terms.start for _, _, one in clinic.open()}
     assert starts == {NOON, NOON + timedelta(weeks=1), NOON + timedelta(weeks=2)}
 
 
 def test_an_appointment_of_an_unlinked_patient_goes_once_they_are_linked():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     clinic.appointment(VISIT)
     assert SLOT not in clinic.intents()
 
-    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    clinic.ehr(replace(ADA, link_hint="kareo-patient:901"))
 
-    assert isinstance(clinic.wanted(SLOT), CreateElationAppointment)
+    assert isinstance(clinic.wanted(SLOT), CreateEhrAppointment)
 
 
 def test_an_older_observation_of_an_appointment_does_not_win():
     clinic = written()
-    clinic.appointment(put(VISIT, minutes=5), observed=clinic.now - timedelta(hours=1))
+    clinic.appointment(replace(VISIT, minutes=5), observed=clinic.now - timedelta(hours=1))
     assert clinic.open() == []
 
 
 def test_appointments_are_left_alone_where_they_are_off():
-    clinic = booked(put(VISIT, provider=KAREO_LOCUM), table=KAREO_LED | {Resource.APPOINTMENT: Direction.OFF})
+    clinic = booked(replace(VISIT, provider=KAREO_LOCUM), table=KAREO_LED | {Resource.APPOINTMENT: Direction.OFF})
     assert clinic.open() == []
     assert clinic.waiting() == {}

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from events.records import BillLine
 from events.writes import BillWritten, CreateEncounter, MarkBillError
-from projections.open_intents import put
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL
@@ -16,14 +16,14 @@ from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL
 # Pre-checks: the bill is NOT sent, it gets a Bill Error that says what to fix
 
 WRONG = {
-    "no date of service": (put(GOOD_BILL, service_day=None), "date of service"),
-    "no lines": (put(GOOD_BILL, lines=()), "no procedure"),
-    "no location": (put(GOOD_BILL, location=None), "no service location"),
-    "unmapped location": (put(GOOD_BILL, location=99, location_name="Annex"), '"Annex" is not mapped'),
-    "no place of service": (put(GOOD_BILL, place_of_service=""), "place of service"),
-    "place of service in words": (put(GOOD_BILL, place_of_service="Office"), "place of service"),
-    "no provider": (put(GOOD_BILL, rendering_provider=None, physician=None), "provider is not mapped"),
-    "unmapped provider": (put(GOOD_BILL, rendering_provider=77), "provider is not mapped"),
+    "no date of service": (replace(GOOD_BILL, service_day=None), "date of service"),
+    "no lines": (replace(GOOD_BILL, lines=()), "no procedure"),
+    "no location": (replace(GOOD_BILL, location=None), "no service location"),
+    "unmapped location": (replace(GOOD_BILL, location=99, location_name="Annex"), '"Annex" is not mapped'),
+    "no place of service": (replace(GOOD_BILL, place_of_service=""), "place of service"),
+    "place of service in words": (replace(GOOD_BILL, place_of_service="Office"), "place of service"),
+    "no provider": (replace(GOOD_BILL, rendering_provider=None, physician=None), "provider is not mapped"),
+    "unmapped provider": (replace(GOOD_BILL, rendering_provider=77), "provider is not mapped"),
     "missing CPT": (lined(cpt=" "), "Line 1 has no CPT"),
     "CPT too short": (lined(cpt="9921"), "not a CPT"),
     "CPT of other digits": (lined(cpt="９９２１３"), "not a CPT"),
@@ -40,7 +40,7 @@ WRONG = {
     "charge 1e9": (lined(unit_charge="1e9"), "charge"),
     "charge -1": (lined(unit_charge="-1"), "charge"),
     "charge nan": (lined(unit_charge="nan"), "charge"),
-    "a good line and a bad one": (put(GOOD_BILL, lines=(LINE, BillLine(cpt="99213"))), "Line 2"),
+    "a good line and a bad one": (replace(GOOD_BILL, lines=(LINE, BillLine(cpt="99213"))), "Line 2"),
 }
 
 
@@ -61,13 +61,13 @@ def test_a_wrong_bill_gets_a_bill_error_and_is_not_sent(wrong: str):
 
 
 def test_a_bill_error_is_cut_at_what_elation_holds():
-    clinic = billed(put(GOOD_BILL, location=99, location_name="A" * 300))
+    clinic = billed(replace(GOOD_BILL, location=99, location_name="A" * 300))
     assert len(clinic.wanted(ANSWER).text) == 200
 
 
 def erroneous() -> Clinic:
     clinic = billed(lined(cpt=""))
-    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.write(ADA_KEY, ANSWER)
     return clinic
 
 
@@ -76,7 +76,7 @@ def test_a_bill_error_is_written_once_and_shows_until_it_is_corrected():
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "bill-error"
 
-    clinic.bill(put(lined(cpt=""), status="UnresolvedError", error=clinic.patient().bills["4001"].error))
+    clinic.bill(replace(lined(cpt=""), status="UnresolvedError", error=clinic.patient().bills["4001"].error))
 
     assert clinic.open() == []
     assert len([one for one in clinic.requests() if isinstance(one.write, MarkBillError)]) == 1
@@ -85,7 +85,7 @@ def test_a_bill_error_is_written_once_and_shows_until_it_is_corrected():
 def test_a_corrected_bill_goes_out_on_save_and_resend():
     clinic = erroneous()
 
-    clinic.bill(put(GOOD_BILL, status="UnresolvedError", error="Line 1 has no CPT code"))
+    clinic.bill(replace(GOOD_BILL, status="UnresolvedError", error="Line 1 has no CPT code"))
 
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
     assert clinic.waits(SLOT) == ""
@@ -95,7 +95,7 @@ def test_a_corrected_bill_goes_out_on_save_and_resend():
 
 def test_save_and_resend_of_a_bill_still_wrong_gets_a_new_bill_error():
     clinic = erroneous()
-    clinic.bill(put(lined(cpt="", unit_charge="130"), status="Unbilled"))
+    clinic.bill(replace(lined(cpt="", unit_charge="130"), status="Unbilled"))
     assert isinstance(clinic.wanted(ANSWER), MarkBillError)
 
 
@@ -105,7 +105,7 @@ def test_a_correction_seen_before_the_bill_error_was_answered_is_not_lost():
     asked, written = clinic.now, clinic.now + timedelta(seconds=1)
     clinic.bill(GOOD_BILL, modified=asked + timedelta(seconds=30))
 
-    wrong = put(lined(cpt=""), status="UnresolvedError", error="Line 1 has no CPT code")
+    wrong = replace(lined(cpt=""), status="UnresolvedError", error="Line 1 has no CPT code")
     clinic.succeed(ADA_KEY, ANSWER, BillWritten(bill=wrong, modified=written, read_at=written))
 
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
@@ -125,7 +125,7 @@ def test_a_refusal_by_kareo_becomes_a_bill_error_with_its_words():
     clinic = refused()
     assert clinic.wanted(ANSWER).text == "Procedure code 99213 not found"
 
-    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.write(ADA_KEY, ANSWER)
 
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "bill-error"
@@ -133,19 +133,19 @@ def test_a_refusal_by_kareo_becomes_a_bill_error_with_its_words():
 
 def test_a_refused_bill_is_not_sent_again_with_the_same_content():
     clinic = refused()
-    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.write(ADA_KEY, ANSWER)
 
     clinic.bill(clinic.patient().bills["4001"].bill)
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
 
     assert clinic.open() == []
 
 
 def test_a_refused_bill_goes_again_when_corrected_and_resent():
     clinic = refused()
-    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.write(ADA_KEY, ANSWER)
 
-    clinic.bill(put(lined(cpt="99214"), status="Unbilled"))
+    clinic.bill(replace(lined(cpt="99214"), status="Unbilled"))
 
     assert clinic.wanted(SLOT).lines[0].cpt == "99214"
     clinic.carry_out_all()
@@ -155,7 +155,7 @@ def test_a_refused_bill_goes_again_when_corrected_and_resent():
 
 def test_a_refused_bill_goes_again_on_resend_even_unchanged_once_a_user_cleared_the_error():
     clinic = refused()
-    clinic.carry_out(ADA_KEY, ANSWER)
-    clinic.bill(put(GOOD_BILL, status="ResolvedError"))
+    clinic.write(ADA_KEY, ANSWER)
+    clinic.bill(replace(GOOD_BILL, status="ResolvedError"))
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
     assert clinic.intent(ADA_KEY, SLOT).state == "requested"

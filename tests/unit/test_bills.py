@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
-from events.ids import ElationChartId
-from events.records import KareoCase
-from events.writes import AddKareoCase, CreateEncounter, EncounterTerms, MarkBilled, MarkBillError, RecordCreated, Resource
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from events.ids import EhrChartId
+from events.records import BillingCase
+from events.writes import AddBillingCase, CreateEncounter, EncounterTerms, MarkBilled, MarkBillError, RecordCreated, Resource
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import (
@@ -30,7 +30,7 @@ from tests.unit.records import (
 
 
 def test_a_signed_bill_becomes_an_encounter_with_its_fields_row_by_row():
-    write = billed(put(GOOD_BILL, supervising_provider=HOUSE, prior_authorization="PA-1")).wanted(SLOT)
+    write = billed(replace(GOOD_BILL, supervising_provider=HOUSE, prior_authorization="PA-1")).wanted(SLOT)
     assert write == CreateEncounter(
         bill=4001,
         content=write.content,
@@ -60,10 +60,10 @@ ROWS = {
     "no quantity is one unit": (lined(units=""), lambda write: write.lines[0].units, "1"),
     "Dx / diagnosis": (lined(dxs=("i10", "E11.9", "I10")), lambda write: write.lines[0].dxs, ("I10", "E11.9")),
     "service location": (GOOD_BILL, lambda write: write.location, KAREO_MAIN_STREET),
-    "place of service": (put(GOOD_BILL, place_of_service="2"), lambda write: write.place_of_service, "02"),
-    "notes": (put(GOOD_BILL, notes="Copay taken"), lambda write: write.notes, "Copay taken"),
+    "place of service": (replace(GOOD_BILL, place_of_service="2"), lambda write: write.place_of_service, "02"),
+    "notes": (replace(GOOD_BILL, notes="Copay taken"), lambda write: write.notes, "Copay taken"),
     "the chart's physician when nobody else rendered": (
-        put(GOOD_BILL, rendering_provider=None, physician=HOUSE),
+        replace(GOOD_BILL, rendering_provider=None, physician=HOUSE),
         lambda write: write.rendering_provider,
         KAREO_HOUSE,
     ),
@@ -106,21 +106,21 @@ def test_the_thirteenth_code_does_not_travel_and_says_so():
 
 
 def test_a_code_that_another_line_carries_is_no_further_code():
-    lines = (put(LINE, dxs=codes(6)), put(LINE, cpt="99000", dxs=("E14.9", "E15.9")))
-    write = billed(put(GOOD_BILL, lines=lines)).wanted(SLOT)
+    lines = (replace(LINE, dxs=codes(6)), replace(LINE, cpt="99000", dxs=("E14.9", "E15.9")))
+    write = billed(replace(GOOD_BILL, lines=lines)).wanted(SLOT)
     assert write.lines[1].dxs == ("E14.9", "E15.9")
     assert write.further_dxs == ()
 
 
 def test_a_line_carries_only_codes_of_the_first_twelve():
-    lines = (put(LINE, dxs=codes(12)), put(LINE, cpt="99000", dxs=("Z00.0", "E10.9")))
-    write = billed(put(GOOD_BILL, lines=lines)).wanted(SLOT)
+    lines = (replace(LINE, dxs=codes(12)), replace(LINE, cpt="99000", dxs=("Z00.0", "E10.9")))
+    write = billed(replace(GOOD_BILL, lines=lines)).wanted(SLOT)
     assert write.lines[1].dxs == ("E10.9",)
 
 
 def test_a_line_with_none_of_the_first_twelve_is_a_bill_error():
-    lines = (put(LINE, dxs=codes(12)), put(LINE, cpt="99000", dxs=("Z00.0",)))
-    clinic = billed(put(GOOD_BILL, lines=lines))
+    lines = (replace(LINE, dxs=codes(12)), replace(LINE, cpt="99000", dxs=("Z00.0",)))
+    clinic = billed(replace(GOOD_BILL, lines=lines))
     assert clinic.wanted(SLOT) is None
     assert "first 12" in clinic.wanted(ANSWER).text
 
@@ -129,7 +129,7 @@ def test_a_line_with_none_of_the_first_twelve_is_a_bill_error():
 
 
 def test_an_unsigned_bill_waits_and_goes_on_signing():
-    clinic = billed(put(GOOD_BILL, signed=False))
+    clinic = billed(replace(GOOD_BILL, signed=False))
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "unsigned"
 
@@ -140,7 +140,7 @@ def test_an_unsigned_bill_waits_and_goes_on_signing():
 
 
 def test_a_deferred_bill_waits_and_goes_on_release():
-    clinic = billed(put(GOOD_BILL, deferred=True))
+    clinic = billed(replace(GOOD_BILL, deferred=True))
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "deferred"
 
@@ -151,7 +151,7 @@ def test_a_deferred_bill_waits_and_goes_on_release():
 
 @pytest.mark.parametrize("done", [{"status": "Billed"}, {"ref_number": "77"}, {"note_deleted": True}], ids=str)
 def test_a_bill_billed_elsewhere_or_of_a_deleted_note_is_not_sent(done: dict[str, object]):
-    clinic = billed(put(GOOD_BILL, **done))
+    clinic = billed(replace(GOOD_BILL, **done))
     assert clinic.open() == []
     assert clinic.waits(SLOT) == ""
 
@@ -159,11 +159,11 @@ def test_a_bill_billed_elsewhere_or_of_a_deleted_note_is_not_sent(done: dict[str
 def test_a_bill_of_an_unlinked_chart_waits_and_goes_when_it_is_linked():
     clinic = Clinic()
     clinic.bill(GOOD_BILL)
-    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    clinic.ehr(replace(ADA, link_hint="kareo-patient:901"))
     assert clinic.waits(SLOT, "E:101") == "chart-pending"
 
-    clinic.kareo(ADA_THERE)
-    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    clinic.billing(ADA_THERE)
+    clinic.ehr(replace(ADA, link_hint="kareo-patient:901"))
 
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
 
@@ -176,7 +176,7 @@ def test_a_bill_waits_while_the_link_is_suspended():
 
 
 def test_bills_are_left_alone_where_they_are_off():
-    clinic = billed(put(GOOD_BILL, signed=False), table=KAREO_LED | {Resource.BILL: Direction.OFF})
+    clinic = billed(replace(GOOD_BILL, signed=False), table=KAREO_LED | {Resource.BILL: Direction.OFF})
     assert clinic.waiting() == {}
 
 
@@ -188,7 +188,7 @@ def test_success_writes_the_encounter_id_and_date_back():
     clinic.succeed(ADA_KEY, SLOT, RecordCreated(id=6001))
     answer = clinic.wanted(ANSWER)
     assert answer == MarkBilled(bill=4001, ref_number="6001", billed_at=clinic.patient().bills["4001"].encounter_at)
-    clinic.carry_out(ADA_KEY, ANSWER)
+    clinic.write(ADA_KEY, ANSWER)
     assert clinic.open() == []
     assert clinic.waiting() == {}
 
@@ -197,7 +197,7 @@ def test_an_edit_after_sending_does_not_travel_and_shows_as_different():
     clinic = billed()
     clinic.carry_out_all()
 
-    clinic.bill(put(lined(unit_charge="999.00"), status="Billed", ref_number="6001"))
+    clinic.bill(replace(lined(unit_charge="999.00"), status="Billed", ref_number="6001"))
 
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "differs-after-sent"
@@ -206,15 +206,15 @@ def test_an_edit_after_sending_does_not_travel_and_shows_as_different():
 def test_an_edit_taken_back_shows_no_difference_any_more():
     clinic = billed()
     clinic.carry_out_all()
-    clinic.bill(put(lined(unit_charge="999.00"), status="Billed"))
-    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="6001"))
+    clinic.bill(replace(lined(unit_charge="999.00"), status="Billed"))
+    clinic.bill(replace(GOOD_BILL, status="Billed", ref_number="6001"))
     assert clinic.waits(SLOT) == ""
 
 
 def test_what_is_not_content_makes_no_difference():
     clinic = billed()
     clinic.carry_out_all()
-    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="6001", deferred=True, location_name="Main St (new sign)"))
+    clinic.bill(replace(GOOD_BILL, status="Billed", ref_number="6001", deferred=True, location_name="Main St (new sign)"))
     assert clinic.waits(SLOT) == ""
 
 
@@ -242,20 +242,20 @@ def test_an_edit_while_the_answer_is_out_sends_no_second_encounter():
 
 def test_a_patient_without_a_case_gets_one_first():
     clinic = Clinic(case_name="Office", payer_scenario="Insurance")
-    clinic.linked(there=put(ADA_THERE, cases=()))
+    clinic.linked(there=replace(ADA_THERE, cases=()))
     clinic.bill(GOOD_BILL)
 
-    assert clinic.wanted("case") == AddKareoCase(patient=ADA_THERE.id, case_name="Office", payer_scenario="Insurance")
+    assert clinic.wanted("case") == AddBillingCase(patient=ADA_THERE.id, case_name="Office", payer_scenario="Insurance")
     assert clinic.wanted(SLOT) is None
     assert clinic.waits(SLOT) == "case-pending"
 
-    clinic.carry_out(ADA_KEY, "case")
-    assert clinic.wanted(SLOT).case_id == clinic.patient().kareo.chart.cases[0].id
+    clinic.write(ADA_KEY, "case")
+    assert clinic.wanted(SLOT).case_id == clinic.patient().billing.chart.cases[0].id
 
 
 def test_several_cases_without_a_primary_wait():
     clinic = Clinic()
-    clinic.linked(there=put(ADA_THERE, cases=(KareoCase(id=1), KareoCase(id=2))))
+    clinic.linked(there=replace(ADA_THERE, cases=(BillingCase(id=1), BillingCase(id=2))))
     clinic.bill(GOOD_BILL)
     assert clinic.open() == []
     assert clinic.waits(SLOT) == "no-primary-case"
@@ -263,19 +263,19 @@ def test_several_cases_without_a_primary_wait():
 
 @pytest.mark.parametrize(
     ("cases", "chosen"),
-    [((KareoCase(id=1), KareoCase(id=2, is_primary=True)), 2), ((KareoCase(id=3),), 3)],
+    [((BillingCase(id=1), BillingCase(id=2, is_primary=True)), 2), ((BillingCase(id=3),), 3)],
     ids=["the primary one", "the only one"],
 )
-def test_the_case_to_bill(cases: tuple[KareoCase, ...], chosen: int):
+def test_the_case_to_bill(cases: tuple[BillingCase, ...], chosen: int):
     clinic = Clinic()
-    clinic.linked(there=put(ADA_THERE, cases=cases))
+    clinic.linked(there=replace(ADA_THERE, cases=cases))
     clinic.bill(GOOD_BILL)
     assert clinic.wanted(SLOT).case_id == chosen
 
 
 def test_cases_not_read_yet_are_waited_for():
     clinic = Clinic()
-    clinic.linked(there=put(ADA_THERE, cases=None))
+    clinic.linked(there=replace(ADA_THERE, cases=None))
     clinic.bill(GOOD_BILL)
     assert clinic.waits(SLOT) == "cases-pending"
     assert clinic.open() == []
@@ -285,23 +285,23 @@ def test_cases_not_read_yet_are_waited_for():
 
 
 def test_a_location_mapped_by_hand_is_used():
-    bill = put(GOOD_BILL, location=99, location_name="Annex")
+    bill = replace(GOOD_BILL, location=99, location_name="Annex")
     assert billed(bill, locations={99: 699}).wanted(SLOT).location == 699
 
 
 def test_a_rendering_provider_mapped_by_hand_is_used():
-    bill = put(GOOD_BILL, rendering_provider=77)
+    bill = replace(GOOD_BILL, rendering_provider=77)
     assert billed(bill, providers={77: KAREO_LOCUM}).wanted(SLOT).rendering_provider == KAREO_LOCUM
 
 
 def test_bills_are_kept_apart():
     clinic = billed()
-    clinic.bill(put(lined(cpt=""), id=4002))
+    clinic.bill(replace(lined(cpt=""), id=4002))
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
     assert isinstance(clinic.wanted("bill-answer:4002"), MarkBillError)
 
 
 def test_a_bill_of_another_chart_is_not_hers():
     clinic = billed()
-    clinic.bill(put(GOOD_BILL, id=4002, patient=ElationChartId(555)))
+    clinic.bill(replace(GOOD_BILL, id=4002, patient=EhrChartId(555)))
     assert set(clinic.patient().bills) == {"4001"}

@@ -30,7 +30,8 @@ from events.codec import (
     seal_event,
     upcaster,
 )
-from events.ids import ElationChartId, EventId, KareoPatientId, PatientKey, PracticeId
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
+from events.records import stored_type
 from events.schema import TYPES, VERSIONS, Body, Event, Origin, RevisitDue
 from events.topics import Change, Checkpoint, Note, decode_message, encode_message
 from events.writes import System
@@ -79,11 +80,11 @@ def event(**changed: Any) -> Event:
     full = Event(
         id=EventId(UUID(int=1)),
         practice=ELM,
-        origin=Origin.ELATION,
+        origin=Origin.EHR,
         observed=MOMENT,
         body=RevisitDue(reason="a policy ended"),
-        elation=ElationChartId(11),
-        kareo=KareoPatientId(22),
+        ehr=EhrChartId(11),
+        billing=BillingPatientId(22),
         patient=PatientKey("K:22"),
         modified=MOMENT - timedelta(hours=1),
         cause=EventId(UUID(int=2)),
@@ -105,7 +106,7 @@ def test_every_body_comes_back(name: str, data: st.DataObject) -> None:
 
 
 def test_every_body_has_a_version_and_its_class_name_is_its_type() -> None:
-    assert set(VERSIONS) == set(TYPES) == {kind.__name__ for kind in get_args(Body)}
+    assert set(VERSIONS) == set(TYPES) == {stored_type(kind.__name__) for kind in get_args(Body)}
 
 
 @given(one=events(values(RevisitDue)), notes=st.lists(values(Note), max_size=3))
@@ -115,7 +116,7 @@ def test_a_change_comes_back_with_its_notes(one: Event, notes: list[Note]) -> No
 
 
 def test_notes_without_an_event_and_checkpoints_come_back() -> None:
-    note = Note(system=System.KAREO, resource="patients", record="7", content_hash="ab", parent="K:7")
+    note = Note(system=System.BILLING, resource="patients", record="7", content_hash="ab", parent="K:7")
     for message in (Change(practice=ELM, notes=(note,)), Checkpoint(practice=ELM, source="kareo.patients", value="2026")):
         assert decode_message(encode_message(message, KEYS), KEYS) == message
 
@@ -127,10 +128,10 @@ OTHERS: dict[str, object] = {
     "practice": OAK,
     "type": "ChartLinked",
     "version": 2,
-    "origin": Origin.KAREO,
+    "origin": Origin.BILLING,
     "observed": MOMENT + timedelta(microseconds=1),
-    "elation": 12,
-    "kareo": None,
+    "ehr": 12,
+    "billing": None,
     "patient": PatientKey("K:23"),
     "modified": None,
     "cause": None,

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from daemon.vendors.elation import signature, wire
 from daemon.vendors.elation.exchange import Answer
 from daemon.vendors.elation.refusals import problems, refusal
-from daemon.vendors.errors import Duplicate, Malformed, Moved, OutcomeUnknown, Refused, Unreachable
+from daemon.vendors.ports.errors import Duplicate, Malformed, Moved, OutcomeUnknown, Refused, Unreachable
 
 PATIENT = {
     "id": 64072258994177,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events.writes import System
-from projections.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
-from projections.fields import BY_NAME, DEMOGRAPHICS, same
-from projections.open_intents import put
+from projections.rules.fields import BY_NAME, DEMOGRAPHICS, same
+from projections.terms.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_THERE
 
@@ -33,7 +33,7 @@ def test_a_phone_with_letters_waits_while_the_other_fields_go():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, work_phone="706-CALL-NOW", city="Macon"))
+    clinic.billing(replace(ADA_THERE, work_phone="706-CALL-NOW", city="Macon"))
 
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
     assert clinic.waits("field:work_phone") == "field-not-a-phone"
@@ -41,7 +41,7 @@ def test_a_phone_with_letters_waits_while_the_other_fields_go():
 
 @pytest.mark.parametrize("written", ["Georgia", "GEORGIA", " georgia ", "ga", "GA"])
 def test_a_state_written_out_becomes_its_abbreviation(written: str):
-    assert State().fit(State().clean(written), System.ELATION) == "GA"
+    assert State().fit(State().clean(written), System.EHR) == "GA"
 
 
 def test_two_words_make_a_state_too():
@@ -50,7 +50,7 @@ def test_two_words_make_a_state_too():
 
 @pytest.mark.parametrize("unknown", ["Ontario", "ZZ", "G"])
 def test_what_is_no_state_waits(unknown: str):
-    assert State().fit(State().clean(unknown), System.ELATION).code == "not-a-state"
+    assert State().fit(State().clean(unknown), System.EHR).code == "not-a-state"
 
 
 @pytest.mark.parametrize(
@@ -62,27 +62,27 @@ def test_a_zip_plus_four_is_one_value(written: str, clean: str):
 
 
 def test_a_zip_too_long_waits():
-    assert ZipCode().fit("30901-1234-5", System.ELATION).code == "too-long"
+    assert ZipCode().fit("30901-1234-5", System.EHR).code == "too-long"
 
 
 def test_sex_other_stays_other_in_elation_and_is_unknown_to_kareo():
-    assert Sex().fit("Other", System.ELATION) == "Other"
-    assert Sex().fit("Other", System.KAREO) == "Unknown"
+    assert Sex().fit("Other", System.EHR) == "Other"
+    assert Sex().fit("Other", System.BILLING) == "Unknown"
     assert same("sex", "Other", "Unknown")
     assert not same("sex", "Other", "Male")
 
 
 def test_sex_other_in_elation_is_never_flattened_to_unknown():
     clinic = Clinic()
-    clinic.linked(put(ADA, sex="Other"), put(ADA_THERE, sex="Unknown"))
+    clinic.linked(replace(ADA, sex="Other"), replace(ADA_THERE, sex="Unknown"))
 
-    clinic.kareo(put(ADA_THERE, sex="Unknown", city="Macon"))
+    clinic.billing(replace(ADA_THERE, sex="Unknown", city="Macon"))
 
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
 
 
 def test_a_sex_that_neither_system_knows_waits():
-    assert Sex().fit("X", System.KAREO).code == "unknown-sex"
+    assert Sex().fit("X", System.BILLING).code == "unknown-sex"
 
 
 @pytest.mark.parametrize(
@@ -91,13 +91,13 @@ def test_a_sex_that_neither_system_knows_waits():
 )
 def test_a_text_too_long_waits_and_is_never_cut(name: str, most: int):
     codec = BY_NAME[name].codec
-    assert codec.fit("x" * most, System.ELATION) == "x" * most
-    assert codec.fit("x" * (most + 1), System.ELATION).code == "too-long"
+    assert codec.fit("x" * most, System.EHR) == "x" * most
+    assert codec.fit("x" * (most + 1), System.EHR).code == "too-long"
 
 
 @pytest.mark.parametrize("wrong", ["ada", "ada@", "a da@example.org", "ada@example", "a" * 250 + "@example.org"])
 def test_what_is_no_email_waits(wrong: str):
-    assert Email().fit(wrong, System.ELATION).code == "not-an-email"
+    assert Email().fit(wrong, System.EHR).code == "not-an-email"
 
 
 def test_an_email_in_other_case_is_the_same():
@@ -142,5 +142,5 @@ def test_what_fits_reads_back_as_the_same(field, target: System, text: str):
 
 
 def test_text_codec_needs_a_value_only_where_it_is_required():
-    assert Text(10).fit("", System.KAREO) == ""
-    assert Text(10, required=True).fit("", System.KAREO).code == "required"
+    assert Text(10).fit("", System.BILLING) == ""
+    assert Text(10, required=True).fit("", System.BILLING).code == "required"

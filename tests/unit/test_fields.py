@@ -7,21 +7,21 @@ from datetime import date
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from events.records import ElationChart, Phone
+from events.records import EhrChart, Phone
 from events.writes import System
-from projections.fields import (
+from projections.rules.fields import (
     DEMOGRAPHICS,
     PHONE_KINDS,
     PHONE_SLOTS,
-    elation_view,
+    billing_view,
+    ehr_view,
     fit,
     hold_address,
-    kareo_view,
     place_phones,
     with_phones,
 )
-from projections.open_intents import put
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM
 
@@ -66,7 +66,7 @@ def test_a_change_in_kareo_goes_to_elation(name: str):
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, **ROWS[name][1]))
+    clinic.billing(replace(ADA_THERE, **ROWS[name][1]))
 
     write = clinic.wanted("demographics:elation")
     assert write.fields == {name: ROWS[name][2]}
@@ -79,7 +79,7 @@ def test_a_change_in_elation_goes_to_kareo(name: str):
     clinic = Clinic()
     clinic.linked()
 
-    clinic.elation(put(ADA, **ROWS[name][0]))
+    clinic.ehr(replace(ADA, **ROWS[name][0]))
 
     write = clinic.wanted("demographics:kareo")
     assert write.fields == {name: ROWS[name][2]}
@@ -92,7 +92,7 @@ def test_a_value_removed_on_one_side_is_removed_on_the_other(name: str):
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, **{name: ""}))
+    clinic.billing(replace(ADA_THERE, **{name: ""}))
 
     assert clinic.wanted("demographics:elation").fields == {name: ""}
 
@@ -104,7 +104,7 @@ def test_what_cannot_be_cleared_waits_with_a_reason(name: str, empty: object):
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, **{name: empty}))
+    clinic.billing(replace(ADA_THERE, **{name: empty}))
 
     assert clinic.wanted("demographics:elation") is None
     assert clinic.waits(f"field:{name}") in ("field-required", "field-cannot-clear")
@@ -114,7 +114,7 @@ def test_fields_not_listed_are_never_written():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, ssn="123456789", city="Macon"))
+    clinic.billing(replace(ADA_THERE, ssn="123456789", city="Macon"))
 
     assert set(clinic.wanted("demographics:elation").fields) == {"city"}
 
@@ -123,7 +123,7 @@ def test_a_new_name_goes_to_kareo_with_what_else_changed():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.elation(put(ADA, last_name="Lovelace", city="Macon"))
+    clinic.ehr(replace(ADA, last_name="Lovelace", city="Macon"))
 
     assert clinic.wanted("demographics:kareo").fields == {"last_name": "Lovelace", "city": "Macon"}
 
@@ -133,21 +133,21 @@ def test_a_new_name_goes_to_kareo_with_what_else_changed():
 
 def test_a_provider_is_mapped_by_npi_both_ways():
     clinic = Clinic()
-    assert elation_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_GREY)
-    fitting, problems = fit({"provider": str(KAREO_GREY)}, System.ELATION, clinic.state.directory, clinic.policy)
+    assert ehr_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_GREY)
+    fitting, problems = fit({"provider": str(KAREO_GREY)}, System.EHR, clinic.state.directory, clinic.policy)
     assert (fitting, problems) == ({"provider": str(GREY)}, {})
 
 
 def test_a_provider_mapped_by_hand_goes_before_the_npi():
     clinic = Clinic(providers={GREY: KAREO_LOCUM})
-    assert elation_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_LOCUM)
+    assert ehr_view(ADA, clinic.state.directory, clinic.policy)["provider"] == str(KAREO_LOCUM)
 
 
 def test_a_provider_mapped_by_hand_is_mapped_back_where_that_is_unambiguous():
     one, two = Clinic(providers={77: KAREO_LOCUM}), Clinic(providers={77: KAREO_LOCUM, 78: KAREO_LOCUM})
     for clinic in (one, two):
         clinic.linked()
-        clinic.kareo(put(ADA_THERE, provider=KAREO_LOCUM))
+        clinic.billing(replace(ADA_THERE, provider=KAREO_LOCUM))
     assert one.wanted("demographics:elation").physician == 77
     assert two.waits("field:provider") == "field-unmapped"
 
@@ -156,7 +156,7 @@ def test_an_unmapped_kareo_provider_waits_until_it_is_mapped():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, provider=KAREO_LOCUM, city="Macon"))
+    clinic.billing(replace(ADA_THERE, provider=KAREO_LOCUM, city="Macon"))
 
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
     assert clinic.waits("field:provider") == "field-unmapped"
@@ -167,7 +167,7 @@ def test_an_unmapped_elation_physician_waits_and_overwrites_nothing():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.elation(put(ADA, physician=77))
+    clinic.ehr(replace(ADA, physician=77))
 
     assert clinic.open() == []
     assert clinic.waits("field:provider") == "field-unmapped"
@@ -176,8 +176,8 @@ def test_an_unmapped_elation_physician_waits_and_overwrites_nothing():
 # Phones in Elation's two slots
 
 
-def charted(*kinds: str) -> ElationChart:
-    return put(ADA, phones=tuple(Phone(kind=kind, number=f"404555010{at}") for at, kind in enumerate(kinds)))
+def charted(*kinds: str) -> EhrChart:
+    return replace(ADA, phones=tuple(Phone(kind=kind, number=f"404555010{at}") for at, kind in enumerate(kinds)))
 
 
 def test_two_numbers_find_room_in_two_slots():
@@ -193,9 +193,9 @@ def test_of_three_numbers_the_third_waits():
 @pytest.mark.parametrize("foreign", ["Main", "Fax", "Night", "Other"])
 def test_a_number_of_another_type_is_never_evicted(foreign: str):
     clinic = Clinic()
-    clinic.linked(charted("Home", foreign), put(ADA_THERE, home_phone="4045550100"))
+    clinic.linked(charted("Home", foreign), replace(ADA_THERE, home_phone="4045550100"))
 
-    clinic.kareo(put(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
+    clinic.billing(replace(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
 
     assert clinic.wanted("demographics:elation") is None
     assert clinic.waits("field:mobile_phone") == "field-no-room"
@@ -218,10 +218,10 @@ def test_a_chart_with_too_many_numbers_already_takes_no_more():
 
 def test_the_waiting_number_goes_when_elation_has_room_again():
     clinic = Clinic()
-    clinic.linked(charted("Home", "Main"), put(ADA_THERE, home_phone="4045550100"))
-    clinic.kareo(put(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
+    clinic.linked(charted("Home", "Main"), replace(ADA_THERE, home_phone="4045550100"))
+    clinic.billing(replace(ADA_THERE, home_phone="4045550100", mobile_phone="4045550177"))
 
-    clinic.elation(charted("Home"))
+    clinic.ehr(charted("Home"))
 
     assert clinic.wanted("demographics:elation").fields == {"mobile_phone": "4045550177"}
     assert clinic.waits("field:mobile_phone") == ""
@@ -246,7 +246,7 @@ CHANGES = st.dictionaries(st.sampled_from(list(PHONE_KINDS)), NUMBERS)
 def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(
     phones: tuple[Phone, ...], changes: dict[str, str]
 ):
-    fitting, problems = place_phones(put(ADA, phones=phones), changes)
+    fitting, problems = place_phones(replace(ADA, phones=phones), changes)
     after = with_phones(phones, fitting)
 
     foreign = [phone for phone in phones if phone.kind not in PHONE_KINDS.values()]
@@ -263,7 +263,7 @@ def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(
 
 
 def test_city_without_a_street_waits():
-    chart = put(ADA, address1="", address2="", city="", state="", zip="")
+    chart = replace(ADA, address1="", address2="", city="", state="", zip="")
     fitting, problems = hold_address(chart, {"city": "Macon", "zip": "31201"})
     assert fitting == {}
     assert {name: problem.code for name, problem in problems.items()} == {"city": "no-street", "zip": "no-street"}
@@ -283,11 +283,11 @@ def test_removing_the_whole_address_goes():
 
 
 def test_an_untouched_address_needs_nothing():
-    assert hold_address(put(ADA, address1=""), {}) == ({}, {})
+    assert hold_address(replace(ADA, address1=""), {}) == ({}, {})
 
 
 def test_views_of_an_empty_chart_are_empty():
     clinic = Clinic()
-    assert set(elation_view(ElationChart(id=ADA.id), clinic.state.directory, clinic.policy).values()) == {""}
-    assert set(kareo_view(type(ADA_THERE)(id=ADA_THERE.id)).values()) == {""}
+    assert set(ehr_view(EhrChart(id=ADA.id), clinic.state.directory, clinic.policy).values()) == {""}
+    assert set(billing_view(type(ADA_THERE)(id=ADA_THERE.id)).values()) == {""}
     assert clinic.state.patients.get(ADA_KEY) is None

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from events.schema import ElationChartObserved, IntentRequested, IntentSucceeded, KareoChartObserved, Origin
-from events.writes import CreateElationChart, CreateEncounter, CreateKareoChart, KareoChartWritten
-from projections.fields import NAMES, elation_view, kareo_view, same
-from projections.intents import decide
-from projections.open_intents import put
-from projections.patient import decode_patient, encode_patient
-from projections.state import PracticeState
+from events.schema import BillingChartObserved, EhrChartObserved, IntentRequested, IntentSucceeded, Origin
+from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, CreateEncounter
+from projections.deciding.intents import decide
+from projections.rules.fields import NAMES, billing_view, ehr_view, same
+from projections.state.patient import decode_patient, encode_patient
+from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.stories import MARY, STORIES, Step, clinic_day, tell
@@ -44,22 +44,22 @@ def test_a_late_elation_observation_never_wins():
     clinic = Clinic()
     clinic.linked()
     read = clinic.now
-    clinic.elation(put(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
+    clinic.ehr(replace(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
 
-    clinic.elation(put(ADA, city="Augusta"), modified=read - timedelta(hours=1), observed=read + timedelta(minutes=9))
+    clinic.ehr(replace(ADA, city="Augusta"), modified=read - timedelta(hours=1), observed=read + timedelta(minutes=9))
 
-    assert clinic.patient().elation.chart.city == "Macon"
+    assert clinic.patient().ehr.chart.city == "Macon"
 
 
 def test_of_equal_modified_times_the_later_reading_wins():
     clinic = Clinic()
     clinic.linked()
     read = clinic.now
-    clinic.elation(put(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
-    clinic.elation(put(ADA, city="Augusta"), modified=read, observed=read + timedelta(minutes=4))
-    assert clinic.patient().elation.chart.city == "Macon"
-    clinic.elation(put(ADA, city="Athens"), modified=read, observed=read + timedelta(minutes=6))
-    assert clinic.patient().elation.chart.city == "Athens"
+    clinic.ehr(replace(ADA, city="Macon"), modified=read, observed=read + timedelta(minutes=5))
+    clinic.ehr(replace(ADA, city="Augusta"), modified=read, observed=read + timedelta(minutes=4))
+    assert clinic.patient().ehr.chart.city == "Macon"
+    clinic.ehr(replace(ADA, city="Athens"), modified=read, observed=read + timedelta(minutes=6))
+    assert clinic.patient().ehr.chart.city == "Athens"
 
 
 def test_of_two_saves_within_a_second_the_first_webhook_stays_until_the_chart_is_read():
@@ -67,11 +67,11 @@ def test_of_two_saves_within_a_second_the_first_webhook_stays_until_the_chart_is
     clinic = Clinic()
     clinic.linked()
     saved = clinic.now
-    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
-    clinic.elation(put(ADA, city=""), modified=saved, observed=saved)
-    assert clinic.patient().elation.chart.city == "Macon"
-    clinic.elation(put(ADA, city="Athens"), modified=saved, observed=saved + timedelta(minutes=1))
-    assert clinic.patient().elation.chart.city == "Athens"
+    clinic.ehr(replace(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.ehr(replace(ADA, city=""), modified=saved, observed=saved)
+    assert clinic.patient().ehr.chart.city == "Macon"
+    clinic.ehr(replace(ADA, city="Athens"), modified=saved, observed=saved + timedelta(minutes=1))
+    assert clinic.patient().ehr.chart.city == "Athens"
 
 
 def test_what_is_read_after_a_webhook_is_newer_though_elations_clock_is_ahead():
@@ -79,11 +79,11 @@ def test_what_is_read_after_a_webhook_is_newer_though_elations_clock_is_ahead():
     clinic = Clinic()
     clinic.linked()
     saved = clinic.now + timedelta(minutes=3)
-    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
-    clinic.elation(put(ADA, city="Athens"), modified=saved)
-    assert clinic.patient().elation.chart.city == "Athens"
+    clinic.ehr(replace(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.ehr(replace(ADA, city="Athens"), modified=saved)
+    assert clinic.patient().ehr.chart.city == "Athens"
     saved = clinic.now + timedelta(minutes=3)
-    clinic.elation(put(ADA, city="Macon"), modified=saved, observed=saved)
+    clinic.ehr(replace(ADA, city="Macon"), modified=saved, observed=saved)
     clinic.elation_deleted(ADA.id)
     assert clinic.patient().link.suspended
 
@@ -91,17 +91,17 @@ def test_what_is_read_after_a_webhook_is_newer_though_elations_clock_is_ahead():
 def test_a_late_kareo_observation_never_wins():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.kareo(ADA_THERE, observed=clinic.now - timedelta(hours=1))
-    assert clinic.patient().kareo.chart.city == "Macon"
+    clinic.billing(replace(ADA_THERE, city="Macon"))
+    clinic.billing(ADA_THERE, observed=clinic.now - timedelta(hours=1))
+    assert clinic.patient().billing.chart.city == "Macon"
 
 
 def test_a_late_bill_never_wins():
     clinic = Clinic()
     clinic.linked()
     read = clinic.now
-    clinic.bill(put(GOOD_BILL, notes="new"), modified=read)
-    clinic.bill(put(GOOD_BILL, notes="old"), modified=read - timedelta(minutes=5))
+    clinic.bill(replace(GOOD_BILL, notes="new"), modified=read)
+    clinic.bill(replace(GOOD_BILL, notes="old"), modified=read - timedelta(minutes=5))
     assert clinic.patient().bills["4001"].bill.notes == "new"
 
 
@@ -110,7 +110,7 @@ def test_a_deletion_read_later_is_not_undone_by_an_older_observation():
     clinic.linked()
     before = clinic.now
     clinic.elation_deleted(ADA.id)
-    clinic.elation(ADA, observed=before)
+    clinic.ehr(ADA, observed=before)
     assert clinic.patient().link.suspended
 
 
@@ -118,10 +118,10 @@ def test_a_deletion_read_later_is_not_undone_by_an_older_observation():
 def test_an_observation_repeated_changes_nothing(repeat: str):
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     before = [(slot, one) for _, slot, one in clinic.open()]
 
-    followed = clinic.kareo(put(ADA_THERE, city="Macon")) if repeat == "kareo" else clinic.elation(ADA)
+    followed = clinic.billing(replace(ADA_THERE, city="Macon")) if repeat == "kareo" else clinic.ehr(ADA)
 
     assert followed == []
     assert [(slot, one) for _, slot, one in clinic.open()] == before
@@ -178,7 +178,7 @@ def test_whatever_happens_writes_cease_and_nothing_is_created_twice(story: list[
         match one.write:
             case CreateEncounter() if one.intent in succeeded:
                 created.append(("encounter", one.write.bill))
-            case CreateElationChart() | CreateKareoChart() if one.intent in succeeded:
+            case CreateEhrChart() | CreateBillingChart() if one.intent in succeeded:
                 created.append(("chart", one.write))
     assert len(created) == len({str(one) for one in created})
 
@@ -193,8 +193,8 @@ def test_at_rest_both_sides_agree_or_say_why_not_and_every_bill_is_accounted_for
 
     # I6
     if "link" not in patient.waiting and not {"demographics:elation", "demographics:kareo"} & held:
-        here = elation_view(patient.elation.chart, clinic.state.directory, clinic.policy)
-        there = kareo_view(patient.kareo.chart)
+        here = ehr_view(patient.ehr.chart, clinic.state.directory, clinic.policy)
+        there = billing_view(patient.billing.chart)
         differing = {name for name in NAMES if not same(name, here[name], there[name])}
         assert {f"field:{name}" for name in differing} <= set(patient.waiting)
     # I4
@@ -208,39 +208,39 @@ def test_at_rest_both_sides_agree_or_say_why_not_and_every_bill_is_accounted_for
 def test_ones_own_write_that_comes_back_leads_to_nothing():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon", work_phone="(404) 555-0103"))
-    clinic.elation(put(ADA, last_name="Lovelace"))
+    clinic.billing(replace(ADA_THERE, city="Macon", work_phone="(404) 555-0103"))
+    clinic.ehr(replace(ADA, last_name="Lovelace"))
     clinic.carry_out_all()
-    here, there = clinic.patient().elation.chart, clinic.patient().kareo.chart
+    here, there = clinic.patient().ehr.chart, clinic.patient().billing.chart
 
-    assert clinic.kareo(there) == []
-    assert clinic.elation(here) == []
+    assert clinic.billing(there) == []
+    assert clinic.ehr(here) == []
     assert clinic.open() == []
 
 
 def test_a_creation_that_comes_back_leads_to_nothing():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.carry_out_all()
     (key,) = clinic.state.patients
-    there = clinic.patient(key).kareo.chart
+    there = clinic.patient(key).billing.chart
     assert clinic.links() == {(ADA.id, there.id)}
 
-    assert clinic.kareo(there) == []
+    assert clinic.billing(there) == []
 
 
 def test_a_creation_seen_by_the_poll_before_its_answer_makes_one_link_and_no_second_chart():
     clinic = Clinic()
-    clinic.elation(ADA)
-    clinic.carry_out("E:101", "chart")
+    clinic.ehr(ADA)
+    clinic.write("E:101", "chart")
     clinic.attempt("E:101", "chart")
 
-    clinic.kareo(ADA_THERE)
-    clinic.succeed("E:101", "chart", KareoChartWritten(chart=ADA_THERE, read_at=clinic.now))
+    clinic.billing(ADA_THERE)
+    clinic.succeed("E:101", "chart", BillingChartWritten(chart=ADA_THERE, read_at=clinic.now))
 
     assert clinic.links() == {(101, 901)}
     assert clinic.carry_out_all() == []
-    assert not any(isinstance(one.write, CreateElationChart) for one in clinic.requests())
+    assert not any(isinstance(one.write, CreateEhrChart) for one in clinic.requests())
 
 
 # Cause and rule (I8)
@@ -265,11 +265,11 @@ def test_every_write_names_its_cause_and_the_rule_that_allowed_it():
 def test_a_change_in_kareo_is_the_cause_of_the_write_to_elation():
     clinic = Clinic()
     clinic.linked()
-    followed = clinic.kareo(put(ADA_THERE, city="Macon"))
+    followed = clinic.billing(replace(ADA_THERE, city="Macon"))
     (request,) = [event for event in followed if isinstance(event.body, IntentRequested)]
     cause = next(event for event in clinic.events if event.id == request.correlation)
-    assert isinstance(cause.body, KareoChartObserved)
-    assert cause.origin is Origin.KAREO
+    assert isinstance(cause.body, BillingChartObserved)
+    assert cause.origin is Origin.BILLING
     assert clinic.intent(ADA_KEY, "demographics:elation").cause == request.cause
 
 
@@ -279,16 +279,16 @@ def test_a_change_in_kareo_is_the_cause_of_the_write_to_elation():
 def test_patients_do_not_touch_each_other():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(MARY)
+    clinic.ehr(MARY)
     before = clinic.patient("E:102")
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     assert clinic.patient("E:102") == before
 
 
 def test_an_observation_is_routed_to_the_patient_of_its_chart():
     clinic = Clinic()
     clinic.linked()
-    (event,) = [one for one in clinic.events if isinstance(one.body, ElationChartObserved)]
+    (event,) = [one for one in clinic.events if isinstance(one.body, EhrChartObserved)]
     assert event.patient == "E:101"
-    clinic.elation(put(ADA, city="Macon"))
-    assert [one for one in clinic.events if isinstance(one.body, ElationChartObserved)][-1].patient == ADA_KEY
+    clinic.ehr(replace(ADA, city="Macon"))
+    assert [one for one in clinic.events if isinstance(one.body, EhrChartObserved)][-1].patient == ADA_KEY

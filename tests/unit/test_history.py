@@ -11,16 +11,16 @@ from html.parser import HTMLParser
 from zoneinfo import ZoneInfo
 
 import pytest
+from msgspec.structs import replace
 
 from daemon.cli.history import chart_of, json_lines, known_lines, lines, spreadsheet
 from daemon.cli.history_page import page
-from daemon.entries import EVERYTHING, Entry, Shown, about, entries
-from daemon.explain import why
-from daemon.knowledge import folded, known
-from daemon.story import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.events_of import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.explain import why
 from events.schema import IntentRequested, LinkMoved, Recorded
-from events.writes import UpdateElationChart
-from projections.open_intents import put
+from events.writes import UpdateEhrChart
+from projections.words.known import folded, known
+from projections.words.lines import EVERYTHING, Entry, Shown, about, entries
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
@@ -119,7 +119,7 @@ def test_an_observation_tells_the_fields_that_changed(story: list[Recorded], day
 def test_an_observation_that_is_older_says_so() -> None:
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"), observed=START - timedelta(days=1))
+    clinic.billing(replace(ADA_THERE, city="Macon"), observed=START - timedelta(days=1))
     (old,) = of(entries(recorded(clinic), clinic.policy, NOTHING), "KareoChartObserved")[1:]
     assert old.text == "saw patient 901: nothing newer than what was known"
     assert old.fields == ()
@@ -171,15 +171,15 @@ def test_what_was_known_before_and_after_a_conflict() -> None:
     clinic.linked(there=INSURED)
     clinic.carry_out_all()
     before = len(clinic.events)
-    clinic.kareo(put(INSURED, city="Macon"))
-    clinic.elation(put(ADA, city="Athens"))
+    clinic.billing(replace(INSURED, city="Macon"))
+    clinic.ehr(replace(ADA, city="Athens"))
     story = recorded(clinic)
 
     def city(moment: int) -> tuple[str, str, str | None, str]:
         past = [one for one in story if is_past(one, moment)]
         (one,) = known(folded(past), clinic.state.directory, clinic.policy, Shown(values=True))
         field = next(field for field in one.fields if field.field == "city")
-        return field.elation, field.kareo, field.base, field.verdict
+        return field.ehr, field.billing, field.base, field.verdict
 
     assert city(before) == ("Augusta", "Augusta", "Augusta", "agree")
     assert city(len(clinic.events))[:3] == ("Athens", "Macon", "Augusta")
@@ -189,12 +189,12 @@ def test_what_was_known_before_and_after_a_conflict() -> None:
 def test_what_is_open_and_waits_is_known() -> None:
     clinic = Clinic()
     clinic.linked()
-    clinic.bill(put(GOOD_BILL, deferred=True))
+    clinic.bill(replace(GOOD_BILL, deferred=True))
     clinic.appointment(VISIT)
     (one,) = known(folded(recorded(clinic)), clinic.state.directory, clinic.policy, NOTHING)
     assert [(slot, state) for slot, state, _ in one.intents] == [("appointment:7001", "requested")]
     assert ("bill:4001", "deferred") in [(slot, code) for slot, code, _ in one.waiting]
-    assert (one.patient, one.elation, one.kareo, one.link) == (ADA_KEY, 101, 901, "linked")
+    assert (one.patient, one.ehr, one.billing, one.link) == (ADA_KEY, 101, 901, "linked")
 
 
 # -- why ----------------------------------------------------------------------------------------------------------------
@@ -203,21 +203,21 @@ def test_what_is_open_and_waits_is_known() -> None:
 def test_a_write_is_explained_with_what_was_known_when_it_was_decided() -> None:
     clinic = Clinic()
     clinic.linked(there=INSURED)
-    clinic.kareo(put(INSURED, city="Macon"))
+    clinic.billing(replace(INSURED, city="Macon"))
     clinic.refuse(ADA_KEY, "demographics:elation", text="city Macon is unknown", code="400")
-    clinic.elation(put(ADA, city="Athens"))
+    clinic.ehr(replace(ADA, city="Athens"))
     story = recorded(clinic)
     request = next(
         one
         for one in story
-        if isinstance(one.event.body, IntentRequested) and isinstance(one.event.body.write, UpdateElationChart)
+        if isinstance(one.event.body, IntentRequested) and isinstance(one.event.body.write, UpdateEhrChart)
     )
     told = why(request, story, clinic.state.directory, clinic.policy, EVERYTHING)
     assert told.outcome in ("refused", "superseded")
     assert told.rule == "guide: Demographics (demographics: both)"
     assert told.write == "to set city = 'Macon' in Elation"
     (city,) = told.fields
-    assert (city.field, city.elation, city.kareo, city.base) == ("city", "Augusta", "Macon", "Augusta")
+    assert (city.field, city.ehr, city.billing, city.base) == ("city", "Augusta", "Macon", "Augusta")
     assert "one side changed it, to be written to Elation" in city.verdict
     assert [step.type for step in told.steps][:2] == ["IntentAttempted", "IntentRefused"]
     assert told.steps[1].answer == "city Macon is unknown"
@@ -266,7 +266,7 @@ def test_the_page_is_self_contained_and_its_rows_lead_to_each_other(story: list[
 def test_the_page_escapes_what_a_record_holds() -> None:
     clinic = Clinic()
     evil = '<script>alert("x")</script>'
-    clinic.linked(chart=put(ADA, city=evil), there=put(ADA_THERE, city=evil))
+    clinic.linked(chart=replace(ADA, city=evil), there=replace(ADA_THERE, city=evil))
     story = recorded(clinic)
     told = entries(story, clinic.policy, EVERYTHING)
     html = page(evil, told, known(folded(story), clinic.state.directory, clinic.policy, EVERYTHING), ZONE)

@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId
-from events.records import Carrier, KareoCase, KareoChart, KareoPolicy, Plan
+from events.ids import BillingPatientId, EhrChartId
+from events.records import BillingCase, BillingChart, BillingPolicy, Carrier, Plan
 from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, PolicyTerms, RecordCreated, Resource, SyncPolicies
-from projections.insurance import in_force, next_expiry, primary_case
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction
+from projections.rules.insurance import in_force, next_expiry, primary_case
+from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
-SPOUSE = put(
+SPOUSE = replace(
     BLUE,
     relationship="U",
     insured_name="Mr. William R King Jr.",
@@ -30,11 +30,11 @@ SPOUSE = put(
 )
 
 
-def insured(*policies: KareoPolicy, primary: bool = True) -> KareoChart:
-    return put(ADA_THERE, cases=(KareoCase(id=71, is_primary=primary, policies=policies),))
+def insured(*policies: BillingPolicy, primary: bool = True) -> BillingChart:
+    return replace(ADA_THERE, cases=(BillingCase(id=71, is_primary=primary, policies=policies),))
 
 
-def clinic_with(*policies: KareoPolicy, known: bool = True, **rules: object) -> Clinic:
+def clinic_with(*policies: BillingPolicy, known: bool = True, **rules: object) -> Clinic:
     """A clinic in which Ada is linked and insured; with `known`, Elation has the carrier and the plan already."""
     clinic = Clinic(directory=False, **rules)
     clinic.directories(carriers=(BLUE_CARRIER,) if known else (), plans=(BLUE_PLAN,) if known else ())
@@ -42,7 +42,7 @@ def clinic_with(*policies: KareoPolicy, known: bool = True, **rules: object) -> 
     return clinic
 
 
-def written(*policies: KareoPolicy) -> Clinic:
+def written(*policies: BillingPolicy) -> Clinic:
     clinic = clinic_with(*policies)
     clinic.carry_out_all()
     assert set(clinic.patient().policies) == {str(one.id) for one in policies}
@@ -67,9 +67,9 @@ ROWS = {
     "group number": (BLUE, "group_id", "G-77"),
     "copay": (BLUE, "copay", "20.00"),
     "deductible": (BLUE, "deductible", "1500.00"),
-    "no copay": (put(BLUE, copay=""), "copay", ""),
-    "start": (put(BLUE, start=date(2026, 1, 1)), "start", date(2026, 1, 1)),
-    "end": (put(BLUE, end=date(2026, 12, 31)), "end", date(2026, 12, 31)),
+    "no copay": (replace(BLUE, copay=""), "copay", ""),
+    "start": (replace(BLUE, start=date(2026, 1, 1)), "start", date(2026, 1, 1)),
+    "end": (replace(BLUE, end=date(2026, 12, 31)), "end", date(2026, 12, 31)),
     "carrier address is the plan's": (BLUE, "address1", "9 Payer Plaza"),
     "carrier suite is the plan's": (BLUE, "address2", "Floor 2"),
     "carrier city is the plan's": (BLUE, "city", "Atlanta"),
@@ -78,9 +78,9 @@ ROWS = {
     "carrier phone is the plan's": (BLUE, "phone", "4045550100"),
     "relationship self": (BLUE, "relationship", "self"),
     "relationship spouse": (SPOUSE, "relationship", "spouse"),
-    "relationship child": (put(SPOUSE, relationship="C"), "relationship", "child"),
-    "relationship other": (put(SPOUSE, relationship="O"), "relationship", "other"),
-    "relationship in words": (put(SPOUSE, relationship="Child"), "relationship", "child"),
+    "relationship child": (replace(SPOUSE, relationship="C"), "relationship", "child"),
+    "relationship other": (replace(SPOUSE, relationship="O"), "relationship", "other"),
+    "relationship in words": (replace(SPOUSE, relationship="Child"), "relationship", "child"),
     "insured first name": (SPOUSE, "insured_first_name", "William"),
     "insured last name": (SPOUSE, "insured_last_name", "King"),
     "insured street": (SPOUSE, "insured_address", "3 Lovelace Court Apt 1"),
@@ -90,7 +90,7 @@ ROWS = {
     "insured SSN": (SPOUSE, "insured_ssn", "123456789"),
     "insured DOB": (SPOUSE, "insured_birth_date", date(1980, 2, 21)),
     "insured sex": (SPOUSE, "insured_sex", "M"),
-    "insured sex unknown": (put(SPOUSE, insured_sex=""), "insured_sex", "N"),
+    "insured sex unknown": (replace(SPOUSE, insured_sex=""), "insured_sex", "N"),
     "self takes the patient's first name": (BLUE, "insured_first_name", "Ada"),
     "self takes the patient's last name": (BLUE, "insured_last_name", "Byron"),
     "self takes the patient's address": (BLUE, "insured_address", "1 Main Street Suite 4"),
@@ -100,11 +100,11 @@ ROWS = {
     "self takes the patient's DOB": (BLUE, "insured_birth_date", date(1985, 12, 10)),
     "self takes the patient's sex": (BLUE, "insured_sex", "F"),
     "another's address is never the patient's": (
-        put(SPOUSE, insured_address1="", insured_address2=""),
+        replace(SPOUSE, insured_address1="", insured_address2=""),
         "insured_address",
         "",
     ),
-    "another's DOB is never the patient's": (put(SPOUSE, insured_birth_date=None), "insured_birth_date", None),
+    "another's DOB is never the patient's": (replace(SPOUSE, insured_birth_date=None), "insured_birth_date", None),
 }
 
 
@@ -117,7 +117,7 @@ def test_every_row_of_the_field_table(row: str):
 
 def test_self_takes_the_patients_ssn():
     clinic = clinic_with(BLUE)
-    clinic.kareo(put(insured(BLUE), ssn="987-65-4321"))
+    clinic.billing(replace(insured(BLUE), ssn="987-65-4321"))
     assert terms(clinic)[0].insured_ssn == "987654321"
 
 
@@ -132,26 +132,28 @@ def test_the_write_names_the_chart_and_the_patient():
 
 def test_only_the_primary_case_counts():
     clinic = clinic_with()
-    other = KareoCase(id=72, policies=(put(BLUE, id=3009),))
-    clinic.kareo(put(ADA_THERE, cases=(other, KareoCase(id=71, is_primary=True, policies=(BLUE,)))))
-    assert [one.kareo_policy for one in terms(clinic)] == [3001]
+    other = BillingCase(id=72, policies=(replace(BLUE, id=3009),))
+    clinic.billing(replace(ADA_THERE, cases=(other, BillingCase(id=71, is_primary=True, policies=(BLUE,)))))
+    assert [one.billing_policy for one in terms(clinic)] == [3001]
 
 
 def test_without_a_primary_case_there_is_no_insurance_and_the_first_case_is_no_substitute():
     clinic = clinic_with()
-    clinic.kareo(insured(BLUE, primary=False))
+    clinic.billing(insured(BLUE, primary=False))
     assert clinic.open() == []
     assert primary_case(insured(BLUE, primary=False).cases) is None
 
 
 @pytest.mark.parametrize(
-    "after", [insured(BLUE, primary=False), put(ADA_THERE, cases=()), insured()], ids=["inactive", "no case", "no policy"]
+    "after",
+    [insured(BLUE, primary=False), replace(ADA_THERE, cases=()), insured()],
+    ids=["inactive", "no case", "no policy"],
 )
-def test_case_inactive_or_no_active_case_removes_all_its_policies(after: KareoChart):
-    clinic = written(BLUE, put(BLUE, id=3002))
-    known = {key: entry.elation for key, entry in clinic.patient().policies.items()}
+def test_case_inactive_or_no_active_case_removes_all_its_policies(after: BillingChart):
+    clinic = written(BLUE, replace(BLUE, id=3002))
+    known = {key: entry.ehr for key, entry in clinic.patient().policies.items()}
 
-    clinic.kareo(after)
+    clinic.billing(after)
 
     write = clinic.wanted("policies")
     assert write.terms == ()
@@ -162,23 +164,23 @@ def test_case_inactive_or_no_active_case_removes_all_its_policies(after: KareoCh
 
 
 def test_one_policy_made_inactive_removes_that_one():
-    clinic = written(BLUE, put(BLUE, id=3002))
-    known = {key: entry.elation for key, entry in clinic.patient().policies.items()}
+    clinic = written(BLUE, replace(BLUE, id=3002))
+    known = {key: entry.ehr for key, entry in clinic.patient().policies.items()}
 
-    clinic.kareo(insured(BLUE))
+    clinic.billing(insured(BLUE))
 
     write = clinic.wanted("policies")
     assert write.remove == (known["3002"],)
-    assert [one.kareo_policy for one in write.terms] == [3001]
+    assert [one.billing_policy for one in write.terms] == [3001]
     assert write.known == known
 
 
 def test_a_new_primary_case_replaces_the_policies_of_the_old():
     clinic = written(BLUE)
-    known = clinic.patient().policies["3001"].elation
-    new = KareoCase(id=72, is_primary=True, policies=(put(BLUE, id=3005, number="NEW"),))
+    known = clinic.patient().policies["3001"].ehr
+    new = BillingCase(id=72, is_primary=True, policies=(replace(BLUE, id=3005, number="NEW"),))
 
-    clinic.kareo(put(ADA_THERE, cases=(KareoCase(id=71, policies=(BLUE,)), new)))
+    clinic.billing(replace(ADA_THERE, cases=(BillingCase(id=71, policies=(BLUE,)), new)))
 
     write = clinic.wanted("policies")
     assert [one.member_id for one in write.terms] == ["NEW"]
@@ -187,61 +189,61 @@ def test_a_new_primary_case_replaces_the_policies_of_the_old():
 
 def test_cases_that_were_not_read_change_nothing():
     clinic = written(BLUE)
-    clinic.kareo(put(ADA_THERE, cases=None))
+    clinic.billing(replace(ADA_THERE, cases=None))
     assert clinic.open() == []
-    assert clinic.patient().kareo.chart.cases == insured(BLUE).cases
+    assert clinic.patient().billing.chart.cases == insured(BLUE).cases
 
 
 @pytest.mark.parametrize(("end", "counts"), [(date(2026, 3, 1), False), (date(2026, 3, 2), True), (None, True)])
 def test_a_policy_that_has_ended_counts_no_more(end: date | None, counts: bool):
-    assert in_force(put(BLUE, end=end), date(2026, 3, 2)) is counts
-    assert (clinic_with(put(BLUE, end=end)).wanted("policies") is not None) is counts
+    assert in_force(replace(BLUE, end=end), date(2026, 3, 2)) is counts
+    assert (clinic_with(replace(BLUE, end=end)).wanted("policies") is not None) is counts
 
 
 def test_a_policy_that_ends_is_removed_the_day_after_without_a_change():
-    clinic = written(put(BLUE, end=date(2026, 3, 3)))
-    assert next_expiry(clinic.patient().kareo, clinic.moment.today) == date(2026, 3, 4)
+    clinic = written(replace(BLUE, end=date(2026, 3, 3)))
+    assert next_expiry(clinic.patient().billing, clinic.moment.today) == date(2026, 3, 4)
 
     clinic.pass_days(1)
     assert clinic.open() == []
     clinic.pass_days(1)
     assert clinic.wanted("policies").terms == ()
-    assert next_expiry(clinic.patient().kareo, clinic.moment.today) is None
+    assert next_expiry(clinic.patient().billing, clinic.moment.today) is None
 
 
 def test_a_policy_that_starts_later_is_shown_already():
-    assert clinic_with(put(BLUE, start=date(2027, 1, 1))).wanted("policies") is not None
+    assert clinic_with(replace(BLUE, start=date(2027, 1, 1))).wanted("policies") is not None
 
 
 def test_ranks_follow_the_order_in_kareo():
-    clinic = clinic_with(put(BLUE, id=3007), put(BLUE, id=3002), put(BLUE, id=3005))
-    assert [(one.kareo_policy, one.rank) for one in terms(clinic)] == [(3007, 1), (3002, 2), (3005, 3)]
+    clinic = clinic_with(replace(BLUE, id=3007), replace(BLUE, id=3002), replace(BLUE, id=3005))
+    assert [(one.billing_policy, one.rank) for one in terms(clinic)] == [(3007, 1), (3002, 2), (3005, 3)]
 
 
 def test_a_fourth_active_policy_waits():
-    clinic = clinic_with(*(put(BLUE, id=3001 + at) for at in range(4)))
+    clinic = clinic_with(*(replace(BLUE, id=3001 + at) for at in range(4)))
     assert [one.rank for one in terms(clinic)] == [1, 2, 3]
     assert clinic.waits("policy:3004") == "no-rank"
 
 
 def test_the_policy_pushed_to_fourth_place_is_removed():
-    clinic = written(*(put(BLUE, id=3001 + at) for at in range(3)))
-    third = clinic.patient().policies["3003"].elation
-    clinic.kareo(insured(put(BLUE, id=3000), *(put(BLUE, id=3001 + at) for at in range(3))))
-    assert [one.kareo_policy for one in terms(clinic)] == [3000, 3001, 3002]
+    clinic = written(*(replace(BLUE, id=3001 + at) for at in range(3)))
+    third = clinic.patient().policies["3003"].ehr
+    clinic.billing(insured(replace(BLUE, id=3000), *(replace(BLUE, id=3001 + at) for at in range(3))))
+    assert [one.billing_policy for one in terms(clinic)] == [3000, 3001, 3002]
     assert clinic.wanted("policies").remove == (third,)
 
 
 def test_the_same_policies_again_write_nothing():
     clinic = written(BLUE)
-    clinic.kareo(insured(BLUE))
+    clinic.billing(insured(BLUE))
     assert clinic.open() == []
 
 
 def test_an_edit_of_a_policy_updates_the_one_that_is_there():
     clinic = written(BLUE)
-    known = clinic.patient().policies["3001"].elation
-    clinic.kareo(insured(put(BLUE, group="G-78")))
+    known = clinic.patient().policies["3001"].ehr
+    clinic.billing(insured(replace(BLUE, group="G-78")))
     write = clinic.wanted("policies")
     assert (write.known, write.terms[0].group_id, write.remove) == ({"3001": known}, "G-78", ())
 
@@ -249,26 +251,26 @@ def test_an_edit_of_a_policy_updates_the_one_that_is_there():
 def test_a_policy_lost_in_the_write_is_written_again():
     clinic = clinic_with(BLUE)
     clinic.succeed(ADA_KEY, "policies", PoliciesWritten(known={}))
-    assert [one.kareo_policy for one in terms(clinic)] == [3001]
+    assert [one.billing_policy for one in terms(clinic)] == [3001]
 
 
 @pytest.mark.parametrize("lacking", [{"plan_name": ""}, {"company_name": " "}], ids=["plan", "company"])
 def test_a_policy_without_a_plan_or_company_waits_and_the_others_go(lacking: dict[str, str]):
-    clinic = clinic_with(put(BLUE, id=3002, **lacking), BLUE)
+    clinic = clinic_with(replace(BLUE, id=3002, **lacking), BLUE)
     assert clinic.waits("policy:3002") == "no-plan"
-    assert [one.kareo_policy for one in terms(clinic)] == [3001]
+    assert [one.billing_policy for one in terms(clinic)] == [3001]
 
 
 @pytest.mark.parametrize("odd", ["20%", "twenty", "1.2.3", "."])
 def test_a_copay_that_is_no_amount_waits(odd: str):
-    clinic = clinic_with(put(BLUE, copay=odd))
+    clinic = clinic_with(replace(BLUE, copay=odd))
     assert clinic.waits("policy:3001") == "not-an-amount"
     assert clinic.open() == []
 
 
 def test_a_policy_that_waits_keeps_what_elation_has():
     clinic = written(BLUE)
-    clinic.kareo(insured(put(BLUE, copay="20%")))
+    clinic.billing(insured(replace(BLUE, copay="20%")))
     assert clinic.waits("policy:3001") == "not-an-amount"
     assert clinic.open() == []
     assert "3001" in clinic.patient().policies
@@ -282,7 +284,7 @@ def test_insurance_is_left_alone_where_it_is_off():
 
 def test_a_patient_without_a_birth_date_in_kareo_waits():
     clinic = clinic_with(BLUE)
-    clinic.kareo(put(insured(BLUE), birth_date=None))
+    clinic.billing(replace(insured(BLUE), birth_date=None))
     assert clinic.waits("policies") == "incomplete"
     assert clinic.wanted("policies") is None
 
@@ -310,7 +312,7 @@ def test_a_carrier_is_created_with_the_plans_address_and_the_policy_waits_for_it
 def test_then_its_plan_then_the_policy():
     clinic = clinic_with(BLUE, known=False)
     clinic.succeed("", "carrier:40", RecordCreated(id=8500))
-    assert clinic.wanted("plan:50", "") == CreatePlan(kareo_plan_id="50", name="Blue Gold PPO", carrier=8500)
+    assert clinic.wanted("plan:50", "") == CreatePlan(billing_plan_id="50", name="Blue Gold PPO", carrier=8500)
     assert clinic.waits("plan:50") == "plan-pending"
 
     clinic.succeed("", "plan:50", RecordCreated(id=8600))
@@ -322,8 +324,8 @@ def test_then_its_plan_then_the_policy():
 def test_a_carrier_is_created_once_for_all_patients():
     clinic = clinic_with(BLUE, known=False)
     clinic.linked(
-        put(ADA, id=ElationChartId(102), first_name="Mary"),
-        put(insured(put(BLUE, id=3050)), id=KareoPatientId(902), first_name="Mary"),
+        replace(ADA, id=EhrChartId(102), first_name="Mary"),
+        replace(insured(replace(BLUE, id=3050)), id=BillingPatientId(902), first_name="Mary"),
     )
     writes = clinic.carry_out_all()
     assert sum(isinstance(one, CreateCarrier) for one in writes) == 1
@@ -332,8 +334,8 @@ def test_a_carrier_is_created_once_for_all_patients():
 
 
 def test_a_carrier_is_not_created_for_a_policy_that_does_not_count():
-    clinic = clinic_with(put(BLUE, end=date(2026, 1, 1)), known=False)
-    clinic.kareo(insured(BLUE, primary=False))
+    clinic = clinic_with(replace(BLUE, end=date(2026, 1, 1)), known=False)
+    clinic.billing(insured(BLUE, primary=False))
     assert clinic.open() == []
 
 
@@ -366,7 +368,7 @@ def test_a_plan_of_the_same_name_of_another_carrier_is_not_used():
 def test_a_refused_carrier_shows_with_the_policy_and_is_not_asked_for_again():
     clinic = clinic_with(BLUE, known=False)
     clinic.refuse("", "carrier:40", text="name too long")
-    clinic.kareo(insured(BLUE))
+    clinic.billing(insured(BLUE))
     assert clinic.waits("carrier:40") == "carrier-refused"
     assert "name too long" in clinic.waiting()["carrier:40"].text
     assert len([one for one in clinic.requests() if isinstance(one.write, CreateCarrier)]) == 1
@@ -374,9 +376,9 @@ def test_a_refused_carrier_shows_with_the_policy_and_is_not_asked_for_again():
 
 @pytest.mark.parametrize("lacking", [{"company_id": ""}, {"plan_id": ""}], ids=["company", "plan"])
 def test_a_carrier_or_plan_without_kareos_id_is_never_created_twice(lacking: dict[str, str]):
-    clinic = clinic_with(put(BLUE, **lacking), known=False)
+    clinic = clinic_with(replace(BLUE, **lacking), known=False)
     clinic.carry_out_all()
-    clinic.kareo(insured(put(BLUE, **lacking)))
+    clinic.billing(insured(replace(BLUE, **lacking)))
     clinic.carry_out_all()
     assert sum(isinstance(one.write, CreatePlan | CreateCarrier) for one in clinic.requests()) <= 1
     assert clinic.waits("policy:3001") == "no-plan"
@@ -384,9 +386,9 @@ def test_a_carrier_or_plan_without_kareos_id_is_never_created_twice(lacking: dic
 
 def test_one_policy_pending_does_not_hold_up_another():
     clinic = written(BLUE)
-    new = put(BLUE, id=3002, company_id="60", company_name="Red Shield", plan_id="61", plan_name="Red One")
-    clinic.kareo(insured(put(BLUE, group="G-78"), new))
-    assert [(one.kareo_policy, one.group_id) for one in terms(clinic)] == [(3001, "G-78")]
+    new = replace(BLUE, id=3002, company_id="60", company_name="Red Shield", plan_id="61", plan_name="Red One")
+    clinic.billing(insured(replace(BLUE, group="G-78"), new))
+    assert [(one.billing_policy, one.group_id) for one in terms(clinic)] == [(3001, "G-78")]
     clinic.carry_out_all()
     assert set(clinic.patient().policies) == {"3001", "3002"}
     assert clinic.waiting() == {}

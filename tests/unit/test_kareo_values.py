@@ -8,10 +8,10 @@ from zoneinfo import ZoneInfo
 import pytest
 from lxml import etree
 
-from daemon.vendors.errors import Defect, OutcomeUnknown, Unreachable
 from daemon.vendors.kareo import failures, rows, soap, values
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.values import BadValue
+from daemon.vendors.ports.errors import Defect, OutcomeUnknown, Unreachable
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NEW_YORK = ZoneInfo("America/New_York")

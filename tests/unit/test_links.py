@@ -5,21 +5,21 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from events.writes import (
+    BillingChartWritten,
     Candidate,
-    CreateElationChart,
-    CreateKareoChart,
-    ElationChartWritten,
-    KareoChartWritten,
+    CreateBillingChart,
+    CreateEhrChart,
+    EhrChartWritten,
+    SearchBilling,
     Searched,
-    SearchElation,
-    SearchKareo,
+    SearchEhr,
 )
-from projections.links import Grade, grade
-from projections.matching import candidate
-from projections.open_intents import put
+from projections.rules.links import Grade, grade
+from projections.rules.matching import candidate
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 from tests.unit.searches import HERE, SAME, WANTED
@@ -53,19 +53,19 @@ from tests.unit.searches import HERE, SAME, WANTED
     ids=lambda value: value if isinstance(value, str) and " " in value else "",
 )
 def test_grade(what: str, changes: dict[str, object], middle: str, expected: Grade):
-    assert grade(WANTED, put(SAME, **changes), middle_name=middle) is expected
+    assert grade(WANTED, replace(SAME, **changes), middle_name=middle) is expected
 
 
 @pytest.mark.parametrize(
     ("one", "other"), [("Robert", "Bob"), ("Margaret", "Peggy"), ("Bill", "William"), ("Elizabeth", "Liz"), ("Jim", "James")]
 )
 def test_a_nickname_is_a_weak_match(one: str, other: str):
-    wanted = put(WANTED, first_name=one)
-    assert grade(wanted, put(SAME, first_name=other)) is Grade.WEAK
+    wanted = replace(WANTED, first_name=one)
+    assert grade(wanted, replace(SAME, first_name=other)) is Grade.WEAK
 
 
 def test_sex_other_and_unknown_do_not_speak_against_each_other():
-    assert grade(put(WANTED, sex="Other"), put(SAME, sex="Unknown")) is Grade.STRONG
+    assert grade(replace(WANTED, sex="Other"), replace(SAME, sex="Unknown")) is Grade.STRONG
 
 
 # Search before create
@@ -73,69 +73,69 @@ def test_sex_other_and_unknown_do_not_speak_against_each_other():
 
 def test_a_new_elation_chart_is_searched_in_kareo_before_anything_is_created():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     assert clinic.wanted("chart", HERE) == WANTED
 
 
 def test_a_new_kareo_patient_is_searched_in_elation_before_anything_is_created():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     wanted = clinic.wanted("chart")
-    assert isinstance(wanted, SearchElation)
+    assert isinstance(wanted, SearchEhr)
     assert (wanted.first_name, wanted.last_name, wanted.birth_date) == ("Ada", "Byron", date(1985, 12, 10))
 
 
 def test_no_match_creates_a_kareo_patient_with_a_case_and_a_findable_id():
     clinic = Clinic(case_name="Office", payer_scenario="Insurance")
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched())
 
     write = clinic.wanted("chart", HERE)
-    assert isinstance(write, CreateKareoChart)
+    assert isinstance(write, CreateBillingChart)
     assert (write.case_name, write.payer_scenario, write.external_id) == ("Office", "Insurance", "101")
     assert write.provider == 501
     assert write.fields["home_phone"] == "7062233445"
 
-    clinic.succeed(HERE, "chart", KareoChartWritten(chart=ADA_THERE, read_at=clinic.now))
+    clinic.succeed(HERE, "chart", BillingChartWritten(chart=ADA_THERE, read_at=clinic.now))
     assert clinic.links() == {(101, 901)}
     assert clinic.open() == []
 
 
 def test_no_match_creates_an_elation_chart_that_carries_our_metadata():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     clinic.succeed(ADA_KEY, "chart", Searched())
 
     write = clinic.wanted("chart")
-    assert isinstance(write, CreateElationChart)
+    assert isinstance(write, CreateEhrChart)
     assert (write.link_hint, write.physician) == ("kareo-patient:901", 11)
 
-    clinic.succeed(ADA_KEY, "chart", ElationChartWritten(chart=ADA, read_at=clinic.now))
+    clinic.succeed(ADA_KEY, "chart", EhrChartWritten(chart=ADA, read_at=clinic.now))
     assert clinic.links() == {(101, 901)}
     assert clinic.open() == []
 
 
 def test_one_strong_match_is_linked_instead_of_duplicated():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
-    clinic.elation(ADA)
+    clinic.billing(ADA_THERE)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
     assert clinic.links() == {(101, 901)}
-    assert not any(isinstance(one.write, CreateKareoChart | CreateElationChart) for one in clinic.requests())
+    assert not any(isinstance(one.write, CreateBillingChart | CreateEhrChart) for one in clinic.requests())
 
 
 @pytest.mark.parametrize(
     "others",
     [
-        (put(SAME, id=902),),
-        (put(SAME, id=902, middle_name="Noel"),),
-        (put(SAME, id=902, last_name="Lovelace"),),
+        (replace(SAME, id=902),),
+        (replace(SAME, id=902, middle_name="Noel"),),
+        (replace(SAME, id=902, last_name="Lovelace"),),
     ],
     ids=["two strong", "a strong and a weak", "a strong and a maiden name"],
 )
 def test_several_candidates_wait_for_a_person(others: tuple[Candidate, ...]):
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched(candidates=(SAME, *others)))
     assert clinic.links() == set()
     assert clinic.waits("chart", HERE) == "candidates"
@@ -146,23 +146,23 @@ def test_several_candidates_wait_for_a_person(others: tuple[Candidate, ...]):
 @pytest.mark.parametrize("weak", [{"last_name": "Lovelace"}, {"first_name": "Adaline"}, {"sex": "Male"}], ids=str)
 def test_a_weak_candidate_waits_for_a_person(weak: dict[str, str]):
     clinic = Clinic()
-    clinic.elation(ADA)
-    clinic.succeed(HERE, "chart", Searched(candidates=(put(SAME, **weak),)))
+    clinic.ehr(ADA)
+    clinic.succeed(HERE, "chart", Searched(candidates=(replace(SAME, **weak),)))
     assert clinic.waits("chart", HERE) == "candidates"
     assert clinic.open() == []
 
 
 def test_a_twin_gets_a_chart_of_their_own():
     clinic = Clinic()
-    clinic.elation(ADA)
-    clinic.succeed(HERE, "chart", Searched(candidates=(put(SAME, first_name="Medora"),)))
-    assert isinstance(clinic.wanted("chart", HERE), CreateKareoChart)
+    clinic.ehr(ADA)
+    clinic.succeed(HERE, "chart", Searched(candidates=(replace(SAME, first_name="Medora"),)))
+    assert isinstance(clinic.wanted("chart", HERE), CreateBillingChart)
 
 
 def test_a_candidate_that_is_linked_already_is_not_linked_again():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(ADA, id=ElationChartId(102)))
+    clinic.ehr(replace(ADA, id=EhrChartId(102)))
 
     clinic.succeed("E:102", "chart", Searched(candidates=(SAME,)))
 
@@ -173,9 +173,9 @@ def test_a_candidate_that_is_linked_already_is_not_linked_again():
 
 def test_two_charts_that_find_the_same_patient_get_one_link_between_them():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
-    clinic.elation(ADA)
-    clinic.elation(put(ADA, id=ElationChartId(102)))
+    clinic.billing(ADA_THERE)
+    clinic.ehr(ADA)
+    clinic.ehr(replace(ADA, id=EhrChartId(102)))
 
     clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
     clinic.succeed("E:102", "chart", Searched(candidates=(SAME,)))
@@ -186,10 +186,10 @@ def test_two_charts_that_find_the_same_patient_get_one_link_between_them():
 
 def test_a_candidate_for_whom_a_chart_is_just_being_created_is_not_free():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     clinic.succeed(ADA_KEY, "chart", Searched())
     clinic.attempt(ADA_KEY, "chart")
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
 
     clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
 
@@ -199,9 +199,9 @@ def test_a_candidate_for_whom_a_chart_is_just_being_created_is_not_free():
 
 def test_a_match_deleted_in_elation_is_not_linked():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.elation_deleted(ADA.id)
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
 
     clinic.succeed(ADA_KEY, "chart", Searched(candidates=(candidate(ADA),)))
 
@@ -211,28 +211,28 @@ def test_a_match_deleted_in_elation_is_not_linked():
 
 def test_our_metadata_on_the_elation_chart_links_without_a_search():
     clinic = Clinic()
-    assert clinic.linked(put(ADA, first_name="Augusta")) == ADA_KEY
+    assert clinic.linked(replace(ADA, first_name="Augusta")) == ADA_KEY
     assert clinic.links() == {(101, 901)}
 
 
 def test_metadata_naming_a_patient_who_is_linked_already_is_not_believed():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(ADA, id=ElationChartId(102), link_hint="kareo-patient:901"))
+    clinic.ehr(replace(ADA, id=EhrChartId(102), link_hint="kareo-patient:901"))
     assert clinic.links() == {(101, 901)}
-    assert isinstance(clinic.wanted("chart", "E:102"), SearchKareo)
+    assert isinstance(clinic.wanted("chart", "E:102"), SearchBilling)
 
 
 def test_metadata_of_somebody_else_is_no_hint():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
-    clinic.elation(put(ADA, link_hint="901"))
-    assert isinstance(clinic.wanted("chart", HERE), SearchKareo)
+    clinic.billing(ADA_THERE)
+    clinic.ehr(replace(ADA, link_hint="901"))
+    assert isinstance(clinic.wanted("chart", HERE), SearchBilling)
 
 
 def test_a_creation_refused_as_a_duplicate_of_the_same_person_links_to_that_chart():
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     clinic.succeed(ADA_KEY, "chart", Searched())
 
     clinic.succeed(ADA_KEY, "chart", Searched(candidates=(candidate(ADA),), refused=True))
@@ -245,11 +245,11 @@ def test_a_creation_refused_as_a_duplicate_of_the_same_person_links_to_that_char
 )
 def test_a_creation_refused_for_somebody_elses_chart_waits_and_is_not_repeated(other: dict[str, str]):
     clinic = Clinic()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     clinic.succeed(ADA_KEY, "chart", Searched())
 
-    clinic.succeed(ADA_KEY, "chart", Searched(candidates=(put(candidate(ADA), **other),), refused=True))
-    clinic.kareo(ADA_THERE)
+    clinic.succeed(ADA_KEY, "chart", Searched(candidates=(replace(candidate(ADA), **other),), refused=True))
+    clinic.billing(ADA_THERE)
 
     assert clinic.links() == set()
     assert clinic.waits("chart") == "candidates"
@@ -258,34 +258,34 @@ def test_a_creation_refused_for_somebody_elses_chart_waits_and_is_not_repeated(o
 
 def test_a_name_corrected_later_is_searched_anew():
     clinic = Clinic()
-    clinic.elation(ADA)
-    clinic.succeed(HERE, "chart", Searched(candidates=(put(SAME, last_name="Lovelace"),)))
+    clinic.ehr(ADA)
+    clinic.succeed(HERE, "chart", Searched(candidates=(replace(SAME, last_name="Lovelace"),)))
 
-    clinic.elation(put(ADA, last_name="Lovelace"))
+    clinic.ehr(replace(ADA, last_name="Lovelace"))
 
-    assert clinic.wanted("chart", HERE) == put(WANTED, last_name="Lovelace")
+    assert clinic.wanted("chart", HERE) == replace(WANTED, last_name="Lovelace")
 
 
 def test_a_creation_under_way_is_not_disturbed_by_a_change_of_name():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched())
     clinic.lose(HERE, "chart")
 
-    clinic.elation(put(ADA, last_name="Lovelace"))
+    clinic.ehr(replace(ADA, last_name="Lovelace"))
 
     assert clinic.intent(HERE, "chart").state == "unknown"
-    assert isinstance(clinic.wanted("chart", HERE), CreateKareoChart)
+    assert isinstance(clinic.wanted("chart", HERE), CreateBillingChart)
 
 
 def test_what_changed_while_a_chart_was_created_follows_after_it():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched())
     clinic.attempt(HERE, "chart")
-    clinic.elation(put(ADA, city="Macon"))
+    clinic.ehr(replace(ADA, city="Macon"))
 
-    clinic.succeed(HERE, "chart", KareoChartWritten(chart=ADA_THERE, read_at=clinic.now))
+    clinic.succeed(HERE, "chart", BillingChartWritten(chart=ADA_THERE, read_at=clinic.now))
 
     assert clinic.links() == {(101, 901)}
     assert clinic.wanted("demographics:kareo").fields == {"city": "Macon"}
@@ -296,8 +296,8 @@ def test_one_chart_has_one_link_and_one_patient_has_one_link():
     clinic = Clinic()
     for number in range(3):
         clinic.linked(
-            put(ADA, id=ElationChartId(101 + number), first_name=f"Ada{number}"),
-            put(ADA_THERE, id=KareoPatientId(901 + number), first_name=f"Ada{number}"),
+            replace(ADA, id=EhrChartId(101 + number), first_name=f"Ada{number}"),
+            replace(ADA_THERE, id=BillingPatientId(901 + number), first_name=f"Ada{number}"),
         )
     links = clinic.links()
     assert len(links) == len({one for one, _ in links}) == len({other for _, other in links}) == 3

@@ -5,33 +5,33 @@ from __future__ import annotations
 from datetime import date
 
 import pytest
+from msgspec.structs import replace
 
-from daemon.dry_run import DryRun, rehearse
-from daemon.first_day import counterparts
-from events.ids import ElationChartId, KareoPatientId, PatientKey, elation_key, kareo_key
-from events.records import ElationChart, KareoChart
-from events.writes import CreateElationChart, CreateKareoChart, SyncPolicies, changes_nothing
-from projections.links import Grade, grade, judge, middle_name
-from projections.matching import Index, candidate, charts_of, searched_as, unlike
-from projections.open_intents import put
-from projections.patient import ElationSide, KareoSide, Patient, Search, bar
-from projections.state import PracticeState
+from daemon.runtime.go_live import counterparts
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.records import BillingChart, EhrChart, type_of
+from events.writes import CreateBillingChart, CreateEhrChart, SyncPolicies, changes_nothing
+from projections.rules.links import Grade, grade, judge, middle_name
+from projections.rules.matching import Index, candidate, charts_of, searched_as, unlike
+from projections.state.patient import BillingSide, EhrSide, Patient, Search, bar
+from projections.state.state import PracticeState
+from projections.trial.dry_run import DryRun, rehearse
 from tests.crowded import found
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_THERE, BLUE
 
 
-def patients(*charts: ElationChart | KareoChart) -> dict[PatientKey, Patient]:
+def patients(*charts: EhrChart | BillingChart) -> dict[PatientKey, Patient]:
     """As they are stored when both systems were read and nothing was decided."""
     known: dict[PatientKey, Patient] = {}
     for one in charts:
-        if isinstance(one, ElationChart):
-            key = elation_key(one.id)
-            known[key] = Patient(key=key, elation=ElationSide(chart=one, read_at=START))
+        if isinstance(one, EhrChart):
+            key = ehr_key(one.id)
+            known[key] = Patient(key=key, ehr=EhrSide(chart=one, read_at=START))
         else:
-            key = kareo_key(one.id)
-            known[key] = Patient(key=key, kareo=KareoSide(chart=one, read_at=START))
+            key = billing_key(one.id)
+            known[key] = Patient(key=key, billing=BillingSide(chart=one, read_at=START))
     return known
 
 
@@ -41,39 +41,39 @@ def dry(known: dict[PatientKey, Patient]) -> DryRun:
 
 
 def links(run: DryRun) -> set[tuple[int, int]]:
-    return {(one.elation, one.kareo) for one in run.links if not one.how.startswith("created")}
+    return {(one.ehr, one.billing) for one in run.links if not one.how.startswith("created")}
 
 
-def elation(number: int, **changes: object) -> ElationChart:
-    return put(ADA, id=ElationChartId(number), **changes)
+def ehr(number: int, **changes: object) -> EhrChart:
+    return replace(ADA, id=EhrChartId(number), **changes)
 
 
-def kareo(number: int, **changes: object) -> KareoChart:
-    return put(ADA_THERE, id=KareoPatientId(number), **changes)
+def billing(number: int, **changes: object) -> BillingChart:
+    return replace(ADA_THERE, id=BillingPatientId(number), **changes)
 
 
 # Who is certain
 
 
 def test_one_strong_match_on_both_sides_is_certain():
-    run = dry(patients(ADA, ADA_THERE, elation(102, first_name="Mary"), kareo(902, first_name="Jane")))
+    run = dry(patients(ADA, ADA_THERE, ehr(102, first_name="Mary"), billing(902, first_name="Jane")))
     assert links(run) == {(101, 901)}
 
 
 @pytest.mark.parametrize(
     "charts",
     [
-        (elation(101), elation(102), kareo(901)),
-        (elation(101), kareo(901), kareo(902)),
-        (elation(101), elation(102), kareo(901), kareo(902)),
-        (elation(101), elation(102, first_name="Adda"), kareo(901)),
-        (elation(101), elation(102, last_name="Lovelace"), kareo(901)),
-        (elation(101), kareo(901), kareo(902, birth_date=date(1985, 10, 12))),
-        (elation(101, sex="Male"), elation(102), kareo(901)),
+        (ehr(101), ehr(102), billing(901)),
+        (ehr(101), billing(901), billing(902)),
+        (ehr(101), ehr(102), billing(901), billing(902)),
+        (ehr(101), ehr(102, first_name="Adda"), billing(901)),
+        (ehr(101), ehr(102, last_name="Lovelace"), billing(901)),
+        (ehr(101), billing(901), billing(902, birth_date=date(1985, 10, 12))),
+        (ehr(101, sex="Male"), ehr(102), billing(901)),
     ],
     ids=["twice in Elation", "twice in Kareo", "twice in both", "a twin?", "married?", "a birth date mistyped?", "sex?"],
 )
-def test_whoever_has_a_rival_waits_for_a_person_whichever_is_decided_first(charts: tuple[ElationChart | KareoChart, ...]):
+def test_whoever_has_a_rival_waits_for_a_person_whichever_is_decided_first(charts: tuple[EhrChart | BillingChart, ...]):
     run = dry(patients(*charts))
     assert links(run) == set()
     assert {key for key, one in run.patients.items() if "chart" in one.waiting} == set(patients(*charts))
@@ -81,50 +81,50 @@ def test_whoever_has_a_rival_waits_for_a_person_whichever_is_decided_first(chart
 
 
 def test_a_rival_that_is_linked_already_is_none():
-    known = patients(elation(101), elation(102, last_name="Lovelace"), kareo(901))
+    known = patients(ehr(101), ehr(102, last_name="Lovelace"), billing(901))
     clinic = Clinic()
-    clinic.linked(elation(102, last_name="Lovelace"), kareo(902, last_name="Lovelace"))
-    key = kareo_key(KareoPatientId(902))
+    clinic.linked(ehr(102, last_name="Lovelace"), billing(902, last_name="Lovelace"))
+    key = billing_key(BillingPatientId(902))
     known = {one: patient for one, patient in known.items() if one != "E:102"} | {key: clinic.patient(key)}
     assert links(dry(known)) == {(101, 901)}
 
 
 def test_a_rival_whom_a_person_ruled_out_is_none():
-    known = patients(ADA, elation(102, last_name="Lovelace"), ADA_THERE)
+    known = patients(ADA, ehr(102, last_name="Lovelace"), ADA_THERE)
     state = PracticeState(patients=known)
     for key, body in counterparts(known).items():
-        known[key] = put(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
+        known[key] = replace(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
     assert judge(known["E:101"], state).rivals == (102,)
-    known["K:901"] = bar(known["K:901"], ElationChartId(102), ADA_THERE.id)
+    known["K:901"] = bar(known["K:901"], EhrChartId(102), ADA_THERE.id)
     assert judge(known["E:101"], state).match == 901
 
 
 def test_charts_that_are_gone_are_nobody():
-    deleted, merged = elation(102, deleted=True), elation(103, merged_into=ElationChartId(101))
+    deleted, merged = ehr(102, deleted=True), ehr(103, merged_into=EhrChartId(101))
     assert links(dry(patients(ADA, deleted, merged, ADA_THERE))) == {(101, 901)}
 
 
 @pytest.mark.parametrize("seed", range(8))
 def test_no_town_gets_a_wrong_link_and_nobody_is_overlooked(seed: int):
     town = found(600, seed=seed, share=0.3)
-    run = dry(patients(*town.elation, *town.kareo))
+    run = dry(patients(*town.ehr, *town.billing))
     assert links(run) <= town.pairs
     shown = set()
     for key, patient in run.patients.items():
         if "chart" in patient.waiting:
             mine = int(key[2:])
             others = [one.id for one in patient.search.candidates]
-            shown |= {(one, mine) for one in others} if patient.in_kareo else {(mine, one) for one in others}
+            shown |= {(one, mine) for one in others} if patient.in_billing else {(mine, one) for one in others}
     assert town.pairs <= links(run) | shown
 
 
 def test_the_index_finds_whom_comparing_with_everybody_finds():
     town = found(150, seed=11, share=0.5)
-    known = patients(*town.elation, *town.kareo)
+    known = patients(*town.ehr, *town.billing)
     index = Index(known.values())
     for patient in known.values():
         wanted, middle = searched_as(patient), middle_name(patient)
-        others = [one for one in (charts_of(other)[not patient.in_kareo] for other in known.values()) if one is not None]
+        others = [one for one in (charts_of(other)[not patient.in_billing] for other in known.values()) if one is not None]
         alike = [candidate(one) for one in others if grade(wanted, candidate(one), middle_name=middle) is not Grade.NONE]
         assert list(index.find(wanted, middle)) == sorted(alike, key=lambda one: one.id)
 
@@ -142,7 +142,7 @@ def test_the_index_finds_whom_comparing_with_everybody_finds():
 )
 def test_in_what_two_charts_differ(changes: dict[str, object], words: tuple[str, ...]):
     (patient,) = patients(ADA).values()
-    assert unlike(searched_as(patient), candidate(kareo(901, **changes)), middle_name(patient)) == words
+    assert unlike(searched_as(patient), candidate(billing(901, **changes)), middle_name(patient)) == words
 
 
 # What going live would write
@@ -150,9 +150,9 @@ def test_in_what_two_charts_differ(changes: dict[str, object], words: tuple[str,
 
 def test_what_follows_from_a_write_is_rehearsed_too():
     """A chart that would be created gets its policies, and they their carrier and plan first."""
-    insured = put(ADA_THERE, cases=(put(ADA_THERE.cases[0], policies=(BLUE,)),))
+    insured = replace(ADA_THERE, cases=(replace(ADA_THERE.cases[0], policies=(BLUE,)),))
     run = dry(patients(insured))
-    kinds = [type(one.write).__name__ for one in run.writes]
+    kinds = [type_of(one.write) for one in run.writes]
     assert kinds[0] == "CreateElationChart"
     assert sorted(kinds) == ["CreateCarrier", "CreateElationChart", "CreatePlan", "SyncPolicies"]
     (policies,) = [one.write for one in run.writes if isinstance(one.write, SyncPolicies)]
@@ -162,9 +162,9 @@ def test_what_follows_from_a_write_is_rehearsed_too():
 
 
 def test_creations_are_about_the_chart_there_is():
-    run = dry(patients(ADA, kareo(902, first_name="Mary")))
+    run = dry(patients(ADA, billing(902, first_name="Mary")))
     made = {type(one.write): one.patient for one in run.writes}
-    assert made == {CreateKareoChart: "E:101", CreateElationChart: "K:902"}
+    assert made == {CreateBillingChart: "E:101", CreateEhrChart: "K:902"}
 
 
 def test_a_dry_run_touches_nothing():

@@ -5,18 +5,18 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from msgspec.structs import replace
 
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from events.schema import LinkMoved, LinkResumed, LinkSuspended
-from events.writes import CreateElationAppointment, CreateEncounter, KareoChartWritten, Searched
-from projections.links import survivor
-from projections.open_intents import put
+from events.writes import BillingChartWritten, CreateEhrAppointment, CreateEncounter, Searched
+from projections.rules.links import survivor
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 from tests.unit.searches import HERE, SAME
 from tests.unit.stories import VISIT
 
-SURVIVOR = put(ADA, id=ElationChartId(102), address2="Suite 7")
+SURVIVOR = replace(ADA, id=EhrChartId(102), address2="Suite 7")
 
 
 # Merges
@@ -25,24 +25,24 @@ SURVIVOR = put(ADA, id=ElationChartId(102), address2="Suite 7")
 def test_a_linked_chart_absorbed_by_an_unlinked_one_moves_the_link_to_the_survivor():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
 
     followed = clinic.elation_merged(ADA.id, SURVIVOR.id)
 
-    assert LinkMoved(kareo=KareoPatientId(901), source=ADA.id, target=SURVIVOR.id) in [event.body for event in followed]
+    assert LinkMoved(billing=BillingPatientId(901), source=ADA.id, target=SURVIVOR.id) in [event.body for event in followed]
     assert clinic.links() == {(102, 901)}
-    assert clinic.patient().elation.chart == SURVIVOR
-    assert clinic.patient("E:101").elation.chart.merged_into == SURVIVOR.id
+    assert clinic.patient().ehr.chart == SURVIVOR
+    assert clinic.patient("E:101").ehr.chart.merged_into == SURVIVOR.id
     assert "chart" not in clinic.intents()
 
 
 def test_the_survivor_seen_only_later_moves_the_link_then():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(ADA, merged_into=SURVIVOR.id))
+    clinic.ehr(replace(ADA, merged_into=SURVIVOR.id))
     assert clinic.waits("link") == "survivor-not-seen"
 
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
 
     assert clinic.links() == {(102, 901)}
     assert clinic.waits("link") == ""
@@ -53,24 +53,24 @@ def test_a_merge_within_the_second_of_another_save_is_not_overlooked(read: float
     """The absorbed chart may not be readable any more, so nothing read later would tell (seed 3255)."""
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     saved = clinic.now + timedelta(minutes=1)
-    renamed = put(ADA, city="Macon")
-    clinic.elation(renamed, modified=saved, observed=saved + timedelta(seconds=read))
+    renamed = replace(ADA, city="Macon")
+    clinic.ehr(renamed, modified=saved, observed=saved + timedelta(seconds=read))
 
-    clinic.elation(put(renamed, merged_into=SURVIVOR.id), modified=saved, observed=saved)
+    clinic.ehr(replace(renamed, merged_into=SURVIVOR.id), modified=saved, observed=saved)
     assert clinic.links() == {(102, 901)}
 
-    clinic.elation(put(renamed, city="Perry"), modified=saved, observed=saved)  # the earlier save's webhook, late
+    clinic.ehr(replace(renamed, city="Perry"), modified=saved, observed=saved)  # the earlier save's webhook, late
     assert clinic.links() == {(102, 901)}
-    assert clinic.patient("E:101").elation.chart.merged_into == SURVIVOR.id
+    assert clinic.patient("E:101").ehr.chart.merged_into == SURVIVOR.id
 
 
 def test_a_chain_of_merges_is_followed_to_its_end():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(ADA, id=ElationChartId(103)))
-    clinic.elation(put(SURVIVOR, merged_into=ElationChartId(103)))
+    clinic.ehr(replace(ADA, id=EhrChartId(103)))
+    clinic.ehr(replace(SURVIVOR, merged_into=EhrChartId(103)))
 
     clinic.elation_merged(ADA.id, SURVIVOR.id)
 
@@ -80,11 +80,11 @@ def test_a_chain_of_merges_is_followed_to_its_end():
 def test_a_chain_whose_end_is_seen_last_is_followed_then():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(SURVIVOR, merged_into=ElationChartId(103)))
+    clinic.ehr(replace(SURVIVOR, merged_into=EhrChartId(103)))
     clinic.elation_merged(ADA.id, SURVIVOR.id)
     assert clinic.waits("link") == "survivor-not-seen"
 
-    clinic.elation(put(ADA, id=ElationChartId(103)))
+    clinic.ehr(replace(ADA, id=EhrChartId(103)))
 
     assert clinic.links() == {(103, 901)}
 
@@ -92,7 +92,7 @@ def test_a_chain_whose_end_is_seen_last_is_followed_then():
 def test_a_cycle_of_merges_waits():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(SURVIVOR, merged_into=ADA.id))
+    clinic.ehr(replace(SURVIVOR, merged_into=ADA.id))
 
     clinic.elation_merged(ADA.id, SURVIVOR.id)
 
@@ -105,7 +105,7 @@ def test_a_cycle_of_merges_waits():
 def test_two_linked_charts_merged_wait_for_a_person():
     clinic = Clinic()
     clinic.linked()
-    clinic.linked(put(SURVIVOR, first_name="Mary"), put(ADA_THERE, id=KareoPatientId(902), first_name="Mary"))
+    clinic.linked(replace(SURVIVOR, first_name="Mary"), replace(ADA_THERE, id=BillingPatientId(902), first_name="Mary"))
 
     clinic.elation_merged(ADA.id, SURVIVOR.id)
 
@@ -117,11 +117,11 @@ def test_two_linked_charts_merged_wait_for_a_person():
 def test_writes_go_to_the_survivor_after_the_link_moved():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.elation_merged(ADA.id, SURVIVOR.id)
     clinic.carry_out_all()
 
-    clinic.kareo(put(clinic.patient().kareo.chart, city="Macon"))
+    clinic.billing(replace(clinic.patient().billing.chart, city="Macon"))
 
     assert clinic.wanted("demographics:elation").chart == SURVIVOR.id
 
@@ -129,7 +129,7 @@ def test_writes_go_to_the_survivor_after_the_link_moved():
 def test_an_appointment_that_waits_for_elation_is_booked_for_the_survivor():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.appointment(VISIT)
     slot = f"appointment:{VISIT.key}"
     waiting = clinic.attempt(ADA_KEY, slot)
@@ -138,18 +138,18 @@ def test_an_appointment_that_waits_for_elation_is_booked_for_the_survivor():
     clinic.elation_merged(ADA.id, SURVIVOR.id)
 
     assert clinic.intent(ADA_KEY, slot).intent == waiting.intent
-    assert clinic.carry_out(ADA_KEY, slot).chart == SURVIVOR.id
-    assert not any(isinstance(one, CreateElationAppointment) for one in clinic.carry_out_all())
+    assert clinic.write(ADA_KEY, slot).chart == SURVIVOR.id
+    assert not any(isinstance(one, CreateEhrAppointment) for one in clinic.carry_out_all())
 
 
 def test_a_late_observation_of_the_absorbed_chart_does_not_touch_the_moved_link():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.elation_merged(ADA.id, SURVIVOR.id)
     before = clinic.patient()
 
-    clinic.elation(put(ADA, city="Nowhere", merged_into=SURVIVOR.id))
+    clinic.ehr(replace(ADA, city="Nowhere", merged_into=SURVIVOR.id))
 
     assert clinic.patient() == before
 
@@ -157,15 +157,17 @@ def test_a_late_observation_of_the_absorbed_chart_does_not_touch_the_moved_link(
 def test_a_creation_for_the_survivor_that_ends_after_the_move_does_not_replace_the_linked_patient():
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(SURVIVOR)
+    clinic.ehr(SURVIVOR)
     clinic.succeed("E:102", "chart", Searched())
     clinic.attempt("E:102", "chart")
     clinic.elation_merged(ADA.id, SURVIVOR.id)
 
-    clinic.succeed(ADA_KEY, "chart", KareoChartWritten(chart=put(ADA_THERE, id=KareoPatientId(950)), read_at=clinic.now))
+    clinic.succeed(
+        ADA_KEY, "chart", BillingChartWritten(chart=replace(ADA_THERE, id=BillingPatientId(950)), read_at=clinic.now)
+    )
 
     assert clinic.links() == {(102, 901)}
-    assert clinic.patient().kareo.chart.id == 901
+    assert clinic.patient().billing.chart.id == 901
     assert all(getattr(one.write, "patient", 901) == 901 for _, _, one in clinic.open())
 
 
@@ -177,15 +179,15 @@ def test_a_chart_deleted_in_elation_suspends_its_link_and_restoring_it_resumes()
     clinic.linked()
 
     followed = clinic.elation_deleted(ADA.id)
-    assert LinkSuspended(elation=ADA.id, kareo=KareoPatientId(901)) in [event.body for event in followed]
+    assert LinkSuspended(ehr=ADA.id, billing=BillingPatientId(901)) in [event.body for event in followed]
     assert clinic.links() == {(101, 901)}
     assert clinic.waits("link") == "elation-chart-deleted"
 
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     assert clinic.open() == []
 
-    followed = clinic.elation(ADA)
-    assert LinkResumed(elation=ADA.id, kareo=KareoPatientId(901)) in [event.body for event in followed]
+    followed = clinic.ehr(ADA)
+    assert LinkResumed(ehr=ADA.id, billing=BillingPatientId(901)) in [event.body for event in followed]
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
     assert clinic.waiting() == {}
 
@@ -193,14 +195,14 @@ def test_a_chart_deleted_in_elation_suspends_its_link_and_restoring_it_resumes()
 def test_writes_requested_before_the_deletion_are_superseded():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.elation_deleted(ADA.id)
     assert clinic.open() == []
 
 
 def test_a_patient_gone_in_kareo_before_anybody_read_it_waits_for_a_person_and_so_do_its_bills():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
     assert clinic.waits("link") == "chart-not-read"
     clinic.bill(GOOD_BILL)
@@ -208,7 +210,7 @@ def test_a_patient_gone_in_kareo_before_anybody_read_it_waits_for_a_person_and_s
     clinic.kareo_vanished(ADA_THERE.id)
     assert clinic.waits("link") == "kareo-chart-gone"
     assert clinic.waits("bill:4001") == "chart-pending"
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     assert clinic.waits("link") == ""
     assert isinstance(clinic.wanted("bill:4001"), CreateEncounter)
 
@@ -217,15 +219,15 @@ def test_a_patient_gone_in_kareo_waits_for_a_person():
     clinic = Clinic()
     clinic.linked()
     clinic.kareo_vanished(ADA_THERE.id)
-    clinic.elation(put(ADA, city="Macon"))
+    clinic.ehr(replace(ADA, city="Macon"))
     assert clinic.waits("link") == "kareo-chart-gone"
     assert clinic.open() == []
 
 
 def test_an_unlinked_chart_that_is_deleted_or_absorbed_is_not_created_in_kareo():
     clinic = Clinic()
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
     clinic.elation_deleted(ADA.id)
-    clinic.elation(SURVIVOR)
-    clinic.elation_merged(SURVIVOR.id, ElationChartId(103))
+    clinic.ehr(SURVIVOR)
+    clinic.elation_merged(SURVIVOR.id, EhrChartId(103))
     assert clinic.open() == []

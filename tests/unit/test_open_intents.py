@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from events.schema import IntentSucceeded, IntentSuperseded
-from events.writes import CreateElationAppointment, ElationChartWritten, KareoChartWritten, UpdateElationChart
-from projections.open_intents import put
+from events.writes import BillingChartWritten, CreateEhrAppointment, EhrChartWritten, UpdateEhrChart
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 from tests.unit.stories import clinic_day
@@ -15,10 +15,10 @@ from tests.unit.stories import clinic_day
 def test_a_write_not_attempted_yet_is_superseded_by_a_newer_change():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     old = clinic.intent(ADA_KEY, "demographics:elation").intent
 
-    followed = clinic.kareo(put(ADA_THERE, city="Athens"))
+    followed = clinic.billing(replace(ADA_THERE, city="Athens"))
 
     assert [event.body.intent for event in followed if isinstance(event.body, IntentSuperseded)] == [old]
     assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
@@ -27,8 +27,8 @@ def test_a_write_not_attempted_yet_is_superseded_by_a_newer_change():
 def test_a_write_no_longer_wanted_is_superseded():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.kareo(ADA_THERE)
+    clinic.billing(replace(ADA_THERE, city="Macon"))
+    clinic.billing(ADA_THERE)
     assert clinic.open() == []
 
 
@@ -36,17 +36,17 @@ def test_a_write_no_longer_wanted_is_superseded():
 def test_a_write_under_way_is_left_to_its_outcome_and_the_newer_change_follows(state: str):
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     if state == "attempted":
         clinic.attempt(ADA_KEY, "demographics:elation")
     else:
         clinic.lose(ADA_KEY, "demographics:elation")
 
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     assert clinic.intent(ADA_KEY, "demographics:elation").state == state
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
 
-    clinic.carry_out(ADA_KEY, "demographics:elation")
+    clinic.write(ADA_KEY, "demographics:elation")
     assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
     clinic.carry_out_all()
     assert clinic.waiting() == {}
@@ -61,9 +61,9 @@ def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_
 
     def edit(city: str) -> None:
         if target == "kareo":
-            clinic.elation(put(ADA, city=city))
+            clinic.ehr(replace(ADA, city=city))
         else:
-            clinic.kareo(put(ADA_THERE, city=city))
+            clinic.billing(replace(ADA_THERE, city=city))
 
     edit("Macon")
     slot = f"demographics:{target}"
@@ -71,11 +71,11 @@ def test_a_write_that_comes_back_before_its_outcome_is_no_conflict_with_a_later_
     edit("Athens")
 
     if target == "kareo":
-        clinic.kareo(put(ADA_THERE, city="Macon"))
+        clinic.billing(replace(ADA_THERE, city="Macon"))
     else:
-        clinic.elation(put(clinic.patient().elation.chart, city="Macon"))
+        clinic.ehr(replace(clinic.patient().ehr.chart, city="Macon"))
     assert clinic.waiting() == {}
-    clinic.carry_out(ADA_KEY, slot)
+    clinic.write(ADA_KEY, slot)
     assert clinic.wanted(slot).fields == {"city": "Athens"}
     clinic.carry_out_all()
     assert (clinic.waiting(), clinic.open()) == ({}, [])
@@ -86,16 +86,16 @@ def test_an_edit_to_what_an_older_write_would_have_written_counts_once_something
     """While Elation is down a write waits; meanwhile both sides come to agree on something else, and are edited again."""
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     (clinic.attempt if state == "attempted" else clinic.lose)(ADA_KEY, "demographics:elation")
-    clinic.elation(put(ADA, city="Athens"))
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.ehr(replace(ADA, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     assert clinic.wanted("demographics:elation").fields == {}, "the write under way is out of date"
 
-    clinic.elation(put(ADA, city="Macon"))
+    clinic.ehr(replace(ADA, city="Macon"))
     assert clinic.wanted("demographics:kareo").fields == {"city": "Macon"}
     clinic.carry_out_all()
-    assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Macon"
+    assert clinic.patient().billing.chart.city == clinic.patient().ehr.chart.city == "Macon"
 
 
 @pytest.mark.parametrize("target", ["elation", "kareo"])
@@ -105,37 +105,37 @@ def test_what_was_sent_before_something_else_was_agreed_is_nobodys_entry(target:
     clinic.linked()
     slot = f"demographics:{target}"
     if target == "elation":
-        clinic.kareo(put(ADA_THERE, city="Macon"))
+        clinic.billing(replace(ADA_THERE, city="Macon"))
     else:
-        clinic.elation(put(ADA, city="Macon"))
+        clinic.ehr(replace(ADA, city="Macon"))
     clinic.attempt(ADA_KEY, slot)
-    clinic.elation(put(ADA, city="Athens"))
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.ehr(replace(ADA, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
 
     sent = {"city": "Macon"}
     if target == "elation":
-        answer = ElationChartWritten(chart=put(ADA, city="Macon"), read_at=clinic.now, sent=sent)
+        answer = EhrChartWritten(chart=replace(ADA, city="Macon"), read_at=clinic.now, sent=sent)
     else:
-        answer = KareoChartWritten(chart=put(ADA_THERE, city="Macon"), read_at=clinic.now, sent=sent)
+        answer = BillingChartWritten(chart=replace(ADA_THERE, city="Macon"), read_at=clinic.now, sent=sent)
     clinic.succeed(ADA_KEY, slot, answer)
     assert [(slot, one.write.fields) for _, slot, one in clinic.open()] == [(slot, {"city": "Athens"})]
     clinic.carry_out_all()
-    assert clinic.patient().kareo.chart.city == clinic.patient().elation.chart.city == "Athens"
+    assert clinic.patient().billing.chart.city == clinic.patient().ehr.chart.city == "Athens"
     assert clinic.open() == []
 
 
 def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_tried():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.refuse(ADA_KEY, "demographics:elation", text="invalid city")
 
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     assert clinic.waits("demographics:elation") == "refused"
     assert "invalid city" in clinic.waiting()["demographics:elation"].text
     assert clinic.intent(ADA_KEY, "demographics:elation").state == "refused"
 
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     assert clinic.intent(ADA_KEY, "demographics:elation").state == "requested"
     assert clinic.waiting() == {}
 
@@ -143,14 +143,14 @@ def test_a_refused_write_waits_visibly_and_is_not_repeated_but_a_new_one_is_trie
 def test_an_outcome_of_an_intent_that_is_not_open_changes_nothing():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     old = clinic.intent(ADA_KEY, "demographics:elation").intent
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     before = clinic.patient()
 
-    result = KareoChartWritten(chart=put(ADA_THERE, city="Nowhere"), read_at=clinic.now)
+    result = BillingChartWritten(chart=replace(ADA_THERE, city="Nowhere"), read_at=clinic.now)
     body = IntentSucceeded(intent=old, slot="demographics:elation", attempt=1, result=result)
-    clinic.record(body, elation=ADA.id, kareo=ADA_THERE.id)
+    clinic.record(body, ehr=ADA.id, billing=ADA_THERE.id)
 
     assert clinic.patient() == before
 
@@ -159,12 +159,12 @@ def test_a_burst_of_changes_becomes_one_write():
     clinic = Clinic()
     clinic.linked()
     for city in ("Macon", "Athens", "Rome", "Savannah"):
-        clinic.kareo(put(ADA_THERE, city=city, zip="31401"))
+        clinic.billing(replace(ADA_THERE, city=city, zip="31401"))
 
     writes = clinic.carry_out_all()
 
     assert writes == [
-        UpdateElationChart(
+        UpdateEhrChart(
             chart=ADA.id,
             fields={"city": "Savannah", "zip": "31401"},
             expected={"city": "Augusta", "zip": "30901"},
@@ -176,10 +176,10 @@ def test_any_save_of_a_chart_re_evaluates_the_patient():
     """Touch to resync: what a lost trigger left undone is found when either chart is saved."""
     clinic = Clinic()
     clinic.linked()
-    lagging = put(clinic.patient(), kareo=put(clinic.patient().kareo, chart=put(ADA_THERE, city="Macon")))
+    lagging = replace(clinic.patient(), billing=replace(clinic.patient().billing, chart=replace(ADA_THERE, city="Macon")))
     clinic.state.patients[ADA_KEY] = lagging
 
-    clinic.elation(ADA)
+    clinic.ehr(ADA)
 
     assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
 
@@ -187,4 +187,4 @@ def test_any_save_of_a_chart_re_evaluates_the_patient():
 def test_the_day_ends_with_nothing_under_way():
     clinic = clinic_day()
     assert [(slot, one.state) for _, slot, one in clinic.open()] == []
-    assert any(isinstance(one.write, CreateElationAppointment) for one in clinic.requests())
+    assert any(isinstance(one.write, CreateEhrAppointment) for one in clinic.requests())

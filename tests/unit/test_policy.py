@@ -6,31 +6,31 @@ import pytest
 
 from events.records import Provider
 from events.writes import (
-    AddKareoCase,
+    AddBillingCase,
     AnyWrite,
-    CancelElationAppointment,
+    CancelEhrAppointment,
+    CreateBillingChart,
     CreateCarrier,
-    CreateElationAppointment,
-    CreateElationChart,
+    CreateEhrAppointment,
+    CreateEhrChart,
     CreateEncounter,
-    CreateKareoChart,
     CreatePlan,
-    DeleteElationAppointment,
+    DeleteEhrAppointment,
     MarkBilled,
     MarkBillError,
     Resource,
-    SearchElation,
-    SearchKareo,
+    SearchBilling,
+    SearchEhr,
     SyncPolicies,
     System,
-    UpdateElationAppointment,
-    UpdateElationChart,
-    UpdateKareoChart,
+    UpdateBillingChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
     system_of,
 )
-from projections.directory import physician_for, provider_for
-from projections.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
-from projections.wants import Wish, permitted
+from projections.deciding.settle import Wish, permitted
+from projections.state.directory import physician_for, provider_for
+from projections.terms.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE
 from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS
@@ -38,28 +38,28 @@ from tests.unit.stories import clinic_day
 
 # Which row of the table each write falls under, written down a second time: the code's own label is not trusted here.
 RESOURCES: dict[type, Resource] = {
-    CreateElationChart: Resource.CHART,
-    CreateKareoChart: Resource.CHART,
-    UpdateElationChart: Resource.DEMOGRAPHICS,
-    UpdateKareoChart: Resource.DEMOGRAPHICS,
+    CreateEhrChart: Resource.CHART,
+    CreateBillingChart: Resource.CHART,
+    UpdateEhrChart: Resource.DEMOGRAPHICS,
+    UpdateBillingChart: Resource.DEMOGRAPHICS,
     CreateCarrier: Resource.INSURANCE,
     CreatePlan: Resource.INSURANCE,
     SyncPolicies: Resource.INSURANCE,
-    CreateElationAppointment: Resource.APPOINTMENT,
-    UpdateElationAppointment: Resource.APPOINTMENT,
-    CancelElationAppointment: Resource.APPOINTMENT,
-    DeleteElationAppointment: Resource.APPOINTMENT,
-    AddKareoCase: Resource.BILL,
+    CreateEhrAppointment: Resource.APPOINTMENT,
+    UpdateEhrAppointment: Resource.APPOINTMENT,
+    CancelEhrAppointment: Resource.APPOINTMENT,
+    DeleteEhrAppointment: Resource.APPOINTMENT,
+    AddBillingCase: Resource.BILL,
     CreateEncounter: Resource.BILL,
     MarkBilled: Resource.BILL,
     MarkBillError: Resource.BILL,
 }
-SEARCHES = (SearchElation, SearchKareo)
+SEARCHES = (SearchEhr, SearchBilling)
 ANSWERS = (MarkBilled, MarkBillError)
 MAY = {
-    Direction.BOTH: {System.ELATION, System.KAREO},
-    Direction.TO_ELATION: {System.ELATION},
-    Direction.TO_KAREO: {System.KAREO},
+    Direction.BOTH: {System.EHR, System.BILLING},
+    Direction.TO_EHR: {System.EHR},
+    Direction.TO_BILLING: {System.BILLING},
     Direction.OFF: set(),
 }
 EVERY_ROW = [(resource, direction) for resource in Resource for direction in sorted(POSSIBLE[resource])]
@@ -74,7 +74,7 @@ def against(write: AnyWrite, policy: Policy) -> bool:
     """Whether `write` is against the table. A bill's answer goes back to Elation where the bill may go to Kareo."""
     if isinstance(write, SEARCHES):
         return False
-    target = System.KAREO if isinstance(write, ANSWERS) else system_of(write)
+    target = System.BILLING if isinstance(write, ANSWERS) else system_of(write)
     return target not in MAY[policy.table[RESOURCES[type(write)]]]
 
 
@@ -86,9 +86,9 @@ def test_the_kareo_led_profile_is_the_guides_table():
     assert PROFILES["kareo-led"] == {
         Resource.CHART: Direction.BOTH,
         Resource.DEMOGRAPHICS: Direction.BOTH,
-        Resource.INSURANCE: Direction.TO_ELATION,
-        Resource.APPOINTMENT: Direction.TO_ELATION,
-        Resource.BILL: Direction.TO_KAREO,
+        Resource.INSURANCE: Direction.TO_EHR,
+        Resource.APPOINTMENT: Direction.TO_EHR,
+        Resource.BILL: Direction.TO_BILLING,
     }
     assert Policy(practice=PRACTICE).table == PROFILES["kareo-led"]
 
@@ -104,7 +104,7 @@ def test_the_filter_says_what_the_table_says(resource: Resource, target: System,
 def test_the_default_day_writes_something_of_every_kind():
     """Or the tests below could not fail."""
     kinds = {type(one.write) for one in clinic_day().requests()}
-    assert kinds >= set(RESOURCES) - {UpdateElationAppointment}
+    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment}
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)
@@ -119,7 +119,7 @@ def test_no_write_against_the_table_is_ever_requested(resource: Resource, direct
 
 def test_a_row_turned_around_is_still_obeyed_by_the_filter():
     """Beyond what the sinks can do, but the filter must not depend on that."""
-    policy = ruled(insurance=Direction.TO_KAREO, appointment=Direction.TO_KAREO, bill=Direction.TO_ELATION)
+    policy = ruled(insurance=Direction.TO_BILLING, appointment=Direction.TO_BILLING, bill=Direction.TO_EHR)
     writes = [one.write for one in clinic_day(policy).requests()]
     assert [write for write in writes if against(write, policy)] == []
 
@@ -140,22 +140,22 @@ def test_an_override_of_one_row_leaves_the_others():
 @pytest.mark.parametrize(
     ("direction", "expected"),
     [
-        (Direction.TO_ELATION, {UpdateElationChart}),
-        (Direction.TO_KAREO, {UpdateKareoChart}),
-        (Direction.BOTH, {UpdateElationChart, UpdateKareoChart}),
+        (Direction.TO_EHR, {UpdateEhrChart}),
+        (Direction.TO_BILLING, {UpdateBillingChart}),
+        (Direction.BOTH, {UpdateEhrChart, UpdateBillingChart}),
         (Direction.OFF, set()),
     ],
     ids=lambda value: value.value if isinstance(value, Direction) else "",
 )
 def test_demographics_in_every_direction(direction: Direction, expected: set[type]):
     writes = {type(one.write) for one in clinic_day(ruled(demographics=direction)).requests()}
-    assert writes & {UpdateElationChart, UpdateKareoChart} == expected
+    assert writes & {UpdateEhrChart, UpdateBillingChart} == expected
 
 
 def test_the_filter_drops_a_wish_against_the_table_and_keeps_its_answer():
     policy = ruled(bill=Direction.OFF)
     answer = MarkBillError(bill=1, text="x")
-    search = SearchElation(first_name="Ada", last_name="Byron")
+    search = SearchEhr(first_name="Ada", last_name="Byron")
     wishes = {"answer": Wish(answer, Resource.BILL, ""), "search": Wish(search, Resource.CHART, "")}
     assert set(permitted(wishes, policy)) == {"search"}
     assert set(permitted(wishes, ruled())) == {"answer", "search"}

@@ -5,14 +5,14 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from events.records import Phone
 from events.schema import ConflictRecorded, FieldsAgreed
 from events.writes import System
-from projections.fields import NAMES, fit
-from projections.open_intents import put
-from projections.policy import Direction
-from projections.reconcile import Reconciled, reconcile
+from projections.rules.fields import NAMES, fit
+from projections.rules.reconcile import Reconciled, reconcile
+from projections.terms.policy import Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE
 
@@ -20,26 +20,26 @@ BLANK = dict.fromkeys(NAMES, "")
 
 
 def merge(
-    elation: str,
-    kareo: str,
+    ehr: str,
+    billing: str,
     base: str | None,
     *,
     name: str = "city",
-    preference: System = System.KAREO,
+    preference: System = System.BILLING,
     direction: Direction = Direction.BOTH,
 ) -> Reconciled:
     """The merge of one field; the other fields are empty and agreed."""
     before = dict(BLANK) | ({name: base} if base is not None else {})
     if base is None:
         del before[name]
-    return reconcile(BLANK | {name: elation}, BLANK | {name: kareo}, before, preference, direction)
+    return reconcile(BLANK | {name: ehr}, BLANK | {name: billing}, before, preference, direction)
 
 
 def told(result: Reconciled) -> str:
-    if result.to_elation or result.to_kareo:
+    if result.to_ehr or result.to_billing:
         return " ".join(
-            [f"elation:={value}" for value in result.to_elation.values()]
-            + [f"kareo:={value}" for value in result.to_kareo.values()]
+            [f"elation:={value}" for value in result.to_ehr.values()]
+            + [f"kareo:={value}" for value in result.to_billing.values()]
         )
     return "agreed" if result.agreed else "nothing"
 
@@ -69,34 +69,32 @@ TABLE = [
 ]
 
 
-@pytest.mark.parametrize(("base", "elation", "kareo", "outcome", "conflict"), TABLE)
-def test_every_combination_of_base_elation_and_kareo(
-    base: str | None, elation: str, kareo: str, outcome: str, conflict: bool
-):
-    result = merge(elation, kareo, base)
+@pytest.mark.parametrize(("base", "ehr", "billing", "outcome", "conflict"), TABLE)
+def test_every_combination_of_base_elation_and_kareo(base: str | None, ehr: str, billing: str, outcome: str, conflict: bool):
+    result = merge(ehr, billing, base)
     assert told(result) == outcome
     assert bool(result.conflicts) == conflict
 
 
 @pytest.mark.parametrize(
-    ("preference", "outcome"), [(System.KAREO, "elation:=C"), (System.ELATION, "kareo:=B")], ids=["kareo", "elation"]
+    ("preference", "outcome"), [(System.BILLING, "elation:=C"), (System.EHR, "kareo:=B")], ids=["kareo", "elation"]
 )
 @pytest.mark.parametrize("base", ["A", None])
 def test_the_practices_preference_decides_a_conflict(preference: System, outcome: str, base: str | None):
     result = merge("B", "C", base, preference=preference)
     assert told(result) == outcome
     (conflict,) = result.conflicts
-    assert (conflict.field, conflict.base, conflict.elation, conflict.kareo) == ("city", base, "B", "C")
+    assert (conflict.field, conflict.base, conflict.ehr, conflict.billing) == ("city", base, "B", "C")
     assert conflict.winner is preference
 
 
 @pytest.mark.parametrize("base", ["A", "B", "C", None])
 @pytest.mark.parametrize("preference", System)
 def test_in_a_one_way_direction_the_leading_side_always_wins(base: str | None, preference: System):
-    to_elation = merge("B", "C", base, preference=preference, direction=Direction.TO_ELATION)
-    to_kareo = merge("B", "C", base, preference=preference, direction=Direction.TO_KAREO)
-    assert (told(to_elation), to_elation.conflicts) == ("elation:=C", [])
-    assert (told(to_kareo), to_kareo.conflicts) == ("kareo:=B", [])
+    to_ehr = merge("B", "C", base, preference=preference, direction=Direction.TO_EHR)
+    to_billing = merge("B", "C", base, preference=preference, direction=Direction.TO_BILLING)
+    assert (told(to_ehr), to_ehr.conflicts) == ("elation:=C", [])
+    assert (told(to_billing), to_billing.conflicts) == ("kareo:=B", [])
 
 
 @pytest.mark.parametrize(
@@ -113,7 +111,7 @@ def test_a_value_formatted_differently_is_not_a_change(name: str, here: str, the
 
 
 def test_skipped_fields_are_left_alone():
-    result = reconcile(BLANK | {"city": "A"}, BLANK | {"city": "B"}, BLANK, System.KAREO, Direction.BOTH, skip=("city",))
+    result = reconcile(BLANK | {"city": "A"}, BLANK | {"city": "B"}, BLANK, System.BILLING, Direction.BOTH, skip=("city",))
     assert told(result) == "nothing"
 
 
@@ -131,16 +129,16 @@ VIEWS = st.fixed_dictionaries({name: VALUES.get(name, st.sampled_from(["Ada", "B
 
 
 @given(
-    elation=VIEWS,
-    kareo=VIEWS,
+    ehr=VIEWS,
+    billing=VIEWS,
     base=VIEWS,
     known=st.sets(st.sampled_from(NAMES)),
     preference=st.sampled_from(System),
-    direction=st.sampled_from([Direction.BOTH, Direction.TO_ELATION, Direction.TO_KAREO]),
+    direction=st.sampled_from([Direction.BOTH, Direction.TO_EHR, Direction.TO_BILLING]),
 )
 def test_after_the_writes_both_sides_agree_and_a_second_merge_wants_nothing(
-    elation: dict[str, str],
-    kareo: dict[str, str],
+    ehr: dict[str, str],
+    billing: dict[str, str],
     base: dict[str, str],
     known: set[str],
     preference: System,
@@ -148,20 +146,20 @@ def test_after_the_writes_both_sides_agree_and_a_second_merge_wants_nothing(
 ):
     clinic = Clinic()
     before = {name: base[name] for name in known}
-    first = reconcile(elation, kareo, before, preference, direction)
-    to_elation, problems = fit(first.to_elation, System.ELATION, clinic.state.directory, clinic.policy)
-    to_kareo, others = fit(first.to_kareo, System.KAREO, clinic.state.directory, clinic.policy)
+    first = reconcile(ehr, billing, before, preference, direction)
+    to_ehr, problems = fit(first.to_ehr, System.EHR, clinic.state.directory, clinic.policy)
+    to_billing, others = fit(first.to_billing, System.BILLING, clinic.state.directory, clinic.policy)
     assert not problems
     assert not others
-    if "provider" in to_elation:
-        to_elation["provider"] = first.to_elation["provider"]
+    if "provider" in to_ehr:
+        to_ehr["provider"] = first.to_ehr["provider"]
 
     second = reconcile(
-        elation | to_elation, kareo | to_kareo, before | first.agreed | to_elation | to_kareo, preference, direction
+        ehr | to_ehr, billing | to_billing, before | first.agreed | to_ehr | to_billing, preference, direction
     )
 
     assert second == Reconciled()
-    assert not set(first.to_elation) & set(first.to_kareo)
+    assert not set(first.to_ehr) & set(first.to_billing)
 
 
 # In the clinic
@@ -170,9 +168,9 @@ def test_after_the_writes_both_sides_agree_and_a_second_merge_wants_nothing(
 def test_both_sides_changed_to_the_same_is_agreed_without_a_write():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
 
-    followed = clinic.elation(put(ADA, city="Macon"))
+    followed = clinic.ehr(replace(ADA, city="Macon"))
 
     assert FieldsAgreed(fields={"city": "Macon"}) in [event.body for event in followed]
     assert clinic.open() == []
@@ -183,8 +181,8 @@ def conflicting() -> Clinic:
     """A clinic where the city was changed on both sides before either was written."""
     clinic = Clinic()
     clinic.linked()
-    clinic.elation(put(ADA, city="Macon"))
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.ehr(replace(ADA, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     return clinic
 
 
@@ -192,7 +190,7 @@ def test_a_conflict_is_recorded_with_the_losing_value_and_waits_to_be_seen():
     clinic = conflicting()
     (recorded,) = [event.body for event in clinic.events if isinstance(event.body, ConflictRecorded)]
     (conflict,) = recorded.conflicts
-    assert (conflict.field, conflict.base, conflict.elation, conflict.kareo) == ("city", "Augusta", "Macon", "Athens")
+    assert (conflict.field, conflict.base, conflict.ehr, conflict.billing) == ("city", "Augusta", "Macon", "Athens")
     assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
     assert clinic.waits("conflict:city") == "conflict"
 
@@ -215,7 +213,7 @@ def test_a_conflict_seen_before_its_write_is_done_does_not_come_back():
 
     assert clinic.waits("conflict:city") == ""
     assert clinic.wanted("demographics:elation").fields == {"city": "Athens"}
-    clinic.elation(put(ADA, city="Macon", address2="Suite 9"))
+    clinic.ehr(replace(ADA, city="Macon", address2="Suite 9"))
     assert clinic.waits("conflict:city") == ""
 
 
@@ -223,14 +221,14 @@ def test_a_new_conflict_on_a_field_seen_before_shows_again():
     clinic = conflicting()
     clinic.conflict_seen(ADA_KEY, "city")
 
-    clinic.elation(put(ADA, city="Rome"))
+    clinic.ehr(replace(ADA, city="Rome"))
 
     assert clinic.waits("conflict:city") == "conflict"
 
 
 def test_first_link_without_a_base_fills_gaps_and_records_differences():
     clinic = Clinic()
-    clinic.linked(put(ADA, city="Macon", address2=""), put(ADA_THERE, middle_name=""))
+    clinic.linked(replace(ADA, city="Macon", address2=""), replace(ADA_THERE, middle_name=""))
 
     assert clinic.wanted("demographics:elation").fields == {"address2": "Suite 4", "city": "Augusta"}
     assert clinic.wanted("demographics:kareo").fields == {"middle_name": "King"}
@@ -241,7 +239,7 @@ def test_phones_and_states_formatted_differently_are_not_written():
     clinic = Clinic()
     clinic.linked()
 
-    clinic.kareo(put(ADA_THERE, home_phone="706.223.3445", state="Georgia"))
-    clinic.elation(put(ADA, phones=(Phone(kind="Home", number="+1 (706) 223 3445"),)))
+    clinic.billing(replace(ADA_THERE, home_phone="706.223.3445", state="Georgia"))
+    clinic.ehr(replace(ADA, phones=(Phone(kind="Home", number="+1 (706) 223 3445"),)))
 
     assert clinic.requests()[1:] == []

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from daemon.config import Config, PracticeConfig, load
-from daemon.reload import InForce, compared
+from daemon.runtime.reload import InForce, compared
 from daemon.sandbox.clinic import Clinic
 
 put = msgspec.structs.replace
@@ -53,7 +53,7 @@ def test_a_secret_of_another_content_changes_its_practice(config: Config, tmp_pa
 
 def test_what_takes_a_restart_is_named(config: Config, tmp_path: Path) -> None:
     first = config.practice[0]
-    after = with_practice(config, 0, kareo=put(first.kareo, limits={"scale": 2.0}))
+    after = with_practice(config, 0, billing=put(first.billing, limits={"scale": 2.0}))
     after = put(after, log_level="DEBUG", http=put(config.http, public_url="https://elsewhere.example"))
     found = compared(InForce.read(config, tmp_path), InForce.read(after, tmp_path))
     assert found.restart == ("http", "log_level", f"practice.{first.id}.kareo.limits")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from events.commands import (
     BillResendRequested,
     DismissRequested,
@@ -10,32 +12,31 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from events.records import Provider
-from events.writes import CreateElationAppointment, CreateElationChart, CreateEncounter, CreateKareoChart
-from projections.open_intents import put
-from projections.patient import encode_patient
-from projections.state import PracticeState
+from events.writes import CreateBillingChart, CreateEhrAppointment, CreateEhrChart, CreateEncounter
+from projections.state.patient import encode_patient
+from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
 from tests.unit.stories import VISIT
 
 ALONE = f"E:{ADA.id}"
-MARY_THERE = put(ADA_THERE, id=KareoPatientId(902), first_name="Mary", last_name="Shelley")
+MARY_THERE = replace(ADA_THERE, id=BillingPatientId(902), first_name="Mary", last_name="Shelley")
 
 
-def link(clinic: Clinic, elation: int = ADA.id, kareo: int = ADA_THERE.id, *, force: bool = False) -> str:
-    body = LinkRequested(elation=ElationChartId(elation), kareo=KareoPatientId(kareo), who="ada", force=force)
-    return clinic.ask(body, elation, kareo)
+def link(clinic: Clinic, ehr: int = ADA.id, billing: int = ADA_THERE.id, *, force: bool = False) -> str:
+    body = LinkRequested(ehr=EhrChartId(ehr), billing=BillingPatientId(billing), who="ada", force=force)
+    return clinic.ask(body, ehr, billing)
 
 
-def unlink(clinic: Clinic, elation: int | None = None, kareo: int | None = ADA_THERE.id) -> str:
+def unlink(clinic: Clinic, ehr: int | None = None, billing: int | None = ADA_THERE.id) -> str:
     body = UnlinkRequested(
         who="ada",
-        elation=None if elation is None else ElationChartId(elation),
-        kareo=None if kareo is None else KareoPatientId(kareo),
+        ehr=None if ehr is None else EhrChartId(ehr),
+        billing=None if billing is None else BillingPatientId(billing),
     )
-    return clinic.ask(body, elation, kareo)
+    return clinic.ask(body, ehr, billing)
 
 
 def worked() -> Clinic:
@@ -64,8 +65,8 @@ def test_unlinked_charts_wait_and_nothing_is_linked_searched_or_created():
     assert unlink(clinic) == ""
     assert clinic.links() == set()
     assert clinic.waits("chart") == clinic.waits("chart", ALONE) == "unlinked"
-    clinic.elation(put(ADA, city="Macon", link_hint="kareo-patient:901"))
-    clinic.kareo(put(ADA_THERE, city="Athens"))
+    clinic.ehr(replace(ADA, city="Macon", link_hint="kareo-patient:901"))
+    clinic.billing(replace(ADA_THERE, city="Athens"))
     assert clinic.carry_out_all() == []
     assert clinic.links() == set()
     assert replays(clinic)
@@ -88,15 +89,15 @@ def test_the_same_pair_linked_again_goes_on_where_it_was():
 def test_another_link_writes_appointments_anew_and_bills_nothing_twice():
     clinic = worked()
     unlink(clinic)
-    clinic.kareo(MARY_THERE)
+    clinic.billing(MARY_THERE)
     clinic.carry_out_all()
-    other = put(ADA, id=ElationChartId(102))
-    clinic.elation(other)
+    other = replace(ADA, id=EhrChartId(102))
+    clinic.ehr(other)
     clinic.carry_out_all()
     assert link(clinic, 102) in ("", "linked")
     writes = clinic.requests()
     assert sum(isinstance(one.write, CreateEncounter) for one in writes) == 1
-    created = [one.write.chart for one in writes if isinstance(one.write, CreateElationAppointment)]
+    created = [one.write.chart for one in writes if isinstance(one.write, CreateEhrAppointment)]
     assert created == [101, 102] if (102, 901) in clinic.links() else created == [101]
     assert replays(clinic)
 
@@ -110,7 +111,7 @@ def test_what_was_written_to_an_unlinked_chart_waits_for_a_hand_whatever_becomes
     assert clinic.waits("former:101") == "left-behind"
     assert clinic.ask(DismissRequested(slot="former:101", who="ada", reason="moved it"), None, 901) == ""
     assert "former:101" not in clinic.waiting()
-    clinic.kareo(ADA_THERE)
+    clinic.billing(ADA_THERE)
     assert "former:101" not in clinic.waiting()
     assert link(clinic) == ""
     assert clinic.patient().dismissed == {}
@@ -120,7 +121,7 @@ def test_what_was_written_to_an_unlinked_chart_waits_for_a_hand_whatever_becomes
 def test_what_a_person_accepted_goes_on_when_what_it_waited_for_comes():
     clinic = Clinic()
     clinic.linked()
-    clinic.appointment(put(VISIT, provider=None, provider_name="Ann Other"))
+    clinic.appointment(replace(VISIT, provider=None, provider_name="Ann Other"))
     slot = f"appointment:{VISIT.key}"
     assert clinic.waits(slot) == "no-calendar"
     assert clinic.ask(DismissRequested(slot=slot, who="ada", reason="next week"), None, 901) == ""
@@ -128,7 +129,7 @@ def test_what_a_person_accepted_goes_on_when_what_it_waited_for_comes():
     assert clinic.carry_out_all() == []
     assert slot not in clinic.waiting()
     clinic.elation_directory((*PHYSICIANS, Provider(id=699, first_name="Ann", last_name="Other", full_name="Ann Other")))
-    assert any(isinstance(one, CreateElationAppointment) for one in clinic.carry_out_all())
+    assert any(isinstance(one, CreateEhrAppointment) for one in clinic.carry_out_all())
     assert clinic.patient().dismissed == {}
     assert replays(clinic)
 
@@ -139,7 +140,7 @@ def test_resync_as_new_lets_an_unlinked_chart_go_on_but_not_back():
     assert clinic.ask(ResyncRequested(who="ada"), None, 901) == ""
     assert clinic.waits("chart") == "unlinked"
     assert clinic.ask(ResyncRequested(who="ada", as_new=True), None, 901) == ""
-    assert any(isinstance(one, CreateElationChart) for one in clinic.carry_out_all())
+    assert any(isinstance(one, CreateEhrChart) for one in clinic.carry_out_all())
     assert clinic.links() != {(101, 901)}
     assert clinic.waits("chart", ALONE) == "unlinked"
     assert replays(clinic)
@@ -147,8 +148,8 @@ def test_resync_as_new_lets_an_unlinked_chart_go_on_but_not_back():
 
 def test_a_link_between_people_who_differ_needs_force():
     clinic = Clinic()
-    clinic.kareo(put(ADA_THERE, last_name="Lovelace", sex="Male"))
-    clinic.elation(ADA)
+    clinic.billing(replace(ADA_THERE, last_name="Lovelace", sex="Male"))
+    clinic.ehr(ADA)
     assert link(clinic) == "differs"
     assert clinic.links() == set()
     assert link(clinic, force=True) == ""
@@ -158,7 +159,7 @@ def test_a_link_between_people_who_differ_needs_force():
 
 def test_a_second_link_and_one_with_a_stranger_are_refused_and_change_nothing():
     clinic = worked()
-    clinic.kareo(MARY_THERE)
+    clinic.billing(MARY_THERE)
     before = {key: encode_patient(one) for key, one in clinic.state.patients.items()}
     assert link(clinic, 101, 902, force=True) == "linked"
     assert link(clinic, 999, 902) == "not-known"
@@ -168,20 +169,20 @@ def test_a_second_link_and_one_with_a_stranger_are_refused_and_change_nothing():
 
 def test_two_said_to_be_different_people_are_no_candidates():
     clinic = Clinic()
-    clinic.kareo(put(ADA_THERE, birth_date=None))
-    clinic.elation(ADA)
+    clinic.billing(replace(ADA_THERE, birth_date=None))
+    clinic.ehr(ADA)
     assert unlink(clinic, ADA.id, ADA_THERE.id) == ""
     assert clinic.patient().barred == clinic.patient(ALONE).barred == ((101, 901),)
-    clinic.elation(put(ADA, link_hint="kareo-patient:901"))
+    clinic.ehr(replace(ADA, link_hint="kareo-patient:901"))
     assert clinic.links() == set()
-    assert any(isinstance(one, CreateKareoChart) for one in clinic.carry_out_all())
+    assert any(isinstance(one, CreateBillingChart) for one in clinic.carry_out_all())
     assert replays(clinic)
 
 
 def test_unlinking_waits_for_a_write_under_way():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.attempt(ADA_KEY, "demographics:elation")
     assert unlink(clinic) == "under-way"
     assert clinic.links() == {(101, 901)}
@@ -190,7 +191,7 @@ def test_unlinking_waits_for_a_write_under_way():
 def test_retry_asks_for_a_refused_write_again():
     clinic = Clinic()
     clinic.linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.refuse(ADA_KEY, "demographics:elation")
     assert clinic.ask(RetryRequested(slots=("policies",), who="ada"), None, 901) == "not-refused"
     assert clinic.ask(RetryRequested(slots=(), who="ada"), None, 901) == ""
@@ -216,14 +217,14 @@ def test_resend_sends_a_refused_bill_again_and_a_sent_one_never():
 
 def test_a_dismissed_item_comes_back_when_the_thing_itself_changes():
     clinic = worked()
-    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="1", notes="edited"))
+    clinic.bill(replace(GOOD_BILL, status="Billed", ref_number="1", notes="edited"))
     assert clinic.waits("bill:4001") == "differs-after-sent"
     asked = DismissRequested(slot="bill:4001", who="ada", reason="corrected in Kareo")
     assert clinic.ask(asked, None, 901) == ""
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     assert clinic.waits("bill:4001") == ""
     assert clinic.patient().dismissed["bill:4001"].reason == "corrected in Kareo"
-    clinic.bill(put(GOOD_BILL, status="Billed", ref_number="1", notes="edited again"))
+    clinic.bill(replace(GOOD_BILL, status="Billed", ref_number="1", notes="edited again"))
     assert clinic.waits("bill:4001") == "differs-after-sent"
     assert clinic.patient().dismissed == {}
     assert clinic.ask(DismissRequested(slot="nothing", who="ada", reason="x"), None, 901) == "not-waiting"

@@ -9,16 +9,17 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from msgspec.structs import replace
 
 from daemon.cli.what_if import differing, lines
 from daemon.config import ConfigError, ElationConfig, KareoConfig, PracticeConfig, load_variant, policy_of
-from daemon.entries import Shown
-from daemon.whatif import Comparison, WhatIf
-from events.ids import ElationChartId
+from daemon.history.what_if import Comparison, WhatIf
+from events.ids import EhrChartId
+from events.records import type_of
 from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
-from projections.open_intents import put
-from projections.policy import KAREO_LED, Direction, Policy
+from projections.terms.policy import KAREO_LED, Direction, Policy
+from projections.words.lines import Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM
@@ -54,7 +55,7 @@ def under(clinic: Told, policy: Policy, since: int | None = None) -> Comparison:
 
 
 def told(result: Comparison) -> list[tuple[str, str, str]]:
-    return [(one.kind, one.slot, type(one.write).__name__) for one in result.deviations]
+    return [(one.kind, one.slot, type_of(one.write)) for one in result.deviations]
 
 
 def policy(**table: Direction) -> Policy:
@@ -94,7 +95,7 @@ def test_the_same_policy_changes_nothing_whatever_happens(story: list[Step]) -> 
 
 def test_a_row_that_is_off_makes_nothing() -> None:
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.appointment(VISIT)
     clinic.carry_out_all()
     result = under(clinic, policy(demographics=Direction.OFF))
@@ -106,16 +107,16 @@ def test_a_row_that_is_off_makes_nothing() -> None:
 def test_what_was_never_carried_out_is_not_missed() -> None:
     """Wanted, and superseded before an attempt: nothing was written, so nothing is missing."""
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.kareo(ADA_THERE)
+    clinic.billing(replace(ADA_THERE, city="Macon"))
+    clinic.billing(ADA_THERE)
     assert told(under(clinic, policy(demographics=Direction.OFF))) == []
 
 
 def test_another_direction_writes_to_the_other_side() -> None:
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.carry_out_all()
-    result = under(clinic, policy(demographics=Direction.TO_KAREO))
+    result = under(clinic, policy(demographics=Direction.TO_BILLING))
     assert sorted(told(result)) == [
         ("made", "demographics:kareo", "UpdateKareoChart"),
         ("not made", "demographics:elation", "UpdateElationChart"),
@@ -126,10 +127,10 @@ def test_another_direction_writes_to_the_other_side() -> None:
 
 def test_another_preference_lets_the_other_side_win() -> None:
     clinic = linked()
-    clinic.elation(put(ADA, city="Athens"))
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.ehr(replace(ADA, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.carry_out_all()
-    assert told(under(clinic, put(clinic.policy, preference=System.ELATION))) == [
+    assert told(under(clinic, replace(clinic.policy, preference=System.EHR))) == [
         ("not made", "demographics:elation", "UpdateElationChart"),
         ("made", "demographics:kareo", "UpdateKareoChart"),
     ]
@@ -139,7 +140,7 @@ def test_another_configuration_makes_a_bill_otherwise() -> None:
     clinic = linked()
     clinic.bill(GOOD_BILL)
     clinic.carry_out_all()
-    result = under(clinic, put(clinic.policy, encounter_status="Approved"))
+    result = under(clinic, replace(clinic.policy, encounter_status="Approved"))
     (one,) = result.deviations
     assert (one.kind, one.slot) == ("otherwise", "bill:4001")
     assert isinstance(one.write, CreateEncounter)
@@ -150,26 +151,26 @@ def test_another_configuration_makes_a_bill_otherwise() -> None:
 
 def test_a_map_lets_an_appointment_out_once_and_again_when_it_moves() -> None:
     clinic = linked()
-    clinic.appointment(put(VISIT, provider=KAREO_LOCUM))
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.appointment(replace(VISIT, provider=KAREO_LOCUM))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.carry_out_all()
-    mapped = put(clinic.policy, providers={HOUSE: KAREO_LOCUM})
+    mapped = replace(clinic.policy, providers={HOUSE: KAREO_LOCUM})
     assert told(under(clinic, mapped)) == [("made", "appointment:7001", "CreateElationAppointment")]
-    clinic.appointment(put(VISIT, provider=KAREO_LOCUM, start=VISIT.start + timedelta(days=1)))
+    clinic.appointment(replace(VISIT, provider=KAREO_LOCUM, start=VISIT.start + timedelta(days=1)))
     assert len(told(under(clinic, mapped))) == 2
 
 
 def test_without_its_chart_nothing_of_a_patient_is_written() -> None:
     """The chart's creation would not have been made, so neither what followed on it."""
     clinic = Told()
-    clinic.elation(put(ADA, id=ElationChartId(102), first_name="Mary", last_name="Shelley"))
+    clinic.ehr(replace(ADA, id=EhrChartId(102), first_name="Mary", last_name="Shelley"))
     clinic.carry_out_all()
     key = next(key for key in clinic.state.patients if key != ADA_KEY)
-    there = clinic.state.patients[key].kareo
+    there = clinic.state.patients[key].billing
     assert there is not None
-    clinic.kareo(put(there.chart, city="Macon"))
+    clinic.billing(replace(there.chart, city="Macon"))
     clinic.carry_out_all()
-    result = under(clinic, policy(chart=Direction.TO_ELATION))
+    result = under(clinic, policy(chart=Direction.TO_EHR))
     assert told(result) == [
         ("not made", "chart", "CreateKareoChart"),
         ("not made", "demographics:elation", "UpdateElationChart"),
@@ -192,10 +193,10 @@ def test_carriers_and_plans_count_too() -> None:
 
 def test_only_what_differs_since_a_moment() -> None:
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.carry_out_all()
     first = len(clinic.events)
-    clinic.kareo(put(ADA_THERE, city="Rome"))
+    clinic.billing(replace(ADA_THERE, city="Rome"))
     clinic.carry_out_all()
     off = policy(demographics=Direction.OFF)
     assert len(told(under(clinic, off))) == 2
@@ -205,10 +206,10 @@ def test_only_what_differs_since_a_moment() -> None:
 
 def test_nothing_is_changed_by_asking() -> None:
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
-    clinic.elation(put(ADA, city="Athens"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
+    clinic.ehr(replace(ADA, city="Athens"))
     before = clinic.recorded()
-    what_if = WhatIf(policy(demographics=Direction.TO_KAREO))
+    what_if = WhatIf(policy(demographics=Direction.TO_BILLING))
     for one in before:
         what_if.take(one)
     what_if.close()
@@ -217,7 +218,7 @@ def test_nothing_is_changed_by_asking() -> None:
 
 def test_the_answer_shows_no_values_unless_asked_for_and_says_it_is_an_approximation() -> None:
     clinic = linked()
-    clinic.kareo(put(ADA_THERE, city="Macon"))
+    clinic.billing(replace(ADA_THERE, city="Macon"))
     clinic.carry_out_all()
     result = under(clinic, policy(demographics=Direction.OFF))
     text = "\n".join(lines(result, Shown()))
@@ -234,18 +235,20 @@ OFFICE = PracticeConfig(
     id="elm",
     name="Elm",
     time_zone="America/Denver",
-    elation=ElationConfig(base_url="x", client_id="x", client_secret_file="x", practice_id=1),
-    kareo=KareoConfig(wsdl="x", endpoint="x", customer_key_file="x", user="x", password_file="x", practice_name="x"),
+    ehr=ElationConfig(base_url="x", client_id="x", client_secret_file="x", practice_id=1),
+    billing=KareoConfig(wsdl="x", endpoint="x", customer_key_file="x", user="x", password_file="x", practice_name="x"),
 )
 
 
 def test_a_variant_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     file = tmp_path / "other.toml"
     file.write_text('[overrides]\nbill = "off"\npreference = "elation"\n[maps]\nproviders = {"11" = 509}\n')
-    own = put(OFFICE, overrides=put(OFFICE.overrides, case_name="Own"), maps=put(OFFICE.maps, locations={"1": 2}))
+    own = replace(
+        OFFICE, overrides=replace(OFFICE.overrides, case_name="Own"), maps=replace(OFFICE.maps, locations={"1": 2})
+    )
     other = policy_of(load_variant(file, own))
     assert other.table == {**KAREO_LED, Resource.BILL: Direction.OFF}
-    assert (other.preference, other.case_name) == (System.ELATION, "Own")
+    assert (other.preference, other.case_name) == (System.EHR, "Own")
     assert (other.providers, other.locations) == ({11: 509}, {1: 2})
 
 

@@ -1,4 +1,4 @@
-"""The sandbox's own WSDL (`kareo.wsdl`), and the member tables that reading and writing are driven by.
+"""The sandbox's own WSDL (`billing.wsdl`), and the member tables that reading and writing are driven by.
 
 A DataContract server goes by the order of the members, base type first (NOTES: Transport); both the order and what is
 required or nillable is taken from the served document itself, so that what is promised and what is done cannot differ.

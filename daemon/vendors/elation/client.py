@@ -21,7 +21,7 @@ import aiohttp
 
 from daemon.vendors.elation import wire
 from daemon.vendors.elation.transport import Guard, Meter, Transport, discard
-from daemon.vendors.errors import Malformed
+from daemon.vendors.ports.errors import Malformed
 
 W = TypeVar("W", bound=wire.Wire)
 

@@ -15,21 +15,21 @@ import msgspec
 import structlog
 
 from daemon.config import ElationConfig
-from daemon.intake import Intake, Observation
-from daemon.rounds import Rounds
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
-from daemon.vendors.errors import Duplicate, Gone, Moved, NotFound
-from events.ids import ElationChartId, EventId
+from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
+from daemon.vendors.ports.intake import Intake, Observation
+from daemon.vendors.ports.passes import Rounds
+from events.ids import EhrChartId, EventId
 from events.schema import (
     BillObserved,
     ChangeQuarantined,
-    ElationChartDeleted,
-    ElationChartMerged,
-    ElationChartObserved,
-    ElationDirectoryObserved,
+    EhrChartDeleted,
+    EhrChartMerged,
+    EhrChartObserved,
+    EhrDirectoryObserved,
 )
 from events.writes import System
 
@@ -96,7 +96,7 @@ class ElationConnector:
     def nudge(self, what: str) -> None:
         """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` reads that chart."""
         if what.startswith("patient:"):
-            self.rounds.once(what, lambda: self.read_chart(ElationChartId(int(what.removeprefix("patient:")))))
+            self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(what.removeprefix("patient:")))))
         else:
             self.rounds.nudge(what)
 
@@ -106,14 +106,14 @@ class ElationConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_whole(ElationChartId(int(record)), because))
+            self.rounds.once(f"patient:{record}", lambda: self.read_whole(EhrChartId(int(record)), because))
         elif resource == "bills" and record.isdigit():
             bill = int(record)
             self.rounds.once(f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because))
         else:
             self.rounds.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
 
-    async def read_whole(self, chart: ElationChartId, because: EventId) -> None:
+    async def read_whole(self, chart: EhrChartId, because: EventId) -> None:
         """A chart and its bills."""
         await self._observe_bills(self._client.bills(patient=chart), because)
         await self.read_chart(chart, because)
@@ -123,7 +123,7 @@ class ElationConnector:
     async def read_directory(self) -> None:
         """Physicians, locations, carriers and plans: small, without modified times, read whole."""
         read_at = self._now()
-        body = ElationDirectoryObserved(
+        body = EhrDirectoryObserved(
             providers=tuple([translate.provider(one) async for one in self._good("physicians", self._client.physicians())]),
             locations=tuple(
                 [
@@ -185,7 +185,7 @@ class ElationConnector:
         present = await self._observe_charts(self._client.patients())
         for record in await self._known_charts():
             if int(record) not in present:
-                await self.read_chart(ElationChartId(int(record)))
+                await self.read_chart(EhrChartId(int(record)))
         await self._observe_bills(self._client.bills(from_service_date=(started - BILL_WINDOW).date()))
         await self._read_published(present)
         await self._finish("elation.sweep", started)
@@ -205,30 +205,30 @@ class ElationConnector:
                 elif event.resource == "bills":
                     bills.add(event.resource_id)
         for chart in sorted(charts):
-            await self.read_chart(ElationChartId(chart))
+            await self.read_chart(EhrChartId(chart))
         await self._observe_bills(self._client.bills(bill_id=sorted(bills)))
         if newest > mark and not await self._intake.checkpoint("elation.published", str(newest), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source="elation.published")
 
-    async def read_chart(self, chart: ElationChartId, because: EventId | None = None) -> None:
+    async def read_chart(self, chart: EhrChartId, because: EventId | None = None) -> None:
         """One chart by id, whatever became of it."""
         read_at = self._now()
-        body: ElationChartObserved | ElationChartDeleted | ElationChartMerged
+        body: EhrChartObserved | EhrChartDeleted | EhrChartMerged
         modified: datetime | None = None
         try:
             patient = await self._client.get_patient(chart)
         except (Gone, NotFound):
             if str(chart) not in await self._known_charts():
                 return  # never ours, or known to be gone
-            body = ElationChartDeleted(chart=chart)
+            body = EhrChartDeleted(chart=chart)
         except Moved as moved:
             if moved.survivor is None:
                 raise
-            body = ElationChartMerged(chart=chart, survivor=ElationChartId(moved.survivor))
+            body = EhrChartMerged(chart=chart, survivor=EhrChartId(moved.survivor))
         else:
             if patient.caregiver_practice != self._client.practice_id:
                 return
-            body, modified = ElationChartObserved(chart=translate.chart(patient)), patient.last_modified
+            body, modified = EhrChartObserved(chart=translate.chart(patient)), patient.last_modified
         seen = _chart_observation(body, chart, modified, read_at)
         await self._intake.observe([msgspec.structs.replace(seen, because=because)])
 
@@ -239,7 +239,7 @@ class ElationConnector:
         async for patient in self._good("patients", rows):
             present.add(patient.id)
             chart = translate.chart(patient)
-            batch.append(_chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at))
+            batch.append(_chart_observation(EhrChartObserved(chart=chart), chart.id, patient.last_modified, read_at))
             if len(batch) >= CHUNK:
                 await self._intake.observe(batch)
                 batch, read_at = [], self._now()
@@ -270,8 +270,8 @@ class ElationConnector:
 
 
 def _chart_observation(
-    body: ElationChartObserved | ElationChartDeleted | ElationChartMerged,
-    chart: ElationChartId,
+    body: EhrChartObserved | EhrChartDeleted | EhrChartMerged,
+    chart: EhrChartId,
     modified: datetime | None,
     read_at: datetime,
 ) -> Observation:
@@ -279,17 +279,17 @@ def _chart_observation(
         body=body,
         resource="patients",
         record=str(chart),
-        elation=chart,
+        ehr=chart,
         modified=modified,
         read_at=read_at,
-        parent=str(chart) if isinstance(body, ElationChartObserved) and not body.chart.deleted else "",
+        parent=str(chart) if isinstance(body, EhrChartObserved) and not body.chart.deleted else "",
     )
 
 
 def chart_observation(patient: wire.Patient, read_at: datetime) -> Observation:
     """A chart as a change event wants it."""
     chart = translate.chart(patient)
-    return _chart_observation(ElationChartObserved(chart=chart), chart.id, patient.last_modified, read_at)
+    return _chart_observation(EhrChartObserved(chart=chart), chart.id, patient.last_modified, read_at)
 
 
 def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observation:
@@ -298,7 +298,7 @@ def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observati
         body=BillObserved(bill=translate.bill(bill, zone)),
         resource="bills",
         record=str(bill.id),
-        elation=ElationChartId(bill.patient),
+        ehr=EhrChartId(bill.patient),
         modified=bill.last_modified_date,
         read_at=read_at,
         parent=str(bill.patient),
@@ -309,5 +309,5 @@ def quarantined(
     resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit"
 ) -> Observation:
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
-    body = ChangeQuarantined(system=System.ELATION, resource=resource, record=record, path=path, reason=reason, raw=raw)
+    body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=path, reason=reason, raw=raw)
     return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)

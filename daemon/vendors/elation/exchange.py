@@ -10,7 +10,7 @@ import msgspec
 from aiohttp.client_middlewares import ClientHandlerType
 from yarl import URL
 
-from daemon.vendors.errors import OutcomeUnknown, Unreachable, VendorError
+from daemon.vendors.ports.errors import OutcomeUnknown, Unreachable, VendorError
 
 SIZE_CAP: Final = 64 * 1024 * 1024
 

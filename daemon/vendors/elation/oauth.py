@@ -13,7 +13,7 @@ from yarl import URL
 
 from daemon.vendors.elation.exchange import Answer, exchange
 from daemon.vendors.elation.refusals import refusal
-from daemon.vendors.errors import Malformed, Unauthorized, VendorError
+from daemon.vendors.ports.errors import Malformed, Unauthorized, VendorError
 
 TEMPLATE: Final = "POST /oauth2/token/"
 OPERATION: Final = f"elation.{TEMPLATE}"

@@ -10,7 +10,7 @@ import msgspec
 from yarl import URL
 
 from daemon.vendors.elation.exchange import Answer
-from daemon.vendors.errors import (
+from daemon.vendors.ports.errors import (
     Duplicate,
     Gone,
     Moved,

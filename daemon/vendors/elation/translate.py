@@ -6,10 +6,10 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
-from events.ids import ElationChartId
-from events.records import BillLine, Carrier, ElationBill, ElationChart, ElationPolicy, Location, Phone, Plan, Provider
+from events.ids import EhrChartId
+from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
 from events.writes import Candidate, PolicyTerms
-from projections.fields import ADDRESS, PHONE_KINDS, with_phones
+from projections.rules.fields import ADDRESS, PHONE_KINDS, with_phones
 
 ADDRESS_ON_THE_WIRE = {
     "address1": "address_line1",
@@ -27,11 +27,11 @@ PLAIN_FIELDS = {
 }
 
 
-def chart(patient: wire.Patient) -> ElationChart:
+def chart(patient: wire.Patient) -> EhrChart:
     """Deleted phones and e-mails are left out: their places are free (NOTES: Patients)."""
     address = patient.address or wire.Address()
-    return ElationChart(
-        id=ElationChartId(patient.id),
+    return EhrChart(
+        id=EhrChartId(patient.id),
         first_name=patient.first_name,
         middle_name=patient.middle_name,
         last_name=patient.last_name,
@@ -45,7 +45,7 @@ def chart(patient: wire.Patient) -> ElationChart:
         state=address.state,
         zip=address.zip,
         physician=patient.primary_physician,
-        merged_into=None if patient.merged_into_chart is None else ElationChartId(patient.merged_into_chart),
+        merged_into=None if patient.merged_into_chart is None else EhrChartId(patient.merged_into_chart),
         deleted=patient.deleted_date is not None,
         link_hint=patient.metadata.object_id if patient.metadata else "",
     )
@@ -62,12 +62,12 @@ def candidate(patient: wire.Patient) -> Candidate:
     )
 
 
-def bill(one: wire.Bill, practice_zone: str) -> ElationBill:
+def bill(one: wire.Bill, practice_zone: str) -> EhrBill:
     """The local day of `service_date` in its own zone is the date of service (NOTES: Bills)."""
     location = one.service_location
-    return ElationBill(
+    return EhrBill(
         id=one.id,
-        patient=ElationChartId(one.patient),
+        patient=EhrChartId(one.patient),
         visit_note=one.visit_note_id,
         signed=one.visit_note_signed_date is not None,
         note_deleted=one.visit_note_deleted_date is not None,
@@ -107,8 +107,8 @@ def _local_day(one: wire.Bill, practice_zone: str) -> date | None:
     return one.service_date.astimezone(zone).date()
 
 
-def policy(one: wire.Policy) -> ElationPolicy:
-    return ElationPolicy(
+def policy(one: wire.Policy) -> EhrPolicy:
+    return EhrPolicy(
         id=one.id,
         rank=one.rank,
         active=one.status == "active",
@@ -147,9 +147,9 @@ def plan(one: wire.InsurancePlan) -> Plan:
 # -- bodies of requests ---------------------------------------------------------------------------------------------------
 
 
-def patient_body(fields: dict[str, str], physician: int | None, current: ElationChart | None) -> dict[str, object]:
+def patient_body(fields: dict[str, str], physician: int | None, current: EhrChart | None) -> dict[str, object]:
     """The part of a chart that a create or PATCH names: only `fields`; arrays whole, with what is not ours kept."""
-    known = current or ElationChart(id=ElationChartId(0))
+    known = current or EhrChart(id=EhrChartId(0))
     body: dict[str, object] = {wire_name: fields[name] for name, wire_name in PLAIN_FIELDS.items() if name in fields}
     phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
     if phones:

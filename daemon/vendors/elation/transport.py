@@ -15,7 +15,7 @@ from daemon.vendors.elation import wire
 from daemon.vendors.elation.exchange import Answer, exchange
 from daemon.vendors.elation.oauth import TokenCache
 from daemon.vendors.elation.refusals import refusal
-from daemon.vendors.errors import (
+from daemon.vendors.ports.errors import (
     Duplicate,
     Gone,
     Malformed,

@@ -38,7 +38,7 @@ from daemon.vendors.elation.resources import (
     WebhookEnvelope,
     Wire,
 )
-from daemon.vendors.errors import Malformed
+from daemon.vendors.ports.errors import Malformed
 
 __all__ = [
     "Address",

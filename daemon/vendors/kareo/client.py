@@ -16,11 +16,11 @@ from zoneinfo import ZoneInfo
 import aiohttp
 import msgspec
 
-from daemon.vendors.errors import Defect, Refused, Throttled, VendorError
 from daemon.vendors.kareo import failures, requests, rows, values, wire
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
@@ -36,7 +36,7 @@ class KareoClient:
     """One practice's view of Kareo.
 
     `practice_id` may be None: it is looked up by the exact name with the first call that needs it. `timeout` in seconds.
-    `meter` hears of each call: (operation such as `kareo.GetPatient`, outcome, seconds); `guard` may forbid it by raising.
+    `meter` hears of each call: (operation such as `billing.GetPatient`, outcome, seconds); `guard` may forbid it by raising.
     `tries` is how often a call is made that Kareo asks patience for; more than once only where nobody else tries again.
     """
 
@@ -305,17 +305,17 @@ class KareoClient:
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
-    async def appointments(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
+    async def appointments(self, start: datetime, end: datetime) -> wire.Rows[wire.BillingAppointment]:
         """Appointments of a window of at most 60 days, in UTC (offset 0)."""
         first, last = values.filter_window(start, end, UTC_ZONE)
         return await self._appointments(StartDate=first, EndDate=last)
 
-    async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoAppointment]:
+    async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.BillingAppointment]:
         """Appointments modified in the window; both ends given lift the default window of days (NOTES: Polling)."""
         first, last = values.filter_window(start, end, self._zone)
         return await self._appointments(FromLastModifiedDate=first, ToLastModifiedDate=last)
 
-    async def _appointments(self, **filters: object) -> wire.Rows[wire.KareoAppointment]:
+    async def _appointments(self, **filters: object) -> wire.Rows[wire.BillingAppointment]:
         await self._practice()
         filter_ = {"PracticeName": self.practice_name, "TimeZoneOffsetFromGMT": "0", **filters}
         answer = await self._call("GetAppointments", Fields={}, Filter=filter_)

@@ -16,20 +16,20 @@ from functools import partial
 import structlog
 
 from daemon.config import KareoConfig
-from daemon.intake import KAREO_ROW as ROW
-from daemon.intake import Intake, Observation, fingerprint
-from daemon.rounds import Rounds
-from daemon.vendors.errors import Unreachable
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
-from events.ids import EventId, KareoPatientId
+from daemon.vendors.ports.errors import Unreachable
+from daemon.vendors.ports.intake import BILLING_ROW as ROW
+from daemon.vendors.ports.intake import Intake, Observation, fingerprint
+from daemon.vendors.ports.passes import Rounds
+from events.ids import BillingPatientId, EventId
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillingChartVanished,
+    BillingDirectoryObserved,
     ChangeQuarantined,
-    KareoAppointmentObserved,
-    KareoAppointmentVanished,
-    KareoChartObserved,
-    KareoChartVanished,
-    KareoDirectoryObserved,
 )
 from events.store import AWAY
 from events.topics import Note
@@ -98,7 +98,7 @@ class KareoConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_patient(KareoPatientId(int(record)), because=because))
+            self.rounds.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because))
         else:
             self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
@@ -113,7 +113,7 @@ class KareoConnector:
         for one in providers:
             names.setdefault(one.full_name, []).append(one.id)
         self._providers = {name: ids[0] for name, ids in names.items() if len(ids) == 1}
-        body = KareoDirectoryObserved(providers=providers, locations=locations)
+        body = BillingDirectoryObserved(providers=providers, locations=locations)
         await self._intake.observe([Observation(body=body, resource="directory", record="all", read_at=read_at)])
 
     # -- patients ---------------------------------------------------------------------------------------------------------
@@ -141,7 +141,7 @@ class KareoConnector:
         if not present and len(known) > SUSPICIOUS:
             raise Unreachable("kareo.GetAllPatients", "no patient at all where there were many: asked again later")
         for record in missing:
-            await self._confirm_gone(KareoPatientId(int(record)))
+            await self._confirm_gone(BillingPatientId(int(record)))
         await self._finish("kareo.sweep", started)
 
     async def _go_round(self) -> None:
@@ -160,10 +160,10 @@ class KareoConnector:
                 await self.rounds.until_done("round", partial(self.read_patient, patient))
             begun = 0.0
 
-    async def _members(self) -> list[KareoPatientId]:
+    async def _members(self) -> list[BillingPatientId]:
         """Who is known and not gone; nobody while the database is away."""
         try:
-            return sorted(KareoPatientId(int(record)) for record, parent in await self._known("patients") if parent)
+            return sorted(BillingPatientId(int(record)) for record, parent in await self._known("patients") if parent)
         except AWAY:
             return []
 
@@ -190,13 +190,13 @@ class KareoConnector:
     async def _read_each(self, records: set[str], hashes: dict[str, str], shown: dict[str, str]) -> None:
         for record in sorted(records, key=int):
             self._just_read[record] = hashes[record]
-            notes = [Note(system=System.KAREO, resource=ROW, record=record, content_hash=hashes[record])]
+            notes = [Note(system=System.BILLING, resource=ROW, record=record, content_hash=hashes[record])]
             if shown.get(record):
-                notes.append(Note(system=System.KAREO, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
-            await self.read_patient(KareoPatientId(int(record)), also=tuple(notes))
+                notes.append(Note(system=System.BILLING, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
+            await self.read_patient(BillingPatientId(int(record)), also=tuple(notes))
 
     async def read_patient(
-        self, patient: KareoPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
+        self, patient: BillingPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
     ) -> None:
         """One patient with cases and policies, as it is now.
 
@@ -210,16 +210,16 @@ class KareoConnector:
                 await self._observe_gone(patient, read_at, because)
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
-        if_new = () if also else (Note(system=System.KAREO, resource=ROW, record=str(patient), content_hash=""),)
+        if_new = () if also else (Note(system=System.BILLING, resource=ROW, record=str(patient), content_hash=""),)
         if not any(note.resource == PRIMARY_CASE for note in also):
-            also += (Note(system=System.KAREO, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
+            also += (Note(system=System.BILLING, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
         await self._intake.observe(
             [
                 Observation(
-                    body=KareoChartObserved(chart=translate.chart(found)),
+                    body=BillingChartObserved(chart=translate.chart(found)),
                     resource="patients",
                     record=str(patient),
-                    kareo=patient,
+                    billing=patient,
                     modified=found.modified,
                     read_at=read_at,
                     parent=str(patient),
@@ -230,21 +230,21 @@ class KareoConnector:
             ]
         )
 
-    async def _confirm_gone(self, patient: KareoPatientId) -> None:
+    async def _confirm_gone(self, patient: BillingPatientId) -> None:
         read_at = self._now()
         if await self._client.get_patient(patient) is None:
             await self._observe_gone(patient, read_at)
 
-    async def _observe_gone(self, patient: KareoPatientId, read_at: datetime, because: EventId | None = None) -> None:
+    async def _observe_gone(self, patient: BillingPatientId, read_at: datetime, because: EventId | None = None) -> None:
         gone = tuple(
-            Note(system=System.KAREO, resource=resource, record=str(patient), content_hash="gone")
+            Note(system=System.BILLING, resource=resource, record=str(patient), content_hash="gone")
             for resource in (ROW, PRIMARY_CASE)
         )
         seen = Observation(
-            body=KareoChartVanished(patient=patient),
+            body=BillingChartVanished(patient=patient),
             resource="patients",
             record=str(patient),
-            kareo=patient,
+            billing=patient,
             read_at=read_at,
             also=gone,
             because=because,
@@ -278,7 +278,7 @@ class KareoConnector:
                 await self._confirm_deleted(record, parent, start, end)
         await self._finish("kareo.appointment-sweep", started)
 
-    async def _observe_appointments(self, rows: wire.Rows[wire.KareoAppointment]) -> set[str]:
+    async def _observe_appointments(self, rows: wire.Rows[wire.BillingAppointment]) -> set[str]:
         """Publish what is new; returns the keys seen. The list names providers; an unknown name costs a GetAppointment."""
         read_at = self._now()
         await self._quarantine("appointments", rows.bad_rows)
@@ -290,12 +290,12 @@ class KareoConnector:
             note = fingerprint(one)
             if not await self._intake.unknown([("appointments.row", key, note)]):
                 continue
-            also = (Note(system=System.KAREO, resource="appointments.row", record=key, content_hash=note),)
+            also = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash=note),)
             await self._observe_appointment(one, key, read_at, also)
         return present
 
     async def _observe_appointment(
-        self, one: wire.KareoAppointment, key: str, read_at: datetime, also: tuple[Note, ...]
+        self, one: wire.BillingAppointment, key: str, read_at: datetime, also: tuple[Note, ...]
     ) -> None:
         if one.practice_id is not None and one.practice_id != self._client.practice_id:
             await self._reject("appointments", key, "belongs to another practice", "PracticeID", read_at, also)
@@ -315,14 +315,14 @@ class KareoConnector:
             return
         former = await self._intake.parent("appointments", key)
         if former and former != str(seen.patient):
-            await self._vanish(key, KareoPatientId(int(former)), read_at, resource="appointments.former")
+            await self._vanish(key, BillingPatientId(int(former)), read_at, resource="appointments.former")
         await self._intake.observe(
             [
                 Observation(
-                    body=KareoAppointmentObserved(appointment=seen),
+                    body=BillingAppointmentObserved(appointment=seen),
                     resource="appointments",
                     record=key,
-                    kareo=seen.patient,
+                    billing=seen.patient,
                     modified=one.modified,
                     read_at=read_at,
                     parent=str(seen.patient),
@@ -336,13 +336,13 @@ class KareoConnector:
         read_at = self._now()
         found = await self._client.get_appointment(int(key.partition("@")[0]))
         if found is None or found.is_deleted or ("@" in key and start <= found.start <= end):
-            await self._vanish(key, KareoPatientId(int(parent)), read_at)
+            await self._vanish(key, BillingPatientId(int(parent)), read_at)
 
-    async def _vanish(self, key: str, patient: KareoPatientId, read_at: datetime, resource: str = "appointments") -> None:
-        body = KareoAppointmentVanished(key=key, patient=patient)
-        gone = (Note(system=System.KAREO, resource="appointments.row", record=key, content_hash="gone"),)
+    async def _vanish(self, key: str, patient: BillingPatientId, read_at: datetime, resource: str = "appointments") -> None:
+        body = BillingAppointmentVanished(key=key, patient=patient)
+        gone = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash="gone"),)
         await self._intake.observe(
-            [Observation(body=body, resource=resource, record=key, kareo=patient, read_at=read_at, also=gone)]
+            [Observation(body=body, resource=resource, record=key, billing=patient, read_at=read_at, also=gone)]
         )
 
     # -- common -----------------------------------------------------------------------------------------------------------
@@ -361,7 +361,7 @@ class KareoConnector:
         also: tuple[Note, ...],
         raw: bytes = b"",
     ) -> None:
-        body = ChangeQuarantined(system=System.KAREO, resource=resource, record=record, path=path, reason=reason, raw=raw)
+        body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
         await self._intake.observe(
             [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
         )

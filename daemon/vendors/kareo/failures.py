@@ -6,7 +6,8 @@ import re
 
 from lxml import etree
 
-from daemon.vendors.errors import (
+from daemon.vendors.kareo.answers import Node
+from daemon.vendors.ports.errors import (
     Defect,
     Malformed,
     OutcomeUnknown,
@@ -16,7 +17,6 @@ from daemon.vendors.errors import (
     Unreachable,
     VendorError,
 )
-from daemon.vendors.kareo.answers import Node
 
 _THROTTLED = re.compile(r"endpoint requested more than allowed|^\s*429\b", re.IGNORECASE)
 _MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)

@@ -116,11 +116,11 @@ def patient(reader: Reader) -> wire.KareoPatient:
     )
 
 
-def case(row: Node, zone: ZoneInfo) -> wire.KareoCase:
+def case(row: Node, zone: ZoneInfo) -> wire.BillingCase:
     """A case with its policies; rows without an id are phantoms."""
     reader = Reader(row, zone)
     policies = listed(row, "InsurancePolicies", "PatientInsurancePolicyData")
-    return wire.KareoCase(
+    return wire.BillingCase(
         id=reader.required("PatientCaseID"),
         name=reader.text("Name"),
         payer_scenario=reader.text("PayerScenario"),
@@ -129,8 +129,8 @@ def case(row: Node, zone: ZoneInfo) -> wire.KareoCase:
     )
 
 
-def _policy(reader: Reader) -> wire.KareoPolicy:
-    return wire.KareoPolicy(
+def _policy(reader: Reader) -> wire.BillingPolicy:
+    return wire.BillingPolicy(
         id=reader.required("InsurancePolicyID"),
         company_id=reader.text("CompanyID"),
         company_name=reader.text("CompanyName"),
@@ -161,14 +161,14 @@ def _policy(reader: Reader) -> wire.KareoPolicy:
     )
 
 
-def appointment(reader: Reader) -> wire.KareoAppointment:
+def appointment(reader: Reader) -> wire.BillingAppointment:
     """A row of GetAppointments asked with offset 0: its times are UTC, its modified time is not."""
     utc = ZoneInfo("UTC")
     start, end = reader.moment("StartDate", utc), reader.moment("EndDate", utc)
     if start is None or end is None:
         raise BadMember("StartDate" if start is None else "EndDate")
     kind = reader.text("Type").casefold()[:1]
-    return wire.KareoAppointment(
+    return wire.BillingAppointment(
         id=reader.required("ID"),
         start=start,
         end=end,

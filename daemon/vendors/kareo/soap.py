@@ -1,6 +1,6 @@
 """SOAP over aiohttp: zeep makes the messages from the WSDL's types, and never touches the network itself.
 
-Answers are read in `daemon.vendors.kareo.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
+Answers are read in `daemon.vendors.billing.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 
-from daemon.vendors.errors import Defect, Refused, Unreachable
 from daemon.vendors.kareo.answers import Node, body_of
 from daemon.vendors.kareo.failures import faulted, lost, message_in, refuse
+from daemon.vendors.ports.errors import Defect, Refused, Unreachable
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024

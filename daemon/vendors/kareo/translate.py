@@ -7,8 +7,8 @@ from datetime import UTC, date
 import msgspec
 
 from daemon.vendors.kareo import wire
-from events.ids import KareoPatientId
-from events.records import KareoAppointment, KareoCase, KareoChart, KareoPolicy, Location, Provider
+from events.ids import BillingPatientId
+from events.records import BillingAppointment, BillingCase, BillingChart, BillingPolicy, Location, Provider
 from events.writes import Candidate, CreateEncounter
 
 FIELDS_ON_THE_WIRE = {
@@ -29,9 +29,9 @@ FIELDS_ON_THE_WIRE = {
 """Canonical name to the client's; the birth date and the provider are typed and go beside."""
 
 
-def chart(patient: wire.KareoPatient) -> KareoChart:
-    return KareoChart(
-        id=KareoPatientId(patient.id),
+def chart(patient: wire.KareoPatient) -> BillingChart:
+    return BillingChart(
+        id=BillingPatientId(patient.id),
         birth_date=patient.birth_date,
         ssn=patient.ssn,
         provider=patient.provider_id,
@@ -40,8 +40,8 @@ def chart(patient: wire.KareoPatient) -> KareoChart:
     )
 
 
-def _case(one: wire.KareoCase) -> KareoCase:
-    return KareoCase(
+def _case(one: wire.BillingCase) -> BillingCase:
+    return BillingCase(
         id=one.id,
         name=one.name,
         payer_scenario=one.payer_scenario,
@@ -50,8 +50,8 @@ def _case(one: wire.KareoCase) -> KareoCase:
     )
 
 
-def _policy(one: wire.KareoPolicy) -> KareoPolicy:
-    return KareoPolicy(
+def _policy(one: wire.BillingPolicy) -> BillingPolicy:
+    return BillingPolicy(
         id=one.id,
         company_id=_reference(one.company_id),
         company_name=one.company_name,
@@ -112,15 +112,15 @@ def location(one: wire.KareoLocation) -> Location:
     return Location(id=one.id, name=one.name, place_of_service=one.place_of_service)
 
 
-def appointment(one: wire.KareoAppointment, key: str, provider_id: int | None) -> KareoAppointment | None:
+def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None) -> BillingAppointment | None:
     """None when it is not about a patient of the practice (NOTES: type other, no patient)."""
     if one.patient_id is None:
         return None
     name = one.resource_names[0] if one.resource_names else ""
-    return KareoAppointment(
+    return BillingAppointment(
         key=key,
         id=one.id,
-        patient=KareoPatientId(one.patient_id),
+        patient=BillingPatientId(one.patient_id),
         start=one.start.astimezone(UTC),
         minutes=max(0, round((one.end - one.start).total_seconds() / 60)),
         reason=one.reason,

@@ -31,7 +31,7 @@ class Rows(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     next_key: int | None = None
 
 
-class KareoPolicy(_Row, frozen=True, kw_only=True):
+class BillingPolicy(_Row, frozen=True, kw_only=True):
     id: int
     company_id: str = ""
     company_name: str = ""
@@ -61,12 +61,12 @@ class KareoPolicy(_Row, frozen=True, kw_only=True):
     insured_sex: str = ""
 
 
-class KareoCase(_Row, frozen=True, kw_only=True):
+class BillingCase(_Row, frozen=True, kw_only=True):
     id: int
     name: str = ""
     payer_scenario: str = ""
     is_primary: bool = False
-    policies: tuple[KareoPolicy, ...] = ()
+    policies: tuple[BillingPolicy, ...] = ()
 
 
 class KareoPatient(_Row, frozen=True, kw_only=True):
@@ -93,12 +93,12 @@ class KareoPatient(_Row, frozen=True, kw_only=True):
     provider_id: int | None = None
     created: datetime | None = None
     modified: datetime | None = None
-    cases: tuple[KareoCase, ...] | None = None
+    cases: tuple[BillingCase, ...] | None = None
     flattened_insurance_hash: str = ""
     default_case: str = ""
 
 
-class KareoAppointment(_Row, frozen=True, kw_only=True):
+class BillingAppointment(_Row, frozen=True, kw_only=True):
     """`status` is `cancelled` or something else, lower case; `type` is `patient`, `other` or `unknown`."""
 
     id: int

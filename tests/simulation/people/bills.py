@@ -39,9 +39,9 @@ class Bills(Screens):
         self, office: Office, pick: random.Random, lines: list[dict[str, object]], *, deferred: bool = False, place: int = 0
     ) -> None:
         where = place or office.place[0]
-        day = self._clinic.kareo.state.now().astimezone(ZoneInfo(office.time_zone)).date()
+        day = self._clinic.billing.state.now().astimezone(ZoneInfo(office.time_zone)).date()
         chart, doctor = self._chart(office, pick), pick.choice(office.physicians)
-        self._elation.sign_note(chart, doctor, where, day, [dict(line) for line in lines], deferred=deferred)
+        self._ehr.sign_note(chart, doctor, where, day, [dict(line) for line in lines], deferred=deferred)
 
     def _sign_faulty(self, office: Office, pick: random.Random) -> None:
         if pick.random() < 0.25:
@@ -50,12 +50,12 @@ class Bills(Screens):
             self._sign(office, pick, pick.choice(FAULTY))
 
     def _bill(self, office: Office, pick: random.Random, wanted: Callable[[dict[str, Any]], bool]) -> int:
-        bills = self._clinic.elation.bills.values()
-        return int(pick.choice([one["id"] for one in bills if one["practice"] == office.elation and wanted(one)]))
+        bills = self._clinic.ehr.bills.values()
+        return int(pick.choice([one["id"] for one in bills if one["practice"] == office.ehr and wanted(one)]))
 
     def _release(self, office: Office, pick: random.Random) -> None:
-        self._elation.release_bill(self._bill(office, pick, lambda one: bool(one["deferred_bill"])))
+        self._ehr.release_bill(self._bill(office, pick, lambda one: bool(one["deferred_bill"])))
 
     def _resend(self, office: Office, pick: random.Random) -> None:
         wrong = self._bill(office, pick, lambda one: one["billing_status"] == "UnresolvedError")
-        self._elation.resave_bill(wrong, cpts=[dict(LINES[0])], service_location=office.place[0])
+        self._ehr.resave_bill(wrong, cpts=[dict(LINES[0])], service_location=office.place[0])

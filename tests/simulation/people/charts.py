@@ -28,20 +28,20 @@ class Charts(Screens):
             "saves a patient in Kareo without a change": self._touch_kareo,
             "saves a chart in Elation without a change": self._touch_elation,
             "rearranges the phones of a chart in Elation": self._phones,
-            "deletes a chart in Elation": lambda office, pick: self._elation.delete_patient(self._chart(office, pick)),
+            "deletes a chart in Elation": lambda office, pick: self._ehr.delete_patient(self._chart(office, pick)),
             "restores a deleted chart in Elation": self._restore,
             "merges two charts in Elation": self._merge,
-            "deletes a patient in Kareo": lambda office, pick: self._kareo.delete_patient(self._patient(office, pick)),
+            "deletes a patient in Kareo": lambda office, pick: self._billing.delete_patient(self._patient(office, pick)),
             "merges two patients in Kareo": self._merge_kareo,
         }
 
     def kareo_patient(self, office: Office, one: dict[str, Any], pick: random.Random) -> int:
         name = one["first_name"], one["last_name"]
-        if any(held.entered_as[:2] == name for held in self._clinic.kareo.patients.values()):
+        if any(held.entered_as[:2] == name for held in self._clinic.billing.patients.values()):
             raise LookupError("two deeds with one pick are one person, whom nobody registers twice")
         cases = [] if pick.random() < 0.1 else [{"name": "Primary", "payer_scenario": "Insurance"}]
-        created = self._kareo.create_patient(
-            office.kareo,
+        created = self._billing.create_patient(
+            office.billing,
             one["first_name"],
             one["last_name"],
             cases=cases,
@@ -63,8 +63,8 @@ class Charts(Screens):
         phones = [{"phone": one["mobile"], "phone_type": "Mobile"}]
         if pick.random() < 0.3:
             phones.append({"phone": one["home"] or "3035550100", "phone_type": pick.choice(FOREIGN)})
-        created = self._elation.create_patient(
-            office.elation,
+        created = self._ehr.create_patient(
+            office.ehr,
             one["first_name"],
             one["last_name"],
             sex=one["sex"],
@@ -99,11 +99,11 @@ class Charts(Screens):
             "last_name": one["last_name"],
             "state": pick.choice(("Colorado", "CO", "NM")),
         }
-        self._kareo.edit_patient(patient, **some(choices, pick))
+        self._billing.edit_patient(patient, **some(choices, pick))
 
     def _edit_elation(self, chart: int, pick: random.Random) -> None:
         one = person(pick)
-        held = self._clinic.elation.patients[chart]
+        held = self._clinic.ehr.patients[chart]
         address = {name: (held["address"] or {}).get(name) or "" for name in ("address_line1", "city", "state", "zip")}
         choices: dict[str, object] = {
             "address": {**address, "address_line1": one["street"], "city": pick.choice(CITIES)},
@@ -114,7 +114,7 @@ class Charts(Screens):
             "notes": f"Note {pick.randrange(1000)}",
             "sex": one["sex"],
         }
-        self._elation.edit_patient(chart, **some(choices, pick))
+        self._ehr.edit_patient(chart, **some(choices, pick))
 
     def _edit_both(self, office: Office, pick: random.Random) -> None:
         patient, chart = pick.choice(self._pairs(office))
@@ -123,41 +123,41 @@ class Charts(Screens):
 
     def _first_city_kareo(self, office: Office, pick: random.Random) -> None:
         patient, _ = self._pairs(office)[0]
-        self._kareo.edit_patient(patient, city=pick.choice(CITIES))
+        self._billing.edit_patient(patient, city=pick.choice(CITIES))
 
     def _first_city_elation(self, office: Office, pick: random.Random) -> None:
         _, chart = self._pairs(office)[0]
-        held = self._clinic.elation.patients[chart]["address"] or _address(person(pick))
+        held = self._clinic.ehr.patients[chart]["address"] or _address(person(pick))
         kept = {name: held[name] or "" for name in ("address_line1", "address_line2", "city", "state", "zip")}
-        self._elation.edit_patient(chart, address={**kept, "city": pick.choice(CITIES)})
+        self._ehr.edit_patient(chart, address={**kept, "city": pick.choice(CITIES)})
 
     def _touch_kareo(self, office: Office, pick: random.Random) -> None:
-        self._kareo.edit_patient(self._patient(office, pick))
+        self._billing.edit_patient(self._patient(office, pick))
 
     def _touch_elation(self, office: Office, pick: random.Random) -> None:
-        self._elation.edit_patient(self._chart(office, pick))
+        self._ehr.edit_patient(self._chart(office, pick))
 
     def _phones(self, office: Office, pick: random.Random) -> None:
         kinds = pick.sample(("Mobile", "Home", "Work", *FOREIGN), pick.randint(0, 2))
         numbers = [{"phone": f"7205550{pick.randrange(100, 1000)}", "phone_type": kind} for kind in kinds]
-        self._elation.set_phones(self._chart(office, pick), numbers)
+        self._ehr.set_phones(self._chart(office, pick), numbers)
 
     def _restore(self, office: Office, pick: random.Random) -> None:
-        charts = self._clinic.elation.patients.values()
-        gone = [one["id"] for one in charts if one["caregiver_practice"] == office.elation and one["deleted_date"]]
-        gone = [one for one in gone if not self._clinic.elation.patients[one].get("merged_into_chart")]
-        self._elation.restore_patient(pick.choice(gone))
+        charts = self._clinic.ehr.patients.values()
+        gone = [one["id"] for one in charts if one["caregiver_practice"] == office.ehr and one["deleted_date"]]
+        gone = [one for one in gone if not self._clinic.ehr.patients[one].get("merged_into_chart")]
+        self._ehr.restore_patient(pick.choice(gone))
 
     def _merge(self, office: Office, pick: random.Random) -> None:
-        charts = [one for one in self._charts(office) if not self._clinic.elation.patients[one]["merged_into_chart"]]
+        charts = [one for one in self._charts(office) if not self._clinic.ehr.patients[one]["merged_into_chart"]]
         absorbed = pick.choice(charts)
         survivor = pick.choice([one for one in charts if one != absorbed])
-        self._elation.merge_patients(absorbed, survivor)
+        self._ehr.merge_patients(absorbed, survivor)
 
     def _merge_kareo(self, office: Office, pick: random.Random) -> None:
         absorbed = self._patient(office, pick)
         survivor = pick.choice([one for one in self._patients(office) if one != absorbed])
-        self._kareo.merge_patients(absorbed, survivor)
+        self._billing.merge_patients(absorbed, survivor)
 
 
 def _address(one: dict[str, Any]) -> dict[str, str]:

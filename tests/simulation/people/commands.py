@@ -16,7 +16,7 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import ElationChartId, KareoPatientId
+from events.ids import BillingPatientId, EhrChartId
 from tests.simulation.ledger import Ledger
 from tests.simulation.people.screens import Doing, Screens
 
@@ -29,7 +29,7 @@ SEEN = ConflictSeen(fields=(), who=WHO)
 class CommandLine(Protocol):
     """The daemon's, for one world."""
 
-    def ask(self, practice: str, body: Command, *, elation: int | None = None, kareo: int | None = None) -> None:
+    def ask(self, practice: str, body: Command, *, ehr: int | None = None, billing: int | None = None) -> None:
         """Publish a command about these charts."""
 
     def waiting(self, practice: str) -> list[tuple[str, str]]:
@@ -49,10 +49,10 @@ class Commands(Screens):
 
     def deeds(self) -> dict[str, Doing]:
         return {
-            "asks to read a patient again": lambda o, pick: self._line.ask(o.id, RESYNC, kareo=self._patient(o, pick)),
-            "asks to read the first patient again": lambda o, _: self._line.ask(o.id, RESYNC, kareo=self._pairs(o)[0][0]),
-            "retries what was refused": lambda o, pick: self._line.ask(o.id, RETRY, kareo=self._patient(o, pick)),
-            "marks conflicts as seen": lambda o, pick: self._line.ask(o.id, SEEN, kareo=self._patient(o, pick)),
+            "asks to read a patient again": lambda o, pick: self._line.ask(o.id, RESYNC, billing=self._patient(o, pick)),
+            "asks to read the first patient again": lambda o, _: self._line.ask(o.id, RESYNC, billing=self._pairs(o)[0][0]),
+            "retries what was refused": lambda o, pick: self._line.ask(o.id, RETRY, billing=self._patient(o, pick)),
+            "marks conflicts as seen": lambda o, pick: self._line.ask(o.id, SEEN, billing=self._patient(o, pick)),
             "unlinks two charts": self._unlink,
             "links two charts of one person": self._link,
             "accepts what waits": self._dismiss,
@@ -60,13 +60,13 @@ class Commands(Screens):
         }
 
     def _unlink(self, office: Office, pick: random.Random) -> None:
-        _, kareo = pick.choice(self._line.links(office.id))
-        self._line.ask(office.id, UnlinkRequested(kareo=KareoPatientId(kareo), who=WHO), kareo=kareo)
+        _, billing = pick.choice(self._line.links(office.id))
+        self._line.ask(office.id, UnlinkRequested(billing=BillingPatientId(billing), who=WHO), billing=billing)
 
     def _link(self, office: Office, pick: random.Random) -> None:
         """Two that no link holds, and that people know to be one person."""
         links = self._line.links(office.id)
-        elation, kareo = pick.choice(
+        ehr, billing = pick.choice(
             [
                 (chart, patient)
                 for chart in self._charts(office)
@@ -75,10 +75,8 @@ class Commands(Screens):
                 and self._ledger.one_person(office, chart, patient)
             ]
         )
-        body = LinkRequested(
-            elation=ElationChartId(elation), kareo=KareoPatientId(kareo), who=WHO, force=pick.random() < 0.5
-        )
-        self._line.ask(office.id, body, elation=elation, kareo=kareo)
+        body = LinkRequested(ehr=EhrChartId(ehr), billing=BillingPatientId(billing), who=WHO, force=pick.random() < 0.5)
+        self._line.ask(office.id, body, ehr=ehr, billing=billing)
 
     def _dismiss(self, office: Office, pick: random.Random) -> None:
         key, slot = pick.choice(self._line.waiting(office.id))
@@ -88,7 +86,7 @@ class Commands(Screens):
         self._line.ask(office.id, DismissRequested(slot=slot, who=WHO, reason="as it should be"), **about)
 
     def _resend(self, office: Office, pick: random.Random) -> None:
-        bills = self._clinic.elation.bills.values()
-        failed = [one for one in bills if one["practice"] == office.elation and one["billing_status"] == "UnresolvedError"]
+        bills = self._clinic.ehr.bills.values()
+        failed = [one for one in bills if one["practice"] == office.ehr and one["billing_status"] == "UnresolvedError"]
         bill = pick.choice(failed)
-        self._line.ask(office.id, BillResendRequested(bill=bill["id"], who=WHO), elation=bill["patient"])
+        self._line.ask(office.id, BillResendRequested(bill=bill["id"], who=WHO), ehr=bill["patient"])

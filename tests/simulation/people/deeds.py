@@ -43,5 +43,5 @@ class People(Screens):
         self.done.append(deed)
 
     def _rotate(self, office: Office, pick: random.Random) -> None:
-        for subscription in sorted(self._clinic.elation.state.tables["subscriptions"]):
-            self._elation.rotate_webhook_key(subscription)
+        for subscription in sorted(self._clinic.ehr.state.tables["subscriptions"]):
+            self._ehr.rotate_webhook_key(subscription)

@@ -28,13 +28,13 @@ class Insurance(Screens):
 
     def _case(self, office: Office, pick: random.Random) -> int:
         patients = set(self._patients(office))
-        cases = self._clinic.kareo.cases.values()
+        cases = self._clinic.billing.cases.values()
         return pick.choice([one.id for one in cases if one.patient_id in patients and one.is_primary and one.active])
 
     def _policy(self, office: Office, pick: random.Random) -> int:
-        patients, kareo = set(self._patients(office)), self._clinic.kareo
+        patients, billing = set(self._patients(office)), self._clinic.billing
         return pick.choice(
-            [one.id for one in kareo.policies.values() if one.active and kareo.cases[one.case_id].patient_id in patients]
+            [one.id for one in billing.policies.values() if one.active and billing.cases[one.case_id].patient_id in patients]
         )
 
     def _enter_policy(self, office: Office, pick: random.Random) -> None:
@@ -47,7 +47,7 @@ class Insurance(Screens):
             one = person(pick)
             insured = {"first_name": one["first_name"], "last_name": one["last_name"], "dob": date(1970, 2, 3)}
             values = {"relationship": "Spouse", "insured": {**insured, "gender": "Male"}}
-        self._kareo.add_policy(
+        self._billing.add_policy(
             case,
             company,
             plan,
@@ -69,19 +69,19 @@ class Insurance(Screens):
             "copay": str(pick.randrange(10, 60)),
             "group": f"G{pick.randrange(100)}",
         }
-        self._kareo.edit_policy(self._policy(office, pick), **some(choices, pick))
+        self._billing.edit_policy(self._policy(office, pick), **some(choices, pick))
 
     def _inactivate_policy(self, office: Office, pick: random.Random) -> None:
-        self._kareo.deactivate_policy(self._policy(office, pick))
+        self._billing.deactivate_policy(self._policy(office, pick))
 
     def _new_case(self, office: Office, pick: random.Random) -> None:
-        case = self._kareo.add_case(self._patient(office, pick), f"Case {pick.randrange(100)}", "Insurance", True)
+        case = self._billing.add_case(self._patient(office, pick), f"Case {pick.randrange(100)}", "Insurance", True)
         if pick.random() < 0.8:
             self._add_policy(case.id, pick)
 
     def _inactivate_case(self, office: Office, pick: random.Random) -> None:
-        self._kareo.deactivate_case(self._case(office, pick))
+        self._billing.deactivate_case(self._case(office, pick))
 
     def _edit_plan(self, office: Office, pick: random.Random) -> None:
-        plan = self._clinic.kareo.policies[self._policy(office, pick)].plan_id
-        self._kareo.edit_plan(plan, address1=f"{pick.randrange(1, 99)} New Carrier Street")
+        plan = self._clinic.billing.policies[self._policy(office, pick)].plan_id
+        self._billing.edit_plan(plan, address1=f"{pick.randrange(1, 99)} New Carrier Street")

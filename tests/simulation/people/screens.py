@@ -18,20 +18,20 @@ class Screens:
         self._clinic = clinic
 
     @property
-    def _kareo(self) -> Any:
-        return self._clinic.kareo.people
+    def _billing(self) -> Any:
+        return self._clinic.billing.people
 
     @property
-    def _elation(self) -> Any:
-        return self._clinic.elation.people
+    def _ehr(self) -> Any:
+        return self._clinic.ehr.people
 
     def _patients(self, office: Office) -> list[int]:
-        held = self._clinic.kareo.patients.items()
-        return sorted(id_ for id_, one in held if one.practice_id == office.kareo and not one.deleted)
+        held = self._clinic.billing.patients.items()
+        return sorted(id_ for id_, one in held if one.practice_id == office.billing and not one.deleted)
 
     def _charts(self, office: Office) -> list[int]:
-        held = self._clinic.elation.patients.items()
-        return sorted(id_ for id_, one in held if one["caregiver_practice"] == office.elation and not one["deleted_date"])
+        held = self._clinic.ehr.patients.items()
+        return sorted(id_ for id_, one in held if one["caregiver_practice"] == office.ehr and not one["deleted_date"])
 
     def _patient(self, office: Office, pick: random.Random) -> int:
         return pick.choice(self._patients(office))
@@ -41,9 +41,9 @@ class Screens:
 
     def _pairs(self, office: Office) -> list[tuple[int, int]]:
         """Patients and charts of the same name."""
-        elation, kareo = self._clinic.elation.patients, self._clinic.kareo.patients
-        charts = {(elation[one]["first_name"], elation[one]["last_name"]): one for one in self._charts(office)}
-        names = ((one, (kareo[one].first_name, kareo[one].last_name)) for one in self._patients(office))
+        ehr, billing = self._clinic.ehr.patients, self._clinic.billing.patients
+        charts = {(ehr[one]["first_name"], ehr[one]["last_name"]): one for one in self._charts(office)}
+        names = ((one, (billing[one].first_name, billing[one].last_name)) for one in self._patients(office))
         return [(one, charts[name]) for one, name in names if name in charts]
 
 

@@ -1,0 +1,139 @@
+"""What a person asks for travels like any change: published to Kafka under the practice's key, recorded by its owner.
+
+So there is one writer whoever asks, in one order. A command waits until the owner has recorded and answered it, then tells
+what followed, as long as writes of its own are still under way. Nothing here writes to the store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from uuid import uuid4
+
+from events.bus import Bus
+from events.commands import Command
+from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PracticeId, event_id
+from events.records import type_of
+from events.schema import (
+    Body,
+    CommandRefused,
+    Event,
+    IntentAttempted,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentRequested,
+    IntentSucceeded,
+    IntentSuperseded,
+    Origin,
+    Recorded,
+)
+from events.store import Store
+from events.topics import Change
+
+RECORDED_SECONDS = 30.0
+FOLLOWED_SECONDS = 20.0
+
+Charts = tuple[EhrChartId | None, BillingPatientId | None]
+OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
+
+
+def login() -> str:
+    """Who asks: the login name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user id without a name
+        return "unknown"
+
+
+def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
+    """The event of a command: asking twice is asking twice."""
+    return Event(
+        id=event_id(practice, type_of(body), uuid4()),
+        practice=practice,
+        origin=Origin.OPERATOR,
+        observed=datetime.now(UTC),
+        body=body,
+        ehr=charts[0],
+        billing=charts[1],
+    )
+
+
+@dataclass
+class Followed:
+    """What came of a command: the events that it led to, directly or not.
+
+    `open` are the intents to be settled before that is all (also those it asks for again), `reading` the systems to be read
+    before that, `slots` the practice's own intents that somebody will ask for anew.
+    """
+
+    command: Event
+    open: set[IntentId] = field(default_factory=set)
+    reading: set[Origin] = field(default_factory=set)
+    slots: frozenset[str] = frozenset()
+    events: list[Recorded] = field(default_factory=list)
+    refused: CommandRefused | None = None
+
+    def __post_init__(self) -> None:
+        self._causes: set[EventId | None] = {self.command.id}
+        self._intents = set(self.open)
+
+    @property
+    def recorded(self) -> bool:
+        return bool(self.events)
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is to come."""
+        return self.recorded and (self.refused is not None or not (self.open or self.reading))
+
+    def take(self, recorded: Recorded) -> None:
+        """Note an event of the practice, if this command led to it."""
+        event, body = recorded.event, recorded.event.body
+        if not (event.id == self.command.id or event.cause in self._causes or self._is_outcome(body)):
+            return
+        self._causes.add(event.id)
+        self.events.append(recorded)
+        self.reading.discard(event.origin)
+        match body:
+            case CommandRefused() if event.cause == self.command.id:
+                self.refused = body
+            case IntentRequested():
+                self._intents.add(body.intent)
+                self.open.add(body.intent)
+            case IntentSucceeded() | IntentRefused() | IntentSuperseded():
+                self.open.discard(body.intent)
+
+    def _is_outcome(self, body: Body) -> bool:
+        if isinstance(body, IntentRequested):
+            return self.recorded and body.slot in self.slots
+        return isinstance(body, OUTCOMES) and body.intent in self._intents and self.recorded
+
+
+async def write(
+    bus: Bus,
+    store: Store,
+    followed: Followed,
+    *,
+    recorded_seconds: float = RECORDED_SECONDS,
+    followed_seconds: float = FOLLOWED_SECONDS,
+) -> None:
+    """Publish a command and follow it: until it is recorded, then until it is settled, each for so long at most.
+
+    Raises ConnectionError when Kafka does not take it.
+    """
+    practice = followed.command.practice
+    head = await store.head(practice)
+    await bus.publish(practice, [Change(practice=practice, event=followed.command)])
+    with suppress(TimeoutError):
+        async with asyncio.timeout(recorded_seconds) as limit:
+            async for batch in store.follow(practice, after=head, poll_seconds=1.0):
+                before = followed.recorded
+                for one in batch:
+                    followed.take(one)
+                if followed.settled:
+                    return
+                if followed.recorded and not before:
+                    limit.reschedule(asyncio.get_running_loop().time() + followed_seconds)

@@ -1,0 +1,43 @@
+"""Looking a patient up by a chart, for commands: the projections as they stand, nothing is changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from daemon.tables import documents as tables
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.store import Store
+from projections.state.directory import Directory
+from projections.state.patient import Patient, decode_patient
+from projections.state.state import PracticeState
+
+_DIRECTORY = msgspec.msgpack.Decoder(Directory)
+
+
+@dataclass(frozen=True)
+class Looked:
+    """A patient (an empty one where the practice itself was asked for) and the practice's directory."""
+
+    patient: Patient
+    directory: Directory
+
+    def state(self) -> PracticeState:
+        """As projections to ask."""
+        return PracticeState(directory=self.directory, patients={self.patient.key: self.patient})
+
+
+async def look(
+    store: Store, practice: PracticeId, ehr: EhrChartId | None, billing: BillingPatientId | None
+) -> Looked | None:
+    """Whose chart it is; None for a chart never seen."""
+    stored = await tables.load_directory(store.pool, practice, store.keyring)
+    directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+    charts = await tables.resolve_charts(store.pool, practice, [ehr] if ehr is not None else [])
+    state = PracticeState(directory=directory, charts={EhrChartId(chart): key for chart, key in charts.items()})
+    key = state.key_of(ehr, billing)
+    if not key:
+        return Looked(Patient(key=PatientKey("")), directory)
+    found = await tables.load_patients(store.pool, practice, [key], store.keyring)
+    return Looked(decode_patient(found[key][1]), directory) if key in found else None

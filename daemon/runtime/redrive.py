@@ -1,0 +1,97 @@
+"""What lies in quarantine, tried again: the event or message that was set aside, taken out of the event that holds it."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+import msgspec
+
+from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
+from events.commands import RedriveRequested
+from events.ids import BillingPatientId, EhrChartId, EventId, event_id
+from events.schema import (
+    TYPES,
+    VERSIONS,
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillingChartVanished,
+    BillObserved,
+    Body,
+    ChangeQuarantined,
+    CommandRefused,
+    EhrChartDeleted,
+    EhrChartMerged,
+    EhrChartObserved,
+    Event,
+    MessageUnreadable,
+    Origin,
+)
+from events.store import Transaction
+from events.topics import Checkpoint, decode_message
+from projections.state.directory import Directory
+
+
+async def redriven(
+    tx: Transaction, directory: Directory, body: RedriveRequested, command: Event, keyring: Keyring
+) -> Event | CommandRefused | None:
+    """The event to record now; None when its connector has to read the record again; a refusal when it is still no use."""
+    id_ = directory.quarantined.get(body.slot)
+    held = await tx.read_one(EventId(UUID(id_))) if id_ is not None else None
+    if held is None:
+        return None
+    kept = held.event.body
+    try:
+        if isinstance(kept, MessageUnreadable):
+            return _message(kept, command, keyring)
+        if isinstance(kept, ChangeQuarantined) and kept.resource in TYPES:
+            return _observation(kept, held.event, command)
+    except (UnreadableEvent, KeyMissing):
+        return _no("still-unreadable", "it is still unreadable: it needs a newer version, or the key it was encrypted with")
+    return None
+
+
+def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event | CommandRefused:
+    message = decode_message(kept.raw, keyring)
+    if message.practice != command.practice:
+        return _no("another-practice", "the message belongs to another practice")
+    if isinstance(message, Checkpoint) or message.event is None:
+        return _no("nothing-in-it", "the message is readable now and holds no change; dismiss it")
+    return message.event
+
+
+def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
+    body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
+    ehr, billing = _charts(body)
+    return msgspec.structs.replace(
+        held,
+        id=event_id(held.practice, "redriven", command.id),
+        origin=Origin(kept.system.value),
+        body=body,
+        ehr=ehr,
+        billing=billing,
+        cause=command.id,
+        correlation=command.id,
+    )
+
+
+def _no(code: str, text: str) -> CommandRefused:
+    return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
+
+
+def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:
+    """Whose observation it is, as its connector says it in the envelope."""
+    match body:
+        case EhrChartObserved(chart=chart):
+            return chart.id, None
+        case EhrChartDeleted(chart=id_) | EhrChartMerged(chart=id_):
+            return id_, None
+        case BillObserved(bill=bill):
+            return bill.patient, None
+        case BillingChartObserved(chart=there):
+            return None, there.id
+        case BillingChartVanished(patient=patient) | BillingAppointmentVanished(patient=patient):
+            return None, patient
+        case BillingAppointmentObserved(appointment=one):
+            return None, one.patient
+    return None, None

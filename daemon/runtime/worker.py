@@ -1,0 +1,301 @@
+"""A worker: it owns the practices of its Kafka partitions, records their changes, and has the webhook endpoint.
+
+A practice's connectors and sinks run where its partition is. On taking a practice over its epoch is raised, so whoever had it
+before can neither append nor begin a call (DESIGN 1.4). A practice that moves is drained first, and taken by the next owner
+after that (events/handover.py); one that stays is not touched. Stopping drains everything, then leaves the group.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import aiohttp
+import msgspec
+import structlog
+from aiohttp import web
+
+from daemon.config import Config, PracticeConfig, accounts, secret
+from daemon.runtime.practice import PracticeRuntime, Surroundings, soap_service, webhook_target
+from daemon.runtime.reload import InForce, Reload, compared
+from daemon.runtime.reporter import Reporter
+from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
+from daemon.tables import documents as tables
+from daemon.vendors.ports.errors import VendorError
+from events.bus import Bus
+from events.codec import KeyMissing, Keyring
+from events.consumer import ChangeConsumer
+from events.ids import PracticeId
+from events.schema import MessageUnreadable
+from events.store import AWAY, Fenced
+from events.topics import Change, Checkpoint
+
+log = structlog.get_logger()
+
+RESTART_PAUSE = 5.0
+STALLED = 120.0
+TAKE_SECONDS = 30.0
+REPORT_SECONDS = 15.0
+OWNER = f"{socket.gethostname()}:{os.getpid()}"
+
+
+class Worker:
+    """Create with everything it needs, then `run` until `stop`."""
+
+    def __init__(self, around: Surroundings) -> None:
+        self._around = around
+        self._in_force = InForce.read(around.config, around.beside)
+        self._configs = {PracticeId(one.id): one for one in around.config.practice}
+        self.practices: dict[PracticeId, PracticeRuntime] = {}
+        self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
+        kafka = around.config.kafka
+        self._consumer = ChangeConsumer(around.bus, kafka.group, self, session_timeout_seconds=kafka.session_timeout_seconds)
+        self._watched = 0.0
+        self._stopping = asyncio.Event()
+        self._partitions: set[int] = set()
+        self._owned: set[PracticeId] = set()
+        self._targets = {config.id: webhook_target(config, around) for config in around.config.practice}
+        self._reloading = asyncio.Lock()
+        self._left_until: dict[PracticeId, float] = {}
+        self.address = ""
+        self.ready = asyncio.Event()
+
+    async def run(self) -> None:
+        """Serve webhooks and handle partitions until `stop`; drains before it returns."""
+        runner = await self._serve()
+        try:
+            async with asyncio.TaskGroup() as group:
+                consuming = group.create_task(self._consumer.run())
+                watching = [group.create_task(work) for work in (self._watch(), self._report())]
+                await self._stopping.wait()
+                log.info("stopping_began", practices=len(self.practices))
+                self._consumer.stop()
+                await consuming
+                for task in watching:
+                    task.cancel()
+                await self._release(list(self.practices))
+        finally:
+            await runner.cleanup()
+
+    def stop(self) -> None:
+        self._stopping.set()
+
+    async def _serve(self) -> web.AppRunner:
+        app = web.Application(client_max_size=LARGEST)
+        WebhookEndpoint(self._targets, now=self._around.now, meter=self._around.meter).routes(app)
+        app.router.add_get("/health", self._health)
+        return await self._listen(app)
+
+    async def _listen(self, app: web.Application) -> web.AppRunner:
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        host, _, port = self._around.config.http.listen.rpartition(":")
+        site = web.TCPSite(runner, host, int(port))
+        await site.start()
+        self.address = self._around.config.http.listen
+        log.info("endpoint_opened", address=self.address)
+        return runner
+
+    @property
+    def healthy(self) -> bool:
+        """Whether the consumer and the look after the practices go round: what the watchdog asks. A practice that cannot be
+        taken (its vendor is away) is no reason to restart the others'."""
+        return asyncio.get_running_loop().time() - min(self._consumer.beat, self._watched) < STALLED
+
+    async def _health(self, _request: web.Request) -> web.Response:
+        """200 while this worker makes progress; no patient's data, so no authentication."""
+        return web.json_response({"practices": len(self.practices)}, status=200 if self.healthy else 503)
+
+    # -- ownership --------------------------------------------------------------------------------------------------------
+
+    async def gained(self, partitions: Sequence[int]) -> None:
+        """These partitions are this worker's now: begin with their practices."""
+        mine = self._practices_of(partitions)
+        self._partitions |= set(partitions)
+        self._owned |= set(mine)
+        await asyncio.gather(*(self._try_take(practice) for practice in mine))
+        log.info("partitions_gained", partitions=len(partitions), practices=len(mine))
+        self.ready.set()
+
+    async def lost(self, partitions: Sequence[int]) -> None:
+        """These partitions go to somebody else when this returns: drain their practices."""
+        gone = self._practices_of(partitions)
+        self._partitions -= set(partitions)
+        self._owned -= set(gone)
+        for practice in gone:
+            self._left_until.pop(practice, None)
+        await self._release(gone)
+        if partitions:
+            log.info("partitions_lost", partitions=len(partitions), practices=len(gone))
+
+    def _practices_of(self, partitions: Collection[int]) -> list[PracticeId]:
+        return [practice for practice in self._configs if self._around.bus.partition_of(practice) in partitions]
+
+    async def _try_take(self, practice: PracticeId) -> None:
+        """Take a practice over; one whose vendor cannot be reached does not hold up the others, and is tried again."""
+        try:
+            async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
+                await self._take(practice)
+        except (VendorError, ValueError, Fenced, *AWAY) as error:
+            log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
+
+    async def _take(self, practice: PracticeId) -> None:
+        async with self._locks[practice]:
+            if practice in self.practices or practice not in self._owned:
+                return
+            config: PracticeConfig = self._configs[practice]
+            service = await soap_service(config, self._around)
+            epoch = await self._around.store.take_over(practice, OWNER)
+            runtime = PracticeRuntime(config, self._around, service, epoch)
+            runtime.limiter.taken_over()
+            await runtime.start()
+            self.practices[practice] = runtime
+            log.info("practice_taken", practice=practice, epoch=epoch)
+
+    async def _release(self, practices: Sequence[PracticeId]) -> None:
+        async def one(practice: PracticeId) -> None:
+            async with self._locks[practice]:
+                runtime = self.practices.pop(practice, None)
+                if runtime is not None:
+                    await runtime.stop()
+
+        await asyncio.gather(*(one(practice) for practice in practices))
+
+    async def reload(self, config: Config, keyring: Keyring) -> Reload:
+        """Go by the practices of `config` from now on, and by the keys of `keyring` too: added ones begin, removed ones are put
+        down, changed ones are drained and begun anew, all others are not touched. Returns what was found; where it is
+        `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
+        """
+        async with self._reloading:
+            later = InForce.read(config, self._around.beside)
+            found = compared(self._in_force, later)
+            if found.refused:
+                return found
+            self._in_force, self._around.bus.together = later, later.together
+            self._configs = {PracticeId(one.id): one for one in config.practice}
+            self._around.keyring.renew(keyring)
+            for practice in found.removed:
+                self._targets.pop(practice, None)
+            for practice in found.added | found.changed:
+                self._targets[practice] = webhook_target(self._configs[practice], self._around)
+            self._owned = set(self._practices_of(self._partitions))
+            await self._release(sorted(found.removed | found.changed))
+            await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
+        return found
+
+    async def _watch(self) -> None:
+        """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.
+
+        A fence means that the group has moved on while this worker was suspended. It is told so within a session time-out;
+        a practice that is still its own then was fenced by a worker more stale than itself, and is taken back.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            self._watched = loop.time()
+            await asyncio.sleep(RESTART_PAUSE)
+            ended = [practice for practice, runtime in self.practices.items() if not runtime.running]
+            for practice in ended:
+                runtime = self.practices[practice]
+                if (error := runtime.failure) is None:
+                    self._left_until[practice] = loop.time() + self._around.config.kafka.session_timeout_seconds
+                else:
+                    log.error("practice_failed", practice=practice, error_type=_innermost(error))
+            await self._release(ended)
+            missing = [one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= loop.time()]
+            await asyncio.gather(*(self._try_take(practice) for practice in missing))
+
+    async def _report(self) -> None:
+        """Say now and then how each practice is, for `chartwire status` on any machine."""
+        reporter, loop = Reporter(), asyncio.get_running_loop()
+        while True:
+            made = reporter.report(self.practices, loop.time())
+            epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
+            try:
+                await tables.save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
+            except AWAY as error:
+                log.warning("report_not_kept", error_type=type(error).__name__)
+            await asyncio.sleep(REPORT_SECONDS)
+
+    # -- changes ----------------------------------------------------------------------------------------------------------
+
+    def adopt(self, unreadable: Change) -> Change:
+        """See `Owner`: it is shown with the first practice of its partition."""
+        event = unreadable.event
+        if event is None or unreadable.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return unreadable
+        heirs = sorted(self._practices_of([event.body.partition]))
+        if not heirs:
+            return unreadable
+        return Change(practice=heirs[0], event=msgspec.structs.replace(event, practice=heirs[0]))
+
+    async def record(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> bool:
+        """True when they are recorded, or belong to a practice that nobody has configured; False to be asked again.
+
+        A practice's fault stays its own: its messages wait, those of others do not.
+        """
+        if practice not in self._configs:
+            log.warning("practice_unknown", count=len(messages))
+            return True
+        runtime = self.practices.get(practice)
+        if runtime is None or not runtime.running:
+            return False
+        try:
+            await runtime.record(messages)
+        except Fenced:
+            log.warning("batch_left_to_owner", practice=practice, count=len(messages))
+        except KeyMissing:
+            log.error("practice_without_key", practice=practice, count=len(messages))
+            return True
+        except Exception as error:  # noqa: BLE001 - said, and the messages are kept
+            log.error("recording_failed", practice=practice, error_type=type(error).__name__)
+        else:
+            return True
+        return False
+
+
+def _innermost(error: BaseException | None) -> str:
+    while isinstance(error, BaseExceptionGroup) and error.exceptions:
+        error = error.exceptions[0]
+    return type(error).__name__
+
+
+def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
+    """The Kafka bus as configured (security options by aiokafka's names)."""
+    kafka = config.kafka
+    security: dict[str, object] = {"security_protocol": kafka.security_protocol}
+    if kafka.security_protocol.startswith("SASL"):
+        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_plain_username": kafka.sasl_username}
+        if kafka.sasl_password_file:
+            security["sasl_plain_password"] = secret(kafka.sasl_password_file, beside)
+    if kafka.security_protocol.endswith("SSL"):
+        from aiokafka.helpers import create_ssl_context
+
+        security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
+    return Bus(
+        kafka.bootstrap_servers,
+        security,
+        keyring,
+        enable_idempotence=kafka.idempotent,
+        together=accounts(config, beside),
+    )
+
+
+def session() -> aiohttp.ClientSession:
+    """The HTTP session of a worker: redirects are never followed on their own, cookies never kept."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200))
+
+
+def notify(state: str) -> None:
+    """Tell systemd (`Type=notify`); nothing happens where it does not listen."""
+    address = os.environ.get("NOTIFY_SOCKET", "")
+    if not address:
+        return
+    if address.startswith("@"):
+        address = "\0" + address[1:]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+        sock.connect(address)
+        sock.sendall(state.encode())

@@ -1,0 +1,180 @@
+"""A practice's projections in PostgreSQL, as its recorder reads and saves them inside its transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+import msgspec
+
+from daemon.tables import documents as tables
+from daemon.tables import rows
+from daemon.vendors.ports.intake import BILLING_ROW
+from events.codec import Keyring
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
+from events.store import Transaction
+from events.topics import Change, Checkpoint, Note
+from events.writes import BillingChartWritten, System
+from projections.deciding.work import Work
+from projections.rules.links import references
+from projections.state.directory import Directory
+from projections.state.patient import Patient, decode_patient
+from projections.state.state import PracticeState
+
+
+class StoredProjections:
+    """The directory is kept from one transaction to the next: tell what was committed with `keep`, or `forget` it.
+
+    `rebuilt_beside` is set when a rebuild has replaced the projections: what the sinks were told may be wrong.
+    """
+
+    def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
+        self.practice = practice
+        self.rebuilt_beside = False
+        self._keyring = keyring
+        self._directory: Directory | None = None
+        self._loaded: dict[PatientKey, Patient] = {}
+        self._rebuilt: int | None = None
+
+    def keep(self, directory: Directory) -> None:
+        """This directory is committed."""
+        self._directory = directory
+
+    def forget(self) -> None:
+        """The transaction failed, or the answer to its commit was lost."""
+        self._directory = None
+
+    # -- reading ----------------------------------------------------------------------------------------------------------
+
+    async def state(self, tx: Transaction, keys: Iterable[PatientKey] = ()) -> PracticeState:
+        """The directory and these patients."""
+        if tx.rebuilt != self._rebuilt:
+            self.rebuilt_beside = self.rebuilt_beside or self._rebuilt is not None
+            self._directory, self._rebuilt = None, tx.rebuilt
+        if self._directory is None:
+            stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
+            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
+        self._loaded = {}
+        state = PracticeState(directory=self._directory)
+        await self._load_keys(tx, state, keys)
+        return state
+
+    async def load_for(self, tx: Transaction, state: PracticeState, events: Iterable[Event]) -> None:
+        """Add the patients that these events are about."""
+        charts: set[EhrChartId] = set()
+        patients: set[BillingPatientId] = set()
+        for event in events:
+            more_charts, more_patients = _charts_of(event)
+            charts |= more_charts
+            patients |= more_patients
+        await self._load(tx, state, charts, patients)
+
+    async def load_references(self, tx: Transaction, state: PracticeState, patient: Patient) -> None:
+        """The other patients that deciding about this one looks at; merges chain, so until nothing new turns up."""
+        pending, seen = [patient], {patient.key}
+        while pending:
+            charts, patients = references(pending.pop())
+            if not charts and not patients:
+                continue
+            await self._load(tx, state, charts, patients)
+            for key in {state.key_of(chart, None) for chart in charts} | {state.key_of(None, one) for one in patients}:
+                if key not in seen and key in state.patients:
+                    seen.add(key)
+                    pending.append(state.patients[key])
+
+    async def _load(
+        self, tx: Transaction, state: PracticeState, charts: set[EhrChartId], patients: set[BillingPatientId]
+    ) -> None:
+        unknown = [chart for chart in charts if chart not in state.charts]
+        for chart, key in (await tables.resolve_charts(tx.connection, self.practice, unknown)).items():
+            state.charts[EhrChartId(chart)] = key
+        keys = {state.key_of(chart, None) for chart in charts} | {state.key_of(None, patient) for patient in patients}
+        await self._load_keys(tx, state, keys)
+
+    async def _load_keys(self, tx: Transaction, state: PracticeState, keys: Iterable[PatientKey]) -> None:
+        missing = [key for key in keys if key not in state.patients and key not in state.gone]
+        if not missing:
+            return
+        stored = await tables.load_patients(tx.connection, self.practice, missing, self._keyring)
+        for key, (_, encoded) in stored.items():
+            patient = self._loaded[key] = state.patients[key] = decode_patient(encoded)
+            if patient.ehr is not None:
+                state.charts.setdefault(patient.ehr.chart.id, key)
+            if patient.link is not None:
+                state.charts.setdefault(patient.link.ehr, key)
+
+    # -- saving -----------------------------------------------------------------------------------------------------------
+
+    async def save(self, tx: Transaction, work: Work) -> None:
+        """What the events of `work` have changed."""
+        state, connection = work.state, tx.connection
+        changed = {key: state.patients[key] for key in state.changed}
+        if state.gone:
+            await tables.delete_patients(connection, self.practice, sorted(state.gone))
+        if changed:
+            today = work.moment.today
+            documents = [rows.patient_row(patient, tx.sequence, today) for patient in changed.values()]
+            await tables.save_patients(connection, self.practice, documents, self._keyring)
+        if state.recharted:
+            await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
+        if work.relinked:
+            pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
+            await tables.replace_links(connection, self.practice, pairs, unlinked=work.unlinked)
+        open_ = {key: rows.open_rows(one, self._loaded.get(key)) for key, one in changed.items()}
+        open_ |= dict.fromkeys(state.gone, tables.OpenRows())
+        if state.directory_changed:
+            directory = state.directory
+            encoded = rows.encode_directory(directory)
+            await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
+            open_[PatientKey("")] = rows.open_rows(directory, self._directory)
+        await tables.replace_open(connection, self.practice, open_, work.moment.now)
+        if any(isinstance(event.body, WentLive) for event in work.events):
+            await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)
+        if work.dependencies:
+            await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
+
+    async def note(
+        self,
+        tx: Transaction,
+        changes: Sequence[Change],
+        checkpoints: Sequence[Checkpoint],
+        in_doubt: set[tuple[str, str]],
+        ours: Iterable[Event],
+    ) -> None:
+        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing.
+
+        `changes` are those told for the first time: one that is told again settles no doubt. `ours` are the events that no
+        connector told: what a sink saw of a Kareo patient outdates the list row compared last, since the next list may show
+        again what it showed before that.
+        """
+        notes = [note for change in changes for note in change.notes]
+        notes = [
+            msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
+        ]
+        seen = {patient for one in ours if (patient := _seen_in_billing(one)) is not None}
+        notes += [
+            Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+        ]
+        if notes:
+            await tables.save_observed(tx.connection, self.practice, notes)
+        for checkpoint in checkpoints:
+            await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
+
+
+def _seen_in_billing(event: Event) -> BillingPatientId | None:
+    match event.body:
+        case BillingChartObserved(chart=chart) | IntentSucceeded(result=BillingChartWritten(chart=chart)):
+            return chart.id
+    return None
+
+
+def _charts_of(event: Event) -> tuple[set[EhrChartId], set[BillingPatientId]]:
+    """All charts that an event is about: the patients to load for it."""
+    charts = {event.ehr} if event.ehr is not None else set()
+    patients = {event.billing} if event.billing is not None else set()
+    match event.body:
+        case ChartLinked():
+            charts.add(event.body.ehr)
+        case LinkMoved():
+            charts |= {event.body.source, event.body.target}
+    return charts, patients

@@ -1,0 +1,354 @@
+"""Elation's side of the writes: what to send, what it came to, and how to see whether it was done (DESIGN section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, time, timedelta
+from typing import TypeVar
+
+from daemon.vendors.elation import resources as wire
+from daemon.vendors.elation import translate
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.wire import BadRow, Row
+from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
+from events.records import EhrChart
+from events.schema import EhrChartObserved
+from events.writes import (
+    AnyResult,
+    AnyWrite,
+    AppointmentTerms,
+    BillWritten,
+    CancelEhrAppointment,
+    Candidate,
+    CreateCarrier,
+    CreateEhrAppointment,
+    CreateEhrChart,
+    CreatePlan,
+    DeleteEhrAppointment,
+    Done,
+    EhrChartWritten,
+    MarkBilled,
+    MarkBillError,
+    PoliciesWritten,
+    PolicyTerms,
+    RecordCreated,
+    Searched,
+    SearchEhr,
+    SyncPolicies,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
+)
+from projections.rules.fields import BY_NAME, PHONE_KINDS
+from projections.terms.codecs import squeeze
+
+W = TypeVar("W", bound=wire.Wire)
+
+
+class ElationWriter:
+    """Carries out writes for one practice. `zone` is the practice's, for bills that name none."""
+
+    def __init__(self, client: ElationClient, *, zone: str, now: Callable[[], datetime]) -> None:
+        self._client = client
+        self._zone = zone
+        self._now = now
+
+    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        match write := wanted():
+            case SearchEhr():
+                return await self._search(write)
+            case CreateEhrChart():
+                return await self._create_chart(write)
+            case UpdateEhrChart():
+                return await self._update_chart(write, wanted)
+            case CreateCarrier():
+                return await self._create_carrier(write)
+            case CreatePlan():
+                body = {"name": write.name, "insurance_company": write.carrier, "practice": self._client.practice_id}
+                return RecordCreated(id=(await self._client.create_insurance_plan(body)).id)
+            case SyncPolicies():
+                return await self._sync_policies(write)
+            case CreateEhrAppointment():
+                return await self._create_appointment(write)
+            case UpdateEhrAppointment() | CancelEhrAppointment():
+                return await self._update_appointment(write)
+            case DeleteEhrAppointment():
+                return await self._delete_appointment(write)
+            case MarkBilled() | MarkBillError():
+                return await self._answer_bill(write)
+        raise TypeError(type(write).__name__)
+
+    async def look_up(self, write: AnyWrite) -> AnyResult | None:
+        """A repeated chart creation is refused as a duplicate, and the other repeats read first: only true creations look."""
+        match write:
+            case CreateCarrier():
+                found = [one.id async for one in _good(self._client.insurance_companies()) if _same_carrier(one, write)]
+                return RecordCreated(id=min(found)) if found else None
+            case CreatePlan():
+                plans = _good(self._client.insurance_plans(write.carrier))
+                same = [one.id async for one in plans if squeeze(one.name).casefold() == write.name.casefold()]
+                return RecordCreated(id=min(same)) if same else None
+            case CreateEhrAppointment():
+                return await self._find_appointment(write)
+            case UpdateEhrChart():
+                read_at = self._now()
+                patient = await self._client.get_patient(write.chart)
+                if _differing(translate.chart(patient), write.fields):
+                    return None
+                return _written(patient, read_at)
+        return None
+
+    # -- charts -----------------------------------------------------------------------------------------------------------
+
+    async def _search(self, write: SearchEhr) -> Searched:
+        """By last name and birth date, and by both names: finds twins and nicknames as well as mistyped birth dates."""
+        found: dict[int, Candidate] = {}
+        named = self._client.patients(
+            first_name=write.first_name, last_name=write.last_name, practice=self._client.practice_id
+        )
+        async for patient in _good(named):
+            found[patient.id] = translate.candidate(patient)
+        if write.birth_date is not None:
+            born = self._client.patients(last_name=write.last_name, dob=write.birth_date, practice=self._client.practice_id)
+            async for patient in _good(born):
+                found[patient.id] = translate.candidate(patient)
+        return Searched(candidates=tuple(found[id_] for id_ in sorted(found)))
+
+    async def _create_chart(self, write: CreateEhrChart) -> AnyResult:
+        body = translate.patient_body(write.fields, write.physician, None)
+        body |= {"caregiver_practice": self._client.practice_id, "metadata": {"object_id": write.link_hint}}
+        read_at = self._now()
+        try:
+            patient = await self._client.create_patient(body)
+        except Duplicate as duplicate:
+            return await self._judge_duplicate(write, duplicate)
+        return _written(patient, read_at)
+
+    async def _judge_duplicate(self, write: CreateEhrChart, duplicate: Duplicate) -> AnyResult:
+        """The 409 may name our own earlier creation, or somebody else's chart: look, never write over it."""
+        if duplicate.existing is None:
+            raise duplicate
+        read_at = self._now()
+        try:
+            existing = await self._client.get_patient(duplicate.existing)
+        except (NotFound, Gone):
+            raise duplicate from None
+        if existing.metadata is not None and existing.metadata.object_id == write.link_hint:
+            return _written(existing, read_at)
+        return Searched(candidates=(translate.candidate(existing),), refused=True)
+
+    async def _update_chart(self, write: UpdateEhrChart, wanted: Callable[[], AnyWrite]) -> AnyResult:
+        """Read, compare, write (NOTES: Transport): what somebody else has just changed is not overwritten unseen."""
+        read_at = self._now()
+        before, newest = await self._client.get_patient(write.chart), wanted()
+        assert isinstance(newest, UpdateEhrChart)
+        write, current = newest, translate.chart(before)
+        if not _differing(current, write.fields) and write.physician in (None, current.physician):
+            return _written(before, read_at, sent={})
+        if _differing(current, write.expected):
+            raise ChangedMeanwhile(EhrChartObserved(chart=current), before.last_modified, read_at)
+        body = translate.patient_body(write.fields, write.physician, current)
+        read_at = self._now()
+        patient = await self._client.update_patient(write.chart, body)
+        differing = _differing(translate.chart(patient), write.fields)
+        if differing:
+            raise NotAsWritten(differing)
+        return _written(patient, read_at, sent=write.fields)
+
+    # -- insurance --------------------------------------------------------------------------------------------------------
+
+    async def _create_carrier(self, write: CreateCarrier) -> RecordCreated:
+        body: dict[str, object] = {
+            "carrier": write.name,
+            "practice": self._client.practice_id,
+            "address": write.address1,
+            "suite": write.address2,
+            "city": write.city,
+            "state": write.state,
+            "zip": write.zip,
+            "phone": write.phone,
+            "external_vendor_id": write.company_id,
+        }
+        body = {name: value for name, value in body.items() if value != ""}
+        return RecordCreated(id=(await self._client.create_insurance_company(body)).id)
+
+    async def _sync_policies(self, write: SyncPolicies) -> PoliciesWritten:
+        """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again."""
+        before = {one.id: one for one in await self._client.list_policies(write.chart)}
+        who: dict[str, object] = {
+            "practice_id": self._client.practice_id,
+            "patient_id": write.chart,
+            "patient_first_name": write.first_name,
+            "patient_last_name": write.last_name,
+            "patient_dob": write.birth_date.isoformat(),
+        }
+        for id_ in write.remove:
+            if id_ in before and before[id_].status == "active":
+                await self._client.replace_policy(write.chart, id_, {**before[id_].raw, "status": "inactive", "rank": None})
+        known: dict[str, int] = {}
+        taken: set[int] = set()
+        changed = bool(write.remove)
+        for terms in write.terms:
+            body = translate.policy_body(terms, who)
+            target = _policy_for(terms, write.known, before, taken)
+            if target is None:
+                created = await self._client.create_policy(write.chart, body)
+                known[str(terms.billing_policy)] = created.id
+                changed = True
+            else:
+                known[str(terms.billing_policy)] = target.id
+                if any(target.raw.get(name) != value for name, value in body.items()):
+                    await self._client.replace_policy(write.chart, target.id, {**target.raw, **body})
+                    changed = True
+            taken.add(known[str(terms.billing_policy)])
+        after = await self._client.list_policies(write.chart) if changed else list(before.values())
+        ours = set(known.values()) | set(write.remove)
+        displaced = tuple(
+            one.id
+            for one in after
+            if one.id not in ours and one.status != "active" and one.id in before and before[one.id].status == "active"
+        )
+        return PoliciesWritten(known=known, policies=tuple(translate.policy(one) for one in after), displaced=displaced)
+
+    # -- appointments -----------------------------------------------------------------------------------------------------
+
+    async def _create_appointment(self, write: CreateEhrAppointment) -> RecordCreated:
+        """Without `reason` the type stays "None" (NOTES: Appointments)."""
+        body = {**_terms(write.terms), "patient": write.chart, "practice": self._client.practice_id}
+        body |= {"metadata": {"object_id": write.link_hint}}
+        return RecordCreated(id=(await self._client.create_appointment(body)).id)
+
+    async def _find_appointment(self, write: CreateEhrAppointment) -> RecordCreated | None:
+        day = datetime.combine(write.terms.start.date(), time(), UTC)
+        found = self._client.appointments(day - timedelta(days=1), day + timedelta(days=2), patient=write.chart)
+        async for one in _good(found):
+            if one.metadata is not None and one.metadata.object_id == write.link_hint:
+                return RecordCreated(id=one.id)
+        return None
+
+    async def _update_appointment(self, write: UpdateEhrAppointment | CancelEhrAppointment) -> Done:
+        """Read, change, send the full set: a partial update may be refused, and the type set by staff stays (NOTES)."""
+        try:
+            current = await self._client.get_appointment(write.appointment)
+        except Gone:
+            if isinstance(write, CancelEhrAppointment):
+                return Done(already=True)
+            raise
+        status = current.status.status if current.status and current.status.status else "Scheduled"
+        body: dict[str, object] = {
+            "patient": current.patient,
+            "practice": current.practice,
+            "scheduled_date": _instant(current.scheduled_date),
+            "duration": current.duration,
+            "physician": current.physician,
+            "service_location": current.service_location,
+            "reason": current.reason or None,
+        }
+        if isinstance(write, CancelEhrAppointment):
+            status = "Cancelled"
+        else:
+            body |= _terms(write.terms)
+            status = "Scheduled" if write.revive else status
+        body["status"] = {"status": status}
+        await self._client.update_appointment(write.appointment, body)
+        return Done()
+
+    async def _delete_appointment(self, write: DeleteEhrAppointment) -> Done:
+        try:
+            await self._client.delete_appointment(write.appointment)
+        except (NotFound, Gone):
+            return Done(already=True)
+        return Done()
+
+    # -- bills ------------------------------------------------------------------------------------------------------------
+
+    async def _answer_bill(self, write: MarkBilled | MarkBillError) -> BillWritten:
+        """A billed bill may never be updated again: look first, write once, read what came of it (NOTES: Bills)."""
+        read_at = self._now()
+        bill = await self._client.get_bill(write.bill)
+        if not _answered(bill, write):
+            if isinstance(write, MarkBilled):
+                body: dict[str, object] = {
+                    "ref_number": write.ref_number,
+                    "billing_date": _instant(write.billed_at),
+                    "metadata": {"object_id": f"kareo-encounter:{write.ref_number}"},
+                }
+            else:
+                body = {"billing_error": write.text, "billing_raw_error": write.raw or write.text}
+            await self._client.update_bill(write.bill, body)
+            read_at = self._now()
+            bill = await self._client.get_bill(write.bill)
+            if not _answered(bill, write):
+                raise NotAsWritten(("ref_number",) if isinstance(write, MarkBilled) else ("billing_error",))
+        return BillWritten(bill=translate.bill(bill, self._zone), modified=bill.last_modified_date, read_at=read_at)
+
+
+def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:
+    if isinstance(write, MarkBilled):
+        if bill.ref_number and bill.ref_number != write.ref_number:
+            raise Refused("elation.PATCH /bills/{id}/", vendor_text="the bill carries another reference number already")
+        return bill.ref_number == write.ref_number
+    return bill.billing_error == write.text and bill.billing_status == "UnresolvedError"
+
+
+async def _good(rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
+    """The rows that can be read; the others are no candidates for anything."""
+    async for row in rows:
+        if not isinstance(row, BadRow):
+            yield row
+
+
+def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> EhrChartWritten:
+    chart = translate.chart(patient)
+    return EhrChartWritten(chart=chart, modified=patient.last_modified, read_at=read_at, sent=sent)
+
+
+def _differing(chart: EhrChart, fields: dict[str, str]) -> tuple[str, ...]:
+    """The fields (by canonical name) that the chart does not show as written; the provider is checked by its id alone."""
+    shown = {
+        "birth_date": chart.birth_date.isoformat() if chart.birth_date else "",
+        "email": chart.emails[0] if chart.emails else "",
+        **{name: next((one.number for one in chart.phones if one.kind == kind), "") for name, kind in PHONE_KINDS.items()},
+    }
+    return tuple(
+        name
+        for name, value in fields.items()
+        if name != "provider"
+        and BY_NAME[name].codec.key(shown.get(name, getattr(chart, name, ""))) != BY_NAME[name].codec.key(value)
+    )
+
+
+def _same_carrier(one: wire.InsuranceCompany, write: CreateCarrier) -> bool:
+    return one.deleted_date is None and one.external_vendor_id == write.company_id and bool(write.company_id)
+
+
+def _policy_for(
+    terms: PolicyTerms, known: dict[str, int], policies: dict[int, wire.Policy], taken: set[int]
+) -> wire.Policy | None:
+    """The Elation policy that holds these terms: ours by id, else one of the same carrier and member number."""
+    ours = policies.get(known.get(str(terms.billing_policy), 0))
+    if ours is not None:
+        return ours
+    same = [
+        one
+        for one in policies.values()
+        if one.id not in taken
+        and one.id not in known.values()
+        and one.carrier_id == terms.carrier_id
+        and one.member_id.casefold() == terms.member_id.casefold()
+        and one.member_id
+    ]
+    active = [one for one in same if one.status == "active"]
+    return min(active or same, key=lambda one: one.id, default=None)
+
+
+def _terms(terms: AppointmentTerms) -> dict[str, object]:
+    return {
+        "scheduled_date": _instant(terms.start),
+        "duration": terms.minutes,
+        "physician": terms.physician,
+        "description": terms.description,
+    }
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

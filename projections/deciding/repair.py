@@ -1,0 +1,224 @@
+"""What people ask for, answered: each command is checked against the projections, then carried out or refused in words.
+
+The practice's recorder calls `answer` in the transaction that records the command, so nothing can change in between. A
+refused command is recorded with its refusal and folds into nothing. Pure, like every decision.
+
+Unlinking is made so that nothing happens behind a person's back. Both charts are held: neither is linked by matching, by
+metadata or by an external id, and neither is created on the other side, until a person links one (`link`) or says that it
+has no counterpart (`resync --as-new`). The two stay barred from one another for matching even then; only `link` with both
+named undoes that. What was written to the Elation chart (appointments, policies, the last agreed values) is kept aside under
+the chart's id, a bill keeps the encounter it became: nothing is written or billed a second time, whoever is linked next, and
+the same pair linked again goes on where it was. What stays wrong in the vendors' systems is named in what waits, for a person
+to correct there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from events.commands import (
+    BillResendRequested,
+    Command,
+    ConflictSeen,
+    DismissRequested,
+    LinkRequested,
+    RedriveRequested,
+    ResyncRequested,
+    RetryRequested,
+    UnlinkRequested,
+)
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key
+from events.records import type_of
+from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
+from events.writes import changes_nothing
+from projections.deciding.intents import link_of
+from projections.rules.accepted import thing
+from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
+from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
+from projections.state.patient import Bill, Patient
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy
+
+COMPARED = ("first_name", "middle_name", "last_name", "birth_date", "sex")
+DECISIVE = ("last_name", "birth_date", "sex")
+
+
+PRACTICE = PatientKey("")
+
+
+@dataclass(frozen=True)
+class Answer:
+    """`about` is the patient the command belongs to, "" for the practice; `follows` is recorded after it."""
+
+    about: PatientKey = PRACTICE
+    follows: tuple[Body, ...] = ()
+    refused: CommandRefused | None = None
+
+
+class _No(Exception):
+    def __init__(self, code: str, text: str) -> None:
+        super().__init__(text)
+        self.code = code
+        self.text = text
+
+
+def answer(
+    state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
+) -> Answer:
+    """What becomes of a command about these charts (neither: about the practice)."""
+    try:
+        return _answer(state, ehr, billing, body, policy)
+    except _No as no:
+        return Answer(refused=CommandRefused(command=type_of(body), code=no.code, text=no.text))
+
+
+def _answer(
+    state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
+) -> Answer:
+    match body:
+        case LinkRequested():
+            return Answer(billing_key(body.billing), (_link(state, body, policy),))
+        case UnlinkRequested():
+            return _unlink(state, body)
+        case RedriveRequested():
+            if body.slot not in state.directory.quarantined:
+                raise _No("not-quarantined", f"nothing is in quarantine as {body.slot}")
+            return Answer()
+        case RetryRequested() if ehr is None and billing is None:
+            return Answer(follows=_retry_shared(state, body))
+        case DismissRequested() if ehr is None and billing is None:
+            return Answer(follows=(_dismiss_shared(state, body),))
+    patient = _patient(state, ehr, billing)
+    match body:
+        case RetryRequested():
+            _retry(patient, body.slots)
+        case BillResendRequested():
+            _resend(patient, body.bill)
+        case DismissRequested():
+            digest = thing(patient, body.slot, state.directory, policy)
+            return Answer(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
+        case ConflictSeen():
+            missing = [name for name in body.fields if name not in patient.conflicts]
+            if missing or not patient.conflicts:
+                names = ", ".join(missing) or "any field"
+                raise _No("no-conflict", f"there is no conflict in {names} that nobody has seen")
+        case ResyncRequested(as_new=True) if patient.link is not None:
+            raise _No("linked", "the chart is linked; unlink it first")
+    return Answer(patient.key)
+
+
+def _patient(state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None) -> Patient:
+    patient = state.patients.get(state.key_of(ehr, billing))
+    if patient is None or (patient.ehr is None and patient.billing is None):
+        name = f"kareo:{billing}" if billing is not None else f"elation:{ehr}"
+        raise _No("not-known", f"{name} has never been seen in this practice")
+    return patient
+
+
+# -- writes and bills -----------------------------------------------------------------------------------------------------
+
+
+def _refused(intents: dict[str, OpenIntent], slots: tuple[str, ...]) -> list[str]:
+    """The slots to try again: those named, or all that were refused."""
+    refused = [slot for slot, one in intents.items() if one.state == "refused"]
+    if wrong := [slot for slot in slots if slot not in refused]:
+        hint = "; a bill is sent again with resend" if any(slot.startswith("bill:") for slot in wrong) else ""
+        raise _No("not-refused", f"no refused write in {', '.join(wrong)}{hint}")
+    if not refused:
+        raise _No("not-refused", "no write was refused")
+    return list(slots) or refused
+
+
+def _retry(patient: Patient, slots: tuple[str, ...]) -> None:
+    _refused(patient.intents, slots)
+
+
+def _retry_shared(state: PracticeState, body: RetryRequested) -> tuple[Body, ...]:
+    """Carriers and plans: given up, so that the patients who need them ask for them anew, as they are in Kareo now."""
+    intents = state.directory.intents
+    return tuple(
+        IntentSuperseded(intent=intents[slot].intent, slot=slot, reason="tried again from the start")
+        for slot in _refused(intents, body.slots)
+    )
+
+
+def _resend(patient: Patient, bill: int) -> None:
+    entry: Bill | None = patient.bills.get(str(bill))
+    if entry is None:
+        raise _No("not-known", f"bill {bill} has never been seen on this chart")
+    if entry.encounter is not None:
+        raise _No("sent", f"bill {bill} is in Kareo as encounter {entry.encounter}; correct it there")
+    if entry.bill.status == "Billed" or entry.bill.ref_number:
+        raise _No("sent", f"Elation shows bill {bill} as billed already")
+    open_ = patient.intents.get(f"bill:{bill}")
+    if open_ is not None and open_.state != "refused":
+        raise _No("under-way", f"bill {bill} is being sent right now")
+
+
+# -- what waits -----------------------------------------------------------------------------------------------------------
+
+
+def _dismissal(waiting: Waiting | None, body: DismissRequested, digest: str) -> WaitingDismissed:
+    if waiting is None:
+        raise _No("not-waiting", f"nothing waits in {body.slot}")
+    return WaitingDismissed(
+        slot=body.slot, code=waiting.code, text=waiting.text, thing=digest, who=body.who, reason=body.reason
+    )
+
+
+def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDismissed:
+    if body.slot.startswith("system:"):
+        raise _No("passes-by-itself", "this ends by itself as soon as the system takes writes again")
+    return _dismissal(state.directory.waiting.get(body.slot), body, state.directory.quarantined.get(body.slot, ""))
+
+
+# -- links ----------------------------------------------------------------------------------------------------------------
+
+
+def differing(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> tuple[str, ...]:
+    """Names of the identifying fields in which two unlinked charts differ."""
+    if ehr.ehr is None or billing.billing is None:
+        return ()
+    here, there = ehr_view(ehr.ehr.chart, state.directory, policy), billing_view(billing.billing.chart)
+    return tuple(name for name in COMPARED if not same(name, here[name], there[name]))
+
+
+def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
+    here, there = _patient(state, body.ehr, None), _patient(state, None, body.billing)
+    for patient, name in ((here, f"elation:{body.ehr}"), (there, f"kareo:{body.billing}")):
+        if patient.link is not None:
+            other = f"elation:{patient.link.ehr} with kareo:{patient.link.billing}"
+            raise _No("linked", f"{name} has a link already ({other}); unlink it first")
+        if _writing(patient, lambda slot: slot == "chart"):
+            raise _No("under-way", f"a counterpart of {name} is being created right now; wait until that is done")
+    if here.ehr is None or here.ehr.chart.deleted or here.ehr.chart.merged_into is not None:
+        raise _No("gone", f"elation:{body.ehr} was deleted or merged into another chart")
+    if there.billing is None or there.billing.vanished:
+        raise _No("gone", f"kareo:{body.billing} is gone in Kareo")
+    names = differing(here, there, state, policy)
+    if not body.force and (decisive := [BY_NAME[name].label.lower() for name in names if name in DECISIVE]):
+        raise _No("differs", f"they differ in {', '.join(decisive)}: look at both, then repeat with --force if they are one")
+    return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
+
+
+def _unlink(state: PracticeState, body: UnlinkRequested) -> Answer:
+    patient = _patient(state, body.ehr, body.billing) if body.billing is not None else _patient(state, body.ehr, None)
+    link = patient.link
+    if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
+        if _writing(patient, lambda _slot: True):
+            raise _No("under-way", "a write of this patient is under way; repeat this when it is settled")
+        return Answer(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))
+    if body.ehr is None or body.billing is None:
+        raise _No("not-linked", "the chart is not linked; name both to say that they are not the same person")
+    here = _patient(state, body.ehr, None)
+    if here.link is not None or link is not None:
+        raise _No("linked", "one of the two is linked with somebody else, so these two are not linked")
+    return Answer(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
+
+
+def _writing(patient: Patient, of: Callable[[str], bool]) -> bool:
+    """Whether a write in such a slot is with a vendor now, or its outcome unknown."""
+    return any(
+        of(slot) and one.state in UNDER_WAY and not changes_nothing(one.write) for slot, one in patient.intents.items()
+    )

@@ -1,0 +1,122 @@
+"""What a decision is made of: writes wanted by slot, items that wait by slot, and facts to record.
+
+`settle` turns them into events against what is open already: the same wish is not recorded twice, a changed wish supersedes
+one that was not attempted yet, and a write under way is left to its outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+from events.ids import EventId, IntentId, PracticeId, content_hash
+from events.records import type_of
+from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
+from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
+from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
+from projections.state.patient import Patient
+from projections.terms.policy import Policy, allows, row
+
+
+@dataclass(frozen=True)
+class Moment:
+    """The time of a decision, given from outside: `now` UTC, `today` the practice's local day."""
+
+    now: datetime
+    today: date
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A write wanted, the row of the table it falls under, and what was adapted."""
+
+    write: AnyWrite
+    resource: Resource
+    rule: str
+    notes: tuple[str, ...] = ()
+
+
+@dataclass
+class Wants:
+    """`writes` are the patient's, `shared` the practice's (carriers and plans), `facts` are recorded as they are."""
+
+    writes: dict[str, Wish] = field(default_factory=dict)
+    shared: dict[str, Wish] = field(default_factory=dict)
+    waits: dict[str, Waiting] = field(default_factory=dict)
+    facts: list[Body] = field(default_factory=list)
+
+    def wait(self, slot: str, code: str, text: str, *depends_on: str) -> None:
+        self.waits[slot] = Waiting(code=code, text=text, depends_on=depends_on)
+
+
+def permitted(writes: dict[str, Wish], policy: Policy) -> dict[str, Wish]:
+    """The direction filter, applied to every wish there is: writes against the table are never requested (I2)."""
+    return {slot: wish for slot, wish in writes.items() if _may(wish, policy)}
+
+
+def _may(wish: Wish, policy: Policy) -> bool:
+    """As the table says; searches change nothing, and a bill's answer goes back to where the bill came from."""
+    if changes_nothing(wish.write):
+        return True
+    target = System.BILLING if isinstance(wish.write, MarkBilled | MarkBillError) else system_of(wish.write)
+    return allows(policy, wish.resource, target)
+
+
+def settle(
+    wanted: dict[str, Wish], intents: dict[str, OpenIntent], practice: PracticeId, policy: Policy, cause: EventId | None
+) -> list[Body]:
+    """Events that bring the open `intents` to what is wanted now."""
+    bodies: list[Body] = []
+    for slot, known in intents.items():
+        if slot not in wanted and known.state in ("requested", "refused"):
+            bodies.append(IntentSuperseded(intent=known.intent, slot=slot, reason="no longer wanted"))
+    for slot, wish in wanted.items():
+        open_ = intents.get(slot)
+        if open_ is not None:
+            if open_.write == wish.write or open_.state in UNDER_WAY:
+                continue
+            bodies.append(IntentSuperseded(intent=open_.intent, slot=slot, reason="a newer change replaces it"))
+        bodies.append(
+            IntentRequested(
+                intent=_intent_id(practice, slot, wish.write, cause, len(bodies)),
+                slot=slot,
+                system=system_of(wish.write),
+                resource=wish.resource,
+                write=wish.write,
+                rule=f"{wish.rule} ({row(policy, wish.resource)})",
+                notes=wish.notes,
+            )
+        )
+    return bodies
+
+
+def settle_waiting(waits: dict[str, Waiting], patient: Patient, thing: Callable[[str], str]) -> list[Body]:
+    """Events that bring the patient's waiting items to what waits now; `thing` is the digest of what a slot is about.
+
+    What a person accepted as it is does not wait again before it is something else. It is forgotten when it is over.
+    """
+    bodies: list[Body] = []
+    for slot, waiting in waits.items():
+        accepted = patient.dismissed.get(slot)
+        if accepted is not None and (accepted.code, accepted.text, accepted.depends_on, accepted.thing) == (
+            waiting.code,
+            waiting.text,
+            waiting.depends_on,
+            thing(slot),
+        ):
+            continue
+        before = patient.waiting.get(slot)
+        if before is None or (before.code, before.text, before.depends_on) != (
+            waiting.code,
+            waiting.text,
+            waiting.depends_on,
+        ):
+            bodies.append(WaitingRaised(slot=slot, code=waiting.code, text=waiting.text, depends_on=waiting.depends_on))
+    known = dict.fromkeys((*patient.waiting, *patient.dismissed))
+    bodies += [WaitingCleared(slot=slot, how="resolved") for slot in known if slot not in waits]
+    return bodies
+
+
+def _intent_id(practice: PracticeId, slot: str, write: AnyWrite, cause: EventId | None, ordinal: int) -> IntentId:
+    return IntentId(content_hash(f"{practice}|{slot}|{type_of(write)}|{cause}|{ordinal}".encode())[:24])

@@ -1,0 +1,46 @@
+"""What a waiting item is about, as a digest: a person accepted this, and something else waits again."""
+
+from __future__ import annotations
+
+import msgspec
+
+from events.ids import content_hash
+from projections.rules.fields import billing_view, ehr_view
+from projections.state.directory import Directory
+from projections.state.patient import Patient, bill_content
+from projections.terms.policy import Policy
+
+IDENTITY = ("first_name", "middle_name", "last_name", "birth_date", "sex")
+
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def thing(patient: Patient, slot: str, directory: Directory, policy: Policy) -> str:
+    """Digest of what `slot` of the patient is about: its write, and its bill, appointment, policy, field or persons."""
+    write = patient.intents[slot].write if slot in patient.intents else None
+    return content_hash(_ENCODER.encode((write, _record(patient, slot, directory, policy))))
+
+
+def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -> object:
+    kind, _, name = slot.partition(":")
+    match kind:
+        case "bill" | "bill-answer" if name in patient.bills:
+            entry = patient.bills[name]
+            return bill_content(entry.bill), entry.bill.signed, entry.bill.deferred, entry.encounter
+        case "appointment" if name in patient.appointments:
+            return patient.appointments[name].seen
+        case "policy" | "policies":
+            cases = (patient.billing.chart.cases if patient.billing else None) or ()
+            return [one for case in cases for one in case.policies if name in ("", str(one.id))]
+        case "field" | "conflict":
+            return [view.get(name) for view in _views(patient, directory, policy)]
+        case "chart" | "link":
+            people = [[view.get(one) for one in IDENTITY] for view in _views(patient, directory, policy)]
+            merged = patient.ehr.chart.merged_into if patient.ehr else None
+            return people, patient.search.candidates if patient.search else (), merged
+    return None
+
+
+def _views(patient: Patient, directory: Directory, policy: Policy) -> tuple[dict[str, str], dict[str, str]]:
+    here = ehr_view(patient.ehr.chart, directory, policy) if patient.ehr else {}
+    return here, billing_view(patient.billing.chart) if patient.billing else {}

@@ -1,0 +1,210 @@
+"""The practice's directory: providers, locations, carriers and plans of both systems, and how they map.
+
+Maps go by configuration first, then by NPI, then by exact name, only where unambiguous (DESIGN: maps). Anything unmapped is
+None here and a visible waiting item where it is needed; `Directory` itself is a pure fold of directory events and of
+practice-level intents (carriers and plans are created once per practice, not per patient).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from events.records import Carrier, Location, Plan, Provider, Value
+from events.schema import (
+    BillingDirectoryObserved,
+    ChangeQuarantined,
+    EhrDirectoryObserved,
+    Event,
+    IntentSucceeded,
+    MessageUnreadable,
+    ObservingBegan,
+    WaitingCleared,
+    WaitingDismissed,
+    WaitingRaised,
+    WentLive,
+)
+from events.writes import CreateCarrier, CreatePlan, RecordCreated
+from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
+from projections.state.quarantine import quarantine_slot
+from projections.terms.codecs import squeeze
+from projections.terms.policy import Policy
+
+
+class Directory(Value, frozen=True, kw_only=True):
+    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot."""
+
+    physicians: tuple[Provider, ...] = ()
+    ehr_locations: tuple[Location, ...] = ()
+    carriers: tuple[Carrier, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    providers: tuple[Provider, ...] = ()
+    billing_locations: tuple[Location, ...] = ()
+    created_carriers: dict[str, int] = {}
+    created_plans: dict[str, int] = {}
+    intents: dict[str, OpenIntent] = {}
+    waiting: dict[str, Waiting] = {}
+    dismissed: dict[str, Dismissed] = {}
+    quarantined: dict[str, str] = {}
+    ehr_seen: bool = False
+    billing_seen: bool = False
+    observing: bool = False
+
+
+def fold_directory(directory: Directory, event: Event, sequence: int) -> Directory:
+    """The directory after `event`, which belongs to the practice itself."""
+    body = event.body
+    match body:
+        case EhrDirectoryObserved():
+            return replace(
+                directory,
+                physicians=body.providers,
+                ehr_locations=body.locations,
+                carriers=body.carriers,
+                plans=body.plans,
+                ehr_seen=True,
+            )
+        case BillingDirectoryObserved():
+            return replace(directory, providers=body.providers, billing_locations=body.locations, billing_seen=True)
+        case ChangeQuarantined():
+            slot = quarantine_slot(body.system, body.resource, body.record)
+            text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
+            return _set_aside(directory, slot, Waiting(code="quarantined", text=text, since=event.observed), event)
+        case MessageUnreadable():
+            slot = message_slot(body)
+            text = (
+                f"the message at {body.topic}, partition {body.partition}, offset {body.offset} is unreadable: {body.reason}"
+            )
+            return _set_aside(directory, slot, Waiting(code="unreadable-message", text=text, since=event.observed), event)
+        case WaitingRaised():
+            waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
+            return replace(
+                directory,
+                waiting={**directory.waiting, body.slot: waiting},
+                dismissed=without(directory.dismissed, body.slot),
+            )
+        case WaitingCleared():
+            return replace(directory, waiting=without(directory.waiting, body.slot))
+        case ObservingBegan() | WentLive():
+            return replace(directory, observing=isinstance(body, ObservingBegan))
+            return replace(
+                directory,
+                waiting=without(directory.waiting, body.slot),
+                dismissed=without(directory.dismissed, body.slot),
+                quarantined=without(directory.quarantined, body.slot),
+            )
+        case WaitingDismissed():
+            waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
+            return replace(directory, waiting=waits, dismissed=dismissed)
+        case IntentSucceeded():
+            directory = _created(directory, body)
+    return replace(directory, intents=follow_intent(directory.intents, event))
+
+
+def message_slot(body: MessageUnreadable) -> str:
+    """Where an unreadable Kafka message waits."""
+    return f"quarantine:kafka:{body.partition}:{body.offset}"
+
+
+def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:
+    return replace(
+        directory,
+        waiting={**directory.waiting, slot: waiting},
+        dismissed=without(directory.dismissed, slot),
+        quarantined={**directory.quarantined, slot: str(event.id)},
+    )
+
+
+def _created(directory: Directory, body: IntentSucceeded) -> Directory:
+    known = directory.intents.get(body.slot)
+    if known is None or not isinstance(body.result, RecordCreated):
+        return directory
+    match known.write:
+        case CreateCarrier(company_id=company):
+            return replace(directory, created_carriers={**directory.created_carriers, company: body.result.id})
+        case CreatePlan(billing_plan_id=plan):
+            return replace(directory, created_plans={**directory.created_plans, plan: body.result.id})
+    return directory
+
+
+# -- maps ---------------------------------------------------------------------------------------------------------------
+
+
+def provider_for(physician: int, directory: Directory, policy: Policy) -> int | None:
+    """The Kareo provider of an Elation physician, None where unmapped or ambiguous."""
+    if physician in policy.providers:
+        return policy.providers[physician]
+    known = next((one for one in directory.physicians if one.id == physician), None)
+    return None if known is None else _counterpart(known, directory.providers)
+
+
+def physician_for(provider: int, directory: Directory, policy: Policy) -> int | None:
+    """The Elation physician of a Kareo provider, None where unmapped or ambiguous."""
+    by_hand = [ehr for ehr, billing in policy.providers.items() if billing == provider]
+    if by_hand:
+        return by_hand[0] if len(by_hand) == 1 else None
+    known = next((one for one in directory.providers if one.id == provider), None)
+    return None if known is None else _counterpart(known, directory.physicians)
+
+
+def provider_named(name: str, directory: Directory) -> int | None:
+    """The Kareo provider with exactly this full name (lists of appointments give names only)."""
+    return _only(one.id for one in directory.providers if squeeze(one.full_name) == squeeze(name))
+
+
+def _counterpart(provider: Provider, others: tuple[Provider, ...]) -> int | None:
+    active = [one for one in others if one.active]
+    if provider.npi:
+        by_npi = [one.id for one in active if one.npi == provider.npi]
+        if by_npi:
+            return _only(by_npi)
+    return _only(
+        one.id
+        for one in active
+        if _person(one) == _person(provider) and not (one.npi and provider.npi and one.npi != provider.npi)
+    )
+
+
+def _person(provider: Provider) -> tuple[str, str]:
+    return squeeze(provider.first_name).casefold(), squeeze(provider.last_name).casefold()
+
+
+def location_for(location: int, directory: Directory, policy: Policy) -> int | None:
+    """The Kareo service location of an Elation one: by configuration, else by exact name."""
+    if location in policy.locations:
+        return policy.locations[location]
+    known = next((one for one in directory.ehr_locations if one.id == location), None)
+    if known is None:
+        return None
+    return _only(
+        one.id for one in directory.billing_locations if squeeze(one.name).casefold() == squeeze(known.name).casefold()
+    )
+
+
+def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
+    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name (NOTES: Insurers and plans)."""
+    if company_id and company_id in directory.created_carriers:
+        return directory.created_carriers[company_id]
+    by_id = [one.id for one in directory.carriers if company_id and one.external_id == company_id]
+    if by_id:
+        return min(by_id)
+    free = [one.id for one in directory.carriers if not one.external_id and _insurer(one.name) == _insurer(name)]
+    return min(free) if free else None
+
+
+def plan_for(billing_plan: str, name: str, carrier: int, directory: Directory) -> int | None:
+    """The Elation plan of a Kareo plan within `carrier`: created by us, else by normalized name."""
+    if billing_plan and billing_plan in directory.created_plans:
+        return directory.created_plans[billing_plan]
+    same = [one.id for one in directory.plans if one.carrier == carrier and _insurer(one.name) == _insurer(name)]
+    return min(same) if same else None
+
+
+def _insurer(name: str) -> str:
+    return "".join(char for char in name.casefold() if char.isalnum())
+
+
+def _only(ids: Iterable[int]) -> int | None:
+    found = set(ids)
+    return found.pop() if len(found) == 1 else None

@@ -1,0 +1,120 @@
+"""What linking, unlinking and moving a link make of two patients' projections. Folds, like `projections.folding`."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from events.ids import EhrChartId, ehr_key
+from events.schema import ChartLinked, ChartUnlinked, LinkMoved
+from events.writes import CreateEhrAppointment, SyncPolicies
+from projections.state.folding import stale
+from projections.state.open_intents import UNDER_WAY, OpenIntent, without
+from projections.state.patient import Former, Link, Patient, bar, is_of
+
+
+def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:
+    """The Kareo `patient` with `other`, the Elation-only one it is the same person as, folded in."""
+    patient = absorb(patient, other) if other is not None else patient
+    for chart in (*body.resumes, body.ehr):
+        patient = _resume(patient, chart)
+    barred = tuple(pair for pair in patient.barred if pair != (body.ehr, body.billing))
+    bills = {
+        key: replace(one, billed_to=None) if one.billed_to == body.billing else one for key, one in patient.bills.items()
+    }
+    link = Link(ehr=body.ehr, billing=body.billing)
+    return replace(patient, link=link, base=body.base, search=None, created=None, held=None, barred=barred, bills=bills)
+
+
+def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
+    """The Kareo `patient` and the Elation chart on its own again: (the patient, the chart's).
+
+    Bills go with the chart, whose they are; what was written to the chart is kept aside under its id.
+    """
+    bills = {
+        key: replace(one, billed_to=body.billing) if one.encounter is not None and one.billed_to is None else one
+        for key, one in patient.bills.items()
+    }
+    chart = Patient(key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred)
+    written = {key: one for key, one in patient.appointments.items() if one.ehr is not None}
+    former = Former(appointments=written, policies=patient.policies, base=patient.base)
+    fresh = {
+        key: replace(one, ehr=None, written=None, cancelled=False, deleted=False)
+        for key, one in patient.appointments.items()
+    }
+    patient = replace(
+        patient,
+        ehr=None,
+        link=None,
+        base={},
+        search=None,
+        policies={},
+        appointments=fresh,
+        bills={},
+        conflicts={},
+        conflicts_seen={},
+        held=body.ehr,
+        former={**patient.former, str(body.ehr): former},
+    )
+    return bar(patient, body.ehr, body.billing), bar(chart, body.ehr, body.billing)
+
+
+def _resume(patient: Patient, chart: EhrChartId) -> Patient:
+    """What was written to `chart` when it was linked before counts again."""
+    former = patient.former.get(str(chart))
+    if former is None:
+        return patient
+    appointments = {
+        key: replace(one, ehr=was.ehr, written=was.written, cancelled=was.cancelled, deleted=was.deleted)
+        if (was := former.appointments.get(key)) is not None
+        else one
+        for key, one in patient.appointments.items()
+    }
+    policies = {**former.policies, **patient.policies}
+    return replace(patient, appointments=appointments, policies=policies, former=without(patient.former, str(chart)))
+
+
+def absorb(patient: Patient, other: Patient) -> Patient:
+    """Take over the Elation side and all that hangs on it; the fresher of two Elation sides wins."""
+    side = patient.ehr
+    if other.ehr is not None and (
+        side is None
+        or side.chart.id != other.ehr.chart.id
+        or not stale(other.ehr.modified, other.ehr.read_at, side.modified, side.read_at)
+    ):
+        side = other.ehr
+    there = patient.billing
+    if (
+        other.billing is not None
+        and is_of(patient, other.billing.chart.id)
+        and (there is None or there.read_at < other.billing.read_at)
+    ):
+        there = other.billing
+    keep = {slot if slot not in patient.intents else f"{slot}@{other.key}": one for slot, one in other.intents.items()}
+    return replace(
+        patient,
+        ehr=side,
+        billing=there,
+        bills={**other.bills, **patient.bills},
+        intents={**patient.intents, **keep},
+        waiting={**without(other.waiting, *patient.waiting), **patient.waiting},
+        dismissed={**other.dismissed, **patient.dismissed},
+        conflicts={**other.conflicts, **patient.conflicts},
+        conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
+        barred=tuple(sorted({*patient.barred, *other.barred})),
+    )
+
+
+def _follows(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
+    """A write that waits for its system makes nothing new in the absorbed chart; what it has made went to the survivor with it."""
+    write = open_.write
+    if open_.state in UNDER_WAY and isinstance(write, CreateEhrAppointment | SyncPolicies) and write.chart == body.source:
+        return replace(open_, write=replace(write, chart=body.target))
+    return open_
+
+
+def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
+    """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
+    remains = Patient(key=ehr_key(body.source), ehr=patient.ehr)
+    intents = {slot: _follows(one, body) for slot, one in patient.intents.items()}
+    patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
+    return (absorb(patient, survivor) if survivor is not None else patient), remains

@@ -1,0 +1,164 @@
+"""One patient as a value: both charts, their link, the base of the last agreement, and everything under way.
+
+A patient known in Kareo has the key `K:<patient>` for good; one known in Elation only has `E:<chart>` and is absorbed into
+the Kareo patient's when the two are linked. `projections.folding` folds events into it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash
+from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
+from events.schema import (
+    FieldConflict,
+)
+from events.writes import (
+    AppointmentTerms,
+    Candidate,
+    PolicyTerms,
+    SearchBilling,
+    SearchEhr,
+)
+from projections.state.open_intents import Dismissed, OpenIntent, Waiting
+
+
+class EhrSide(Value, frozen=True, kw_only=True):
+    """The Elation chart as last read; `modified` is Elation's own time of it."""
+
+    chart: EhrChart
+    modified: datetime | None = None
+    read_at: datetime
+
+
+class BillingSide(Value, frozen=True, kw_only=True):
+    """The Kareo patient as last read. Kareo is only ever polled, so the time of reading orders its observations."""
+
+    chart: BillingChart
+    read_at: datetime
+    vanished: bool = False
+
+
+class Link(Value, frozen=True, kw_only=True):
+    ehr: EhrChartId
+    billing: BillingPatientId
+    suspended: bool = False
+
+
+class Search(Value, frozen=True, kw_only=True):
+    """What was looked for on the other side, and found."""
+
+    wanted: SearchEhr | SearchBilling | None = None
+    candidates: tuple[Candidate, ...] = ()
+    refused: bool = False
+
+
+class Appointment(Value, frozen=True, kw_only=True):
+    """A Kareo appointment and the Elation one that follows it; `written` is what Elation was last told."""
+
+    seen: BillingAppointment
+    read_at: datetime
+    vanished: bool = False
+    ehr: int | None = None
+    written: AppointmentTerms | None = None
+    cancelled: bool = False
+    deleted: bool = False
+
+
+class Bill(Value, frozen=True, kw_only=True):
+    """An Elation bill and the Kareo encounter it became.
+
+    `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
+    while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
+    """
+
+    bill: EhrBill
+    modified: datetime | None = None
+    read_at: datetime
+    first_seen: datetime
+    encounter: int | None = None
+    encounter_at: datetime | None = None
+    sent: str = ""
+    billed: bool = False
+    answered: EhrBill | None = None
+    error: str = ""
+    billed_to: BillingPatientId | None = None
+
+
+class WrittenPolicy(Value, frozen=True, kw_only=True):
+    ehr: int
+    terms: PolicyTerms
+
+
+class Former(Value, frozen=True, kw_only=True):
+    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
+
+    appointments: dict[str, Appointment] = {}
+    policies: dict[str, WrittenPolicy] = {}
+    base: dict[str, str] = {}
+
+
+class Patient(Value, frozen=True, kw_only=True):
+    """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text.
+
+    `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
+    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it.
+    """
+
+    key: PatientKey
+    ehr: EhrSide | None = None
+    billing: BillingSide | None = None
+    link: Link | None = None
+    base: dict[str, str] = {}
+    search: Search | None = None
+    created: int | None = None
+    policies: dict[str, WrittenPolicy] = {}
+    appointments: dict[str, Appointment] = {}
+    bills: dict[str, Bill] = {}
+    conflicts: dict[str, FieldConflict] = {}
+    conflicts_seen: dict[str, FieldConflict] = {}
+    intents: dict[str, OpenIntent] = {}
+    waiting: dict[str, Waiting] = {}
+    dismissed: dict[str, Dismissed] = {}
+    held: int | None = None
+    barred: tuple[tuple[EhrChartId, BillingPatientId], ...] = ()
+    former: dict[str, Former] = {}
+
+    @property
+    def in_billing(self) -> bool:
+        """True when this is the projection of a Kareo patient, linked or not."""
+        return self.key.startswith("K:")
+
+
+_PATIENT = msgspec.msgpack.Decoder(Patient)
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def encode_patient(patient: Patient) -> bytes:
+    """The stored form: the same patient always gives the same bytes (I7)."""
+    return _ENCODER.encode(patient)
+
+
+def decode_patient(encoded: bytes) -> Patient:
+    return _PATIENT.decode(encoded)
+
+
+def bill_content(bill: EhrBill) -> str:
+    """Digest of what of a bill travels: lines, codes, place, day, providers and notes (DESIGN: Bills)."""
+    travels = replace(
+        bill, status="", ref_number="", error="", deferred=False, signed=True, note_deleted=False, location_name=""
+    )
+    return content_hash(_ENCODER.encode(travels))
+
+
+def is_of(patient: Patient, chart: BillingPatientId) -> bool:
+    """False for another Kareo patient's chart: a creation may end after its chart was linked or merged elsewhere."""
+    return not patient.in_billing or billing_key(chart) == patient.key
+
+
+def bar(patient: Patient, ehr: EhrChartId, billing: BillingPatientId) -> Patient:
+    """These two are not the same person."""
+    return replace(patient, barred=tuple(sorted({*patient.barred, (ehr, billing)})))

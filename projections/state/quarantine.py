@@ -1,0 +1,47 @@
+"""Records that could not be used are set aside, each in a slot of its own, until they are understood."""
+
+from __future__ import annotations
+
+from events.schema import (
+    BillingAppointmentObserved,
+    BillingAppointmentVanished,
+    BillingChartObserved,
+    BillObserved,
+    EhrChartObserved,
+    Event,
+)
+
+
+def quarantine_slot(system: str, resource: str, record: str) -> str:
+    """Where a record that could not be understood waits; the same record, once understood, clears it."""
+    return f"quarantine:{system}:{resource}:{record}"
+
+
+def record_of(event: Event) -> str:
+    """What the record of an observation is called, for its place in quarantine."""
+    match event.body:
+        case BillObserved(bill=bill):
+            return str(bill.id)
+        case BillingAppointmentObserved(appointment=one):
+            return one.key
+        case BillingAppointmentVanished(key=key):
+            return key
+    return str(event.ehr or event.billing or "")
+
+
+def quarantined_as(event: Event) -> tuple[str, ...]:
+    """The slots in which this record would wait, had it not been read or folded; an occurrence has its key or its id."""
+    return (*_unread_as(event), quarantine_slot(event.origin.value, event.type, record_of(event)))
+
+
+def _unread_as(event: Event) -> tuple[str, ...]:
+    match event.body:
+        case EhrChartObserved(chart=chart):
+            return (quarantine_slot("elation", "patients", str(chart.id)),)
+        case BillingChartObserved(chart=there):
+            return (quarantine_slot("kareo", "patients", str(there.id)),)
+        case BillObserved(bill=bill):
+            return (quarantine_slot("elation", "bills", str(bill.id)),)
+        case BillingAppointmentObserved(appointment=one):
+            return tuple(quarantine_slot("kareo", "appointments", name) for name in sorted({one.key, str(one.id)}))
+    return ()

@@ -1,0 +1,98 @@
+"""A practice's projections as one value to fold into: its patients, its directory, and which patient a chart belongs to.
+
+The recorder holds just the patients a batch touches; a rebuild or a replay holds them all. Either way the same function
+applies the same events, so the result is the same, byte for byte (I7).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
+from projections.state.directory import Directory, fold_directory
+from projections.state.folding import fold_patient
+from projections.state.linking import linked, moved, unlinked
+from projections.state.patient import Patient, bar
+
+OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
+"""Bodies of events that involve two patients."""
+
+
+@dataclass
+class PracticeState:
+    """`charts` tells the patient of an Elation chart; `changed` and `gone` collect what a batch has to save."""
+
+    directory: Directory = field(default_factory=Directory)
+    patients: dict[PatientKey, Patient] = field(default_factory=dict)
+    charts: dict[EhrChartId, PatientKey] = field(default_factory=dict)
+    changed: set[PatientKey] = field(default_factory=set)
+    gone: set[PatientKey] = field(default_factory=set)
+    recharted: set[EhrChartId] = field(default_factory=set)
+    directory_changed: bool = False
+
+    def key_of(self, ehr: EhrChartId | None, billing: BillingPatientId | None) -> PatientKey:
+        """The patient that an event about these charts belongs to; "" for the practice itself."""
+        if billing is not None:
+            return billing_key(billing)
+        if ehr is not None:
+            return self.charts.get(ehr, ehr_key(ehr))
+        return PatientKey("")
+
+    def apply(self, event: Event, sequence: int) -> None:
+        """Fold one event, routed by its `patient`."""
+        if not event.patient:
+            self.directory = fold_directory(self.directory, event, sequence)
+            self.directory_changed = True
+            return
+        patient = self.patients.get(event.patient) or Patient(key=event.patient)
+        if type(event.body) not in OF_TWO:
+            patient = fold_patient(patient, event)
+            if event.ehr is not None and event.ehr not in self.charts:
+                self._place(event.ehr, event.patient)
+        else:
+            patient = self._relate(patient, event)
+        self._save(patient)
+
+    def _relate(self, patient: Patient, event: Event) -> Patient:
+        """Fold what involves a second patient, who is saved or removed here."""
+        match event.body:
+            case ChartLinked():
+                patient = linked(patient, self._take(event.body.ehr, event.patient), event.body)
+                self._place(event.body.ehr, event.patient)
+            case ChartUnlinked():
+                patient, chart = unlinked(patient, event.body)
+                self._save(chart)
+                self._place(event.body.ehr, chart.key)
+            case PairBarred(ehr=ehr, billing=billing):
+                patient = bar(patient, ehr, billing)
+                alone = self.charts.get(ehr, ehr_key(ehr))
+                if alone in self.patients:
+                    self._save(bar(self.patients[alone], ehr, billing))
+            case LinkMoved():
+                patient, remains = moved(patient, self._take(event.body.target, event.patient), event.body)
+                self._place(event.body.target, event.patient)
+                self._save(remains)
+                self._place(event.body.source, remains.key)
+        return patient
+
+    def _save(self, patient: Patient) -> None:
+        self.patients[patient.key] = patient
+        self.changed.add(patient.key)
+        self.gone.discard(patient.key)
+
+    def _place(self, chart: EhrChartId, key: PatientKey) -> None:
+        if self.charts.get(chart) != key:
+            self.charts[chart] = key
+            self.recharted.add(chart)
+
+    def _take(self, chart: EhrChartId, into: PatientKey) -> Patient | None:
+        """The Elation-only patient of `chart`, removed, to be absorbed `into` another."""
+        key = self.charts.get(chart, ehr_key(chart))
+        if key == into:
+            return None
+        patient = self.patients.pop(key, None)
+        if patient is not None:
+            self.changed.discard(key)
+            self.gone.add(key)
+        return patient

@@ -1,0 +1,194 @@
+"""How one mapped value is cleaned, compared and fitted to each system.
+
+A codec never guesses: a value that does not fit is a `Problem` that says what to do, and the field waits. Values are text;
+"" means empty. `clean` gives the form that is stored and written, `key` the form that is compared, so that a value is
+never written back merely because it is formatted differently (DESIGN section 3).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from events.writes import System
+
+_NOT_A_DIGIT = re.compile(r"\D")
+_SPACE_OR_DASH = re.compile(r"[\s-]")
+_LETTER = re.compile(r"[^\W\d_]")
+_EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
+
+STATES = {
+    "alabama": "AL", "alaska": "AK", "arizona": "AZ", "arkansas": "AR", "california": "CA", "colorado": "CO",
+    "connecticut": "CT", "delaware": "DE", "district of columbia": "DC", "florida": "FL", "georgia": "GA", "hawaii": "HI",
+    "idaho": "ID", "illinois": "IL", "indiana": "IN", "iowa": "IA", "kansas": "KS", "kentucky": "KY", "louisiana": "LA",
+    "maine": "ME", "maryland": "MD", "massachusetts": "MA", "michigan": "MI", "minnesota": "MN", "mississippi": "MS",
+    "missouri": "MO", "montana": "MT", "nebraska": "NE", "nevada": "NV", "new hampshire": "NH", "new jersey": "NJ",
+    "new mexico": "NM", "new york": "NY", "north carolina": "NC", "north dakota": "ND", "ohio": "OH", "oklahoma": "OK",
+    "oregon": "OR", "pennsylvania": "PA", "rhode island": "RI", "south carolina": "SC", "south dakota": "SD",
+    "tennessee": "TN", "texas": "TX", "utah": "UT", "vermont": "VT", "virginia": "VA", "washington": "WA",
+    "west virginia": "WV", "wisconsin": "WI", "wyoming": "WY", "puerto rico": "PR", "guam": "GU", "virgin islands": "VI",
+    "american samoa": "AS", "northern mariana islands": "MP",
+}  # fmt: skip
+ABBREVIATIONS = frozenset(STATES.values()) | {"AA", "AE", "AP"}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Why a value cannot be written: a stable code, and words for a person that do not repeat the value."""
+
+    code: str
+    text: str
+
+
+class Codec(Protocol):
+    def clean(self, text: str) -> str: ...
+    def key(self, text: str) -> str: ...
+    def fit(self, text: str, system: System) -> str | Problem: ...
+
+
+def squeeze(text: str) -> str:
+    """Outer spaces off, inner runs of white space to one space."""
+    return " ".join(text.split())
+
+
+@dataclass(frozen=True)
+class Text:
+    """Free text up to `most` characters; `required` refuses to clear it (names)."""
+
+    most: int
+    required: bool = False
+
+    def clean(self, text: str) -> str:
+        return squeeze(text)
+
+    def key(self, text: str) -> str:
+        return squeeze(text)
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if self.required and not text:
+            return Problem("required", "may not be empty")
+        if len(text) > self.most:
+            return Problem("too-long", f"is longer than the {self.most} characters that fit; shorten it")
+        return text
+
+
+@dataclass(frozen=True)
+class CalendarDay:
+    """A date as ISO text. Neither system can clear one (NOTES: Writing patients)."""
+
+    def clean(self, text: str) -> str:
+        return text.strip()
+
+    def key(self, text: str) -> str:
+        return text.strip()
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if not text:
+            return Problem("cannot-clear", "a date cannot be cleared there; enter the right one")
+        try:
+            date.fromisoformat(text)
+        except ValueError:
+            return Problem("not-a-date", "is not a date; correct it")
+        return text
+
+
+@dataclass(frozen=True)
+class Sex:
+    """Sex at birth: Elation also knows Other, which Kareo can only call Unknown."""
+
+    def clean(self, text: str) -> str:
+        return text.strip().capitalize()
+
+    def key(self, text: str) -> str:
+        value = self.clean(text)
+        return "Unknown" if value in ("", "Other") else value
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        value = self.key(text) if system is System.BILLING else text or "Unknown"
+        if value not in ("Female", "Male", "Other", "Unknown"):
+            return Problem("unknown-sex", "is none of Female, Male, Other, Unknown")
+        return value
+
+
+@dataclass(frozen=True)
+class PhoneNumber:
+    """A North American number, kept as its ten digits; anything with letters is left to a person."""
+
+    def clean(self, text: str) -> str:
+        if _LETTER.search(text):
+            return squeeze(text)
+        digits = _NOT_A_DIGIT.sub("", text)
+        return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+
+    def key(self, text: str) -> str:
+        return self.clean(text)
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if text and not (text.isascii() and text.isdigit() and len(text) == 10):
+            return Problem("not-a-phone", "is not a ten-digit phone number; correct it")
+        return text
+
+
+@dataclass(frozen=True)
+class Email:
+    most: int = 254
+
+    def clean(self, text: str) -> str:
+        return text.strip()
+
+    def key(self, text: str) -> str:
+        return text.strip().casefold()
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if text and (len(text) > self.most or not _EMAIL.fullmatch(text)):
+            return Problem("not-an-email", "is not an e-mail address that fits; correct it")
+        return text
+
+
+@dataclass(frozen=True)
+class State:
+    """The postal abbreviation; Elation accepts nothing else (NOTES: Patients)."""
+
+    def clean(self, text: str) -> str:
+        value = squeeze(text)
+        return STATES.get(value.casefold().replace(".", ""), value.upper() if len(value) == 2 else value)
+
+    def key(self, text: str) -> str:
+        return self.clean(text)
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if text and text not in ABBREVIATIONS:
+            return Problem("not-a-state", "is not a state that has a postal abbreviation; correct it")
+        return text
+
+
+@dataclass(frozen=True)
+class ZipCode:
+    def clean(self, text: str) -> str:
+        value = squeeze(text)
+        digits = _SPACE_OR_DASH.sub("", value)
+        return f"{digits[:5]}-{digits[5:]}" if digits.isdigit() and len(digits) == 9 else value
+
+    def key(self, text: str) -> str:
+        return self.clean(text)
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        if len(text) > 10:
+            return Problem("too-long", "is longer than the 10 characters that fit; correct it")
+        return text
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The id of a record of the practice's directory, as text; mapped before it is written, never cleared."""
+
+    def clean(self, text: str) -> str:
+        return text
+
+    def key(self, text: str) -> str:
+        return text
+
+    def fit(self, text: str, system: System) -> str | Problem:
+        return text

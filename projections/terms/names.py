@@ -1,0 +1,44 @@
+"""How people call the two systems of a practice: the name on a screen, and the prefix of an id on the command line.
+
+A system plays a role (`System`): the EHR is the chart side, the billing system the billing side. Which product plays it is the
+practice's configuration; `daemon/vendors/registry.py` knows the products and fills in `Policy.names`.
+"""
+
+from __future__ import annotations
+
+from events.ids import BillingPatientId, EhrChartId
+from events.records import Value
+from events.writes import System
+
+
+class SystemName(Value, frozen=True, kw_only=True):
+    """`label` is the product's name in a sentence ("Elation"), `prefix` stands before its ids ("elation:12")."""
+
+    label: str
+    prefix: str
+
+
+class Names(Value, frozen=True, kw_only=True):
+    """The two products of a practice; the defaults are the products that the project was made for."""
+
+    ehr: SystemName = SystemName(label="Elation", prefix="elation")
+    billing: SystemName = SystemName(label="Kareo", prefix="kareo")
+
+    def of(self, system: System) -> SystemName:
+        """The name of the system that plays this role."""
+        return self.ehr if system is System.EHR else self.billing
+
+    def label(self, system: System) -> str:
+        """The product's name in a sentence."""
+        return self.of(system).label
+
+    def chart(self, chart: EhrChartId | int) -> str:
+        """A chart of the EHR as the command line takes it: `elation:12`."""
+        return f"{self.ehr.prefix}:{chart}"
+
+    def patient(self, patient: BillingPatientId | int) -> str:
+        """A patient of the billing system as the command line takes it: `kareo:12`."""
+        return f"{self.billing.prefix}:{patient}"
+
+
+NAMES = Names()

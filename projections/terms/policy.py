@@ -1,0 +1,84 @@
+"""What a practice wants synchronized, in which direction: the one direction table, consulted in one place.
+
+Profiles are DESIGN section 2; a practice may override any row. `Policy` also holds what the practice configures for charts
+and bills, and its maps by hand. All of it is values: no file, no clock.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from events.ids import PracticeId
+from events.records import Value
+from events.writes import Resource, System
+from projections.terms.names import NAMES, Names
+
+
+class Direction(StrEnum):
+    """A row of the table, as written in the configuration."""
+
+    BOTH = "both"
+    TO_EHR = "kareo->elation"
+    TO_BILLING = "elation->kareo"
+    OFF = "off"
+
+
+KAREO_LED: dict[Resource, Direction] = {
+    Resource.CHART: Direction.BOTH,
+    Resource.DEMOGRAPHICS: Direction.BOTH,
+    Resource.INSURANCE: Direction.TO_EHR,
+    Resource.APPOINTMENT: Direction.TO_EHR,
+    Resource.BILL: Direction.TO_BILLING,
+}
+PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED}
+
+# What the sinks can carry out at all; an override beyond it is a configuration error, not a silent nothing.
+POSSIBLE: dict[Resource, frozenset[Direction]] = {
+    Resource.CHART: frozenset(Direction),
+    Resource.DEMOGRAPHICS: frozenset(Direction),
+    Resource.INSURANCE: frozenset({Direction.TO_EHR, Direction.OFF}),
+    Resource.APPOINTMENT: frozenset({Direction.TO_EHR, Direction.OFF}),
+    Resource.BILL: frozenset({Direction.TO_BILLING, Direction.OFF}),
+}
+
+ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
+
+
+class Policy(Value, frozen=True, kw_only=True):
+    """One practice's rules.
+
+    `preference` decides conflicts. `providers` and `locations` map Elation ids to Kareo ids and go before any match by NPI
+    or name. `places_of_service` overrides the code of a location by its Elation id. `default_physician` is the Elation
+    physician of a chart created for a patient without a mapped provider. `observes`: nothing is decided, so nothing is written.
+    `names` are what people call the two systems.
+    """
+
+    practice: PracticeId
+    time_zone: str = "America/New_York"
+    table: dict[Resource, Direction] = msgspec.field(default_factory=KAREO_LED.copy)
+    preference: System = System.BILLING
+    case_name: str = "Primary"
+    payer_scenario: str = "Self Pay"
+    encounter_status: str = "Draft"
+    batch_numbers: bool = True
+    providers: dict[int, int] = {}
+    locations: dict[int, int] = {}
+    places_of_service: dict[int, str] = {}
+    default_physician: int | None = None
+    observes: bool = False
+    names: Names = NAMES
+
+
+def allows(policy: Policy, resource: Resource, target: System) -> bool:
+    """Whether `resource` may be written to `target`: THE direction filter (I2)."""
+    direction = policy.table[resource]
+    if direction is Direction.BOTH:
+        return True
+    return direction is (Direction.TO_EHR if target is System.EHR else Direction.TO_BILLING)
+
+
+def row(policy: Policy, resource: Resource) -> str:
+    """The row as shown to people and recorded with each intent: `demographics: both`."""
+    return f"{resource.value}: {policy.table[resource].value}"

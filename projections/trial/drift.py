@@ -1,0 +1,166 @@
+"""Drift: where two systems, as freshly read, are not what the direction table says, and why.
+
+There is no second copy of the rules: what was read is folded into a copy of the projections and `decide` is asked what it
+would do. What it would write, or cannot write, is where the systems differ; what it wrote before and somebody changed on the
+side that does not lead stays there (DESIGN: Appointments, Insurance) and is only told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+from msgspec.structs import replace
+
+from events.ids import PatientKey, event_id
+from events.records import Value
+from events.schema import Body, Event, Origin
+from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
+from projections.deciding.intents import decide
+from projections.deciding.settle import Moment
+from projections.state.directory import Directory
+from projections.state.open_intents import UNDER_WAY, OpenIntent
+from projections.state.patient import Patient
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy
+
+ROUNDS = 50
+
+
+class Cause(StrEnum):
+    """Why something differs. `EDITED` is agreed to stay; only `UNEXPLAINED` is a fault of chartwire."""
+
+    WAITING = "waiting"
+    REFUSED = "refused"
+    IN_FLIGHT = "in flight"
+    EDITED = "edited on the losing side"
+    NOT_SEEN = "not seen yet"
+    UNEXPLAINED = "unexplained"
+
+
+class Drift(Value, frozen=True, kw_only=True):
+    """One difference. `what` is the slot, `fields` the fields' names, `code` of what waits; `values` (patients' data) are
+    by field what it holds and what it should."""
+
+    patient: PatientKey
+    ehr: int | None = None
+    billing: int | None = None
+    what: str
+    cause: Cause
+    fields: tuple[str, ...] = ()
+    code: str = ""
+    values: dict[str, tuple[str, str]] = {}
+
+
+def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, moment: Moment) -> list[Drift]:
+    """All drift once the events `seen`, just read, are folded; `stored` itself is left as it is.
+
+    Events come without a patient; they are routed as the recorder routes them.
+    """
+    fresh = PracticeState(directory=stored.directory, patients=dict(stored.patients), charts=dict(stored.charts))
+    for number, event in enumerate(seen):
+        fresh.apply(msgspec.structs.replace(event, patient=fresh.key_of(event.ehr, event.billing)), number)
+    observed = dict(fresh.patients)
+    for key in sorted(observed):
+        _settle(fresh, key, policy, moment)
+    moved = _mapped(stored.directory) != _mapped(fresh.directory)
+    found: list[Drift] = []
+    for key in sorted(fresh.patients):
+        before = stored.patients.get(key)
+        found += _of_patient(before, observed.get(key), fresh.patients[key], moved)
+    return found
+
+
+def _settle(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> None:
+    """Fold what `decide` says about a patient until it has nothing more to say."""
+    for number in range(ROUNDS):
+        patient = state.patients.get(key)
+        if patient is None:
+            return
+        bodies, shared = decide(state, key, policy, moment, None)
+        if not bodies and not shared:
+            return
+        for body, whose in [(one, key) for one in bodies] + [(one, PatientKey("")) for one in shared]:
+            state.apply(_event(body, whose, policy, moment, number), number)
+    raise RuntimeError("deciding about a patient does not end")
+
+
+def _event(body: Body, key: PatientKey, policy: Policy, moment: Moment, number: int) -> Event:
+    id_ = event_id(policy.practice, "verify", key, number)
+    return Event(id=id_, practice=policy.practice, origin=Origin.CHARTWIRE, observed=moment.now, body=body, patient=key)
+
+
+def _mapped(directory: Directory) -> Directory:
+    """The directory but for what is open in it."""
+    return replace(directory, intents={}, waiting={}, created_carriers={}, created_plans={})
+
+
+def _of_patient(before: Patient | None, observed: Patient | None, after: Patient, moved: bool) -> list[Drift]:
+    found = []
+    for slot, wanted in after.intents.items():
+        known = before.intents.get(slot) if before else None
+        if known is not None and (known.write == wanted.write or known.state in UNDER_WAY):
+            cause = Cause.REFUSED if known.state == "refused" else Cause.IN_FLIGHT
+        else:
+            cause = _new(slot, before, observed, moved)
+        found.append(_drift(after, slot, cause, wanted))
+    for slot, waiting in after.waiting.items():
+        if slot.startswith("conflict:") or slot in after.intents:
+            continue
+        known_code = before.waiting[slot].code if before and slot in before.waiting else ""
+        same = known_code == waiting.code
+        cause = Cause.WAITING if same else _new(slot, before, observed, moved)
+        found.append(replace(_drift(after, slot, cause, None), code=waiting.code))
+    return found
+
+
+def _new(slot: str, before: Patient | None, observed: Patient | None, moved: bool) -> Cause:
+    """Why nobody has decided this before: what it is about has changed since it was observed, or there is no reason."""
+    changed = moved or before is None or observed is None or _about(slot, before) != _about(slot, observed)
+    return Cause.NOT_SEEN if changed else Cause.UNEXPLAINED
+
+
+def _about(slot: str, patient: Patient) -> tuple[object, ...]:
+    """What a slot's decision looks at: both charts, and the appointment or bill that it names."""
+    kind, _, key = slot.partition(":")
+    appointment = patient.appointments.get(key) if kind == "appointment" else None
+    bill = patient.bills.get(key) if kind in ("bill", "bill-answer") else None
+    return (
+        patient.ehr and patient.ehr.chart,
+        patient.billing and (patient.billing.chart, patient.billing.vanished),
+        appointment and (appointment.seen, appointment.vanished),
+        bill and bill.bill,
+    )
+
+
+def _drift(patient: Patient, slot: str, cause: Cause, wanted: OpenIntent | None) -> Drift:
+    link = patient.link
+    ehr = link.ehr if link else patient.ehr.chart.id if patient.ehr else None
+    billing = link.billing if link else patient.billing.chart.id if patient.billing else None
+    values = _values(wanted.write, patient, slot) if wanted else {}
+    fields = tuple(values) or ((slot.removeprefix("field:"),) if slot.startswith("field:") else ())
+    return Drift(patient=patient.key, ehr=ehr, billing=billing, what=slot, cause=cause, fields=fields, values=values)
+
+
+def _values(write: AnyWrite, patient: Patient, slot: str) -> dict[str, tuple[str, str]]:
+    """By field, what the side that would be written holds and what it should."""
+    match write:
+        case UpdateEhrChart() | UpdateBillingChart():
+            return {name: (write.expected.get(name, ""), value) for name, value in write.fields.items()}
+        case UpdateEhrAppointment():
+            entry = patient.appointments.get(slot.removeprefix("appointment:"))
+            return _differences(entry.written if entry else None, write.terms)
+        case SyncPolicies():
+            found: dict[str, tuple[str, str]] = {}
+            for one in write.terms:
+                held = patient.policies.get(str(one.billing_policy))
+                found |= {f"policy {one.billing_policy} {k}": v for k, v in _differences(held and held.terms, one).items()}
+            return found
+    return {}
+
+
+def _differences(one: msgspec.Struct | None, other: msgspec.Struct) -> dict[str, tuple[str, str]]:
+    names = other.__struct_fields__
+    held = {name: getattr(one, name, None) for name in names}
+    return {name: (str(held[name] or ""), str(getattr(other, name))) for name in names if held[name] != getattr(other, name)}

@@ -1,0 +1,108 @@
+"""What was known of a patient at a moment: both charts field by field, the link, the base, and what was open and waited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from events.schema import Recorded
+from events.writes import Resource
+from projections.rules.fields import DEMOGRAPHICS, billing_view, ehr_view, same
+from projections.rules.reconcile import reconcile
+from projections.state.directory import Directory
+from projections.state.patient import Patient
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy, row
+from projections.words.lines import QUOTING, Shown, write_shown
+
+
+@dataclass(frozen=True)
+class FieldKnown:
+    """A field on both sides and at the last agreement (None: none yet). `verdict` says what the merge makes of it."""
+
+    field: str
+    label: str
+    ehr: str
+    billing: str
+    base: str | None
+    verdict: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """One patient as the events tell it; a merged-away chart is one of its own. `waiting` is (slot, code, text)."""
+
+    patient: str
+    ehr: int | None
+    billing: int | None
+    link: str
+    fields: tuple[FieldKnown, ...] = ()
+    intents: tuple[tuple[str, str, str], ...] = ()
+    waiting: tuple[tuple[str, str, str], ...] = ()
+    records: dict[str, int] = field(default_factory=dict)
+
+
+def folded(story: Sequence[Recorded]) -> PracticeState:
+    """One patient's projections from its events alone."""
+    state = PracticeState()
+    for one in story:
+        state.apply(one.event, one.sequence)
+    return state
+
+
+def known(state: PracticeState, directory: Directory, policy: Policy, shown: Shown) -> list[Known]:
+    """All that `state` holds, a patient each."""
+    return [_known(one, directory, policy, shown) for _, one in sorted(state.patients.items())]
+
+
+def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> Known:
+    link = patient.link
+    waiting = tuple(
+        (slot, one.code, one.text if shown.all or one.code not in QUOTING else "") for slot, one in patient.waiting.items()
+    )
+    return Known(
+        patient=patient.key,
+        ehr=patient.ehr.chart.id if patient.ehr else link.ehr if link else None,
+        billing=patient.billing.chart.id if patient.billing else link.billing if link else None,
+        link="none" if link is None else "suspended" if link.suspended else "linked",
+        fields=tuple(fields_known(patient, directory, policy, shown)),
+        intents=tuple((slot, one.state, write_shown(one.write, shown)) for slot, one in patient.intents.items()),
+        waiting=waiting,
+        records={"appointments": len(patient.appointments), "bills": len(patient.bills), "policies": len(patient.policies)},
+    )
+
+
+def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> list[FieldKnown]:
+    """Every synchronized field of a patient."""
+    here = ehr_view(patient.ehr.chart, directory, policy) if patient.ehr else {}
+    there = billing_view(patient.billing.chart) if patient.billing else {}
+    result = []
+    for one in DEMOGRAPHICS:
+        ours, theirs, base = here.get(one.name, ""), there.get(one.name, ""), patient.base.get(one.name)
+        result.append(
+            FieldKnown(
+                field=one.name,
+                label=one.label,
+                ehr=shown.value(one.name, ours),
+                billing=shown.value(one.name, theirs),
+                base=None if base is None else shown.value(one.name, base),
+                verdict=_verdict(one.name, here, there, patient, policy),
+            )
+        )
+    return result
+
+
+def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Patient, policy: Policy) -> str:
+    if not here or not there:
+        return f"known in {'Kareo' if there else 'Elation'} only" if here or there else "not known"
+    if same(name, here[name], there[name]):
+        return "agree"
+    if f"field:{name}" in patient.waiting:
+        return f"differ: waits ({patient.waiting[f'field:{name}'].code})"
+    if patient.link is None:
+        return "differ: not linked"
+    table = row(policy, Resource.DEMOGRAPHICS)
+    merged = reconcile(here, there, patient.base, policy.preference, policy.table[Resource.DEMOGRAPHICS])
+    goes = "Elation" if name in merged.to_ehr else "Kareo"
+    changed = "both sides changed it" if any(one.field == name for one in merged.conflicts) else "one side changed it"
+    return f"differ: {changed}, to be written to {goes} ({table})"
