@@ -25,7 +25,7 @@ from projections.deciding.settle import Wants, Wish
 from projections.rules.insurance import primary_case
 from projections.state.directory import Directory, location_for, provider_for
 from projections.state.patient import Bill, BillingSide, Patient, bill_content
-from projections.terms.codecs import Problem
+from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Bills"
@@ -116,7 +116,7 @@ def _want_encounter(
     if case is None:
         return
     result = encounter(entry, billing, case, directory, policy)
-    if isinstance(result, Problem):
+    if isinstance(result, Unfit):
         error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST])
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
         wants.wait(slot, "bill-error", f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
@@ -130,7 +130,7 @@ def _want_encounter(
         wants.writes[answer] = Wish(MarkBillError(bill=entry.bill.id, text=text), Resource.BILL, f"{RULE}, refused by Kareo")
 
 
-def _depends(problem: Problem) -> tuple[str, ...]:
+def _depends(problem: Unfit) -> tuple[str, ...]:
     return ("directory",) if problem.code.startswith("unmapped") else ()
 
 
@@ -153,31 +153,31 @@ def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> Bill
 
 def encounter(
     entry: Bill, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
-) -> CreateEncounter | Problem:
+) -> CreateEncounter | Unfit:
     """The encounter a bill becomes, or the first thing to fix, in words for the provider (pre-checks: DESIGN Bills)."""
     bill = entry.bill
     if bill.service_day is None:
-        return Problem("no-date", "The bill has no date of service")
+        return Unfit("no-date", "The bill has no date of service")
     if not bill.lines:
-        return Problem("no-lines", "The bill has no procedure: add a CPT code")
+        return Unfit("no-lines", "The bill has no procedure: add a CPT code")
     if bill.location is None:
-        return Problem("no-location", "The bill has no service location: choose one")
+        return Unfit("no-location", "The bill has no service location: choose one")
     location = location_for(bill.location, directory, policy)
     if location is None:
-        return Problem(
+        return Unfit(
             "unmapped-location", f'Service location "{bill.location_name}" is not mapped to Kareo: ask the office to map it'
         )
     place = policy.places_of_service.get(bill.location, bill.place_of_service)
     if not re.fullmatch(r"[0-9]{1,2}", place):
-        return Problem("no-place", f'Service location "{bill.location_name}" has no place of service code')
+        return Unfit("no-place", f'Service location "{bill.location_name}" has no place of service code')
     physician = bill.rendering_provider or bill.physician
     provider = provider_for(physician, directory, policy) if physician is not None else None
     if provider is None:
-        return Problem("unmapped-provider", "The rendering provider is not mapped to Kareo: ask the office to map it")
+        return Unfit("unmapped-provider", "The rendering provider is not mapped to Kareo: ask the office to map it")
     lines: list[EncounterTerms] = []
     for number, line in enumerate(bill.lines, start=1):
         checked = _line(number, line, all_diagnoses(bill)[:DIAGNOSES])
-        if isinstance(checked, Problem):
+        if isinstance(checked, Unfit):
             return checked
         lines.append(checked)
     supervising = provider_for(bill.supervising_provider, directory, policy) if bill.supervising_provider else None
@@ -206,31 +206,31 @@ def local_day(instant: datetime, time_zone: str) -> date:
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
-def _line(number: int, line: BillLine, travelling: tuple[str, ...]) -> EncounterTerms | Problem:
+def _line(number: int, line: BillLine, travelling: tuple[str, ...]) -> EncounterTerms | Unfit:
     cpt = line.cpt.strip().upper()
     where = f"Line {number} ({cpt or 'no code'})"
     if not cpt:
-        return Problem("no-cpt", f"Line {number} has no CPT code")
+        return Unfit("no-cpt", f"Line {number} has no CPT code")
     if not _CPT.fullmatch(cpt):
-        return Problem("bad-cpt", f"{where}: not a CPT or HCPCS code")
+        return Unfit("bad-cpt", f"{where}: not a CPT or HCPCS code")
     modifiers = tuple(code.strip().upper() for code in line.modifiers if code.strip())
     if len(modifiers) > 4 or not all(_MODIFIER.fullmatch(code) for code in modifiers):
-        return Problem("bad-modifier", f"{where}: modifiers must be up to 4 codes of 2 characters")
+        return Unfit("bad-modifier", f"{where}: modifiers must be up to 4 codes of 2 characters")
     dxs = distinct(line.dxs)
     if not dxs:
-        return Problem("no-diagnosis", f"{where} has no diagnosis: add an ICD-10 code")
+        return Unfit("no-diagnosis", f"{where} has no diagnosis: add an ICD-10 code")
     bad = next((code for code in dxs if not _ICD10.fullmatch(code)), None)
     if bad is not None:
-        return Problem("bad-diagnosis", f"{where}: diagnosis {bad[:10]} is not an ICD-10 code")
+        return Unfit("bad-diagnosis", f"{where}: diagnosis {bad[:10]} is not an ICD-10 code")
     dxs = tuple(code for code in dxs if code in travelling)[:DIAGNOSES_A_LINE]
     if not dxs:
-        return Problem("too-many-diagnoses", f"{where}: none of its diagnoses is among the bill's first {DIAGNOSES}")
+        return Unfit("too-many-diagnoses", f"{where}: none of its diagnoses is among the bill's first {DIAGNOSES}")
     units = line.units.strip() or "1"
     if not _AMOUNT.fullmatch(units) or not 0 < float(units) <= 999:
-        return Problem("bad-units", f"{where}: units must be a number from 1 to 999")
+        return Unfit("bad-units", f"{where}: units must be a number from 1 to 999")
     charge = line.unit_charge.strip()
     if not _AMOUNT.fullmatch(charge):
-        return Problem("bad-charge", f"{where}: the charge must be an amount of money")
+        return Unfit("bad-charge", f"{where}: the charge must be an amount of money")
     return EncounterTerms(cpt=cpt, units=units, unit_charge=charge, modifiers=modifiers, dxs=dxs)
 
 

@@ -15,7 +15,7 @@ from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, Sync
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, carrier_for, plan_for
 from projections.state.patient import BillingSide, Patient
-from projections.terms.codecs import PhoneNumber, Problem, Sex, State, ZipCode, squeeze
+from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, squeeze
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Insurance"
@@ -229,9 +229,9 @@ def _money(text: str) -> str | None:
 
 def _fit_state(text: str) -> str:
     fitted = State().fit(State().clean(text), System.EHR)
-    return "" if isinstance(fitted, Problem) else fitted
+    return "" if isinstance(fitted, Unfit) else fitted
 
 
 def _fit_phone(text: str) -> str:
     fitted = PhoneNumber().fit(PhoneNumber().clean(text), System.EHR)
-    return "" if isinstance(fitted, Problem) else fitted
+    return "" if isinstance(fitted, Unfit) else fitted
