@@ -1,0 +1,177 @@
+"""What forbids that two charts are linked for certain, however probable they are one person's: a person decides then.
+
+Wrong links come from people who share nearly everything: twins, parent and child of one name, namesakes born on one day.
+Each veto names what it takes them for.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from projections.matching_score.compare import Levels
+from projections.matching_score.frequencies import Frequencies
+from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
+from projections.matching_score.normal import Normal
+from projections.matching_score.scoring import Score
+
+F, L = Field, Level
+
+
+class Veto(StrEnum):
+    """Why a pair is not certain."""
+
+    NAME_AND_DATE = "birth date and first name both differ"
+    BIRTH_DATE = "birth date differs"
+    NO_BIRTH_DATE = "birth date missing"
+    GENERATION = "a parent and child of one name?"
+    FIRST_NAME = "first name differs"
+    NO_FIRST_NAME = "first name missing"
+    NEWBORN = "placeholder of a newborn"
+    TWINS = "twins?"
+    SUFFIX = "Jr and Sr?"
+    MIDDLE_NAME = "middle name differs"
+    LAST_NAME = "last name differs and no address, phone or e-mail agrees"
+    NAMESAKE = "same name and birth date, but no address, phone or e-mail agrees"
+    SEX = "sex differs"
+    SSN = "SSN differs"
+    IMPROBABLE = "too little agrees"
+    RIVAL = "another chart looks nearly as much like it"
+    TWO_ALIKE = "two charts of one system look like it"
+
+
+APART = range(14, 61)
+"""Years between parent and child."""
+
+
+SECOND = 9.0
+"""Bits that must agree beside names and birth date: a place that one in 500 charts has."""
+
+
+def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -> tuple[Veto, ...]:
+    """All that forbids a certain link, in the order of the list above."""
+    levels = score.levels
+    if levels[F.SSN] is L.EXACT:
+        return tuple(_with_one_ssn(levels))
+    household = is_household(levels) or score.second >= SECOND
+    if frequencies.alone:
+        return _of_people_alone(levels, household)
+    found = [
+        *_of_birth_date(one, other, levels, frequencies, household),
+        *_of_first_name(one, other, levels, frequencies, household),
+        *_of_the_rest(levels, household),
+    ]
+    return tuple(veto for veto in Veto if veto in found)
+
+
+def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
+    """Where nobody lives with anybody, three of first name, last name, birth date and place are enough.
+
+    So are birth date and street alone.
+    """
+    said = SAID | MISTYPED
+    found = [
+        *([] if levels[F.BORN] in DATE_MISTYPED | {L.EXACT} else [Veto.BIRTH_DATE]),
+        *([] if levels[F.FIRST] in said else [Veto.FIRST_NAME]),
+        *([] if levels[F.LAST] in said else [Veto.LAST_NAME]),
+        *([] if household else [Veto.NAMESAKE]),
+        *([Veto.SUFFIX] * 3 if levels[F.SUFFIX] is L.OTHER else []),
+    ]
+    born_there = levels[F.BORN] is L.EXACT and is_household(levels)
+    return tuple(dict.fromkeys(found)) if len(found) > (2 if born_there else 1) else ()
+
+
+def is_household(levels: Levels) -> bool:
+    """Whether something beyond names and birth date agrees that few people share."""
+    street = levels[F.STREET]
+    near = street in (L.NEAR, L.DIGIT) and L.EXACT in (levels[F.ZIP], levels[F.CITY])
+    return street is L.EXACT or near or L.EXACT in (levels[F.PHONE], levels[F.EMAIL]) or levels[F.EMAIL] is L.NEAR
+
+
+def _with_one_ssn(levels: Levels) -> list[Veto]:
+    """A holder's number on a dependent's chart: one of name and birth date must agree fully, the other nearly."""
+    first, born = levels[F.FIRST], levels[F.BORN]
+    found = []
+    if first not in SAID | MISTYPED:
+        found.append(Veto.FIRST_NAME if first is L.OTHER else Veto.NEWBORN if first is L.PLACEHOLDER else Veto.NO_FIRST_NAME)
+    if born not in DATE_MISTYPED | {L.EXACT}:
+        found.append(Veto.BIRTH_DATE if born is L.OTHER else Veto.NO_BIRTH_DATE)
+    if levels[F.SUFFIX] is L.OTHER:
+        found.append(Veto.SUFFIX)
+    if first in MISTYPED and born is not L.EXACT:
+        found.append(Veto.NAME_AND_DATE)
+    if levels[F.SEX] is L.OTHER and first is not L.EXACT:
+        found.append(Veto.SEX)
+    return found
+
+
+def _of_birth_date(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
+    born, first, last = levels[F.BORN], levels[F.FIRST], levels[F.LAST]
+    if born is L.EXACT:
+        return []
+    found = []
+    if levels[F.SUFFIX] is not L.MISSING and levels[F.SUFFIX] is not L.EXACT:
+        found.append(Veto.SUFFIX)
+    sure = first in SAID and last in SAID | {L.NEAR} and L.EXACT in (first, last, levels[F.STREET])
+    if born is L.MISSING:
+        trusted = sure and household and frequencies.few_namesakes and not disagreements(levels)
+        return found if trusted else [*found, Veto.NO_BIRTH_DATE]
+    if first not in SAID:
+        found.append(Veto.NAME_AND_DATE)
+    if born is L.OTHER:
+        return [*found, Veto.BIRTH_DATE]
+    if one.born and other.born and abs(one.born.year - other.born.year) in APART:
+        trusted = born is L.DIGIT and sure and frequencies.few_namesakes
+        found += [] if trusted else [Veto.GENERATION]
+    if not household:
+        found.append(Veto.NAMESAKE)
+    if last not in SAID | MISTYPED:
+        found.append(Veto.LAST_NAME)
+    return found
+
+
+def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
+    """Twins share all but the first name; only a name that is none can be a misspelt one."""
+    first = levels[F.FIRST]
+    if first in SAID:
+        return []
+    if first is L.OTHER:
+        return [Veto.FIRST_NAME, *([Veto.TWINS] if levels[F.BORN] is not L.OTHER and household else [])]
+    if first is L.PLACEHOLDER:
+        return [Veto.NEWBORN]
+    sure = levels[F.BORN] is L.EXACT and levels[F.LAST] in SAID | {L.NEAR} and household
+    if first is L.MISSING:
+        return [] if sure and frequencies.few_twins and not disagreements(levels) else [Veto.NO_FIRST_NAME]
+    if frequencies.few_twins and household:
+        return []
+    if levels[F.MIDDLE] is L.EXACT and len(one.names.middle) > 2:
+        return []
+    misspelt = first is L.NEAR and frequencies.few_near_twins and not _both_names(one, other, frequencies)
+    return [] if misspelt else [Veto.TWINS]
+
+
+def _both_names(one: Normal, other: Normal, frequencies: Frequencies) -> bool:
+    """Whether each of two first names is one by itself, or neither is."""
+    return frequencies.is_name(one.names.first) == frequencies.is_name(other.names.first)
+
+
+def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
+    found = []
+    if levels[F.SSN] is L.OTHER:
+        found.append(Veto.SSN)
+    if levels[F.SUFFIX] is L.OTHER:
+        found.append(Veto.SUFFIX)
+    if levels[F.MIDDLE] is L.OTHER:
+        found.append(Veto.MIDDLE_NAME)
+    if levels[F.LAST] in (L.OTHER, L.MISSING) and not household:
+        found.append(Veto.LAST_NAME)
+    if not household and any(levels[field] is not L.MISSING for field in (F.STREET, F.PHONE, F.EMAIL)):
+        found.append(Veto.NAMESAKE)
+    firm = household and levels[F.FIRST] is L.EXACT and levels[F.BORN] is L.EXACT and levels[F.LAST] in SAID
+    if levels[F.SEX] is L.OTHER and not firm:
+        found.append(Veto.SEX)
+    return found
+
+
+def disagreements(levels: Levels) -> set[Field]:
+    """The fields that both have and that differ beyond a mistake in typing."""
+    return {field for field, level in levels.items() if level is L.OTHER}
