@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from projections.matching_score.distance import MEMORY, is_digit_off, is_near, is_similar
 from projections.matching_score.frequencies import Frequencies
-from projections.matching_score.levels import Field, Level
+from projections.matching_score.levels import SAID, Field, Level
 from projections.matching_score.names import Names, is_initial, is_nickname
 from projections.matching_score.normal import Normal
 from projections.matching_score.places import Street
@@ -43,8 +43,8 @@ def names_level(here: Names, there: Names) -> tuple[Level, Level]:
     """The levels of first and last name; swapped ones say so in both."""
     first, last = first_level(here, there), last_level(here.last, here.lasts, there.last, there.lasts)
     if L.OTHER in (first, last) or L.MISSING in (first, last):
-        across = (_word(here.first, there.last), _word(here.last, there.first))
-        if all(one in (L.EXACT, L.NEAR) for one in across) or (
+        across = (_across(here.first, there.last, there.lasts), _across(there.first, here.last, here.lasts))
+        if all(one in SAID | {L.NEAR} for one in across) or (
             L.EXACT in across and L.MISSING in across and L.EXACT not in (first, last)
         ):
             return L.SWAPPED, L.SWAPPED
@@ -89,9 +89,9 @@ def last_level(one: str, ones: tuple[str, ...], other: str, others: tuple[str, .
         return L.MISSING
     if one == other:
         return L.EXACT
+    if set(ones) == set(others):
+        return L.PART if len(ones) == len(others) == 1 else L.MOVED
     if len(ones) + len(others) > 2:
-        if set(ones) == set(others):
-            return L.EXACT if ones == others else L.MOVED
         if set(ones) & set(others):
             return L.PART
         if any(is_near(word, each) for word in ones for each in others if min(len(word), len(each)) > 4):
@@ -106,12 +106,18 @@ def _misspelt(one: str, other: str) -> Level:
     return L.SIMILAR if is_similar(one, other) else L.OTHER
 
 
-def _word(one: str, other: str) -> Level:
-    if not one or not other:
+@lru_cache(MEMORY)
+def _across(first: str, last: str, lasts: tuple[str, ...]) -> Level:
+    """A first name against the last name of the other."""
+    if not first or not last:
         return L.MISSING
-    if one == other:
+    if first == last:
         return L.EXACT
-    return L.NEAR if is_near(one, other) else L.OTHER
+    if is_nickname(first, last):
+        return L.NICKNAME
+    if first in lasts:
+        return L.PART
+    return L.NEAR if is_near(first, last) else L.OTHER
 
 
 def middle_level(here: Names, there: Names) -> Level:

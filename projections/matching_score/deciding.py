@@ -14,7 +14,7 @@ import msgspec
 from projections.matching_score.compare import date_level, names_level
 from projections.matching_score.frequencies import Frequencies
 from projections.matching_score.keys import LargeBlock, pairs, pairs_within
-from projections.matching_score.levels import Field, Level
+from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
 from projections.matching_score.normal import Normal, normalize
 from projections.matching_score.person import Person
 from projections.matching_score.scoring import Score, score
@@ -23,12 +23,16 @@ from projections.matching_score.vetoes import Veto, vetoes
 F, L = Field, Level
 
 CERTAIN = 0.999
-CANDIDATE = 0.05
+CANDIDATE = 0.02
 MARGIN = 5.0
 """Bits between a certain pair and the next best of either chart."""
 
 RANGE = 12.0
 """Bits below a chart's best candidate where no other one is shown."""
+
+DATES_ALIKE = DATE_MISTYPED | {L.EXACT}
+OTHER_PERSON = frozenset((Veto.SSN, Veto.SUFFIX, Veto.MIDDLE_NAME, Veto.SEX, Veto.GENERATION, Veto.NAMESAKE))
+"""What says that a linked chart's double is somebody else."""
 
 
 class Verdict(StrEnum):
@@ -125,16 +129,30 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         if not new:
             break
         certain.update({chart: one for one in new for chart in (f"<{one.left}", f">{one.right}")})
-    linked = {id(one) for one in certain.values()}
-    done = [_decision(one, Verdict.CERTAIN) for one in known.values() if id(one) in linked]
-    waiting = [one for one in known.values() if f"<{one.left}" not in certain and f">{one.right}" not in certain]
-    left = _by_chart(waiting)
+    done = [_decision(one, Verdict.CERTAIN) for one in {id(one): one for one in certain.values()}.values()]
+    waiting = [one for one in known.values() if not any(chart in certain for chart in _charts(one))]
+    best: defaultdict[str, float] = defaultdict(float)
     for one in waiting:
-        best = max(other.score.bits for chart in _charts(one) for other in left[chart])
-        if one.score.bits >= best - RANGE:
+        for chart in _charts(one):
+            best[chart] = max(best[chart], one.score.bits)
+    for one in waiting:
+        if one.score.probability >= CERTAIN or _alike(one) or one.score.bits >= max(best[chart] for chart in _charts(one)) - RANGE:
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, Verdict.CANDIDATE, *([why] if why else [])))
+    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_again(one)]
+    done += [_decision(one, Verdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
+
+
+def _is_again(one: Pair) -> bool:
+    """Whether a chart without a counterpart looks like the person of a linked chart: entered twice."""
+    return _alike(one) and one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
+
+
+def _alike(one: Pair) -> bool:
+    """Whether names and birth date agree, as people write them."""
+    levels = one.score.levels
+    return levels[F.FIRST] in SAID | MISTYPED and levels[F.LAST] in SAID | MISTYPED and levels[F.BORN] in DATES_ALIKE
 
 
 def _charts(one: Pair) -> tuple[str, str]:

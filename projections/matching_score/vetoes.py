@@ -36,6 +36,7 @@ class Veto(StrEnum):
     SSN = "SSN differs"
     IMPROBABLE = "too little agrees"
     RIVAL = "another chart looks nearly as much like it"
+    LINKED = "looks like a chart that is linked to another"
     TWO_ALIKE = "two charts of one system look like it"
 
 
@@ -68,16 +69,18 @@ def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
 
     So are birth date and street alone.
     """
-    said = SAID | MISTYPED
-    found = [
-        *([] if levels[F.BORN] in DATE_MISTYPED | {L.EXACT} else [Veto.BIRTH_DATE]),
-        *([] if levels[F.FIRST] in said else [Veto.FIRST_NAME]),
-        *([] if levels[F.LAST] in said else [Veto.LAST_NAME]),
-        *([] if household else [Veto.NAMESAKE]),
-        *([Veto.SUFFIX] * 3 if levels[F.SUFFIX] is L.OTHER else []),
-    ]
-    born_there = levels[F.BORN] is L.EXACT and is_household(levels)
-    return tuple(dict.fromkeys(found)) if len(found) > (2 if born_there else 1) else ()
+    agree = {F.FIRST: SAID | MISTYPED, F.LAST: SAID | MISTYPED, F.BORN: DATE_MISTYPED | {L.EXACT}}
+    why = {F.FIRST: Veto.FIRST_NAME, F.LAST: Veto.LAST_NAME, F.BORN: Veto.BIRTH_DATE}
+    found = [why[field] for field, levels_of in agree.items() if levels[field] not in levels_of]
+    missing = sum(levels[field] is L.MISSING for field in agree)
+    at_home = is_household(levels)
+    failed = len(found) - (missing / 2 if at_home else 0)
+    if not household:
+        found, failed = [*found, Veto.NAMESAKE], failed + 1
+    if levels[F.SUFFIX] is L.OTHER:
+        return (*found, Veto.SUFFIX)
+    most = 2 if at_home and levels[F.BORN] is L.EXACT else 1
+    return tuple(found) if failed > most else ()
 
 
 def is_household(levels: Levels) -> bool:
