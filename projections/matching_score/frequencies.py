@@ -28,9 +28,8 @@ LOW = 0.002
 class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over the charts of all lists; for what a household shares, the most in one list.
 
-    `twins`, `near_twins` and `namesakes` count charts that have one of one household beside them in their own list:
-    born on one day under another first name, under nearly the same, and of one name born on another day; `relatives`
-    those with anybody of their last name. Lists are `bare` that have names, birth dates and addresses only.
+    `relatives` counts charts that have somebody of their last name and household beside them in their own list,
+    `near_twins` those of whom he or she was born on the same day and has nearly the same first name. Lists are `bare` that have names, birth dates and addresses only.
     """
 
     charts: int = 0
@@ -46,9 +45,7 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     states: Mapping[str, int] = {}
     shared: Mapping[str, int] = {}
     streets: Mapping[str, int] = {}
-    twins: int = 0
     near_twins: int = 0
-    namesakes: int = 0
     relatives: int = 0
     bare: bool = False
 
@@ -79,10 +76,8 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
             states=Counter(one.state for one in people if one.state),
             shared={value: count for value, count in shared.items() if count > 1},
             streets={value: count for value, count in streets.items() if count > SHARED_BY},
-            twins=sum(one[0] for one in households),
-            near_twins=sum(one[1] for one in households),
-            namesakes=sum(one[2] for one in households),
-            relatives=sum(one[3] for one in households),
+            near_twins=sum(near for near, _ in households),
+            relatives=sum(all_ for _, all_ in households),
             bare=not any(one.sex or one.phones or one.email or one.ssn or len(one.names.middle) > 1 for one in people),
         )
 
@@ -111,19 +106,15 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is a first name, as far as lists and this practice tell; else it may be a misspelt one."""
         return is_listed(first) or self.names.get(first, 0) > 2 + self.charts // 10_000
 
-    @property
-    def few_twins(self) -> bool:
-        """Twins are 1 in 100 charts as long as a practice's own say nothing."""
-        return (self.twins + 1) / (self.charts + 100) < LOW
+    def are_both_names(self, one: str, other: str) -> bool:
+        """Whether two names of which one can be short for the other are as well two names: Lisa and Elizabeth."""
+        fewer, more = sorted((self.names.get(one, 0), self.names.get(other, 0)))
+        return fewer > 3 + more / 10
 
     @property
     def few_near_twins(self) -> bool:
+        """Twins of nearly the same name are 1 in 2,000 charts as long as a practice's own say nothing."""
         return (self.near_twins + 1) / (self.charts + 2_000) < LOW
-
-    @property
-    def few_namesakes(self) -> bool:
-        """Parents and children of one name in one household are 1 in 200 charts as long as a practice's own say nothing."""
-        return (self.namesakes + 0.5) / (self.charts + 100) < LOW
 
     @property
     def alone(self) -> bool:
@@ -143,31 +134,23 @@ def household_values(one: Normal) -> Iterable[str]:
         yield one.place
 
 
-def _households(people: Iterable[Normal]) -> tuple[int, int, int, int]:
-    """Charts with a twin, a twin of nearly the same first name, a namesake, and anybody beside them in one household."""
+def _households(people: Iterable[Normal]) -> tuple[int, int]:
+    """Charts with a twin of nearly the same first name, and with anybody, beside them in one household."""
     groups: defaultdict[tuple[str, str], list[Normal]] = defaultdict(list)
     for one in people:
         for value in household_values(one):
             groups[one.names.last, value].append(one)
-    twins: set[str] = set()
     near: set[str] = set()
-    namesakes: set[str] = set()
     relatives: set[str] = set()
     for group in groups.values():
-        if len(group) > SHARED_BY:
+        if not 1 < len(group) <= SHARED_BY:
             continue
-        if len(group) > 1:
-            relatives.update(one.id for one in group)
+        relatives.update(one.id for one in group)
         for one, other in combinations(group, 2):
-            if one.names.first == other.names.first:
-                if one.born != other.born and one.names.first:
-                    namesakes |= {one.id, other.id}
-            elif one.born is not None and one.born == other.born:
-                twins |= {one.id, other.id}
-                if _alike(one.names.first, other.names.first):
-                    near |= {one.id, other.id}
-    return len(twins), len(near), len(namesakes), len(relatives)
+            if one.born is not None and one.born == other.born and _alike(one.names.first, other.names.first):
+                near |= {one.id, other.id}
+    return len(near), len(relatives)
 
 
 def _alike(one: str, other: str) -> bool:
-    return bool(one and other) and (is_near(one, other) or is_initial(one, other)) and not is_nickname(one, other)
+    return bool(one and other) and one != other and (is_near(one, other) or is_initial(one, other)) and not is_nickname(one, other)

@@ -40,9 +40,8 @@ class Veto(StrEnum):
     TWO_ALIKE = "two charts of one system look like it"
 
 
-APART = range(14, 61)
-"""Years between parent and child."""
-
+APART = 14
+"""Years between a parent and a child, at least."""
 
 SECOND = 9.0
 """Bits that must agree beside names and birth date: a place that one in 500 charts has."""
@@ -51,13 +50,13 @@ SECOND = 9.0
 def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -> tuple[Veto, ...]:
     """All that forbids a certain link, in the order of the list above."""
     levels = score.levels
-    if levels[F.SSN] is L.EXACT:
-        return tuple(_with_one_ssn(levels))
-    household = is_household(levels) or score.second >= SECOND
     if frequencies.alone:
-        return _of_people_alone(levels, household)
+        return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
+    household = is_household(levels)
+    if levels[F.SSN] is L.EXACT:
+        return tuple(_with_one_ssn(one, other, levels))
     found = [
-        *_of_birth_date(one, other, levels, frequencies, household),
+        *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
     ]
@@ -87,10 +86,10 @@ def is_household(levels: Levels) -> bool:
     """Whether something beyond names and birth date agrees that few people share."""
     street = levels[F.STREET]
     near = street in (L.NEAR, L.DIGIT) and L.EXACT in (levels[F.ZIP], levels[F.CITY])
-    return street is L.EXACT or near or L.EXACT in (levels[F.PHONE], levels[F.EMAIL]) or levels[F.EMAIL] is L.NEAR
+    return street is L.EXACT or near or L.EXACT in (levels[F.PHONE], levels[F.EMAIL])
 
 
-def _with_one_ssn(levels: Levels) -> list[Veto]:
+def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
     """A holder's number on a dependent's chart: one of name and birth date must agree fully, the other nearly."""
     first, born = levels[F.FIRST], levels[F.BORN]
     found = []
@@ -102,29 +101,32 @@ def _with_one_ssn(levels: Levels) -> list[Veto]:
         found.append(Veto.SUFFIX)
     if first in MISTYPED and born is not L.EXACT:
         found.append(Veto.NAME_AND_DATE)
+    if _are_generations(one, other):
+        found.append(Veto.GENERATION)
     if levels[F.SEX] is L.OTHER and first is not L.EXACT:
         found.append(Veto.SEX)
     return found
 
 
-def _of_birth_date(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
+def _are_generations(one: Normal, other: Normal) -> bool:
+    return one.born is not None and other.born is not None and abs(one.born.year - other.born.year) >= APART
+
+
+def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) -> list[Veto]:
     born, first, last = levels[F.BORN], levels[F.FIRST], levels[F.LAST]
     if born is L.EXACT:
         return []
     found = []
     if levels[F.SUFFIX] is not L.MISSING and levels[F.SUFFIX] is not L.EXACT:
         found.append(Veto.SUFFIX)
-    sure = first in SAID and last in SAID | {L.NEAR} and L.EXACT in (first, last, levels[F.STREET])
     if born is L.MISSING:
-        trusted = sure and household and frequencies.few_namesakes and not disagreements(levels)
-        return found if trusted else [*found, Veto.NO_BIRTH_DATE]
+        return [*found, Veto.NO_BIRTH_DATE]
     if first not in SAID:
         found.append(Veto.NAME_AND_DATE)
     if born is L.OTHER:
         return [*found, Veto.BIRTH_DATE]
-    if one.born and other.born and abs(one.born.year - other.born.year) in APART:
-        trusted = born is L.DIGIT and sure and frequencies.few_namesakes
-        found += [] if trusted else [Veto.GENERATION]
+    if _are_generations(one, other):
+        found.append(Veto.GENERATION)
     if not household:
         found.append(Veto.NAMESAKE)
     if last not in SAID | MISTYPED:
@@ -135,26 +137,26 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, frequencies: Freq
 def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
     """Twins share all but the first name; only a name that is none can be a misspelt one."""
     first = levels[F.FIRST]
-    if first in SAID:
-        return []
-    if first is L.OTHER:
-        return [Veto.FIRST_NAME, *([Veto.TWINS] if levels[F.BORN] is not L.OTHER and household else [])]
-    if first is L.PLACEHOLDER:
-        return [Veto.NEWBORN]
-    sure = levels[F.BORN] is L.EXACT and levels[F.LAST] in SAID | {L.NEAR} and household
-    if first is L.MISSING:
-        return [] if sure and frequencies.few_twins and not disagreements(levels) else [Veto.NO_FIRST_NAME]
-    if frequencies.few_twins and household:
-        return []
-    if levels[F.MIDDLE] is L.EXACT and len(one.names.middle) > 2:
-        return []
-    misspelt = first is L.NEAR and frequencies.few_near_twins and not _both_names(one, other, frequencies)
-    return [] if misspelt else [Veto.TWINS]
+    match first:
+        case L.NICKNAME:
+            return [Veto.TWINS] if frequencies.are_both_names(one.names.first, other.names.first) else []
+        case _ if first in SAID:
+            return []
+        case L.OTHER:
+            return [Veto.FIRST_NAME, *([Veto.TWINS] if levels[F.BORN] is not L.OTHER and household else [])]
+        case L.PLACEHOLDER:
+            return [Veto.NEWBORN]
+        case L.MISSING:
+            return [Veto.NO_FIRST_NAME]
+        case L.NEAR if frequencies.few_near_twins and _is_misspelt(one.names.first, other.names.first, frequencies):
+            return []
+        case _:
+            return [Veto.TWINS]
 
 
-def _both_names(one: Normal, other: Normal, frequencies: Frequencies) -> bool:
-    """Whether each of two first names is one by itself, or neither is."""
-    return frequencies.is_name(one.names.first) == frequencies.is_name(other.names.first)
+def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
+    """Whether only one of two first names is a name; the first letter is rarely mistyped, and twins often rhyme."""
+    return one[0] == other[0] and frequencies.is_name(one) != frequencies.is_name(other)
 
 
 def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:

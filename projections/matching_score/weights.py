@@ -65,7 +65,7 @@ WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
     F.STATE: {L.EXACT: (0.97, 0.5), L.OTHER: (0.03, 0.5)},
     F.ZIP: {L.EXACT: (0.85, 0.02), L.DIGIT: (0.06, 0.02), L.OTHER: (0.09, 0.96)},
     F.PHONE: {L.EXACT: (0.85, 0.0005), L.DIGIT: (0.04, 0.0001), L.SHARED: (0.02, 0.02), L.OTHER: (0.11, 0.999)},
-    F.EMAIL: {L.EXACT: (0.80, 0.0003), L.NEAR: (0.06, 0.0001), L.SHARED: (0.02, 0.02), L.OTHER: (0.14, 0.999)},
+    F.EMAIL: {L.EXACT: (0.80, 0.0003), L.NEAR: (0.06, 0.002), L.SHARED: (0.02, 0.02), L.OTHER: (0.14, 0.999)},
     F.SSN: {L.EXACT: (0.96, 0.00001), L.DIGIT: (0.03, 0.0001), L.OTHER: (0.01, 0.9999)},
 }
 
