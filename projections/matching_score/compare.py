@@ -178,15 +178,15 @@ def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
 def _street(one: Street, other: Street) -> Level:
     if not one or not other:
         return L.OTHER
+    if one.line == other.line:
+        return L.EXACT if one.number or other.number else L.DIGIT
     numbers, same = one.number == other.number, one.name == other.name
-    if numbers and same:
-        return L.EXACT if one.number else L.DIGIT
     if same:
         near = not one.number or not other.number or is_digit_off(one.number, other.number)
         return L.DIGIT if near else L.PART
     if numbers and one.number and (is_near(one.name, other.name) or is_similar(one.name, other.name)):
         return L.NEAR
-    return L.OTHER
+    return L.NEAR if min(len(one.name), len(other.name)) > 4 and is_digit_off(one.line, other.line) else L.OTHER
 
 
 def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequencies) -> Level:

@@ -95,7 +95,7 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
 
     def is_long_street(self, name: str) -> bool:
         """Whether so many live in a street of this name that two house numbers nearly the same are chance."""
-        return self.streets.get(name, 1) > SHARED_BY
+        return self.streets.get(name, 1) > max(SHARED_BY, self.longest // 50)
 
     def share_of_date(self, day: str) -> float:
         """The share of the charts born on `day`; the first of January is a default more often than a birth date."""

@@ -43,7 +43,7 @@ class Normal(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def line2(self) -> str:
-        return self.street2.number + self.street2.name
+        return self.street2.line
 
     @property
     def area(self) -> str:

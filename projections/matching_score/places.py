@@ -39,6 +39,10 @@ class Street(msgspec.Struct, frozen=True):
     def __bool__(self) -> bool:
         return bool(self.name)
 
+    @property
+    def line(self) -> str:
+        return self.number + self.name
+
 
 NO_STREET = Street()
 

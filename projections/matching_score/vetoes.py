@@ -52,13 +52,14 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
     levels = score.levels
     if frequencies.alone:
         return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
-    household = is_household(levels)
     if levels[F.SSN] is L.EXACT:
         return tuple(_with_one_ssn(one, other, levels))
+    household = is_household(levels, named=is_named_after(one))
     found = [
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
+        *([] if household or (is_bare(one) and is_bare(other)) else [Veto.NAMESAKE]),
     ]
     return tuple(veto for veto in Veto if veto in found)
 
@@ -82,11 +83,33 @@ def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
     return tuple(found) if failed > most else ()
 
 
-def is_household(levels: Levels) -> bool:
-    """Whether something beyond names and birth date agrees that few people share."""
-    street = levels[F.STREET]
-    near = street in (L.NEAR, L.DIGIT) and L.EXACT in (levels[F.ZIP], levels[F.CITY])
-    return street is L.EXACT or near or L.EXACT in (levels[F.PHONE], levels[F.EMAIL])
+def is_household(levels: Levels, *, named: bool = False) -> bool:
+    """Whether something beyond names and birth date agrees that few people share.
+
+    An e-mail that is made of the names (`named`) says half, and so does what is nearly the same; two halves are enough.
+    """
+    street, phone, mail = levels[F.STREET], levels[F.PHONE], levels[F.EMAIL]
+    area = L.EXACT in (levels[F.ZIP], levels[F.CITY])
+    if street is L.EXACT or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
+        return True
+    halves = (
+        mail is L.EXACT,
+        phone is L.DIGIT,
+        street in (L.NEAR, L.DIGIT) or (street is L.PART and area),
+        levels[F.LINE2] is L.EXACT and levels[F.ZIP] is L.EXACT,
+    )
+    return sum(halves) > 1
+
+
+def is_named_after(one: Normal) -> bool:
+    """Whether an e-mail is made of the names, as a namesake's may be as well."""
+    local = one.email.partition("@")[0]
+    return any(len(name) > 2 and name in local for name in (one.names.first, *one.names.lasts))
+
+
+def is_bare(one: Normal) -> bool:
+    """Whether a chart says nothing beyond names and birth date: only how frequent they are can count then."""
+    return not (one.street or one.phones or one.email)
 
 
 def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
@@ -140,7 +163,11 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
     match first:
         case L.NICKNAME:
             return [Veto.TWINS] if frequencies.are_both_names(one.names.first, other.names.first) else []
+        case L.MIDDLE_USED if not (one.names.middle and other.names.middle):
+            return [Veto.TWINS]
         case _ if first in SAID:
+            return []
+        case L.INITIAL if levels[F.BORN] is L.EXACT and household and levels[F.MIDDLE] in (L.EXACT, L.INITIAL):
             return []
         case L.OTHER:
             return [Veto.FIRST_NAME, *([Veto.TWINS] if levels[F.BORN] is not L.OTHER and household else [])]
@@ -169,8 +196,6 @@ def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
         found.append(Veto.MIDDLE_NAME)
     if levels[F.LAST] in (L.OTHER, L.MISSING) and not household:
         found.append(Veto.LAST_NAME)
-    if not household and any(levels[field] is not L.MISSING for field in (F.STREET, F.PHONE, F.EMAIL)):
-        found.append(Veto.NAMESAKE)
     firm = household and levels[F.FIRST] is L.EXACT and levels[F.BORN] is L.EXACT and levels[F.LAST] in SAID
     if levels[F.SEX] is L.OTHER and not firm:
         found.append(Veto.SEX)

@@ -160,7 +160,7 @@ ERRORS = (
     Error("first name heard", _field("first_name", heard), 0.01, 0.006),
     Error("nickname", _nickname, 0.03, 0.04),
     Error("first name's initial", lambda one, _: replace(one, first_name=one.first_name[:1]), 0.003, 0.002),
-    Error("middle name used", _middle_used, 0.01, 0.007),
+    Error("middle name used", _middle_used, 0.01, 0.004),
     Error("middle name's initial", lambda one, _: replace(one, middle_name=one.middle_name[:1]), 0.15, 0.25),
     Error("middle name missing", _emptied("middle_name"), 0.25, 0.2),
     Error("last name typed", _field("last_name", typed), 0.02, 0.025),

@@ -230,9 +230,9 @@ HARD: tuple[tuple[Callable[[Town], None], float, float], ...] = (
     (Town.deceased_namesake, 0.001, 0.003),
     (Town.cousins, 0.003, 0.005),
     (Town.same_day, 0.003, 0.005),
-    (Town.newborn, 0.002, 0.003),
+    (Town.newborn, 0.003, 0.002),
     (Town.foundling, 0.0005, 0.0005),
-    (Town.registered_twice, 0.003, 0.004),
+    (Town.registered_twice, 0.004, 0.003),
 )
 """Cases a chart of each list, in the mix for estimating and in the one for judging; assumed, far more than a practice has."""
 
