@@ -67,7 +67,7 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
 def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
     """Where nobody lives with anybody, three of first name, last name, birth date and place are enough.
 
-    So are birth date and street alone.
+    So are birth date and street alone; what one of the two does not say counts half as much as what differs.
     """
     agree = {F.FIRST: SAID | MISTYPED, F.LAST: SAID | MISTYPED, F.BORN: DATE_MISTYPED | {L.EXACT}}
     why = {F.FIRST: Veto.FIRST_NAME, F.LAST: Veto.LAST_NAME, F.BORN: Veto.BIRTH_DATE}
@@ -79,7 +79,7 @@ def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
         found, failed = [*found, Veto.NAMESAKE], failed + 1
     if levels[F.SUFFIX] is L.OTHER:
         return (*found, Veto.SUFFIX)
-    most = 2 if at_home and levels[F.BORN] is L.EXACT else 1
+    most = 1.0 if not at_home else 2.0 if levels[F.BORN] is L.EXACT else 1.5
     return tuple(found) if failed > most else ()
 
 
