@@ -74,7 +74,7 @@ def _used_middle(here: Names, there: Names) -> bool:
     """The middle name of one is the first name of the other, and what else there is agrees."""
     if len(there.first) < 2 or (there.first != here.middle and there.first not in here.middles):
         return here.first + here.middle == there.first and len(here.middle) > 1
-    return not there.middle or there.middle[:1] == here.first[:1] or there.middle in (here.first, here.middle)
+    return not there.middle or there.middle in (here.first, here.first[:1], here.middle)
 
 
 def _parts_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:

@@ -213,6 +213,25 @@ def match(left: Sequence[Person], right: Sequence[Person]) -> Matched:
     )
 
 
+def decisions_about(
+    one: Normal, theirs: Sequence[Normal], ours: Sequence[Normal], frequencies: Frequencies
+) -> tuple[Decision, ...]:
+    """A live search: `one` against the free charts of the other system that share a key with it.
+
+    `ours` are free charts of its own system that share a key with one of `theirs`: what may be a rival.
+    """
+    found = [pair for other in theirs if (pair := pair_of(one, other, frequencies)) is not None]
+    alike = {pair.right for pair in found}
+    rivals = [
+        pair
+        for other in theirs
+        if other.id in alike
+        for rival in ours
+        if rival.id != one.id and (pair := pair_of(rival, other, frequencies)) is not None
+    ]
+    return tuple(decision for decision in decide([*found, *rivals]) if decision.left == one.id)
+
+
 def duplicates(people: Sequence[Person], at_least: float = 0.5) -> tuple[Decision, ...]:
     """The pairs of one list that may be one person twice, the most probable first; never more than candidates."""
     ready = [normalize(one) for one in people]
