@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from projections.matching_score import Decision, Matched, Person
 
 PHONES = ("home_phone", "mobile_phone", "work_phone")
-TEXTS = ("first_name", "middle_name", "last_name", "suffix", "sex", "address1", "address2", "city", "state", "zip", "email", "ssn")
+TEXTS = (
+    "first_name",
+    "middle_name",
+    "last_name",
+    "suffix",
+    "sex",
+    "address1",
+    "address2",
+    "city",
+    "state",
+    "zip",
+    "email",
+    "ssn",
+)
 COLUMNS = ("id", *TEXTS, "birth_date", *PHONES)
 DELIMITERS = (",", ";", "\t")
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
@@ -49,9 +62,13 @@ def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
         "match", help="match two exported lists of patients (CSV), without a daemon, database or vendor"
     )
-    parser.add_argument("a", metavar="A.csv", type=Path, help=f"columns, of which any but id may be missing: {', '.join(COLUMNS)}")
+    parser.add_argument(
+        "a", metavar="A.csv", type=Path, help=f"columns, of which any but id may be missing: {', '.join(COLUMNS)}"
+    )
     parser.add_argument("b", metavar="B.csv", type=Path, help="as A.csv")
-    parser.add_argument("--json", metavar="FILE", help="write pairs by id, and who is alone, to FILE (mode 0600), or - for here")
+    parser.add_argument(
+        "--json", metavar="FILE", help="write pairs by id, and who is alone, to FILE (mode 0600), or - for here"
+    )
     parser.set_defaults(handler=handle)
 
 
@@ -64,7 +81,7 @@ def handle(arguments: argparse.Namespace) -> int:
         return 1
     for one in lists:
         _tell_problems(one)
-    from projections.matching_score import match  # noqa: PLC0415: half a second that only this command needs
+    from projections.matching_score import match  # half a second that no other command needs
 
     matched = match(lists[0].people, lists[1].people)
     report = sys.stderr if arguments.json == "-" else sys.stdout
@@ -153,7 +170,7 @@ def _fill(listed: Listed, columns: list[str], rows: Iterator[tuple[int, list[str
 
 
 def _person(listed: Listed, line: int, cells: dict[str, str]) -> Person:
-    from projections.matching_score import Person  # noqa: PLC0415
+    from projections.matching_score import Person
 
     born = cells.get("birth_date", "")
     birth_date = date_of(born)
@@ -180,7 +197,7 @@ def date_of(text: str) -> date | None:
 
 def answer(matched: Matched) -> dict[str, object]:
     """By ids as given; the differences name fields and doubts, never values."""
-    from projections.matching_score import Verdict  # noqa: PLC0415
+    from projections.matching_score import Verdict
 
     return {
         "certain": [[one.left, one.right, one.probability] for one in matched.of(Verdict.CERTAIN)],
@@ -195,8 +212,8 @@ def answer(matched: Matched) -> dict[str, object]:
 
 def told(lists: list[Listed], matched: Matched) -> Iterator[str]:
     """Counts, and why pairs wait, the most frequent reason first."""
-    from projections.matching_score import Verdict  # noqa: PLC0415
-    from projections.matching_score.keys import told as told_large  # noqa: PLC0415
+    from projections.matching_score import Verdict
+    from projections.matching_score.keys import told as told_large
 
     certain, candidates = matched.of(Verdict.CERTAIN), matched.of(Verdict.CANDIDATE)
     yield f"{lists[0].path}: {len(lists[0].people)} charts, {lists[1].path}: {len(lists[1].people)} charts"

@@ -4,7 +4,17 @@
 `match` does this for two whole lists, `duplicates` for one, `decisions_about` for a chart that just came.
 """
 
-from projections.matching_score.deciding import Decision, Matched, Pair, Verdict, decide, decisions_about, duplicates, match, pair_of
+from projections.matching_score.deciding import (
+    Decision,
+    Matched,
+    Pair,
+    Verdict,
+    decide,
+    decisions_about,
+    duplicates,
+    match,
+    pair_of,
+)
 from projections.matching_score.frequencies import Frequencies
 from projections.matching_score.keys import keys_of, pairs
 from projections.matching_score.levels import Field, Level

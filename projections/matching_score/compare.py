@@ -124,7 +124,9 @@ def middle_level(here: Names, there: Names) -> Level:
     """A maiden name that became the middle name speaks against nobody."""
     one, other = here.middle, there.middle
     if not one or not other:
-        kept = (one and one in there.lasts and one not in here.lasts) or (other and other in here.lasts and other not in there.lasts)
+        kept = (one and one in there.lasts and one not in here.lasts) or (
+            other and other in here.lasts and other not in there.lasts
+        )
         return L.MOVED if kept else L.MISSING
     if one == other:
         return L.EXACT

@@ -124,7 +124,10 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         new = [
             one
             for one in known.values()
-            if one.free and f"<{one.left}" not in certain and f">{one.right}" not in certain and not _rivalled(one, sides, certain)
+            if one.free
+            and f"<{one.left}" not in certain
+            and f">{one.right}" not in certain
+            and not _rivalled(one, sides, certain)
         ]
         if not new:
             break
@@ -136,7 +139,11 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         for chart in _charts(one):
             best[chart] = max(best[chart], one.score.bits)
     for one in waiting:
-        if one.score.probability >= CERTAIN or _alike(one) or one.score.bits >= max(best[chart] for chart in _charts(one)) - RANGE:
+        if (
+            one.score.probability >= CERTAIN
+            or _alike(one)
+            or one.score.bits >= max(best[chart] for chart in _charts(one)) - RANGE
+        ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, Verdict.CANDIDATE, *([why] if why else [])))
     again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_again(one)]

@@ -17,10 +17,12 @@ PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "
 APOSTROPHES = frozenset("'’`´ʻʼ‘")
 
 PARTICLES = frozenset(
-    "de la las los del da das do dos di du le van von der den ter ten zu y e el al bin ibn abu st san santa mac mc".split()
+    str.split(
+        "de la las los del da das do dos di du le van von der den ter ten zu y e el al bin ibn abu st san santa mac mc"
+    )
 )
-TITLES = frozenset("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt".split())
-CREDENTIALS = frozenset("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn".split())
+TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt"))
+CREDENTIALS = frozenset(str.split("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn"))
 SUFFIXES = {
     **dict.fromkeys(("jr", "junior"), "jr"),
     **dict.fromkeys(("sr", "senior"), "sr"),
@@ -33,8 +35,8 @@ SUFFIXES = {
 WRITTEN_SUFFIXES = frozenset(SUFFIXES) - {"i", "v", "1", "2", "3", "4", "5"}
 """What is a generation even at the end of a name; the others are only where a suffix is asked for."""
 
-PLACEHOLDERS = frozenset("baby babyboy babygirl newborn infant bb bg nb boy girl unborn neonate twin".split())
-NO_NAME = frozenset("unknown none na nfn nln nmn nmi null test patient unk".split())
+PLACEHOLDERS = frozenset(str.split("baby babyboy babygirl newborn infant bb bg nb boy girl unborn neonate twin"))
+NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
 
 
 class Names(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +62,9 @@ def words(text: str) -> tuple[str, ...]:
 
 def names_of(first: str, middle: str, last: str, suffix: str) -> Names:
     """The names of a person; a name in one string ("DOE, JANE") is taken apart."""
-    if bool(first.strip()) != bool(last.strip()) and ("," in last or "," in first or (not last.strip() and " " in first.strip())):
+    if bool(first.strip()) != bool(last.strip()) and (
+        "," in last or "," in first or (not last.strip() and " " in first.strip())
+    ):
         first, middle, last, suffix = _in_one_string(first or last, middle, suffix)
     firsts, lasts = list(words(first)), list(words(last))
     middles = [word for word in words(middle) if word not in NO_NAME]
@@ -74,8 +78,10 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> Names:
     while len(firsts) > 1 and len(firsts[-1]) == 1:
         initial = firsts.pop()
         middles = middles or [initial]
-    placeholder = bool(firsts) and all(word in PLACEHOLDERS or len(word) == 1 for word in firsts) and any(
-        word in PLACEHOLDERS for word in firsts
+    placeholder = (
+        bool(firsts)
+        and all(word in PLACEHOLDERS or len(word) == 1 for word in firsts)
+        and any(word in PLACEHOLDERS for word in firsts)
     )
     firsts = [word for word in firsts if word not in NO_NAME]
     lasts = _joined([word for word in lasts if word not in NO_NAME])

@@ -18,14 +18,18 @@ SHORT = {
     "northeast": "ne", "northwest": "nw", "southeast": "se", "southwest": "sw", "saint": "st", "mount": "mt", "fort": "ft",
     "first": "1st", "second": "2nd", "third": "3rd", "fourth": "4th", "fifth": "5th",
 }  # fmt: skip
-UNITS = frozenset("apt apartment unit suite ste lot rm room fl floor bldg building trlr".split())
+UNITS = frozenset(str.split("apt apartment unit suite ste lot rm room fl floor bldg building trlr"))
 NOWHERE = frozenset(
-    "unknown none na homeless same sameasabove generaldelivery noaddress unk null refused declined test".split()
+    str.split("unknown none na homeless same sameasabove generaldelivery noaddress unk null refused declined test")
 )
 NO_EMAIL = frozenset(
-    "none noemail na no nomail unknown unk declined refused noreply donotreply x xx xxx test null nobody noone patient".split()
+    str.split(
+        "none noemail na no nomail unknown unk declined refused noreply donotreply x xx xxx test null nobody noone patient"
+    )
 )
-NO_DOMAIN = frozenset("none.com noemail.com na.com no.com nomail.com unknown.com email.com none.none test.com x.com".split())
+NO_DOMAIN = frozenset(
+    str.split("none.com noemail.com na.com no.com nomail.com unknown.com email.com none.none test.com x.com")
+)
 NO_SSN = frozenset(("123456789", "987654321", "078051120", "219099999", "111223333", "123121234"))
 PHONE = re.compile(r"\+?[\d\s().\-/]+")
 

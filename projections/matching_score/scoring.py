@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from math import log2
+from math import log2, pow
 
 import msgspec
 
@@ -37,20 +37,18 @@ def score(one: Normal, other: Normal, frequencies: Frequencies) -> Score:
         each[F.CITY], each[F.ZIP] = 0.0, _joint(one.area, frequencies)
     bits = sum(each.values())
     second = sum(max(each[field], 0.0) for field in SECOND)
-    return Score(
-        probability=probability_of(bits, frequencies), bits=round(bits, 3), second=round(second, 3), levels=levels
-    )
+    return Score(probability=probability_of(bits, frequencies), bits=round(bits, 3), second=round(second, 3), levels=levels)
 
 
 def _joint(area: str, frequencies: Frequencies) -> float:
     """A city and its ZIP code say one thing; they agree together."""
-    return log2(WEIGHTS[F.ZIP][L.EXACT][0] / frequencies.share(frequencies.areas, area, 0.002))
+    return log2(WEIGHTS[F.ZIP][L.EXACT][0] / frequencies.share_of_place(frequencies.areas, area, 0.05))
 
 
 def probability_of(bits: float, frequencies: Frequencies) -> float:
     """Any two charts are of one person as often as a list is long: each chart has at most one counterpart."""
     odds = bits - log2(max(frequencies.longest, FEWEST))
-    return round(1 / (1 + 2.0 ** -min(max(odds, -60.0), 60.0)), 6)
+    return round(1 / (1 + pow(2.0, -min(max(odds, -60.0), 60.0))), 6)
 
 
 def evidence(field: Field, level: Level, one: Normal, other: Normal, frequencies: Frequencies) -> float:
@@ -75,13 +73,13 @@ def _share(field: Field, one: Normal, other: Normal, frequencies: Frequencies) -
         case F.BORN:
             return frequencies.share_of_date(one.day)
         case F.LINE2:
-            return frequencies.share(frequencies.lines, one.line2, 0.002)
+            return frequencies.share_of_place(frequencies.lines, one.line2, 0.05)
         case F.CITY:
-            return frequencies.share(frequencies.cities, one.city, 0.01)
+            return frequencies.share_of_place(frequencies.cities, one.city, 0.1)
         case F.STATE:
-            return frequencies.share(frequencies.states, one.state, 0.2)
+            return frequencies.share_of_place(frequencies.states, one.state, 0.9)
         case F.ZIP:
-            return frequencies.share(frequencies.zips, one.zip, 0.005)
+            return frequencies.share_of_place(frequencies.zips, one.zip, 0.05)
         case F.PHONE:
             return _rarest(one.phones & other.phones, frequencies)
         case F.EMAIL:

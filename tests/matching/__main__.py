@@ -56,7 +56,9 @@ def _judge(name: str, lists: Lists, show: bool) -> int:
     for line in told(matched.large):
         print(f"    {line}")
     if lists.errors:
-        print(f"    {sum(len(one) > 1 for one in lists.errors.values()) / len(lists.errors):.1%} of the pairs have two or more errors")
+        print(
+            f"    {sum(len(one) > 1 for one in lists.errors.values()) / len(lists.errors):.1%} of the pairs have two or more errors"
+        )
     if show:
         for kind, pairs in (("wrong", found.wrong_pairs), ("missed", found.missed_pairs)):
             for left, right in pairs:

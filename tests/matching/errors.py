@@ -20,7 +20,19 @@ from tests.matching.pools import LASTS, OTHER_TOWNS, STREETS, TOWNS, WAYS
 
 Change = Callable[[Person, random.Random], Person]
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
-NEIGHBOURS = {"a": "qsz", "e": "wr", "i": "uo", "o": "ip", "n": "bm", "m": "n", "r": "et", "s": "ad", "t": "ry", "l": "k", "c": "xv"}
+NEIGHBOURS = {
+    "a": "qsz",
+    "e": "wr",
+    "i": "uo",
+    "o": "ip",
+    "n": "bm",
+    "m": "n",
+    "r": "et",
+    "s": "ad",
+    "t": "ry",
+    "l": "k",
+    "c": "xv",
+}
 
 
 def typed(text: str, pick: random.Random) -> str:
@@ -71,7 +83,11 @@ def _married(one: Person, pick: random.Random) -> Person:
 
 def _part_left_out(one: Person, pick: random.Random) -> Person:
     parts = one.last_name.replace("-", " ").split()
-    return replace(one, last_name=pick.choice((parts[0], parts[-1], "-".join(parts), "".join(parts)))) if len(parts) > 1 else one
+    return (
+        replace(one, last_name=pick.choice((parts[0], parts[-1], "-".join(parts), "".join(parts))))
+        if len(parts) > 1
+        else one
+    )
 
 
 def _second_surname(one: Person, pick: random.Random) -> Person:
@@ -116,7 +132,9 @@ def _moved(one: Person, pick: random.Random) -> Person:
 
 
 def _new_phone(one: Person, pick: random.Random) -> Person:
-    return replace(one, phones=(f"({pick.choice((706, 803, 614))}) {pick.randrange(200, 999)}-{pick.randrange(10_000):04d}",))
+    return replace(
+        one, phones=(f"({pick.choice((706, 803, 614))}) {pick.randrange(200, 999)}-{pick.randrange(10_000):04d}",)
+    )
 
 
 def _phone_digit(one: Person, pick: random.Random) -> Person:
@@ -132,7 +150,14 @@ def _ssn_digit(one: Person, pick: random.Random) -> Person:
 
 def _abbreviated(one: Person, _: random.Random) -> Person:
     text = one.address1
-    for old, new in (("Street", "St."), ("Avenue", "Ave"), ("Road", "Rd"), ("Drive", "DR"), ("Lane", "Ln"), ("Boulevard", "Blvd")):
+    for old, new in (
+        ("Street", "St."),
+        ("Avenue", "Ave"),
+        ("Road", "Rd"),
+        ("Drive", "DR"),
+        ("Lane", "Ln"),
+        ("Boulevard", "Blvd"),
+    ):
         text = text.replace(old, new)
     return replace(one, address1=text)
 

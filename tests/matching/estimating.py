@@ -17,7 +17,7 @@ ESTIMATION_SEED = 1
 Counts = dict[Field, Counter[Level]]
 
 
-def counted(lists: Lists) -> tuple[Counts, Counts]:
+def counted(lists: Lists, random_pairs: int = RANDOM_PAIRS) -> tuple[Counts, Counts]:
     """The levels of all pairs of one person, and of as many random pairs as are worth it."""
     left = {one.id: normalize(one) for one in lists.left}
     right = {one.id: normalize(one) for one in lists.right}
@@ -28,7 +28,7 @@ def counted(lists: Lists) -> tuple[Counts, Counts]:
         for field, level in compared(left[one], right[other], frequencies).items():
             same[field][level] += 1
     pick, lefts, rights = random.Random(7), sorted(left), sorted(right)
-    for _ in range(RANDOM_PAIRS):
+    for _ in range(random_pairs):
         pair = pick.choice(lefts), pick.choice(rights)
         if pair not in lists.truth:
             for field, level in compared(left[pair[0]], right[pair[1]], frequencies).items():
@@ -42,9 +42,9 @@ def shares(counts: Counter[Level], levels: tuple[Level, ...], floor: float) -> d
     return {level: max(counts[level] / total, floor) for level in levels} if total >= 50 else {}
 
 
-def estimated(size: int = 5_000) -> dict[Field, dict[Level, tuple[float, float]]]:
+def estimated(size: int = 5_000, random_pairs: int = RANDOM_PAIRS) -> dict[Field, dict[Level, tuple[float, float]]]:
     """The mean of FEBRL set 1 and of mix 1 of the generator, rounded to two digits."""
-    samples = [counted(lists) for lists in (febrl(1), town(size, seed=ESTIMATION_SEED, judging=False))]
+    samples = [counted(lists, random_pairs) for lists in (febrl(1), town(size, seed=ESTIMATION_SEED, judging=False))]
     table: dict[Field, dict[Level, tuple[float, float]]] = {}
     for field, known in WEIGHTS.items():
         levels = tuple(known)

@@ -76,7 +76,9 @@ def test_the_level_of_a_field(field: F, one: dict[str, object], other: dict[str,
 
 
 def test_what_many_share_says_little():
-    front_desk = [ada(id=str(number), address1=f"{number} Elm Court", email=f"mail{number}@mail.com") for number in range(20)]
+    front_desk = [
+        ada(id=str(number), address1=f"{number} Elm Court", email=f"mail{number}@mail.com") for number in range(20)
+    ]
     frequencies = Frequencies.of([normalize(one) for one in front_desk])
     found = score(normalize(front_desk[0]), normalize(front_desk[1]), frequencies)
     assert found.levels[F.PHONE] is L.SHARED
@@ -103,7 +105,9 @@ def test_every_level_that_can_be_has_a_weight():
         assert all(0 < m <= 1 and 0 < u <= 1 for m, u in weights.values()), field
 
 
-NAMES = st.sampled_from(["Ann", "Anne", "Mary Ann", "Bob", "Robert", "García", "Garcia Lopez", "Lopez", "", "Baby Boy", "A", "O'Brien", "Jr"])
+NAMES = st.sampled_from(
+    ["Ann", "Anne", "Mary Ann", "Bob", "Robert", "García", "Garcia Lopez", "Lopez", "", "Baby Boy", "A", "O'Brien", "Jr"]
+)
 PEOPLE = st.builds(
     Person,
     id=st.just("x"), first_name=NAMES, middle_name=NAMES, last_name=NAMES, suffix=st.sampled_from(["", "Jr", "Sr", "II"]),

@@ -49,11 +49,15 @@ def test_placeholders_of_phones_are_absent(text: str):
 
 
 def test_a_phone_is_its_digits():
-    assert {phone_of(text) for text in ("(706) 722-4418", "706.722.4418", "+1 706 722 4418", "17067224418", "706-722-4418 x12")} == {"7067224418"}
+    assert {
+        phone_of(text) for text in ("(706) 722-4418", "706.722.4418", "+1 706 722 4418", "17067224418", "706-722-4418 x12")
+    } == {"7067224418"}
     assert phone_of("+49 30 901820") == "4930901820"
 
 
-@pytest.mark.parametrize("text", ["none@none.com", "noemail@noemail.com", "", "n/a", "unknown@x.org", "nobody", "declined@mail.com"])
+@pytest.mark.parametrize(
+    "text", ["none@none.com", "noemail@noemail.com", "", "n/a", "unknown@x.org", "nobody", "declined@mail.com"]
+)
 def test_placeholders_of_emails_are_absent(text: str):
     assert email_of(text) == ""
 
@@ -62,7 +66,9 @@ def test_emails_of_one_mailbox_are_one():
     assert email_of(" Jane.Doe+clinic@Gmail.com") == email_of("janedoe@googlemail.com") == "janedoe@gmail.com"
 
 
-@pytest.mark.parametrize("text", ["000-00-0000", "123-45-6789", "***-**-6789", "6789", "999-99-9999", "666-12-3456", "1234567890", "078-05-1120"])
+@pytest.mark.parametrize(
+    "text", ["000-00-0000", "123-45-6789", "***-**-6789", "6789", "999-99-9999", "666-12-3456", "1234567890", "078-05-1120"]
+)
 def test_ssns_that_nobody_has_are_absent(text: str):
     assert ssn_of(text) == ""
 

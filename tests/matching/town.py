@@ -58,7 +58,9 @@ class Town:
         return date(after, 1, 1) + timedelta(days=self.pick.randrange(max((before - after) * 365, 1)))
 
     def phone(self) -> str:
-        return f"({self.pick.choice((706, 803, 614, 740))}) {self.pick.randrange(200, 999)}-{self.pick.randrange(10_000):04d}"
+        return (
+            f"({self.pick.choice((706, 803, 614, 740))}) {self.pick.randrange(200, 999)}-{self.pick.randrange(10_000):04d}"
+        )
 
     def home(self) -> dict[str, object]:
         pick = self.pick
@@ -83,7 +85,9 @@ class Town:
         one = Person(id="", **values)  # type: ignore[arg-type]
         if one.birth_date is not None and one.birth_date.year < 2008:
             mobile = (self.phone(),) if pick.random() < 0.6 else ()
-            mail = f"{one.first_name}.{one.last_name}{pick.randrange(100)}@mail{pick.randrange(4)}.com".replace(" ", "").lower()
+            mail = f"{one.first_name}.{one.last_name}{pick.randrange(100)}@mail{pick.randrange(4)}.com".replace(
+                " ", ""
+            ).lower()
             one = replace(one, phones=(*one.phones, *mobile), email=one.email or (mail if pick.random() < 0.6 else ""))
         return one
 
@@ -165,7 +169,12 @@ class Town:
         born = self.born(year, year + 1)
         if self.pick.random() < 0.25:
             born = parent.birth_date.replace(year=year, day=min(parent.birth_date.day, 28))  # type: ignore[union-attr]
-        shared: dict[str, object] = {"first_name": parent.first_name, "last_name": parent.last_name, "sex": sex, "birth_date": born}
+        shared: dict[str, object] = {
+            "first_name": parent.first_name,
+            "last_name": parent.last_name,
+            "sex": sex,
+            "birth_date": born,
+        }
         middle = parent.middle_name if self.pick.random() < 0.6 else self.first(sex)
         child = self.person(home, middle_name=middle, **shared)
         if sex == "Male" and self.pick.random() < 0.5:
@@ -204,7 +213,9 @@ class Town:
 
     def newborn(self) -> None:
         one = self.person(self.home(), birth_date=self.born(2024, 2026))
-        word = self.pick.choice(("Baby Boy", "Babyboy", "BB", "Newborn") if one.sex == "Male" else ("Baby Girl", "BG", "Newborn"))
+        word = self.pick.choice(
+            ("Baby Boy", "Babyboy", "BB", "Newborn") if one.sex == "Male" else ("Baby Girl", "BG", "Newborn")
+        )
         self.both(one, replace(one, first_name=word, middle_name="", ssn=""), "newborn")
 
     def foundling(self) -> None:
