@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from projections.matching_score.distance import MEMORY, is_digit_off, is_near, is_similar
+from projections.matching_score.distance import MEMORY, is_near, is_one_off, is_similar
 from projections.matching_score.frequencies import Frequencies
 from projections.matching_score.levels import SAID, Field, Level
 from projections.matching_score.names import Names, is_initial, is_nickname
@@ -42,13 +42,17 @@ def compared(one: Normal, other: Normal, frequencies: Frequencies) -> Levels:
 def names_level(here: Names, there: Names) -> tuple[Level, Level]:
     """The levels of first and last name; swapped ones say so in both."""
     first, last = first_level(here, there), last_level(here.last, here.lasts, there.last, there.lasts)
-    if L.OTHER in (first, last) or L.MISSING in (first, last):
-        across = (_across(here.first, there.last, there.lasts), _across(there.first, here.last, here.lasts))
-        if all(one in SAID | {L.NEAR} for one in across) or (
-            L.EXACT in across and L.MISSING in across and L.EXACT not in (first, last)
-        ):
-            return L.SWAPPED, L.SWAPPED
+    if (L.OTHER in (first, last) or L.MISSING in (first, last)) and are_swapped(here, there, L.EXACT in (first, last)):
+        return L.SWAPPED, L.SWAPPED
     return first, last
+
+
+def are_swapped(here: Names, there: Names, one_agrees: bool) -> bool:
+    """Whether first and last name changed places; one that is missing may be the other where neither agrees."""
+    across = (_across(here.first, there.last, there.lasts), _across(there.first, here.last, here.lasts))
+    if all(one in SAID or one is L.NEAR for one in across):
+        return True
+    return L.EXACT in across and L.MISSING in across and not one_agrees
 
 
 def first_level(here: Names, there: Names) -> Level:
@@ -74,7 +78,7 @@ def _used_middle(here: Names, there: Names) -> bool:
     """The middle name of one is the first name of the other, and what else there is agrees."""
     if len(there.first) < 2 or (there.first != here.middle and there.first not in here.middles):
         return here.first + here.middle == there.first and len(here.middle) > 1
-    return not there.middle or there.middle in (here.first, here.first[:1], here.middle)
+    return not there.middle or there.middle in (here.first, here.first[:1])
 
 
 def _parts_agree(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
@@ -155,7 +159,7 @@ def date_level(one: str, other: str) -> Level:
         return L.EXACT
     if one[:4] == other[:4] and one[4:6] == other[6:] and one[6:] == other[4:6]:
         return L.DAY_MONTH
-    if is_digit_off(one, other) and len(one) == len(other):
+    if is_one_off(one, other) and len(one) == len(other):
         return L.DIGIT
     same = (one[:4] == other[:4]) + (one[4:6] == other[4:6]) + (one[6:] == other[6:])
     return L.TWO_OF_THREE if same == 2 else L.OTHER
@@ -184,11 +188,11 @@ def _street(one: Street, other: Street) -> Level:
         return L.EXACT if one.number or other.number else L.DIGIT
     numbers, same = one.number == other.number, one.name == other.name
     if same:
-        near = not one.number or not other.number or is_digit_off(one.number, other.number)
+        near = not one.number or not other.number or is_one_off(one.number, other.number)
         return L.DIGIT if near else L.PART
     if numbers and one.number and (is_near(one.name, other.name) or is_similar(one.name, other.name)):
         return L.NEAR
-    return L.NEAR if min(len(one.name), len(other.name)) > 4 and is_digit_off(one.line, other.line) else L.OTHER
+    return L.NEAR if min(len(one.name), len(other.name)) > 4 and is_one_off(one.line, other.line) else L.OTHER
 
 
 def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequencies) -> Level:
@@ -199,7 +203,7 @@ def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequen
     pairs = [(here, there) for here in one for there in other]
     if any(len(here) != len(there) and here[-7:] == there[-7:] and min(len(here), len(there)) == 7 for here, there in pairs):
         return L.DIGIT
-    return L.DIGIT if any(is_digit_off(here, there) for here, there in pairs) else L.OTHER
+    return L.DIGIT if any(is_one_off(here, there) for here, there in pairs) else L.OTHER
 
 
 def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
@@ -208,7 +212,7 @@ def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
     if one == other:
         return L.SHARED if frequencies.is_shared(one) else L.EXACT
     local, elsewhere = one.partition("@")[0], other.partition("@")[0]
-    if is_digit_off(one, other) or (local == elsewhere and len(local) > 6):
+    if is_one_off(one, other) or (local == elsewhere and len(local) > 6):
         return L.NEAR
     return L.OTHER
 
@@ -224,4 +228,4 @@ def _near(one: str, other: str) -> Level:
 
 
 def _digit(one: str, other: str) -> Level:
-    return L.DIGIT if (found := _plain(one, other)) is L.OTHER and is_digit_off(one, other) else found
+    return L.DIGIT if (found := _plain(one, other)) is L.OTHER and is_one_off(one, other) else found

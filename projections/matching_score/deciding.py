@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from projections.matching_score.compare import date_level, names_level
+from projections.matching_score.compare import are_swapped, date_level, first_level
 from projections.matching_score.frequencies import Frequencies
 from projections.matching_score.keys import LargeBlock, pairs, pairs_within
 from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
@@ -100,16 +100,19 @@ def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None
 
 
 def _hopeless(one: Normal, other: Normal) -> bool:
-    """First name and birth date are both another's, and no SSN says the opposite."""
-    if one.day == other.day and one.day:
+    """First name and birth date are both another's, or neither says anything; and no SSN says the opposite."""
+    if one.names.placeholder and other.names.placeholder and not (one.day and other.day):
+        return True
+    if (one.day == other.day and one.day) or (one.names.first == other.names.first and one.names.first):
         return False
     if one.ssn and one.ssn == other.ssn:
         return False
     born = date_level(one.day, other.day)
     if born not in (L.OTHER, L.MISSING):
         return False
-    first, _ = names_level(one.names, other.names)
-    return first is L.OTHER or (born is L.OTHER and first in (L.MISSING, L.SIMILAR))
+    first = first_level(one.names, other.names)
+    another = first is L.OTHER or (born is L.OTHER and first in (L.MISSING, L.SIMILAR))
+    return another and not are_swapped(one.names, other.names, one_agrees=one.names.last == other.names.last)
 
 
 def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:

@@ -30,6 +30,6 @@ def is_similar(one: str, other: str) -> bool:
     return JaroWinkler.similarity(one, other, score_cutoff=0.86) >= 0.86
 
 
-def is_digit_off(one: str, other: str) -> bool:
-    """One digit wrong, missing or too many, or two neighbours swapped."""
+def is_one_off(one: str, other: str) -> bool:
+    """One letter or digit wrong, missing or too many, or two neighbours swapped."""
     return one != other and OSA.distance(one, other, score_cutoff=1) <= 1

@@ -116,7 +116,7 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         A small practice cannot tell by counting; there Anna and Anne are two.
         """
         fewer, more = sorted((self.names.get(one, 0), self.names.get(other, 0)))
-        return fewer > 3 + more / 10 or (self.charts < FEWEST and is_near(one, other))
+        return fewer > 2 + more / 12 or (self.charts < FEWEST and is_near(one, other))
 
     @property
     def few_near_twins(self) -> bool:

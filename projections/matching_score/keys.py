@@ -74,13 +74,14 @@ def pairs(left: Sequence[Normal], right: Sequence[Normal]) -> tuple[Iterator[tup
 def pairs_within(people: Sequence[Normal]) -> tuple[Iterator[tuple[int, int]], list[LargeBlock]]:
     """As `pairs`, of one list with itself."""
     large: list[LargeBlock] = []
-    return (pair for pair in _pairs(people, people, large) if pair[0] < pair[1]), large
+    return _pairs(people, people, large), large
 
 
 def _pairs(left: Sequence[Normal], right: Sequence[Normal], large: list[LargeBlock]) -> Iterator[tuple[int, int]]:
-    here, there = _blocks(left), _blocks(right)
+    here = _blocks(left)
+    there = here if left is right else _blocks(right)
     seen: set[int] = set()
-    width = len(right)
+    width, within = len(right), left is right
     for key, lefts in here.items():
         rights = there.get(key)
         if rights is None:
@@ -89,7 +90,7 @@ def _pairs(left: Sequence[Normal], right: Sequence[Normal], large: list[LargeBlo
             for one in ours:
                 base = one * width
                 for other in theirs:
-                    if base + other not in seen:
+                    if base + other not in seen and (other > one or not within):
                         seen.add(base + other)
                         yield one, other
 
@@ -106,7 +107,7 @@ def _narrowed(
     key: str, lefts: list[int], rights: list[int], left: Sequence[Normal], right: Sequence[Normal], large: list[LargeBlock]
 ) -> Iterator[tuple[list[int], list[int]]]:
     """A block, or of a large one the parts in which a second thing agrees and that are small enough."""
-    charts = len(lefts) + len(rights)
+    charts = len(lefts) + (0 if left is right else len(rights))
     if charts <= LARGEST:
         yield lefts, rights
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 from projections.matching_score.compare import Levels
+from projections.matching_score.distance import is_one_off
 from projections.matching_score.frequencies import Frequencies
 from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
 from projections.matching_score.normal import Normal
@@ -182,8 +183,8 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
-    """Whether only one of two first names is a name; the first letter is rarely mistyped, and twins often rhyme."""
-    return one[0] == other[0] and frequencies.is_name(one) != frequencies.is_name(other)
+    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme."""
+    return one[0] == other[0] and is_one_off(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
 
 
 def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:

@@ -19,22 +19,22 @@ F, L = Field, Level
 
 WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
     F.FIRST: {
+        L.PLACEHOLDER: (0.005, 0.005),
         L.EXACT: (0.8, 0.0049),
         L.NICKNAME: (0.019, 0.0012),
-        L.MIDDLE_USED: (0.0062, 0.0017),
+        L.MIDDLE_USED: (0.0061, 0.0016),
         L.PART: (0.002, 0.000087),
         L.SWAPPED: (0.05, 0.000019),
         L.INITIAL: (0.0032, 0.0002),
         L.NEAR: (0.076, 0.0015),
         L.SIMILAR: (0.0021, 0.0012),
-        L.PLACEHOLDER: (0.005, 0.005),  # assumed
         L.OTHER: (0.049, 0.99),
     },
     F.MIDDLE: {
+        L.MOVED: (0.01, 0.01),
         L.EXACT: (0.79, 0.0048),
         L.INITIAL: (0.21, 0.015),
         L.NEAR: (0.002, 0.0023),
-        L.MOVED: (0.01, 0.01),  # assumed
         L.OTHER: (0.002, 0.97),
     },
     F.LAST: {
@@ -47,9 +47,9 @@ WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
         L.OTHER: (0.034, 0.99),
     },
     F.SUFFIX: {
-        L.EXACT: (0.75, 0.1),  # assumed
-        L.ONE_SIDED: (0.3, 0.5),  # assumed
-        L.OTHER: (0.005, 0.8),  # assumed
+        L.EXACT: (0.75, 0.1),
+        L.ONE_SIDED: (0.3, 0.5),
+        L.OTHER: (0.005, 0.8),
     },
     F.BORN: {
         L.EXACT: (0.96, 0.000029),
@@ -63,10 +63,10 @@ WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
         L.OTHER: (0.009, 0.5),
     },
     F.STREET: {
+        L.SHARED: (0.01, 0.01),
         L.EXACT: (0.7, 0.0002),
         L.NEAR: (0.12, 0.00016),
         L.DIGIT: (0.077, 0.000093),
-        L.SHARED: (0.01, 0.01),  # assumed
         L.PART: (0.026, 0.0011),
         L.OTHER: (0.083, 0.999),
     },
@@ -90,23 +90,36 @@ WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
         L.OTHER: (0.023, 0.83),
     },
     F.PHONE: {
+        L.DIGIT: (0.013, 0.0001),
+        L.SHARED: (0.02, 0.02),
         L.EXACT: (0.91, 0.0004),
-        L.DIGIT: (0.013, 0.0001),  # assumed
-        L.SHARED: (0.02, 0.02),  # assumed
         L.OTHER: (0.079, 0.999),
     },
     F.EMAIL: {
+        L.NEAR: (0.02, 0.002),
+        L.SHARED: (0.02, 0.02),
         L.EXACT: (0.96, 0.00001),
-        L.NEAR: (0.02, 0.002),  # assumed
-        L.SHARED: (0.02, 0.02),  # assumed
         L.OTHER: (0.02, 0.999),
     },
     F.SSN: {
+        L.DIGIT: (0.01, 0.0001),
         L.EXACT: (0.99, 0.00001),
-        L.DIGIT: (0.01, 0.0001),  # assumed
         L.OTHER: (0.002, 0.999),
     },
 }
+
+ASSUMED: frozenset[tuple[Field, Level]] = frozenset(
+    (
+        *((F.SUFFIX, level) for level in WEIGHTS[F.SUFFIX]),
+        *((field, L.SHARED) for field in (F.STREET, F.PHONE, F.EMAIL)),
+        (F.FIRST, L.PLACEHOLDER),
+        (F.MIDDLE, L.MOVED),
+        (F.PHONE, L.DIGIT),
+        (F.EMAIL, L.NEAR),
+        (F.SSN, L.DIGIT),
+    )
+)
+"""What the command does not estimate: see above."""
 
 BITS: Mapping[Field, Mapping[Level, float]] = {
     field: {level: log2(m / u) for level, (m, u) in levels.items()} for field, levels in WEIGHTS.items()

@@ -41,7 +41,7 @@ def _estimate() -> int:
     for field, levels in estimated().items():
         print(f"    F.{field.name}: {{")
         for level, (m, u) in levels.items():
-            print(f"        L.{level.name}: ({m}, {u:.6f}),".replace("0),", "0),"))
+            print(f"        L.{level.name}: ({m:f}".rstrip("0").rstrip(".") + f", {u:f}".rstrip("0") + "),")
         print("    },")
     return 0
 

