@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from projections.matching_score import Verdict, Veto, match
+from projections.matching_score import Verdict, Veto, keys_of, match, normalize
 from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
@@ -112,3 +112,26 @@ def test_one_ssn_makes_a_person_certain_where_nothing_else_does():
 def test_strangers_are_nobody():
     assert decided(ADA, elsewhere(first_name="Xenia", birth_date=date(1961, 3, 27))) is None
     assert decided(ADA, ada(first_name="Xenia", birth_date=date(1961, 3, 27), middle_name="")) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("García-López", "Garcia Lopez"),
+        ("O'Brien", "OBrien"),
+        ("De La Cruz", "Delacruz"),
+        ("Peters Jr", "Peters"),
+        ("García", "Garcia"),
+    ],
+)
+def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, other: str):
+    here, there = ada(last_name=one), ada(last_name=other)
+    assert decided(here, there).verdict is Verdict.CERTAIN
+    assert {key for key in keys_of(normalize(here)) if key.startswith("name:")} & set(keys_of(normalize(there)))
+
+
+@pytest.mark.parametrize(
+    ("formal", "short"), [("Robert", "Bob"), ("William", "Bill"), ("Margaret", "Peggy"), ("Elizabeth", "Liz")]
+)
+def test_nicknames_are_certain(formal: str, short: str):
+    assert decided(ada(first_name=formal), ada(first_name=short)).verdict is Verdict.CERTAIN
