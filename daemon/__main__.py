@@ -24,6 +24,7 @@ COMMANDS = {
     "verify": ("verify",),
     "onboard": ("onboard",),
     "waiting": ("waiting",),
+    "match": ("match",),
     "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
