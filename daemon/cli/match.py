@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from projections.matching_score import Decision, Matched, Person
+    from projections.matching import Decision, Matched, Person
 
 PHONES = ("home_phone", "mobile_phone", "work_phone")
 TEXTS = (
@@ -81,7 +81,7 @@ def handle(arguments: argparse.Namespace) -> int:
         return 1
     for one in lists:
         _tell_problems(one)
-    from projections.matching_score import match  # half a second that no other command needs
+    from projections.matching import match  # half a second that no other command needs
 
     matched = match(lists[0].people, lists[1].people)
     report = sys.stderr if arguments.json == "-" else sys.stdout
@@ -170,7 +170,7 @@ def _fill(listed: Listed, columns: list[str], rows: Iterator[tuple[int, list[str
 
 
 def _person(listed: Listed, line: int, cells: dict[str, str]) -> Person:
-    from projections.matching_score import Person
+    from projections.matching import Person
 
     born = cells.get("birth_date", "")
     birth_date = date_of(born)
@@ -197,7 +197,7 @@ def date_of(text: str) -> date | None:
 
 def answer(matched: Matched) -> dict[str, object]:
     """By ids as given; the differences name fields and doubts, never values."""
-    from projections.matching_score import Verdict
+    from projections.matching import Verdict
 
     return {
         "certain": [[one.left, one.right, one.probability] for one in matched.of(Verdict.CERTAIN)],
@@ -212,8 +212,8 @@ def answer(matched: Matched) -> dict[str, object]:
 
 def told(lists: list[Listed], matched: Matched) -> Iterator[str]:
     """Counts, and why pairs wait, the most frequent reason first."""
-    from projections.matching_score import Verdict
-    from projections.matching_score.keys import told as told_large
+    from projections.matching import Verdict
+    from projections.matching.keys import told as told_large
 
     certain, candidates = matched.of(Verdict.CERTAIN), matched.of(Verdict.CANDIDATE)
     yield f"{lists[0].path}: {len(lists[0].people)} charts, {lists[1].path}: {len(lists[1].people)} charts"

@@ -7,8 +7,8 @@ import resource
 import sys
 import time
 
-from projections.matching_score import match
-from projections.matching_score.keys import told
+from projections.matching import match
+from projections.matching.keys import told
 from tests.matching.estimating import estimated
 from tests.matching.febrl import FOLDER, febrl, is_there
 from tests.matching.lists import Lists, judged

@@ -14,8 +14,8 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from projections.matching_score import Person
-from projections.matching_score.names import formal_of, nicknames_of
+from projections.matching import Person
+from projections.matching.names import formal_of, nicknames_of
 from tests.matching.pools import LASTS, OTHER_TOWNS, STREETS, TOWNS, WAYS
 
 Change = Callable[[Person, random.Random], Person]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from projections.matching_score import Field, Frequencies, Level, normalize
-from projections.matching_score.compare import compared
-from projections.matching_score.weights import ASSUMED, WEIGHTS
+from projections.matching import Field, Frequencies, Level, normalize
+from projections.matching.compare import compared
+from projections.matching.weights import ASSUMED, WEIGHTS
 from tests.matching.febrl import febrl
 from tests.matching.lists import Lists
 from tests.matching.town import town

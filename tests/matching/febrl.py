@@ -6,7 +6,7 @@ import csv
 from datetime import date
 from pathlib import Path
 
-from projections.matching_score import Person
+from projections.matching import Person
 from tests.matching.lists import Lists
 
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "febrl"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from projections.matching_score import Matched, Person, Verdict
+from projections.matching import Matched, Person, Verdict
 
 
 @dataclass

@@ -6,8 +6,8 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from projections.matching_score import Decision, Frequencies, Person, match, normalize
-from projections.matching_score.compare import Levels, compared
+from projections.matching import Decision, Frequencies, Person, match, normalize
+from projections.matching.compare import Levels, compared
 
 ADA = Person(
     id="1",

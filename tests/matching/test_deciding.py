@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.matching_score import (
+from projections.matching import (
     Frequencies,
     Person,
     Verdict,
@@ -22,7 +22,7 @@ from projections.matching_score import (
     normalize,
     pair_of,
 )
-from projections.matching_score.keys import LARGEST
+from projections.matching.keys import LARGEST
 from tests.matching.people import ADA, NOBODY, ada, elsewhere
 from tests.matching.town import town
 

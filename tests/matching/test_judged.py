@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from projections.matching_score import match
-from projections.matching_score.weights import WEIGHTS
+from projections.matching import match
+from projections.matching.weights import WEIGHTS
 from tests.matching.errors import ERRORS
 from tests.matching.febrl import FOLDER, febrl, is_there
 from tests.matching.lists import judged

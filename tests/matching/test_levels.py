@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.matching_score import Field as F
-from projections.matching_score import Frequencies, Level, Person, normalize, score
-from projections.matching_score import Level as L
-from projections.matching_score.weights import WEIGHTS
+from projections.matching import Field as F
+from projections.matching import Frequencies, Level, Person, normalize, score
+from projections.matching import Level as L
+from projections.matching.weights import WEIGHTS
 from tests.matching.people import ADA, NOBODY, ada, levels
 
 

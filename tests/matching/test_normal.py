@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from projections.matching_score import normalize
-from projections.matching_score.names import names_of, words
-from projections.matching_score.places import city_of, email_of, phone_of, ssn_of, state_of, street_of, zip_of
+from projections.matching import normalize
+from projections.matching.names import names_of, words
+from projections.matching.places import city_of, email_of, phone_of, ssn_of, state_of, street_of, zip_of
 from tests.matching.people import ada
 
 

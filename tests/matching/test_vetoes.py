@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from projections.matching_score import Verdict, Veto, keys_of, match, normalize
+from projections.matching import Verdict, Veto, keys_of, match, normalize
 from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
-from projections.matching_score import Person
+from projections.matching import Person
 from tests.matching.errors import mistaken
 from tests.matching.lists import Lists
 from tests.matching.pools import (

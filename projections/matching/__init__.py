@@ -4,7 +4,7 @@
 `match` does this for two whole lists, `duplicates` for one, `decisions_about` for a chart that just came.
 """
 
-from projections.matching_score.deciding import (
+from projections.matching.deciding import (
     Decision,
     Matched,
     Pair,
@@ -15,13 +15,13 @@ from projections.matching_score.deciding import (
     match,
     pair_of,
 )
-from projections.matching_score.frequencies import Frequencies
-from projections.matching_score.keys import keys_of, pairs
-from projections.matching_score.levels import Field, Level
-from projections.matching_score.normal import Normal, normalize
-from projections.matching_score.person import Person
-from projections.matching_score.scoring import Score, score
-from projections.matching_score.vetoes import Veto
+from projections.matching.frequencies import Frequencies
+from projections.matching.keys import keys_of, pairs
+from projections.matching.levels import Field, Level
+from projections.matching.normal import Normal, normalize
+from projections.matching.person import Person
+from projections.matching.scoring import Score, score
+from projections.matching.vetoes import Veto
 
 __all__ = [
     "Decision", "Field", "Frequencies", "Level", "Matched", "Normal", "Pair", "Person", "Score", "Verdict", "Veto",

@@ -12,7 +12,7 @@ from functools import lru_cache
 import jellyfish
 import msgspec
 
-from projections.matching_score.normal import Normal
+from projections.matching.normal import Normal
 
 LARGEST = 500
 """A block of more charts is not compared whole, but only where a second key agrees as well."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from projections.matching_score.distance import MEMORY, is_near, is_one_off, is_similar
-from projections.matching_score.frequencies import Frequencies
-from projections.matching_score.levels import SAID, Field, Level
-from projections.matching_score.names import Names, is_initial, is_nickname
-from projections.matching_score.normal import Normal
-from projections.matching_score.places import Street
+from projections.matching.distance import MEMORY, is_near, is_one_off, is_similar
+from projections.matching.frequencies import Frequencies
+from projections.matching.levels import SAID, Field, Level
+from projections.matching.names import Names, is_initial, is_nickname
+from projections.matching.normal import Normal
+from projections.matching.places import Street
 
 F, L = Field, Level
 Levels = dict[Field, Level]

@@ -6,9 +6,9 @@ from datetime import date
 
 import msgspec
 
-from projections.matching_score.names import Names, names_of
-from projections.matching_score.person import Person
-from projections.matching_score.places import (
+from projections.matching.names import Names, names_of
+from projections.matching.person import Person
+from projections.matching.places import (
     NO_STREET,
     Street,
     city_of,

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log2
 
-from projections.matching_score.levels import Field, Level
+from projections.matching.levels import Field, Level
 
 F, L = Field, Level
 

@@ -9,7 +9,7 @@ import msgspec
 import phonenumbers
 import us
 
-from projections.matching_score.names import words
+from projections.matching.names import words
 
 SHORT = {
     "street": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr", "lane": "ln", "court": "ct", "circuit": "cct",

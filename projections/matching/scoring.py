@@ -7,11 +7,11 @@ from math import log2, pow
 
 import msgspec
 
-from projections.matching_score.compare import Levels, compared
-from projections.matching_score.frequencies import FEWEST, Frequencies
-from projections.matching_score.levels import Field, Level
-from projections.matching_score.normal import Normal
-from projections.matching_score.weights import BITS, WEIGHTS
+from projections.matching.compare import Levels, compared
+from projections.matching.frequencies import FEWEST, Frequencies
+from projections.matching.levels import Field, Level
+from projections.matching.normal import Normal
+from projections.matching.weights import BITS, WEIGHTS
 
 F, L = Field, Level
 SECOND = (F.STREET, F.LINE2, F.CITY, F.ZIP, F.PHONE, F.EMAIL)

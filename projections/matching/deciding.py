@@ -11,14 +11,14 @@ from enum import StrEnum
 
 import msgspec
 
-from projections.matching_score.compare import are_swapped, date_level, first_level
-from projections.matching_score.frequencies import Frequencies
-from projections.matching_score.keys import LargeBlock, pairs, pairs_within
-from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
-from projections.matching_score.normal import Normal, normalize
-from projections.matching_score.person import Person
-from projections.matching_score.scoring import Score, score
-from projections.matching_score.vetoes import Veto, vetoes
+from projections.matching.compare import are_swapped, date_level, first_level
+from projections.matching.frequencies import Frequencies
+from projections.matching.keys import LargeBlock, pairs, pairs_within
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
+from projections.matching.normal import Normal, normalize
+from projections.matching.person import Person
+from projections.matching.scoring import Score, score
+from projections.matching.vetoes import Veto, vetoes
 
 F, L = Field, Level
 

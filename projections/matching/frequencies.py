@@ -8,9 +8,9 @@ from itertools import combinations
 
 import msgspec
 
-from projections.matching_score.distance import is_near
-from projections.matching_score.names import is_initial, is_listed, is_nickname
-from projections.matching_score.normal import Normal
+from projections.matching.distance import is_near
+from projections.matching.names import is_initial, is_listed, is_nickname
+from projections.matching.normal import Normal
 
 FEWEST = 5_000
 """Charts as if there were so many: a small practice's own counts say little."""

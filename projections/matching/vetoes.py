@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from projections.matching_score.compare import Levels
-from projections.matching_score.distance import is_one_off
-from projections.matching_score.frequencies import Frequencies
-from projections.matching_score.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
-from projections.matching_score.normal import Normal
-from projections.matching_score.scoring import Score
+from projections.matching.compare import Levels
+from projections.matching.distance import is_one_off
+from projections.matching.frequencies import Frequencies
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
+from projections.matching.normal import Normal
+from projections.matching.scoring import Score
 
 F, L = Field, Level
 
