@@ -127,7 +127,7 @@ async def surroundings(config: Config, beside: Path, *, meter: Meter | None = No
                 limiters=LimiterRegistry(),
                 meter=meter or Meter(),
                 now=lambda: datetime.now(UTC),
-                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, looks=config.pace.looks),
+                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, lookups=config.pace.looks),
                 patience=config.pace.patience,
             )
     finally:

@@ -135,7 +135,7 @@ class Machine:
                 limiters=LimiterRegistry(),
                 meter=self.meter,
                 now=world.loop.now,
-                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, looks=pace.looks),
+                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, lookups=pace.looks),
                 patience=pace.patience,
             )
             self.worker = SimulatedWorker(around, world.network)
