@@ -8,7 +8,6 @@ waiting item of the practice, and stays one until it works again.
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -18,6 +17,7 @@ from typing import Protocol
 import structlog
 
 from daemon.runtime.attempt import Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
@@ -52,20 +52,6 @@ class Writer(Protocol):
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
         """Whether an attempt whose answer was lost has done it: the result, or None when it certainly has not."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds: pauses between tries grow from `first` to `longest`; an unknown outcome is looked for after each of
-    `lookups`."""
-
-    first: float = 1.0
-    longest: float = 300.0
-    lookups: tuple[float, ...] = (1.0, 15.0)
-
-    def pause(self, failures: int) -> float:
-        """Exponential, with full jitter."""
-        return random.uniform(0.5, 1.0) * min(self.longest, self.first * 2.0 ** min(failures, 12))
 
 
 @dataclass
@@ -275,10 +261,8 @@ class Sink:
         """Pause before the next try; what keeps failing is shown."""
         if pause.trouble is not None:
             await self._health.failed(pause.trouble)
-        if pause.seconds is None:
-            await asyncio.sleep(self._pace.pause(failures))
-        else:
-            await asyncio.sleep(max(pause.seconds, self._pace.pause(failures - 1), LEAST_PAUSE))
+        least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
+        await asyncio.sleep(max(least, self._pace.pause(failures)))
 
     # -- outcomes ---------------------------------------------------------------------------------------------------------
 
@@ -339,8 +323,9 @@ class Sink:
             except Fenced:
                 raise
             except AWAY as error:
+                failures += 1
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
+                await asyncio.sleep(self._pace.pause(failures))
 
 
 def _charts(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:

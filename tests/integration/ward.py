@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from daemon.runtime.sink import Pace, Sink
+from daemon.runtime.pace import Pace
+from daemon.runtime.sink import Sink
 from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId
