@@ -18,7 +18,7 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.sink import Sink
-from daemon.runtime.webhooks import NUDGE, Target
+from daemon.runtime.webhooks import Target
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from daemon.vendors.elation.client import ElationClient
@@ -36,7 +36,7 @@ from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
 from events.schema import CommandRefused
 from events.store import AWAY, Fenced, Store
-from events.topics import Change, Checkpoint
+from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
 
 log = structlog.get_logger()
@@ -240,17 +240,18 @@ class PracticeRuntime:
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
-    async def record(self, messages: Sequence[Change | Checkpoint]) -> None:
-        """Record what came through Kafka, then tell the connectors how far it has come."""
-        await self.recorder.record_messages(messages)
+    async def record(self, messages: Sequence[Message]) -> None:
+        """Record what came through Kafka, then tell the connectors how far it has come and what is to be read now."""
+        kept = [message for message in messages if not isinstance(message, Nudge)]
+        if kept:
+            await self.recorder.record_messages(kept)
         for message in messages:
-            if not isinstance(message, Checkpoint):
-                continue
-            if message.source.startswith(NUDGE):
-                self.ehr.nudge(message.source.removeprefix(NUDGE))
-            else:
-                for one in self.intakes.values():
-                    one.recorded(message.source)
+            match message:
+                case Nudge():
+                    (self.ehr if message.system is System.EHR else self.billing).nudge(message.what)
+                case Checkpoint():
+                    for one in self.intakes.values():
+                        one.recorded(message.source)
 
     def _recorded(self, recording: Recording) -> None:
         for sink in self.sinks.values():

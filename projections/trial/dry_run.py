@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec.structs import replace
 
 from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
@@ -48,6 +47,7 @@ from events.writes import (
     Searched,
     SearchEhr,
     SyncPolicies,
+    System,
     UpdateBillingChart,
     UpdateEhrChart,
     changes_nothing,
@@ -55,7 +55,7 @@ from events.writes import (
 )
 from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
-from projections.rules.fields import PHONE_KINDS, with_phones
+from projections.rules.fields import told
 from projections.rules.matching import Index
 from projections.state.directory import Directory
 from projections.state.open_intents import dependencies
@@ -236,24 +236,10 @@ class _Run:
 
 
 def told_ehr(chart: EhrChart, fields: dict[str, str], physician: int | None) -> EhrChart:
-    """A chart after Elation took a write of `fields`."""
-    special = (*PHONE_KINDS, "birth_date", "email", "provider")
-    changes: dict[str, object] = {name: value for name, value in fields.items() if name not in special}
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if "email" in fields:
-        changes["emails"] = (fields["email"],) if fields["email"] else ()
-    if physician is not None:
-        changes["physician"] = physician
-    phones = with_phones(chart.phones, {name: fields[name] for name in PHONE_KINDS if name in fields})
-    return msgspec.structs.replace(chart, phones=phones, **changes)
+    """A chart after the chart side took a write of `fields`."""
+    return replace(chart, **told(chart, System.EHR, fields, physician))
 
 
 def told_billing(chart: BillingChart, fields: dict[str, str], provider: int | None) -> BillingChart:
-    """A patient after Kareo took a write of `fields`."""
-    changes: dict[str, object] = {name: value for name, value in fields.items() if name not in ("birth_date", "provider")}
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if provider is not None:
-        changes["provider"] = provider
-    return msgspec.structs.replace(chart, **changes)
+    """A patient after the billing side took a write of `fields`."""
+    return replace(chart, **told(chart, System.BILLING, fields, provider))
