@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
-from typing import Protocol
+from typing import Any, Protocol
 
 import structlog
 
@@ -21,13 +21,17 @@ from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
-from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.codec import encode_body
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.records import type_of
 from events.schema import (
     Body,
+    ChangeQuarantined,
     IntentAttempted,
     IntentOutcomeUnknown,
+    IntentRefused,
     IntentSucceeded,
+    IntentSuperseded,
     Origin,
 )
 from events.store import AWAY, Fenced
@@ -305,27 +309,60 @@ class Sink:
         modified: datetime | None = None,
     ) -> bool:
         """Record until it is recorded: an outcome must not be lost because PostgreSQL is away for a while."""
-        ehr, billing = attempt.charts
+        try:
+            return await self._until_recorded(
+                body, attempt, attempt.charts, only_if=only_if, origin=origin, observed=observed, modified=modified
+            )
+        except Fenced:
+            raise
+        except Exception as error:
+            log.error("outcome_not_folded", system=self.system, exc_info=error)
+            await self._set_aside(body, attempt, error)
+            return False
+
+    async def _until_recorded(
+        self, body: Body, attempt: Attempt, charts: tuple[EhrChartId | None, BillingPatientId | None], **more: Any
+    ) -> bool:
         failures = 0
         while True:
             try:
                 return await self._recorder.record_bodies(
                     [body],
-                    ehr=ehr,
-                    billing=billing,
+                    ehr=charts[0],
+                    billing=charts[1],
                     cause=attempt.job.cause,
                     parts=(attempt.job.intent, attempt.number),
-                    only_if=only_if,
-                    origin=origin,
-                    observed=observed,
-                    modified=modified,
+                    **more,
                 )
-            except Fenced:
-                raise
             except AWAY as error:
                 failures += 1
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures))
+
+    async def _set_aside(self, body: Body, attempt: Attempt, error: Exception) -> None:
+        """Keep whole what cannot be folded, and show it: the practice goes on.
+
+        The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is never made.
+        """
+        ehr, billing = attempt.charts
+        key = billing_key(billing) if billing is not None else ehr_key(ehr) if ehr is not None else ""
+        aside = ChangeQuarantined(
+            system=self.system,
+            resource=type_of(body),
+            record=attempt.job.intent,
+            path=key,
+            reason=f"cannot be folded ({type(error).__name__}); report it",
+            raw=encode_body(body),
+        )
+        await self._until_recorded(aside, attempt, (None, None))
+        if isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
+            unknown = IntentOutcomeUnknown(intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number)
+            try:
+                await self._until_recorded(unknown, attempt, attempt.charts)
+            except Fenced:
+                raise
+            except Exception as again:
+                log.error("outcome_not_folded", system=self.system, exc_info=again)
 
 
 def _charts(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
