@@ -11,12 +11,10 @@ from daemon.history.events_of import SQL, charts_of, event_by_id, patient_events
 from events.ids import EventId, PracticeId
 from events.schema import (
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    IntentSuperseded,
+    Outcome,
     Recorded,
 )
 from events.store import Store, open_row
@@ -27,7 +25,6 @@ from projections.words.known import FieldKnown, fields_known, folded
 from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
 
 BATCH = 2000
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 @dataclass(frozen=True)
@@ -122,7 +119,7 @@ def why(
     if not isinstance(body, IntentRequested):
         raise TypeError(f"#{request.sequence} is {request.event.type}, not a request")
     steps = [
-        _step(one, shown) for one in story if isinstance(one.event.body, OUTCOMES) and one.event.body.intent == body.intent
+        _step(one, shown) for one in story if isinstance(one.event.body, Outcome) and one.event.body.intent == body.intent
     ]
     patient = folded([one for one in story if one.sequence < request.sequence]).patients.get(request.event.patient)
     names = set(fields_of(body.write))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -139,7 +138,7 @@ async def verify(config: PracticeConfig, around: Surroundings, tell: Tell) -> li
     await reading.read_billing()
     state = await stored_state(around, reading.practice)
     now = around.now()
-    moment = Moment(now=now, today=now.astimezone(ZoneInfo(config.time_zone)).date())
+    moment = Moment.at(now, config.time_zone)
     found = find_drift(state, reading.events, policy_of(config), moment)
     return found + await _edited(client, state, found)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,6 +15,7 @@ from events.ids import PatientKey
 from events.records import stored_field
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr
+from projections.deciding.settle import Moment
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
 from projections.state.directory import Directory
@@ -66,7 +66,7 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
     stored = await tables.load_directory(store.pool, practice, store.keyring)
     directory = decode_directory(stored) if stored is not None else Directory()
     patients = await read_all(store, practice, store.keyring)
-    due = await tables.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
+    due = await tables.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
     charts = [charts_of(one) for one in patients.values()]
     state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
     told = Onboarding(

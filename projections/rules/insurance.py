@@ -35,10 +35,17 @@ def in_force(policy: BillingPolicy, today: date) -> bool:
     return policy.end is None or policy.end >= today
 
 
+OPEN_END = date(9999, 1, 1)
+"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+
+
 def next_expiry(billing: BillingSide | None, today: date) -> date | None:
-    """The first day on which a policy in force today will not be any more: no event will say so."""
+    """The first day on which a policy in force today will not be any more: no event will say so.
+
+    A policy that ends in the year 9999 has an open end.
+    """
     case = primary_case(billing.chart.cases or ()) if billing else None
-    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and policy.end >= today]
+    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and today <= policy.end < OPEN_END]
     return min(ends) + timedelta(days=1) if ends else None
 
 
