@@ -10,12 +10,10 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from events.records import BillingCase, BillLine, EhrBill
+from events.records import BillingCase, BillLine, EhrBill, Value
 from events.writes import CreateEncounter, EncounterTerms
 from projections.state.directory import Directory, location_for, provider_for
 from projections.state.patient import Bill, BillingSide, bill_content
@@ -48,9 +46,9 @@ class BillField(Generic[A]):
     source: str
 
 
-def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, object] | Unfit:
+def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, Any] | Unfit:
     """The values of all rows by name, or the first thing to fix."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for row in rows:
         value = row.value(about)
         if isinstance(value, Unfit):
@@ -62,17 +60,13 @@ def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, object] | Unfit
 # -- service lines --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class EnteredLine:
-    """A line as it was entered, its number on the bill, and the bill's codes that travel."""
+class EnteredLine(Value, frozen=True):
+    """A line as it was entered, its number on the bill, its procedure code cleaned, and the bill's diagnoses that travel."""
 
     number: int
+    cpt: str
     line: BillLine
     travelling: tuple[str, ...]
-
-    @property
-    def cpt(self) -> str:
-        return self.line.cpt.strip().upper()
 
     @property
     def where(self) -> str:
@@ -135,18 +129,19 @@ def _service_lines(bill: EhrBill) -> tuple[EncounterTerms, ...] | Unfit:
     travelling = all_diagnoses(bill)[:DIAGNOSES]
     lines: list[EncounterTerms] = []
     for number, line in enumerate(bill.lines, start=1):
-        values = _filled(SERVICE_LINES, EnteredLine(number, line, travelling))
+        values = _filled(
+            SERVICE_LINES, EnteredLine(number=number, cpt=line.cpt.strip().upper(), line=line, travelling=travelling)
+        )
         if isinstance(values, Unfit):
             return values
-        lines.append(msgspec.convert(values, EncounterTerms))
+        lines.append(EncounterTerms(**values))
     return tuple(lines)
 
 
 # -- the encounter --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Charging:
+class Charging(Value, frozen=True):
     """A bill that is to become an encounter, and what its fields are mapped by."""
 
     bill: EhrBill
@@ -250,7 +245,7 @@ def encounter(
 ) -> CreateEncounter | Unfit:
     """The encounter a bill becomes, or the first thing to fix, in words for the provider (guide: Bills)."""
     bill = entry.bill
-    values = _filled(ENCOUNTER, Charging(bill, directory, policy))
+    values = _filled(ENCOUNTER, Charging(bill=bill, directory=directory, policy=policy))
     if isinstance(values, Unfit):
         return values
     lines = _service_lines(bill)
@@ -267,7 +262,7 @@ def encounter(
         "batch": str(bill.id) if policy.batch_numbers else "",
         "status": policy.encounter_status,
     }
-    return msgspec.convert(values, CreateEncounter)
+    return CreateEncounter(**values)
 
 
 def local_day(instant: datetime, time_zone: str) -> date:
