@@ -217,7 +217,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
     _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies"),
 )
 
-_PLAN = "guide: Insurance, address of the plan"
+_PLAN = "guide: Insurance, carriers"
 PLAN_ADDRESS: tuple[PolicyField[str], ...] = (
     _text("phone", "Plan's phone", "Phone", "Plan phone", "plan_phone", _PLAN, fit_phone),
     _text("address1", "Plan's address line 1", "Address", "Plan address line 1", "plan_address1", _PLAN),
