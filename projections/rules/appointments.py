@@ -24,7 +24,7 @@ from events.writes import (
 )
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, physician_for, provider_named
-from projections.state.patient import Appointment, Patient
+from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, allows
 
@@ -147,13 +147,13 @@ def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
             _want_removal(f"appointment:{key}", entry, wants)
 
 
-def _want_removal(slot: str, entry: Appointment, wants: Wants) -> None:
+def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
     if entry.ehr is not None and not entry.deleted:
         write = DeleteEhrAppointment(appointment=entry.ehr)
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
-def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def _want(slot: str, entry: AppointmentState, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
     there = entry.ehr is not None and not entry.deleted
     if entry.vanished:
         _want_removal(slot, entry, wants)

@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.writes import CreateEncounter, EncounterTerms
 from projections.state.directory import Directory, location_for, provider_for
-from projections.state.patient import Bill, BillingSide, bill_content
+from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy
 
@@ -241,7 +241,7 @@ ENCOUNTER: tuple[BillField[Charging], ...] = (
 
 
 def encounter(
-    entry: Bill, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
+    entry: BillState, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
 ) -> CreateEncounter | Unfit:
     """The encounter a bill becomes, or the first thing to fix, in words for the provider (guide: Bills)."""
     bill = entry.bill

@@ -117,7 +117,7 @@ def location(one: wire.KareoLocation) -> Location:
 
 
 def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None) -> BillingAppointment | None:
-    """None when it is not about a patient of the practice (NOTES: type other, no patient)."""
+    """None when it is not about a patient of the practice."""
     if one.patient_id is None:
         return None
     name = one.resource_names[0] if one.resource_names else ""
@@ -135,7 +135,7 @@ def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None)
 
 
 def patient_write(fields: dict[str, str], provider_id: int | None) -> wire.PatientWrite:
-    """Only what `fields` names; everything else is left as it is (NOTES: Writing patients)."""
+    """Only what `fields` names; everything else is left as it is."""
     values: dict[str, object] = {
         on_the_wire: fields[name] for name, on_the_wire in FIELDS_ON_THE_WIRE.items() if name in fields
     }
