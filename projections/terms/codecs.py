@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
+from unicodedata import normalize
 
 from events.writes import System
 
@@ -49,8 +50,8 @@ class Codec(Protocol):
 
 
 def squeeze(text: str) -> str:
-    """Outer spaces off, inner runs of white space to one space."""
-    return " ".join(text.split())
+    """Outer spaces off, inner runs of white space to one space, accents composed: one form for what reads the same."""
+    return " ".join((text if text.isascii() else normalize("NFC", text)).split())
 
 
 @dataclass(frozen=True)
