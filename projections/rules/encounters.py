@@ -31,6 +31,7 @@ _CPT = re.compile(r"\d{4}[0-9A-Z]|[A-Z]\d{4}", re.ASCII)
 _MODIFIER = re.compile(r"[0-9A-Z]{2}")
 _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII)
 _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _PLACE = re.compile(r"[0-9]{1,2}")
 
 
@@ -94,7 +95,8 @@ def _dxs(one: EnteredLine) -> tuple[str, ...] | Unfit:
     bad = next((code for code in dxs if not _ICD10.fullmatch(code)), None)
     if bad is not None:
         return Unfit("bad-diagnosis", f"{one.where}: diagnosis {bad[:10]} is not an ICD-10 code")
-    dxs = tuple(code for code in dxs if code in one.travelling)[:DIAGNOSES_A_LINE]
+    spelled = {_undotted(code): code for code in one.travelling}
+    dxs = tuple(spelled[bare] for code in dxs if (bare := _undotted(code)) in spelled)[:DIAGNOSES_A_LINE]
     if not dxs:
         text = f"{one.where}: none of its diagnoses is among the bill's first {DIAGNOSES}"
         return Unfit("too-many-diagnoses", text)
@@ -102,14 +104,14 @@ def _dxs(one: EnteredLine) -> tuple[str, ...] | Unfit:
 
 
 def _units(one: EnteredLine) -> str | Unfit:
-    units = one.line.units.strip() or "1"
+    units = plain_amount(one.line.units) or "1"
     if not _AMOUNT.fullmatch(units) or not 0 < float(units) <= UNITS_MOST:
         return Unfit("bad-units", f"{one.where}: units must be a number from 1 to {UNITS_MOST}")
     return units
 
 
 def _unit_charge(one: EnteredLine) -> str | Unfit:
-    charge = one.line.unit_charge.strip()
+    charge = plain_amount(one.line.unit_charge)
     return (
         charge if _AMOUNT.fullmatch(charge) else Unfit("bad-charge", f"{one.where}: the charge must be an amount of money")
     )
@@ -270,9 +272,26 @@ def local_day(instant: datetime, time_zone: str) -> date:
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
+def plain_amount(text: str) -> str:
+    """The amount as people write it, without a dollar sign and the commas of thousands, and with a digit before the point."""
+    value = text.strip().removeprefix("$").lstrip()
+    if _THOUSANDS.fullmatch(value):
+        value = value.replace(",", "")
+    return f"0{value}" if value.startswith(".") else value
+
+
+def _undotted(code: str) -> str:
+    """A diagnosis code as it is compared: `E11.9` and `E119` are one."""
+    return code.replace(".", "")
+
+
 def distinct(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes cleaned, the first of each kept in the order entered."""
-    return tuple(dict.fromkeys(code.strip().upper() for code in codes if code.strip()))
+    """Codes cleaned, the first of each kept in the order entered and as it was entered."""
+    found: dict[str, str] = {}
+    for code in codes:
+        if clean := code.strip().upper():
+            found.setdefault(_undotted(clean), clean)
+    return tuple(found.values())
 
 
 def all_diagnoses(bill: EhrBill) -> tuple[str, ...]:
