@@ -63,6 +63,19 @@ def test_a_zip_plus_four_is_one_value(written: str, clean: str):
     assert ZipCode().clean(written) == clean
 
 
+@pytest.mark.parametrize("zeros", ["0000000000", "000-000-0000", "(000) 000-0000", "0", "+1 000 000 0000"])
+def test_zeros_are_no_number(zeros: str):
+    assert PhoneNumber().clean(zeros) == ""
+    assert same("home_phone", zeros, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "code"), [("FM", "FM"), ("mh", "MH"), ("Palau", "PW"), ("Federated States of Micronesia", "FM")]
+)
+def test_a_state_in_free_association_has_its_abbreviation(written: str, code: str):
+    assert State().fit(State().clean(written), System.EHR) == code
+
+
 def test_a_zip_too_long_waits():
     assert ZipCode().fit("30901-1234-5", System.EHR).code == "too-long"
 

@@ -117,8 +117,8 @@ def location(one: wire.KareoLocation) -> Location:
 
 
 def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None) -> BillingAppointment | None:
-    """None when it is not about a patient of the practice."""
-    if one.patient_id is None:
+    """None when it is not about a patient of the practice; 0 is nobody's id."""
+    if not one.patient_id:
         return None
     name = one.resource_names[0] if one.resource_names else ""
     return BillingAppointment(
