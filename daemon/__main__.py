@@ -21,6 +21,7 @@ COMMANDS = {
     "audit": ("audit",),
     "archives": ("export",),
     "what_if": ("what-if",),
+    "rules": ("rules",),
     "verify": ("verify",),
     "onboard": ("onboard",),
     "waiting": ("waiting",),

@@ -28,7 +28,7 @@ from events.topics import Change, Checkpoint, Message
 from events.writes import AppointmentTerms, System
 from projections.deciding.settle import Moment
 from projections.state.directory import Directory
-from projections.state.patient import Appointment, Patient, decode_patient
+from projections.state.patient import AppointmentState, Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift
 
@@ -189,7 +189,7 @@ def _edit(patient: Patient, what: str, values: dict[str, tuple[str, str]]) -> Dr
     )
 
 
-async def _appointments(client: ElationClient, entries: list[Appointment]) -> dict[int, wire.Appointment]:
+async def _appointments(client: ElationClient, entries: list[AppointmentState]) -> dict[int, wire.Appointment]:
     """The Elation appointments of these, by id: listed by their days, else asked for by id (moved far, or gone)."""
     ids = {entry.ehr for entry in entries if entry.ehr is not None}
     days = [entry.written.start for entry in entries if entry.written]
