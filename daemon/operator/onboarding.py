@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -60,8 +60,8 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     matching: Matching | None = None
 
 
-async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding, DryRun | None]:
-    """How far the practice is; while nothing is decided also what going live would do."""
+async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
+    """How far the practice is, of whose systems `reads` are the first reads; while nothing is decided also what going live would do."""
     practice = policy.practice
     stored = await tables.load_directory(store.pool, practice, store.keyring)
     directory = decode_directory(stored) if stored is not None else Directory()
@@ -77,7 +77,7 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
             "kareo": sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
-        unread=tuple(await unread(store.pool, practice)),
+        unread=tuple(await unread(store.pool, practice, reads)),
         due=0 if directory.observing else due,
     )
     if not (policy.observes or directory.observing):

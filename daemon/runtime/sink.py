@@ -12,7 +12,6 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
 
 import structlog
 
@@ -29,6 +28,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from daemon.vendors.ports.writer import Writer
 from events.ids import BillingPatientId, EhrChartId, PatientKey
 from events.records import type_of
 from events.schema import (
@@ -49,19 +49,6 @@ from projections.state.state import PracticeState
 log = structlog.get_logger()
 
 LEAST_PAUSE = 0.05
-
-
-class Writer(Protocol):
-    """What knows how to carry out writes in one system."""
-
-    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
-        """Do what is `wanted`, asked again after every wait: some of it may have been agreed otherwise meanwhile.
-
-        Raises the errors of `daemon.vendors.errors`, NotAsWritten or ChangedMeanwhile.
-        """
-
-    async def look_up(self, write: AnyWrite) -> AnyResult | None:
-        """Whether an attempt whose answer was lost has done it: the result, or None when it certainly has not."""
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import asyncpg
 import msgspec
 
-from daemon.runtime.reporter import PracticeStatus, Report
 from events import queries
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
@@ -289,37 +288,3 @@ class Subscriptions:
 
     async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
         await self._pool.execute(SQL["put_subscription"], self._practice, resource, subscription, target, key)
-
-
-async def save_reports(pool: Any, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
-    """Keep what owners say of their practices (epoch, report); an older epoch's does not replace a newer one's."""
-    await pool.execute(
-        SQL["save_reports"],
-        list(reports),
-        [epoch for epoch, _ in reports.values()],
-        [msgspec.json.encode(report).decode() for _, report in reports.values()],
-    )
-
-
-async def practice_status(pool: Any, practice: PracticeId) -> PracticeStatus:
-    """What the database knows of a practice's state: all of it but the broker's lag."""
-    head = await pool.fetchrow(SQL["status_head"], practice)
-    if head is None:
-        return PracticeStatus(practice=practice)
-    intents = await pool.fetch(SQL["status_intents"], practice)
-    waiting = await pool.fetch(SQL["status_waiting"], practice)
-    sources = {row["source"]: row["age"] for row in await pool.fetch(SQL["status_sources"], practice)}
-    fed = await get_checkpoint(pool, practice, "feed")
-    return PracticeStatus(
-        practice=practice,
-        events=head["sequence"],
-        epoch=head["epoch"],
-        owner=head["owner"],
-        taken_at=head["taken_at"],
-        sources={name: round(age, 1) for name, age in sources.items() if name != "feed" and not name.startswith("nudge.")},
-        unfed=head["sequence"] - int(fed or 0),
-        open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
-        waiting=tuple((row["code"], row["count"]) for row in waiting),
-        report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
-        report_age=None if head["report_age"] is None else round(head["report_age"], 1),
-    )

@@ -22,6 +22,8 @@ from events.writes import System
 BILLING_ROW = "patients.row"
 """The resource under which the list row of a Kareo patient is kept that was compared last."""
 
+NUDGE = "nudge."
+
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 Publish = Callable[[PracticeId, Sequence[Change | Checkpoint]], Awaitable[None]]
@@ -62,6 +64,14 @@ class Observation(Value, frozen=True, kw_only=True):
 def fingerprint(value: object, modified: datetime | None = None) -> str:
     """Content hash of a record with its modified time: a save that changes nothing else still counts ("touch to resync")."""
     return content_hash(_ENCODER.encode((value, modified)))
+
+
+def nudged(message: Checkpoint) -> tuple[System, str] | None:
+    """The system whose connector is nudged, and by which word; None for the end of a pass."""
+    if not message.source.startswith(NUDGE):
+        return None
+    _, system, what = message.source.split(".", 2)
+    return System(system), what
 
 
 class Intake:
@@ -127,6 +137,11 @@ class Intake:
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
         return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
+
+    async def nudge(self, what: str, at: datetime) -> None:
+        """Tell the practice's owner, whichever worker that is, that its connector has something to read (Connector.nudge)."""
+        source = f"{NUDGE}{self.system.value}.{what}"
+        await self._publish(self.practice, [Checkpoint(practice=self.practice, source=source, value=at.isoformat())])
 
     async def publish(self, messages: Sequence[Change | Checkpoint]) -> None:
         """Publish as it is; returns after the broker has it."""
