@@ -107,7 +107,7 @@ def run(arguments: argparse.Namespace, ask: Ask) -> int:
         return 1
     try:
         with away() as problem:
-            return run_async(_run(config, beside, arguments, ask, policy_of(practice)))
+            problem.code = run_async(_run(config, beside, arguments, ask, policy_of(practice)))
         return problem.code
     except Used as error:
         print(error, file=sys.stderr)

@@ -19,7 +19,7 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Edits, HeldRecords, Reader, Side, WrittenAppointment, WrittenPolicy
 from events.ids import EhrChartId, PatientKey, PracticeId
 from events.schema import Event
-from events.topics import Change, Checkpoint
+from events.topics import Change, Checkpoint, Message
 from events.writes import System
 from projections.deciding.settle import Moment
 from projections.state.directory import Directory
@@ -51,12 +51,12 @@ class Reading:
             memory=RecordedMemory(pool, self.practice, system, linked=False),
         )
 
-    async def _keep(self, _practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+    async def _keep(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
         for message in messages:
             if isinstance(message, Checkpoint):
                 for one in self._sides.values():
                     one.intake.recorded(message.source)
-            elif message.event is not None:
+            elif isinstance(message, Change) and message.event is not None:
                 self.events.append(message.event)
 
     async def read(self, system: System) -> Reader:

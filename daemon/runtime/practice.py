@@ -15,14 +15,14 @@ from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import Outcome, PracticeRecorder
 from daemon.runtime.sink import Sink
 from daemon.runtime.surroundings import Surroundings
-from daemon.vendors.ports.intake import Intake, nudged
+from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
 from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
 from events.schema import CommandRefused
 from events.store import AWAY, Fenced
-from events.topics import Change, Checkpoint
+from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
 
 log = structlog.get_logger()
@@ -163,18 +163,18 @@ class PracticeRuntime:
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
-    async def record(self, messages: Sequence[Change | Checkpoint]) -> None:
-        """Record what came through Kafka, then tell the connectors how far it has come."""
-        await self.recorder.record_messages(messages)
+    async def record(self, messages: Sequence[Message]) -> None:
+        """Record what came through Kafka, then tell the connectors how far it has come and what is to be read now."""
+        kept = [message for message in messages if not isinstance(message, Nudge)]
+        if kept:
+            await self.recorder.record_messages(kept)
         for message in messages:
-            if not isinstance(message, Checkpoint):
-                continue
-            if (nudge := nudged(message)) is not None:
-                system, what = nudge
-                self.connectors[system].nudge(what)
-            else:
-                for one in self.sides.values():
-                    one.intake.recorded(message.source)
+            match message:
+                case Nudge():
+                    self.connectors[message.system].nudge(message.what)
+                case Checkpoint():
+                    for one in self.sides.values():
+                        one.intake.recorded(message.source)
 
     def _recorded(self, outcome: Outcome) -> None:
         for sink in self.sinks.values():

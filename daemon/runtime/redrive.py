@@ -28,7 +28,7 @@ from events.schema import (
     Origin,
 )
 from events.store import Transaction
-from events.topics import Checkpoint, decode_message
+from events.topics import Change, decode_message
 from projections.state.directory import Directory
 
 
@@ -55,7 +55,7 @@ def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event
     message = decode_message(kept.raw, keyring)
     if message.practice != command.practice:
         return _no("another-practice", "the message belongs to another practice")
-    if isinstance(message, Checkpoint) or message.event is None:
+    if not isinstance(message, Change) or message.event is None:
         return _no("nothing-in-it", "the message is readable now and holds no change; dismiss it")
     return message.event
 

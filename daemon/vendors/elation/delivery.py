@@ -65,16 +65,16 @@ class ElationDelivery:
     async def _accept(self, resource: str, envelope: wire.WebhookEnvelope) -> None:
         whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
         if resource in connector.DIRECTORY_RESOURCES:
-            await self._nudge("directory")
+            await self._intake.nudge("directory")
         elif whole:
             observation = self._read(resource, envelope)
             if observation is not None:
                 change = self._intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await self._intake.publish([change])
         elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
-            await self._nudge(f"patient:{record}")
+            await self._intake.nudge(f"patient:{record}")
         else:
-            await self._nudge("sweep" if resource == "bills" else "catch-up")
+            await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
 
     def _read(self, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
         """The change; None when the record belongs to another practice of the same credential."""
@@ -92,6 +92,3 @@ class ElationDelivery:
             record = wire.peek_id(envelope.data)
             name = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
             return connector.quarantined(resource, name, error.path, bytes(envelope.data), self._now())
-
-    async def _nudge(self, what: str) -> None:
-        await self._intake.nudge(what, self._now())

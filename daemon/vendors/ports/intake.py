@@ -16,17 +16,15 @@ import msgspec
 from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
 from events.records import Value, type_of
 from events.schema import Body, Event, Origin
-from events.topics import Change, Checkpoint, Note
+from events.topics import Change, Checkpoint, Message, Note, Nudge
 from events.writes import System
 
 BILLING_ROW = "patients.row"
 """The resource under which the list row of a Kareo patient is kept that was compared last."""
 
-NUDGE = "nudge."
-
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
-Publish = Callable[[PracticeId, Sequence[Change | Checkpoint]], Awaitable[None]]
+Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]
 
 
 class Seen(Value, frozen=True, kw_only=True):
@@ -64,14 +62,6 @@ class Observation(Value, frozen=True, kw_only=True):
 def fingerprint(value: object, modified: datetime | None = None) -> str:
     """Content hash of a record with its modified time: a save that changes nothing else still counts ("touch to resync")."""
     return content_hash(_ENCODER.encode((value, modified)))
-
-
-def nudged(message: Checkpoint) -> tuple[System, str] | None:
-    """The system whose connector is nudged, and by which word; None for the end of a pass."""
-    if not message.source.startswith(NUDGE):
-        return None
-    _, system, what = message.source.split(".", 2)
-    return System(system), what
 
 
 class Intake:
@@ -138,14 +128,13 @@ class Intake:
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
         return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
 
-    async def nudge(self, what: str, at: datetime) -> None:
-        """Tell the practice's owner, whichever worker that is, that its connector has something to read (Connector.nudge)."""
-        source = f"{NUDGE}{self.system.value}.{what}"
-        await self._publish(self.practice, [Checkpoint(practice=self.practice, source=source, value=at.isoformat())])
-
-    async def publish(self, messages: Sequence[Change | Checkpoint]) -> None:
+    async def publish(self, messages: Sequence[Message]) -> None:
         """Publish as it is; returns after the broker has it."""
         await self._publish(self.practice, messages)
+
+    async def nudge(self, what: str) -> None:
+        """Tell the practice's owner, whichever worker that is, that a pass is due (its name) or a record (`patient:ID`)."""
+        await self._publish(self.practice, [Nudge(practice=self.practice, system=self.system, what=what)])
 
     async def checkpoint(self, source: str, value: str, *, within: float) -> bool:
         """Publish the end of a pass and wait until it is recorded; False when that took longer than `within` seconds.
