@@ -19,7 +19,6 @@ from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Unreachable
-from daemon.vendors.ports.intake import BILLING_ROW as ROW
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.passes import Rounds
 from events.ids import BillingPatientId, EventId
@@ -32,6 +31,7 @@ from events.schema import (
     ChangeQuarantined,
 )
 from events.store import AWAY
+from events.topics import BILLING_ROW as ROW
 from events.topics import Note
 from events.writes import System
 
