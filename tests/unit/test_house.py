@@ -29,7 +29,8 @@ VISITORS = {"cli", "demo", "sandbox"}
 """Who may import the sandbox."""
 
 VENDOR = re.compile(r"(?<!corr)elation|kareo|tebra", re.IGNORECASE)
-NAMELESS = ("runtime", "operator", "history", "tables", "cli")
+NAMELESS = ("runtime", "operator", "history", "tables", "cli", "vendors/ports")
+GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "telemetry")]
 
 EXEMPT = {
     "daemon/cli/explain.py",
