@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.practice import Surroundings, elation_client, kareo_client, soap_service
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
@@ -28,12 +27,10 @@ from events.schema import Event
 from events.topics import Change, Checkpoint, Message
 from events.writes import AppointmentTerms, System
 from projections.deciding.settle import Moment
-from projections.state.directory import Directory
 from projections.state.patient import Appointment, Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift
 
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)
 Tell = Callable[[str], None]
 TRIES = 20
 """The daemon uses Kareo's customer key, too, and each may be asked to let the other pass."""
@@ -52,7 +49,7 @@ class Reading:
 
     def _intake(self, system: System) -> Intake:
         async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-            rows = await tables.lookup_observed(self._around.store.pool, self.practice, system, records)
+            rows = await observed.lookup_observed(self._around.store.pool, self.practice, system, records)
             return {key: Seen(revision=row.revision, parent=row.parent) for key, row in rows.items()}
 
         return Intake(self.practice, system, self._keep, known)
@@ -66,7 +63,7 @@ class Reading:
                 self.events.append(message.event)
 
     async def _known(self, system: System, resource: str) -> list[tuple[str, str]]:
-        rows = await tables.observed_records(self._around.store.pool, self.practice, system, resource)
+        rows = await observed.observed_records(self._around.store.pool, self.practice, system, resource)
         return [(record, parent) for record, _, parent in rows]
 
     async def read_ehr(self, client: ElationClient) -> None:
@@ -81,7 +78,7 @@ class Reading:
             self._config.ehr,
             zone=self._config.time_zone,
             webhook_base="",
-            subscriptions=tables.Subscriptions(self._around.store.pool, self.practice),
+            subscriptions=observed.Subscriptions(self._around.store.pool, self.practice),
             known_charts=charts,
             watermark=self._watermark,
             patience=self._around.patience,
@@ -114,14 +111,13 @@ class Reading:
         self._tell(f"Kareo: {len(self.events) - before} records read")
 
     async def _watermark(self, source: str) -> str | None:
-        return await tables.get_checkpoint(self._around.store.pool, self.practice, source)
+        return await observed.get_checkpoint(self._around.store.pool, self.practice, source)
 
 
 async def stored_state(around: Surroundings, practice: PracticeId) -> PracticeState:
     """The projections as they are stored now."""
     pool, keyring = around.store.pool, around.store.keyring
-    stored = await tables.load_directory(pool, practice, keyring)
-    state = PracticeState(directory=_DIRECTORY.decode(stored) if stored is not None else Directory())
+    state = PracticeState(directory=await tables.directory(pool, practice, keyring))
     for key, (_, doc) in (await tables.read_patients(pool, practice, keyring)).items():
         patient = decode_patient(doc)
         state.patients[key] = patient

@@ -14,6 +14,7 @@ import structlog
 
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from events.codec import Keyring
 from events.ids import PatientKey, PracticeId
 from events.schema import CounterpartsFound, WentLive
@@ -30,7 +31,7 @@ LOOK_SECONDS = 2.0
 
 async def unread(pool: Any, practice: PracticeId) -> list[str]:
     """The first complete reads that are still to be made, by their name as a source."""
-    return [source for source in FIRST_READS if await tables.get_checkpoint(pool, practice, source) is None]
+    return [source for source in FIRST_READS if await observed.get_checkpoint(pool, practice, source) is None]
 
 
 async def read_all(store: Store, practice: PracticeId, keyring: Keyring) -> dict[PatientKey, Patient]:

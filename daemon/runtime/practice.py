@@ -19,6 +19,7 @@ from daemon.runtime.recorder import Outcome, PracticeRecorder
 from daemon.runtime.sink import Pace, Sink
 from daemon.runtime.webhooks import Target
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from daemon.telemetry import Meter
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import ElationConnector
@@ -126,7 +127,7 @@ class PracticeRuntime:
             config.ehr,
             zone=config.time_zone,
             webhook_base=around.config.http.public_url.rstrip("/"),
-            subscriptions=tables.Subscriptions(around.store.pool, self.practice),
+            subscriptions=observed.Subscriptions(around.store.pool, self.practice),
             known_charts=self._known_charts,
             watermark=self._watermark,
             patience=around.patience,
@@ -286,7 +287,7 @@ class PracticeRuntime:
     # -- what connectors ask ----------------------------------------------------------------------------------------------
 
     async def _watermark(self, source: str) -> str | None:
-        return await tables.get_checkpoint(self._around.store.pool, self.practice, source)
+        return await observed.get_checkpoint(self._around.store.pool, self.practice, source)
 
     async def _known_charts(self) -> list[str]:
         return [record for record, parent in await self._known(System.EHR, "patients") if parent]
@@ -299,7 +300,7 @@ class PracticeRuntime:
         may be deleted before it is, which nothing but asking for it tells."""
         pool = self._around.store.pool
         found = {
-            record: parent for record, _, parent in await tables.observed_records(pool, self.practice, system, resource)
+            record: parent for record, _, parent in await observed.observed_records(pool, self.practice, system, resource)
         }
         if resource == "patients":
             for ehr, billing in await tables.links(pool, self.practice):
@@ -313,7 +314,7 @@ def intake(config: PracticeConfig, around: Surroundings, system: System) -> Inta
     practice = PracticeId(config.id)
 
     async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-        rows = await tables.lookup_observed(around.store.pool, practice, system, records)
+        rows = await observed.lookup_observed(around.store.pool, practice, system, records)
         return {
             key: Seen(content_hash=row.content_hash, revision=row.revision, parent=row.parent) for key, row in rows.items()
         }
@@ -372,7 +373,7 @@ def kareo_client(
 
 def webhook_target(config: PracticeConfig, around: Surroundings) -> Target:
     """What the endpoint needs; it runs on every worker, so keys come from the store."""
-    subscriptions = tables.Subscriptions(around.store.pool, PracticeId(config.id))
+    subscriptions = observed.Subscriptions(around.store.pool, PracticeId(config.id))
     keys: dict[str, tuple[float, str]] = {}
 
     async def key(resource: str) -> str | None:

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from daemon.runtime.redrive import redriven
-from daemon.tables import documents as tables
+from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
@@ -223,7 +223,7 @@ class PracticeRecorder:
 
     async def _load_open(self) -> Outcome:
         async with self._store.writing(self.practice, self.epoch) as tx:
-            open_ = await tables.list_open_intents(tx.connection, self.practice)
+            open_ = await still_open.list_open_intents(tx.connection, self.practice)
             state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
             return Outcome(patients=dict(state.patients), directory=state.directory)
 
@@ -321,7 +321,7 @@ class PracticeRecorder:
         moment = self._moment()
         outcome = Outcome()
         async with self._store.writing(self.practice, self.epoch) as tx:
-            keys = await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
+            keys = await still_open.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
             if not keys:
                 return 0
             state = await self._stored.state(tx, keys)
