@@ -15,7 +15,7 @@ import structlog
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
 from daemon.runtime.go_live import go_live
 from daemon.runtime.outward import Feed
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.sink import Pace, Sink
 from daemon.runtime.webhooks import Target
 from daemon.tables import documents as tables
@@ -218,29 +218,24 @@ class PracticeRuntime:
             await asyncio.sleep(REVISIT_SECONDS)
 
     async def _catch_up(self) -> None:
-        self.recorder.catching_up = True
-        try:
+        async with self.recorder.catching_up():
             if self._observing and not self.recorder.policy.observes:
                 await go_live(self.recorder, self._around.store, self._around.keyring)
                 self._observing = False
             while await self.recorder.revisit("a policy ended, or what it waited for has come"):
                 pass
-        finally:
-            self.recorder.catching_up = False
 
     async def _resume(self) -> None:
         """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
         while True:
-            await self.recorder.doubt.wait()
+            await self.recorder.doubted()
             await asyncio.sleep(DOUBT_SECONDS)
-            self.recorder.doubt.clear()
             try:
-                outcome = await self.recorder.load_open()
+                opened = await self.recorder.load_open()
             except AWAY:
-                self.recorder.doubt.set()
-                continue
+                continue  # the recorder doubts again
             for sink in self.sinks.values():
-                sink.offer(outcome, resume=True)
+                sink.offer(opened, resume=True)
             self.feed.nudge()
 
     # -- recording --------------------------------------------------------------------------------------------------------
@@ -258,20 +253,20 @@ class PracticeRuntime:
                     for one in self.intakes.values():
                         one.recorded(message.source)
 
-    def _recorded(self, outcome: Outcome) -> None:
+    def _recorded(self, recording: Recording) -> None:
         for sink in self.sinks.values():
-            sink.offer(outcome)
-        for resource, record in outcome.reread:
+            sink.offer(recording)
+        for resource, record in recording.reread:
             self.ehr.nudge("sweep" if resource == "bills" else f"patient:{record}")
-        if outcome.recorded:
+        if recording.recorded:
             self.feed.nudge()
-        self._look_again_for(outcome)
+        self._look_again_for(recording)
 
-    def _look_again_for(self, outcome: Outcome) -> None:
+    def _look_again_for(self, recording: Recording) -> None:
         """What people asked to be read again: a patient's charts, or what could not be read before (projections/deciding/repair.py)."""
-        refused = {one.event.cause for one in outcome.recorded if isinstance(one.event.body, CommandRefused)}
-        for event in [one.event for one in outcome.recorded if one.event.id not in refused]:
-            patient = outcome.patients.get(event.patient)
+        refused = {one.event.cause for one in recording.recorded if isinstance(one.event.body, CommandRefused)}
+        for event in [one.event for one in recording.recorded if one.event.id not in refused]:
+            patient = recording.patients.get(event.patient)
             if isinstance(event.body, RedriveRequested):
                 _, system, resource, record = event.body.slot.split(":", 3)
                 look = {"elation": self.ehr.look, "kareo": self.billing.look}.get(system)

@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.system_health import VISIBLE_AFTER, Trouble
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import (
@@ -117,18 +117,18 @@ class Sink:
 
     # -- what is to do ----------------------------------------------------------------------------------------------------
 
-    def offer(self, outcome: Outcome, *, resume: bool = False) -> None:
+    def offer(self, recording: Recording, *, resume: bool = False) -> None:
         """Take note of the open intents after a recording; with `resume` (after a take-over) also of unsettled ones."""
-        for key in outcome.gone:
+        for key in recording.gone:
             if (lane := self._lanes.get(key)) is not None:
                 lane.jobs = {}  # they go on under the key of the patient that absorbed this one
                 if not lane.busy:
                     del self._lanes[key]
-        for key, patient in outcome.patients.items():
+        for key, patient in recording.patients.items():
             self._queue(key, patient.intents, resume)
-        if outcome.directory is not None:
-            self._trouble.recall(outcome.directory)
-            self._queue(PatientKey(""), outcome.directory.intents, resume)
+        if recording.directory is not None:
+            self._trouble.recall(recording.directory)
+            self._queue(PatientKey(""), recording.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", *UNDER_WAY) if resume else ("requested",)
