@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from daemon.history.events_of import SQL, charts_of, event_by_id, patient_events, practice_events
+from daemon.history.events_of import events_of
 from events.ids import EventId, PracticeId
 from events.schema import (
     Event,
@@ -19,14 +19,13 @@ from events.schema import (
     IntentSuperseded,
     Recorded,
 )
-from events.store import Store, open_row
+from events.store import Store
 from projections.state.directory import Directory, fold_directory
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown, fields_known, folded
 from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
 
-BATCH = 2000
 OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
@@ -74,30 +73,23 @@ class FieldWhy:
 
 async def find_request(store: Store, practice: PracticeId, intent: str) -> Recorded | None:
     """The request of an intent by its id: only requests are read, but all of them, newest bodies last."""
-    after = 0
-    while rows := await store.pool.fetch(SQL["by_type"], practice, after, ["IntentRequested"], BATCH):
-        for row in rows:
-            one = open_row(row, store.keyring)
-            if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
-                return one
-        after = rows[-1]["sequence"]
+    async for one in store.by_type(practice, "IntentRequested"):
+        if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
+            return one
     return None
 
 
 async def directory_at(store: Store, practice: PracticeId, sequence: int) -> Directory:
     """The directory as it was known after event `sequence`."""
     directory = Directory()
-    async for one in practice_events(store, practice, up_to=sequence):
+    async for one in store.of_practice(practice, up_to=sequence):
         directory = fold_directory(directory, one.event, one.sequence)
     return directory
 
 
 async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Recorded]:
     """The events of the patient that an event is about; the practice's own when it is about none."""
-    if not event.patient:
-        return [one async for one in practice_events(store, practice)]
-    ehr, billing = charts_of(event.patient)
-    return await patient_events(store, practice, ehr, billing)
+    return await events_of(store, practice, event.patient)
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
@@ -201,7 +193,7 @@ async def _causes(
     cause = request.event.cause
     while cause is not None and all(cause != one.id for one in chain):
         entry = told.get(cause)
-        found = entry.recorded if entry is not None else await event_by_id(store, practice, cause)
+        found = entry.recorded if entry is not None else await store.by_id(practice, cause)
         if found is None:
             break
         chain.append(_of_entry(entry) if entry is not None else _step(found, shown))

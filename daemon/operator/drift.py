@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.surroundings import Surroundings
@@ -22,12 +20,10 @@ from events.schema import Event
 from events.topics import Change, Checkpoint, Message
 from events.writes import System
 from projections.deciding.settle import Moment
-from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift
 
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)
 Tell = Callable[[str], None]
 
 
@@ -72,8 +68,7 @@ class Reading:
 async def stored_state(around: Surroundings, practice: PracticeId) -> PracticeState:
     """The projections as they are stored now."""
     pool, keyring = around.store.pool, around.store.keyring
-    stored = await tables.load_directory(pool, practice, keyring)
-    state = PracticeState(directory=_DIRECTORY.decode(stored) if stored is not None else Directory())
+    state = PracticeState(directory=await tables.directory(pool, practice, keyring))
     for key, (_, doc) in (await tables.read_patients(pool, practice, keyring)).items():
         patient = decode_patient(doc)
         state.patients[key] = patient

@@ -11,14 +11,13 @@ import msgspec
 
 from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
-from daemon.tables.rows import decode_directory
+from daemon.tables import open as still_open
 from events.ids import PatientKey
 from events.records import stored_field
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
-from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
@@ -63,10 +62,9 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
 async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
     """How far the practice is, of whose systems `reads` are the first reads; while nothing is decided also what going live would do."""
     practice = policy.practice
-    stored = await tables.load_directory(store.pool, practice, store.keyring)
-    directory = decode_directory(stored) if stored is not None else Directory()
+    directory = await tables.directory(store.pool, practice, store.keyring)
     patients = await read_all(store, practice, store.keyring)
-    due = await tables.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
+    due = await still_open.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
     charts = [charts_of(one) for one in patients.values()]
     state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
     told = Onboarding(

@@ -16,6 +16,7 @@ import structlog
 from daemon.config import PracticeConfig
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from events.codec import Keyring
 from events.ids import PatientKey, PracticeId
 from events.schema import CounterpartsFound, WentLive
@@ -36,7 +37,7 @@ def first_reads(practice: PracticeConfig) -> tuple[str, ...]:
 
 async def unread(pool: Any, practice: PracticeId, sources: Sequence[str]) -> list[str]:
     """Of the first complete reads those that are still to be made."""
-    return [source for source in sources if await tables.get_checkpoint(pool, practice, source) is None]
+    return [source for source in sources if await observed.get_checkpoint(pool, practice, source) is None]
 
 
 async def read_all(store: Store, practice: PracticeId, keyring: Keyring) -> dict[PatientKey, Patient]:

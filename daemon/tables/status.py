@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 import msgspec
 
-from daemon.tables.documents import SQL, get_checkpoint
+from daemon.tables.observed import FEED
+from daemon.tables.queries import SQL
+from events.connection import Connection
 from events.ids import PracticeId
 
 
@@ -46,7 +47,7 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
     report_age: float | None = None
 
 
-async def save_reports(pool: Any, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
+async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
     """Keep what owners say of their practices (epoch, report); an older epoch's does not replace a newer one's."""
     await pool.execute(
         SQL["save_reports"],
@@ -56,23 +57,23 @@ async def save_reports(pool: Any, reports: Mapping[PracticeId, tuple[int, Report
     )
 
 
-async def practice_status(pool: Any, practice: PracticeId) -> PracticeStatus:
+async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:
     """What the database knows of a practice's state: all of it but the broker's lag."""
     head = await pool.fetchrow(SQL["status_head"], practice)
     if head is None:
         return PracticeStatus(practice=practice)
     intents = await pool.fetch(SQL["status_intents"], practice)
     waiting = await pool.fetch(SQL["status_waiting"], practice)
-    sources = {row["source"]: row["age"] for row in await pool.fetch(SQL["status_sources"], practice)}
-    fed = await get_checkpoint(pool, practice, "feed")
+    sources = {row["source"]: row for row in await pool.fetch(SQL["status_sources"], practice)}
+    fed = sources.pop(FEED, None)
     return PracticeStatus(
         practice=practice,
         events=head["sequence"],
         epoch=head["epoch"],
         owner=head["owner"],
         taken_at=head["taken_at"],
-        sources={name: round(age, 1) for name, age in sources.items() if name != "feed"},
-        unfed=head["sequence"] - int(fed or 0),
+        sources={name: round(row["age"], 1) for name, row in sources.items()},
+        unfed=head["sequence"] - (0 if fed is None else int(fed["value"])),
         open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
         waiting=tuple((row["code"], row["count"]) for row in waiting),
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,

@@ -21,7 +21,7 @@ from daemon.runtime import go_live as first_day
 from daemon.runtime import recorder
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
-from daemon.tables.rows import decode_directory
+from daemon.tables import open as still_open
 from daemon.telemetry import Meter
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.kareo.section import KareoConfig
@@ -119,7 +119,7 @@ class Office(Desk):
 
     async def rehearsed(self) -> DryRun:
         patients = await first_day.read_all(self.store, PRACTICE, self.keyring)
-        directory = decode_directory(await tables.load_directory(self.store.pool, PRACTICE, self.keyring))
+        directory = await tables.directory(self.store.pool, PRACTICE, self.keyring)
         return rehearse(patients, directory, first_day.counterparts(patients), POLICY, self.now)
 
 
@@ -177,7 +177,7 @@ async def test_five_thousand_charts_on_each_side_get_no_wrong_link(office: Offic
     await office.read([EhrChartObserved(chart=chart) for chart in town.ehr])
     await office.read([BillingChartObserved(chart=chart) for chart in town.billing])
     await office.all_read()
-    assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
+    assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
     dry = await office.rehearsed()
 
     worker = await office.live()
@@ -245,7 +245,7 @@ async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Of
         looked.append(seconds)
         if len(looked) == 2:
             await worker.see(EhrChartObserved(chart=ADA))
-            assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
+            assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
             await worker.all_read()
 
     monkeypatch.setattr(first_day.asyncio, "sleep", sleep)
@@ -276,7 +276,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
         LinkRequested(ehr=married.id, billing=ADA_THERE.id, who="pat", force=True), married.id, ADA_THERE.id
     )
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
-    assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
+    assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
     told, dry = await look(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert (told.linked, told.matching.candidates) == (1, ())

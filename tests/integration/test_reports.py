@@ -13,7 +13,7 @@ from daemon.cli.status import lines
 from daemon.config import accounts, load
 from daemon.runtime.reporter import Reporter
 from daemon.sandbox.clinic import Clinic
-from daemon.tables import documents as tables
+from daemon.tables import observed as compared
 from daemon.tables.status import PracticeStatus, Report, practice_status, save_reports
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.kareo.limiter import IntervalLimiter
@@ -31,8 +31,8 @@ async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None
     await store.take_over(PRACTICE, "old:1")
     epoch = await store.take_over(PRACTICE, "new:2")
     await append(store, epoch, observed(1), observed(2))
-    await tables.set_checkpoint(store.pool, PRACTICE, "feed", "1")
-    await tables.set_checkpoint(store.pool, PRACTICE, "kareo.patients", "x")
+    await compared.set_checkpoint(store.pool, PRACTICE, "feed", "1")
+    await compared.set_checkpoint(store.pool, PRACTICE, "kareo.patients", "x")
     report = Report(failing={"kareo.patients": "Unreachable"}, queued={"kareo": 2}, budget={"GetPatients": 0.5})
     await save_reports(store.pool, {PRACTICE: (epoch, report)})
     await save_reports(store.pool, {PRACTICE: (epoch - 1, Report())})

@@ -24,7 +24,8 @@ import pytest
 from daemon.config import load
 from daemon.demo.embedded import free_port
 from daemon.demo.rehearsal import opened_store, servers
-from daemon.history.compare import replayed, verify
+from daemon.history.compare import verify
+from daemon.history.fold import replayed
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
 from daemon.vendors.registry import SECTIONS
