@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -111,7 +111,7 @@ class Writer:
         out.write(MAGIC + len(self._header).to_bytes(4, "big") + self._header)
         self._frame(manifest, last=False)
 
-    def rows(self, batch: list[Mapping[str, Any]]) -> None:
+    def rows(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """The next rows of `chartwire.event`, in order."""
         self._frame([_row(one) for one in batch], last=False)
 

@@ -23,6 +23,7 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
+from events.aiokafka_inside import generation, rejoin
 from events.backlog import Backlog, Queue
 from events.backoff import Backoff
 from events.bus import Bus
@@ -188,7 +189,7 @@ class ChangeConsumer:
 
     def _claim(self) -> Claim:
         self._claimed = numbers(self.held)
-        return Claim(generation=self._consumer._coordinator.generation if self._consumer else -1, partitions=self._claimed)
+        return Claim(generation=generation(self._consumer) if self._consumer else -1, partitions=self._claimed)
 
     async def revoked(self) -> None:
         """A rebalance begins: what is being recorded is finished and committed; the practices go on."""
@@ -201,9 +202,9 @@ class ChangeConsumer:
         assert self._consumer is not None
         if not self._consumer.partitions_for_topic(CHANGES):
             return  # the topic is lost: `Watch` makes it anew, and until then nobody else gets anything either
-        generation = self._consumer._coordinator.generation
-        self._forgotten = self._forgotten or generation < self._generation
-        self._generation = generation
+        now = generation(self._consumer)
+        self._forgotten = self._forgotten or now < self._generation
+        self._generation = now
         self._rebalancing = False
         self._backlogs = {one: Backlog() for one in partitions}
         self._assigned = set(partitions)
@@ -219,7 +220,7 @@ class ChangeConsumer:
             if self._forgotten:
                 self._forgotten = False
                 log.warning("broker_emptied", topic=CHANGES)
-                self._bus.renew()
+                await self._bus.renew()
             gained, lost = self._assigned - self._begun, self.held - self._assigned
             if self._stopping.is_set():
                 continue
@@ -233,13 +234,13 @@ class ChangeConsumer:
             self._return_claimed()
 
     def _return_claimed(self) -> None:
-        """Have the group assign anew what it was told is held here and is not any more: nobody else gets that before.
+        """Ask for a rebalance when we hold less than we last claimed; until then nobody else may take those partitions.
 
         Asked whenever partitions were put down, and again after each assignment: what was put down while the group was assigning
         still counted as held, and aiokafka forgets a wish of that time.
         """
         if self._consumer is not None and not set(self._claimed) <= set(numbers(self.held)):
-            self._consumer._coordinator.request_rejoin()
+            rejoin(self._consumer)
 
     # -- messages ---------------------------------------------------------------------------------------------------------
 

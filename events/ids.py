@@ -17,6 +17,10 @@ IntentId = NewType("IntentId", str)
 PatientKey = NewType("PatientKey", str)
 
 
+PRACTICE = PatientKey("")
+"""Stands for the practice itself where a patient's key is asked for."""
+
+
 def event_id(practice: PracticeId, kind: str, *parts: object) -> EventId:
     """The id of the event of `kind` that `parts` identify within `practice`; the same parts always give the same id."""
     digest = blake2b(digest_size=16, person=b"chartwire.event")
@@ -40,3 +44,10 @@ def ehr_key(chart: EhrChartId) -> PatientKey:
 def billing_key(patient: BillingPatientId) -> PatientKey:
     """Key of a patient known in Kareo, linked or not: the Kareo number never changes, an Elation chart may be merged."""
     return PatientKey(f"K:{patient}")
+
+
+def charts_of(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
+    """The chart that a patient's key is made of, on the side it is of: (chart side, billing side)."""
+    if not key:
+        return None, None
+    return (None, BillingPatientId(int(key[2:]))) if key.startswith("K:") else (EhrChartId(int(key[2:])), None)

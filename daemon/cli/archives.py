@@ -10,20 +10,17 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.progress import Progress
-from daemon.history.compare import Rows
-from daemon.history.events_of import SQL
 from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.connection import Batches
 from events.evidence import Inspection
-from events.store import SQL as STORE
-
-BATCH = 1000
+from events.ids import PracticeId
 
 
 def register(commands: Any) -> None:
@@ -83,8 +80,8 @@ def export(arguments: argparse.Namespace) -> int:
     async def work() -> int:
         partial = out.with_name(out.name + ".partial")
         async with opened(config, beside) as store:
-            head = await store.pool.fetchrow(SQL["head"], practice.id)
-            up_to, chain = (head["sequence"], head["chain"]) if head is not None else (0, None)
+            head = await store.head_row(PracticeId(practice.id))
+            up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
             seen = Inspection(practice.id)
             manifest = Manifest(
                 practice=practice.id,
@@ -96,13 +93,12 @@ def export(arguments: argparse.Namespace) -> int:
             descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
                 writer = Writer(file, manifest, recipient)
-                after = 0
-                while rows := await store.pool.fetch(STORE["read"], practice.id, after, up_to, BATCH):
-                    if not all(seen.take(row) for row in rows):
-                        break
-                    writer.rows(rows)
-                    after = rows[-1]["sequence"]
-                    progress(after)
+                async with aclosing(store.sealed(PracticeId(practice.id), up_to=up_to, chained=True)) as batches:
+                    async for rows in batches:
+                        if not all(seen.take(row) for row in rows):
+                            break
+                        writer.rows(rows)
+                        progress(rows[-1]["sequence"])
                 seen.end(up_to, chain)
                 writer.end(up_to, chain)
                 size = file.tell()
@@ -127,7 +123,7 @@ def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
         raise NoArchive(f"cannot be read ({type(error).__name__})") from None
 
 
-async def archived_rows(reader: Reader) -> Rows:
-    """The rows as `daemon.replay.fold` takes them."""
+async def archived_rows(reader: Reader) -> Batches:
+    """The rows as `daemon.history.fold.fold` takes them."""
     for batch in reader.rows():
         yield batch

@@ -12,15 +12,17 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history import add_shown, chart_of
 from daemon.config import policy_of
-from daemon.history.events_of import Moment, event_at, is_past, parse_moment, patient_events
+from daemon.history.events_of import event_at, events_of_chart
 from daemon.history.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
 from events.ids import PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
+from events.writes import System
 from projections.rules.fields import BY_NAME
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown
 from projections.words.lines import Shown
+from projections.words.moment import AsOf, is_past, parse_moment
 
 
 def register(commands: Any) -> None:
@@ -67,9 +69,9 @@ def explain(arguments: argparse.Namespace) -> int:
 
 
 async def _field(
-    store: Store, policy: Policy, chart: tuple[str, int], arguments: argparse.Namespace, moment: Moment | None, shown: Shown
+    store: Store, policy: Policy, chart: tuple[str, int], arguments: argparse.Namespace, moment: AsOf | None, shown: Shown
 ) -> int:
-    story = await patient_events(store, policy.practice, **{chart[0]: (chart[1],)})
+    story = await events_of_chart(store, policy.practice, System(chart[0]), chart[1])
     past = [one for one in story if is_past(one, moment)]
     if not past:
         print(f"nothing is recorded about {arguments.what} in {policy.practice}", file=sys.stderr)

@@ -19,12 +19,14 @@ import msgspec
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.history_page import page
 from daemon.config import policy_of
-from daemon.history.events_of import is_past, parse_moment, patient_events
+from daemon.history.events_of import events_of_chart
 from daemon.history.explain import directory_at
 from events.ids import PracticeId
+from events.writes import System
 from projections.rules.fields import BY_NAME
 from projections.words.known import Known, folded, known
 from projections.words.lines import Entry, Shown, about, entries
+from projections.words.moment import is_past, parse_moment
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -85,7 +87,7 @@ def history(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with opened(config, beside) as store:
-            story = await patient_events(store, PracticeId(practice.id), **{system: (number,)})
+            story = await events_of_chart(store, PracticeId(practice.id), System(system), number)
             past = [one for one in story if is_past(one, moment)]
             state: list[Known] = []
             if past and (moment is not None or arguments.html):

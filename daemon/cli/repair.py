@@ -15,12 +15,12 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import KafkaAway, add_config, away, configured, keyring_of, opened, run_async
-from daemon.config import Config, policy_of
+from daemon.cli.common import KafkaAway, add_config, away, configured, opened, run_async
+from daemon.config import Config, keyring_of, policy_of
 from daemon.operator.commands import Charts, Followed, command, login, write
 from daemon.operator.find import Looked, look
-from daemon.runtime.worker import bus_of
-from daemon.tables import documents as tables
+from daemon.runtime.surroundings import bus_of
+from daemon.tables import observed
 from daemon.telemetry import configure_logging
 from events.bus import Bus
 from events.commands import (
@@ -218,7 +218,7 @@ async def _retry(arguments: argparse.Namespace, store: Store, _policy: Policy) -
 
 async def _resend(arguments: argparse.Namespace, store: Store, _policy: Policy) -> Asks:
     record = ("bills", str(arguments.bill))
-    rows = await tables.lookup_observed(store.pool, PracticeId(arguments.practice), System.EHR, [record])
+    rows = await observed.lookup_observed(store.pool, PracticeId(arguments.practice), System.EHR, [record])
     if record not in rows or not rows[record].parent:
         raise NotFound(f"bill {arguments.bill} has never been seen in {arguments.practice}")
     chart = EhrChartId(int(rows[record].parent))

@@ -15,13 +15,17 @@ from daemon.cli.common import add_config, configured, opened, practice_of, run_a
 from daemon.cli.history import chart_of
 from daemon.cli.progress import Progress
 from daemon.config import policy_of
-from daemon.history.compare import Difference, Replay, fold, replayed, today_in, verify, verify_patient
-from daemon.history.events_of import Moment, is_past, parse_moment, patient_events
+from daemon.history.compare import Difference, verify, verify_patient
+from daemon.history.events_of import events_of_chart
+from daemon.history.fold import Replay, fold, replayed
 from daemon.history.rebuild import rebuild
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.store import Store
+from events.writes import System
+from projections.deciding.settle import Moment
 from projections.terms.policy import Policy
+from projections.words.moment import AsOf, is_past, parse_moment
 
 SHOWN = 20
 
@@ -78,13 +82,13 @@ def replay(arguments: argparse.Namespace) -> int:
         return 1
 
 
-async def _whole(store: Store, practice: PracticeId, zone: str, moment: Moment | None, arguments: argparse.Namespace) -> int:
+async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | None, arguments: argparse.Namespace) -> int:
     with Progress("replayed", await store.head(practice)) as progress:
         folded = await replayed(store, practice, moment=moment, progress=progress)
         print(_told(folded, ZoneInfo(zone)))
         if not arguments.verify:
             return 0
-        found = await verify(store, folded, today_in(zone, datetime.now(UTC)), progress=progress)
+        found = await verify(store, folded, Moment.at(datetime.now(UTC), zone).today, progress=progress)
     return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients")
 
 
@@ -124,10 +128,10 @@ async def _rebuild(store: Store, policy: Policy) -> int:
 
 
 async def _one_chart(
-    store: Store, practice: PracticeId, chart: tuple[str, int], moment: Moment | None, verifying: bool
+    store: Store, practice: PracticeId, chart: tuple[str, int], moment: AsOf | None, verifying: bool
 ) -> int:
     system, number = chart
-    story = await patient_events(store, practice, **{system: (number,)})
+    story = await events_of_chart(store, practice, System(system), number)
     if not story:
         print(f"nothing is recorded about {system}:{number} in {practice}", file=sys.stderr)
         return 1

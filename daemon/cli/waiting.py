@@ -12,14 +12,12 @@ import msgspec
 
 from daemon.cli.common import add_config, away, configured, opened, run_async
 from daemon.tables import documents as tables
+from daemon.tables import open as still_open
 from events.ids import PatientKey, PracticeId
 from events.store import Store
-from projections.state.directory import Directory
 from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.words.remedy import remedy
-
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,10 +74,9 @@ def waiting(arguments: argparse.Namespace) -> int:
 
 async def items(store: Store, practice: PracticeId, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
     """What waits in a practice, the practice's own items first, then by patient; or what was `dismissed`."""
-    stored = await tables.load_directory(store.pool, practice, store.keyring)
-    directory = _DIRECTORY.decode(stored) if stored is not None else Directory()
+    directory = await tables.directory(store.pool, practice, store.keyring)
     found = list(_items(practice, None, directory.dismissed if dismissed else directory.waiting))
-    keys = None if dismissed else await tables.waiting_patients(store.pool, practice, code)
+    keys = None if dismissed else await still_open.waiting_patients(store.pool, practice, code)
     documents = await (
         tables.read_patients(store.pool, practice, store.keyring)
         if keys is None

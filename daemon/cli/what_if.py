@@ -14,12 +14,12 @@ from daemon.cli.common import add_config, complain, configured, opened, practice
 from daemon.cli.history import add_shown
 from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
-from daemon.history.compare import stored_rows
-from daemon.history.events_of import parse_moment
-from daemon.history.what_if import Comparison, Deviation, compare
+from daemon.history.what_if import compare
 from events.ids import PracticeId
 from events.records import type_of
+from projections.trial.what_if import Comparison, Deviation
 from projections.words.lines import Shown, write_shown
+from projections.words.moment import parse_moment
 
 APPROXIMATION = (
     "An approximation: the past is taken as it was, with the vendors' recorded answers, and decided about anew; what people "
@@ -70,7 +70,7 @@ def what_if(arguments: argparse.Namespace) -> int:
         async with opened(config, beside) as store:
             head = await store.head(PracticeId(practice.id))
             with Progress("replayed", head) as progress:
-                batches = stored_rows(store.pool, PracticeId(practice.id), after=0, up_to=head)
+                batches = store.sealed(PracticeId(practice.id), up_to=head)
                 result = await compare(batches, store.keyring, policy, since=since, progress=progress)
         print(_json(result, shown) if arguments.json else "\n".join(lines(result, shown)))
         return 0

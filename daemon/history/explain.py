@@ -7,24 +7,26 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from daemon.history.events_of import SQL, charts_of, event_by_id, patient_events, practice_events
+from daemon.history.events_of import events_of
 from events.ids import EventId, PracticeId
 from events.schema import (
     Event,
+    IntentAttempted,
+    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    Outcome,
+    IntentSuperseded,
     Recorded,
 )
-from events.store import Store, open_row
+from events.store import Store
 from projections.state.directory import Directory, fold_directory
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown, fields_known, folded
 from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
 
-BATCH = 2000
+OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 @dataclass(frozen=True)
@@ -71,30 +73,23 @@ class FieldWhy:
 
 async def find_request(store: Store, practice: PracticeId, intent: str) -> Recorded | None:
     """The request of an intent by its id: only requests are read, but all of them, newest bodies last."""
-    after = 0
-    while rows := await store.pool.fetch(SQL["by_type"], practice, after, ["IntentRequested"], BATCH):
-        for row in rows:
-            one = open_row(row, store.keyring)
-            if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
-                return one
-        after = rows[-1]["sequence"]
+    async for one in store.by_type(practice, "IntentRequested"):
+        if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
+            return one
     return None
 
 
 async def directory_at(store: Store, practice: PracticeId, sequence: int) -> Directory:
     """The directory as it was known after event `sequence`."""
     directory = Directory()
-    async for one in practice_events(store, practice, up_to=sequence):
+    async for one in store.of_practice(practice, up_to=sequence):
         directory = fold_directory(directory, one.event, one.sequence)
     return directory
 
 
 async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Recorded]:
     """The events of the patient that an event is about; the practice's own when it is about none."""
-    if not event.patient:
-        return [one async for one in practice_events(store, practice)]
-    ehr, billing = charts_of(event.patient)
-    return await patient_events(store, practice, ehr, billing)
+    return await events_of(store, practice, event.patient)
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
@@ -119,7 +114,7 @@ def why(
     if not isinstance(body, IntentRequested):
         raise TypeError(f"#{request.sequence} is {request.event.type}, not a request")
     steps = [
-        _step(one, shown) for one in story if isinstance(one.event.body, Outcome) and one.event.body.intent == body.intent
+        _step(one, shown) for one in story if isinstance(one.event.body, OUTCOMES) and one.event.body.intent == body.intent
     ]
     patient = folded([one for one in story if one.sequence < request.sequence]).patients.get(request.event.patient)
     names = set(fields_of(body.write))
@@ -198,7 +193,7 @@ async def _causes(
     cause = request.event.cause
     while cause is not None and all(cause != one.id for one in chain):
         entry = told.get(cause)
-        found = entry.recorded if entry is not None else await event_by_id(store, practice, cause)
+        found = entry.recorded if entry is not None else await store.by_id(practice, cause)
         if found is None:
             break
         chain.append(_of_entry(entry) if entry is not None else _step(found, shown))

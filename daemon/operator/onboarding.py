@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 
 from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
-from daemon.tables.rows import decode_directory
+from daemon.tables import open as still_open
 from events.ids import PatientKey
 from events.records import stored_field
 from events.store import Store
@@ -18,7 +18,6 @@ from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.deciding.settle import Moment
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
-from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
@@ -60,13 +59,12 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     matching: Matching | None = None
 
 
-async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding, DryRun | None]:
-    """How far the practice is; while nothing is decided also what going live would do."""
+async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
+    """How far the practice is, of whose systems `reads` are the first reads; while nothing is decided also what going live would do."""
     practice = policy.practice
-    stored = await tables.load_directory(store.pool, practice, store.keyring)
-    directory = decode_directory(stored) if stored is not None else Directory()
+    directory = await tables.directory(store.pool, practice, store.keyring)
     patients = await read_all(store, practice, store.keyring)
-    due = await tables.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
+    due = await still_open.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
     charts = [charts_of(one) for one in patients.values()]
     state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
     told = Onboarding(
@@ -77,7 +75,7 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
             "kareo": sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
-        unread=tuple(await unread(store.pool, practice)),
+        unread=tuple(await unread(store.pool, practice, reads)),
         due=0 if directory.observing else due,
     )
     if not (policy.observes or directory.observing):

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 
 import structlog
 
-from daemon.tables import documents as tables
+from daemon.tables import observed
 from events.backoff import Backoff
 from events.feed import encode_row
 from events.ids import PracticeId
@@ -19,7 +20,6 @@ from events.store import AWAY, Store
 
 log = structlog.get_logger()
 
-SOURCE = "feed"
 BATCH = 500
 LINGER = 0.1
 BACKOFF = Backoff(longest=60.0)
@@ -58,9 +58,10 @@ class Feed:
     async def _catch_up(self) -> None:
         self._due.clear()
         if self._after is None:
-            self._after = int(await tables.get_checkpoint(self._store.pool, self._practice, SOURCE) or 0)
-        full = True
-        while full and (rows := await self._store.rows(self._practice, after=self._after, batch=BATCH)):
-            await self._publish(self._practice, [encode_row(row) for row in rows])
-            await tables.set_checkpoint(self._store.pool, self._practice, SOURCE, str(rows[-1]["sequence"]))
-            self._after, full = rows[-1]["sequence"], len(rows) == BATCH
+            self._after = int(await observed.get_checkpoint(self._store.pool, self._practice, observed.FEED) or 0)
+        batches = self._store.sealed(self._practice, self._after, batch=BATCH, chained=True)
+        async with aclosing(batches):
+            async for rows in batches:
+                await self._publish(self._practice, [encode_row(row) for row in rows])
+                await observed.set_checkpoint(self._store.pool, self._practice, observed.FEED, str(rows[-1]["sequence"]))
+                self._after = rows[-1]["sequence"]

@@ -17,7 +17,7 @@ import msgspec
 import structlog
 
 from daemon.runtime.redrive import redrive
-from daemon.tables import documents as tables
+from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
@@ -244,7 +244,7 @@ class PracticeRecorder:
     async def _load_open(self) -> Recording:
         try:
             async with self._store.writing(self.practice, self.epoch) as tx:
-                open_ = await tables.list_open_intents(tx.connection, self.practice)
+                open_ = await still_open.list_open_intents(tx.connection, self.practice)
                 state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
                 return Recording(patients=dict(state.patients), directory=state.directory)
         except AWAY:
@@ -290,7 +290,7 @@ class PracticeRecorder:
 
         async def load(tx: Transaction) -> _Loaded | None:
             moment = self._moment()
-            keys.extend(await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
+            keys.extend(await still_open.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
             if not keys:
                 return None
             batch = Batch(self.practice, await self._stored.state(tx, keys), self.policy, moment)

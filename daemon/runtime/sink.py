@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
@@ -21,6 +21,7 @@ from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
+from daemon.vendors.ports.writer import Writer
 from events.codec import encode_body
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.records import type_of
@@ -43,19 +44,6 @@ from projections.state.state import PracticeState
 log = structlog.get_logger()
 
 LEAST_PAUSE = 0.05
-
-
-class Writer(Protocol):
-    """What knows how to carry out writes in one system."""
-
-    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
-        """Do what is `wanted`, asked again after every wait: some of it may have been agreed otherwise meanwhile.
-
-        Raises the errors of `daemon.vendors.errors`, NotAsWritten or ChangedMeanwhile.
-        """
-
-    async def look_up(self, write: AnyWrite) -> AnyResult | None:
-        """Whether an attempt whose answer was lost has done it: the result, or None when it certainly has not."""
 
 
 @dataclass

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
 from msgspec.structs import replace
 
 from events.records import Carrier, Location, Plan, Provider, Value
@@ -50,6 +51,19 @@ class Directory(Value, frozen=True, kw_only=True):
     ehr_seen: bool = False
     billing_seen: bool = False
     observing: bool = False
+
+
+_DECODER = msgspec.msgpack.Decoder(Directory)
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
+
+def encode_directory(directory: Directory) -> bytes:
+    """The stored form: the same directory always gives the same bytes (I7)."""
+    return _ENCODER.encode(directory)
+
+
+def decode_directory(encoded: bytes) -> Directory:
+    return _DECODER.decode(encoded)
 
 
 def fold_directory(directory: Directory, event: Event, sequence: int) -> Directory:

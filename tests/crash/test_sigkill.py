@@ -21,6 +21,7 @@ from daemon.demo.rehearsal import judge, opened_store, practices, prepare, serve
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.sandbox.snapshot import Snapshot, differing, snapshot
+from daemon.vendors.registry import SECTIONS
 from events.store import Store
 
 QUIET_SECONDS = 3.0
@@ -100,7 +101,7 @@ async def living(folder: Path) -> AsyncIterator[tuple[Clinic, Day, Daemon, Store
         await clinic.start()
         day.prepare()
         file = await prepare(clinic, folder, postgres, broker)
-        config = load(file)
+        config = load(file, SECTIONS)
         daemon = Daemon(file, folder / "log")
         store = await opened_store(config, folder)
         await daemon.start()

@@ -9,8 +9,9 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from daemon.history.compare import Difference, replayed, today_in, verify, verify_patient
+from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import patient_events
+from daemon.history.fold import replayed, today_in
 from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.ids import EhrChartId
@@ -133,7 +134,7 @@ async def test_a_document_that_cannot_be_decrypted_is_found(desk: Desk, owner_ds
 
 async def test_one_patient_is_verified_from_either_id(desk: Desk) -> None:
     store = desk.store
-    for ids in ({"elation": [int(ADA.id)]}, {"kareo": [int(ADA_THERE.id)]}):
+    for ids in ({"ehr": [int(ADA.id)]}, {"billing": [int(ADA_THERE.id)]}):
         story = await patient_events(store, PRACTICE, **ids)
         assert await verify_patient(store, PRACTICE, story) == (1, [])
     patient = await desk.patient()

@@ -15,12 +15,13 @@ from msgspec.structs import replace
 
 from daemon.cli.history import chart_of, json_lines, known_lines, lines, spreadsheet
 from daemon.cli.history_page import page
-from daemon.history.events_of import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.events_of import names_charts
 from daemon.history.explain import why
 from events.schema import IntentRequested, LinkMoved, Recorded
 from events.writes import UpdateEhrChart
 from projections.words.known import folded, known
 from projections.words.lines import EVERYTHING, Entry, Shown, about, entries
+from projections.words.moment import NoMoment, is_past, parse_moment
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL

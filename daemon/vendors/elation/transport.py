@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, TypeVar
 
 import aiohttp
@@ -27,13 +27,11 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from daemon.vendors.ports.writer import CallMeter, Guard
 from events.backoff import Backoff
 
 T = TypeVar("T")
 W = TypeVar("W", bound=wire.Wire)
-
-Meter = Callable[[str, str, float], None]
-Guard = Callable[[], Awaitable[None]]
 
 PAGE_SIZE: Final = 100
 BACKOFF: Final = Backoff(longest=60.0, jitter=1.0)
@@ -72,7 +70,7 @@ class Transport:
         session: aiohttp.ClientSession,
         concurrency: int,
         timeout: float,
-        meter: Meter | None,
+        meter: CallMeter | None,
         rng: random.Random | None,
         guard: Guard | None = None,
     ) -> None:
