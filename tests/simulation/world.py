@@ -19,8 +19,7 @@ from aiokafka.errors import KafkaError
 from daemon.config import Config, accounts, load
 from daemon.runtime import worker
 from daemon.runtime.pace import Pace
-from daemon.runtime.practice import PracticeRuntime, Surroundings
-from daemon.runtime.sink import Pace
+from daemon.runtime.practice import PracticeRuntime
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
