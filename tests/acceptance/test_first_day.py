@@ -19,7 +19,7 @@ import pytest
 
 from daemon.cli.common import keyring_of
 from daemon.config import load, policy_of
-from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import prepare, servers
 from daemon.history.invariants import audit
 from daemon.operator import commands as operator
 from daemon.operator.onboarding import look
@@ -34,6 +34,7 @@ from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentS
 from events.store import Store
 from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, changes_nothing
 from projections.trial.dry_run import DryRun
+from tests.conftest import opened_store
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
 from tests.unit.records import GREY, KAREO_GREY
