@@ -86,8 +86,8 @@ class _Kept(Rehearsal):
 
     report: Report
 
-    async def _play(self, store: Store, running: asyncio.Task[None]) -> Report:
-        self.report = await super()._play(store, running)
+    async def _play(self, store: Store) -> Report:
+        self.report = await super()._play(store)
         return self.report
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 import asyncpg
 from aiokafka.errors import KafkaError
 
-from daemon.config import Config, ConfigError, PracticeConfig, load, resolve
-from events.codec import Keyring
+from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load
+from daemon.vendors.registry import SECTIONS
 from events.store import Store
 
 
@@ -33,7 +33,7 @@ def add_config(parser: argparse.ArgumentParser) -> None:
 def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
     """The configuration and the folder it lies in; None after its problems were printed."""
     try:
-        return load(arguments.config), arguments.config.resolve().parent
+        return load(arguments.config, SECTIONS), arguments.config.resolve().parent
     except ConfigError as error:
         complain(error.problems)
         return None
@@ -51,10 +51,6 @@ def complain(problems: list[tuple[str, str]]) -> None:
     """Problems as `key: what is wrong`, a line each."""
     for key, text in problems:
         print(f"{key}: {text}", file=sys.stderr)
-
-
-def keyring_of(config: Config, beside: Path) -> Keyring:
-    return Keyring.from_directory(resolve(config.keys.directory, beside))
 
 
 @asynccontextmanager

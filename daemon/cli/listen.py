@@ -12,9 +12,9 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured, keyring_of
-from daemon.config import Config
-from daemon.runtime.worker import bus_of
+from daemon.cli.common import add_config, configured
+from daemon.config import Config, keyring_of
+from daemon.runtime.surroundings import bus_of
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS

@@ -19,6 +19,7 @@ from daemon.cli.common import add_config, configured, opened, practice_of, run_a
 from daemon.cli.history import add_shown
 from daemon.config import policy_of
 from daemon.operator.onboarding import Matching, Onboarding, look, reasons
+from daemon.runtime.go_live import first_reads
 from events.records import type_of
 from projections.trial.dry_run import DryRun, Planned
 from projections.words.lines import Shown, write_shown
@@ -50,7 +51,7 @@ def onboard(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         async with opened(config, beside) as store:
-            told, run = await look(store, policy_of(practice), datetime.now(UTC))
+            told, run = await look(store, policy_of(practice), datetime.now(UTC), first_reads(practice))
         if run is None and (arguments.candidates or arguments.dry_run):
             print(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", file=sys.stderr)
             return 1

@@ -15,11 +15,11 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import KafkaAway, add_config, away, configured, keyring_of, opened, run_async
-from daemon.config import Config, policy_of
+from daemon.cli.common import KafkaAway, add_config, away, configured, opened, run_async
+from daemon.config import Config, keyring_of, policy_of
 from daemon.operator.commands import Charts, Followed, command, login, write
 from daemon.operator.find import Looked, look
-from daemon.runtime.worker import bus_of
+from daemon.runtime.surroundings import bus_of
 from daemon.tables import observed
 from daemon.telemetry import configure_logging
 from events.bus import Bus

@@ -17,12 +17,13 @@ from daemon.cli.progress import Progress
 from daemon.config import policy_of
 from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import events_of_chart
-from daemon.history.fold import Replay, fold, replayed, today_in
+from daemon.history.fold import Replay, fold, replayed
 from daemon.history.rebuild import rebuild
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.store import Store
 from events.writes import System
+from projections.deciding.settle import Moment
 from projections.terms.policy import Policy
 from projections.words.moment import AsOf, is_past, parse_moment
 
@@ -87,7 +88,7 @@ async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | N
         print(_told(folded, ZoneInfo(zone)))
         if not arguments.verify:
             return 0
-        found = await verify(store, folded, today_in(zone, datetime.now(UTC)), progress=progress)
+        found = await verify(store, folded, Moment.at(datetime.now(UTC), zone).today, progress=progress)
     return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients")
 
 

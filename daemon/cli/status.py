@@ -11,11 +11,10 @@ from typing import Any
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured, keyring_of, opened
-from daemon.config import Config
-from daemon.runtime.reporter import PracticeStatus
-from daemon.runtime.worker import bus_of
-from daemon.tables import documents as tables
+from daemon.cli.common import add_config, configured, opened
+from daemon.config import Config, keyring_of
+from daemon.runtime.surroundings import bus_of
+from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
 
 BROKER_SECONDS = 10.0
@@ -54,7 +53,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:
     async with opened(config, beside) as store:
-        rows = [await tables.practice_status(store.pool, PracticeId(one)) for one in wanted]
+        rows = [await practice_status(store.pool, PracticeId(one)) for one in wanted]
     bus = bus_of(config, beside, keyring_of(config, beside))
     try:
         async with asyncio.timeout(BROKER_SECONDS):

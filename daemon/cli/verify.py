@@ -11,10 +11,9 @@ import msgspec
 
 from daemon.cli.common import add_config, configured, run_async
 from daemon.cli.repair import tell
-from daemon.cli.run import surroundings
 from daemon.operator.commands import Charts, Followed, command, login, write
 from daemon.operator.drift import verify
-from daemon.runtime.practice import Surroundings
+from daemon.runtime.surroundings import Surroundings, surroundings
 from daemon.telemetry import configure_logging
 from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from daemon.history.fold import Progress, Replay, fold, replayed, today_in, untold
+from daemon.history.fold import Progress, Replay, fold, replayed, untold
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from daemon.tables import rows
@@ -18,6 +18,7 @@ from events.codec import Keyring
 from events.connection import Connection
 from events.ids import PRACTICE, PatientKey
 from events.store import Store
+from projections.deciding.settle import Moment
 from projections.state.directory import encode_directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
@@ -59,7 +60,7 @@ class _Documents:
 async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Progress = untold) -> Replay:
     """Replace all projections of a practice by what its events say. Raises UnreadableEvent, KeyMissing, ValueError."""
     replay = await replayed(store, policy.practice, progress=progress)
-    today = today_in(policy.time_zone, now)
+    today = Moment.at(now, policy.time_zone).today
     documents = _Documents(replay, store.keyring, today)
     documents.refresh()
     async with store.rebuilding(policy.practice) as (connection, head):

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -16,6 +15,7 @@ from events.ids import PatientKey
 from events.records import stored_field
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr
+from projections.deciding.settle import Moment
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
 from projections.state.patient import Patient
@@ -59,12 +59,12 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     matching: Matching | None = None
 
 
-async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding, DryRun | None]:
-    """How far the practice is; while nothing is decided also what going live would do."""
+async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
+    """How far the practice is, of whose systems `reads` are the first reads; while nothing is decided also what going live would do."""
     practice = policy.practice
     directory = await tables.directory(store.pool, practice, store.keyring)
     patients = await read_all(store, practice, store.keyring)
-    due = await still_open.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
+    due = await still_open.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
     charts = [charts_of(one) for one in patients.values()]
     state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
     told = Onboarding(
@@ -75,7 +75,7 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
             "kareo": sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
-        unread=tuple(await unread(store.pool, practice)),
+        unread=tuple(await unread(store.pool, practice, reads)),
         due=0 if directory.observing else due,
     )
     if not (policy.observes or directory.observing):

@@ -9,7 +9,7 @@ import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
 from events.commands import RedriveRequested
-from events.ids import BillingPatientId, EhrChartId, EventId, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, event_id
 from events.schema import (
     TYPES,
     VERSIONS,
@@ -27,6 +27,7 @@ from events.schema import (
     Event,
     MessageUnreadable,
     Origin,
+    Outcome,
 )
 from events.store import Transaction
 from events.topics import Change, decode_message
@@ -84,11 +85,12 @@ def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event
 
 def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
-    ehr, billing = _charts(body)
+    outcome = isinstance(body, Outcome)
+    ehr, billing = _charts_of(PatientKey(kept.path)) if outcome else _charts(body)
     return msgspec.structs.replace(
         held,
         id=event_id(held.practice, "redriven", command.id),
-        origin=Origin(kept.system.value),
+        origin=Origin.CHARTWIRE if outcome else Origin(kept.system.value),
         body=body,
         ehr=ehr,
         billing=billing,
@@ -99,6 +101,12 @@ def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
 
 def _no(code: str, text: str) -> CommandRefused:
     return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
+
+
+def _charts_of(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
+    """The charts of the patient that an outcome was about, as its sink set it aside; none for the practice."""
+    number = int(key[2:]) if key else 0
+    return (None, BillingPatientId(number)) if key.startswith("K:") else (EhrChartId(number) if key else None, None)
 
 
 def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:

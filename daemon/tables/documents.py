@@ -12,8 +12,6 @@ from typing import NamedTuple
 import asyncpg
 import msgspec
 
-from daemon.runtime.reporter import PracticeStatus, Report
-from daemon.tables.observed import FEED
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection, Row
@@ -157,37 +155,3 @@ async def links(connection: Connection, practice: PracticeId) -> list[tuple[int,
 
 
 # -- status ---------------------------------------------------------------------------------------------------------------
-
-
-async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
-    """Keep what owners say of their practices (epoch, report); an older epoch's does not replace a newer one's."""
-    await pool.execute(
-        SQL["save_reports"],
-        list(reports),
-        [epoch for epoch, _ in reports.values()],
-        [msgspec.json.encode(report).decode() for _, report in reports.values()],
-    )
-
-
-async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:
-    """What the database knows of a practice's state: all of it but the broker's lag."""
-    head = await pool.fetchrow(SQL["status_head"], practice)
-    if head is None:
-        return PracticeStatus(practice=practice)
-    intents = await pool.fetch(SQL["status_intents"], practice)
-    waiting = await pool.fetch(SQL["status_waiting"], practice)
-    sources = {row["source"]: row for row in await pool.fetch(SQL["status_sources"], practice)}
-    fed = sources.pop(FEED, None)
-    return PracticeStatus(
-        practice=practice,
-        events=head["sequence"],
-        epoch=head["epoch"],
-        owner=head["owner"],
-        taken_at=head["taken_at"],
-        sources={name: round(row["age"], 1) for name, row in sources.items()},
-        unfed=head["sequence"] - (0 if fed is None else int(fed["value"])),
-        open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
-        waiting=tuple((row["code"], row["count"]) for row in waiting),
-        report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
-        report_age=None if head["report_age"] is None else round(head["report_age"], 1),
-    )

@@ -9,12 +9,11 @@ import msgspec
 from daemon.tables import documents as tables
 from daemon.tables import observed, rows
 from daemon.tables import open as still_open
-from daemon.vendors.ports.intake import BILLING_ROW
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
-from events.topics import Change, Checkpoint, Note
+from events.topics import BILLING_ROW, Change, Checkpoint, Note
 from events.writes import BillingChartWritten, System
 from projections.deciding.batch import Batch, Missing
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory

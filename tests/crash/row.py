@@ -22,6 +22,7 @@ from daemon.config import Config, load
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from daemon.demo.rehearsal import judge, prepare, servers
 from daemon.sandbox.clinic import Clinic
+from daemon.vendors.registry import SECTIONS
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.schema import IntentRequested, IntentSucceeded
@@ -160,7 +161,7 @@ class Row:
                 async with within(FOR_A_STEP, "the clinic is not prepared"):
                     file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
                     file.write_text(_adapted(file.read_text(), victim))
-                    row._config = load(file)
+                    row._config = load(file, SECTIONS)
                     keyring = Keyring.from_directory(folder / row._config.keys.directory)
                     row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
                 await row._bear()

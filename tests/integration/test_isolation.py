@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder, Recording
-from daemon.runtime.sink import Pace, Sink
-from daemon.tables import documents as tables
+from daemon.runtime.sink import Sink
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
+from daemon.tables.status import practice_status
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.ids import EhrChartId, event_id
@@ -73,7 +74,7 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
     aside = [one.body for one in events if isinstance(one.body, ChangeQuarantined)]
     assert [one.resource for one in aside] == ["ElationChartObserved"]
     assert await compared.get_checkpoint(store.pool, PRACTICE, "pass") == "9"
-    status = await tables.practice_status(store.pool, PRACTICE)
+    status = await practice_status(store.pool, PRACTICE)
     assert ("quarantined", 1) in status.waiting
     assert [one async for one in store.read(OTHER)] == []
 

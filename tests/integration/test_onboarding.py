@@ -23,6 +23,8 @@ from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from daemon.telemetry import Meter
+from daemon.vendors.elation.section import ElationConfig
+from daemon.vendors.kareo.section import KareoConfig
 from events.codec import Keyring
 from events.commands import LinkRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey
@@ -58,6 +60,9 @@ TOGETHER = 250
 BIG = 5_000
 
 
+FIRST_READS = (*ElationConfig.first_reads, *KareoConfig.first_reads)
+
+
 class Office(Desk):
     """A desk whose practice is observed first; `live` is the worker that takes it over with the other configuration."""
 
@@ -86,19 +91,19 @@ class Office(Desk):
 
     async def all_read(self) -> None:
         """Every first sweep has come to its end."""
-        passes = [Checkpoint(practice=PRACTICE, source=one, value="done") for one in first_day.FIRST_READS]
+        passes = [Checkpoint(practice=PRACTICE, source=one, value="done") for one in FIRST_READS]
         await self.recorder.record_messages(passes)
 
     async def go_live(self) -> None:
         assert await self.recorder.observing()
-        await first_day.go_live(self.recorder, self.store, self.keyring)
+        await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
 
     async def go_on(self) -> None:
         """What a worker does that takes over, whatever was done before."""
         if await self.recorder.observing():
-            await first_day.go_live(self.recorder, self.store, self.keyring)
+            await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
 
@@ -259,7 +264,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     await office.see(EhrChartObserved(chart=married), EhrChartObserved(chart=other))
     await office.all_read()
-    told, _ = await look(office.store, OBSERVING, office.now)
+    told, _ = await look(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert [(one.ehr, one.billing, one.differ) for one in told.matching.candidates] == [
         (101, 901, ("last name",)),
@@ -272,7 +277,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     )
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
     assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
-    told, dry = await look(office.store, OBSERVING, office.now)
+    told, dry = await look(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert (told.linked, told.matching.candidates) == (1, ())
     assert dry is not None
@@ -288,7 +293,7 @@ async def test_names_are_shown_only_when_asked_for(office: Office):
     await office.directories()
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=married))
     await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary", city="Macon")))
-    told, run = await look(office.store, OBSERVING, office.now)
+    told, run = await look(office.store, OBSERVING, office.now, FIRST_READS)
     asked = argparse.Namespace(candidates=True, dry_run=True)
 
     shy = "\n".join(lines(told, run, asked, Shown()))
@@ -342,7 +347,7 @@ async def test_a_rebuild_while_going_live_forgets_nobody(office: Office):
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=ADA))
     await office.all_read()
     worker = await office.live()
-    await first_day.go_live(worker.recorder, worker.store, worker.keyring)
+    await first_day.go_live(worker.recorder, worker.store, worker.keyring, FIRST_READS)
 
     await rebuild(worker.store, POLICY, worker.now)
     await worker.go_on()

@@ -16,6 +16,7 @@ from daemon.tables import open as still_open
 from daemon.tables.documents import LinkTaken, PatientRow
 from daemon.tables.observed import Subscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
+from daemon.tables.status import practice_status
 from events.codec import Keyring, UnreadableEvent
 from events.ids import IntentId, PatientKey
 from events.migrate import migrate
@@ -155,11 +156,11 @@ async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
     intents = [intent("a"), intent("b", since=early), intent("c", "refused", System.EHR, None)]
     waits = [WaitingRow(slot=slot, code=code) for slot, code in (("a", "x"), ("b", "x"), ("c", "y"))]
     await still_open.replace_open(db, PRACTICE, {ONE: OpenRows(intents, waits)}, NOW)
-    status = await tables.practice_status(db, PRACTICE)
+    status = await practice_status(db, PRACTICE)
     assert (status.events, status.epoch) == (0, epoch)
     assert status.open_intents == (("elation", "refused", 1, None), ("kareo", "requested", 2, early))
     assert status.waiting == (("x", 2), ("y", 1))
-    assert (await tables.practice_status(db, OTHER)).open_intents == ()
+    assert (await practice_status(db, OTHER)).open_intents == ()
 
 
 # -- what connectors compare with -----------------------------------------------------------------------------------------

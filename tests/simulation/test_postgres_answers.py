@@ -12,7 +12,6 @@ import asyncpg
 import msgspec
 import pytest
 
-from daemon.runtime.reporter import Report
 from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
@@ -20,6 +19,7 @@ from daemon.tables.documents import LinkTaken, PatientRow
 from daemon.tables.observed import Subscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
+from daemon.tables.status import Report, practice_status, save_reports
 from events.codec import Keyring
 from events.ids import IntentId, PracticeId
 from events.store import Fenced, Store
@@ -103,7 +103,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: compared.get_checkpoint(db, practice, resource),
         lambda db, ring: Subscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
         lambda db, ring: Subscriptions(db, practice).get(),
-        lambda db, ring: tables.save_reports(db, reports),
+        lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
     ]
@@ -116,7 +116,7 @@ async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:
 
 async def status(db: Any, practice: PracticeId) -> object:
     """Without the ages, for which the clocks differ."""
-    row = await tables.practice_status(db, practice)
+    row = await practice_status(db, practice)
     taken, reported = row.taken_at is not None, row.report_age is not None
     return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
 

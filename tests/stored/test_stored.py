@@ -24,12 +24,13 @@ from daemon.history.compare import verify
 from daemon.history.fold import Replay, replayed
 from daemon.history.rebuild import rebuild
 from daemon.runtime.recorder import PracticeRecorder
-from daemon.runtime.reporter import Report
 from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
 from daemon.tables.rows import LISTS
+from daemon.tables.status import Report, practice_status
 from daemon.telemetry import Meter
+from daemon.vendors.registry import SECTIONS
 from events.codec import decode_body, encode_body
 from events.commands import Command
 from events.evidence import decode_checkpoint
@@ -191,7 +192,7 @@ async def test_checkpoints_subscriptions_notes_and_reports_are_read(day: ClinicD
     (report,), (head,) = day.rows("report"), day.rows("practice_head")
     assert msgspec.to_builtins(msgspec.convert(report["doc"], Report)) == report["doc"]
     await restored.pool.execute("UPDATE chartwire.report SET epoch = $1", head["epoch"])
-    status = await tables.practice_status(restored.pool, day.practice)
+    status = await practice_status(restored.pool, day.practice)
     assert (status.owner, msgspec.to_builtins(status.report)) == (head["owner"], report["doc"])
 
 
@@ -290,5 +291,5 @@ def configuration(day: ClinicDay, folder: Path) -> Any:
         (folder / "keys" / f"{name}.key").write_text(key)
     for secret in re.findall(r'_file = "(.+)"', day.stored["configuration"]):
         (folder / secret).write_text("a secret")
-    (practice,) = load(file).practice
+    (practice,) = load(file, SECTIONS).practice
     return practice

@@ -28,6 +28,7 @@ from daemon.history.compare import verify
 from daemon.history.fold import replayed
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
+from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
 from tests.conftest import opened_store, until
@@ -249,7 +250,7 @@ async def opened_site(old: Version, folder: Path) -> AsyncIterator[Site]:
         )
         await old.run("migrate", "--config", str(config), log=folder / "log")
         await postgres.create_daemon_role("chartwire")
-        store = await opened_store(load(config), folder)
+        store = await opened_store(load(config, SECTIONS), folder)
         try:
             yield Site(clinic, config, store)
         finally:

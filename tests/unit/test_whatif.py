@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from daemon.cli.what_if import differing, lines
-from daemon.config import ConfigError, ElationConfig, KareoConfig, PracticeConfig, load_variant, policy_of
+from daemon.config import ConfigError, PracticeConfig, load_variant, policy_of
+from daemon.vendors.elation.section import ElationConfig
+from daemon.vendors.kareo.section import KareoConfig
 from events.ids import EhrChartId
 from events.records import type_of
 from events.schema import Event, Recorded

@@ -1,6 +1,6 @@
 """The calls of Elation's REST API that chartwire makes, one method each, for one practice of one credential.
 
-Every method raises the errors of `daemon.vendors.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
+Every method raises the errors of `daemon.vendors.ports.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
 Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable
 (NOTES: Errors). Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
 
@@ -20,8 +20,9 @@ from typing import Final, TypeVar
 import aiohttp
 
 from daemon.vendors.elation import wire
-from daemon.vendors.elation.transport import Guard, Meter, Transport, discard
+from daemon.vendors.elation.transport import Transport, discard
 from daemon.vendors.ports.errors import Malformed
+from daemon.vendors.ports.writer import CallMeter, Guard
 
 W = TypeVar("W", bound=wire.Wire)
 
@@ -50,7 +51,7 @@ class ElationClient:
         practice_id: int,
         concurrency: int = 4,
         timeout: float = 30.0,
-        meter: Meter | None = None,
+        meter: CallMeter | None = None,
         rng: random.Random | None = None,
         guard: Guard | None = None,
     ) -> None:

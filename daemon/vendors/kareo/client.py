@@ -1,6 +1,6 @@
 """Kareo's operations for one practice: typed values in and out, paced by the limiter, one call per call.
 
-Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.errors`; messages never hold vendor text, credentials or a
+Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.ports.errors`; messages never hold vendor text, credentials or a
 patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always (NOTES, section 7).
 """
 
@@ -21,6 +21,7 @@ from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
+from daemon.vendors.ports.writer import CallMeter, Guard
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
@@ -28,8 +29,6 @@ IN_THREAD = 300
 """Rows: some 10 ms of reading."""
 PAGE = 1000
 T = TypeVar("T")
-Meter = Callable[[str, str, float], None]
-Guard = Callable[[], Awaitable[None]]
 
 
 class KareoClient:
@@ -54,7 +53,7 @@ class KareoClient:
         session: aiohttp.ClientSession,
         list_zone: str = "America/Los_Angeles",
         client_version: str = "chartwire",
-        meter: Meter | None = None,
+        meter: CallMeter | None = None,
         timeout: float = 60.0,
         guard: Guard | None = None,
         tries: int = 1,
