@@ -47,6 +47,9 @@ COMMIT_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 """How long a rebalance waits for recordings under way; what takes longer comes again."""
 
+STALL_SECONDS = 60.0
+"""How long a partition with messages may stand still."""
+
 RESTARTING = Backoff(first=0.4, longest=5.0, jitter=0.0)
 RECORDING = Backoff(first=0.2, longest=5.0, jitter=0.0)
 CLOSE_SECONDS = 10.0
@@ -70,7 +73,7 @@ class Owner(Protocol):
 
 
 class ChangeConsumer:
-    """See the module's docstring. `stall_seconds`: how long a partition with messages may stand still.
+    """See the module's docstring.
 
     `held` are the partitions whose practices run here: those of the last assignment and those that still have to be put
     down. `beat` is the loop's time of the last sign of life.
@@ -83,13 +86,12 @@ class ChangeConsumer:
         owner: Owner,
         *,
         session_timeout_seconds: float = 45.0,
-        stall_seconds: float = 60.0,
     ) -> None:
         self._bus = bus
         self._group = group
         self._owner = owner
         self._session = session_timeout_seconds
-        self._stall = stall_seconds
+        self._stall = STALL_SECONDS
         self._consumer: AIOKafkaConsumer | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()

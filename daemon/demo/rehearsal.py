@@ -23,7 +23,6 @@ from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import Meter
 from daemon.vendors.registry import SECTIONS
-from events.codec import Keyring
 from events.ids import PracticeId
 from events.migrate import migrate
 from events.store import AWAY, Store
@@ -245,11 +244,6 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Repor
             ]
     broken["I10"] += [f"{operation} was called too fast" for _, _, operation in clinic.billing.violations]
     return {"invariants": broken, "linked_patients": agreeing, "waiting": waiting}
-
-
-async def opened_store(config: Config, folder: Path) -> Store:
-    """The store of a rehearsal, for looking."""
-    return await Store.open(config.postgres.dsn, Keyring.from_directory(folder / config.keys.directory))
 
 
 def practices(config: Config) -> list[PracticeId]:

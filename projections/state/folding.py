@@ -102,6 +102,19 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
             conflicts = without(patient.conflicts, *fields)
             return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
+        case WaitingRaised() | WaitingCleared() | WaitingDismissed():
+            return _waiting_changed(patient, event, body)
+        case ResyncRequested() | RetryRequested() | BillResendRequested():
+            return _asked_for(patient, body)
+        case IntentSucceeded():
+            known = patient.intents.get(body.slot)
+            if known is not None and known.intent == body.intent:
+                patient = _succeeded(patient, known.write, body, event)
+    return replace(patient, intents=follow_intent(patient.intents, event))
+
+
+def _waiting_changed(patient: Patient, event: Event, body: WaitingRaised | WaitingCleared | WaitingDismissed) -> Patient:
+    match body:
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
             dismissed = without(patient.dismissed, body.slot)
@@ -112,6 +125,11 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case WaitingDismissed():
             waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, event.observed)
             return replace(patient, waiting=waits, dismissed=dismissed)
+
+
+def _asked_for(patient: Patient, body: ResyncRequested | RetryRequested | BillResendRequested) -> Patient:
+    """What people ask for; what could not be done was refused, and that is another event."""
+    match body:
         case ResyncRequested():
             return replace(patient, search=None, held=None if body.as_new else patient.held)
         case RetryRequested():
@@ -123,11 +141,6 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
             patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
             return _bill(patient, body.bill, answered=None, error="")
-        case IntentSucceeded():
-            known = patient.intents.get(body.slot)
-            if known is not None and known.intent == body.intent:
-                patient = _succeeded(patient, known.write, body, event)
-    return replace(patient, intents=follow_intent(patient.intents, event))
 
 
 # -- observations ---------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ import msgspec
 import pytest
 
 from daemon.config import keyring_of, load, policy_of
-from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import prepare, servers
 from daemon.history.invariants import audit
 from daemon.operator import commands as operator
 from daemon.operator.onboarding import Onboarding, look
@@ -35,6 +35,7 @@ from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentS
 from events.store import Store
 from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, changes_nothing
 from projections.trial.dry_run import DryRun
+from tests.conftest import opened_store
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
 from tests.unit.records import GREY, KAREO_GREY

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from daemon.config import load
-from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.vendors.registry import SECTIONS
 from events.store import Store
+from tests.conftest import opened_store
 
 MOST_SECONDS = 60.0
 MARK = "[[practice]]"

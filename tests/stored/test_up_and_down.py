@@ -23,7 +23,7 @@ import pytest
 
 from daemon.config import load
 from daemon.demo.embedded import free_port
-from daemon.demo.rehearsal import opened_store, servers
+from daemon.demo.rehearsal import servers
 from daemon.history.compare import verify
 from daemon.history.fold import replayed
 from daemon.sandbox.clinic import Clinic, Office
@@ -31,7 +31,7 @@ from daemon.sandbox.day import GOOD_LINE, Day
 from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
-from tests.conftest import until
+from tests.conftest import opened_store, until
 
 COMMIT = "b260bfb"
 ROOT = Path(__file__).resolve().parents[2]

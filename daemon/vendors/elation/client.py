@@ -104,10 +104,6 @@ class ElationClient:
             policies.append(row)
         return policies
 
-    async def get_policy(self, patient_id: int, policy_id: int) -> wire.Policy:
-        """One policy: how a write is confirmed, since writes become visible late."""
-        return await self._get("/patients/{id}/policies/{policy_id}", wire.Policy, id=patient_id, policy_id=policy_id)
-
     async def create_policy(self, patient_id: int, body: Body) -> wire.Policy:
         """Giving it a rank silently deactivates the active holder of that rank."""
         return await self._write("POST", "/patients/{id}/policies", wire.Policy, body, id=patient_id)
@@ -240,12 +236,6 @@ class ElationClient:
             if row.practice in self._ours(row):
                 yield row
 
-    def appointment_types(self) -> AsyncIterator[wire.Row[wire.AppointmentType]]:
-        """The practice's appointment types."""
-        return self._list("/appointment_types/", wire.AppointmentType, {"practice": self.practice_id})
-
-    # What Elation tells by itself (NOTES: Webhooks, published_events); of the credential, not of one practice
-
     def subscriptions(self) -> AsyncIterator[wire.Row[wire.Subscription]]:
         """The credential's subscriptions with their keys."""
         return self._list("/app/subscriptions/", wire.Subscription, {})
@@ -253,10 +243,6 @@ class ElationClient:
     async def create_subscription(self, resource: str, target: str) -> wire.Subscription:
         """Raises Duplicate when the same resource already goes to the same target."""
         return await self._write("POST", "/app/subscriptions/", wire.Subscription, {"resource": resource, "target": target})
-
-    async def delete_subscription(self, subscription_id: int) -> None:
-        """Its key ends with it; a new subscription may bring another one."""
-        await self._send("DELETE", "/app/subscriptions/{id}/", None, id=subscription_id)
 
     def published_events(self, order_by: str | None = None) -> AsyncIterator[wire.Row[wire.PublishedEvent]]:
         """The last 30 days' events, of all practices. Nothing can be filtered; what `order_by` takes is not documented."""
