@@ -52,7 +52,8 @@ class Codec(Protocol):
 
 def squeeze(text: str) -> str:
     """Outer spaces off, inner runs of white space to one space, accents composed: one form for what reads the same."""
-    return " ".join((text if text.isascii() else normalize("NFC", text)).split())
+    words = " ".join(text.split())
+    return words if words.isascii() else normalize("NFC", words)
 
 
 @dataclass(frozen=True)
