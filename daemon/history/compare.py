@@ -21,7 +21,7 @@ from daemon.history.events_of import SQL, Moment, charts_of, is_past, patient_ev
 from daemon.tables import documents as tables
 from daemon.tables import rows
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.ids import PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.schema import Recorded
 from events.store import SQL as STORE
 from events.store import Store, open_row
@@ -31,7 +31,6 @@ from projections.state.patient import Patient, decode_patient, encode_patient
 from projections.state.state import PracticeState
 
 BATCH = 2000
-NOBODY = PatientKey("")
 
 Rows = AsyncGenerator[Sequence[Mapping[str, Any]], None]
 """Stored events, sealed: mappings by column, in batches."""
@@ -77,7 +76,7 @@ class Replay:
         state.apply(one.event, one.sequence)
         self.sequence, self.recorded = one.sequence, one.recorded
         if not one.event.patient:
-            self.touched[NOBODY] = one.sequence
+            self.touched[PRACTICE] = one.sequence
         for key in state.changed:
             self.touched[key] = one.sequence
         state.changed.clear()
@@ -181,14 +180,14 @@ class _Found:
 async def _documents(connection: Any, replay: Replay, keyring: Keyring, today: date | None) -> AsyncIterator[_Found]:
     practice, state = replay.practice, replay.state
     row = await connection.fetchrow(SQL["directory"], practice)
-    if (row is not None) != (NOBODY in replay.touched):
-        yield _Found("directory", NOBODY, "is in the projections only" if row is not None else "is in the events only")
+    if (row is not None) != (PRACTICE in replay.touched):
+        yield _Found("directory", PRACTICE, "is in the projections only" if row is not None else "is in the events only")
     elif row is not None:
         found = _compare_document(practice, row, rows.encode_directory(state.directory), rows.decode_directory, keyring)
         if found is not None:
             yield _named("directory", found)
-        if not replay.touched[NOBODY] <= row["sequence"] <= replay.sequence:
-            yield _Found("directory", NOBODY, f"says it is as of #{row['sequence']}")
+        if not replay.touched[PRACTICE] <= row["sequence"] <= replay.sequence:
+            yield _Found("directory", PRACTICE, f"says it is as of #{row['sequence']}")
     missing = set(state.patients)
     async for row in connection.cursor(SQL["patients"], practice, prefetch=500):
         key = PatientKey(row["patient_key"])
@@ -251,10 +250,10 @@ async def _lists(connection: Any, replay: Replay) -> list[_Found]:
 def expected_lists(replay: Replay) -> dict[str, dict[tuple[object, ...], PatientKey]]:
     """The rows of every list table as the events say, each with its patient; columns as the queries name them."""
     state = replay.state
-    holders: Iterable[tuple[PatientKey, Any]] = [*state.patients.items(), (NOBODY, state.directory)]
+    holders: Iterable[tuple[PatientKey, Any]] = [*state.patients.items(), (PRACTICE, state.directory)]
     result: dict[str, dict[tuple[object, ...], PatientKey]] = {
         "chart": {(int(chart), key): key for chart, key in state.charts.items()},
-        "link": {pair: PatientKey(f"K:{pair[1]}") for pair in rows.link_rows(state.patients.values())},
+        "link": {pair: billing_key(BillingPatientId(pair[1])) for pair in rows.link_rows(state.patients.values())},
         "open_intent": {},
         "waiting": {},
         "dependency": {},
@@ -270,7 +269,7 @@ def expected_lists(replay: Replay) -> dict[str, dict[tuple[object, ...], Patient
 
 
 def _key_of(table: str, row: Mapping[str, Any]) -> PatientKey:
-    return PatientKey(f"K:{row['kareo_patient']}" if table == "link" else row["patient_key"])
+    return billing_key(row["kareo_patient"]) if table == "link" else PatientKey(row["patient_key"])
 
 
 # -- which event made it --------------------------------------------------------------------------------------------------

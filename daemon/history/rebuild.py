@@ -12,12 +12,12 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from daemon.history.compare import NOBODY, Progress, Replay, expected_lists, fold, replayed, stored_rows, untold
+from daemon.history.compare import Progress, Replay, expected_lists, fold, replayed, stored_rows, untold
 from daemon.history.events_of import SQL
 from daemon.tables import documents as tables
 from daemon.tables import rows
 from events.codec import Keyring
-from events.ids import PatientKey
+from events.ids import PRACTICE, PatientKey
 from events.store import Store
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
@@ -89,9 +89,9 @@ async def _replace(connection: Any, replay: Replay, documents: dict[PatientKey, 
         await connection.execute(f"DELETE FROM chartwire.{table} WHERE practice = $1", practice)  # noqa: S608
     columns = ("patient_key", "sequence", "revisit_on", "key_id", "doc")
     await _copy(connection, "patient", practice, columns, ((key, *one) for key, one in documents.items()))
-    if NOBODY in replay.touched:
+    if PRACTICE in replay.touched:
         encoded = rows.encode_directory(replay.state.directory)
-        await tables.save_directory(connection, practice, replay.touched[NOBODY], encoded, keyring)
+        await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
     for table, expected in expected_lists(replay).items():
         await _copy(connection, table, practice, COLUMNS[table], expected)
 

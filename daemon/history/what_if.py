@@ -23,7 +23,7 @@ from zoneinfo import ZoneInfo
 from daemon.history.compare import Rows
 from daemon.history.events_of import Moment
 from events.codec import Keyring
-from events.ids import PatientKey, PracticeId, event_id
+from events.ids import PRACTICE, PatientKey, PracticeId, event_id
 from events.schema import (
     BillingDirectoryObserved,
     ConflictRecorded,
@@ -53,7 +53,6 @@ from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
-NOBODY = PatientKey("")
 ROUNDS = 20
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
@@ -150,10 +149,10 @@ class WhatIf:
             wants = self._compare(key, requests.get(key, []), batch[-1])
             shared |= wants.shared
             needed |= {on for waiting in wants.waits.values() for on in waiting.depends_on}
-        asked = requests.get(NOBODY, [])
+        asked = requests.get(PRACTICE, [])
         opened = {slot: _wish(one) for one in asked if (slot := _slot(one)) in needed}
         self._judge(asked, {**opened, **shared}, "no patient would need it")
-        self._add(NOBODY, shared, state.directory.intents, batch[-1])
+        self._add(PRACTICE, shared, state.directory.intents, batch[-1])
         self._settle(batch)
         state.changed.clear()
         state.gone.clear()

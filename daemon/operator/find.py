@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import msgspec
 
 from daemon.tables import documents as tables
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PracticeId
 from events.store import Store
 from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
@@ -38,6 +38,6 @@ async def look(
     state = PracticeState(directory=directory, charts={EhrChartId(chart): key for chart, key in charts.items()})
     key = state.key_of(ehr, billing)
     if not key:
-        return Looked(Patient(key=PatientKey("")), directory)
+        return Looked(Patient(key=PRACTICE), directory)
     found = await tables.load_patients(store.pool, practice, [key], store.keyring)
     return Looked(decode_patient(found[key][1]), directory) if key in found else None

@@ -12,8 +12,10 @@ import msgspec
 from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables.rows import decode_directory
-from events.ids import PatientKey
+from events.codes import WaitCode
+from events.ids import PatientKey, number_of
 from events.records import stored_field
+from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.rules.links import middle_name
@@ -88,16 +90,16 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
 
 
 def _matching(run: DryRun) -> Matching:
-    waits = {key: one.waiting["chart"] for key, one in run.patients.items() if "chart" in one.waiting}
-    undecided = [key for key, one in waits.items() if one.code == "candidates"]
-    created = Counter(one.system for one in run.writes if one.slot == "chart")
+    waits = {key: one.waiting[CHART_SLOT] for key, one in run.patients.items() if CHART_SLOT in one.waiting}
+    undecided = [key for key, one in waits.items() if one.code == WaitCode.CANDIDATES]
+    created = Counter(one.system for one in run.writes if one.slot == CHART_SLOT)
     return Matching(
         certain=sum(not one.how.startswith("created") for one in run.links),
         candidates=tuple(_pairs(run, undecided)),
         undecided_charts=len(undecided),
         only_in_ehr=created["kareo"],
         only_in_billing=created["elation"],
-        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != "candidates").items())),
+        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != WaitCode.CANDIDATES).items())),
     )
 
 
@@ -122,7 +124,7 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
 
 
 def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> Pair:
-    mine = int(patient.key[2:])
+    mine = number_of(patient.key)
     differ = unlike(wanted, one, middle_name(patient))
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
     if isinstance(wanted, SearchEhr):

@@ -7,6 +7,7 @@ from uuid import UUID
 import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
+from events.codes import CommandCode
 from events.commands import RedriveRequested
 from events.ids import BillingPatientId, EhrChartId, EventId, event_id
 from events.schema import (
@@ -47,16 +48,19 @@ async def redriven(
         if isinstance(kept, ChangeQuarantined) and kept.resource in TYPES:
             return _observation(kept, held.event, command)
     except (UnreadableEvent, KeyMissing):
-        return _no("still-unreadable", "it is still unreadable: it needs a newer version, or the key it was encrypted with")
+        return _no(
+            CommandCode.STILL_UNREADABLE,
+            "it is still unreadable: it needs a newer version, or the key it was encrypted with",
+        )
     return None
 
 
 def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event | CommandRefused:
     message = decode_message(kept.raw, keyring)
     if message.practice != command.practice:
-        return _no("another-practice", "the message belongs to another practice")
+        return _no(CommandCode.ANOTHER_PRACTICE, "the message belongs to another practice")
     if isinstance(message, Checkpoint) or message.event is None:
-        return _no("nothing-in-it", "the message is readable now and holds no change; dismiss it")
+        return _no(CommandCode.NOTHING_IN_IT, "the message is readable now and holds no change; dismiss it")
     return message.event
 
 
@@ -75,8 +79,8 @@ def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     )
 
 
-def _no(code: str, text: str) -> CommandRefused:
-    return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
+def _no(code: CommandCode, text: str) -> CommandRefused:
+    return CommandRefused(command=RedriveRequested.__name__, code=code.value, text=text)
 
 
 def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:

@@ -10,7 +10,7 @@ from daemon.tables import documents as tables
 from daemon.tables import rows
 from daemon.vendors.ports.intake import BILLING_ROW
 from events.codec import Keyring
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, PracticeId
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note
@@ -126,7 +126,7 @@ class StoredProjections:
             directory = state.directory
             encoded = rows.encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
-            open_[PatientKey("")] = rows.open_rows(directory, self._directory)
+            open_[PRACTICE] = rows.open_rows(directory, self._directory)
         await tables.replace_open(connection, self.practice, open_, work.moment.now)
         if any(isinstance(event.body, WentLive) for event in work.events):
             await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey
 from events.schema import (
     Body,
@@ -21,6 +22,7 @@ from events.schema import (
     WaitingCleared,
     WaitingRaised,
 )
+from events.slots import CHART_SLOT, LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
 from events.writes import (
     Resource,
     SearchBilling,
@@ -90,7 +92,10 @@ def observed_only(state: PracticeState, policy: Policy) -> bool:
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
     if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(
-            "practice", "directory-pending", "the practice's providers and locations have not been read yet", "directory"
+            PRACTICE_SLOT,
+            WaitCode.DIRECTORY_PENDING,
+            "the practice's providers and locations have not been read yet",
+            "directory",
         )
         return
     _show_left_behind(patient, wants)
@@ -105,7 +110,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     ehr, billing = patient.ehr, patient.billing
     if ehr is None or billing is None:
         missing = "Elation" if ehr is None else "Kareo"
-        wants.wait("link", "chart-not-read", f"the {missing} chart has not been read yet")
+        wants.wait(LINK_SLOT, WaitCode.CHART_NOT_READ, f"the {missing} chart has not been read yet")
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
@@ -129,7 +134,7 @@ def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> Non
             text = why
             if entry.encounter is not None:
                 text = f"sent to Kareo as encounter {entry.encounter}, but {text}: Elation is told when it resumes"
-            wants.wait(f"bill:{key}", "chart-pending", text)
+            wants.wait(slot_of(SlotKind.BILL, key), WaitCode.CHART_PENDING, text)
 
 
 # -- links ----------------------------------------------------------------------------------------------------------------
@@ -149,12 +154,14 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         wants.facts.append(change(ehr=link.ehr, billing=link.billing))
         return False
     if link.suspended:
-        wants.wait("link", "elation-chart-deleted", "the chart was deleted in Elation; the link resumes when it is restored")
+        wants.wait(
+            LINK_SLOT, WaitCode.EHR_CHART_DELETED, "the chart was deleted in Elation; the link resumes when it is restored"
+        )
         return False
     if patient.billing is not None and patient.billing.vanished:
         wants.wait(
-            "link",
-            "kareo-chart-gone",
+            LINK_SLOT,
+            WaitCode.BILLING_CHART_GONE,
             "the patient is gone in Kareo (deleted or merged there); unlink the chart, then link the right patient",
         )
         want_removals(patient, policy, wants)
@@ -172,17 +179,17 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
         text = (
             "Elation says that charts were merged into one another in a circle; undo that in Elation, or unlink the patient"
         )
-        wants.wait("link", "merge-cycle", text, *(f"chart:{one}" for one in absorbers(link.ehr, state)))
+        wants.wait(LINK_SLOT, WaitCode.MERGE_CYCLE, text, *(f"chart:{one}" for one in absorbers(link.ehr, state)))
         return
     if end is None:
         chain = (f"chart:{one}" for one in absorbers(link.ehr, state))
-        wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", *chain)
+        wants.wait(LINK_SLOT, WaitCode.SURVIVOR_NOT_SEEN, "the chart was merged into one that is not known yet", *chain)
         return
     other = state.patients.get(state.key_of(end, None))
     if other is not None and other.link is not None:
         wants.wait(
-            "link",
-            "merged-both-linked",
+            LINK_SLOT,
+            WaitCode.MERGED_BOTH_LINKED,
             f"the chart was merged into elation:{end}, which is linked with kareo:{other.link.billing}; merge the two patients in "
             "Kareo too, or unlink this one",
         )
@@ -209,7 +216,7 @@ def _held(patient: Patient, wants: Wants) -> bool:
         return False
     system = "elation" if patient.in_billing else "kareo"
     text = f"unlinked from {system}:{other} by a person; link it with the right chart, or resync it --as-new"
-    wants.wait("chart", "unlinked", text)
+    wants.wait(CHART_SLOT, WaitCode.UNLINKED, text)
     return True
 
 
@@ -222,7 +229,7 @@ def _show_left_behind(patient: Patient, wants: Wants) -> None:
                 f"{len(standing)} appointments and {len(former.policies)} policies written to elation:{chart} before it was "
                 "unlinked stay there; correct them by hand, then accept this"
             )
-            wants.wait(f"former:{chart}", "left-behind", text)
+            wants.wait(slot_of(SlotKind.FORMER, chart), WaitCode.LEFT_BEHIND, text)
 
 
 def _want_ehr_counterpart(
@@ -242,9 +249,9 @@ def _want_ehr_counterpart(
         found = EhrChartId(verdict.match)
         wants.facts.append(link_of(found, billing.chart.id, "one strong match in Elation", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=True))
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=True))
     elif not allows(policy, Resource.CHART, System.EHR):
-        wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
+        wants.wait(CHART_SLOT, WaitCode.NOT_CREATED, "no chart in Elation, and the practice does not create charts there")
     else:
         want_ehr_chart(billing, state.directory, policy, wants)
 
@@ -268,16 +275,16 @@ def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeSta
         found = BillingPatientId(verdict.match)
         wants.facts.append(link_of(chart.id, found, "one strong match in Kareo", patient, state, policy))
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=False))
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=False))
     elif not allows(policy, Resource.CHART, System.BILLING):
-        wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
+        wants.wait(CHART_SLOT, WaitCode.NOT_CREATED, "no patient in Kareo, and the practice does not create patients there")
     else:
         want_billing_chart(ehr, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
     """A creation that was attempted decides what comes next; nothing else is wanted in its slot."""
-    open_ = patient.intents.get("chart")
+    open_ = patient.intents.get(CHART_SLOT)
     return open_ is not None and open_.state in UNDER_WAY
 
 
@@ -286,9 +293,9 @@ def _searched(patient: Patient, search: SearchEhr | SearchBilling, wants: Wants)
     if patient.search is not None and patient.search.wanted == search:
         return True
     if not search.first_name or not search.last_name:
-        wants.wait("chart", "incomplete", "the chart has no first or last name; enter it")
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, "the chart has no first or last name; enter it")
         return False
-    wants.writes["chart"] = Wish(search, Resource.CHART, f"{RULE}, search before create")
+    wants.writes[CHART_SLOT] = Wish(search, Resource.CHART, f"{RULE}, search before create")
     return False
 
 
@@ -327,7 +334,7 @@ def _show_refused(patient: Patient, wants: Wants) -> None:
     for slot, open_ in patient.intents.items():
         wish = wants.writes.get(slot)
         if open_.state == "refused" and wish is not None and wish.write == open_.write:
-            wants.wait(slot, "refused", f"{open_.system.value.capitalize()} refused: {open_.text or open_.code}")
+            wants.wait(slot, WaitCode.REFUSED, f"{open_.system.value.capitalize()} refused: {open_.text or open_.code}")
 
 
 # -- what if --------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
+from events.codes import WaitCode
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
@@ -46,8 +47,8 @@ class Wants:
     waits: dict[str, Waiting] = field(default_factory=dict)
     facts: list[Body] = field(default_factory=list)
 
-    def wait(self, slot: str, code: str, text: str, *depends_on: str) -> None:
-        self.waits[slot] = Waiting(code=code, text=text, depends_on=depends_on)
+    def wait(self, slot: str, code: WaitCode, text: str, *depends_on: str) -> None:
+        self.waits[slot] = Waiting(code=code.value, text=text, depends_on=depends_on)
 
 
 def permitted(writes: dict[str, Wish], policy: Policy) -> dict[str, Wish]:

@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
+from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, PracticeId, charts_of, ehr_key, event_id
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -30,6 +30,7 @@ from events.schema import (
     RevisitDue,
     WaitingCleared,
 )
+from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
 from projections.deciding.settle import Moment
@@ -65,14 +66,14 @@ class Work:
         reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         refused = refused or reply.refused
         if refused is not None:
-            self._take(event, PatientKey(""))
-            self._take(self.following(refused, event, event.ehr, event.billing), PatientKey(""))
+            self._take(event, PRACTICE)
+            self._take(self.following(refused, event, event.ehr, event.billing), PRACTICE)
             return
         self._take(event, reply.about)
         for body in reply.follows:
-            charts = _charts(self.state.patients[reply.about]) if reply.about else (None, None)
+            charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
             if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
-                charts = body.ehr, body.billing
+                charts = Charts(body.ehr, body.billing)
             self._take(self.following(body, event, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -130,7 +131,7 @@ class Work:
     def _understood(self, event: Event) -> None:
         """A record that could not be used before and now can waits no longer."""
         waiting = self.state.directory.waiting
-        if not any(slot.startswith("quarantine:") for slot in waiting):
+        if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in waiting):
             return
         for slot in quarantined_as(event):
             if slot in waiting:
@@ -194,9 +195,8 @@ class Work:
         )
 
 
-def _charts(patient: Patient) -> tuple[EhrChartId | None, BillingPatientId | None]:
+def _charts(patient: Patient) -> Charts:
     """The chart ids that events about `patient` carry."""
     if patient.link is not None:
-        return patient.link.ehr, patient.link.billing
-    number = int(patient.key[2:])
-    return (None, BillingPatientId(number)) if patient.in_billing else (EhrChartId(number), None)
+        return Charts(patient.link.ehr, patient.link.billing)
+    return charts_of(patient.key)

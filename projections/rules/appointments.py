@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingAppointment
+from events.slots import SlotKind, slot_of
 from events.writes import (
     AppointmentTerms,
     CancelEhrAppointment,
@@ -41,7 +43,7 @@ def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory,
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
-        _want(f"appointment:{key}", entry, chart, directory, policy, wants)
+        _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants)
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
@@ -51,7 +53,7 @@ def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
         return
     for key, entry in patient.appointments.items():
         if entry.vanished:
-            _want_removal(f"appointment:{key}", entry, wants)
+            _want_removal(slot_of(SlotKind.APPOINTMENT, key), entry, wants)
 
 
 def _want_removal(slot: str, entry: Appointment, wants: Wants) -> None:
@@ -75,7 +77,7 @@ def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory
     physician = _physician(entry.seen, directory, policy)
     if physician is None:
         text = "the appointment's provider has no calendar in Elation; map the provider"
-        wants.wait(slot, "no-calendar", text, "directory")
+        wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
         return
     terms = AppointmentTerms(
         start=entry.seen.start,

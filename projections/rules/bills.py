@@ -10,8 +10,10 @@ import re
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase, BillLine, EhrBill
+from events.slots import CASE_SLOT, SlotKind, slot_of
 from events.writes import (
     AddBillingCase,
     CreateEncounter,
@@ -57,19 +59,19 @@ def want_bills(
     for key, entry in patient.bills.items():
         if key in gone_along:
             continue
-        _want(f"bill:{key}", entry, patient, billing, directory, policy, wants)
+        _want(slot_of(SlotKind.BILL, key), entry, patient, billing, directory, policy, wants)
 
 
 def _want(
     slot: str, entry: Bill, patient: Patient, billing: BillingSide | None, directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     bill = entry.bill
-    answer = f"bill-answer:{bill.id}"
+    answer = slot_of(SlotKind.BILL_ANSWER, bill.id)
     if entry.billed_to is not None:
         text = (
             f"encounter {entry.encounter} went to kareo:{entry.billed_to} before the charts were unlinked; it is not sent "
         )
-        wants.wait(slot, "billed-to-former", f"{text}again: move or void it in Kareo")
+        wants.wait(slot, WaitCode.BILLED_TO_FORMER, f"{text}again: move or void it in Kareo")
         return
     if entry.encounter is not None:
         if not entry.billed and entry.encounter_at is not None:
@@ -77,22 +79,22 @@ def _want(
             wants.writes[answer] = Wish(done, Resource.BILL, f"{RULE}, success is written back")
         if bill_content(bill) != entry.sent:
             text = "the bill was edited after it was sent; Kareo keeps what was sent, correct the encounter there"
-            wants.wait(slot, "differs-after-sent", text)
+            wants.wait(slot, WaitCode.DIFFERS_AFTER_SENT, text)
         return
     if bill.status == "Billed" or bill.ref_number or bill.note_deleted:
         return
     into = _absorbed(patient)
     if into is not None:
         text = f"the chart was merged into elation:{into}, and the bill did not go along; enter it on that chart in Elation"
-        wants.wait(slot, "chart-absorbed", text, slot, f"chart:{into}")
+        wants.wait(slot, WaitCode.CHART_ABSORBED, text, slot, f"chart:{into}")
     elif not bill.signed:
-        wants.wait(slot, "unsigned", "the visit note of this bill is not signed yet")
+        wants.wait(slot, WaitCode.UNSIGNED, "the visit note of this bill is not signed yet")
     elif bill.deferred:
-        wants.wait(slot, "deferred", "the bill waits in Elation's Billing Home; press Send to PMS there")
+        wants.wait(slot, WaitCode.DEFERRED, "the bill waits in Elation's Billing Home; press Send to PMS there")
     elif entry.answered == bill:
-        wants.wait(slot, "bill-error", f"Bill Error: {entry.error}. Correct the bill in Elation, then Save & Re-send")
+        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {entry.error}. Correct the bill in Elation, then Save & Re-send")
     elif billing is None:
-        wants.wait(slot, "chart-pending", "the patient is not linked with Kareo yet")
+        wants.wait(slot, WaitCode.CHART_PENDING, "the patient is not linked with Kareo yet")
     else:
         _want_encounter(slot, answer, entry, patient, billing, directory, policy, wants)
 
@@ -119,7 +121,7 @@ def _want_encounter(
     if isinstance(result, Problem):
         error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST])
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
-        wants.wait(slot, "bill-error", f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
+        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
         return
     beyond = len(all_diagnoses(entry.bill)) - DIAGNOSES
     notes = (f"{beyond} diagnoses beyond the first {DIAGNOSES} do not travel",) if beyond > 0 else ()
@@ -138,16 +140,18 @@ def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> Bill
     """The case to bill: the primary one, or the only one; a patient without any gets one first."""
     cases = billing.chart.cases
     if cases is None:
-        wants.wait(slot, "cases-pending", "the patient's cases have not been read from Kareo yet")
+        wants.wait(slot, WaitCode.CASES_PENDING, "the patient's cases have not been read from Kareo yet")
         return None
     if not cases:
         add = AddBillingCase(patient=billing.chart.id, case_name=policy.case_name, payer_scenario=policy.payer_scenario)
-        wants.writes["case"] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
-        wants.wait(slot, "case-pending", "the patient has no case in Kareo; one is being added")
+        wants.writes[CASE_SLOT] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
+        wants.wait(slot, WaitCode.CASE_PENDING, "the patient has no case in Kareo; one is being added")
         return None
     chosen = primary_case(cases) or (cases[0] if len(cases) == 1 else None)
     if chosen is None:
-        wants.wait(slot, "no-primary-case", "the patient has several cases in Kareo and none is primary; choose one there")
+        wants.wait(
+            slot, WaitCode.NO_PRIMARY_CASE, "the patient has several cases in Kareo and none is primary; choose one there"
+        )
     return chosen
 
 

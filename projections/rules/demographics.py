@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from events.codes import WaitCode
 from events.schema import ConflictRecorded, FieldsAgreed
+from events.slots import CHART_SLOT, SlotKind, slot_of
 from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
 from projections.deciding.settle import Wants, Wish
 from projections.rules.fields import (
@@ -13,6 +15,7 @@ from projections.rules.fields import (
     ehr_view,
     fit,
     hold_address,
+    is_unmapped,
     place_phones,
     same,
 )
@@ -39,10 +42,13 @@ def want_demographics(
     if direction is Direction.OFF:
         return
     ours, theirs = ehr_view(ehr.chart, directory, policy), billing_view(billing.chart)
-    unmapped = ours["provider"].startswith("E:")
+    unmapped = is_unmapped(ours["provider"])
     if unmapped:
         wants.wait(
-            "field:provider", "field-unmapped", "the Elation physician has no counterpart in Kareo; map it", "directory"
+            slot_of(SlotKind.FIELD, "provider"),
+            WaitCode.FIELD_UNMAPPED,
+            "the Elation physician has no counterpart in Kareo; map it",
+            "directory",
         )
     base = patient.base | _come_back(patient, ours, theirs)
     merged = reconcile(ours, theirs, base, policy.preference, direction, skip=("provider",) if unmapped else ())
@@ -56,14 +62,17 @@ def want_demographics(
     _want_billing(billing, merged.to_billing, theirs, directory, policy, wants)
     for one in patient.conflicts.values():
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
-        wants.wait(f"conflict:{one.field}", "conflict", text)
+        wants.wait(slot_of(SlotKind.CONFLICT, one.field), WaitCode.CONFLICT, text)
 
 
 def _come_back(patient: Patient, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
     """What a side shows because a write of ours put it there whose outcome is not recorded yet: that is nobody's change, so a
     later edit on the other side is no conflict with it (DESIGN section 3: recognized by content against the intended write)."""
     found: dict[str, str] = {}
-    for slot, shown in (("demographics:elation", ours), ("demographics:kareo", theirs)):
+    for slot, shown in (
+        (slot_of(SlotKind.DEMOGRAPHICS, System.EHR), ours),
+        (slot_of(SlotKind.DEMOGRAPHICS, System.BILLING), theirs),
+    ):
         open_ = patient.intents.get(slot)
         if open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, UpdateEhrChart | UpdateBillingChart):
             found |= {name: value for name, value in open_.write.fields.items() if same(name, shown[name], value)}
@@ -87,7 +96,7 @@ def _want_ehr(
     ordered = {name: fields[name] for name in NAMES if name in fields}
     expected = {name: current[name] for name in ordered}
     write = UpdateEhrChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
-    wants.writes["demographics:elation"] = Wish(write, Resource.DEMOGRAPHICS, RULE)
+    wants.writes[slot_of(SlotKind.DEMOGRAPHICS, System.EHR)] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
 def _want_billing(
@@ -104,14 +113,14 @@ def _want_billing(
         expected={name: current[name] for name in ordered},
         provider=int(fields["provider"]) if "provider" in fields else None,
     )
-    wants.writes["demographics:kareo"] = Wish(write, Resource.DEMOGRAPHICS, RULE)
+    wants.writes[slot_of(SlotKind.DEMOGRAPHICS, System.BILLING)] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
 def _wait_for(problems: dict[str, Problem], target: System, wants: Wants) -> None:
     for name, problem in problems.items():
         depends = ("directory",) if problem.code == "unmapped" else ()
         text = f"{BY_NAME[name].label} cannot go to {target.value.capitalize()}: {problem.text}"
-        wants.wait(f"field:{name}", f"field-{problem.code}", text, *depends)
+        wants.wait(slot_of(SlotKind.FIELD, name), WaitCode(f"field-{problem.code}"), text, *depends)
 
 
 # -- creation -------------------------------------------------------------------------------------------------------------
@@ -126,12 +135,12 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     missing = [BY_NAME[name].label for name in REQUIRED_BY_EHR if not fields.get(name)]
     if missing:
         text = f"Elation needs {', '.join(missing).lower()} to create the chart; enter it in Kareo"
-        wants.wait("chart", "incomplete", text)
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, text)
         return
     physician = int(fields.pop("provider")) if "provider" in fields else policy.default_physician
     if physician is None:
         text = "Elation needs a provider to create the chart; assign one that is mapped, or configure default_physician"
-        wants.wait("chart", "no-provider", text, "directory")
+        wants.wait(CHART_SLOT, WaitCode.NO_PROVIDER, text, "directory")
         return
     phones = [name for name in PHONE_KINDS if fields.get(name)]
     for name in phones[2:]:
@@ -144,7 +153,7 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     _wait_for({name: one for name, one in problems.items() if name != "provider"}, System.EHR, wants)
     hint = f"{LINK_HINT}{billing.chart.id}"
     write = CreateEhrChart(billing=billing.chart.id, fields=fields, physician=physician, link_hint=hint)
-    wants.writes["chart"] = Wish(write, Resource.CHART, CREATION)
+    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 
 
 def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants: Wants) -> None:
@@ -155,11 +164,15 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
     external_id = str(ehr.chart.id)
     if missing:
         wants.wait(
-            "chart", "incomplete", f"Kareo needs {', '.join(missing).lower()} to create the patient; enter it in Elation"
+            CHART_SLOT,
+            WaitCode.INCOMPLETE,
+            f"Kareo needs {', '.join(missing).lower()} to create the patient; enter it in Elation",
         )
         return
     if len(external_id) > EXTERNAL_ID_MOST:
-        wants.wait("chart", "external-id-too-long", "the Elation chart id is longer than the 25 characters Kareo keeps")
+        wants.wait(
+            CHART_SLOT, WaitCode.EXTERNAL_ID_TOO_LONG, "the Elation chart id is longer than the 25 characters Kareo keeps"
+        )
         return
     _wait_for(problems, System.BILLING, wants)
     provider = fields.pop("provider", "")
@@ -171,4 +184,4 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
         case_name=policy.case_name,
         payer_scenario=policy.payer_scenario,
     )
-    wants.writes["chart"] = Wish(write, Resource.CHART, CREATION)
+    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)

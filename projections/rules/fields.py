@@ -26,6 +26,9 @@ from projections.terms.codecs import (
 from projections.terms.policy import Policy
 
 PHONE_KINDS = {"home_phone": "Home", "mobile_phone": "Mobile", "work_phone": "Work"}
+UNMAPPED = "E:"
+"""Before the id of a physician who has no counterpart in the billing system: the value of `provider` until one is mapped."""
+
 PHONE_SLOTS = 2
 ADDRESS = ("address1", "address2", "city", "state", "zip")
 
@@ -102,7 +105,12 @@ def _canonical_physician(physician: int | None, directory: Directory, policy: Po
     if physician is None:
         return ""
     provider = provider_for(physician, directory, policy)
-    return str(provider) if provider is not None else f"E:{physician}"
+    return str(provider) if provider is not None else f"{UNMAPPED}{physician}"
+
+
+def is_unmapped(provider: str) -> bool:
+    """Whether the value of the field `provider` is a physician without a counterpart."""
+    return provider.startswith(UNMAPPED)
 
 
 def same(name: str, one: str, other: str) -> bool:
@@ -140,9 +148,7 @@ def _fit_provider(value: str, target: System, directory: Directory, policy: Poli
         return Problem("cannot-clear", "a provider cannot be removed there; assign one")
     if target is System.BILLING:
         return (
-            Problem("unmapped", "the Elation physician has no counterpart in Kareo; map it")
-            if value.startswith("E:")
-            else value
+            Problem("unmapped", "the Elation physician has no counterpart in Kareo; map it") if is_unmapped(value) else value
         )
     physician = physician_for(int(value), directory, policy) if value.isdigit() else None
     return (

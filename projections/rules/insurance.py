@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from datetime import date, timedelta
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy
+from events.slots import POLICIES_SLOT, SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, carrier_for, plan_for
@@ -87,7 +89,7 @@ def want_insurance(
         ]
     birth_date = billing.chart.birth_date
     if birth_date is None:
-        wants.wait("policies", "incomplete", "Elation needs the patient's birth date for insurance; enter it")
+        wants.wait(POLICIES_SLOT, WaitCode.INCOMPLETE, "Elation needs the patient's birth date for insurance; enter it")
         return
     kept = {str(one.billing_policy) for one in terms}
     write = SyncPolicies(
@@ -99,37 +101,39 @@ def want_insurance(
         known={key: entry.ehr for key, entry in written.items()},
         remove=tuple(sorted(entry.ehr for key, entry in written.items() if key not in kept)),
     )
-    wants.writes["policies"] = Wish(write, Resource.INSURANCE, RULE)
+    wants.writes[POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE)
 
 
 def _terms(one: BillingPolicy, rank: int, chart: BillingChart, directory: Directory, wants: Wants) -> PolicyTerms | None:
     """The policy in Elation's terms, or None while it waits."""
-    slot = f"policy:{one.id}"
+    slot = slot_of(SlotKind.POLICY, one.id)
     if rank > RANKS:
-        wants.wait(slot, "no-rank", "Elation knows three ranks; this is a fourth active policy of the case")
+        wants.wait(slot, WaitCode.NO_RANK, "Elation knows three ranks; this is a fourth active policy of the case")
         return None
     if not squeeze(one.company_name) or not squeeze(one.plan_name):
         what = "company" if not squeeze(one.company_name) else "plan"
-        wants.wait(slot, "no-plan", f"the policy names no insurance {what} in Kareo; enter it there")
+        wants.wait(slot, WaitCode.NO_PLAN, f"the policy names no insurance {what} in Kareo; enter it there")
         return None
     carrier = carrier_for(one.company_id, one.company_name, directory)
     if carrier is None and not one.company_id:
-        wants.wait(slot, "no-plan", "Kareo gives no id of the policy's insurance company, and Elation has none of that name")
+        wants.wait(
+            slot, WaitCode.NO_PLAN, "Kareo gives no id of the policy's insurance company, and Elation has none of that name"
+        )
         return None
     if carrier is None:
         _want_carrier(one, directory, wants)
         return None
     plan = plan_for(one.plan_id, one.plan_name, carrier, directory)
     if plan is None and not one.plan_id:
-        wants.wait(slot, "no-plan", "Kareo gives no id of the policy's plan, and Elation has none of that name")
+        wants.wait(slot, WaitCode.NO_PLAN, "Kareo gives no id of the policy's plan, and Elation has none of that name")
         return None
     if plan is None:
         create = CreatePlan(billing_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
-        _want_shared(f"plan:{one.plan_id}", create, directory, wants)
+        _want_shared(slot_of(SlotKind.PLAN, one.plan_id), create, directory, wants)
         return None
     money = _money(one.copay), _money(one.deductible)
     if money[0] is None or money[1] is None:
-        wants.wait(slot, "not-an-amount", "copay or deductible is not an amount of money; correct it in Kareo")
+        wants.wait(slot, WaitCode.NOT_AN_AMOUNT, "copay or deductible is not an amount of money; correct it in Kareo")
         return None
     insured_first, insured_last = _insured_name(one, chart)
     own = _relationship(one) == "self"
@@ -178,7 +182,7 @@ def _want_carrier(one: BillingPolicy, directory: Directory, wants: Wants) -> Non
         zip=ZipCode().clean(one.plan_zip)[:10],
         phone=_fit_phone(one.plan_phone),
     )
-    _want_shared(f"carrier:{one.company_id}", create, directory, wants)
+    _want_shared(slot_of(SlotKind.CARRIER, one.company_id), create, directory, wants)
 
 
 def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Directory, wants: Wants) -> None:
@@ -187,9 +191,9 @@ def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Direc
     if known is None:
         wants.shared[slot] = Wish(create, Resource.INSURANCE, RULE)
     if known is not None and known.state == "refused":
-        wants.wait(slot, f"{what}-refused", f"Elation refuses the {what}: {known.text}", slot)
+        wants.wait(slot, WaitCode(f"{what}-refused"), f"Elation refuses the {what}: {known.text}", slot)
     else:
-        wants.wait(slot, f"{what}-pending", f"the {what} is being created in Elation", slot)
+        wants.wait(slot, WaitCode(f"{what}-pending"), f"the {what} is being created in Elation", slot)
 
 
 def _relationship(one: BillingPolicy) -> str:

@@ -12,8 +12,9 @@ from datetime import date
 from enum import IntEnum
 from unicodedata import normalize
 
-from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
+from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key, number_of
 from events.records import BillingChart, EhrChart
+from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, SearchBilling, SearchEhr
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
@@ -185,7 +186,7 @@ def _rivals(patient: Patient, match: int, state: PracticeState, to_ehr: bool) ->
     other = state.patients.get(key)
     if other is None or other.search is None or other.search.wanted is None:
         return ()
-    mine, middle = int(patient.key[2:]), middle_name(other)
+    mine, middle = number_of(patient.key), middle_name(other)
     alike = [
         one.id
         for one in other.search.candidates
@@ -228,7 +229,7 @@ def _taken(id_: int, state: PracticeState, ehr: bool) -> bool:
         return ehr
     if other.billing is not None and other.billing.vanished:
         return True
-    creating = other.intents.get("chart")
+    creating = other.intents.get(CHART_SLOT)
     under_way = creating is not None and creating.state in UNDER_WAY
     return under_way and creating is not None and isinstance(creating.write, CreateEhrChart | CreateBillingChart)
 

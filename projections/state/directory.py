@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from events.codes import WaitCode
 from events.records import Carrier, Location, Plan, Provider, Value
 from events.schema import (
     BillingDirectoryObserved,
@@ -25,6 +26,7 @@ from events.schema import (
     WaitingRaised,
     WentLive,
 )
+from events.slots import SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
@@ -70,13 +72,17 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
         case ChangeQuarantined():
             slot = quarantine_slot(body.system, body.resource, body.record)
             text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
-            return _set_aside(directory, slot, Waiting(code="quarantined", text=text, since=event.observed), event)
+            return _set_aside(
+                directory, slot, Waiting(code=WaitCode.QUARANTINED.value, text=text, since=event.observed), event
+            )
         case MessageUnreadable():
             slot = message_slot(body)
             text = (
                 f"the message at {body.topic}, partition {body.partition}, offset {body.offset} is unreadable: {body.reason}"
             )
-            return _set_aside(directory, slot, Waiting(code="unreadable-message", text=text, since=event.observed), event)
+            return _set_aside(
+                directory, slot, Waiting(code=WaitCode.UNREADABLE_MESSAGE.value, text=text, since=event.observed), event
+            )
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
             return replace(
@@ -104,7 +110,7 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
 
 def message_slot(body: MessageUnreadable) -> str:
     """Where an unreadable Kafka message waits."""
-    return f"quarantine:kafka:{body.partition}:{body.offset}"
+    return slot_of(SlotKind.QUARANTINE, "kafka", body.partition, body.offset)
 
 
 def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:

@@ -32,6 +32,7 @@ from events.schema import (
     WaitingDismissed,
     WaitingRaised,
 )
+from events.slots import SlotKind, parse_slot, slot_of
 from events.writes import (
     AnyWrite,
     BillingChartWritten,
@@ -110,7 +111,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
             return replace(patient, intents=intents, dismissed=without(patient.dismissed, *slots))
         case BillResendRequested():
-            slot = f"bill:{body.bill}"
+            slot = slot_of(SlotKind.BILL, body.bill)
             intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
             patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
             return _bill(patient, body.bill, answered=None, error="")
@@ -333,7 +334,7 @@ def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
 
 
 def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: object) -> Patient:
-    key = slot.removeprefix("appointment:")
+    key = parse_slot(slot).id
     entry = patient.appointments.get(key)
     if entry is None:
         return patient
