@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import Any
 
 from daemon.sandbox.clinic import Clinic
+from projections.terms.names import NAMES
+
+EHR, BILLING = NAMES.ehr.label, NAMES.billing.label
 
 
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("sandbox", help="run the sandboxes of both systems")
-    parser.add_argument("--elation-port", type=int, default=0)
-    parser.add_argument("--kareo-port", type=int, default=0)
-    parser.add_argument("--limits-scale", type=float, default=1.0, help="multiplies Kareo's published intervals")
+    parser.add_argument(f"--{NAMES.ehr.prefix}-port", dest="ehr_port", type=int, default=0)
+    parser.add_argument(f"--{NAMES.billing.prefix}-port", dest="billing_port", type=int, default=0)
+    parser.add_argument("--limits-scale", type=float, default=1.0, help=f"multiplies {BILLING}'s published intervals")
     parser.add_argument("--write-config", type=Path, help="write a configuration for `chartwire run` into this folder")
     parser.add_argument("--dsn", default="postgresql://chartwire@127.0.0.1/chartwire", help="goes into the configuration")
     parser.add_argument("--kafka", default="127.0.0.1:9092", help="goes into the configuration")
@@ -26,12 +29,14 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         clinic = Clinic(limits_scale=arguments.limits_scale, seconds=5.0)
-        await clinic.ehr.start(port=arguments.elation_port)
-        await clinic.billing.start(port=arguments.kareo_port)
+        await clinic.ehr.start(port=arguments.ehr_port)
+        await clinic.billing.start(port=arguments.billing_port)
         try:
-            print(f"Elation: {clinic.ehr.url}\nKareo:   {clinic.billing.url}\nWSDL:    {clinic.billing.wsdl_url}")
+            print(
+                f"{EHR + ':':<8} {clinic.ehr.url}\n{BILLING + ':':<8} {clinic.billing.url}\nWSDL:    {clinic.billing.wsdl_url}"
+            )
             for office in clinic.offices:
-                print(f"practice {office.id}: Elation {office.ehr}, Kareo {office.billing} ({office.name})")
+                print(f"practice {office.id}: {EHR} {office.ehr}, {BILLING} {office.billing} ({office.name})")
             if arguments.write_config is not None:
                 file = clinic.write_config(
                     arguments.write_config,

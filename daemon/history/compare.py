@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.history.events_of import SQL, Moment, charts_of, is_past, patient_events, practice_events
+from daemon.history.events_of import SQL, ids_of, patient_events, practice_events
 from daemon.tables import documents as tables
 from daemon.tables import rows
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
+from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key, charts_of
 from events.schema import Recorded
 from events.store import SQL as STORE
 from events.store import Store, open_row
@@ -29,6 +29,7 @@ from projections.rules.insurance import next_expiry
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient, decode_patient, encode_patient
 from projections.state.state import PracticeState
+from projections.words.moment import AsOf, is_past
 
 BATCH = 2000
 
@@ -101,7 +102,7 @@ async def fold(
     batches: Rows,
     keyring: Keyring,
     *,
-    moment: Moment | None = None,
+    moment: AsOf | None = None,
     progress: Progress = untold,
 ) -> bool:
     """Fold stored rows up to `moment`; False when an event after it was met. Raises UnreadableEvent, KeyMissing, ValueError."""
@@ -138,9 +139,7 @@ async def stored_rows(connection: Any, practice: PracticeId, *, after: int, up_t
             await asyncio.gather(following, return_exceptions=True)
 
 
-async def replayed(
-    store: Store, practice: PracticeId, *, moment: Moment | None = None, progress: Progress = untold
-) -> Replay:
+async def replayed(store: Store, practice: PracticeId, *, moment: AsOf | None = None, progress: Progress = untold) -> Replay:
     """The projections of a practice from its events, up to `moment` or to the head as it is now."""
     replay = Replay(practice)
     batches = stored_rows(store.pool, practice, after=0, up_to=await store.head(practice))
@@ -284,7 +283,7 @@ async def _with_event(store: Store, replay: Replay, found: _Found) -> Difference
 async def _maker(store: Store, replay: Replay, found: _Found) -> Recorded | None:
     """The event after which the events' value was not the stored one any more; where it never was, the last to change it."""
     if found.patient:
-        ehr, billing = charts_of(found.patient)
+        ehr, billing = ids_of(charts_of(found.patient))
         story = await patient_events(store, replay.practice, ehr, billing)
     else:
         story = [one async for one in practice_events(store, replay.practice, up_to=replay.sequence)]

@@ -1,57 +1,25 @@
-"""A patient's events from either id, and which event a moment means: what history, explain and replay start from."""
+"""A patient's events from either id, and the practice's own: what history, explain and replay start from."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from events import queries
-from events.ids import EventId, PatientKey, PracticeId
+from events.ids import Charts, EventId, PracticeId
 from events.schema import Event, LinkMoved, Recorded
 from events.store import ALL, Store, open_row
 
 SQL = queries.load("replay")
 BATCH = 1000
 
-Moment = int | datetime
-"""A sequence number, or a time of recording."""
 
-
-class NoMoment(ValueError):
-    """Text that is neither a sequence number nor an ISO time."""
-
-
-def parse_moment(text: str, zone: ZoneInfo) -> Moment:
-    """`1234` or `#1234`: that event; else an ISO date or time of recording, in `zone` unless it says otherwise.
-
-    A date alone is its first moment. Raises NoMoment.
-    """
-    number = text.removeprefix("#")
-    if number.isascii() and number.isdigit():
-        return int(number)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise NoMoment(f"{text} is neither a sequence number nor an ISO time such as 2026-03-02T14:30") from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=zone)
-
-
-def is_past(recorded: Recorded, moment: Moment | None) -> bool:
-    """Whether the event was recorded up to and including `moment`; everything was up to None."""
-    if moment is None:
-        return True
-    return recorded.sequence <= moment if isinstance(moment, int) else recorded.recorded <= moment
-
-
-def charts_of(key: PatientKey) -> tuple[set[int], set[int]]:
-    """The ids that a patient's key holds: (elation, kareo)."""
-    number = {int(key[2:])}
-    return (set(), number) if key.startswith("K:") else (number, set())
+def ids_of(charts: Charts) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The charts to read the events of, by system: (the EHR's, the billing system's)."""
+    return () if charts.ehr is None else (charts.ehr,), () if charts.billing is None else (charts.billing,)
 
 
 def names_charts(event: Event) -> tuple[set[int], set[int]]:
-    """The charts an event ties together: (elation, kareo); none when it is about one system's only."""
+    """The charts an event ties together: (the EHR's, the billing system's); none when it is about one system's only."""
     body = event.body
     if isinstance(body, LinkMoved):
         return {int(body.source), int(body.target)}, {int(body.billing)}

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from daemon.history.events_of import SQL, charts_of, event_by_id, patient_events, practice_events
-from events.ids import EventId, PracticeId
+from daemon.history.events_of import SQL, event_by_id, ids_of, patient_events, practice_events
+from events.ids import EventId, PracticeId, charts_of
 from events.schema import (
     Event,
     IntentAttempted,
@@ -24,7 +24,10 @@ from projections.state.directory import Directory, fold_directory
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown, fields_known, folded
-from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
+from projections.words.lines import Entry, entries, fields_of
+from projections.words.shown import Shown
+from projections.words.words import describe
+from projections.words.writes import describe_write
 
 BATCH = 2000
 OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
@@ -96,8 +99,7 @@ async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Rec
     """The events of the patient that an event is about; the practice's own when it is about none."""
     if not event.patient:
         return [one async for one in practice_events(store, practice)]
-    ehr, billing = charts_of(event.patient)
-    return await patient_events(store, practice, ehr, billing)
+    return await patient_events(store, practice, *ids_of(charts_of(event.patient)))
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
@@ -134,7 +136,7 @@ def why(
         slot=body.slot,
         system=body.system.value,
         resource=body.resource.value,
-        write=write_shown(body.write, shown),
+        write=describe_write(body.write, shown),
         rule=body.rule,
         notes=body.notes,
         request=_step(request, shown),
@@ -190,7 +192,7 @@ def _step(one: Recorded, shown: Shown) -> Step:
         answer = body.raw or body.text
     elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
-    return Step(one.sequence, one.event.id, one.event.type, in_words(body, shown), answer)
+    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer)
 
 
 async def _causes(

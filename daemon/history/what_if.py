@@ -21,7 +21,6 @@ from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
 from daemon.history.compare import Rows
-from daemon.history.events_of import Moment
 from events.codec import Keyring
 from events.ids import PRACTICE, PatientKey, PracticeId, event_id
 from events.schema import (
@@ -52,6 +51,7 @@ from projections.deciding.settle import Wants, Wish
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
+from projections.words.moment import AsOf
 
 ROUNDS = 20
 _NO_EVENT = event_id(PracticeId(""), "what if")
@@ -102,7 +102,7 @@ class _Judged:
 class WhatIf:
     """Feed it the recorded events in order (`take`), then `close`; `result` has what would differ after `since`."""
 
-    def __init__(self, policy: Policy, since: Moment | None = None) -> None:
+    def __init__(self, policy: Policy, since: AsOf | None = None) -> None:
         self.result = Comparison()
         self._policy = policy
         self._since = since
@@ -218,7 +218,7 @@ class WhatIf:
             self.result.deviations.append(deviation)
 
 
-def is_before(recorded: Recorded, since: Moment | None) -> bool:
+def is_before(recorded: Recorded, since: AsOf | None) -> bool:
     """Whether the event was recorded before `since`; none was before None."""
     if since is None:
         return False
@@ -306,7 +306,7 @@ async def compare(
     keyring: Keyring,
     policy: Policy,
     *,
-    since: Moment | None = None,
+    since: AsOf | None = None,
     progress: Callable[[int], None] = lambda _sequence: None,
 ) -> Comparison:
     """Replay stored rows under `policy`. Raises UnreadableEvent, KeyMissing."""

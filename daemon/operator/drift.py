@@ -10,11 +10,10 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-import msgspec
-
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.practice import Surroundings, elation_client, kareo_client, soap_service
 from daemon.tables import documents as tables
+from daemon.tables.rows import decode_directory
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
@@ -28,12 +27,10 @@ from events.schema import Event
 from events.topics import Change, Checkpoint
 from events.writes import AppointmentTerms, System
 from projections.deciding.settle import Moment
-from projections.state.directory import Directory
 from projections.state.patient import Appointment, Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift
 
-_DIRECTORY = msgspec.msgpack.Decoder(Directory)
 Tell = Callable[[str], None]
 TRIES = 20
 """The daemon uses Kareo's customer key, too, and each may be asked to let the other pass."""
@@ -121,7 +118,7 @@ async def stored_state(around: Surroundings, practice: PracticeId) -> PracticeSt
     """The projections as they are stored now."""
     pool, keyring = around.store.pool, around.store.keyring
     stored = await tables.load_directory(pool, practice, keyring)
-    state = PracticeState(directory=_DIRECTORY.decode(stored) if stored is not None else Directory())
+    state = PracticeState(directory=decode_directory(stored))
     for key, (_, doc) in (await tables.read_patients(pool, practice, keyring)).items():
         patient = decode_patient(doc)
         state.patients[key] = patient

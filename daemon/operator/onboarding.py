@@ -17,17 +17,16 @@ from events.ids import PatientKey, number_of
 from events.records import stored_field
 from events.slots import CHART_SLOT
 from events.store import Store
-from events.writes import Candidate, SearchBilling, SearchEhr
+from events.writes import Candidate, SearchBilling, SearchEhr, System
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
-from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 
 
 class Pair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
-    """Two charts that may be one person. `differ` are fields; `names` are (Elation's, Kareo's).
+    """Two charts that may be one person. `differ` are fields; `names` are (the EHR's, the billing system's).
 
     `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
     """
@@ -62,11 +61,10 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     matching: Matching | None = None
 
 
-async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding, DryRun | None]:
+async def progress(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding, DryRun | None]:
     """How far the practice is; while nothing is decided also what going live would do."""
     practice = policy.practice
-    stored = await tables.load_directory(store.pool, practice, store.keyring)
-    directory = decode_directory(stored) if stored is not None else Directory()
+    directory = decode_directory(await tables.load_directory(store.pool, practice, store.keyring))
     patients = await read_all(store, practice, store.keyring)
     due = await tables.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
     charts = [charts_of(one) for one in patients.values()]
@@ -75,8 +73,8 @@ async def look(store: Store, policy: Policy, now: datetime) -> tuple[Onboarding,
         practice=practice,
         state=state,
         charts={
-            "elation": sum(here is not None for here, _ in charts),
-            "kareo": sum(there is not None for _, there in charts),
+            System.EHR.value: sum(here is not None for here, _ in charts),
+            System.BILLING.value: sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
         unread=tuple(await unread(store.pool, practice)),
@@ -97,14 +95,14 @@ def _matching(run: DryRun) -> Matching:
         certain=sum(not one.how.startswith("created") for one in run.links),
         candidates=tuple(_pairs(run, undecided)),
         undecided_charts=len(undecided),
-        only_in_ehr=created["kareo"],
-        only_in_billing=created["elation"],
+        only_in_ehr=created[System.BILLING.value],
+        only_in_billing=created[System.EHR.value],
         impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != WaitCode.CANDIDATES).items())),
     )
 
 
 def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
-    """Every pair of charts that somebody undecided waits for, once, by Elation's id."""
+    """Every pair of charts that somebody undecided waits for, once, by the EHR's id."""
     pairs: dict[tuple[int, int], Pair] = {}
     links = [one.link for one in run.patients.values() if one.link is not None]
     here, there = {one.ehr for one in links}, {one.billing for one in links}

@@ -32,12 +32,13 @@ def encode_directory(directory: Directory) -> bytes:
     return _ENCODER.encode(directory)
 
 
-def decode_directory(encoded: bytes) -> Directory:
-    return _DIRECTORY.decode(encoded)
+def decode_directory(encoded: bytes | None) -> Directory:
+    """The stored directory; an empty one where none is stored yet."""
+    return _DIRECTORY.decode(encoded) if encoded is not None else Directory()
 
 
 def link_rows(patients: Iterable[Patient]) -> list[tuple[int, int]]:
-    """(elation, kareo) of those that are linked."""
+    """(the EHR's chart, the billing system's patient) of those that are linked."""
     return [(int(one.link.ehr), int(one.link.billing)) for one in patients if one.link is not None]
 
 

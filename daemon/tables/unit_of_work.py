@@ -53,7 +53,7 @@ class StoredProjections:
             self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
-            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
+            self._directory = rows.decode_directory(stored)
         self._loaded = {}
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)

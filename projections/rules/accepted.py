@@ -16,7 +16,7 @@ IDENTITY = ("first_name", "middle_name", "last_name", "birth_date", "sex")
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
-def thing(patient: Patient, slot: str, directory: Directory, policy: Policy) -> str:
+def about_digest(patient: Patient, slot: str, directory: Directory, policy: Policy) -> str:
     """Digest of what `slot` of the patient is about: its write, and its bill, appointment, policy, field or persons."""
     write = patient.intents[slot].write if slot in patient.intents else None
     return content_hash(_ENCODER.encode((write, _record(patient, slot, directory, policy))))

@@ -20,6 +20,7 @@ from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.codecs import Sex, squeeze
+from projections.terms.names import Names
 
 LINK_HINT = "kareo-patient:"
 
@@ -149,7 +150,7 @@ def searched_in_billing(chart: EhrChart) -> SearchBilling:
     )
 
 
-def judge(patient: Patient, state: PracticeState) -> Verdict:
+def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:
     """What the finished search of an unlinked `patient` comes to, given the links and creations there are by now."""
     search = patient.search
     if search is None or search.wanted is None:
@@ -176,7 +177,7 @@ def judge(patient: Patient, state: PracticeState) -> Verdict:
             reason="several or uncertain matches: link the right one, or say that there is none", candidates=doubtful
         )
     if search.refused:
-        return Verdict(reason="Elation refuses it as a duplicate of another chart", candidates=tuple(graded))
+        return Verdict(reason=f"{names.ehr.label} refuses it as a duplicate of another chart", candidates=tuple(graded))
     return Verdict()
 
 

@@ -22,7 +22,7 @@ from daemon.config import load, policy_of
 from daemon.demo.rehearsal import opened_store, prepare, servers
 from daemon.history.invariants import audit
 from daemon.operator import commands as operator
-from daemon.operator.onboarding import look
+from daemon.operator.onboarding import progress
 from daemon.runtime.worker import bus_of
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
@@ -228,11 +228,11 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
 
 
 async def ready(store: Store, file: Path) -> bool:
-    return not (await look(store, policy_of(load(file).practice[0]), datetime.now(UTC)))[0].unread
+    return not (await progress(store, policy_of(load(file).practice[0]), datetime.now(UTC)))[0].unread
 
 
 async def rehearsed(store: Store, file: Path) -> DryRun:
-    told, run = await look(store, policy_of(load(file).practice[0]), datetime.now(UTC))
+    told, run = await progress(store, policy_of(load(file).practice[0]), datetime.now(UTC))
     assert run is not None
     assert told.matching is not None
     assert all(one.taken for one in told.matching.candidates)
@@ -243,7 +243,7 @@ async def rehearsed(store: Store, file: Path) -> DryRun:
 
 async def at_rest(store: Store, file: Path) -> bool:
     """Live, everybody looked at, nothing open."""
-    told, _ = await look(store, policy_of(load(file).practice[0]), datetime.now(UTC))
+    told, _ = await progress(store, policy_of(load(file).practice[0]), datetime.now(UTC))
     open_ = await store.pool.fetchval("SELECT count(*) FROM chartwire.open_intent")
     return told.state == "live" and not open_
 
