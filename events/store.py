@@ -239,7 +239,7 @@ class Store:
     ) -> AsyncIterator[Recorded]:
         """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
-        for query, ids in ((SQL["read_elation"], ehr), (SQL["read_kareo"], billing)):
+        for query, ids in ((SQL["read_ehr"], ehr), (SQL["read_billing"], billing)):
             for id_ in ids:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
                     if (sequence := row["sequence"]) not in known:

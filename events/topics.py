@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import re
+
 import msgspec
 
 from events.codec import Keyring, UnreadableEvent, decode_event, encode_event
@@ -44,7 +46,15 @@ class Checkpoint(Value, frozen=True, kw_only=True):
     value: str
 
 
-Message = Change | Checkpoint
+class Nudge(Value, frozen=True, kw_only=True):
+    """Whoever owns the practice is to run a pass of `system` now: `what` is a pass's name, or one record. Never stored."""
+
+    practice: PracticeId
+    system: System
+    what: str
+
+
+Message = Change | Checkpoint | Nudge
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
@@ -55,13 +65,24 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     value: str = ""
 
 
+class _NudgeWire(_Wire, frozen=True, kw_only=True, array_like=True):
+    """An older worker does not look at the last two members: it reads a change that tells nothing, and records nothing."""
+
+    system: str = ""
+    what: str = ""
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Wire)
+_DECODER = msgspec.msgpack.Decoder(_NudgeWire)
+_NUDGE_BEFORE = re.compile(r"nudge\.(\w+)\.(.+)")
+"""An older worker nudges with a checkpoint of such a name."""
 
 
 def encode_message(message: Message, keyring: Keyring) -> bytes:
     if isinstance(message, Checkpoint):
         return _ENCODER.encode(_Wire(practice=message.practice, source=message.source, value=message.value))
+    if isinstance(message, Nudge):
+        return _ENCODER.encode(_NudgeWire(practice=message.practice, system=message.system.value, what=message.what))
     event = encode_event(message.event, keyring) if message.event is not None else b""
     return _ENCODER.encode(_Wire(practice=message.practice, event=event, notes=message.notes))
 
@@ -74,9 +95,20 @@ def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
         wire = _DECODER.decode(encoded)
     except msgspec.DecodeError as error:
         raise UnreadableEvent(f"not a message ({type(error).__name__})") from None
+    before = _NUDGE_BEFORE.fullmatch(wire.source)
+    system, what = before.groups() if before is not None else (wire.system, wire.what)
+    if system:
+        return _nudge(wire.practice, system, what)
     if wire.source:
         return Checkpoint(practice=wire.practice, source=wire.source, value=wire.value)
     event = decode_event(wire.event, keyring) if wire.event else None
     if event is not None and event.practice != wire.practice:
         raise UnreadableEvent("the message carries an event of another practice")
     return Change(practice=wire.practice, event=event, notes=wire.notes)
+
+
+def _nudge(practice: PracticeId, system: str, what: str) -> Nudge:
+    try:
+        return Nudge(practice=practice, system=System(system), what=what)
+    except ValueError:
+        raise UnreadableEvent("the message nudges a system that nobody here knows") from None

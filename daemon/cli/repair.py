@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace, ask: Ask) -> int:
     it = asked(arguments)
     configure_logging(json=False, level="CRITICAL")
     with away() as problem:
-        return run_async(_run(it, arguments, ask))
+        problem.code = run_async(_run(it, arguments, ask))
     return problem.code
 
 

@@ -72,7 +72,7 @@ def waiting(arguments: argparse.Namespace) -> int:
         return 0
 
     with away() as problem:
-        return run_async(work())
+        problem.code = run_async(work())
     return problem.code
 
 

@@ -45,6 +45,7 @@ from events.writes import (
     changes_nothing,
     system_of,
 )
+from projections.deciding.batch import ROUNDS, Undecided
 from projections.deciding.intents import wanted
 from projections.deciding.settle import Moment as Now
 from projections.deciding.settle import Wants, Wish
@@ -53,7 +54,6 @@ from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.moment import AsOf
 
-ROUNDS = 20
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
 
@@ -229,7 +229,7 @@ def wants_of(state: PracticeState, key: PatientKey, policy: Policy, now: Now) ->
     """What is wanted for a patient; `state` stays as it is.
 
     Facts about fields (an agreement, a conflict) are folded as the recorder would fold them, until none follows. Facts about
-    links are the same under every policy, and were folded when they really happened.
+    links are the same under every policy, and were folded when they really happened. Raises Undecided.
     """
     real = state.patients[key]
     try:
@@ -250,7 +250,7 @@ def wants_of(state: PracticeState, key: PatientKey, policy: Policy, now: Now) ->
                     patient=key,
                 )
                 state.apply(event, 0)
-        return Wants()
+        raise Undecided("facts about fields")
     finally:
         state.patients[key] = real
 

@@ -24,7 +24,7 @@ from daemon.vendors.ports.errors import Gone, NotFound
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import EhrChartId, PracticeId
 from events.schema import Event
-from events.topics import Change, Checkpoint
+from events.topics import Change, Checkpoint, Message
 from events.writes import AppointmentTerms, System
 from projections.deciding.settle import Moment
 from projections.state.patient import Appointment, Patient, decode_patient
@@ -54,12 +54,12 @@ class Reading:
 
         return Intake(self.practice, system, self._keep, known)
 
-    async def _keep(self, _practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+    async def _keep(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
         for message in messages:
             if isinstance(message, Checkpoint):
                 for one in self._intakes.values():
                     one.recorded(message.source)
-            elif message.event is not None:
+            elif isinstance(message, Change) and message.event is not None:
                 self.events.append(message.event)
 
     async def _known(self, system: System, resource: str) -> list[tuple[str, str]]:

@@ -15,9 +15,9 @@ import structlog
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
 from daemon.runtime.go_live import go_live
 from daemon.runtime.outward import Feed
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.sink import Pace, Sink
-from daemon.runtime.webhooks import NUDGE, Target
+from daemon.runtime.webhooks import Target
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from daemon.vendors.elation.client import ElationClient
@@ -35,7 +35,7 @@ from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
 from events.schema import CommandRefused
 from events.store import AWAY, Fenced, Store
-from events.topics import Change, Checkpoint
+from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
 
 log = structlog.get_logger()
@@ -217,59 +217,55 @@ class PracticeRuntime:
             await asyncio.sleep(REVISIT_SECONDS)
 
     async def _catch_up(self) -> None:
-        self.recorder.catching_up = True
-        try:
+        async with self.recorder.catching_up():
             if self._observing and not self.recorder.policy.observes:
                 await go_live(self.recorder, self._around.store, self._around.keyring)
                 self._observing = False
             while await self.recorder.revisit("a policy ended, or what it waited for has come"):
                 pass
-        finally:
-            self.recorder.catching_up = False
 
     async def _resume(self) -> None:
         """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
         while True:
-            await self.recorder.doubt.wait()
+            await self.recorder.doubted()
             await asyncio.sleep(DOUBT_SECONDS)
-            self.recorder.doubt.clear()
             try:
-                outcome = await self.recorder.load_open()
+                opened = await self.recorder.load_open()
             except AWAY:
-                self.recorder.doubt.set()
-                continue
+                continue  # the recorder doubts again
             for sink in self.sinks.values():
-                sink.offer(outcome, resume=True)
+                sink.offer(opened, resume=True)
             self.feed.nudge()
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
-    async def record(self, messages: Sequence[Change | Checkpoint]) -> None:
-        """Record what came through Kafka, then tell the connectors how far it has come."""
-        await self.recorder.record_messages(messages)
+    async def record(self, messages: Sequence[Message]) -> None:
+        """Record what came through Kafka, then tell the connectors how far it has come and what is to be read now."""
+        kept = [message for message in messages if not isinstance(message, Nudge)]
+        if kept:
+            await self.recorder.record_messages(kept)
         for message in messages:
-            if not isinstance(message, Checkpoint):
-                continue
-            if message.source.startswith(NUDGE):
-                self.ehr.nudge(message.source.removeprefix(NUDGE))
-            else:
-                for one in self.intakes.values():
-                    one.recorded(message.source)
+            match message:
+                case Nudge():
+                    (self.ehr if message.system is System.EHR else self.billing).nudge(message.what)
+                case Checkpoint():
+                    for one in self.intakes.values():
+                        one.recorded(message.source)
 
-    def _recorded(self, outcome: Outcome) -> None:
+    def _recorded(self, recording: Recording) -> None:
         for sink in self.sinks.values():
-            sink.offer(outcome)
-        for resource, record in outcome.reread:
+            sink.offer(recording)
+        for resource, record in recording.reread:
             self.ehr.nudge("sweep" if resource == "bills" else f"patient:{record}")
-        if outcome.recorded:
+        if recording.recorded:
             self.feed.nudge()
-        self._look_again_for(outcome)
+        self._look_again_for(recording)
 
-    def _look_again_for(self, outcome: Outcome) -> None:
+    def _look_again_for(self, recording: Recording) -> None:
         """What people asked to be read again: a patient's charts, or what could not be read before (projections/deciding/repair.py)."""
-        refused = {one.event.cause for one in outcome.recorded if isinstance(one.event.body, CommandRefused)}
-        for event in [one.event for one in outcome.recorded if one.event.id not in refused]:
-            patient = outcome.patients.get(event.patient)
+        refused = {one.event.cause for one in recording.recorded if isinstance(one.event.body, CommandRefused)}
+        for event in [one.event for one in recording.recorded if one.event.id not in refused]:
+            patient = recording.patients.get(event.patient)
             if isinstance(event.body, RedriveRequested):
                 _, system, resource, record = event.body.slot.split(":", 3)
                 look = {"elation": self.ehr.look, "kareo": self.billing.look}.get(system)

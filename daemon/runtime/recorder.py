@@ -1,14 +1,15 @@
 """The recorder: the single writer of one practice.
 
-Everything that happens to a practice goes through `PracticeRecorder`: it appends events idempotently, folds the projections
-they touch, decides, and stores all of it in ONE PostgreSQL transaction (DESIGN 1.3). If the transaction fails nothing has
-happened, and the same batch can be recorded again.
+Everything that happens to a practice goes through `PracticeRecorder`. Each recording is ONE PostgreSQL transaction of three
+steps: load what the events touch, fold and decide, save. If the transaction fails nothing has happened, and the same batch can be
+recorded again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -16,13 +17,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 import structlog
 
-from daemon.runtime.redrive import redriven
+from daemon.runtime.redrive import redrive
 from daemon.tables import documents as tables
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
 from events.codes import CommandCode
-from events.commands import RedriveRequested
 from events.ids import (
     BillingPatientId,
     EhrChartId,
@@ -44,13 +44,12 @@ from events.schema import (
     ObservingBegan,
     Origin,
     Recorded,
-    WaitingCleared,
 )
 from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
 from events.writes import System
+from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
-from projections.deciding.work import Work
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.quarantine import record_of
@@ -59,19 +58,15 @@ from projections.terms.policy import Policy
 
 log = structlog.get_logger()
 
-ROUNDS = 40
 REVISIT_CHUNK = 50
-
-
-class Undecided(Exception):
-    """Deciding does not come to an end: a defect of ours, named by the kinds of events it goes in circles with."""
+OnlyIf = Callable[[PracticeState, PatientKey], bool]
 
 
 @dataclass
-class Outcome:
-    """What one recording did: events by sequence, intents newly requested, and the open intents to (re)consider.
+class Recording:
+    """What one recording did: recorded events, changed patients, absorbed keys, the directory if changed.
 
-    `reread` are Elation's records, as (resource, id), that are in doubt and have to be read.
+    `reread` are records of the chart side, as (resource, id), that are in doubt and have to be read.
     """
 
     recorded: list[Recorded] = field(default_factory=list)
@@ -81,13 +76,23 @@ class Outcome:
     reread: set[tuple[str, str]] = field(default_factory=set)
 
 
-class PracticeRecorder:
-    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again.
+@dataclass(frozen=True)
+class _Loaded:
+    """The batch of one transaction, ready to be decided about, and what connectors said along with its events.
 
-    `catching_up` is set by whoever calls `revisit` until nothing is due: then no recording has to wait for all of it.
-    `doubt` is set when a recording failed and may have been made all the same (the answer to its COMMIT was lost): recorded
-    again it changes nothing, so what followed from it has to be looked for with `load_open`.
+    `told` are the changes told for the first time, `unobserved` the events that no connector told, `repeated` the number of events
+    that were recorded before.
     """
+
+    batch: Batch
+    told: Sequence[Change] = ()
+    checkpoints: Sequence[Checkpoint] = ()
+    unobserved: Sequence[Event] = ()
+    repeated: int = 0
+
+
+class PracticeRecorder:
+    """See the module's docstring. `epoch` fences: a recorder that was overtaken raises Fenced and never writes again."""
 
     def __init__(
         self,
@@ -98,7 +103,7 @@ class PracticeRecorder:
         *,
         now: Callable[[], datetime],
         meter: Meter,
-        on_recorded: Callable[[Outcome], None],
+        on_recorded: Callable[[Recording], None],
     ) -> None:
         self.practice: PracticeId = policy.practice
         self.policy = policy
@@ -112,8 +117,8 @@ class PracticeRecorder:
         self._stored = StoredProjections(policy.practice, keyring)
         self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
-        self.catching_up = False
-        self.doubt = asyncio.Event()
+        self._catching_up = False
+        self._doubt = asyncio.Event()
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -155,7 +160,7 @@ class PracticeRecorder:
         cause: EventId | None,
         origin: Origin = Origin.CHARTWIRE,
         parts: Sequence[object] = (),
-        only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+        only_if: OnlyIf | None = None,
         observed: datetime | None = None,
         modified: datetime | None = None,
     ) -> bool:
@@ -189,6 +194,23 @@ class PracticeRecorder:
         async with self._lock:
             return await self._revisit_due(reason)
 
+    @asynccontextmanager
+    async def catching_up(self) -> AsyncIterator[None]:
+        """The caller revisits until nothing is due. No recording has to wait for all of that meanwhile."""
+        self._catching_up = True
+        try:
+            yield
+        finally:
+            self._catching_up = False
+
+    async def doubted(self) -> None:
+        """Wait for a recording that failed and may have been made all the same: the answer to its COMMIT was lost.
+
+        Recorded again it changes nothing. So look for what followed from it with `load_open`.
+        """
+        await self._doubt.wait()
+        self._doubt.clear()
+
     async def observing(self) -> bool:
         """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
         async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
@@ -218,16 +240,20 @@ class PracticeRecorder:
         async with self._lock:
             await self._record(events)
 
-    async def load_open(self) -> Outcome:
+    async def load_open(self) -> Recording:
         """All patients with open intents, and the directory: what the sinks start from after a take-over."""
         async with self._lock:
             return await self._load_open()
 
-    async def _load_open(self) -> Outcome:
-        async with self._store.writing(self.practice, self.epoch) as tx:
-            open_ = await tables.list_open_intents(tx.connection, self.practice)
-            state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
-            return Outcome(patients=dict(state.patients), directory=state.directory)
+    async def _load_open(self) -> Recording:
+        try:
+            async with self._store.writing(self.practice, self.epoch) as tx:
+                open_ = await tables.list_open_intents(tx.connection, self.practice)
+                state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
+                return Recording(patients=dict(state.patients), directory=state.directory)
+        except AWAY:
+            self._doubt.set()
+            raise
 
     # -- one transaction --------------------------------------------------------------------------------------------------
 
@@ -237,73 +263,75 @@ class PracticeRecorder:
         *,
         changes: Sequence[Change] = (),
         checkpoints: Sequence[Checkpoint] = (),
-        only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+        only_if: OnlyIf | None = None,
     ) -> bool:
-        outcome = Outcome()
+        """Record what is not recorded yet. False when `only_if` says no."""
+
+        async def load(tx: Transaction) -> _Loaded | None:
+            known = await tx.known([event.id for event in events])
+            fresh = {event.id: event for event in events if event.id not in known}
+            state = await self._stored.state(tx)
+            await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
+            if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
+                return None
+            redriven = await redrive(tx, state.directory, fresh.values(), self._keyring)
+            await self._stored.load_for(tx, state, [one.event for one in redriven.values() if one.event is not None])
+            batch = Batch(self.practice, state, self.policy, self._moment())
+            for event in fresh.values():
+                batch.take(event, redriven.get(event.id))
+            return _Loaded(
+                batch,
+                told=[one for one in changes if one.event is None or one.event.id not in known],
+                checkpoints=checkpoints,
+                unobserved=() if changes else list(fresh.values()),
+                repeated=len(events) - len(fresh),
+            )
+
+        return await self._transact(load) is not None
+
+    async def _revisit_due(self, reason: str) -> int:
+        """Decide again about some of the patients that are due. Returns how many."""
+
+        async def load(tx: Transaction) -> _Loaded | None:
+            moment = self._moment()
+            keys.extend(await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
+            if not keys:
+                return None
+            batch = Batch(self.practice, await self._stored.state(tx, keys), self.policy, moment)
+            batch.look_again(keys, reason, tx.sequence)
+            return _Loaded(batch)
+
+        keys: list[PatientKey] = []
+        await self._transact(load)
+        return len(keys)
+
+    async def _transact(self, load: Callable[[Transaction], Awaitable[_Loaded | None]]) -> Recording | None:
+        """Load, fold and decide, save; then tell. None when `load` finds nothing to do."""
         try:
             async with self._store.writing(self.practice, self.epoch) as tx:
-                known = await tx.known([event.id for event in events])
-                fresh: dict[EventId, Event] = {event.id: event for event in events if event.id not in known}
-                state = await self._stored.state(tx)
-                await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
-                if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
-                    return False
-                work = Work(self.practice, state, self.policy, self._moment())
-                for event in fresh.values():
-                    if isinstance(event.body, RedriveRequested):
-                        await self._redrive(tx, work, event, event.body)
-                    else:
-                        work.take(event)
-                await self._decide(tx, work)
-                outcome.recorded = await tx.append(work.events)
-                await self._stored.save(tx, work)
-                told = [one for one in changes if one.event is None or one.event.id not in known]
-                ours = () if changes else fresh.values()
-                await self._stored.note(tx, told, checkpoints, work.in_doubt, ours)
-                outcome.patients = {key: state.patients[key] for key in state.changed}
-                outcome.gone = set(state.gone)
-                outcome.directory = state.directory if state.directory_changed else None
-                outcome.reread = work.in_doubt
+                loaded = await load(tx)
+                if loaded is None:
+                    return None
+                batch = loaded.batch
+                while missing := batch.settle():
+                    await self._stored.load_missing(tx, batch.state, missing)
+                recorded = await tx.append(batch.events)
+                await self._stored.save(tx, batch)
+                await self._stored.note(tx, loaded.told, loaded.checkpoints, batch.in_doubt, loaded.unobserved)
         except BaseException as error:
             self._failed(error)
             raise
-        self._stored.keep(state.directory)
-        self._count(work, len(events) - len(fresh))
-        self._on_recorded(outcome)
-        return True
-
-    async def _redrive(self, tx: Transaction, work: Work, event: Event, body: RedriveRequested) -> None:
-        """What was set aside is recorded as if it came now; what a connector could not read is read again by its connector."""
-        found = await redriven(tx, work.state.directory, body, event, self._keyring)
-        if not isinstance(found, Event):
-            work.take(event, refused=found)
-            return
-        work.take(event)
-        work.take(work.following(WaitingCleared(slot=body.slot, how="tried again"), event))
-        if not await tx.known([found.id]):
-            await self._stored.load_for(tx, work.state, [found])
-            work.take(found)
-
-    async def _decide(self, tx: Transaction, work: Work) -> None:
-        """Decide about every patient touched until nothing more follows."""
-        rounds = 0
-        while work.touched:
-            key, cause = work.touched.popitem()
-            rounds += 1
-            if rounds > ROUNDS * (1 + len(work.events)):
-                raise Undecided(", ".join(sorted({event.type for event in work.events[-6:]})))
-            if key in work.state.patients:
-                await self._stored.load_references(tx, work.state, work.state.patients[key])
-                work.decide(key, cause)
-
-    # -- looking again ----------------------------------------------------------------------------------------------------
+        self._stored.keep(batch.state.directory)
+        self._count(batch, loaded.repeated)
+        recording = _recording(recorded, batch)
+        self._on_recorded(recording)
+        return recording
 
     async def _revisit_dependents(self) -> None:
-        """What PostgreSQL fails here is left for the next recording."""
-        if self._stored.rebuilt_beside:
+        """Decide about the patients that waited for what has come. Where PostgreSQL fails here, the next recording does it."""
+        if self._stored.take_rebuilt():
             self._on_recorded(await self._load_open())
-            self._stored.rebuilt_beside = False
-        if self._pending_revisits and not self.catching_up:
+        if self._pending_revisits and not self._catching_up:
             self._pending_revisits = False
             try:
                 while await self._revisit_due("what it waited for has come"):
@@ -312,64 +340,41 @@ class PracticeRecorder:
                 self._pending_revisits = True
                 raise
 
-    async def _revisit_due(self, reason: str) -> int:
-        try:
-            return await self._revisit_some(reason)
-        except BaseException as error:
-            self._failed(error)
-            raise
-
-    async def _revisit_some(self, reason: str) -> int:
-        moment = self._moment()
-        outcome = Outcome()
-        async with self._store.writing(self.practice, self.epoch) as tx:
-            keys = await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK)
-            if not keys:
-                return 0
-            state = await self._stored.state(tx, keys)
-            work = Work(self.practice, state, self.policy, moment)
-            for key in keys:
-                patient = state.patients.get(key)
-                if patient is None:
-                    continue
-                await self._stored.load_references(tx, state, patient)
-                work.revisit(patient, reason, tx.sequence)
-            await self._decide(tx, work)
-            state.changed |= {key for key in keys if key in state.patients}
-            outcome.recorded = await tx.append(work.events)
-            await self._stored.save(tx, work)
-            outcome.patients = {key: state.patients[key] for key in state.changed}
-            outcome.gone = set(state.gone)
-            outcome.directory = state.directory if state.directory_changed else None
-        self._stored.keep(state.directory)
-        self._count(work, 0)
-        self._on_recorded(outcome)
-        return len(keys)
-
     # -- small things -----------------------------------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
         """A transaction failed, or only its answer was lost."""
         self._stored.forget()
         if isinstance(error, AWAY):
-            self.doubt.set()
+            self._doubt.set()
 
     def _moment(self) -> Moment:
         now = self._now()
         return Moment(now=now, today=now.astimezone(self._zone).date())
 
-    def _count(self, work: Work, repeated: int) -> None:
-        self._pending_revisits = self._pending_revisits or bool(work.dependencies)
+    def _count(self, batch: Batch, repeated: int) -> None:
+        self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
         self._meter.count("changes_repeated", repeated)
-        self._meter.count("echoes_suppressed", work.echoes)
-        for event in work.events:
+        self._meter.count("echoes_suppressed", batch.echoes)
+        for event in batch.events:
             if event.origin in (Origin.EHR, Origin.BILLING):
                 self._meter.count("changes_seen")
             elif isinstance(event.body, ConflictRecorded):
                 self._meter.count("conflicts", len(event.body.conflicts))
             elif isinstance(event.body, IntentRefused):
                 self._meter.count("refusals")
-        self._meter.count("events_recorded", len(work.events))
+        self._meter.count("events_recorded", len(batch.events))
+
+
+def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
+    state = batch.state
+    return Recording(
+        recorded=recorded,
+        patients={key: state.patients[key] for key in state.changed},
+        gone=set(state.gone),
+        directory=state.directory if state.directory_changed else None,
+        reread=batch.in_doubt,
+    )
 
 
 def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from uuid import UUID
 
 import msgspec
@@ -29,29 +30,47 @@ from events.schema import (
     Origin,
 )
 from events.store import Transaction
-from events.topics import Checkpoint, decode_message
+from events.topics import Change, decode_message
+from projections.deciding.batch import Redriven
 from projections.state.directory import Directory
 
 
-async def redriven(
-    tx: Transaction, directory: Directory, body: RedriveRequested, command: Event, keyring: Keyring
-) -> Event | CommandRefused | None:
-    """The event to record now; None when its connector has to read the record again; a refusal when it is still no use."""
-    id_ = directory.quarantined.get(body.slot)
-    held = await tx.read_one(EventId(UUID(id_))) if id_ is not None else None
-    if held is None:
-        return None
-    kept = held.event.body
+async def redrive(
+    tx: Transaction, directory: Directory, events: Iterable[Event], keyring: Keyring
+) -> dict[EventId, Redriven]:
+    """What the commands among `events` find in quarantine, by the id of the command.
+
+    A command is absent where nothing can be taken out: the connector has to read the record again.
+    """
+    found: dict[EventId, Redriven] = {}
+    for command in events:
+        if isinstance(command.body, RedriveRequested):
+            id_ = directory.quarantined.get(command.body.slot)
+            held = await tx.read_one(EventId(UUID(id_))) if id_ is not None else None
+            redriven = _taken_out(held.event, command, keyring) if held is not None else None
+            if redriven is not None:
+                found[command.id] = redriven
+    if not found:
+        return found
+    known = await tx.known([one.event.id for one in found.values() if one.event is not None])
+    return {
+        id_: Redriven(one.held) if one.event is not None and one.event.id in known else one for id_, one in found.items()
+    }
+
+
+def _taken_out(held: Event, command: Event, keyring: Keyring) -> Redriven | None:
+    kept = held.body
     try:
         if isinstance(kept, MessageUnreadable):
-            return _message(kept, command, keyring)
+            message = _message(kept, command, keyring)
+            if isinstance(message, CommandRefused):
+                return Redriven(held.id, refused=message)
+            return Redriven(held.id, message)
         if isinstance(kept, ChangeQuarantined) and kept.resource in TYPES:
-            return _observation(kept, held.event, command)
+            return Redriven(held.id, _observation(kept, held, command))
     except (UnreadableEvent, KeyMissing):
-        return _no(
-            CommandCode.STILL_UNREADABLE,
-            "it is still unreadable: it needs a newer version, or the key it was encrypted with",
-        )
+        text = "it is still unreadable: it needs a newer version, or the key it was encrypted with"
+        return Redriven(held.id, refused=_no(CommandCode.STILL_UNREADABLE, text))
     return None
 
 
@@ -59,7 +78,7 @@ def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event
     message = decode_message(kept.raw, keyring)
     if message.practice != command.practice:
         return _no(CommandCode.ANOTHER_PRACTICE, "the message belongs to another practice")
-    if isinstance(message, Checkpoint) or message.event is None:
+    if not isinstance(message, Change) or message.event is None:
         return _no(CommandCode.NOTHING_IN_IT, "the message is readable now and holds no change; dismiss it")
     return message.event
 

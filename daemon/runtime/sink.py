@@ -16,7 +16,7 @@ from typing import Protocol
 
 import structlog
 
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.system_health import VISIBLE_AFTER, Trouble
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import (
@@ -29,7 +29,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
-from events.ids import PRACTICE, Charts, PatientKey, charts_of
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
 from events.schema import (
     Body,
@@ -117,18 +117,18 @@ class Sink:
 
     # -- what is to do ----------------------------------------------------------------------------------------------------
 
-    def offer(self, outcome: Outcome, *, resume: bool = False) -> None:
+    def offer(self, recording: Recording, *, resume: bool = False) -> None:
         """Take note of the open intents after a recording; with `resume` (after a take-over) also of unsettled ones."""
-        for key in outcome.gone:
+        for key in recording.gone:
             if (lane := self._lanes.get(key)) is not None:
                 lane.jobs = {}  # they go on under the key of the patient that absorbed this one
                 if not lane.busy:
                     del self._lanes[key]
-        for key, patient in outcome.patients.items():
+        for key, patient in recording.patients.items():
             self._queue(key, patient.intents, resume)
-        if outcome.directory is not None:
-            self._trouble.recall(outcome.directory)
-            self._queue(PRACTICE, outcome.directory.intents, resume)
+        if recording.directory is not None:
+            self._trouble.recall(recording.directory)
+            self._queue(PRACTICE, recording.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", *UNDER_WAY) if resume else ("requested",)
@@ -193,7 +193,7 @@ class Sink:
         self._running.add(job.intent)
         self._quiet.clear()
         try:
-            charts = charts_of(key)
+            charts = _charts(key)
             attempt = job.attempt
             unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
             if unsettled and await self._settle(slot, job, attempt, charts):
@@ -208,7 +208,7 @@ class Sink:
             if not self._running:
                 self._quiet.set()
 
-    async def _attempt(self, slot: str, job: OpenIntent, attempt: int, charts: Charts) -> bool:
+    async def _attempt(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
         """Record the attempt; False when the intent is not open any more (superseded, or linked away), or while the practice
         is only observed."""
 
@@ -222,7 +222,7 @@ class Sink:
         body = IntentAttempted(intent=job.intent, slot=slot, attempt=attempt, epoch=self._recorder.epoch)
         return await self._record(body, job, attempt, charts, only_if=still_open)
 
-    async def _call(self, slot: str, job: OpenIntent, attempt: int, charts: Charts) -> bool:
+    async def _call(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
         """Make the call; True when the outcome is known. Pauses and goes on while nothing was done, with what is left of the write
         where something was agreed otherwise meanwhile."""
         failures = 0
@@ -280,7 +280,7 @@ class Sink:
             if self._closing:
                 return True
 
-    async def _settle(self, slot: str, job: OpenIntent, attempt: int, charts: Charts) -> bool:
+    async def _settle(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
         """Look whether a lost attempt has been done; True when it has, False when it certainly has not."""
         failures = 0
         looks = list(self._pace.looks)
@@ -311,7 +311,7 @@ class Sink:
         return self._closing
 
     async def _succeed(
-        self, slot: str, job: OpenIntent, attempt: int, charts: Charts, result: AnyResult, settled_by: str
+        self, slot: str, job: OpenIntent, attempt: int, charts: _Charts, result: AnyResult, settled_by: str
     ) -> None:
         body = IntentSucceeded(intent=job.intent, slot=slot, attempt=attempt, result=result, settled_by=settled_by)
         await self._record(body, job, attempt, charts)
@@ -321,7 +321,7 @@ class Sink:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
         await self._trouble.over()
 
-    async def _own_fault(self, error: Exception, slot: str, job: OpenIntent, attempt: int, charts: Charts) -> None:
+    async def _own_fault(self, error: Exception, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> None:
         """A defect of ours stops this write and nothing else; a person is told."""
         text = f"chartwire could not carry this out ({type(error).__name__}); report it"
         refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
@@ -335,7 +335,7 @@ class Sink:
         body: Body,
         job: OpenIntent,
         attempt: int,
-        charts: Charts,
+        charts: _Charts,
         only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
         origin: Origin = Origin.CHARTWIRE,
         observed: datetime | None = None,
@@ -361,6 +361,13 @@ class Sink:
             except AWAY as error:
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures := failures + 1))
+
+
+_Charts = tuple[EhrChartId | None, BillingPatientId | None]
+
+
+def _charts(key: PatientKey) -> _Charts:
+    return charts_of(key)
 
 
 def _refusal(error: Refused | NotAsWritten, job: OpenIntent, slot: str, attempt: int) -> IntentRefused:

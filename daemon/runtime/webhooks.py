@@ -20,12 +20,10 @@ from daemon.vendors.elation import connector, signature, wire
 from daemon.vendors.ports.errors import Malformed
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from events.store import AWAY
-from events.topics import Checkpoint
 
 log = structlog.get_logger()
 
 LARGEST = 4 * 1024 * 1024
-NUDGE = "nudge.elation."
 
 
 @dataclass(frozen=True)
@@ -94,16 +92,16 @@ class WebhookEndpoint:
     async def _accept(self, target: Target, resource: str, envelope: wire.WebhookEnvelope) -> None:
         whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
         if resource in connector.DIRECTORY_RESOURCES:
-            await self._nudge(target, "directory")
+            await target.intake.nudge("directory")
         elif whole:
             observation = self._read(target, resource, envelope)
             if observation is not None:
                 change = target.intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await target.intake.publish([change])
         elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
-            await self._nudge(target, f"patient:{record}")
+            await target.intake.nudge(f"patient:{record}")
         else:
-            await self._nudge(target, "sweep" if resource == "bills" else "catch-up")
+            await target.intake.nudge("sweep" if resource == "bills" else "catch-up")
 
     def _read(self, target: Target, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
         """The change; None when the record belongs to another practice of the same credential."""
@@ -121,8 +119,3 @@ class WebhookEndpoint:
             record = wire.peek_id(envelope.data)
             name = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
             return connector.quarantined(resource, name, error.path, bytes(envelope.data), self._now())
-
-    async def _nudge(self, target: Target, what: str) -> None:
-        """Tell the practice's owner, whichever worker that is, that a pass is due."""
-        practice = target.intake.practice
-        await target.intake.publish([Checkpoint(practice=practice, source=f"{NUDGE}{what}", value=self._now().isoformat())])

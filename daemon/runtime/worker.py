@@ -32,7 +32,7 @@ from events.consumer import ChangeConsumer
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
-from events.topics import Change, Checkpoint
+from events.topics import Change, Message
 
 log = structlog.get_logger()
 
@@ -232,7 +232,7 @@ class Worker:
             return unreadable
         return Change(practice=heirs[0], event=msgspec.structs.replace(event, practice=heirs[0]))
 
-    async def record(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> bool:
+    async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:
         """True when they are recorded, or belong to a practice that nobody has configured; False to be asked again.
 
         A practice's fault stays its own: its messages wait, those of others do not.

@@ -316,7 +316,7 @@ async def practice_status(pool: Any, practice: PracticeId) -> PracticeStatus:
         epoch=head["epoch"],
         owner=head["owner"],
         taken_at=head["taken_at"],
-        sources={name: round(age, 1) for name, age in sources.items() if name != "feed" and not name.startswith("nudge.")},
+        sources={name: round(age, 1) for name, age in sources.items() if name != "feed"},
         unfed=head["sequence"] - int(fed or 0),
         open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
         waiting=tuple((row["code"], row["count"]) for row in waiting),

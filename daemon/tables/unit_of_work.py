@@ -15,22 +15,18 @@ from events.schema import BillingChartObserved, ChartLinked, Event, IntentSuccee
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note
 from events.writes import BillingChartWritten, System
-from projections.deciding.work import Work
-from projections.rules.links import references
+from projections.deciding.batch import Batch, Missing
 from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
 
 
 class StoredProjections:
-    """The directory is kept from one transaction to the next: tell what was committed with `keep`, or `forget` it.
-
-    `rebuilt_beside` is set when a rebuild has replaced the projections: what the sinks were told may be wrong.
-    """
+    """The directory is kept from one transaction to the next: tell what was committed with `keep`, or `forget` it."""
 
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
         self.practice = practice
-        self.rebuilt_beside = False
+        self._rebuilt_beside = False
         self._keyring = keyring
         self._directory: Directory | None = None
         self._loaded: dict[PatientKey, Patient] = {}
@@ -44,16 +40,21 @@ class StoredProjections:
         """The transaction failed, or the answer to its commit was lost."""
         self._directory = None
 
+    def take_rebuilt(self) -> bool:
+        """Whether a rebuild has replaced the projections since the last call: what the sinks were told may be wrong."""
+        rebuilt, self._rebuilt_beside = self._rebuilt_beside, False
+        return rebuilt
+
     # -- reading ----------------------------------------------------------------------------------------------------------
 
     async def state(self, tx: Transaction, keys: Iterable[PatientKey] = ()) -> PracticeState:
         """The directory and these patients."""
         if tx.rebuilt != self._rebuilt:
-            self.rebuilt_beside = self.rebuilt_beside or self._rebuilt is not None
+            self._rebuilt_beside = self._rebuilt_beside or self._rebuilt is not None
             self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
             stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
-            self._directory = rows.decode_directory(stored)
+            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
         self._loaded = {}
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)
@@ -69,18 +70,9 @@ class StoredProjections:
             patients |= more_patients
         await self._load(tx, state, charts, patients)
 
-    async def load_references(self, tx: Transaction, state: PracticeState, patient: Patient) -> None:
-        """The other patients that deciding about this one looks at; merges chain, so until nothing new turns up."""
-        pending, seen = [patient], {patient.key}
-        while pending:
-            charts, patients = references(pending.pop())
-            if not charts and not patients:
-                continue
-            await self._load(tx, state, charts, patients)
-            for key in {state.key_of(chart, None) for chart in charts} | {state.key_of(None, one) for one in patients}:
-                if key not in seen and key in state.patients:
-                    seen.add(key)
-                    pending.append(state.patients[key])
+    async def load_missing(self, tx: Transaction, state: PracticeState, missing: Missing) -> None:
+        """Add the patients that deciding looks at (`Batch.settle`)."""
+        await self._load(tx, state, missing.ehr, missing.billing)
 
     async def _load(
         self, tx: Transaction, state: PracticeState, charts: set[EhrChartId], patients: set[BillingPatientId]
@@ -105,21 +97,21 @@ class StoredProjections:
 
     # -- saving -----------------------------------------------------------------------------------------------------------
 
-    async def save(self, tx: Transaction, work: Work) -> None:
-        """What the events of `work` have changed."""
-        state, connection = work.state, tx.connection
+    async def save(self, tx: Transaction, batch: Batch) -> None:
+        """What the events of `batch` have changed."""
+        state, connection = batch.state, tx.connection
         changed = {key: state.patients[key] for key in state.changed}
         if state.gone:
             await tables.delete_patients(connection, self.practice, sorted(state.gone))
         if changed:
-            today = work.moment.today
+            today = batch.moment.today
             documents = [rows.patient_row(patient, tx.sequence, today) for patient in changed.values()]
             await tables.save_patients(connection, self.practice, documents, self._keyring)
         if state.recharted:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
-        if work.relinked:
-            pairs = rows.link_rows(one for one in changed.values() if one.key in work.relinked)
-            await tables.replace_links(connection, self.practice, pairs, unlinked=work.unlinked)
+        if batch.relinked:
+            pairs = rows.link_rows(one for one in changed.values() if one.key in batch.relinked)
+            await tables.replace_links(connection, self.practice, pairs, unlinked=batch.unlinked)
         open_ = {key: rows.open_rows(one, self._loaded.get(key)) for key, one in changed.items()}
         open_ |= dict.fromkeys(state.gone, tables.OpenRows())
         if state.directory_changed:
@@ -127,11 +119,11 @@ class StoredProjections:
             encoded = rows.encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
             open_[PRACTICE] = rows.open_rows(directory, self._directory)
-        await tables.replace_open(connection, self.practice, open_, work.moment.now)
-        if any(isinstance(event.body, WentLive) for event in work.events):
-            await tables.mark_all_for_revisit(connection, self.practice, work.moment.today)
-        if work.dependencies:
-            await tables.mark_for_revisit(connection, self.practice, sorted(work.dependencies), work.moment.today)
+        await tables.replace_open(connection, self.practice, open_, batch.moment.now)
+        if any(isinstance(event.body, WentLive) for event in batch.events):
+            await tables.mark_all_for_revisit(connection, self.practice, batch.moment.today)
+        if batch.dependencies:
+            await tables.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)
 
     async def note(
         self,
@@ -139,19 +131,19 @@ class StoredProjections:
         changes: Sequence[Change],
         checkpoints: Sequence[Checkpoint],
         in_doubt: set[tuple[str, str]],
-        ours: Iterable[Event],
+        unobserved: Iterable[Event],
     ) -> None:
-        """What connectors compare with next time, and how far they have come; a record in doubt compares with nothing.
+        """What connectors compare with next time, and how far they have come. A record in doubt compares with nothing.
 
-        `changes` are those told for the first time: one that is told again settles no doubt. `ours` are the events that no
-        connector told: what a sink saw of a Kareo patient outdates the list row compared last, since the next list may show
-        again what it showed before that.
+        `changes` are the changes told for the first time: a repeated change settles no doubt. `unobserved` are the events that no
+        connector told. What a sink saw of a Kareo patient outdates the list row compared last: the next list may show again what it
+        showed before.
         """
         notes = [note for change in changes for note in change.notes]
         notes = [
             msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
         ]
-        seen = {patient for one in ours if (patient := _seen_in_billing(one)) is not None}
+        seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
         ]

@@ -40,14 +40,14 @@ FROM chartwire.event
 WHERE practice = $1 AND sequence > $2 AND sequence <= $3
 ORDER BY sequence LIMIT $4
 
--- name: read_elation
+-- name: read_ehr
 SELECT practice, sequence, event_id, type, version, origin, patient_key, elation_chart, kareo_patient,
     observed_at, modified_at, recorded_at, cause, correlation, key_id, body
 FROM chartwire.event
 WHERE practice = $1 AND elation_chart = $2 AND elation_chart IS NOT NULL AND sequence > $3
 ORDER BY sequence LIMIT $4
 
--- name: read_kareo
+-- name: read_billing
 SELECT practice, sequence, event_id, type, version, origin, patient_key, elation_chart, kareo_patient,
     observed_at, modified_at, recorded_at, cause, correlation, key_id, body
 FROM chartwire.event

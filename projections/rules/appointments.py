@@ -1,12 +1,16 @@
-"""Appointments, Kareo -> Elation: to the mapped provider's calendar; Elation edits stay in Elation (DESIGN: Appointments).
+"""Appointments, from the billing side to the mapped provider's calendar on the chart side (guide: Appointments).
 
-What Elation was last told is compared, not what it shows now, so that a change made there by staff is never undone unless
-Kareo itself changes.
+Edits made on the chart side stay there: what it was last told is compared, not what it shows now. So a change that staff made
+there is never undone unless the billing side itself changes.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import msgspec
 
 from events.codes import WaitCode
 from events.ids import EhrChartId
@@ -28,18 +32,107 @@ from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Appointments"
+HINT = f"{System.BILLING.value}-appointment:"
 STEP = 5
 LONGEST = 1440
 DESCRIPTION_MOST = 500
 
 
 def rounded(minutes: int) -> int:
-    """Elation accepts multiples of 5 from 5 to 1440; anything else is rounded up (DESIGN: Appointments)."""
+    """The chart side accepts multiples of 5 from 5 to 1440; anything else is rounded up (guide: Appointments)."""
     return min(max(-(-minutes // STEP) * STEP, STEP), LONGEST)
 
 
+# -- the table ------------------------------------------------------------------------------------------------------------
+
+
+def _start(seen: BillingAppointment, directory: Directory, policy: Policy) -> datetime:
+    return seen.start
+
+
+def _minutes(seen: BillingAppointment, directory: Directory, policy: Policy) -> int:
+    return rounded(seen.minutes)
+
+
+def _physician(seen: BillingAppointment, directory: Directory, policy: Policy) -> int | None:
+    provider = seen.provider or provider_named(seen.provider_name, directory)
+    return None if provider is None else physician_for(provider, directory, policy)
+
+
+def _description(seen: BillingAppointment, directory: Directory, policy: Policy) -> str:
+    return squeeze(seen.reason)[:DESCRIPTION_MOST]
+
+
+def _note_rounded(seen: BillingAppointment) -> str:
+    minutes = rounded(seen.minutes)
+    if minutes == seen.minutes:
+        return ""
+    return f"duration {timedelta(minutes=seen.minutes)} rounded to {timedelta(minutes=minutes)}"
+
+
+def _note_cut(seen: BillingAppointment) -> str:
+    return f"visit reason cut at {DESCRIPTION_MOST} characters" if len(squeeze(seen.reason)) > DESCRIPTION_MOST else ""
+
+
+@dataclass(frozen=True)
+class AppointmentField:
+    """A row: `value` is what the chart side shall hold, None where it has no place; `note` says what was adapted."""
+
+    name: str
+    label: str
+    ehr: str
+    billing: str
+    value: Callable[[BillingAppointment, Directory, Policy], datetime | int | str | None]
+    source: str
+    note: Callable[[BillingAppointment], str] | None = None
+
+
+APPOINTMENTS: tuple[AppointmentField, ...] = (
+    AppointmentField(
+        "start", "Start", "Date and time", "Start date, start time", _start, "guide: Appointments, rows 3 and 4"
+    ),
+    AppointmentField(
+        "minutes",
+        "Duration",
+        "Duration (5, 10, ... minutes)",
+        "Duration",
+        _minutes,
+        "guide: Appointments, row 5",
+        _note_rounded,
+    ),
+    AppointmentField("physician", "Provider", "Calendar of", "Provider", _physician, "guide: Appointments, row 6"),
+    AppointmentField(
+        "description",
+        "Visit reason",
+        "Description (chief complaint)",
+        "Visit reason",
+        _description,
+        "guide: Appointments, row 2",
+        _note_cut,
+    ),
+)
+
+
+def appointment_terms(seen: BillingAppointment, directory: Directory, policy: Policy) -> AppointmentTerms | None:
+    """The appointment as the chart side shall hold it; None while one of its fields has no place there."""
+    values: dict[str, object] = {}
+    for row in APPOINTMENTS:
+        value = row.value(seen, directory, policy)
+        if value is None:
+            return None
+        values[row.name] = value
+    return msgspec.convert(values, AppointmentTerms)
+
+
+def _notes(seen: BillingAppointment) -> tuple[str, ...]:
+    return tuple(note for row in APPOINTMENTS if row.note is not None and (note := row.note(seen)))
+
+
+# -- decisions ------------------------------------------------------------------------------------------------------------
+
+
 def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
-    """Add what brings the Elation calendar to Kareo's, one slot an appointment."""
+    """Add what brings the chart side's calendar to the billing side's, one slot an appointment."""
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
@@ -47,8 +140,10 @@ def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory,
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
-    """While a patient merged or gone waits for a person: what Kareo shows no more, or shows for the patient that this one was
-    merged into, leaves the Elation calendar all the same, or it would stand there twice."""
+    """While a patient merged or gone waits for a person, appointments that vanished leave the chart side's calendar.
+
+    An appointment that moved to the patient that this one was merged into would stand there twice otherwise.
+    """
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
@@ -72,48 +167,17 @@ def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory
             write = CancelEhrAppointment(appointment=entry.ehr)
             wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, cancelled")
         return
-    if there and not entry.cancelled and entry.written is not None and _unchanged(entry, directory, policy):
-        return
-    physician = _physician(entry.seen, directory, policy)
-    if physician is None:
-        text = "the appointment's provider has no calendar in Elation; map the provider"
+    terms = appointment_terms(entry.seen, directory, policy)
+    if terms is None:
+        text = f"the appointment's provider has no calendar in {policy.names.ehr.label}; map the provider"
         wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
         return
-    terms = AppointmentTerms(
-        start=entry.seen.start,
-        minutes=rounded(entry.seen.minutes),
-        physician=physician,
-        description=squeeze(entry.seen.reason)[:DESCRIPTION_MOST],
-    )
-    notes = _notes(entry.seen, terms)
+    if there and not entry.cancelled and entry.written == terms:
+        return
+    notes = _notes(entry.seen)
     if there and entry.ehr is not None:
         update = UpdateEhrAppointment(chart=chart, appointment=entry.ehr, terms=terms, revive=entry.cancelled)
         wants.writes[slot] = Wish(update, Resource.APPOINTMENT, RULE, notes)
     else:
-        create = CreateEhrAppointment(chart=chart, terms=terms, link_hint=f"kareo-appointment:{entry.seen.key}")
+        create = CreateEhrAppointment(chart=chart, terms=terms, link_hint=f"{HINT}{entry.seen.key}")
         wants.writes[slot] = Wish(create, Resource.APPOINTMENT, RULE, notes)
-
-
-def _unchanged(entry: Appointment, directory: Directory, policy: Policy) -> bool:
-    written, seen = entry.written, entry.seen
-    return (
-        written is not None
-        and written.start == seen.start
-        and written.minutes == rounded(seen.minutes)
-        and written.description == squeeze(seen.reason)[:DESCRIPTION_MOST]
-        and written.physician == _physician(seen, directory, policy)
-    )
-
-
-def _physician(seen: BillingAppointment, directory: Directory, policy: Policy) -> int | None:
-    provider = seen.provider or provider_named(seen.provider_name, directory)
-    return None if provider is None else physician_for(provider, directory, policy)
-
-
-def _notes(seen: BillingAppointment, terms: AppointmentTerms) -> tuple[str, ...]:
-    notes = []
-    if terms.minutes != seen.minutes:
-        notes.append(f"duration {timedelta(minutes=seen.minutes)} rounded to {timedelta(minutes=terms.minutes)}")
-    if len(squeeze(seen.reason)) > DESCRIPTION_MOST:
-        notes.append(f"visit reason cut at {DESCRIPTION_MOST} characters")
-    return tuple(notes)

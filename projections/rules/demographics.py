@@ -3,35 +3,42 @@
 from __future__ import annotations
 
 from events.codes import WaitCode
+from events.ids import EhrChartId
+from events.records import EhrChart
 from events.schema import ConflictRecorded, FieldsAgreed
 from events.slots import CHART_SLOT, SlotKind, slot_of
 from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
 from projections.deciding.settle import Wants, Wish
 from projections.rules.fields import (
+    ADDRESS,
     BY_NAME,
+    DEMOGRAPHICS,
     NAMES,
     PHONE_KINDS,
+    UNMAPPED,
     billing_view,
     ehr_view,
     fit,
     hold_address,
-    is_unmapped,
     place_phones,
     same,
+    unmapped_physician,
 )
 from projections.rules.links import LINK_HINT
 from projections.rules.reconcile import reconcile
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide, EhrSide, Patient
-from projections.terms.codecs import Problem
+from projections.terms.codecs import Unfit
+from projections.terms.names import Names
 from projections.terms.policy import Direction, Policy
 
 RULE = "guide: Demographics"
 CREATION = "guide: Chart creation"
 EXTERNAL_ID_MOST = 25
-REQUIRED_BY_EHR = ("first_name", "last_name", "birth_date")
-REQUIRED_BY_BILLING = ("first_name", "last_name")
+EMPTY = EhrChart(id=EhrChartId(0))
+"""The chart side's chart before it is created: all of its room is free."""
+SLOTS = {system: slot_of(SlotKind.DEMOGRAPHICS, system) for system in System}
 
 
 def want_demographics(
@@ -42,13 +49,10 @@ def want_demographics(
     if direction is Direction.OFF:
         return
     ours, theirs = ehr_view(ehr.chart, directory, policy), billing_view(billing.chart)
-    unmapped = is_unmapped(ours["provider"])
+    unmapped = ours["provider"].startswith(UNMAPPED)
     if unmapped:
         wants.wait(
-            slot_of(SlotKind.FIELD, "provider"),
-            WaitCode.FIELD_UNMAPPED,
-            "the Elation physician has no counterpart in Kareo; map it",
-            "directory",
+            slot_of(SlotKind.FIELD, "provider"), WaitCode.FIELD_UNMAPPED, unmapped_physician(policy.names).text, "directory"
         )
     base = patient.base | _come_back(patient, ours, theirs)
     merged = reconcile(ours, theirs, base, policy.preference, direction, skip=("provider",) if unmapped else ())
@@ -66,14 +70,13 @@ def want_demographics(
 
 
 def _come_back(patient: Patient, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
-    """What a side shows because a write of ours put it there whose outcome is not recorded yet: that is nobody's change, so a
-    later edit on the other side is no conflict with it (DESIGN section 3: recognized by content against the intended write)."""
+    """The values that a side shows because of a write whose outcome is not recorded yet.
+
+    They are nobody's change: a later edit on the other side is no conflict with them. They are told by their content.
+    """
     found: dict[str, str] = {}
-    for slot, shown in (
-        (slot_of(SlotKind.DEMOGRAPHICS, System.EHR), ours),
-        (slot_of(SlotKind.DEMOGRAPHICS, System.BILLING), theirs),
-    ):
-        open_ = patient.intents.get(slot)
+    for system, shown in ((System.EHR, ours), (System.BILLING, theirs)):
+        open_ = patient.intents.get(SLOTS[system])
         if open_ is not None and open_.state in UNDER_WAY and isinstance(open_.write, UpdateEhrChart | UpdateBillingChart):
             found |= {name: value for name, value in open_.write.fields.items() if same(name, shown[name], value)}
     return found
@@ -83,11 +86,11 @@ def _want_ehr(
     side: EhrSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     fields, problems = fit(changes, System.EHR, directory, policy)
-    for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ("address1", "address2", "city", "state", "zip"))):
-        kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields})
+    for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ADDRESS)):
+        kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields}, policy.names)
         fields = {name: value for name, value in fields.items() if name not in names} | kept
         problems |= refused
-    _wait_for(problems, System.EHR, wants)
+    _wait_for(problems, System.EHR, policy.names, wants)
     if not fields:
         return
     physician = int(fields["provider"]) if "provider" in fields else None
@@ -96,14 +99,14 @@ def _want_ehr(
     ordered = {name: fields[name] for name in NAMES if name in fields}
     expected = {name: current[name] for name in ordered}
     write = UpdateEhrChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
-    wants.writes[slot_of(SlotKind.DEMOGRAPHICS, System.EHR)] = Wish(write, Resource.DEMOGRAPHICS, RULE)
+    wants.writes[SLOTS[System.EHR]] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
 def _want_billing(
     side: BillingSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     fields, problems = fit(changes, System.BILLING, directory, policy)
-    _wait_for(problems, System.BILLING, wants)
+    _wait_for(problems, System.BILLING, policy.names, wants)
     if not fields:
         return
     ordered = {name: fields[name] for name in NAMES if name in fields}
@@ -113,13 +116,13 @@ def _want_billing(
         expected={name: current[name] for name in ordered},
         provider=int(fields["provider"]) if "provider" in fields else None,
     )
-    wants.writes[slot_of(SlotKind.DEMOGRAPHICS, System.BILLING)] = Wish(write, Resource.DEMOGRAPHICS, RULE)
+    wants.writes[SLOTS[System.BILLING]] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
-def _wait_for(problems: dict[str, Problem], target: System, wants: Wants) -> None:
+def _wait_for(problems: dict[str, Unfit], target: System, names: Names, wants: Wants) -> None:
     for name, problem in problems.items():
         depends = ("directory",) if problem.code == "unmapped" else ()
-        text = f"{BY_NAME[name].label} cannot go to {target.value.capitalize()}: {problem.text}"
+        text = f"{BY_NAME[name].label} cannot go to {names.label(target)}: {problem.text}"
         wants.wait(slot_of(SlotKind.FIELD, name), WaitCode(f"field-{problem.code}"), text, *depends)
 
 
@@ -127,54 +130,45 @@ def _wait_for(problems: dict[str, Problem], target: System, wants: Wants) -> Non
 
 
 def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, wants: Wants) -> None:
-    """A chart for a Kareo patient that Elation lacks; what it requires and Kareo lacks is said and waited for."""
-    view = billing_view(billing.chart)
-    fields, problems = fit(
-        {name: value for name, value in view.items() if value or name == "sex"}, System.EHR, directory, policy
-    )
-    missing = [BY_NAME[name].label for name in REQUIRED_BY_EHR if not fields.get(name)]
-    if missing:
-        text = f"Elation needs {', '.join(missing).lower()} to create the chart; enter it in Kareo"
-        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, text)
+    """A chart for a patient that the chart side lacks.
+
+    What the chart side needs and the billing side lacks is said, and waited for.
+    """
+    fields, problems = _new_chart(billing_view(billing.chart), System.EHR, directory, policy)
+    here, there = policy.names.ehr.label, policy.names.billing.label
+    if missing := _missing(fields, System.EHR):
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{here} needs {missing} to create the chart; enter it in {there}")
         return
     physician = int(fields.pop("provider")) if "provider" in fields else policy.default_physician
     if physician is None:
-        text = "Elation needs a provider to create the chart; assign one that is mapped, or configure default_physician"
+        text = f"{here} needs a provider to create the chart; assign one that is mapped, or configure default_physician"
         wants.wait(CHART_SLOT, WaitCode.NO_PROVIDER, text, "directory")
         return
-    phones = [name for name in PHONE_KINDS if fields.get(name)]
-    for name in phones[2:]:
-        del fields[name]
-        problems[name] = Problem("no-room", "Elation holds two phones and both places are taken; remove one there")
-    if not fields.get("address1"):
-        for name in ("address2", "city", "state", "zip"):
-            if fields.pop(name, ""):
-                problems[name] = Problem("no-street", "Elation needs the first address line; enter it")
-    _wait_for({name: one for name, one in problems.items() if name != "provider"}, System.EHR, wants)
+    phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
+    _hold_back(place_phones(EMPTY, phones, policy.names)[1], fields, problems)
+    if "address1" not in fields:
+        no_street = Unfit("no-street", f"{here} needs the first address line; enter it")
+        _hold_back({name: no_street for name in ADDRESS if name in fields}, fields, problems)
+    problems.pop("provider", None)
+    _wait_for(problems, System.EHR, policy.names, wants)
     hint = f"{LINK_HINT}{billing.chart.id}"
     write = CreateEhrChart(billing=billing.chart.id, fields=fields, physician=physician, link_hint=hint)
     wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 
 
 def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants: Wants) -> None:
-    """A patient for an Elation chart that Kareo lacks, with a case, or its bills could never be posted (DESIGN 2)."""
-    view = ehr_view(ehr.chart, directory, policy)
-    fields, problems = fit({name: value for name, value in view.items() if value}, System.BILLING, directory, policy)
-    missing = [BY_NAME[name].label for name in REQUIRED_BY_BILLING if not fields.get(name)]
+    """A patient for a chart that the billing side lacks, with a case, or its bills could never be posted."""
+    fields, problems = _new_chart(ehr_view(ehr.chart, directory, policy), System.BILLING, directory, policy)
+    here, there = policy.names.ehr.label, policy.names.billing.label
     external_id = str(ehr.chart.id)
-    if missing:
-        wants.wait(
-            CHART_SLOT,
-            WaitCode.INCOMPLETE,
-            f"Kareo needs {', '.join(missing).lower()} to create the patient; enter it in Elation",
-        )
+    if missing := _missing(fields, System.BILLING):
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{there} needs {missing} to create the patient; enter it in {here}")
         return
     if len(external_id) > EXTERNAL_ID_MOST:
-        wants.wait(
-            CHART_SLOT, WaitCode.EXTERNAL_ID_TOO_LONG, "the Elation chart id is longer than the 25 characters Kareo keeps"
-        )
+        text = f"the {here} chart id is longer than the {EXTERNAL_ID_MOST} characters {there} keeps"
+        wants.wait(CHART_SLOT, WaitCode.EXTERNAL_ID_TOO_LONG, text)
         return
-    _wait_for(problems, System.BILLING, wants)
+    _wait_for(problems, System.BILLING, policy.names, wants)
     provider = fields.pop("provider", "")
     write = CreateBillingChart(
         ehr=ehr.chart.id,
@@ -185,3 +179,23 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
         payer_scenario=policy.payer_scenario,
     )
     wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
+
+
+def _new_chart(
+    view: dict[str, str], target: System, directory: Directory, policy: Policy
+) -> tuple[dict[str, str], dict[str, Unfit]]:
+    """The fields that a new chart of `target` gets, and the fields that have to wait."""
+    said = {row.name: text for row in DEMOGRAPHICS if (text := view[row.name]) or target in row.always_to}
+    return fit(said, target, directory, policy)
+
+
+def _missing(fields: dict[str, str], target: System) -> str:
+    """The labels of the fields that `target` needs for a new chart and that are not there, for a sentence."""
+    return ", ".join(row.label for row in DEMOGRAPHICS if target in row.needed_by and not fields.get(row.name)).lower()
+
+
+def _hold_back(refused: dict[str, Unfit], fields: dict[str, str], problems: dict[str, Unfit]) -> None:
+    """Take what a new chart has no room for out of `fields`, and add it to what waits."""
+    for name, problem in refused.items():
+        del fields[name]
+        problems[name] = problem

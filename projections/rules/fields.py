@@ -1,7 +1,7 @@
-"""The demographics table: one row a field, with its place in each system, its codec and the source of the rule.
+"""The demographics table: one row a field, with its place on each side, its codec and the source of the rule.
 
 Both charts are read into the same shape, a dict by canonical field name, so that comparing and merging know no vendor.
-The provider is canonical as the Kareo id; an Elation physician without a counterpart reads as `E:<id>`.
+The provider is canonical as the billing side's id; a physician of the chart side without a counterpart reads as `E:<id>`.
 """
 
 from __future__ import annotations
@@ -10,107 +10,210 @@ from dataclasses import dataclass
 
 from events.records import BillingChart, EhrChart, Phone
 from events.writes import System
+from projections.rules.places import AddressPart, Attr, Changes, Day, First, PhoneOf, Place, RecordId, with_phone
 from projections.state.directory import Directory, physician_for, provider_for
 from projections.terms.codecs import (
     CalendarDay,
     Codec,
     Email,
     PhoneNumber,
-    Problem,
     Reference,
     Sex,
     State,
     Text,
+    Unfit,
     ZipCode,
 )
+from projections.terms.names import Names
 from projections.terms.policy import Policy
 
-PHONE_KINDS = {"home_phone": "Home", "mobile_phone": "Mobile", "work_phone": "Work"}
-UNMAPPED = "E:"
-"""Before the id of a physician who has no counterpart in the billing system: the value of `provider` until one is mapped."""
-
 PHONE_SLOTS = 2
-ADDRESS = ("address1", "address2", "city", "state", "zip")
+UNMAPPED = "E:"
 
 
 @dataclass(frozen=True)
 class Field:
-    """`ehr` and `billing` are the vendors' names, for people; `label` is what the screens call it."""
+    """A row: a field has one codec for both sides, and a place on each.
+
+    `needed_by` are the sides that refuse to create a chart without the field. `always_to` are the sides that a new chart's
+    field is sent to even where it is empty.
+    """
 
     name: str
     label: str
-    ehr: str
-    billing: str
+    ehr: Place
+    billing: Place
     codec: Codec
-    source: str = "guide: Demographics"
+    source: str
+    needed_by: tuple[System, ...] = ()
+    always_to: tuple[System, ...] = ()
+
+    def place(self, side: System) -> Place:
+        """Where the field stands in the charts of a side."""
+        return self.ehr if side is System.EHR else self.billing
 
 
+EITHER = (System.EHR, System.BILLING)
 DEMOGRAPHICS: tuple[Field, ...] = (
-    Field("first_name", "First name", "first_name", "FirstName", Text(70, required=True)),
-    Field("middle_name", "Middle name", "middle_name", "MiddleName", Text(50)),
-    Field("last_name", "Last name", "last_name", "LastName", Text(70, required=True)),
-    Field("birth_date", "Date of birth", "dob", "DateofBirth", CalendarDay()),
-    Field("sex", "Sex at birth", "sex", "Gender", Sex()),
-    Field("home_phone", "Home phone", "phones[Home]", "HomePhone", PhoneNumber()),
-    Field("mobile_phone", "Mobile phone", "phones[Mobile]", "MobilePhone", PhoneNumber()),
-    Field("work_phone", "Work phone", "phones[Work]", "WorkPhone", PhoneNumber()),
-    Field("email", "E-mail", "emails", "EmailAddress", Email()),
-    Field("address1", "Address line 1", "address.address_line1", "AddressLine1", Text(200)),
-    Field("address2", "Suite / address line 2", "address.address_line2", "AddressLine2", Text(35)),
-    Field("city", "City", "address.city", "City", Text(50)),
-    Field("state", "State", "address.state", "State", State()),
-    Field("zip", "Zip", "address.zip", "ZipCode", ZipCode()),
-    Field("provider", "Primary provider", "primary_physician", "DefaultRenderingProvider", Reference()),
+    Field(
+        "first_name",
+        "First name",
+        ehr=Attr("first_name", "Legal first name"),
+        billing=Attr("first_name", "First name"),
+        codec=Text(70, required=True),
+        needed_by=EITHER,
+        source="guide: Demographics, row 1",
+    ),
+    Field(
+        "middle_name",
+        "Middle name",
+        ehr=Attr("middle_name", "Middle name"),
+        billing=Attr("middle_name", "M"),
+        codec=Text(50),
+        source="guide: Demographics, row 2",
+    ),
+    Field(
+        "last_name",
+        "Last name",
+        ehr=Attr("last_name", "Legal last name"),
+        billing=Attr("last_name", "Last name"),
+        codec=Text(70, required=True),
+        needed_by=EITHER,
+        source="guide: Demographics, row 3",
+    ),
+    Field(
+        "birth_date",
+        "Date of birth",
+        ehr=Day("birth_date", "Date of birth"),
+        billing=Day("birth_date", "DOB"),
+        codec=CalendarDay(),
+        needed_by=(System.EHR,),
+        source="guide: Demographics, row 4",
+    ),
+    Field(
+        "sex",
+        "Sex at birth",
+        ehr=Attr("sex", "Sex at birth"),
+        billing=Attr("sex", "Sex"),
+        codec=Sex(),
+        always_to=(System.EHR,),
+        source="guide: Demographics, row 5",
+    ),
+    Field(
+        "home_phone",
+        "Home phone",
+        ehr=PhoneOf("phones", "Phone of type Home", "Home"),
+        billing=Attr("home_phone", "Home phone"),
+        codec=PhoneNumber(),
+        source="guide: Demographics, row 6",
+    ),
+    Field(
+        "mobile_phone",
+        "Mobile phone",
+        ehr=PhoneOf("phones", "Phone of type Mobile", "Mobile"),
+        billing=Attr("mobile_phone", "Mobile phone"),
+        codec=PhoneNumber(),
+        source="guide: Demographics, row 6",
+    ),
+    Field(
+        "work_phone",
+        "Work phone",
+        ehr=PhoneOf("phones", "Phone of type Work", "Work"),
+        billing=Attr("work_phone", "Work phone"),
+        codec=PhoneNumber(),
+        source="guide: Demographics, row 6",
+    ),
+    Field(
+        "email",
+        "E-mail",
+        ehr=First("emails", "Email"),
+        billing=Attr("email", "Personal email"),
+        codec=Email(),
+        source="guide: Demographics, row 7",
+    ),
+    Field(
+        "address1",
+        "Address line 1",
+        ehr=AddressPart("address1", "Address"),
+        billing=AddressPart("address1", "Address line 1"),
+        codec=Text(200),
+        source="guide: Demographics, row 8",
+    ),
+    Field(
+        "address2",
+        "Suite / address line 2",
+        ehr=AddressPart("address2", "Suite"),
+        billing=AddressPart("address2", "Address line 2"),
+        codec=Text(35),
+        source="guide: Demographics, row 9",
+    ),
+    Field(
+        "city",
+        "City",
+        ehr=AddressPart("city", "City"),
+        billing=AddressPart("city", "City"),
+        codec=Text(50),
+        source="guide: Demographics, row 10",
+    ),
+    Field(
+        "state",
+        "State",
+        ehr=AddressPart("state", "State"),
+        billing=AddressPart("state", "State"),
+        codec=State(),
+        source="guide: Demographics, row 11",
+    ),
+    Field(
+        "zip",
+        "Zip",
+        ehr=AddressPart("zip", "Zip"),
+        billing=AddressPart("zip", "Zip"),
+        codec=ZipCode(),
+        source="guide: Demographics, row 12",
+    ),
+    Field(
+        "provider",
+        "Primary provider",
+        ehr=RecordId("physician", "Provider assigned in practice"),
+        billing=RecordId("provider", "Primary provider"),
+        codec=Reference(),
+        source="guide: Demographics, row 13",
+    ),
 )
 BY_NAME = {field.name: field for field in DEMOGRAPHICS}
 NAMES = tuple(BY_NAME)
-_CLEAN = tuple((field.name, field.codec.clean) for field in DEMOGRAPHICS)
+ADDRESS = tuple(field.name for field in DEMOGRAPHICS if isinstance(field.ehr, AddressPart))
+PHONE_KINDS = {field.name: field.ehr.kind for field in DEMOGRAPHICS if isinstance(field.ehr, PhoneOf)}
+
+_EHR = tuple((field.name, field.ehr.reader(), field.codec.clean) for field in DEMOGRAPHICS)
+_BILLING = tuple((field.name, field.billing.reader(), field.codec.clean) for field in DEMOGRAPHICS)
 
 
 def ehr_view(chart: EhrChart, directory: Directory, policy: Policy) -> dict[str, str]:
-    """The chart's demographics by canonical name, cleaned."""
-    raw = {
-        "first_name": chart.first_name,
-        "middle_name": chart.middle_name,
-        "last_name": chart.last_name,
-        "birth_date": chart.birth_date.isoformat() if chart.birth_date else "",
-        "sex": chart.sex,
-        "email": chart.emails[0] if chart.emails else "",
-        "address1": chart.address1,
-        "address2": chart.address2,
-        "city": chart.city,
-        "state": chart.state,
-        "zip": chart.zip,
-        "provider": _canonical_physician(chart.physician, directory, policy),
-    }
-    for name, kind in PHONE_KINDS.items():
-        raw[name] = next((phone.number for phone in chart.phones if phone.kind == kind), "")
-    return _cleaned(raw)
+    """The chart's demographics by canonical name, cleaned, in the table's order."""
+    view = {name: (text := read(chart)) and clean(text) for name, read, clean in _EHR}
+    if physician := view["provider"]:
+        provider = provider_for(int(physician), directory, policy)
+        view["provider"] = f"{UNMAPPED}{physician}" if provider is None else str(provider)
+    return view
 
 
 def billing_view(chart: BillingChart) -> dict[str, str]:
-    """The patient's demographics by canonical name, cleaned."""
-    raw = {name: getattr(chart, name) for name in NAMES if name not in ("birth_date", "provider")}
-    raw["birth_date"] = chart.birth_date.isoformat() if chart.birth_date else ""
-    raw["provider"] = str(chart.provider) if chart.provider else ""
-    return _cleaned(raw)
+    """The patient's demographics by canonical name, cleaned, in the table's order."""
+    return {name: (text := read(chart)) and clean(text) for name, read, clean in _BILLING}
 
 
-def _cleaned(raw: dict[str, str]) -> dict[str, str]:
-    """The values in the table's order; what is empty is clean."""
-    return {name: (text := raw[name]) and clean(text) for name, clean in _CLEAN}
-
-
-def _canonical_physician(physician: int | None, directory: Directory, policy: Policy) -> str:
-    if physician is None:
-        return ""
-    provider = provider_for(physician, directory, policy)
-    return str(provider) if provider is not None else f"{UNMAPPED}{physician}"
-
-
-def is_unmapped(provider: str) -> bool:
-    """Whether the value of the field `provider` is a physician without a counterpart."""
-    return provider.startswith(UNMAPPED)
+def told(chart: EhrChart | BillingChart, side: System, fields: dict[str, str], provider: int | None) -> Changes:
+    """The members of `chart` that differ once its system took a write of `fields`; `provider` is the id on that side."""
+    changes: Changes = {}
+    for field in DEMOGRAPHICS:
+        place = field.place(side)
+        if isinstance(place, RecordId):
+            if provider is not None:
+                place.put(chart, str(provider), changes)
+        elif field.name in fields:
+            place.put(chart, fields[field.name], changes)
+    return changes
 
 
 def same(name: str, one: str, other: str) -> bool:
@@ -128,41 +231,42 @@ def agreed(ehr: dict[str, str], billing: dict[str, str]) -> dict[str, str]:
 
 def fit(
     changes: dict[str, str], target: System, directory: Directory, policy: Policy
-) -> tuple[dict[str, str], dict[str, Problem]]:
+) -> tuple[dict[str, str], dict[str, Unfit]]:
     """Sort `changes` into what `target` can hold, in its own form, and what has to wait."""
     fitting: dict[str, str] = {}
-    problems: dict[str, Problem] = {}
+    problems: dict[str, Unfit] = {}
     for name, value in changes.items():
         result = (
             _fit_provider(value, target, directory, policy) if name == "provider" else BY_NAME[name].codec.fit(value, target)
         )
-        if isinstance(result, Problem):
+        if isinstance(result, Unfit):
             problems[name] = result
         else:
             fitting[name] = result
     return fitting, problems
 
 
-def _fit_provider(value: str, target: System, directory: Directory, policy: Policy) -> str | Problem:
+def _fit_provider(value: str, target: System, directory: Directory, policy: Policy) -> str | Unfit:
     if not value:
-        return Problem("cannot-clear", "a provider cannot be removed there; assign one")
+        return Unfit("cannot-clear", "a provider cannot be removed there; assign one")
+    names = policy.names
     if target is System.BILLING:
-        return (
-            Problem("unmapped", "the Elation physician has no counterpart in Kareo; map it") if is_unmapped(value) else value
-        )
+        return unmapped_physician(names) if value.startswith(UNMAPPED) else value
     physician = physician_for(int(value), directory, policy) if value.isdigit() else None
-    return (
-        Problem("unmapped", "the Kareo provider has no counterpart in Elation; map it")
-        if physician is None
-        else str(physician)
-    )
+    if physician is None:
+        return Unfit("unmapped", f"the {names.billing.label} provider has no counterpart in {names.ehr.label}; map it")
+    return str(physician)
 
 
-def place_phones(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
-    """Which phone changes find room in Elation's two slots; nothing that is there is evicted (NOTES: Patients).
+def unmapped_physician(names: Names) -> Unfit:
+    """Why a physician of the chart side cannot be assigned on the billing side."""
+    return Unfit("unmapped", f"the {names.ehr.label} physician has no counterpart in {names.billing.label}; map it")
 
-    Removals and changes of a number in place always fit; new ones take the room that is left, Home before Mobile before
-    Work.
+
+def place_phones(chart: EhrChart, changes: dict[str, str], names: Names) -> tuple[dict[str, str], dict[str, Unfit]]:
+    """Which phone changes find room in the chart side's two places; no phone that is there is evicted (guide: Demographics).
+
+    Removals and changes of a number in place always fit. New numbers take the room that is left, in the table's order.
     """
     held = {phone.kind for phone in chart.phones}
     room = PHONE_SLOTS - len(chart.phones)
@@ -171,7 +275,7 @@ def place_phones(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, st
         if name in changes and kind in held:
             fitting[name] = changes[name]
             room += not changes[name]
-    problems: dict[str, Problem] = {}
+    problems: dict[str, Unfit] = {}
     for name, kind in PHONE_KINDS.items():
         if name in changes and kind not in held:
             if not changes[name]:
@@ -180,29 +284,25 @@ def place_phones(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, st
                 fitting[name] = changes[name]
                 room -= 1
             else:
-                problems[name] = Problem("no-room", "Elation holds two phones and both places are taken; remove one there")
+                problems[name] = Unfit(
+                    "no-room", f"{names.ehr.label} holds two phones and both places are taken; remove one there"
+                )
     return fitting, problems
 
 
 def with_phones(phones: tuple[Phone, ...], changes: dict[str, str]) -> tuple[Phone, ...]:
     """The whole array to send: `changes` carried out on the first entry of each kind, all other entries kept as read."""
-    remaining = dict(changes)
-    result: list[Phone] = []
-    for phone in phones:
-        name = next((name for name, kind in PHONE_KINDS.items() if kind == phone.kind and name in remaining), None)
-        if name is None:
-            result.append(phone)
-        elif number := remaining.pop(name):
-            result.append(Phone(kind=phone.kind, number=number))
-    result += [Phone(kind=PHONE_KINDS[name], number=number) for name, number in remaining.items() if number]
-    return tuple(result)
+    for name, number in changes.items():
+        phones = with_phone(phones, PHONE_KINDS[name], number)
+    return phones
 
 
-def hold_address(chart: EhrChart, changes: dict[str, str]) -> tuple[dict[str, str], dict[str, Problem]]:
-    """Elation refuses an address without its first line: such changes wait together (NOTES: Patients)."""
+def hold_address(chart: EhrChart, changes: dict[str, str], names: Names) -> tuple[dict[str, str], dict[str, Unfit]]:
+    """The chart side refuses an address without its first line: such changes wait together."""
     after = {name: changes.get(name, getattr(chart, name)) for name in ADDRESS}
     touched = [name for name in ADDRESS if name in changes]
     if touched and not after["address1"] and any(after.values()):
-        problem = Problem("no-street", "Elation needs the first address line before city, state or zip; enter it")
+        label = names.ehr.label
+        problem = Unfit("no-street", f"{label} needs the first address line before city, state or zip; enter it")
         return {}, dict.fromkeys(touched, problem)
     return {name: changes[name] for name in touched}, {}

@@ -1,4 +1,4 @@
-"""Three-way merge of demographics (DESIGN section 3), field by field, on canonical values.
+"""Three-way merge of demographics, field by field, on canonical values (guide: Demographics).
 
 base = the value at the last agreement. Only one side changed: it wins. Both changed to the same: agreed. Both changed
 differently: conflict; the practice's preference decides. Without a base (a first link) the side that has a value wins over

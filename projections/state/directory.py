@@ -90,10 +90,9 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
                 waiting={**directory.waiting, body.slot: waiting},
                 dismissed=without(directory.dismissed, body.slot),
             )
-        case WaitingCleared():
-            return replace(directory, waiting=without(directory.waiting, body.slot))
         case ObservingBegan() | WentLive():
             return replace(directory, observing=isinstance(body, ObservingBegan))
+        case WaitingCleared():
             return replace(
                 directory,
                 waiting=without(directory.waiting, body.slot),

@@ -1,8 +1,8 @@
 """How one mapped value is cleaned, compared and fitted to each system.
 
-A codec never guesses: a value that does not fit is a `Problem` that says what to do, and the field waits. Values are text;
+A codec never guesses: a value that does not fit is a `Unfit` that says what to do, and the field waits. Values are text;
 "" means empty. `clean` gives the form that is stored and written, `key` the form that is compared, so that a value is
-never written back merely because it is formatted differently (DESIGN section 3).
+never written back merely because it is formatted differently (guide: Demographics).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ ABBREVIATIONS = frozenset(STATES.values()) | {"AA", "AE", "AP"}
 
 
 @dataclass(frozen=True)
-class Problem:
+class Unfit:
     """Why a value cannot be written: a stable code, and words for a person that do not repeat the value."""
 
     code: str
@@ -45,7 +45,7 @@ class Problem:
 class Codec(Protocol):
     def clean(self, text: str) -> str: ...
     def key(self, text: str) -> str: ...
-    def fit(self, text: str, system: System) -> str | Problem: ...
+    def fit(self, text: str, system: System) -> str | Unfit: ...
 
 
 def squeeze(text: str) -> str:
@@ -66,17 +66,17 @@ class Text:
     def key(self, text: str) -> str:
         return squeeze(text)
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if self.required and not text:
-            return Problem("required", "may not be empty")
+            return Unfit("required", "may not be empty")
         if len(text) > self.most:
-            return Problem("too-long", f"is longer than the {self.most} characters that fit; shorten it")
+            return Unfit("too-long", f"is longer than the {self.most} characters that fit; shorten it")
         return text
 
 
 @dataclass(frozen=True)
 class CalendarDay:
-    """A date as ISO text. Neither system can clear one (NOTES: Writing patients)."""
+    """A date as ISO text. Neither system can clear one."""
 
     def clean(self, text: str) -> str:
         return text.strip()
@@ -84,19 +84,19 @@ class CalendarDay:
     def key(self, text: str) -> str:
         return text.strip()
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if not text:
-            return Problem("cannot-clear", "a date cannot be cleared there; enter the right one")
+            return Unfit("cannot-clear", "a date cannot be cleared there; enter the right one")
         try:
             date.fromisoformat(text)
         except ValueError:
-            return Problem("not-a-date", "is not a date; correct it")
+            return Unfit("not-a-date", "is not a date; correct it")
         return text
 
 
 @dataclass(frozen=True)
 class Sex:
-    """Sex at birth: Elation also knows Other, which Kareo can only call Unknown."""
+    """Sex at birth: the chart side also knows Other, which the billing side can only call Unknown."""
 
     def clean(self, text: str) -> str:
         return text.strip().capitalize()
@@ -105,10 +105,10 @@ class Sex:
         value = self.clean(text)
         return "Unknown" if value in ("", "Other") else value
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         value = self.key(text) if system is System.BILLING else text or "Unknown"
         if value not in ("Female", "Male", "Other", "Unknown"):
-            return Problem("unknown-sex", "is none of Female, Male, Other, Unknown")
+            return Unfit("unknown-sex", "is none of Female, Male, Other, Unknown")
         return value
 
 
@@ -125,9 +125,9 @@ class PhoneNumber:
     def key(self, text: str) -> str:
         return self.clean(text)
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if text and not (text.isascii() and text.isdigit() and len(text) == 10):
-            return Problem("not-a-phone", "is not a ten-digit phone number; correct it")
+            return Unfit("not-a-phone", "is not a ten-digit phone number; correct it")
         return text
 
 
@@ -141,15 +141,15 @@ class Email:
     def key(self, text: str) -> str:
         return text.strip().casefold()
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if text and (len(text) > self.most or not _EMAIL.fullmatch(text)):
-            return Problem("not-an-email", "is not an e-mail address that fits; correct it")
+            return Unfit("not-an-email", "is not an e-mail address that fits; correct it")
         return text
 
 
 @dataclass(frozen=True)
 class State:
-    """The postal abbreviation; Elation accepts nothing else (NOTES: Patients)."""
+    """The postal abbreviation; the chart side accepts nothing else."""
 
     def clean(self, text: str) -> str:
         value = squeeze(text)
@@ -158,9 +158,9 @@ class State:
     def key(self, text: str) -> str:
         return self.clean(text)
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if text and text not in ABBREVIATIONS:
-            return Problem("not-a-state", "is not a state that has a postal abbreviation; correct it")
+            return Unfit("not-a-state", "is not a state that has a postal abbreviation; correct it")
         return text
 
 
@@ -174,9 +174,9 @@ class ZipCode:
     def key(self, text: str) -> str:
         return self.clean(text)
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         if len(text) > 10:
-            return Problem("too-long", "is longer than the 10 characters that fit; correct it")
+            return Unfit("too-long", "is longer than the 10 characters that fit; correct it")
         return text
 
 
@@ -190,5 +190,5 @@ class Reference:
     def key(self, text: str) -> str:
         return text
 
-    def fit(self, text: str, system: System) -> str | Problem:
+    def fit(self, text: str, system: System) -> str | Unfit:
         return text

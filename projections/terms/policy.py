@@ -1,7 +1,7 @@
 """What a practice wants synchronized, in which direction: the one direction table, consulted in one place.
 
-Profiles are DESIGN section 2; a practice may override any row. `Policy` also holds what the practice configures for charts
-and bills, and its maps by hand. All of it is values: no file, no clock.
+A practice takes a profile and may override any row of it. `Policy` also holds what the practice configures for charts and bills,
+and its maps by hand. All of it is values: no file, no clock.
 """
 
 from __future__ import annotations
@@ -49,10 +49,10 @@ ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
 class Policy(Value, frozen=True, kw_only=True):
     """One practice's rules.
 
-    `preference` decides conflicts. `providers` and `locations` map Elation ids to Kareo ids and go before any match by NPI
-    or name. `places_of_service` overrides the code of a location by its Elation id. `default_physician` is the Elation
-    physician of a chart created for a patient without a mapped provider. `observes`: nothing is decided, so nothing is written.
-    `names` are what people call the two systems.
+    `preference` decides conflicts. `providers` and `locations` map ids of the chart side to ids of the billing side, and go before
+    any match by NPI or name. `places_of_service` overrides the code of a location by its id on the chart side.
+    `default_physician` is the chart side's physician of a chart created for a patient without a mapped provider.
+    `observes`: nothing is decided, so nothing is written. `names` are what people call the two systems.
     """
 
     practice: PracticeId

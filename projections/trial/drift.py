@@ -13,20 +13,18 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
-from events.ids import PRACTICE, PatientKey, event_id
+from events.ids import PatientKey, event_id
 from events.records import Value
-from events.schema import Body, Event, Origin
+from events.schema import Event, Origin, RevisitDue
 from events.slots import SlotKind, is_slot, parse_slot
 from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
-from projections.deciding.intents import decide
+from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
-
-ROUNDS = 50
 
 
 class Cause(StrEnum):
@@ -63,8 +61,7 @@ def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, mom
     for number, event in enumerate(seen):
         fresh.apply(msgspec.structs.replace(event, patient=fresh.key_of(event.ehr, event.billing)), number)
     observed = dict(fresh.patients)
-    for key in sorted(observed):
-        _settle(fresh, key, policy, moment)
+    _settle(fresh, policy, moment)
     moved = _mapped(stored.directory) != _mapped(fresh.directory)
     found: list[Drift] = []
     for key in sorted(fresh.patients):
@@ -73,23 +70,18 @@ def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, mom
     return found
 
 
-def _settle(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> None:
-    """Fold what `decide` says about a patient until it has nothing more to say."""
-    for number in range(ROUNDS):
-        patient = state.patients.get(key)
-        if patient is None:
-            return
-        bodies, shared = decide(state, key, policy, moment, None)
-        if not bodies and not shared:
-            return
-        for body, whose in [(one, key) for one in bodies] + [(one, PRACTICE) for one in shared]:
-            state.apply(_event(body, whose, policy, moment, number), number)
-    raise RuntimeError("deciding about a patient does not end")
-
-
-def _event(body: Body, key: PatientKey, policy: Policy, moment: Moment, number: int) -> Event:
-    id_ = event_id(policy.practice, "verify", key, number)
-    return Event(id=id_, practice=policy.practice, origin=Origin.CHARTWIRE, observed=moment.now, body=body, patient=key)
+def _settle(state: PracticeState, policy: Policy, moment: Moment) -> None:
+    """Fold what is decided about everybody until nothing more follows. Raises Undecided."""
+    batch = Batch(policy.practice, state, policy, moment, whole=True)
+    looked = Event(
+        id=event_id(policy.practice, "verify"),
+        practice=policy.practice,
+        origin=Origin.CHARTWIRE,
+        observed=moment.now,
+        body=RevisitDue(reason="drift"),
+    )
+    batch.touched |= dict.fromkeys(sorted(state.patients, reverse=True), looked)
+    batch.settle()
 
 
 def _mapped(directory: Directory) -> Directory:

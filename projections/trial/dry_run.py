@@ -11,10 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
-import msgspec
 from msgspec.structs import replace
 
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, event_id
@@ -48,24 +47,21 @@ from events.writes import (
     Searched,
     SearchEhr,
     SyncPolicies,
+    System,
     UpdateBillingChart,
     UpdateEhrChart,
     changes_nothing,
     system_of,
 )
+from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
-from projections.deciding.work import Work
-from projections.rules.fields import PHONE_KINDS, with_phones
+from projections.rules.fields import told
 from projections.rules.matching import Index
 from projections.state.directory import Directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
-
-
-class Endless(Exception):
-    """The rehearsed decisions do not come to an end: a defect of ours."""
 
 
 @dataclass(frozen=True)
@@ -106,13 +102,13 @@ def rehearse(
     policy: Policy,
     now: datetime,
 ) -> DryRun:
-    """What going live would do. Raises Endless."""
+    """What going live would do. Raises Undecided."""
     run = _Run(patients, directory, policy, now)
     run.result.found = found
     run.begin(found)
     while run.step():
         pass
-    run.result.patients = run.work.state.patients
+    run.result.patients = run.batch.state.patients
     return run.result
 
 
@@ -127,7 +123,7 @@ class _Run:
         self.index = Index(patients.values())
         self.result = DryRun()
         moment = Moment(now=now, today=now.astimezone(ZoneInfo(policy.time_zone)).date())
-        self.work = Work(policy.practice, state, replace(policy, observes=False), moment)
+        self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
         self._seen = 0
         self._made = 0
         self._first: dict[PatientKey, PatientKey] = {}
@@ -136,33 +132,28 @@ class _Run:
         """Record what matching found, go live, and look at everybody once."""
         for key, body in found.items():
             self._take(body, key)
-        self.work.touched.clear()
+        self.batch.touched.clear()
         live = self._take(WentLive(), PRACTICE)
-        self.work.touched |= dict.fromkeys(sorted(self.work.state.patients, reverse=True), live)
+        self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
 
     def step(self) -> bool:
         """Decide until nothing follows, then answer what was asked for and look at who waited for it; False at the end."""
-        work, rounds = self.work, 0
-        while work.touched:
-            key, cause = work.touched.popitem()
-            if (rounds := rounds + 1) > 40 * (len(work.state.patients) + len(work.events)):
-                raise Endless
-            if key in work.state.patients:
-                work.decide(key, cause)
-        fresh, self._seen = work.events[self._seen :], len(work.events)
+        batch = self.batch
+        batch.settle()
+        fresh, self._seen = batch.events[self._seen :], len(batch.events)
         for event in fresh:
             if isinstance(event.body, ChartLinked):
                 self.result.links.append(event.body)
             elif isinstance(event.body, IntentRequested):
                 self._answer(event, event.body)
-        due, work.dependencies = work.dependencies, set()
-        for key, patient in work.state.patients.items():
+        due, batch.dependencies = batch.dependencies, set()
+        for key, patient in batch.state.patients.items():
             if due and due.intersection(dependencies(patient.waiting, patient.dismissed)):
-                work.touched.setdefault(key, work.events[-1])
-        return bool(work.touched)
+                batch.touched.setdefault(key, batch.events[-1])
+        return bool(batch.touched)
 
     def _answer(self, event: Event, body: IntentRequested) -> None:
-        state = self.work.state
+        state = self.batch.state
         key = state.key_of(event.ehr, event.billing)
         patient = state.patients.get(key)
         open_ = (patient.intents if patient else state.directory.intents).get(body.slot)
@@ -188,20 +179,20 @@ class _Run:
     def _take(self, body: Body, key: PatientKey) -> Event:
         charts = charts_of(key)
         event = Event(
-            id=event_id(self.work.practice, "dry run", len(self.work.events)),
-            practice=self.work.practice,
+            id=event_id(self.batch.practice, "dry run", len(self.batch.events)),
+            practice=self.batch.practice,
             origin=Origin.CHARTWIRE,
-            observed=self.work.moment.now,
+            observed=self.batch.moment.now,
             body=body,
             ehr=charts.ehr,
             billing=charts.billing,
         )
-        self.work.take(event)
+        self.batch.take(event)
         return event
 
     def _told(self, patient: Patient | None, write: AnyWrite) -> AnyResult:
         """What a system would answer that takes the write."""
-        now = self.work.moment.now
+        now = self.batch.moment.now
         match write:
             case SearchEhr() | SearchBilling():
                 return Searched(candidates=self.index.find(write))
@@ -243,24 +234,10 @@ class _Run:
 
 
 def told_ehr(chart: EhrChart, fields: dict[str, str], physician: int | None) -> EhrChart:
-    """A chart after Elation took a write of `fields`."""
-    special = (*PHONE_KINDS, "birth_date", "email", "provider")
-    changes: dict[str, object] = {name: value for name, value in fields.items() if name not in special}
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if "email" in fields:
-        changes["emails"] = (fields["email"],) if fields["email"] else ()
-    if physician is not None:
-        changes["physician"] = physician
-    phones = with_phones(chart.phones, {name: fields[name] for name in PHONE_KINDS if name in fields})
-    return msgspec.structs.replace(chart, phones=phones, **changes)
+    """A chart after the chart side took a write of `fields`."""
+    return replace(chart, **told(chart, System.EHR, fields, physician))
 
 
 def told_billing(chart: BillingChart, fields: dict[str, str], provider: int | None) -> BillingChart:
-    """A patient after Kareo took a write of `fields`."""
-    changes: dict[str, object] = {name: value for name, value in fields.items() if name not in ("birth_date", "provider")}
-    if "birth_date" in fields:
-        changes["birth_date"] = date.fromisoformat(fields["birth_date"])
-    if provider is not None:
-        changes["provider"] = provider
-    return msgspec.structs.replace(chart, **changes)
+    """A patient after the billing side took a write of `fields`."""
+    return replace(chart, **told(chart, System.BILLING, fields, provider))

@@ -7,6 +7,8 @@ import base64
 import json
 import multiprocessing
 import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -20,11 +22,13 @@ from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
-from tests.bench.table import Line, progress
+from tests.bench.rounds import interleaved, repeated
+from tests.bench.table import Line
 
 CONNECTIONS = 64
 PRACTICE = PracticeId("bench-0")
 PATH = f"/webhooks/elation/{PRACTICE}/patients"
+Server = Callable[[int, str, str, str, Connection], None]
 
 
 async def _serve(app: web.Application, port: int, ready: Connection) -> None:
@@ -115,35 +119,46 @@ async def rate(port: int, body: bytes, signature: str, seconds: float) -> float:
     return done / (time.perf_counter() - began)
 
 
-async def intake(_server: EmbeddedPostgres, folder: Path, seconds: float) -> list[Line]:
-    (folder / "keys").mkdir(parents=True, exist_ok=True)
-    Keyring.create_key(folder / "keys", PRACTICE)
+@asynccontextmanager
+async def serving(server: Server, broker: str, keys: Path, public: str) -> AsyncIterator[int]:
+    """The server as a process of its own; its port."""
+    context = multiprocessing.get_context("spawn")
+    port, (ready, there) = free_port(), context.Pipe()
+    process = context.Process(target=server, args=(port, broker, str(keys), public, there))
+    process.start()
+    there.close()
+    try:
+        await asyncio.to_thread(ready.recv)
+        yield port
+    finally:
+        process.terminate()
+        await asyncio.to_thread(process.join)
+
+
+async def intake(_server: EmbeddedPostgres, folder: Path, seconds: float, rounds: int) -> list[Line]:
+    """Both servers are up all the time, and asked in turn."""
+    keys = folder / "keys"
+    keys.mkdir(parents=True, exist_ok=True)
+    Keyring.create_key(keys, PRACTICE)
     key, body = Ed25519PrivateKey.generate(), delivery()
     raw = key.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
-    signature = base64.b64encode(key.sign(body)).decode()
-    rates: dict[str, list[float]] = {"bare": [], "ours": []}
-    context = multiprocessing.get_context("spawn")
-    async with EmbeddedBroker() as broker:
-        for server in (bare, ours, ours, bare):
-            progress(f"intake: {server.__name__}, {CONNECTIONS} connections, {seconds} s")
-            port, (ready, there) = free_port(), context.Pipe()
-            arguments = (port, broker.bootstrap_servers, str(folder / "keys"), base64.b64encode(raw).decode(), there)
-            process = context.Process(target=server, args=arguments)
-            process.start()
-            try:
-                await asyncio.to_thread(ready.recv)
-                await rate(port, body, signature, min(1.0, seconds))
-                rates[server.__name__].append(await rate(port, body, signature, seconds))
-            finally:
-                process.terminate()
-                await asyncio.to_thread(process.join)
-    return [
-        Line(subject="intake", what="webhooks accepted at 64 connections", value=sum(rates["ours"]) / 2, unit="1/s"),
-        Line(
-            subject="intake",
-            what="ratio to bare aiohttp + Ed25519 + Kafka acknowledgement",
-            value=sum(rates["ours"]) / sum(rates["bare"]),
-            unit="x",
-            aim=0.8,
-        ),
-    ]
+    public, signature = (base64.b64encode(one).decode() for one in (raw, key.sign(body)))
+
+    async with (
+        EmbeddedBroker() as broker,
+        serving(ours, broker.bootstrap_servers, keys, public) as here,
+        serving(bare, broker.bootstrap_servers, keys, public) as there,
+    ):
+
+        async def work(number: int) -> list[Line]:
+            rates = await interleaved(
+                number, {"ours": lambda: rate(here, body, signature, seconds), "bare": lambda: rate(there, body, signature, seconds)}
+            )  # fmt: skip
+            return [
+                Line(subject="intake", what="webhooks accepted at 64 connections", rounds=(rates["ours"],), unit="1/s"),
+                Line(subject="intake", what="ratio to bare aiohttp + Ed25519 + Kafka acknowledgement", rounds=(rates["ours"] / rates["bare"],), unit="x", aim=0.8),
+            ]  # fmt: skip
+
+        for port in (here, there):
+            await rate(port, body, signature, min(1.0, seconds))
+        return await repeated(f"intake, {CONNECTIONS} connections for {seconds:g} s", rounds, work)

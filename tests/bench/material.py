@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+
+import asyncpg
+import msgspec
 
 from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring, encode_body
@@ -68,6 +72,10 @@ def size() -> int:
     return len(encode_body(event(practice(0), 1500, 50).body))
 
 
+def as_json(record: object) -> str:
+    return msgspec.json.encode(record).decode()
+
+
 def keyring(folder: Path, practices: int) -> Keyring:
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(practices):
@@ -80,6 +88,33 @@ async def database(server: EmbeddedPostgres, name: str) -> str:
     dsn = await server.create_database(name)
     await migrate(dsn)
     return dsn
+
+
+@asynccontextmanager
+async def databases(server: EmbeddedPostgres, names: Sequence[str]) -> AsyncIterator[list[str]]:
+    """Migrated databases for one round, which are dropped after it."""
+    try:
+        yield [await database(server, name) for name in names]
+    finally:
+        await _execute(server.dsn(), *(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)' for name in names))
+
+
+async def settle(server: EmbeddedPostgres) -> None:
+    """Write out what came before, so that no side pays for another's dirty pages."""
+    await _execute(server.dsn(), "CHECKPOINT")
+
+
+async def analyze(dsn: str, table: str) -> None:
+    await _execute(dsn, f"VACUUM ANALYZE {table}")
+
+
+async def _execute(dsn: str, *statements: str) -> None:
+    connection = await asyncpg.connect(dsn)
+    try:
+        for statement in statements:
+            await connection.execute(statement)
+    finally:
+        await connection.close()
 
 
 async def opened(dsn: str, ring: Keyring) -> Store:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import sys
+from collections.abc import AsyncIterator
+from itertools import islice
 from pathlib import Path
 
-import msgspec
 from msgspec.structs import replace
 
 from daemon.demo.embedded import EmbeddedPostgres
@@ -19,11 +19,16 @@ from events.store import Store
 from events.topics import Change
 from tests.bench import material
 from tests.bench.peers import Peer
+from tests.bench.rounds import in_turns, repeated
+from tests.bench.storage import save
 from tests.bench.table import Clock, Line, progress
 from tests.conftest import PRACTICE
 from tests.integration.desk import Desk, hinted
 
-ROUNDS = 4
+SAVED = 3
+"""Events that the library saves in a round for each patient, as many as a change makes of ours: what was seen, the write that it
+replaces, the write."""
+FOREVER = 1_000_000_000
 
 
 async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: int) -> tuple[Store, Desk]:
@@ -39,13 +44,21 @@ async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: i
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
     changes = [desk.change(BillingChartObserved(chart=there)) for there, _ in people]
     changes += [desk.change(EhrChartObserved(chart=hinted(here, there))) for there, here in people]
-    for batch in itertools.batched(changes, BATCH) if sys.version_info >= (3, 12) else _batched(changes):
-        await desk.recorder.record_messages(list(batch))
+    for batch in _batched(changes):
+        await desk.recorder.record_messages(batch)
     return store, desk
 
 
 def _batched(changes: list[Change]) -> list[list[Change]]:
     return [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
+
+
+async def _record(desk: Desk, changes: list[Change]) -> AsyncIterator[float]:
+    """Seconds of each batch."""
+    for batch in _batched(changes):
+        clock = Clock()
+        await desk.recorder.record_messages(batch)
+        yield clock.lap()
 
 
 def _here(number: int) -> EhrChart:
@@ -66,39 +79,41 @@ def _here(number: int) -> EhrChart:
     )
 
 
-async def recording(server: EmbeddedPostgres, folder: Path, patients: int) -> list[Line]:
-    """Every patient moves house a few times; a write is decided about each time."""
-    progress(f"recording: {patients} linked patients, {ROUNDS} changes each")
+async def recording(server: EmbeddedPostgres, folder: Path, patients: int, rounds: int) -> list[Line]:
+    """Every patient moves house in each round; a write is decided about each time. The library saves as many events."""
+    progress(f"recording: {patients} patients are linked")
     store, desk = await _linked(server, folder, "recording", patients)
-    before = await store.head(PRACTICE)
-    rounds = [
-        [desk.change(BillingChartObserved(chart=material.chart(number, version))) for number in range(1, patients + 1)]
-        for version in range(1, ROUNDS + 1)
-    ]
-    clock = Clock()
-    for changes in rounds:
-        for batch in _batched(changes):
-            await desk.recorder.record_messages(batch)
-    seconds = clock.lap()
-    count = await store.head(PRACTICE) - before
-    await store.close()
-    peer, peer_seconds = Peer(await material.database(server, "recording_peer")), 0.0
-    stream = peer.events(max(1, count // 100), 100, lambda record: msgspec.json.encode(record).decode())
-    saved = 0
-    while batch := list(itertools.islice(stream, 500)):
-        clock = Clock()
-        peer.save(batch)
-        peer_seconds += clock.lap()
-        saved += len(batch)
-    peer.close()
-    rate, other = count / seconds, saved / peer_seconds
-    return [
-        Line(subject="recording", what=f"changes recorded whole, batches of {BATCH}: events", value=rate, unit="1/s"),
-        Line(subject="recording", what="ratio to eventsourcing's bare batched save", value=rate / other, unit="x", aim=1.5),
-    ]
+    peer = Peer(await material.database(server, "recording_peer"))
+    stream = peer.events(patients, FOREVER, material.as_json)
+
+    def moved(version: int) -> list[Change]:
+        return [desk.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
+
+    async for _ in _record(desk, moved(1)):  # after it every round finds the write of the one before, and has the same work
+        pass
+
+    async def work(number: int) -> list[Line]:
+        changes = moved(number + 2)
+        before = await store.head(PRACTICE)
+        await material.settle(server)
+        took = await in_turns(
+            number, {"ours": _record(desk, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
+        )
+        count = await store.head(PRACTICE) - before
+        rates = {"ours": count / took["ours"], "theirs": patients * SAVED / took["theirs"]}
+        return [
+            Line(subject="recording", what=f"changes recorded whole, batches of {BATCH}: events", rounds=(rates["ours"],), unit="1/s"),
+            Line(subject="recording", what="ratio to eventsourcing's bare batched save", rounds=(rates["ours"] / rates["theirs"],), unit="x", aim=1.5),
+        ]  # fmt: skip
+
+    try:
+        return await repeated(f"recording, {patients} changes", rounds, work)
+    finally:
+        peer.close()
+        await store.close()
 
 
-async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> list[Line]:
+async def long_history(server: EmbeddedPostgres, folder: Path, count: int, rounds: int) -> list[Line]:
     """`chartwire history` of a patient with this many events, as a process of its own."""
     from daemon.sandbox.clinic import Clinic
 
@@ -116,16 +131,16 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int) -> li
     config = clinic.write_config(folder, dsn=dsn, bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1")
     await clinic.stop()
     command = [sys.executable, "-m", "daemon", "history", PRACTICE, f"kareo:{BillingPatientId(1)}", "--config", str(config)]
-    clock = Clock()
-    process = await asyncio.create_subprocess_exec(
-        *command, cwd=Path(__file__).resolve().parents[2], stdout=asyncio.subprocess.PIPE
-    )
-    out, _ = await process.communicate()
-    seconds = clock.lap()
-    assert len(out.splitlines()) >= events - 10, out[-2000:]
-    return [
-        Line(
-            subject="history", what=f"chartwire history of {events} events, whole process", value=seconds, unit="s",
-            aim=1.0, more=False,
+
+    async def work(_number: int) -> list[Line]:
+        clock = Clock()
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=Path(__file__).resolve().parents[2], stdout=asyncio.subprocess.PIPE
         )
-    ]  # fmt: skip
+        out, _ = await process.communicate()
+        seconds = clock.lap()
+        assert len(out.splitlines()) >= events - 10, out[-2000:]
+        what = f"chartwire history of {events} events, whole process"
+        return [Line(subject="history", what=what, rounds=(seconds,), unit="s", aim=1.0, more=False)]
+
+    return await repeated("long", rounds, work)

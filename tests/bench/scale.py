@@ -87,9 +87,9 @@ async def idle(bench: Bench, count: int, seconds: float) -> list[Line]:
         share = (cpu(worker) - before) / (time.monotonic() - began)
         memory, descriptors = process.memory_info().rss / 1e6, process.num_fds()
     return [
-        Line(subject="idle", what=f"{count} practices: resident memory", value=memory, unit="MB", aim=500.0, more=False),
-        Line(subject="idle", what=f"share of a core over {seconds:.0f} s of polls", value=share, unit="core", aim=0.1, more=False),
-        Line(subject="idle", what="open file descriptors", value=descriptors, unit="files"),
+        Line(subject="idle", what=f"{count} practices: resident memory", rounds=(memory,), unit="MB", aim=500.0, more=False),
+        Line(subject="idle", what=f"share of a core over {seconds:.0f} s of polls", rounds=(share,), unit="core", aim=0.1, more=False),
+        Line(subject="idle", what="open file descriptors", rounds=(descriptors,), unit="files"),
     ]  # fmt: skip
 
 
@@ -141,11 +141,11 @@ async def growing(bench: Bench, practices: int, each: int) -> list[Line]:
             seconds[number] = await edits(there, each)
             progress(f"{number} workers: {practices * each} edits in {seconds[number]:.1f} s")
     return [
-        Line(subject="workers", what=f"1 worker: {practices * each} edits written through", value=seconds[1], unit="s"),
-        Line(subject="workers", what="2 workers: speed-up", value=seconds[1] / seconds[2], unit="x"),
-        Line(subject="workers", what="4 workers: speed-up", value=seconds[1] / seconds[4], unit="x"),
-        Line(subject="workers", what=f"practices moved, 1 to 2 and 2 to 4 of {practices}: {', '.join(moved)}", value=float(moved[-1]), unit="practices"),
-        Line(subject="workers", what="in a rebalance, practices that stay: longest from a save to its recording (+1 s)", value=max(pauses), unit="s", aim=2.0, more=False),
+        Line(subject="workers", what=f"1 worker: {practices * each} edits written through", rounds=(seconds[1],), unit="s"),
+        Line(subject="workers", what="2 workers: speed-up", rounds=(seconds[1] / seconds[2],), unit="x"),
+        Line(subject="workers", what="4 workers: speed-up", rounds=(seconds[1] / seconds[4],), unit="x"),
+        Line(subject="workers", what=f"practices moved, 1 to 2 and 2 to 4 of {practices}: {', '.join(moved)}", rounds=(float(moved[-1]),), unit="practices"),
+        Line(subject="workers", what="in a rebalance, practices that stay: longest from a save to its recording (+1 s)", rounds=(max(pauses),), unit="s", aim=2.0, more=False),
     ]  # fmt: skip
 
 
@@ -182,8 +182,8 @@ async def flat(bench: Bench, counts: Sequence[int], changes: int) -> list[Line]:
             progress(f"{count} practices: {costs[count]:.2f} ms of processor time a change")
     first, last = counts[0], counts[-1]
     return [
-        *(Line(subject="cost", what=f"{count} practices: processor time a change", value=costs[count], unit="ms") for count in counts),
-        Line(subject="cost", what=f"{last} practices against {first}", value=costs[last] / costs[first], unit="x", aim=1.2, more=False),
+        *(Line(subject="cost", what=f"{count} practices: processor time a change", rounds=(costs[count],), unit="ms") for count in counts),
+        Line(subject="cost", what=f"{last} practices against {first}", rounds=(costs[last] / costs[first],), unit="x", aim=1.2, more=False),
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from daemon.history.invariants import audit
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring
@@ -75,8 +75,8 @@ class Desk:
     def __init__(self, store: Store, keyring: Keyring, epoch: int, now: datetime = NOON) -> None:
         self.store = store
         self.now = now
-        self.outcomes: list[Outcome] = []
-        self.listeners: list[Callable[[Outcome], None]] = []
+        self.outcomes: list[Recording] = []
+        self.listeners: list[Callable[[Recording], None]] = []
         self.crash = False
         self.meter = Meter()
         self.recorder = PracticeRecorder(
@@ -85,7 +85,7 @@ class Desk:
         self._keyring = keyring
         self._number = 0
 
-    def _recorded(self, outcome: Outcome) -> None:
+    def _recorded(self, outcome: Recording) -> None:
         if self.crash:
             raise Crash
         self.outcomes.append(outcome)

@@ -9,7 +9,7 @@ from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
 from events.ids import EhrChartId, PracticeId
 from events.records import EhrChart
 from events.schema import EhrChartObserved
-from events.topics import Change, Checkpoint
+from events.topics import Change, Message
 from events.writes import System
 from tests.conftest import PRACTICE
 
@@ -41,7 +41,7 @@ class Recorded:
     async def _known(self, records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         return {key: self.seen[key] for key in records if key in self.seen}
 
-    async def _publish(self, _practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+    async def _publish(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
         self.published += [one for one in messages if isinstance(one, Change)]
 
     def record(self) -> list[str]:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from daemon.runtime.recorder import Outcome, PracticeRecorder
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.sink import Pace, Sink
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
@@ -45,7 +45,7 @@ DIRECTORIES = [
 ]
 
 
-async def recorder(store: Store, keyring: Keyring, outcomes: list[Outcome]) -> PracticeRecorder:
+async def recorder(store: Store, keyring: Keyring, outcomes: list[Recording]) -> PracticeRecorder:
     return PracticeRecorder(
         store,
         keyring,
@@ -105,7 +105,7 @@ def chart(number: int, last_name: str) -> Change:
 
 
 async def test_a_write_that_meets_a_defect_is_shown_and_the_others_are_carried_out(store: Store, keyring: Keyring) -> None:
-    outcomes: list[Outcome] = []
+    outcomes: list[Recording] = []
     writer = await recorder(store, keyring, outcomes)
     sink = Sink(System.BILLING, Defective(), writer, workers=1, pace=Pace(), now=lambda: NOW, meter=Meter())
     await writer.record_messages([*DIRECTORIES, chart(1, "Stumble"), chart(2, "Fine")])

@@ -25,7 +25,7 @@ from events.schema import (
     BillingDirectoryObserved,
     Body,
 )
-from events.topics import Change, Checkpoint
+from events.topics import Checkpoint, Message
 from events.writes import System
 from tests.conftest import PRACTICE, until
 from tests.integration.kareo import NOON, Kareo, kareo_at_work
@@ -55,7 +55,7 @@ class Post:
             now=lambda: billing.now,
         )
 
-    async def _publish(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+    async def _publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         if self.refusing:
             raise ConnectionError("the broker is away")
         for message in messages:

@@ -115,7 +115,7 @@ async def test_the_directory_is_readable(clinic: Clinic) -> None:
 
 
 def test_the_sandbox_is_an_independent_witness() -> None:
-    for source in Path(daemon.sandbox.ehr.__file__).parent.glob("*.py"):
+    for source in Path(daemon.sandbox.elation.__file__).parent.glob("*.py"):
         for node in ast.walk(ast.parse(source.read_text())):
             names = [one.name for one in node.names] if isinstance(node, ast.Import) else []
             names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []

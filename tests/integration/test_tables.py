@@ -219,3 +219,19 @@ async def test_the_daemons_role_has_what_it_needs_and_no_more(db: Any) -> None:
 
 async def test_migrating_again_changes_nothing(owner_dsn: str) -> None:
     assert await migrate(owner_dsn) == []
+
+
+async def test_what_older_workers_kept_of_nudges_is_removed_and_never_comes_again(owner_dsn: str) -> None:
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.execute(
+        "DROP TRIGGER checkpoint_of_no_pass ON chartwire.checkpoint; DROP FUNCTION chartwire.drop_row;"
+        "DELETE FROM chartwire.schema_migration WHERE name = '0010_nudges_are_not_kept.sql'"
+    )
+    await tables.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:7", "then")
+    await tables.set_checkpoint(owner, PRACTICE, "kareo.patients", "then")
+    assert await migrate(owner_dsn) == ["0010_nudges_are_not_kept.sql"]
+    await tables.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:8", "now")
+    await tables.set_checkpoint(owner, PRACTICE, "kareo.patients", "now")
+    rows = await owner.fetch("SELECT source, value FROM chartwire.checkpoint")
+    assert [tuple(row) for row in rows] == [("kareo.patients", "now")]
+    await owner.close()

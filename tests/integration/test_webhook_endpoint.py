@@ -21,7 +21,7 @@ from daemon.telemetry import Meter
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
 from events.schema import BillObserved, ChangeQuarantined, EhrChartObserved
-from events.topics import Change, Checkpoint
+from events.topics import Change, Message, Nudge
 from events.writes import System
 from tests.conftest import PRACTICE
 
@@ -49,10 +49,10 @@ class Broker:
     """The port that the bus is behind: keeps what was published, or is away."""
 
     def __init__(self) -> None:
-        self.messages: list[Change | Checkpoint] = []
+        self.messages: list[Message] = []
         self.away = False
 
-    async def publish(self, practice: PracticeId, messages: Sequence[Change | Checkpoint]) -> None:
+    async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         if self.away:
             raise ConnectionError
         assert practice == PRACTICE
@@ -180,5 +180,4 @@ async def test_what_has_to_be_read_again_nudges_the_owner(
 ) -> None:
     assert await endpoint.deliver(body, resource=resource) == 200
     (message,) = endpoint.broker.messages
-    assert isinstance(message, Checkpoint)
-    assert message.source == f"nudge.elation.{nudge}"
+    assert message == Nudge(practice=PRACTICE, system=System.EHR, what=nudge)

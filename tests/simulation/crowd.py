@@ -11,14 +11,14 @@ from multiprocessing import get_context
 
 from tests.simulation import bugs
 from tests.simulation.plan import Plan, drawn
-from tests.simulation.run import Verdict, write
+from tests.simulation.run import Verdict, play
 
 
 def tried(plan: Plan, bug: str = "") -> Verdict:
     """Carry out a plan, with a deliberate bug in the daemon if one is named; a simulation that fails itself is a finding."""
     try:
         with bugs.planted(bug):
-            return write(plan)
+            return play(plan)
     except Exception:  # noqa: BLE001 - told with the seed
         return Verdict(plan, broken={"simulation": [traceback.format_exc()]})
 

@@ -35,7 +35,7 @@ class Verdict:
         return not self.broken
 
 
-def write(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
+def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
     """Simulate `plan`. `tell` is given the log, a line at a time."""
     verdict, complaints = Verdict(plan), list[str]()
 

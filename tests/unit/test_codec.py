@@ -33,7 +33,7 @@ from events.codec import (
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
 from events.records import stored_type
 from events.schema import TYPES, VERSIONS, Body, Event, Origin, RevisitDue
-from events.topics import Change, Checkpoint, Note, decode_message, encode_message
+from events.topics import Change, Checkpoint, Note, Nudge, decode_message, encode_message
 from events.writes import System
 
 ELM, OAK = PracticeId("elm"), PracticeId("oak")
@@ -119,6 +119,42 @@ def test_notes_without_an_event_and_checkpoints_come_back() -> None:
     note = Note(system=System.BILLING, resource="patients", record="7", content_hash="ab", parent="K:7")
     for message in (Change(practice=ELM, notes=(note,)), Checkpoint(practice=ELM, source="kareo.patients", value="2026")):
         assert decode_message(encode_message(message, KEYS), KEYS) == message
+
+
+class WireBefore(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """A message as a worker of before there were nudges reads and writes it."""
+
+    practice: PracticeId
+    event: bytes = b""
+    notes: tuple[Note, ...] = ()
+    source: str = ""
+    value: str = ""
+
+
+NUDGE = Nudge(practice=ELM, system=System.EHR, what="patient:7")
+
+
+def test_a_nudge_comes_back_and_tells_an_older_worker_nothing() -> None:
+    encoded = encode_message(NUDGE, KEYS)
+    assert decode_message(encoded, KEYS) == NUDGE
+    assert msgspec.msgpack.decode(encoded, type=WireBefore) == WireBefore(practice=ELM)
+
+
+def test_the_nudge_of_an_older_worker_is_one() -> None:
+    before = WireBefore(practice=ELM, source="nudge.elation.patient:7", value="2026-03-02T09:15:00+00:00")
+    assert decode_message(msgspec.msgpack.encode(before), KEYS) == NUDGE
+
+
+def test_other_messages_are_written_as_older_workers_write_them() -> None:
+    checkpoint = Checkpoint(practice=ELM, source="kareo.patients", value="2026")
+    before = WireBefore(practice=ELM, source="kareo.patients", value="2026")
+    assert encode_message(checkpoint, KEYS) == msgspec.msgpack.encode(before)
+
+
+def test_a_nudge_of_a_system_that_nobody_knows_is_unreadable() -> None:
+    before = WireBefore(practice=ELM, source="nudge.athena.catch-up")
+    with pytest.raises(UnreadableEvent):
+        decode_message(msgspec.msgpack.encode(before), KEYS)
 
 
 # -- secrecy --------------------------------------------------------------------------------------------------------------

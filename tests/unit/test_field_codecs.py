@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from events.writes import System
 from projections.rules.fields import BY_NAME, DEMOGRAPHICS, same
-from projections.terms.codecs import Codec, Email, PhoneNumber, Problem, Sex, State, Text, ZipCode
+from projections.terms.codecs import Codec, Email, PhoneNumber, Sex, State, Text, Unfit, ZipCode
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_THERE
 
@@ -24,7 +24,7 @@ def test_a_phone_is_its_ten_digits_however_it_is_formatted(shown: str):
 def test_a_phone_with_letters_or_the_wrong_length_is_left_to_a_person(odd: str, target: System):
     codec = PhoneNumber()
     problem = codec.fit(codec.clean(odd), target)
-    assert isinstance(problem, Problem)
+    assert isinstance(problem, Unfit)
     assert problem.code == "not-a-phone"
     assert odd not in problem.text
 
@@ -137,7 +137,7 @@ def assert_stable(codec: Codec, text: str) -> None:
 def test_what_fits_reads_back_as_the_same(field, target: System, text: str):
     clean = field.codec.clean(text)
     fitted = field.codec.fit(clean, target)
-    if not isinstance(fitted, Problem):
+    if not isinstance(fitted, Unfit):
         assert same(field.name, field.codec.clean(fitted), clean)
 
 

@@ -22,6 +22,7 @@ from projections.rules.fields import (
     place_phones,
     with_phones,
 )
+from projections.terms.names import NAMES
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM
 
@@ -181,11 +182,14 @@ def charted(*kinds: str) -> EhrChart:
 
 
 def test_two_numbers_find_room_in_two_slots():
-    assert place_phones(charted(), {"home_phone": "1", "work_phone": "2"}) == ({"home_phone": "1", "work_phone": "2"}, {})
+    assert place_phones(charted(), {"home_phone": "1", "work_phone": "2"}, NAMES) == (
+        {"home_phone": "1", "work_phone": "2"},
+        {},
+    )
 
 
 def test_of_three_numbers_the_third_waits():
-    fitting, problems = place_phones(charted(), {"home_phone": "1", "mobile_phone": "2", "work_phone": "3"})
+    fitting, problems = place_phones(charted(), {"home_phone": "1", "mobile_phone": "2", "work_phone": "3"}, NAMES)
     assert fitting == {"home_phone": "1", "mobile_phone": "2"}
     assert problems["work_phone"].code == "no-room"
 
@@ -202,16 +206,16 @@ def test_a_number_of_another_type_is_never_evicted(foreign: str):
 
 
 def test_a_number_changed_in_place_fits_in_a_full_chart():
-    assert place_phones(charted("Home", "Main"), {"home_phone": "9"}) == ({"home_phone": "9"}, {})
+    assert place_phones(charted("Home", "Main"), {"home_phone": "9"}, NAMES) == ({"home_phone": "9"}, {})
 
 
 def test_a_number_removed_makes_room_for_another_in_the_same_write():
     changes = {"home_phone": "", "work_phone": "9"}
-    assert place_phones(charted("Home", "Main"), changes) == (changes, {})
+    assert place_phones(charted("Home", "Main"), changes, NAMES) == (changes, {})
 
 
 def test_a_chart_with_too_many_numbers_already_takes_no_more():
-    fitting, problems = place_phones(charted("Main", "Fax", "Night"), {"home_phone": "9"})
+    fitting, problems = place_phones(charted("Main", "Fax", "Night"), {"home_phone": "9"}, NAMES)
     assert fitting == {}
     assert set(problems) == {"home_phone"}
 
@@ -246,7 +250,7 @@ CHANGES = st.dictionaries(st.sampled_from(list(PHONE_KINDS)), NUMBERS)
 def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(
     phones: tuple[Phone, ...], changes: dict[str, str]
 ):
-    fitting, problems = place_phones(replace(ADA, phones=phones), changes)
+    fitting, problems = place_phones(replace(ADA, phones=phones), changes, NAMES)
     after = with_phones(phones, fitting)
 
     foreign = [phone for phone in phones if phone.kind not in PHONE_KINDS.values()]
@@ -264,26 +268,26 @@ def test_what_is_placed_never_drops_a_foreign_number_nor_overfills_the_chart(
 
 def test_city_without_a_street_waits():
     chart = replace(ADA, address1="", address2="", city="", state="", zip="")
-    fitting, problems = hold_address(chart, {"city": "Macon", "zip": "31201"})
+    fitting, problems = hold_address(chart, {"city": "Macon", "zip": "31201"}, NAMES)
     assert fitting == {}
     assert {name: problem.code for name, problem in problems.items()} == {"city": "no-street", "zip": "no-street"}
 
 
 def test_city_with_a_street_on_the_chart_goes():
-    assert hold_address(ADA, {"city": "Macon"}) == ({"city": "Macon"}, {})
+    assert hold_address(ADA, {"city": "Macon"}, NAMES) == ({"city": "Macon"}, {})
 
 
 def test_removing_the_street_alone_waits():
-    assert hold_address(ADA, {"address1": ""})[1]["address1"].code == "no-street"
+    assert hold_address(ADA, {"address1": ""}, NAMES)[1]["address1"].code == "no-street"
 
 
 def test_removing_the_whole_address_goes():
     whole = {"address1": "", "address2": "", "city": "", "state": "", "zip": ""}
-    assert hold_address(ADA, whole) == (whole, {})
+    assert hold_address(ADA, whole, NAMES) == (whole, {})
 
 
 def test_an_untouched_address_needs_nothing():
-    assert hold_address(replace(ADA, address1=""), {}) == ({}, {})
+    assert hold_address(replace(ADA, address1=""), {}, NAMES) == ({}, {})
 
 
 def test_views_of_an_empty_chart_are_empty():

@@ -16,7 +16,7 @@ import msgspec
 from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
 from events.records import Value, type_of
 from events.schema import Body, Event, Origin
-from events.topics import Change, Checkpoint, Note
+from events.topics import Change, Checkpoint, Message, Note, Nudge
 from events.writes import System
 
 BILLING_ROW = "patients.row"
@@ -24,7 +24,7 @@ BILLING_ROW = "patients.row"
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
-Publish = Callable[[PracticeId, Sequence[Change | Checkpoint]], Awaitable[None]]
+Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]
 
 
 class Seen(Value, frozen=True, kw_only=True):
@@ -128,9 +128,13 @@ class Intake:
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
         return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
 
-    async def publish(self, messages: Sequence[Change | Checkpoint]) -> None:
+    async def publish(self, messages: Sequence[Message]) -> None:
         """Publish as it is; returns after the broker has it."""
         await self._publish(self.practice, messages)
+
+    async def nudge(self, what: str) -> None:
+        """Tell the practice's owner, whichever worker that is, that a pass is due (its name) or a record (`patient:ID`)."""
+        await self._publish(self.practice, [Nudge(practice=self.practice, system=self.system, what=what)])
 
     async def checkpoint(self, source: str, value: str, *, within: float) -> bool:
         """Publish the end of a pass and wait until it is recorded; False when that took longer than `within` seconds.

@@ -81,7 +81,7 @@ class Commands(Screens):
     def _dismiss(self, office: Office, pick: random.Random) -> None:
         key, slot = pick.choice(self._line.waiting(office.id))
         system, _, id_ = key.partition(":")
-        chart = {"E": "elation", "K": "kareo"}
+        chart = {"E": "ehr", "K": "billing"}
         about = {chart[system]: int(id_)} if key else {}
         self._line.ask(office.id, DismissRequested(slot=slot, who=WHO, reason="as it should be"), **about)
 

@@ -1,0 +1,345 @@
+"""The events of one transaction: folded as they come, decided about until nothing follows. The recorder stores the result.
+
+A recorder holds only the patients that a batch touches. So `Batch.settle` stops where deciding looks at somebody who is not
+loaded, and says who.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import msgspec
+
+from events.commands import Command, RedriveRequested
+from events.ids import (
+    PRACTICE,
+    BillingPatientId,
+    Charts,
+    EhrChartId,
+    EventId,
+    PatientKey,
+    PracticeId,
+    charts_of,
+    ehr_key,
+    event_id,
+)
+from events.records import type_of
+from events.schema import (
+    BillingChartObserved,
+    BillingDirectoryObserved,
+    BillObserved,
+    Body,
+    ChartLinked,
+    ChartUnlinked,
+    CommandRefused,
+    EhrChartObserved,
+    EhrDirectoryObserved,
+    Event,
+    IntentRefused,
+    IntentRequested,
+    IntentSucceeded,
+    IntentSuperseded,
+    LinkMoved,
+    Origin,
+    PairBarred,
+    RevisitDue,
+    WaitingCleared,
+)
+from events.slots import SlotKind, is_slot
+from projections.deciding.intents import decide, is_settled
+from projections.deciding.repair import answer
+from projections.deciding.settle import Moment
+from projections.rules.links import references
+from projections.state.folding import in_doubt
+from projections.state.patient import Patient
+from projections.state.quarantine import quarantined_as
+from projections.state.state import PracticeState
+from projections.terms.policy import Policy
+
+ROUNDS = 40
+"""Decisions about a patient and an event at most; deciding comes to its end after one or two."""
+
+
+class Undecided(Exception):
+    """Deciding does not come to an end: a defect of ours. The text names the kinds of events it goes in circles with."""
+
+
+@dataclass(frozen=True)
+class Missing:
+    """Charts whose patients deciding looks at, and which are not loaded yet."""
+
+    ehr: set[EhrChartId] = field(default_factory=set)
+    billing: set[BillingPatientId] = field(default_factory=set)
+
+    def __bool__(self) -> bool:
+        return bool(self.ehr or self.billing)
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What a redrive of the quarantining event `held` has found.
+
+    `event` is what was set aside; `refused` says why it is still of no use. Neither: it was recorded meanwhile.
+    """
+
+    held: EventId
+    event: Event | None = None
+    refused: CommandRefused | None = None
+
+
+class Batch:
+    """The events of one transaction as they accumulate, and the patients to decide about because of them.
+
+    `whole` says that `state` holds every patient there is, so that nothing is ever missing.
+    """
+
+    def __init__(
+        self, practice: PracticeId, state: PracticeState, policy: Policy, moment: Moment, *, whole: bool = False
+    ) -> None:
+        self.practice = practice
+        self.state = state
+        self.policy = policy
+        self.moment = moment
+        self.events: list[Event] = []
+        self.touched: dict[PatientKey, Event] = {}
+        self.relinked: set[PatientKey] = set()
+        self.unlinked: set[BillingPatientId] = set()
+        self.dependencies: set[str] = set()
+        self.in_doubt: set[tuple[str, str]] = set()
+        self.echoes = 0
+        self._since: dict[PatientKey, datetime | None] = {}
+        self._due: dict[PatientKey, Event] = {}
+        self._looked_at: set[PatientKey] = set()
+        self._loaded = None if whole else Missing()
+        self._rounds = self._begun = 0
+
+    # -- folding ----------------------------------------------------------------------------------------------------------
+
+    def take(self, event: Event, redriven: Redriven | None = None) -> None:
+        """Append one event, fold it, and remember whom it concerns; a command is answered.
+
+        `redriven` is what a redrive has found. It counts while the same thing is still set aside.
+        """
+        body = event.body
+        if not isinstance(body, Command):
+            self._take(event, self.state.key_of(event.ehr, event.billing))
+            return
+        held = self.state.directory.quarantined
+        if isinstance(body, RedriveRequested) and redriven is not None and held.get(body.slot) == str(redriven.held):
+            self._redrive(event, body, redriven)
+        else:
+            self._answer(event, body)
+
+    def _redrive(self, command: Event, body: RedriveRequested, redriven: Redriven) -> None:
+        """What was set aside is recorded as if it came now."""
+        self._answer(command, body, redriven.refused)
+        if redriven.refused is not None:
+            return
+        self.take(self._following(WaitingCleared(slot=body.slot, how="tried again"), command))
+        if redriven.event is not None and all(one.id != redriven.event.id for one in self.events):
+            self.take(redriven.event)
+
+    def _answer(self, command: Event, body: Command, refused: CommandRefused | None = None) -> None:
+        reply = answer(self.state, command.ehr, command.billing, body, self.policy)
+        refused = refused or reply.refused
+        if refused is not None:
+            self._take(command, PRACTICE)
+            self._take(self._following(refused, command, command.ehr, command.billing), PRACTICE)
+            return
+        self._take(command, reply.about)
+        for follows in reply.follows:
+            charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
+            if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
+                charts = Charts(follows.ehr, follows.billing)
+            self._take(self._following(follows, command, *charts), reply.about)
+
+    def _take(self, event: Event, key: PatientKey) -> None:
+        event = msgspec.structs.replace(event, patient=key)
+        before = self.state.patients.get(key)
+        self.state.apply(event, len(self.events))
+        self.events.append(event)
+        if key:
+            self.touched[key] = event
+            self._notice(event, before)
+        else:
+            self._notice_practice(event)
+
+    def _notice(self, event: Event, before: Patient | None) -> None:
+        after = self.state.patients[event.patient]
+        body = event.body
+        if in_doubt(before, event):
+            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.ehr)
+            self.in_doubt.add((record[0], str(record[1])))
+        if event.origin in (Origin.EHR, Origin.BILLING):
+            polled = event.origin is Origin.BILLING
+            self._since[event.patient] = event.observed if polled else event.modified or event.observed
+        elif isinstance(body, IntentSucceeded) and before is not None and body.slot in before.intents:
+            self._since[event.patient] = before.intents[body.slot].since
+        if isinstance(body, ChartLinked | LinkMoved):
+            self.relinked.add(event.patient)
+            linked = body.ehr if isinstance(body, ChartLinked) else body.target
+            self.dependencies |= {f"chart:{linked}", f"patient:{body.billing}"}
+        elif isinstance(body, ChartUnlinked | PairBarred):
+            self.touched[ehr_key(body.ehr)] = event
+            if isinstance(body, ChartUnlinked):
+                self.relinked.add(event.patient)
+                self.unlinked.add(body.billing)
+                self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
+        elif isinstance(body, BillObserved):
+            if before is None or str(body.bill.id) not in before.bills:
+                self.dependencies.add(f"bill:{body.bill.id}")
+        elif isinstance(body, EhrChartObserved):
+            if before is None or before.ehr is None:
+                self.dependencies.add(f"chart:{body.chart.id}")
+            elif before.link is not None and after.ehr and before.ehr.chart == after.ehr.chart:
+                self.echoes += 1
+        elif isinstance(body, BillingChartObserved) and before is not None and before.link is not None and before.billing:
+            self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
+        if event.origin in (Origin.EHR, Origin.BILLING):
+            self._understood(event)
+
+    def _notice_practice(self, event: Event) -> None:
+        body = event.body
+        if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
+            self.dependencies.add("directory")
+        elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
+            self.dependencies.add(body.slot)
+
+    def _understood(self, event: Event) -> None:
+        """A record that could not be used before and now can waits no longer."""
+        waiting = self.state.directory.waiting
+        if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in waiting):
+            return
+        for slot in quarantined_as(event):
+            if slot in waiting:
+                self.take(self._event(WaitingCleared(slot=slot, how="understood now"), event, 0, None, None))
+
+    # -- deciding ---------------------------------------------------------------------------------------------------------
+
+    def look_again(self, patients: Sequence[PatientKey], reason: str, sequence: int) -> None:
+        """Decide about these patients although nothing has touched them; `sequence` tells one look from the next."""
+        self._looked_at.update(patients)
+        for key in patients:
+            if key in self.state.patients:
+                self._due[key] = self._revisit(self.state.patients[key], reason, sequence)
+
+    def settle(self) -> Missing:
+        """Decide about every patient touched until nothing more follows.
+
+        Returns what has to be loaded first; load it and settle again, until nothing is missing. Raises Undecided.
+        """
+        self._begun = self._begun or len(self._due) + len(self.touched)
+        while self._due or self.touched:
+            key = next(iter(self._due)) if self._due else next(reversed(self.touched))
+            if self._missing([key]):
+                return self._reported(self._missing([*self._due, *self.touched]))
+            if self._due:
+                self._look_at(key, self._due.pop(key))
+            else:
+                self._decide(key, self.touched.pop(key))
+            self._rounds += 1
+            if self._rounds > ROUNDS * (1 + self._begun + len(self.events)):
+                raise Undecided(", ".join(sorted({event.type for event in self.events[-6:]})))
+        self._rounds = self._begun = 0
+        self.state.changed |= self._looked_at & self.state.patients.keys()
+        return Missing()
+
+    def _missing(self, keys: Sequence[PatientKey]) -> Missing:
+        """What deciding about these patients looks at and is not loaded; merges chain, so it is followed to its end."""
+        missing, state, loaded = Missing(), self.state, self._loaded
+        if loaded is None:
+            return missing
+        pending, seen = list(keys), set(keys)
+        while pending:
+            patient = state.patients.get(pending.pop())
+            if patient is None:
+                continue
+            charts, patients = references(patient)
+            missing.ehr.update(one for one in charts - loaded.ehr if self._unknown(state.key_of(one, None)))
+            missing.billing.update(one for one in patients - loaded.billing if self._unknown(state.key_of(None, one)))
+            found = {state.key_of(one, None) for one in charts} | {state.key_of(None, one) for one in patients}
+            pending += found - seen
+            seen |= found
+        return missing
+
+    def _unknown(self, key: PatientKey) -> bool:
+        return key not in self.state.patients and key not in self.state.gone
+
+    def _reported(self, missing: Missing) -> Missing:
+        """What is reported counts as loaded from then on: it may not exist."""
+        if self._loaded is not None:
+            self._loaded.ehr.update(missing.ehr)
+            self._loaded.billing.update(missing.billing)
+        return missing
+
+    def _look_at(self, key: PatientKey, due: Event) -> None:
+        """Look at a patient again; recorded as an event only when something follows from it."""
+        bodies, shared = decide(self.state, key, self.policy, self.moment, due.id)
+        if bodies or shared:
+            self.take(due)
+
+    def _decide(self, key: PatientKey, cause: Event) -> None:
+        """Decide about one patient and take what follows."""
+        if key not in self.state.patients:
+            return
+        bodies, shared = decide(self.state, key, self.policy, self.moment, cause.id)
+        patient = self.state.patients[key]
+        start = len(self.events)
+        since = self._since.get(key)
+        for body in bodies:
+            ehr, billing = _charts(patient)
+            if isinstance(body, IntentRequested):
+                body = msgspec.structs.replace(body, since=since)
+            if isinstance(body, ChartLinked | LinkMoved):
+                ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
+            self.take(self._event(body, cause, len(self.events) - start, ehr, billing))
+        for body in shared:
+            if isinstance(body, IntentRequested):
+                body = msgspec.structs.replace(body, since=since)
+            self.take(self._event(body, cause, len(self.events) - start, None, None))
+        if is_settled(patient, bodies, shared):
+            self.touched.pop(key, None)
+
+    # -- new events -------------------------------------------------------------------------------------------------------
+
+    def _revisit(self, patient: Patient, reason: str, sequence: int) -> Event:
+        ehr, billing = _charts(patient)
+        return Event(
+            id=event_id(self.practice, "RevisitDue", patient.key, sequence, reason),
+            practice=self.practice,
+            origin=Origin.CHARTWIRE,
+            observed=self.moment.now,
+            body=RevisitDue(reason=reason),
+            ehr=ehr,
+            billing=billing,
+        )
+
+    def _following(
+        self, body: Body, cause: Event, ehr: EhrChartId | None = None, billing: BillingPatientId | None = None
+    ) -> Event:
+        """An event that `cause` led to."""
+        return self._event(body, cause, 0, ehr, billing)
+
+    def _event(
+        self, body: Body, cause: Event, ordinal: int, ehr: EhrChartId | None, billing: BillingPatientId | None
+    ) -> Event:
+        return Event(
+            id=event_id(self.practice, type_of(body), cause.id, len(self.events), ordinal),
+            practice=self.practice,
+            origin=Origin.CHARTWIRE,
+            observed=self.moment.now,
+            body=body,
+            ehr=ehr,
+            billing=billing,
+            cause=cause.id,
+            correlation=cause.correlation or cause.id,
+        )
+
+
+def _charts(patient: Patient) -> Charts:
+    """The chart ids that events about `patient` carry."""
+    if patient.link is not None:
+        return Charts(patient.link.ehr, patient.link.billing)
+    return charts_of(patient.key)

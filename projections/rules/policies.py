@@ -1,0 +1,263 @@
+"""The insurance table: one row a field of a policy, from the billing side's case to the chart side's policy.
+
+The holder's fields are the patient's own where the case leaves them empty and the patient is the holder. An address that the
+chart side keeps with a policy or a carrier is the plan's (guide: Insurance).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from operator import attrgetter
+from typing import Generic, TypeVar
+
+from msgspec.structs import replace
+
+from events.records import BillingChart, BillingPolicy
+from events.writes import PolicyTerms, System
+from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, squeeze
+
+V = TypeVar("V")
+
+RELATIONSHIPS = {
+    "c": "child",
+    "child": "child",
+    "o": "other",
+    "other": "other",
+    "s": "self",
+    "self": "self",
+    "u": "spouse",
+    "spouse": "spouse",
+}
+SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"}
+PREFIXES = {"mr", "mrs", "ms", "miss", "dr"}
+
+
+def relationship(text: str) -> str:
+    """The patient's relationship to the holder in the chart side's words; nothing said means that the patient is the holder."""
+    said = text.strip()
+    return RELATIONSHIPS.get(said.casefold(), "other") if said else "self"
+
+
+def money(text: str) -> str | Unfit:
+    """An amount as decimal text with two places, "" for none."""
+    value = text.replace("$", "").replace(",", "").strip()
+    if not value:
+        return ""
+    if not value.replace(".", "", 1).isdigit() or not value.isascii():
+        return Unfit("not-an-amount", "is not an amount of money")
+    whole, _, cents = value.partition(".")
+    return f"{int(whole or '0')}.{(cents + '00')[:2]}"
+
+
+def digits(text: str) -> str:
+    return "".join(char for char in text if char.isdigit())
+
+
+def sex_letter(text: str) -> str:
+    """The chart side's legacy letters for the holder's sex; "" where nothing is said."""
+    if not text:
+        return ""
+    value = {"m": "Male", "f": "Female"}.get(text.strip().casefold(), text)
+    return {"Male": "M", "Female": "F"}.get(_SEX.key(value), "N")
+
+
+def fit_state(text: str) -> str:
+    """The postal abbreviation, or nothing: a policy does not wait for a state."""
+    fitted = _STATE.fit(_STATE.clean(text), System.EHR)
+    return "" if isinstance(fitted, Unfit) else fitted
+
+
+def fit_phone(text: str) -> str:
+    """The ten digits, or nothing: a policy does not wait for a phone."""
+    fitted = _PHONE.fit(_PHONE.clean(text), System.EHR)
+    return "" if isinstance(fitted, Unfit) else fitted
+
+
+def as_it_is(day: date | None) -> date | None:
+    return day
+
+
+_SEX, _STATE, _PHONE = Sex(), State(), PhoneNumber()
+zip_code = ZipCode().clean
+
+
+@dataclass(frozen=True)
+class PolicyField(Generic[V]):
+    """A row: `read` finds the field in the case's policy, `own` in the chart of a patient who is the holder.
+
+    `ehr` and `billing` are the field's names on the screens of both sides. `otherwise` is written where nothing is said.
+    """
+
+    name: str
+    label: str
+    ehr: str
+    billing: str
+    read: Callable[[BillingPolicy], V]
+    codec: Callable[[V], V | Unfit]
+    source: str
+    own: Callable[[BillingChart], V] | None = None
+    otherwise: V | None = None
+
+    def value(self, policy: BillingPolicy, chart: BillingChart, own: bool) -> V | Unfit:
+        """The field as the chart side shall hold it; `own` says that the patient is the holder."""
+        value = self.codec(self.read(policy))
+        if not value and own and self.own is not None:
+            value = self.codec(self.own(chart))
+        return value if value or self.otherwise is None else self.otherwise
+
+
+@dataclass(frozen=True)
+class HolderName(PolicyField[str]):
+    """A part of the holder's name, which the billing side gives as one text."""
+
+    part: int = 0
+
+    def value(self, policy: BillingPolicy, chart: BillingChart, own: bool) -> str:
+        return holder_name(policy.insured_name, chart, own)[self.part]
+
+
+def holder_name(text: str, chart: BillingChart, own: bool) -> tuple[str, str]:
+    """First and last name of the holder from one text, "prefix first middle last suffix"."""
+    words = [word for word in squeeze(text).replace(",", " ").split(" ") if word]
+    while words and words[0].strip(".").casefold() in PREFIXES:
+        words = words[1:]
+    while len(words) > 1 and words[-1].strip(".").casefold() in SUFFIXES:
+        words = words[:-1]
+    if own and (not words or squeeze(chart.last_name).casefold() in " ".join(words).casefold()):
+        return squeeze(chart.first_name), squeeze(chart.last_name)
+    if not words:
+        return "", ""
+    return (words[0], words[-1]) if len(words) > 1 else ("", words[0])
+
+
+def _joined(first: str, second: str) -> Callable[[BillingPolicy | BillingChart], str]:
+    """Both lines of an address as one."""
+    read = attrgetter(first, second)
+    return lambda record: " ".join(read(record))
+
+
+def _text(
+    name: str,
+    label: str,
+    ehr: str,
+    billing: str,
+    member: str,
+    source: str,
+    codec: Callable[[str], str | Unfit] = squeeze,
+    *,
+    own: str = "",
+    otherwise: str | None = None,
+) -> PolicyField[str]:
+    read_own = attrgetter(own) if own else None
+    return PolicyField(name, label, ehr, billing, attrgetter(member), codec, source, read_own, otherwise)
+
+
+def _day(
+    name: str, label: str, ehr: str, billing: str, member: str, source: str, *, own: str = ""
+) -> PolicyField[date | None]:
+    return PolicyField(name, label, ehr, billing, attrgetter(member), as_it_is, source, attrgetter(own) if own else None)
+
+
+_ROW = "guide: Insurance, row"
+_HOLDER_NAME = attrgetter("insured_name")
+AnyPolicyField = PolicyField[str] | PolicyField[date | None]
+
+POLICIES: tuple[AnyPolicyField, ...] = (
+    _text("plan_name", "Plan", "Plan", "Plan name", "plan_name", f"{_ROW} 1"),
+    _text("carrier_name", "Company", "Carrier", "Company name", "company_name", f"{_ROW} 2"),
+    _text("member_id", "Policy number", "Member ID", "Policy number", "number", f"{_ROW} 3"),
+    _text("group_id", "Group number", "Group ID", "Group number", "group", f"{_ROW} 4"),
+    _text("copay", "Copay", "Copay", "Copay", "copay", f"{_ROW} 5", money),
+    _text("deductible", "Deductible", "Deductible", "Deductible", "deductible", f"{_ROW} 6", money),
+    _text(
+        "relationship",
+        "Relationship to the holder",
+        "Relationship to insured",
+        "Relationship to policy holder",
+        "relationship",
+        f"{_ROW} 7",
+        relationship,
+    ),
+    HolderName(
+        "insured_first_name",
+        "Holder's first name",
+        "First name",
+        "Insured name",
+        _HOLDER_NAME,
+        squeeze,
+        f"{_ROW} 8",
+        part=0,
+    ),
+    HolderName(
+        "insured_last_name",
+        "Holder's last name",
+        "Last name",
+        "Insured name",
+        _HOLDER_NAME,
+        squeeze,
+        f"{_ROW} 8",
+        part=1,
+    ),
+    PolicyField(
+        "insured_address",
+        "Holder's street address",
+        "Street address",
+        "Street address (both lines)",
+        _joined("insured_address1", "insured_address2"),
+        squeeze,
+        f"{_ROW} 9",
+        own=_joined("address1", "address2"),
+    ),
+    _text("insured_city", "Holder's city", "City", "City", "insured_city", f"{_ROW} 10", own="city"),
+    _text("insured_state", "Holder's state", "State", "State", "insured_state", f"{_ROW} 11", fit_state, own="state"),
+    _text("insured_zip", "Holder's zip", "Zip", "Zip", "insured_zip", f"{_ROW} 12", zip_code, own="zip"),
+    _text("insured_ssn", "Holder's SSN", "SSN", "SSN", "insured_ssn", f"{_ROW} 13", digits, own="ssn"),
+    _day("insured_birth_date", "Holder's birth date", "DOB", "DOB", "insured_birth_date", f"{_ROW} 14", own="birth_date"),
+    _text(
+        "insured_sex",
+        "Holder's sex",
+        "Sex at birth",
+        "Gender",
+        "insured_sex",
+        f"{_ROW} 15",
+        sex_letter,
+        own="sex",
+        otherwise="N",
+    ),
+    _day("start", "In force from", "Start date", "Effective start", "start", "guide: Insurance, active policies"),
+    _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies"),
+)
+
+_PLAN = "guide: Insurance, address of the plan"
+PLAN_ADDRESS: tuple[PolicyField[str], ...] = (
+    _text("phone", "Plan's phone", "Phone", "Plan phone", "plan_phone", _PLAN, fit_phone),
+    _text("address1", "Plan's address line 1", "Address", "Plan address line 1", "plan_address1", _PLAN),
+    _text("address2", "Plan's address line 2", "Suite", "Plan address line 2", "plan_address2", _PLAN),
+    _text("city", "Plan's city", "City", "Plan city", "plan_city", _PLAN),
+    _text("state", "Plan's state", "State", "Plan state", "plan_state", _PLAN, fit_state),
+    _text("zip", "Plan's zip", "Zip", "Plan zip", "plan_zip", _PLAN, zip_code),
+)
+CARRIER_MOST = {"address2": 35, "city": 50, "zip": 10}
+"""The characters that the chart side keeps of a carrier's address."""
+INSURANCE: tuple[AnyPolicyField, ...] = (*POLICIES, *PLAN_ADDRESS)
+
+
+def policy_terms(one: BillingPolicy, rank: int, carrier: int, plan: int, chart: BillingChart) -> PolicyTerms | Unfit:
+    """The policy as the chart side shall hold it, or what no row can bring there."""
+    own = relationship(one.relationship) == "self"
+    values: dict[str, object] = {}
+    for row in INSURANCE:
+        value = row.value(one, chart, own)
+        if isinstance(value, Unfit):
+            return value
+        values[row.name] = value
+    bare = PolicyTerms(billing_policy=one.id, rank=rank, carrier_id=carrier, carrier_name="", plan_id=plan, plan_name="")
+    return replace(bare, **values)
+
+
+def carrier_address(one: BillingPolicy, chart: BillingChart) -> dict[str, str]:
+    """The address of the policy's carrier on the chart side, by the members of a carrier."""
+    values = {row.name: row.value(one, chart, False) for row in PLAN_ADDRESS}
+    return {name: text[: CARRIER_MOST.get(name)] for name, text in values.items() if isinstance(text, str)}
