@@ -48,7 +48,7 @@ DECISIVE = ("last_name", "birth_date", "sex")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
     """`about` is the patient the command belongs to, "" for the practice; `follows` is recorded after it."""
 
     about: PatientKey = PRACTICE
@@ -65,30 +65,30 @@ class _Refuse(Exception):
 
 def answer(
     state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
-) -> Answer:
+) -> Reply:
     """What becomes of a command about these charts (neither: about the practice)."""
     try:
         return _answer(state, ehr, billing, body, policy)
     except _Refuse as no:
-        return Answer(refused=CommandRefused(command=type_of(body), code=no.code, text=no.text))
+        return Reply(refused=CommandRefused(command=type_of(body), code=no.code, text=no.text))
 
 
 def _answer(
     state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
-) -> Answer:
+) -> Reply:
     match body:
         case LinkRequested():
-            return Answer(billing_key(body.billing), (_link(state, body, policy),))
+            return Reply(billing_key(body.billing), (_link(state, body, policy),))
         case UnlinkRequested():
             return _unlink(state, body, policy.names)
         case RedriveRequested():
             if body.slot not in state.directory.quarantined:
                 raise _Refuse(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
-            return Answer()
+            return Reply()
         case RetryRequested() if ehr is None and billing is None:
-            return Answer(follows=_retry_shared(state, body))
+            return Reply(follows=_retry_shared(state, body))
         case DismissRequested() if ehr is None and billing is None:
-            return Answer(follows=(_dismiss_shared(state, body),))
+            return Reply(follows=(_dismiss_shared(state, body),))
     patient = _patient(state, Charts(ehr, billing), policy.names)
     match body:
         case RetryRequested():
@@ -97,7 +97,7 @@ def _answer(
             _resend(patient, body.bill, policy.names)
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
-            return Answer(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
+            return Reply(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
         case ConflictSeen():
             missing = [name for name in body.fields if name not in patient.conflicts]
             if missing or not patient.conflicts:
@@ -105,7 +105,7 @@ def _answer(
                 raise _Refuse(CommandCode.NO_CONFLICT, f"there is no conflict in {names} that nobody has seen")
         case ResyncRequested(as_new=True) if patient.link is not None:
             raise _Refuse(CommandCode.LINKED, "the chart is linked; unlink it first")
-    return Answer(patient.key)
+    return Reply(patient.key)
 
 
 def _patient(state: PracticeState, charts: Charts, names: Names) -> Patient:
@@ -210,7 +210,7 @@ def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
 
 
-def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Answer:
+def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     patient = (
         _patient(state, Charts(body.ehr, body.billing), names)
         if body.billing is not None
@@ -220,13 +220,13 @@ def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Answer
     if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
         if _writing(patient, lambda _slot: True):
             raise _Refuse(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
-        return Answer(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))
+        return Reply(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))
     if body.ehr is None or body.billing is None:
         raise _Refuse(CommandCode.NOT_LINKED, "the chart is not linked; name both to say that they are not the same person")
     here = _patient(state, Charts(ehr=body.ehr), names)
     if here.link is not None or link is not None:
         raise _Refuse(CommandCode.LINKED, "one of the two is linked with somebody else, so these two are not linked")
-    return Answer(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
+    return Reply(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
 
 
 def _writing(patient: Patient, of: Callable[[str], bool]) -> bool:

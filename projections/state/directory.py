@@ -69,20 +69,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case BillingDirectoryObserved():
             return replace(directory, providers=body.providers, billing_locations=body.locations, billing_seen=True)
-        case ChangeQuarantined():
-            slot = quarantine_slot(body.system, body.resource, body.record)
-            text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
-            return _set_aside(
-                directory, slot, Waiting(code=WaitCode.QUARANTINED.value, text=text, since=event.observed), event
-            )
-        case MessageUnreadable():
-            slot = message_slot(body)
-            text = (
-                f"the message at {body.topic}, partition {body.partition}, offset {body.offset} is unreadable: {body.reason}"
-            )
-            return _set_aside(
-                directory, slot, Waiting(code=WaitCode.UNREADABLE_MESSAGE.value, text=text, since=event.observed), event
-            )
+        case ChangeQuarantined() | MessageUnreadable():
+            return _set_aside(directory, body, event)
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
             return replace(
@@ -112,10 +100,18 @@ def message_slot(body: MessageUnreadable) -> str:
     return slot_of(SlotKind.QUARANTINE, "kafka", body.partition, body.offset)
 
 
-def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:
+def _set_aside(directory: Directory, body: ChangeQuarantined | MessageUnreadable, event: Event) -> Directory:
+    """A record or a message that could not be used waits, and what holds it is known."""
+    if isinstance(body, ChangeQuarantined):
+        slot, code = quarantine_slot(body.system, body.resource, body.record), WaitCode.QUARANTINED
+        text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
+    else:
+        slot, code = message_slot(body), WaitCode.UNREADABLE_MESSAGE
+        place = f"{body.topic}, partition {body.partition}, offset {body.offset}"
+        text = f"the message at {place} is unreadable: {body.reason}"
     return replace(
         directory,
-        waiting={**directory.waiting, slot: waiting},
+        waiting={**directory.waiting, slot: Waiting(code=code.value, text=text, since=event.observed)},
         dismissed=without(directory.dismissed, slot),
         quarantined={**directory.quarantined, slot: str(event.id)},
     )
