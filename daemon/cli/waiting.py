@@ -26,7 +26,7 @@ from projections.words.remedy import Audience, chart_of, meaning_of, remedy
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
     """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may name people.
 
-    `audience` is who can do something about it. `dismissed_by` and `dismissed_because` are set for items that a person accepted as they are.
+    `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
 
     practice: str
