@@ -23,9 +23,11 @@ COMMANDS = {
     "audit": ("audit",),
     "archives": ("export",),
     "what_if": ("what-if",),
+    "rules": ("rules",),
     "verify": ("verify",),
     "onboard": ("onboard",),
     "waiting": ("waiting",),
+    "match": ("match",),
     "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""

@@ -24,6 +24,7 @@ from aiokafka.errors import (
 )
 
 from events.backlog import Backlog, Queue
+from events.backoff import Backoff
 from events.bus import Bus
 from events.codec import KeyMissing, UnreadableEvent
 from events.handover import Claim, Handover, numbers
@@ -45,7 +46,8 @@ COMMIT_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 """How long a rebalance waits for recordings under way; what takes longer comes again."""
 
-LONGEST_PAUSE = 5.0
+RESTARTING = Backoff(first=0.4, longest=5.0, jitter=0.0)
+RECORDING = Backoff(first=0.2, longest=5.0, jitter=0.0)
 CLOSE_SECONDS = 10.0
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
@@ -121,7 +123,7 @@ class ChangeConsumer:
                     failures = 1 if loop.time() - began > self._stall else failures + 1
                     where = error.where if isinstance(error, Stalled) else ""
                     log.error("consumer_restarted", error_type=type(error).__name__, attempt=failures, reason=where)
-                    await self._pause(min(LONGEST_PAUSE, 0.2 * 2**failures))
+                    await self._pause(RESTARTING.pause(failures))
             owning.cancel()
 
     async def _pause(self, seconds: float) -> None:
@@ -270,7 +272,7 @@ class ChangeConsumer:
                     continue
                 failures += 1
                 queue.pause()
-                await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
+                await asyncio.sleep(RECORDING.pause(failures))
         finally:
             queue.busy = False
         again = backlog.again(practice)

@@ -347,6 +347,9 @@ Body = (
     | CommandRefused
 )
 
+Outcome = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
+"""What becomes of a request, by the intent it names."""
+
 TYPES: dict[str, type[Body]] = {stored_type(body.__name__): body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
 

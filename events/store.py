@@ -28,14 +28,20 @@ ORIGINS = {one.value: one for one in Origin}
 
 AWAY = (
     OSError,
-    asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.OperatorInterventionError,
 )
-"""What PostgreSQL being away looks like: try again later."""
+"""What PostgreSQL being away looks like, and what else passes by itself: try again later.
+
+By SQLSTATE: 08 (connection), 25006 (read-only, as after a failover), 40 (rolled back), 53 (connections, memory, disk), 55 (not in the
+state for it, locks) and 57 (shut down, starting, cancelled by a time-out).
+"""
 
 
 class Fenced(Exception):

@@ -18,8 +18,8 @@ import structlog
 from daemon.cli.check import reach, without_key
 from daemon.cli.common import add_config, complain, configured, keyring_of
 from daemon.config import Config, ConfigError, load
+from daemon.runtime.pace import Pace
 from daemon.runtime.practice import Surroundings
-from daemon.runtime.sink import Pace
 from daemon.runtime.worker import Worker, bus_of, notify, session
 from daemon.telemetry import Meter, configure_logging
 from daemon.vendors.kareo.limiter import LimiterRegistry
@@ -127,7 +127,7 @@ async def surroundings(config: Config, beside: Path, *, meter: Meter | None = No
                 limiters=LimiterRegistry(),
                 meter=meter or Meter(),
                 now=lambda: datetime.now(UTC),
-                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, looks=config.pace.looks),
+                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, lookups=config.pace.looks),
                 patience=config.pace.patience,
             )
     finally:

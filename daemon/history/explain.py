@@ -11,12 +11,10 @@ from daemon.history.events_of import SQL, event_by_id, ids_of, patient_events, p
 from events.ids import EventId, PracticeId, charts_of
 from events.schema import (
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    IntentSuperseded,
+    Outcome,
     Recorded,
 )
 from events.slots import parse_slot
@@ -32,7 +30,6 @@ from projections.words.words import describe
 from projections.words.writes import describe_write
 
 BATCH = 2000
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 @dataclass(frozen=True)
@@ -126,7 +123,7 @@ def why(
     if not isinstance(body, IntentRequested):
         raise TypeError(f"#{request.sequence} is {request.event.type}, not a request")
     steps = [
-        _step(one, shown) for one in story if isinstance(one.event.body, OUTCOMES) and one.event.body.intent == body.intent
+        _step(one, shown) for one in story if isinstance(one.event.body, Outcome) and one.event.body.intent == body.intent
     ]
     patient = folded([one for one in story if one.sequence < request.sequence]).patients.get(request.event.patient)
     names = set(fields_of(body.write))

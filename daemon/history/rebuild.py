@@ -19,6 +19,7 @@ from daemon.tables import rows
 from events.codec import Keyring
 from events.ids import PRACTICE, PatientKey
 from events.store import Store
+from projections.deciding.settle import Moment
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
@@ -68,7 +69,7 @@ class _Documents:
 async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Progress = untold) -> Replay:
     """Replace all projections of a practice by what its events say. Raises UnreadableEvent, KeyMissing, ValueError."""
     replay = await replayed(store, policy.practice, progress=progress)
-    today = now.astimezone(ZoneInfo(policy.time_zone)).date()
+    today = Moment.at(now, policy.time_zone).today
     documents = _Documents(replay, policy, store.keyring, today)
     documents.refresh()
     async with store.pool.acquire() as connection, connection.transaction():

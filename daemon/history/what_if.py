@@ -18,7 +18,6 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
 from daemon.history.compare import Rows
 from events.codec import Keyring
@@ -106,7 +105,6 @@ class WhatIf:
         self.result = Comparison()
         self._policy = policy
         self._since = since
-        self._zone = ZoneInfo(policy.time_zone)
         self._state = PracticeState()
         self._batch: list[Recorded] = []
         self._judged: dict[str, _Judged] = {}
@@ -161,7 +159,7 @@ class WhatIf:
     def _compare(self, key: PatientKey, requests: Sequence[Recorded], last: Recorded) -> Wants:
         """Compare one patient's writes; returns all that it wants, of the practice too (carriers and plans)."""
         patient = self._state.patients[key]
-        now = Now(now=last.recorded, today=last.recorded.astimezone(self._zone).date())
+        now = Now.at(last.recorded, self._policy.time_zone)
         link = patient.link
         missing = link is not None and (link.ehr in self._no_ehr or link.billing in self._no_billing)
         wants = Wants() if missing else wants_of(self._state, key, self._policy, now)

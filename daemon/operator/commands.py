@@ -21,13 +21,12 @@ from events.schema import (
     Body,
     CommandRefused,
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
     Origin,
+    Outcome,
     Recorded,
 )
 from events.store import Store
@@ -35,8 +34,6 @@ from events.topics import Change
 
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
-
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 def login() -> str:
@@ -108,7 +105,7 @@ class Followed:
     def _is_outcome(self, body: Body) -> bool:
         if isinstance(body, IntentRequested):
             return self.recorded and body.slot in self.slots
-        return isinstance(body, OUTCOMES) and body.intent in self._intents and self.recorded
+        return isinstance(body, Outcome) and body.intent in self._intents and self.recorded
 
 
 async def write(

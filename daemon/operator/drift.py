@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import timedelta
-from zoneinfo import ZoneInfo
 
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.practice import Surroundings, elation_client, kareo_client, soap_service
@@ -27,7 +26,7 @@ from events.schema import Event
 from events.topics import Change, Checkpoint, Message
 from events.writes import AppointmentTerms, System
 from projections.deciding.settle import Moment
-from projections.state.patient import Appointment, Patient, decode_patient
+from projections.state.patient import AppointmentState, Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift
 
@@ -136,7 +135,7 @@ async def verify(config: PracticeConfig, around: Surroundings, tell: Tell) -> li
     await reading.read_billing()
     state = await stored_state(around, reading.practice)
     now = around.now()
-    moment = Moment(now=now, today=now.astimezone(ZoneInfo(config.time_zone)).date())
+    moment = Moment.at(now, config.time_zone)
     found = find_drift(state, reading.events, policy_of(config), moment)
     return found + await _edited(client, state, found)
 
@@ -187,7 +186,7 @@ def _edit(patient: Patient, what: str, values: dict[str, tuple[str, str]]) -> Dr
     )
 
 
-async def _appointments(client: ElationClient, entries: list[Appointment]) -> dict[int, wire.Appointment]:
+async def _appointments(client: ElationClient, entries: list[AppointmentState]) -> dict[int, wire.Appointment]:
     """The Elation appointments of these, by id: listed by their days, else asked for by id (moved far, or gone)."""
     ids = {entry.ehr for entry in entries if entry.ehr is not None}
     days = [entry.written.start for entry in entries if entry.written]

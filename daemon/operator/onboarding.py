@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -18,6 +17,7 @@ from events.records import stored_field
 from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr, System
+from projections.deciding.settle import Moment
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
 from projections.state.patient import Patient
@@ -25,7 +25,7 @@ from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
+class CandidatePair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     """Two charts that may be one person. `differ` are fields; `names` are (the EHR's, the billing system's).
 
     `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
@@ -42,7 +42,7 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     """What matching comes to. `only_*` have no counterpart; `impossible` cannot be created there, by code of the reason."""
 
     certain: int = 0
-    candidates: tuple[Pair, ...] = ()
+    candidates: tuple[CandidatePair, ...] = ()
     undecided_charts: int = 0
     only_in_ehr: int = 0
     only_in_billing: int = 0
@@ -66,7 +66,7 @@ async def progress(store: Store, policy: Policy, now: datetime) -> tuple[Onboard
     practice = policy.practice
     directory = decode_directory(await tables.load_directory(store.pool, practice, store.keyring))
     patients = await read_all(store, practice, store.keyring)
-    due = await tables.count_to_revisit(store.pool, practice, now.astimezone(ZoneInfo(policy.time_zone)).date())
+    due = await tables.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
     charts = [charts_of(one) for one in patients.values()]
     state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
     told = Onboarding(
@@ -101,9 +101,9 @@ def _matching(run: DryRun) -> Matching:
     )
 
 
-def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
+def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[CandidatePair]:
     """Every pair of charts that somebody undecided waits for, once, by the EHR's id."""
-    pairs: dict[tuple[int, int], Pair] = {}
+    pairs: dict[tuple[int, int], CandidatePair] = {}
     links = [one.link for one in run.patients.values() if one.link is not None]
     here, there = {one.ehr for one in links}, {one.billing for one in links}
     for key in undecided:
@@ -121,15 +121,15 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> Pair:
+def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> CandidatePair:
     mine = number_of(patient.key)
     differ = unlike(wanted, one, middle_name(patient))
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
     if isinstance(wanted, SearchEhr):
-        return Pair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
-    return Pair(ehr=mine, billing=one.id, differ=differ, names=names)
+        return CandidatePair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
+    return CandidatePair(ehr=mine, billing=one.id, differ=differ, names=names)
 
 
-def reasons(pairs: tuple[Pair, ...]) -> Mapping[str, int]:
+def reasons(pairs: tuple[CandidatePair, ...]) -> Mapping[str, int]:
     """How many pairs differ in what; those that differ in nothing are several of one kind."""
     return dict(Counter(", ".join(one.differ) or "nothing: several are alike" for one in pairs).most_common())

@@ -7,12 +7,12 @@ fails; and only rows of the store are sent, so nothing is invented. What was sen
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
 from daemon.tables import documents as tables
+from events.backoff import Backoff
 from events.feed import encode_row
 from events.ids import PracticeId
 from events.store import AWAY, Store
@@ -22,7 +22,7 @@ log = structlog.get_logger()
 SOURCE = "feed"
 BATCH = 500
 LINGER = 0.1
-LONGEST_PAUSE = 60.0
+BACKOFF = Backoff(longest=60.0)
 
 
 class Feed:
@@ -49,7 +49,7 @@ class Feed:
             except AWAY as error:
                 failures += 1
                 log.warning("feed_delayed", practice=self._practice, error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 2.0 ** min(failures, 12)))
+                await asyncio.sleep(BACKOFF.pause(failures))
                 continue
             failures = 0
             await self._due.wait()

@@ -15,8 +15,9 @@ import structlog
 from daemon.config import Config, PracticeConfig, policy_of, resolve, secret
 from daemon.runtime.go_live import go_live
 from daemon.runtime.outward import Feed
+from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder, Recording
-from daemon.runtime.sink import Pace, Sink
+from daemon.runtime.sink import Sink
 from daemon.runtime.webhooks import Target
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter

@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
@@ -115,7 +114,6 @@ class PracticeRecorder:
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
         self._stored = StoredProjections(policy.practice, keyring)
-        self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
         self._catching_up = False
         self._doubt = asyncio.Event()
@@ -349,8 +347,7 @@ class PracticeRecorder:
             self._doubt.set()
 
     def _moment(self) -> Moment:
-        now = self._now()
-        return Moment(now=now, today=now.astimezone(self._zone).date())
+        return Moment.at(self._now(), self.policy.time_zone)
 
     def _count(self, batch: Batch, repeated: int) -> None:
         self._pending_revisits = self._pending_revisits or bool(batch.dependencies)

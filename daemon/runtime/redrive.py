@@ -10,7 +10,7 @@ import msgspec
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
 from events.codes import CommandCode
 from events.commands import RedriveRequested
-from events.ids import BillingPatientId, EhrChartId, EventId, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, charts_of, event_id
 from events.schema import (
     TYPES,
     VERSIONS,
@@ -28,6 +28,7 @@ from events.schema import (
     Event,
     MessageUnreadable,
     Origin,
+    Outcome,
 )
 from events.store import Transaction
 from events.topics import Change, decode_message
@@ -85,11 +86,12 @@ def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event
 
 def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
-    ehr, billing = _charts(body)
+    outcome = isinstance(body, Outcome)
+    ehr, billing = charts_of(PatientKey(kept.path)) if outcome else _charts(body)
     return msgspec.structs.replace(
         held,
         id=event_id(held.practice, "redriven", command.id),
-        origin=Origin(kept.system.value),
+        origin=Origin.CHARTWIRE if outcome else Origin(kept.system.value),
         body=body,
         ehr=ehr,
         billing=billing,

@@ -54,7 +54,7 @@ from projections.deciding.settle import Moment
 from projections.rules.links import references
 from projections.state.folding import in_doubt
 from projections.state.patient import Patient
-from projections.state.quarantine import quarantined_as
+from projections.state.quarantine import outcome_slots, quarantined_as
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
@@ -198,7 +198,9 @@ class Batch:
         elif isinstance(body, BillingChartObserved) and before is not None and before.link is not None and before.billing:
             self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
         if event.origin in (Origin.EHR, Origin.BILLING):
-            self._understood(event)
+            self._understood(quarantined_as(event))
+        elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
+            self._understood(outcome_slots(body))
 
     def _notice_practice(self, event: Event) -> None:
         body = event.body
@@ -206,15 +208,17 @@ class Batch:
             self.dependencies.add("directory")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
+            self._understood(outcome_slots(body))
 
-    def _understood(self, event: Event) -> None:
-        """A record that could not be used before and now can waits no longer."""
+    def _understood(self, slots: tuple[str, ...]) -> None:
+        """What could not be used before and now can waits no longer."""
         waiting = self.state.directory.waiting
         if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in waiting):
             return
-        for slot in quarantined_as(event):
+        cause = self.events[-1]
+        for slot in slots:
             if slot in waiting:
-                self.take(self._event(WaitingCleared(slot=slot, how="understood now"), event, 0, None, None))
+                self.take(self._following(WaitingCleared(slot=slot, how="understood now"), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 

@@ -38,7 +38,7 @@ from projections.deciding.intents import link_of
 from projections.rules.accepted import about_digest
 from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
-from projections.state.patient import Bill, Patient
+from projections.state.patient import BillState, Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
 from projections.terms.policy import Policy
@@ -144,7 +144,7 @@ def _retry_shared(state: PracticeState, body: RetryRequested) -> tuple[Body, ...
 
 
 def _resend(patient: Patient, bill: int, names: Names) -> None:
-    entry: Bill | None = patient.bills.get(str(bill))
+    entry: BillState | None = patient.bills.get(str(bill))
     if entry is None:
         raise _Refuse(CommandCode.NOT_KNOWN, f"bill {bill} has never been seen on this chart")
     if entry.encounter is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from events.codes import WaitCode
 from events.ids import EventId, IntentId, PracticeId, content_hash
@@ -26,6 +27,11 @@ class Moment:
 
     now: datetime
     today: date
+
+    @classmethod
+    def at(cls, now: datetime, time_zone: str) -> Moment:
+        """The moment `now`, and the day it is where the practice is."""
+        return cls(now=now, today=now.astimezone(ZoneInfo(time_zone)).date())
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from projections.deciding.settle import Wants, Wish
 from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter
 from projections.rules.insurance import primary_case
 from projections.state.directory import Directory
-from projections.state.patient import Bill, BillingSide, Patient, bill_content
+from projections.state.patient import BillingSide, BillState, Patient, bill_content
 from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy, allows
 
@@ -45,7 +45,13 @@ def want_bills(
 
 
 def _want(
-    slot: str, entry: Bill, patient: Patient, billing: BillingSide | None, directory: Directory, policy: Policy, wants: Wants
+    slot: str,
+    entry: BillState,
+    patient: Patient,
+    billing: BillingSide | None,
+    directory: Directory,
+    policy: Policy,
+    wants: Wants,
 ) -> None:
     bill, names = entry.bill, policy.names
     here = names.ehr.label
@@ -73,7 +79,7 @@ def _want(
         _want_encounter(slot, answer, entry, patient, billing, directory, policy, wants)
 
 
-def _want_sent(slot: str, answer: str, entry: Bill, policy: Policy, wants: Wants) -> None:
+def _want_sent(slot: str, answer: str, entry: BillState, policy: Policy, wants: Wants) -> None:
     """What a bill that has become an encounter still needs: an answer, or a person."""
     names = policy.names
     there = names.billing.label
@@ -97,7 +103,7 @@ def _absorbed(patient: Patient) -> EhrChartId | None:
 def _want_encounter(
     slot: str,
     answer: str,
-    entry: Bill,
+    entry: BillState,
     patient: Patient,
     billing: BillingSide,
     directory: Directory,

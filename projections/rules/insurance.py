@@ -37,10 +37,17 @@ def in_force(policy: BillingPolicy, today: date) -> bool:
     return policy.end is None or policy.end >= today
 
 
+OPEN_END = date(9999, 1, 1)
+"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+
+
 def next_expiry(billing: BillingSide | None, today: date) -> date | None:
-    """The first day on which a policy in force today will not be any more: no event will say so."""
+    """The first day on which a policy in force today will not be any more: no event will say so.
+
+    A policy that ends in the year 9999 has an open end.
+    """
     case = primary_case(billing.chart.cases or ()) if billing else None
-    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and policy.end >= today]
+    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and today <= policy.end < OPEN_END]
     return min(ends) + timedelta(days=1) if ends else None
 
 
@@ -111,7 +118,7 @@ def _terms(
         text = f"{policy.names.ehr.label} knows three ranks; this is a fourth active policy of the case"
         wants.wait(slot, WaitCode.NO_RANK, text)
         return None
-    insurer = _insurer(slot, one, chart, directory, policy, wants)
+    insurer = _insurer(slot, one, directory, policy, wants)
     if insurer is None:
         return None
     made = policy_terms(one, rank, *insurer, chart)
@@ -122,9 +129,7 @@ def _terms(
     return made
 
 
-def _insurer(
-    slot: str, one: BillingPolicy, chart: BillingChart, directory: Directory, policy: Policy, wants: Wants
-) -> tuple[int, int] | None:
+def _insurer(slot: str, one: BillingPolicy, directory: Directory, policy: Policy, wants: Wants) -> tuple[int, int] | None:
     """The policy's carrier and plan on the chart side, or None while they are missing or being created."""
     here, there = policy.names.ehr.label, policy.names.billing.label
     if not squeeze(one.company_name) or not squeeze(one.plan_name):
@@ -134,7 +139,7 @@ def _insurer(
     carrier = carrier_for(one.company_id, one.company_name, directory)
     if carrier is None:
         if one.company_id:
-            _want_shared(slot_of(SlotKind.CARRIER, one.company_id), _new_carrier(one, chart), directory, policy, wants)
+            _want_shared(slot_of(SlotKind.CARRIER, one.company_id), _new_carrier(one), directory, policy, wants)
         else:
             text = f"{there} gives no id of the policy's insurance company, and {here} has none of that name"
             wants.wait(slot, WaitCode.NO_PLAN, text)
@@ -150,10 +155,10 @@ def _insurer(
     return carrier, plan
 
 
-def _new_carrier(one: BillingPolicy, chart: BillingChart) -> CreateCarrier:
+def _new_carrier(one: BillingPolicy) -> CreateCarrier:
     """A carrier's address is its plan's (guide: Insurance)."""
     bare = CreateCarrier(company_id=one.company_id, name=squeeze(one.company_name))
-    return replace(bare, **carrier_address(one, chart))
+    return replace(bare, **carrier_address(one))
 
 
 def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Directory, policy: Policy, wants: Wants) -> None:

@@ -56,7 +56,16 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, again, dismiss, follow_intent, without
-from projections.state.patient import Appointment, Bill, BillingSide, EhrSide, Patient, Search, WrittenPolicy, is_of
+from projections.state.patient import (
+    AppointmentState,
+    BillingSide,
+    BillState,
+    EhrSide,
+    Patient,
+    Search,
+    WrittenPolicy,
+    is_of,
+)
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
@@ -162,12 +171,12 @@ def in_doubt(patient: Patient | None, event: Event) -> bool:
     return False
 
 
-def _same_save(event: Event, known: EhrSide | Bill) -> bool:
+def _same_save(event: Event, known: EhrSide | BillState) -> bool:
     """A webhook of the second in which what is known was saved."""
     return event.modified is not None and event.observed == event.modified == known.modified
 
 
-def _not_newer(event: Event, known: EhrSide | Bill) -> bool:
+def _not_newer(event: Event, known: EhrSide | BillState) -> bool:
     """Whether an observation is to be left alone."""
     return _same_save(event, known) or stale(event.modified, event.observed, known.modified, known.read_at)
 
@@ -231,7 +240,7 @@ def _appointment_seen(
             return patient
         entry = replace(known, vanished=True, read_at=event.observed)
     elif known is None:
-        entry = Appointment(seen=body.appointment, read_at=event.observed)
+        entry = AppointmentState(seen=body.appointment, read_at=event.observed)
     else:
         entry = replace(known, seen=body.appointment, read_at=event.observed, vanished=False)
     return replace(patient, appointments={**patient.appointments, key: entry})
@@ -240,7 +249,7 @@ def _appointment_seen(
 def _bill_seen(patient: Patient, bill: EhrBill, modified: datetime | None, read_at: datetime) -> Patient:
     known = patient.bills.get(str(bill.id))
     if known is None:
-        entry = Bill(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
+        entry = BillState(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
     elif stale(modified, read_at, known.modified, known.read_at):
         return patient
     else:

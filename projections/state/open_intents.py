@@ -19,8 +19,7 @@ from events.schema import (
     IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
-    IntentSucceeded,
-    IntentSuperseded,
+    Outcome,
     WaitingDismissed,
 )
 from events.writes import AnyWrite, Resource, System
@@ -120,7 +119,7 @@ def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, Ope
             since=body.since,
         )
         return {**intents, body.slot: opened}
-    if not isinstance(body, IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded):
+    if not isinstance(body, Outcome):
         return intents
     slot = next((slot for slot, one in intents.items() if one.intent == body.intent), None)
     if slot is None:

@@ -9,6 +9,11 @@ from events.schema import (
     BillObserved,
     EhrChartObserved,
     Event,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentSucceeded,
+    IntentSuperseded,
+    Outcome,
 )
 from events.slots import SlotKind, slot_of
 from events.writes import System
@@ -34,6 +39,12 @@ def record_of(event: Event) -> str:
 def quarantined_as(event: Event) -> tuple[str, ...]:
     """The slots in which this record would wait, had it not been read or folded; an occurrence has its key or its id."""
     return (*_unread_as(event), quarantine_slot(event.origin.value, event.type, record_of(event)))
+
+
+def outcome_slots(body: Outcome) -> tuple[str, ...]:
+    """The slots in which an outcome of this intent waits that could not be folded."""
+    kinds = (IntentSucceeded, IntentRefused, IntentSuperseded, IntentOutcomeUnknown)
+    return tuple(quarantine_slot(system.value, kind.__name__, body.intent) for system in System for kind in kinds)
 
 
 def _unread_as(event: Event) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 There is no second copy of the rules: what was read is folded into a copy of the projections and `decide` is asked what it
 would do. What it would write, or cannot write, is where the systems differ; what it wrote before and somebody changed on the
-side that does not lead stays there (DESIGN: Appointments, Insurance) and is only told.
+side that does not lead stays there (guide: Appointments, Insurance) and is only told.
 """
 
 from __future__ import annotations

@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
@@ -122,7 +121,7 @@ class _Run:
                 state.charts[patient.link.ehr] = key
         self.index = Index(patients.values())
         self.result = DryRun()
-        moment = Moment(now=now, today=now.astimezone(ZoneInfo(policy.time_zone)).date())
+        moment = Moment.at(now, policy.time_zone)
         self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
         self._seen = 0
         self._made = 0

@@ -6,8 +6,9 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder, Recording
-from daemon.runtime.sink import Pace, Sink
+from daemon.runtime.sink import Sink
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.codec import Keyring

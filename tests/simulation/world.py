@@ -18,8 +18,8 @@ from aiokafka.errors import KafkaError
 
 from daemon.config import Config, accounts, load
 from daemon.runtime import worker
+from daemon.runtime.pace import Pace
 from daemon.runtime.practice import PracticeRuntime, Surroundings
-from daemon.runtime.sink import Pace
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches
@@ -135,7 +135,7 @@ class Machine:
                 limiters=LimiterRegistry(),
                 meter=self.meter,
                 now=world.loop.now,
-                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, looks=pace.looks),
+                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, lookups=pace.looks),
                 patience=pace.patience,
             )
             self.worker = SimulatedWorker(around, world.network)

@@ -27,6 +27,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from events.backoff import Backoff
 
 T = TypeVar("T")
 W = TypeVar("W", bound=wire.Wire)
@@ -35,8 +36,7 @@ Meter = Callable[[str, str, float], None]
 Guard = Callable[[], Awaitable[None]]
 
 PAGE_SIZE: Final = 100
-BACKOFF_FIRST: Final = 1.0
-BACKOFF_MOST: Final = 60.0
+BACKOFF: Final = Backoff(longest=60.0, jitter=1.0)
 
 # Decoding more than this takes long enough to be noticed by the other practices of the process: it goes to a thread.
 _LARGE: Final = 1024 * 1024
@@ -195,9 +195,8 @@ class Transport:
 
     def _throttled(self, operation: str) -> Throttled:
         # Elation gives no numbers at all (NOTES: Errors): double with each 429 in a row, and spread by full jitter.
-        ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(self._throttles, 10))
         self._throttles += 1
-        return Throttled(operation, self._uniform(0, ceiling))
+        return Throttled(operation, BACKOFF.pause(self._throttles, self._uniform))
 
     def _count(self, operation: str, failure: BaseException | None, seconds: float) -> None:
         if self._meter is None:
