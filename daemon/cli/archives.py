@@ -18,7 +18,7 @@ from typing import Any
 from daemon.cli.common import Asked, add_config, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
-from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
 from events.connection import Batches
 from events.evidence import Inspection
 
@@ -88,7 +88,7 @@ async def _export(it: Asked, recipient: Recipient, out: Path) -> int:
         )
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
-            writer = Writer(file, manifest, recipient)
+            writer = ArchiveWriter(file, manifest, recipient)
             async with aclosing(store.sealed(it.id, up_to=up_to, chained=True)) as batches:
                 async for rows in batches:
                     if not all(seen.take(row) for row in rows):
@@ -107,16 +107,16 @@ async def _export(it: Asked, recipient: Recipient, out: Path) -> int:
 
 
 @contextmanager
-def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
+def archive(path: Path, recipient: Recipient) -> Iterator[ArchiveReader]:
     """An archive opened. Raises NoArchive, also for a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            yield Reader(file, recipient)
+            yield ArchiveReader(file, recipient)
     except OSError as error:
         raise NoArchive(f"cannot be read ({type(error).__name__})") from None
 
 
-async def archived_rows(reader: Reader) -> Batches:
+async def archived_rows(reader: ArchiveReader) -> Batches:
     """The rows as `daemon.history.fold.fold` takes them."""
     for batch in reader.rows():
         yield batch
