@@ -6,15 +6,17 @@ chart side keeps with a policy or a carrier is the plan's (guide: Insurance).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
 from events.records import BillingChart, BillingPolicy
 from events.writes import PolicyTerms, System
-from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, squeeze
+from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, known_day, last_day, plain_amount, squeeze
 
 V = TypeVar("V")
 
@@ -28,6 +30,7 @@ RELATIONSHIPS = {
     "u": "spouse",
     "spouse": "spouse",
 }
+_MONEY = re.compile(r"\d{1,9}(\.\d{0,9})?", re.ASCII)
 SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"}
 PREFIXES = {"mr", "mrs", "ms", "miss", "dr"}
 
@@ -39,14 +42,13 @@ def relationship(text: str) -> str:
 
 
 def money(text: str) -> str | Unfit:
-    """An amount as decimal text with two places, "" for none."""
-    value = text.replace("$", "").replace(",", "").strip()
+    """An amount as decimal text with two places, rounded half up; "" for none."""
+    value = plain_amount(text)
     if not value:
         return ""
-    if not value.replace(".", "", 1).isdigit() or not value.isascii():
+    if not _MONEY.fullmatch(value):
         return Unfit("not-an-amount", "is not an amount of money")
-    whole, _, cents = value.partition(".")
-    return f"{int(whole or '0')}.{(cents + '00')[:2]}"
+    return str(Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
 def digits(text: str) -> str:
@@ -71,12 +73,13 @@ def fit_phone(text: str) -> str:
     return "" if isinstance(fitted, Unfit) else fitted
 
 
-def as_it_is(day: date | None) -> date | None:
-    return day
+def fit_zip(text: str) -> str:
+    """The ZIP code, or nothing: a policy does not wait for it."""
+    fitted = _ZIP.fit(_ZIP.clean(text), System.EHR)
+    return "" if isinstance(fitted, Unfit) else fitted
 
 
-_SEX, _STATE, _PHONE = Sex(), State(), PhoneNumber()
-zip_code = ZipCode().clean
+_SEX, _STATE, _PHONE, _ZIP = Sex(), State(), PhoneNumber(), ZipCode()
 
 
 @dataclass(frozen=True)
@@ -141,9 +144,17 @@ def _text(
 
 
 def _day(
-    name: str, label: str, ehr: str, billing: str, member: str, source: str, *, own: str = ""
+    name: str,
+    label: str,
+    ehr: str,
+    billing: str,
+    member: str,
+    source: str,
+    codec: Callable[[date | None], date | None] = known_day,
+    *,
+    own: str = "",
 ) -> PolicyField[date | None]:
-    return PolicyField(name, label, ehr, billing, attrgetter(member), as_it_is, source, attrgetter(own) if own else None)
+    return PolicyField(name, label, ehr, billing, attrgetter(member), codec, source, attrgetter(own) if own else None)
 
 
 _ROW = "guide: Insurance, row"
@@ -199,7 +210,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
     ),
     _text("insured_city", "Holder's city", "City", "City", "insured_city", f"{_ROW} 10", own="city"),
     _text("insured_state", "Holder's state", "State", "State", "insured_state", f"{_ROW} 11", fit_state, own="state"),
-    _text("insured_zip", "Holder's zip", "Zip", "Zip", "insured_zip", f"{_ROW} 12", zip_code, own="zip"),
+    _text("insured_zip", "Holder's zip", "Zip", "Zip", "insured_zip", f"{_ROW} 12", fit_zip, own="zip"),
     _text("insured_ssn", "Holder's SSN", "SSN", "SSN", "insured_ssn", f"{_ROW} 13", digits, own="ssn"),
     _day("insured_birth_date", "Holder's birth date", "DOB", "DOB", "insured_birth_date", f"{_ROW} 14", own="birth_date"),
     _text(
@@ -214,7 +225,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
         otherwise="N",
     ),
     _day("start", "In force from", "Start date", "Effective start", "start", "guide: Insurance, active policies"),
-    _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies"),
+    _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies", last_day),
 )
 
 _PLAN = "guide: Insurance, carriers"
@@ -224,7 +235,7 @@ PLAN_ADDRESS: tuple[PolicyField[str], ...] = (
     _text("address2", "Plan's address line 2", "Suite", "Plan address line 2", "plan_address2", _PLAN),
     _text("city", "Plan's city", "City", "Plan city", "plan_city", _PLAN),
     _text("state", "Plan's state", "State", "Plan state", "plan_state", _PLAN, fit_state),
-    _text("zip", "Plan's zip", "Zip", "Plan zip", "plan_zip", _PLAN, zip_code),
+    _text("zip", "Plan's zip", "Zip", "Plan zip", "plan_zip", _PLAN, fit_zip),
 )
 CARRIER_MOST = {"address2": 35, "city": 50, "zip": 10}
 """The characters that the chart side keeps of a carrier's address."""
