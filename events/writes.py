@@ -132,7 +132,10 @@ class CreatePlan(EhrWrite, frozen=True, kw_only=True):
 
 
 class PolicyTerms(Value, frozen=True, kw_only=True):
-    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3."""
+    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3.
+
+    `keeps` names the members that nothing usable is known of: whatever the policy has there stays.
+    """
 
     billing_policy: int
     rank: int
@@ -162,6 +165,7 @@ class PolicyTerms(Value, frozen=True, kw_only=True):
     insured_ssn: str = ""
     insured_birth_date: date | None = None
     insured_sex: str = ""
+    keeps: tuple[str, ...] = ()
 
 
 class SyncPolicies(EhrWrite, frozen=True, kw_only=True):

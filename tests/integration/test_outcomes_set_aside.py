@@ -17,7 +17,7 @@ from events.schema import BillingChartObserved, ChangeQuarantined, Event, Intent
 from events.store import Store
 from events.topics import Change
 from events.writes import EhrChartWritten
-from projections.rules.insurance import next_expiry
+from projections.rules.insurance import next_revisit
 from projections.state.patient import BillingSide
 from tests.conftest import PRACTICE
 from tests.integration.desk import hinted, insured
@@ -101,7 +101,7 @@ async def test_a_policy_without_an_end_overflows_nothing(ward: Ward) -> None:
     """The finding itself: 12/31/9999, then any edit of the chart."""
     policy = BillingPolicy(id=81, end=date(9999, 12, 31))
     chart = insured(policy)
-    assert next_expiry(BillingSide(chart=chart, read_at=ward.desk.now), date(2026, 3, 2)) is None
+    assert next_revisit(BillingSide(chart=chart, read_at=ward.desk.now), date(2026, 3, 2)) is None
     await ward.desk.see(BillingChartObserved(chart=chart))
     await ward.desk.see(BillingChartObserved(chart=replace(insured(policy), city="Macon")))
     await ward.finish()

@@ -188,9 +188,11 @@ def patient_body(fields: dict[str, str], physician: int | None, current: EhrChar
 
 
 def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]:
-    """A policy in force on the wire; `who` are the required members that repeat the chart."""
+    """A policy in force on the wire; `who` are the required members that repeat the chart. What the policy keeps is left out."""
     body: dict[str, object] = {**who, "status": "active"}
     for name, on_the_wire in POLICY_ON_THE_WIRE.items():
+        if name in terms.keeps:
+            continue
         value = getattr(terms, name)
         if isinstance(value, date):
             value = value.isoformat()

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
@@ -191,7 +193,8 @@ class ElationWriter:
             body = translate.policy_body(terms, who)
             target = _policy_for(terms, write.known, before, taken)
             if target is None:
-                created = await self._client.create_policy(write.chart, body)
+                whole = translate.policy_body(replace(terms, keeps=()), who)
+                created = await self._client.create_policy(write.chart, whole)
                 known[str(terms.billing_policy)] = created.id
                 changed = True
             else:
