@@ -83,13 +83,15 @@ class CreateBillingChart(BillingWrite, frozen=True, kw_only=True):
 class UpdateEhrChart(EhrWrite, frozen=True, kw_only=True):
     """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is.
 
-    `expected` are the values that are to be replaced: where the chart shows others, somebody was faster.
+    `expected` are the values that are to be replaced: where the chart shows others, somebody was faster. `beside` are numbers of
+    the same kind as a field's, by its name, that are not ours: they stay where they are.
     """
 
     chart: EhrChartId
     fields: dict[str, str]
     expected: dict[str, str] = {}
     physician: int | None = None
+    beside: dict[str, tuple[str, ...]] = {}
 
 
 class UpdateBillingChart(BillingWrite, frozen=True, kw_only=True):
