@@ -37,7 +37,7 @@ from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChar
 from projections.trial.dry_run import DryRun
 from tests.conftest import opened_store
 from tests.crash.test_sigkill import Daemon
-from tests.crowded import Town, found
+from tests.invented_practice import Town, found
 from tests.unit.records import GREY, KAREO_GREY
 
 ROOT = Path(__file__).resolve().parents[2]
