@@ -19,13 +19,11 @@ from events.schema import (
     BillingAppointmentObserved,
     BillingChartObserved,
     BillingDirectoryObserved,
-    Body,
     ChangeQuarantined,
     ChartLinked,
     EhrChartObserved,
     Origin,
     RevisitDue,
-    WaitingCleared,
 )
 from events.store import Fenced, Store
 from events.topics import Change, Checkpoint, Note
@@ -349,49 +347,6 @@ async def test_the_day_is_the_practices_own(driver: RecorderDriver) -> None:
     await driver.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     await driver.link(there=insured(replace(BLUE, end=date(2026, 3, 2))))
     assert "policies" in await driver.intents()
-
-
-# -- quarantine -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("quarantined", "understood"),
-    [
-        (
-            ChangeQuarantined(system=System.EHR, resource="patients", record="101", reason="does not fit"),
-            EhrChartObserved(chart=ADA),
-        ),
-        (
-            ChangeQuarantined(system=System.BILLING, resource="patients", record="901", reason="does not fit"),
-            BillingChartObserved(chart=ADA_THERE),
-        ),
-        (
-            ChangeQuarantined(system=System.BILLING, resource="appointments", record="61", reason="does not fit"),
-            BillingAppointmentObserved(appointment=VISIT),
-        ),
-        (
-            ChangeQuarantined(
-                system=System.BILLING, resource="appointments", record="61@20260305T1700", reason="no patient"
-            ),
-            BillingAppointmentObserved(appointment=replace(VISIT, key="61@20260305T1700")),
-        ),
-    ],
-    ids=["chart", "patient", "appointment", "occurrence of a series"],
-)
-async def test_a_record_that_is_understood_waits_no_longer(
-    driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
-) -> None:
-    await driver.open()
-    await driver.see(quarantined)
-    slot = f"quarantine:{quarantined.system}:{quarantined.resource}:{quarantined.record}"
-    assert await driver.waiting() == {slot: "quarantined"}
-    other = BillingChartObserved(chart=BillingChart(id=BillingPatientId(902), first_name="Bob", last_name="Boole"))
-    await driver.see(other)
-    assert await driver.waiting() == {slot: "quarantined"}
-    await driver.see(understood)
-    assert await driver.waiting() == {}
-    assert WaitingCleared(slot=slot, how="understood now") in await driver.bodies()
-    await driver.sound()
 
 
 async def test_what_the_sinks_start_from_after_a_take_over(driver: RecorderDriver) -> None:
