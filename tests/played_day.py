@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import structlog
 
+from daemon.config import Config
 from daemon.demo.rehearsal import Rehearsal, Report, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
@@ -119,6 +120,18 @@ def played_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
         yield day
 
 
+async def _recorded(config: Config, folder: Path) -> tuple[dict[str, list[Recorded]], dict[str, dict[int, int]]]:
+    """Events and links by practice."""
+    store = await opened_store(config, folder)
+    events: dict[str, list[Recorded]] = {}
+    links: dict[str, dict[int, int]] = {}
+    for practice in practices(config):
+        events[practice] = [one async for one in store.read(practice)]
+        links[practice] = {int(billing): int(ehr) for ehr, billing in await tables.links(store.pool, practice)}
+    await store.close()
+    return events, links
+
+
 @contextlib.contextmanager
 def played(file: Path) -> Iterator[PlayedDay]:
     """A day played to its end, logged to `file`; the servers stay up within the context."""
@@ -135,13 +148,7 @@ def played(file: Path) -> Iterator[PlayedDay]:
         worker.stop()
         await until(lambda: not worker.practices)
         config = Path(name)
-        store = await opened_store(rehearsal.config, config.parent)
-        events: dict[str, list[Recorded]] = {}
-        links: dict[str, dict[int, int]] = {}
-        for practice in practices(rehearsal.config):
-            events[practice] = [one async for one in store.read(practice)]
-            links[practice] = {int(billing): int(ehr) for ehr, billing in await tables.links(store.pool, practice)}
-        await store.close()
+        events, links = await _recorded(rehearsal.config, config.parent)
         over.set_result(
             PlayedDay(
                 report=rehearsal.report,
