@@ -23,6 +23,7 @@ from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
+from daemon.servers import host_and_port
 from daemon.tables.status import save_reports
 from daemon.vendors.ports.errors import VendorError
 from events.codec import KeyMissing, Keyring
@@ -94,8 +95,9 @@ class Worker:
     async def _listen(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        host, _, port = self._around.config.http.listen.rpartition(":")
-        site = web.TCPSite(runner, host, int(port))
+        where = host_and_port(self._around.config.http.listen)
+        assert where is not None, "checked with the configuration"
+        site = web.TCPSite(runner, *where)
         await site.start()
         self.address = self._around.config.http.listen
         log.info("endpoint_opened", address=self.address)
