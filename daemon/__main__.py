@@ -6,6 +6,8 @@ import argparse
 import sys
 from importlib import import_module
 
+from daemon.cli.ended import Ended
+
 COMMANDS = {
     "demo": ("demo",),
     "run": ("run",),
@@ -42,6 +44,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.handler(arguments))
+    except Ended as ended:
+        if text := str(ended):
+            print(text, file=sys.stderr)
+        return ended.code
     except KeyboardInterrupt:
         return 130
 

@@ -99,7 +99,7 @@ _ENCODER = msgspec.msgpack.Encoder()
 _ROWS = msgspec.msgpack.Decoder(list[Row])
 
 
-class Writer:
+class ArchiveWriter:
     """Writes an archive to an open binary file: rows in batches, then `end`. An archive without its end does not open."""
 
     def __init__(self, out: BinaryIO, manifest: Manifest, recipient: Recipient) -> None:
@@ -124,7 +124,7 @@ class Writer:
         self._count += 1
 
 
-class Reader:
+class ArchiveReader:
     """Reads an archive from an open binary file. `manifest` is there at once, `end` after the last of `rows`."""
 
     def __init__(self, file: BinaryIO, recipient: Recipient) -> None:

@@ -15,12 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.common import Asked, add_config, asked, run_async
+from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
-from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
 from events.connection import Batches
 from events.evidence import Inspection
-from events.ids import PracticeId
 
 
 def register(commands: Any) -> None:
@@ -63,67 +63,60 @@ def recipient_of(arguments: argparse.Namespace) -> Recipient | None:
 
 def export(arguments: argparse.Namespace) -> int:
     """The chain is checked on the way: an archive of events that were tampered with is not made."""
-    found, recipient = configured(arguments), recipient_of(arguments)
-    if found is None:
-        return 1
+    recipient = recipient_of(arguments)
+    it = asked(arguments)
     if recipient is None:
         return 2
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
     out: Path = arguments.out
     if out.exists():
-        print(f"{out} exists already", file=sys.stderr)
-        return 2
+        raise Ended(f"{out} exists already")
+    return run_async(_export(it, recipient, out))
 
-    async def work() -> int:
-        partial = out.with_name(out.name + ".partial")
-        async with opened(config, beside) as store:
-            head = await store.head_row(PracticeId(practice.id))
-            up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
-            seen = Inspection(practice.id)
-            manifest = Manifest(
-                practice=practice.id,
-                name=practice.name,
-                time_zone=practice.time_zone,
-                made=datetime.now(UTC),
-                keys=store.keyring.keys_of(practice.id),
-            )
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
-                writer = Writer(file, manifest, recipient)
-                async with aclosing(store.sealed(PracticeId(practice.id), up_to=up_to, chained=True)) as batches:
-                    async for rows in batches:
-                        if not all(seen.take(row) for row in rows):
-                            break
-                        writer.rows(rows)
-                        progress(rows[-1]["sequence"])
-                seen.end(up_to, chain)
-                writer.end(up_to, chain)
-                size = file.tell()
-        if seen.problem is not None:
-            partial.unlink()
-            print(f"not exported: {seen.problem}", file=sys.stderr)
-            return 1
-        partial.rename(out)
-        print(f"{out}: {up_to} events of {practice.id}, {size:,} bytes, chain {(chain or b'').hex()}")
-        return 0
 
-    return run_async(work())
+async def _export(it: Asked, recipient: Recipient, out: Path) -> int:
+    partial = out.with_name(out.name + ".partial")
+    async with it.opened() as store:
+        head = await store.head_row(it.id)
+        up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
+        seen = Inspection(it.id)
+        manifest = Manifest(
+            practice=it.id,
+            name=it.practice.name,
+            time_zone=it.practice.time_zone,
+            made=datetime.now(UTC),
+            keys=store.keyring.keys_of(it.id),
+        )
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
+            writer = ArchiveWriter(file, manifest, recipient)
+            async with aclosing(store.sealed(it.id, up_to=up_to, chained=True)) as batches:
+                async for rows in batches:
+                    if not all(seen.take(row) for row in rows):
+                        break
+                    writer.rows(rows)
+                    progress(rows[-1]["sequence"])
+            seen.end(up_to, chain)
+            writer.end(up_to, chain)
+            size = file.tell()
+    if seen.problem is not None:
+        partial.unlink()
+        raise Ended(f"not exported: {seen.problem}", 1)
+    partial.rename(out)
+    print(f"{out}: {up_to} events of {it.id}, {size:,} bytes, chain {(chain or b'').hex()}")
+    return 0
 
 
 @contextmanager
-def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
+def archive(path: Path, recipient: Recipient) -> Iterator[ArchiveReader]:
     """An archive opened. Raises NoArchive, also for a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            yield Reader(file, recipient)
+            yield ArchiveReader(file, recipient)
     except OSError as error:
         raise NoArchive(f"cannot be read ({type(error).__name__})") from None
 
 
-async def archived_rows(reader: Reader) -> Batches:
+async def archived_rows(reader: ArchiveReader) -> Batches:
     """The rows as `daemon.history.fold.fold` takes them."""
     for batch in reader.rows():
         yield batch

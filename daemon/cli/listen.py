@@ -16,12 +16,8 @@ from daemon.cli.common import add_config, configured
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.feed import InOrder, NotAnEvent, Published, decode_published
+from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
-
-SHOWN = (
-    "practice", "sequence", "recorded_at", "type", "origin", "elation_chart", "kareo_patient", "event_id", "cause", "correlation",
-)  # fmt: skip
 
 
 def register(commands: Any) -> None:
@@ -72,7 +68,7 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
 
 def line(event: Published, keyring: Keyring | None) -> str:
     """The envelope as JSON; with a keyring also the body, or why it cannot be read."""
-    shown: dict[str, object] = {name: getattr(event, name) for name in SHOWN}
+    shown: dict[str, object] = {name: getattr(event, name) for name in ENVELOPE}
     if keyring is not None:
         try:
             shown["body"] = event.open(keyring).event.body

@@ -16,6 +16,7 @@ from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
+from projections.terms.names import NAMES
 
 BROKER_SECONDS = 10.0
 
@@ -93,7 +94,9 @@ def _reported(row: PracticeStatus, age: float) -> list[str]:
     out = [f"  its owner was heard of {_ago(age)} ago"]
     if report.budget:
         most = sorted(report.budget.items(), key=lambda item: -item[1])[:3]
-        out.append("  Kareo's limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most))
+        out.append(
+            f"  {NAMES.billing.label}'s limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most)
+        )
     if any(report.queued.values()):
         out.append(
             "  in hand: " + ", ".join(f"{count} writes to {system}" for system, count in report.queued.items() if count)

@@ -15,7 +15,7 @@ from uuid import uuid4
 
 from events.bus import Bus
 from events.commands import Command
-from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PracticeId, event_id
+from events.ids import Charts, EventId, IntentId, PracticeId, event_id
 from events.records import type_of
 from events.schema import (
     Body,
@@ -35,8 +35,6 @@ from events.topics import Change
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
 
-Charts = tuple[EhrChartId | None, BillingPatientId | None]
-
 
 def login() -> str:
     """Who asks: the login name."""
@@ -54,8 +52,8 @@ def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
         origin=Origin.OPERATOR,
         observed=datetime.now(UTC),
         body=body,
-        ehr=charts[0],
-        billing=charts[1],
+        ehr=charts.ehr,
+        billing=charts.billing,
     )
 
 

@@ -24,7 +24,7 @@ class RecordedMemory:
         self._practice = practice
         self._system = system
         self._linked = linked
-        self.subscriptions = observed.Subscriptions(pool, practice)
+        self.subscriptions = observed.StoredSubscriptions(pool, practice)
 
     async def known(self, resource: str) -> list[tuple[str, str]]:
         """The recorded records of a resource, as (record, whose)."""

@@ -21,6 +21,7 @@ from daemon.vendors.ports.writer import Guard
 from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
 from events.schema import CommandRefused
+from events.slots import set_aside_in
 from events.store import AWAY, Fenced
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
@@ -186,9 +187,9 @@ class PracticeRuntime:
         for event in [one.event for one in recording.recorded if one.event.id not in refused]:
             patient = recording.patients.get(event.patient)
             if isinstance(event.body, RedriveRequested):
-                _, system, resource, record = event.body.slot.split(":", 3)
-                if system in set(System):
-                    self.connectors[System(system)].look(resource, record, event.id)
+                aside = set_aside_in(event.body.slot)
+                if aside is not None and aside.system in set(System):
+                    self.connectors[System(aside.system)].look(aside.resource, aside.record, event.id)
             elif isinstance(event.body, ResyncRequested) and patient is not None:
                 chart = patient.link.ehr if patient.link else patient.ehr.chart.id if patient.ehr else None
                 if chart is not None:

@@ -21,12 +21,14 @@ from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
+from events.codes import CommandCode
 from events.ids import (
     BillingPatientId,
     EhrChartId,
     EventId,
     PatientKey,
     PracticeId,
+    charts_of,
     content_hash,
     event_id,
 )
@@ -228,8 +230,8 @@ class PracticeRecorder:
                 origin=Origin.CHARTWIRE,
                 observed=self._now(),
                 body=body,
-                ehr=None if key.startswith("K:") else EhrChartId(int(key[2:])),
-                billing=BillingPatientId(int(key[2:])) if key.startswith("K:") else None,
+                ehr=charts_of(key).ehr,
+                billing=charts_of(key).billing,
             )
             for key, body in found.items()
         ]
@@ -375,7 +377,7 @@ def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
 def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
     """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused."""
     reason = f"cannot be folded ({type(error).__name__}); report it"
-    body: Body = CommandRefused(command=event.type, code="defect", text=reason)
+    body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
     if event.origin in (Origin.EHR, Origin.BILLING):
         system, record = System(event.origin.value), record_of(event)
         body = ChangeQuarantined(

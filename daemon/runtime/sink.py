@@ -23,7 +23,7 @@ from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
 from events.codec import encode_body
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, ehr_key
 from events.records import type_of
 from events.schema import (
     Body,
@@ -98,7 +98,7 @@ class Sink:
             self._queue(key, patient.intents, resume)
         if recording.directory is not None:
             self._health.recall(recording.directory)
-            self._queue(PatientKey(""), recording.directory.intents, resume)
+            self._queue(PRACTICE, recording.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", *UNDER_WAY) if resume else ("requested",)
@@ -354,7 +354,4 @@ class Sink:
 
 
 def _charts(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
-    if not key:
-        return None, None
-    number = int(key[2:])
-    return (None, BillingPatientId(number)) if key.startswith("K:") else (EhrChartId(number), None)
+    return charts_of(key)

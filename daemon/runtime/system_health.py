@@ -11,6 +11,7 @@ import structlog
 from daemon.runtime.attempt import VISIBLE_AFTER, Trouble
 from daemon.runtime.recorder import PracticeRecorder
 from events.schema import Body, WaitingCleared, WaitingRaised
+from events.slots import SlotKind, slot_of
 from events.store import AWAY
 from events.writes import System
 from projections.state.directory import Directory
@@ -25,7 +26,7 @@ class SystemHealth:
         self._system = system
         self._recorder = recorder
         self._now = now
-        self._slot = f"system:{system}"
+        self._slot = slot_of(SlotKind.SYSTEM, system)
         self._failures = 0
         self._last: deque[str] = deque(maxlen=VISIBLE_AFTER)
         self._shown = ""

@@ -191,8 +191,8 @@ class Worker:
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:
-        for key in [key for key in self._deliveries if key[1] == practice]:
-            del self._deliveries[key]
+        for route in [route for route in self._deliveries if route[1] == practice]:
+            del self._deliveries[route]
 
     async def _watch(self) -> None:
         """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.

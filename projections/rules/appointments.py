@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingAppointment
+from events.slots import SlotKind, slot_of
 from events.writes import (
     AppointmentTerms,
     CancelEhrAppointment,
@@ -132,7 +134,7 @@ def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory,
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
-        _want(f"appointment:{key}", entry, chart, directory, policy, wants)
+        _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants)
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
@@ -144,7 +146,7 @@ def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
         return
     for key, entry in patient.appointments.items():
         if entry.vanished:
-            _want_removal(f"appointment:{key}", entry, wants)
+            _want_removal(slot_of(SlotKind.APPOINTMENT, key), entry, wants)
 
 
 def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
@@ -166,7 +168,7 @@ def _want(slot: str, entry: AppointmentState, chart: EhrChartId, directory: Dire
     terms = appointment_terms(entry.seen, directory, policy)
     if terms is None:
         text = f"the appointment's provider has no calendar in {policy.names.ehr.label}; map the provider"
-        wants.wait(slot, "no-calendar", text, "directory")
+        wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
         return
     if there and not entry.cancelled and entry.written == terms:
         return

@@ -11,8 +11,10 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy
+from events.slots import POLICIES_SLOT, SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
 from projections.deciding.settle import Wants, Wish
 from projections.rules.policies import carrier_address, policy_terms
@@ -74,9 +76,9 @@ def want_insurance(
     terms += _kept(pending, terms, written)
     if billing.chart.birth_date is None:
         text = f"{policy.names.ehr.label} needs the patient's birth date for insurance; enter it"
-        wants.wait("policies", "incomplete", text)
+        wants.wait(POLICIES_SLOT, WaitCode.INCOMPLETE, text)
         return
-    wants.writes["policies"] = Wish(
+    wants.writes[POLICIES_SLOT] = Wish(
         _sync(chart, billing.chart, billing.chart.birth_date, terms, written), Resource.INSURANCE, RULE
     )
 
@@ -111,10 +113,10 @@ def _terms(
     one: BillingPolicy, rank: int, chart: BillingChart, directory: Directory, policy: Policy, wants: Wants
 ) -> PolicyTerms | None:
     """The policy in the chart side's terms, or None while it waits."""
-    slot = f"policy:{one.id}"
+    slot = slot_of(SlotKind.POLICY, one.id)
     if rank > RANKS:
         text = f"{policy.names.ehr.label} knows three ranks; this is a fourth active policy of the case"
-        wants.wait(slot, "no-rank", text)
+        wants.wait(slot, WaitCode.NO_RANK, text)
         return None
     insurer = _insurer(slot, one, directory, policy, wants)
     if insurer is None:
@@ -122,7 +124,7 @@ def _terms(
     made = policy_terms(one, rank, *insurer, chart)
     if isinstance(made, Unfit):
         text = f"copay or deductible is not an amount of money; correct it in {policy.names.billing.label}"
-        wants.wait(slot, "not-an-amount", text)
+        wants.wait(slot, WaitCode.NOT_AN_AMOUNT, text)
         return None
     return made
 
@@ -132,23 +134,23 @@ def _insurer(slot: str, one: BillingPolicy, directory: Directory, policy: Policy
     here, there = policy.names.ehr.label, policy.names.billing.label
     if not squeeze(one.company_name) or not squeeze(one.plan_name):
         what = "company" if not squeeze(one.company_name) else "plan"
-        wants.wait(slot, "no-plan", f"the policy names no insurance {what} in {there}; enter it there")
+        wants.wait(slot, WaitCode.NO_PLAN, f"the policy names no insurance {what} in {there}; enter it there")
         return None
     carrier = carrier_for(one.company_id, one.company_name, directory)
     if carrier is None:
         if one.company_id:
-            _want_shared(f"carrier:{one.company_id}", _new_carrier(one), directory, policy, wants)
+            _want_shared(slot_of(SlotKind.CARRIER, one.company_id), _new_carrier(one), directory, policy, wants)
         else:
             text = f"{there} gives no id of the policy's insurance company, and {here} has none of that name"
-            wants.wait(slot, "no-plan", text)
+            wants.wait(slot, WaitCode.NO_PLAN, text)
         return None
     plan = plan_for(one.plan_id, one.plan_name, carrier, directory)
     if plan is None:
         if one.plan_id:
             create = CreatePlan(billing_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
-            _want_shared(f"plan:{one.plan_id}", create, directory, policy, wants)
+            _want_shared(slot_of(SlotKind.PLAN, one.plan_id), create, directory, policy, wants)
         else:
-            wants.wait(slot, "no-plan", f"{there} gives no id of the policy's plan, and {here} has none of that name")
+            wants.wait(slot, WaitCode.NO_PLAN, f"{there} gives no id of the policy's plan, and {here} has none of that name")
         return None
     return carrier, plan
 
@@ -166,6 +168,6 @@ def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Direc
     if known is None:
         wants.shared[slot] = Wish(create, Resource.INSURANCE, RULE)
     if known is not None and known.state == "refused":
-        wants.wait(slot, f"{what}-refused", f"{here} refuses the {what}: {known.text}", slot)
+        wants.wait(slot, WaitCode(f"{what}-refused"), f"{here} refuses the {what}: {known.text}", slot)
     else:
-        wants.wait(slot, f"{what}-pending", f"the {what} is being created in {here}", slot)
+        wants.wait(slot, WaitCode(f"{what}-pending"), f"the {what} is being created in {here}", slot)

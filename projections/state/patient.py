@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
 from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -130,7 +130,7 @@ class Patient(Value, frozen=True, kw_only=True):
     @property
     def in_billing(self) -> bool:
         """True when this is the projection of a Kareo patient, linked or not."""
-        return self.key.startswith("K:")
+        return is_billing_key(self.key)
 
 
 _PATIENT = msgspec.msgpack.Decoder(Patient)

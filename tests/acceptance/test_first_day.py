@@ -21,7 +21,7 @@ from daemon.config import keyring_of, load, policy_of
 from daemon.demo.rehearsal import prepare, servers
 from daemon.history.invariants import audit
 from daemon.operator import commands as operator
-from daemon.operator.onboarding import Onboarding, look
+from daemon.operator.onboarding import Onboarding, progress
 from daemon.runtime.go_live import first_reads
 from daemon.runtime.surroundings import bus_of
 from daemon.sandbox.clinic import Clinic, Office
@@ -231,7 +231,7 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
 
 async def _told(store: Store, file: Path) -> tuple[Onboarding, DryRun | None]:
     practice = load(file, SECTIONS).practice[0]
-    return await look(store, policy_of(practice), datetime.now(UTC), first_reads(practice))
+    return await progress(store, policy_of(practice), datetime.now(UTC), first_reads(practice))
 
 
 async def ready(store: Store, file: Path) -> bool:

@@ -25,6 +25,7 @@ from daemon.sandbox.clinic import Clinic
 from daemon.vendors.registry import SECTIONS
 from events.codec import Keyring
 from events.ids import PracticeId
+from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
 from tests.crash.blow import Arms, Blow, Victim
@@ -302,7 +303,7 @@ class Row:
         done: set[object] = set()
         async for one in self._store.read(self._practice, after=head):
             body = one.event.body
-            if isinstance(body, IntentRequested) and type(body.write).__name__ == self.kind:
+            if isinstance(body, IntentRequested) and type_of(body.write) == self.kind:
                 wanted.add(body.intent)
             elif isinstance(body, IntentSucceeded):
                 done.add(body.intent)

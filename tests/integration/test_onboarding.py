@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from daemon.cli.onboard import document, lines
 from daemon.history.rebuild import rebuild
-from daemon.operator.onboarding import look
+from daemon.operator.onboarding import progress
 from daemon.runtime import go_live as first_day
 from daemon.runtime import recorder
 from daemon.runtime.recorder import PracticeRecorder
@@ -48,7 +48,7 @@ from events.writes import SearchBilling
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
-from projections.words.lines import Shown
+from projections.words.shown import Shown
 from tests.conftest import PRACTICE
 from tests.crowded import Town, found
 from tests.integration.desk import POLICY, Crash, Desk, elation_directory
@@ -264,7 +264,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     await office.see(EhrChartObserved(chart=married), EhrChartObserved(chart=other))
     await office.all_read()
-    told, _ = await look(office.store, OBSERVING, office.now, FIRST_READS)
+    told, _ = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert [(one.ehr, one.billing, one.differ) for one in told.matching.candidates] == [
         (101, 901, ("last name",)),
@@ -277,7 +277,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     )
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
     assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
-    told, dry = await look(office.store, OBSERVING, office.now, FIRST_READS)
+    told, dry = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert (told.linked, told.matching.candidates) == (1, ())
     assert dry is not None
@@ -293,7 +293,7 @@ async def test_names_are_shown_only_when_asked_for(office: Office):
     await office.directories()
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=married))
     await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary", city="Macon")))
-    told, run = await look(office.store, OBSERVING, office.now, FIRST_READS)
+    told, run = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     asked = argparse.Namespace(candidates=True, dry_run=True)
 
     shy = "\n".join(lines(told, run, asked, Shown()))

@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import patient_events
-from daemon.history.fold import replayed, today_in
+from daemon.history.fold import replayed
 from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.ids import EhrChartId
 from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartMerged, EhrChartObserved
 from events.store import Store
+from projections.deciding.settle import Moment
 from projections.state.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.desk import VISIT, Desk, insured
@@ -167,4 +168,4 @@ async def _store_document(desk: Desk, patient: object) -> None:
 
 
 def test_dates_are_the_practices_own() -> None:
-    assert today_in("America/Denver", datetime(2026, 3, 3, 3, 0, tzinfo=UTC)) == date(2026, 3, 2)
+    assert Moment.at(datetime(2026, 3, 3, 3, 0, tzinfo=UTC), "America/Denver").today == date(2026, 3, 2)

@@ -14,7 +14,7 @@ from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
 from daemon.tables.documents import LinkTaken, PatientRow
-from daemon.tables.observed import Subscriptions
+from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.status import practice_status
 from events.codec import Keyring, UnreadableEvent
@@ -196,11 +196,11 @@ async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Sto
         await compared.set_checkpoint(db, PRACTICE, "kareo.patients", value)
     assert await compared.get_checkpoint(db, PRACTICE, "kareo.patients") == "2"
     assert await compared.get_checkpoint(db, OTHER, "kareo.patients") is None
-    subscriptions = Subscriptions(store.pool, PRACTICE)
+    subscriptions = StoredSubscriptions(store.pool, PRACTICE)
     await subscriptions.put("patients", 1, "https://a.test", "key-1")
     await subscriptions.put("patients", 2, "https://a.test", "key-2")
     assert await subscriptions.get() == {"patients": (2, "key-2")}
-    assert await Subscriptions(store.pool, OTHER).get() == {}
+    assert await StoredSubscriptions(store.pool, OTHER).get() == {}
 
 
 # -- roles, migrations, indexes -------------------------------------------------------------------------------------------

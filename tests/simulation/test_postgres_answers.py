@@ -16,7 +16,7 @@ from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
 from daemon.tables.documents import LinkTaken, PatientRow
-from daemon.tables.observed import Subscriptions
+from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
 from daemon.tables.status import Report, practice_status, save_reports
@@ -101,8 +101,8 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: compared.observed_records(db, practice, system, resource),
         lambda db, ring: compared.set_checkpoint(db, practice, resource, value),
         lambda db, ring: compared.get_checkpoint(db, practice, resource),
-        lambda db, ring: Subscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
-        lambda db, ring: Subscriptions(db, practice).get(),
+        lambda db, ring: StoredSubscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
+        lambda db, ring: StoredSubscriptions(db, practice).get(),
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),

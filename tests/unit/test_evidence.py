@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events import archive
-from events.archive import End, Manifest, NoArchive, Reader, Recipient, Writer
+from events.archive import ArchiveReader, ArchiveWriter, End, Manifest, NoArchive, Recipient
 from events.chain import COVERED, link
-from events.evidence import Checkpoint, Inspection, Mark, NoCheckpoint, Problem, decode_checkpoint
+from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, Problem, decode_checkpoint
 
 MADE = datetime(2026, 3, 2, 15, tzinfo=UTC)
 KEY = Recipient(key=bytes(range(32)))
@@ -204,7 +204,7 @@ def test_events_of_before_the_chain_are_counted_and_only_at_the_start() -> None:
 
 def test_what_is_no_checkpoint() -> None:
     mark = Mark(practice="elm", sequence=1, chain="ab")
-    made = Checkpoint(made=MADE, marks=(mark,))
+    made = ChainCheckpoint(made=MADE, marks=(mark,))
     assert decode_checkpoint(msgspec.json.encode(made)) == made
     for text in (b"", b"{}", b"\xff", msgspec.json.encode(made).replace(b"checkpoint-1", b"checkpoint-9")):
         with pytest.raises(NoCheckpoint):
@@ -216,7 +216,7 @@ def test_what_is_no_checkpoint() -> None:
 
 def archived(recipient: Recipient = KEY) -> bytes:
     out = io.BytesIO()
-    writer = Writer(out, Manifest(practice="elm", made=MADE, keys={"elm.1": b"k" * 32}), recipient)
+    writer = ArchiveWriter(out, Manifest(practice="elm", made=MADE, keys={"elm.1": b"k" * 32}), recipient)
     writer.rows(list(ROWS[:7]))
     writer.rows(list(ROWS[7:]))
     writer.end(LENGTH, ROWS[-1]["chain"])
@@ -224,7 +224,7 @@ def archived(recipient: Recipient = KEY) -> bytes:
 
 
 def opened(encoded: bytes, recipient: Recipient = KEY) -> tuple[Manifest, list[dict[str, Any]], End | None]:
-    reader = Reader(io.BytesIO(encoded), recipient)
+    reader = ArchiveReader(io.BytesIO(encoded), recipient)
     rows = [one for batch in reader.rows() for one in batch]
     return reader.manifest, rows, reader.end
 

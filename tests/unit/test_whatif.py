@@ -21,7 +21,7 @@ from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
 from projections.terms.policy import KAREO_LED, Direction, Policy
 from projections.trial.what_if import Comparison, WhatIf
-from projections.words.lines import Shown
+from projections.words.shown import Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM

@@ -123,7 +123,7 @@ class KareoClient:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
 
-    async def _rows(self, found: list[Node], read: Callable[[rows.Reader], T], where: str) -> wire.Rows[T]:
+    async def _rows(self, found: list[Node], read: Callable[[rows.RowReader], T], where: str) -> wire.Rows[T]:
         """Typed rows; many of them are read in a thread, so that one practice never stalls another."""
         if len(found) > IN_THREAD:
             return await asyncio.to_thread(rows.read_rows, found, read, self._zone, where)
@@ -243,7 +243,7 @@ class KareoClient:
         if row is None or row.text("ID") in ("", "0"):
             return None
         try:
-            found = rows.patient(rows.Reader(row, self._zone))
+            found = rows.patient(rows.RowReader(row, self._zone))
             cases = [one for one in rows.listed(row, "Cases", "PatientCaseData") if one.text("PatientCaseID")]
             return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
         except rows.BadMember as error:
@@ -336,7 +336,7 @@ class KareoClient:
         found = answer.node("Appointment")
         if found is None:
             return None
-        reader = rows.Reader(found, UTC_ZONE)
+        reader = rows.RowReader(found, UTC_ZONE)
         try:
             id_, start, provider = reader.number("AppointmentId"), reader.moment("StartTime"), reader.number("ProviderId")
         except rows.BadMember as error:
