@@ -16,11 +16,14 @@ import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
-from events.codec import Keyring, UnreadableEvent, open_body, seal_event
+from events.codec import open_body, seal_event
+from events.data_keys import read_keys
 from events.ids import EventId, PracticeId
+from events.keys import Keyring, UnreadableEvent
 from events.schema import Event, Origin, Recorded
 
 SQL = queries.load("store")
+KEYS = queries.load("keys")
 CHANNEL = "chartwire_recorded"
 COLUMNS = (*COVERED, "chain")
 ALL = 2**62
@@ -165,10 +168,11 @@ class Store:
     def __init__(self, pool: Any, keyring: Keyring) -> None:
         self.pool = pool
         self.keyring = keyring
+        keyring.source = self.load_keys
 
     @classmethod
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
-        """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
+        """Connect, and read the practices' data keys. Raises OSError or asyncpg.PostgresError when that fails."""
         pool = await _Pool(
             dsn,
             min_size=min_size,
@@ -182,7 +186,25 @@ class Store:
             server_settings={"timezone": "UTC"},
             reset=_keep_session,
         )
-        return cls(pool, keyring)
+        store = cls(pool, keyring)
+        try:
+            with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError):
+                await store.load_keys()  # a database that is still to be migrated has none
+        except BaseException:
+            pool.terminate()
+            raise
+        return store
+
+    async def load_keys(self, practice: str | None = None, connection: Any = None) -> None:
+        """Read the data keys of a practice, or of all, into the keyring."""
+        for keys in await read_keys(connection or self.pool, practice):
+            self.keyring.take(keys)
+
+    async def renew_keys(self) -> None:
+        """Read the data keys that have changed since they were read: those who only publish learn of it this way."""
+        for row in await self.pool.fetch(KEYS["key_counts"]):
+            if row["keys"] > self.keyring.changes(row["practice"]):
+                await self.load_keys(row["practice"])
 
     async def close(self) -> None:
         await self.pool.close()
@@ -200,6 +222,8 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(SQL["lock_head"], practice)
             fence(practice, None if head is None else head["epoch"], epoch)
+            if head["keys"] != self.keyring.changes(practice):
+                await self.load_keys(practice, connection)
             chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]
             yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], chain, rebuilt)
 

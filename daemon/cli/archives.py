@@ -9,19 +9,27 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from daemon.cli.common import add_config, configured, opened, practice_of, run_async
 from daemon.cli.progress import Progress
+from daemon.config import PracticeConfig
 from daemon.history.compare import Rows
 from daemon.history.events_of import SQL
 from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.codec import reseal
 from events.evidence import Inspection
+from events.files import create_private
+from events.keys import KeyMissing, Keyring, UnreadableEvent
 from events.store import SQL as STORE
+from events.store import Store
+from events.wrapping import KEY
 
 BATCH = 1000
 
@@ -76,45 +84,75 @@ def export(arguments: argparse.Namespace) -> int:
     if practice is None:
         return 1
     out: Path = arguments.out
-    if out.exists():
+    if out.exists() or out.is_symlink():
         print(f"{out} exists already", file=sys.stderr)
         return 2
+    partial = out.with_name(out.name + ".partial")
 
     async def work() -> int:
-        partial = out.with_name(out.name + ".partial")
         async with opened(config, beside) as store:
-            head = await store.pool.fetchrow(SQL["head"], practice.id)
-            up_to, chain = (head["sequence"], head["chain"]) if head is not None else (0, None)
-            seen = Inspection(practice.id)
-            manifest = Manifest(
-                practice=practice.id,
-                name=practice.name,
-                time_zone=practice.time_zone,
-                made=datetime.now(UTC),
-                keys=store.keyring.keys_of(practice.id),
-            )
-            descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
-                writer = Writer(file, manifest, recipient)
-                after = 0
-                while rows := await store.pool.fetch(STORE["read"], practice.id, after, up_to, BATCH):
-                    if not all(seen.take(row) for row in rows):
-                        break
-                    writer.rows(rows)
-                    after = rows[-1]["sequence"]
-                    progress(after)
-                seen.end(up_to, chain)
-                writer.end(up_to, chain)
-                size = file.tell()
-        if seen.problem is not None:
-            partial.unlink()
-            print(f"not exported: {seen.problem}", file=sys.stderr)
+            if recipient.key and store.keyring.is_file_key(recipient.key):
+                print(f"{arguments.key_file}: is the key of a practice; an archive has a key of its own", file=sys.stderr)
+                return 2
+            try:
+                descriptor = create_private(partial)
+            except OSError as error:
+                where = "another export is making it, or one was killed: delete it" if partial.exists() else error.strerror
+                print(f"{partial}: cannot be made ({where})", file=sys.stderr)
+                return 1
+            try:
+                with os.fdopen(descriptor, "wb") as file:
+                    done = await _exported(store, practice, file, recipient)
+                    size = file.tell()
+                if done.problem is None:
+                    partial.rename(out)
+            finally:
+                partial.unlink(missing_ok=True)
+        if done.problem is not None:
+            print(f"not exported: {done.problem}", file=sys.stderr)
             return 1
-        partial.rename(out)
-        print(f"{out}: {up_to} events of {practice.id}, {size:,} bytes, chain {(chain or b'').hex()}")
+        print(f"{out}: {done.sequence} events of {practice.id}, {size:,} bytes, chain {done.chain.hex()}")
         return 0
 
     return run_async(work())
+
+
+async def _exported(store: Store, practice: PracticeConfig, file: BinaryIO, recipient: Recipient) -> Inspection:
+    """The practice's events written to `file`; the inspection says what is wrong with them, if anything."""
+    head = await store.pool.fetchrow(SQL["head"], practice.id)
+    up_to, chain = (head["sequence"], head["chain"]) if head is not None else (0, None)
+    own = Keyring({f"{practice.id}.0": AESGCM.generate_key(bit_length=8 * KEY)})
+    manifest = Manifest(
+        practice=practice.id,
+        name=practice.name,
+        time_zone=practice.time_zone,
+        made=datetime.now(UTC),
+        keys=own.files_of(practice.id),
+    )
+    unopened = 0
+
+    def resealed(row: Mapping[str, Any]) -> tuple[str, bytes]:
+        nonlocal unopened
+        try:
+            return reseal(row, store.keyring, own)
+        except (UnreadableEvent, KeyMissing):
+            unopened += 1
+            return "", b""
+
+    seen, after = Inspection(practice.id), 0
+    writer = Writer(file, manifest, recipient, resealed)
+    with Progress("exported", up_to) as progress:
+        while rows := await store.pool.fetch(STORE["read"], practice.id, after, up_to, BATCH):
+            if not all(seen.take(row) for row in rows):
+                break
+            writer.rows(rows)
+            after = rows[-1]["sequence"]
+            progress(after)
+    seen.end(up_to, chain)
+    writer.end(up_to, chain)
+    if unopened and seen.problem is None:
+        print(f"{unopened} bodies could not be opened: the archive proves them and cannot show them", file=sys.stderr)
+    return seen
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import aiohttp
@@ -33,6 +34,7 @@ from events.bus import Bus
 from events.codec import Keyring
 from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
+from events.keyed import MARK, hashed
 from events.schema import CommandRefused
 from events.store import AWAY, Fenced, Store
 from events.topics import Checkpoint, Message, Nudge
@@ -309,11 +311,13 @@ def intake(config: PracticeConfig, around: Surroundings, system: System) -> Inta
 
     async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         rows = await tables.lookup_observed(around.store.pool, practice, system, records)
+        if around.keyring.hash_key(practice) is None and any(row.content_hash.startswith(MARK) for row in rows.values()):
+            await around.store.load_keys(practice)
         return {
             key: Seen(content_hash=row.content_hash, revision=row.revision, parent=row.parent) for key, row in rows.items()
         }
 
-    return Intake(practice, system, around.bus.publish, known)
+    return Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice))
 
 
 def elation_client(config: PracticeConfig, around: Surroundings, owned: Guard | None = None) -> ElationClient:

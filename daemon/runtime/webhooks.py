@@ -19,6 +19,7 @@ from daemon.telemetry import Meter
 from daemon.vendors.elation import connector, signature, wire
 from daemon.vendors.ports.errors import Malformed
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
+from events.keys import KeyMissing
 from events.store import AWAY
 
 log = structlog.get_logger()
@@ -64,7 +65,7 @@ class WebhookEndpoint:
         try:
             async with asyncio.timeout(self._patience):
                 status = await self._take(target, resource, body, request.headers.get(signature.HEADER))
-        except (TimeoutError, OSError, *AWAY) as error:
+        except (TimeoutError, OSError, KeyMissing, *AWAY) as error:
             log.warning("webhook_postponed", resource=resource, error_type=type(error).__name__)
             status = 503
         return self._answer(status, resource)

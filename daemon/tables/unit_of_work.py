@@ -11,6 +11,7 @@ from daemon.tables import rows
 from daemon.vendors.ports.intake import BILLING_ROW
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.keyed import hashed
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import Change, Checkpoint, Note
@@ -146,6 +147,10 @@ class StoredProjections:
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+        ]
+        notes = [
+            msgspec.structs.replace(one, content_hash=hashed(self._keyring, self.practice, one.content_hash))
+            for one in notes
         ]
         if notes:
             await tables.save_observed(tx.connection, self.practice, notes)

@@ -18,9 +18,10 @@ Function = Callable[..., Answer | None]
 SQL = {
     (file, name): text
     for file in sorted(one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir())
+    if file != "data_keys"
     for name, text in queries.load(file).items()
 }
-"""All queries by file and name."""
+"""All queries by file and name, without those of the commands that work on data keys: the simulated practices have none."""
 
 ANSWERS: dict[str, tuple[str, Callable[..., Answer | None]]] = {}
 """By the query's text: its name and its function."""
@@ -51,6 +52,24 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
             at.delete(table, row)
 
 
+# -- keys.sql ---------------------------------------------------------------------------------------------------------------
+
+
+@answers("keys")
+def keys_in_force(at: Statement, practice: str | None) -> Answer:
+    return []
+
+
+@answers("keys")
+def key_counts(at: Statement) -> Answer:
+    return []
+
+
+@answers("keys")
+def switched(at: Statement, name: str) -> Answer:
+    return [{"exists": at.get("switch", name) is not None}]
+
+
 # -- store.sql ------------------------------------------------------------------------------------------------------------
 
 
@@ -58,8 +77,8 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
 def take_over(at: Statement, practice: str, owner: str) -> Answer:
     old = at.get("practice_head", practice)
     epoch = 1 if old is None else old["epoch"] + 1
-    changed = ("epoch", "owner", "taken_at")
-    at.upsert("practice_head", changed, practice=practice, epoch=epoch, owner=owner, taken_at=at.clock())
+    changed = ("epoch", "reader_epoch", "owner", "taken_at")
+    at.upsert("practice_head", changed, practice=practice, epoch=epoch, reader_epoch=epoch, owner=owner, taken_at=at.clock())
     return [{"epoch": epoch}]
 
 
@@ -69,7 +88,7 @@ def lock_head(at: Statement, practice: str) -> Answer:
     if head is None:
         return []
     at.lock("practice_head", head)
-    return only([head], "sequence", "epoch", "chain", "rebuilt")
+    return only([head], "sequence", "epoch", "chain", "rebuilt", "keys")
 
 
 @answers("store")

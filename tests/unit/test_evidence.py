@@ -216,7 +216,8 @@ def test_what_is_no_checkpoint() -> None:
 
 def archived(recipient: Recipient = KEY) -> bytes:
     out = io.BytesIO()
-    writer = Writer(out, Manifest(practice="elm", made=MADE, keys={"elm.1": b"k" * 32}), recipient)
+    manifest = Manifest(practice="elm", made=MADE, keys={"elm.0": b"k" * 32})
+    writer = Writer(out, manifest, recipient, lambda row: ("elm.0", b"own" + row["body"]))
     writer.rows(list(ROWS[:7]))
     writer.rows(list(ROWS[7:]))
     writer.end(LENGTH, ROWS[-1]["chain"])
@@ -225,7 +226,7 @@ def archived(recipient: Recipient = KEY) -> bytes:
 
 def opened(encoded: bytes, recipient: Recipient = KEY) -> tuple[Manifest, list[dict[str, Any]], End | None]:
     reader = Reader(io.BytesIO(encoded), recipient)
-    rows = [one for batch in reader.rows() for one in batch]
+    rows = [one for batch in reader.stored() for one in batch]
     return reader.manifest, rows, reader.end
 
 
@@ -235,9 +236,11 @@ ARCHIVE = archived()
 def test_an_archive_holds_the_rows_as_they_are() -> None:
     manifest, rows, end = opened(ARCHIVE)
     assert rows == ROWS
-    assert (manifest.practice, manifest.keys) == ("elm", {"elm.1": b"k" * 32})
+    assert (manifest.practice, manifest.keys) == ("elm", {"elm.0": b"k" * 32})
     assert end == End(sequence=LENGTH, chain=ROWS[-1]["chain"])
     assert inspected(rows).problem is None
+    shown = [one for batch in Reader(io.BytesIO(ARCHIVE), KEY).rows() for one in batch]
+    assert shown == [{**one, "key_id": "elm.0", "body": b"own" + one["body"]} for one in ROWS]
 
 
 def test_an_archive_shows_nothing_without_its_key() -> None:
