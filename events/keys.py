@@ -201,6 +201,10 @@ class Keyring:
         except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
             raise UnreadableEvent("content or identity was changed after encryption") from None
 
+    def knows(self, key_id: str) -> bool:
+        """Whether a body that was sealed with this key can be opened."""
+        return key_id in self._ciphers
+
     def _missing(self, key_id: str) -> KeyMissing:
         practice, _, number = key_id.rpartition(".")
         if practice in self._problems:

@@ -188,17 +188,17 @@ class Store:
         )
         store = cls(pool, keyring)
         try:
-            with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError):
-                await store.load_keys()  # a database that is still to be migrated has none
+            await store.load_keys()
         except BaseException:
             pool.terminate()
             raise
         return store
 
     async def load_keys(self, practice: str | None = None, connection: Any = None) -> None:
-        """Read the data keys of a practice, or of all, into the keyring."""
-        for keys in await read_keys(connection or self.pool, practice):
-            self.keyring.take(keys)
+        """Read the data keys of a practice, or of all, into the keyring. A database that is still to be migrated has none."""
+        with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError):
+            for keys in await read_keys(connection or self.pool, practice):
+                self.keyring.take(keys)
 
     async def renew_keys(self) -> None:
         """Read the data keys that have changed since they were read: those who only publish learn of it this way."""

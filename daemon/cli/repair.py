@@ -15,7 +15,7 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import KafkaAway, add_config, away, configured, keyring_of, opened, run_async
+from daemon.cli.common import KafkaAway, add_config, away, configured, opened, run_async
 from daemon.config import Config, policy_of
 from daemon.operator.commands import Charts, Followed, command, login, write
 from daemon.operator.find import Looked, look
@@ -122,7 +122,7 @@ async def _run(config: Config, beside: Path, arguments: argparse.Namespace, ask:
         asks = await ask(arguments, store, policy)
         if not asks:
             return 0
-        bus = bus_of(config, beside, keyring_of(config, beside))
+        bus = bus_of(config, beside, store.keyring)
         code = 0
         try:
             await _reach(bus)
