@@ -6,6 +6,8 @@ import argparse
 import sys
 from importlib import import_module
 
+from daemon.cli.ended import Ended
+
 COMMANDS = {
     "demo": ("demo",),
     "run": ("run",),
@@ -22,9 +24,11 @@ COMMANDS = {
     "audit": ("audit",),
     "archives": ("export",),
     "what_if": ("what-if",),
+    "rules": ("rules",),
     "verify": ("verify",),
     "onboard": ("onboard",),
     "waiting": ("waiting",),
+    "match": ("match",),
     "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
@@ -41,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.handler(arguments))
+    except Ended as ended:
+        if text := str(ended):
+            print(text, file=sys.stderr)
+        return ended.code
     except KeyboardInterrupt:
         return 130
 

@@ -6,37 +6,35 @@ it names files (relative ones lie beside it, or below systemd's credentials dire
 
 from __future__ import annotations
 
-import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
-from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 import msgspec
 
+from daemon.sections import Problem, Section, VendorSection, check_secret, check_url, check_zone, resolve
+from events.codec import Keyring
 from events.ids import PracticeId
-from events.records import stored_field
 from events.writes import Resource, System
+from projections.terms.names import Names
 from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
 
 
 class ConfigError(Exception):
     """`problems` are (key, what is wrong), in the order of the file."""
 
-    def __init__(self, problems: list[tuple[str, str]]) -> None:
+    def __init__(self, problems: list[Problem]) -> None:
         super().__init__("\n".join(f"{key}: {text}" for key, text in problems))
         self.problems = problems
 
 
-class _Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename=stored_field):
-    pass
+S = TypeVar("S", bound=Section)
+Sections = Sequence[type[VendorSection]]
+"""The sections that a practice may have for its systems; of one role, the first is asked for where none is given."""
 
 
-S = TypeVar("S", bound=_Section)
-
-
-class PostgresConfig(_Section, frozen=True, kw_only=True):
+class PostgresConfig(Section, frozen=True, kw_only=True):
     """`dsn` is the daemon's own role; `migrate_dsn` the owner's, for `chartwire migrate` only."""
 
     dsn: str
@@ -44,7 +42,7 @@ class PostgresConfig(_Section, frozen=True, kw_only=True):
     pool: int = 8
 
 
-class KafkaConfig(_Section, frozen=True, kw_only=True):
+class KafkaConfig(Section, frozen=True, kw_only=True):
     """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
 
     bootstrap_servers: str
@@ -61,53 +59,18 @@ class KafkaConfig(_Section, frozen=True, kw_only=True):
     feed: bool = True
 
 
-class KeysConfig(_Section, frozen=True, kw_only=True):
+class KeysConfig(Section, frozen=True, kw_only=True):
     directory: str
 
 
-class HttpConfig(_Section, frozen=True, kw_only=True):
+class HttpConfig(Section, frozen=True, kw_only=True):
     """`listen` is `host:port`; `public_url` the address Elation reaches it by."""
 
     listen: str = "127.0.0.1:8440"
     public_url: str
 
 
-class ElationConfig(_Section, frozen=True, kw_only=True):
-    base_url: str
-    client_id: str
-    client_secret_file: str
-    practice_id: int
-    catch_up_seconds: float = 300.0
-    sweep_seconds: float = 3600.0
-    concurrency: int = 4
-    webhooks: bool = True
-
-
-class KareoConfig(_Section, frozen=True, kw_only=True):
-    """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds.
-
-    `patient_round_seconds` is how long a round through all linked patients takes, 0 for none: what neither polls nor sweeps
-    show (policies beyond the second, insured details) is seen within that time.
-    """
-
-    wsdl: str
-    endpoint: str
-    customer_key_file: str
-    user: str
-    password_file: str
-    practice_name: str
-    poll_seconds: float = 300.0
-    sweep_seconds: float = 14_400.0
-    directory_seconds: float = 3600.0
-    patient_round_seconds: float = 86_400.0
-    limits: dict[str, float] = {}
-    list_zone: str = "America/Los_Angeles"
-    external_vendor: str = "chartwire"
-    appointment_days_back: int = 7
-    appointment_days_ahead: int = 180
-
-
-class OverridesConfig(_Section, frozen=True, kw_only=True):
+class OverridesConfig(Section, frozen=True, kw_only=True):
     """Rows of the direction table and other rules that a practice sets differently."""
 
     chart: Direction | None = None
@@ -122,8 +85,8 @@ class OverridesConfig(_Section, frozen=True, kw_only=True):
     batch_numbers: bool | None = None
 
 
-class MapsConfig(_Section, frozen=True, kw_only=True):
-    """Elation ids (as text, TOML's keys) to Kareo ids; `places_of_service` to two-digit codes."""
+class MapsConfig(Section, frozen=True, kw_only=True):
+    """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes."""
 
     providers: dict[str, int] = {}
     locations: dict[str, int] = {}
@@ -131,21 +94,30 @@ class MapsConfig(_Section, frozen=True, kw_only=True):
     default_physician: int | None = None
 
 
-class PracticeConfig(_Section, frozen=True, kw_only=True):
+class PracticeRules(Section, frozen=True, kw_only=True):
     """`mode` "observe": both systems are read, nothing is decided and nothing written (`chartwire onboard`)."""
 
     id: str
     name: str
     time_zone: str
-    ehr: ElationConfig
-    billing: KareoConfig
-    profile: str = "kareo-led"
+    profile: str = next(iter(PROFILES))
     mode: Literal["observe", "live"] = "live"
     overrides: OverridesConfig = OverridesConfig()
     maps: MapsConfig = MapsConfig()
 
 
-class PaceConfig(_Section, frozen=True, kw_only=True):
+class PracticeConfig(PracticeRules, frozen=True, kw_only=True):
+    """A practice with the sections of the two systems that play its roles; each stands in the file under its system's name."""
+
+    ehr: VendorSection
+    billing: VendorSection
+
+    def section(self, role: System) -> VendorSection:
+        """The section of the system that plays this role."""
+        return self.ehr if role is System.EHR else self.billing
+
+
+class PaceConfig(Section, frozen=True, kw_only=True):
     """Seconds: pauses between tries grow from `first_pause` to `longest_pause`; a lost answer is looked for after each of
     `looks`; a pass that is not recorded within `patience` starts over."""
 
@@ -155,7 +127,7 @@ class PaceConfig(_Section, frozen=True, kw_only=True):
     patience: float = 60.0
 
 
-class Config(_Section, frozen=True, kw_only=True):
+class Config(Section, frozen=True, kw_only=True):
     postgres: PostgresConfig
     kafka: KafkaConfig
     keys: KeysConfig
@@ -165,8 +137,8 @@ class Config(_Section, frozen=True, kw_only=True):
     log_level: str = "INFO"
 
 
-def load(path: Path) -> Config:
-    """Read and check `path`.
+def load(path: Path, sections: Sections) -> Config:
+    """Read and check `path`; a practice has one of `sections` for each role (`daemon.vendors.registry.SECTIONS`).
 
     Raises ConfigError with every problem: unknown or missing keys, wrong types, unknown names, unreadable secrets.
     """
@@ -176,15 +148,33 @@ def load(path: Path) -> Config:
         raise ConfigError([(str(path), "no such file")]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
-    problems: list[tuple[str, str]] = []
-    _check_shape(document, Config, "", problems)
-    _check_values(document, path.parent, problems)
+    problems: list[Problem] = []
+    _check_shape(document, Config, "", problems, sections)
+    _check_values(document, path.parent, problems, sections)
     if problems:
         raise ConfigError(problems)
-    return msgspec.convert(document, Config, strict=False)
+    practices = [_practice(one, sections) for one in document["practice"]]
+    return msgspec.convert(document | {"practice": practices}, Config, strict=False)
 
 
-class VariantConfig(_Section, frozen=True, kw_only=True):
+def _practice(document: dict[str, Any], sections: Sections) -> PracticeConfig:
+    given = {
+        one.role: msgspec.convert(document[one.system.prefix], one, strict=False)
+        for one in sections
+        if one.system.prefix in document
+    }
+    named = {one.system.prefix for one in sections}
+    rules = msgspec.convert(
+        {name: value for name, value in document.items() if name not in named}, PracticeRules, strict=False
+    )
+    return PracticeConfig(
+        ehr=given[System.EHR],
+        billing=given[System.BILLING],
+        **{name: getattr(rules, name) for name in PracticeRules.__struct_fields__},
+    )
+
+
+class VariantConfig(Section, frozen=True, kw_only=True):
     """Another policy to compare with (`chartwire what-if`): what is given replaces the practice's own, key by key."""
 
     profile: str | None = None
@@ -200,8 +190,8 @@ def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
         raise ConfigError([(str(path), "cannot be read")]) from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
-    problems: list[tuple[str, str]] = []
-    _check_shape(document, VariantConfig, "", problems)
+    problems: list[Problem] = []
+    _check_shape(document, VariantConfig, "", problems, ())
     if problems:
         raise ConfigError(problems)
     variant = msgspec.convert(document, VariantConfig)
@@ -213,37 +203,59 @@ def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
         overrides=msgspec.structs.replace(practice.overrides, **given),
         maps=msgspec.structs.replace(practice.maps, **maps),
     )
-    _check_rules(changed, "", problems)
+    _check_rules(changed, changed.ehr.system.label, "", problems)
     if problems:
         raise ConfigError(problems)
     return changed
 
 
-def _check_shape(value: object, wanted: Any, key: str, problems: list[tuple[str, str]]) -> None:
+def _check_shape(value: object, wanted: Any, key: str, problems: list[Problem], sections: Sections) -> None:
     """Walk the document beside the schema, so that every wrong key is reported, not just the first."""
-    if isinstance(wanted, type) and issubclass(wanted, _Section):
+    if isinstance(wanted, type) and issubclass(wanted, Section):
         if not isinstance(value, dict):
             problems.append((key or "file", "must be a table"))
             return
-        fields = {field.encode_name: field for field in msgspec.structs.fields(wanted)}
+        fields = _fields(wanted, value, sections)
         for name in value:
             if name not in fields:
                 near = ", ".join(sorted(fields))
                 problems.append((_join(key, name), f"unknown key; known here: {near}"))
-        for name, field in fields.items():
+        for name, (kind, required) in fields.items():
             if name in value:
-                _check_shape(value[name], field.type, _join(key, name), problems)
-            elif field.required:
+                _check_shape(value[name], kind, _join(key, name), problems, sections)
+            elif required:
                 problems.append((_join(key, name), "is missing"))
+        if wanted is PracticeConfig:
+            _check_roles(value, key, problems, sections)
         return
     if get_origin(wanted) is tuple and isinstance(value, list):
         for index, item in enumerate(value, start=1):
-            _check_shape(item, get_args(wanted)[0], f"{key}[{index}]", problems)
+            _check_shape(item, get_args(wanted)[0], f"{key}[{index}]", problems, sections)
         return
     try:
         msgspec.convert(value, wanted, strict=wanted is not float)
     except msgspec.ValidationError as error:
         problems.append((key, str(error)))
+
+
+def _fields(wanted: type[Section], document: dict[str, Any], sections: Sections) -> dict[str, tuple[Any, bool]]:
+    """Each field's type and whether it has to be there. A practice has, for each role, the section of one system."""
+    if wanted is not PracticeConfig:
+        return {field.name: (field.type, field.required) for field in msgspec.structs.fields(wanted)}
+    roles = {one.role for one in sections if one.system.prefix in document}
+    found = _fields(PracticeRules, document, sections)
+    for one in sections:
+        found[one.system.prefix] = (one, one.role not in roles)
+        roles.add(one.role)
+    return found
+
+
+def _check_roles(document: dict[str, Any], key: str, problems: list[Problem], sections: Sections) -> None:
+    plays: dict[System, str] = {}
+    for one in sections:
+        name = one.system.prefix
+        if name in document and plays.setdefault(one.role, name) != name:
+            problems.append((_join(key, name), f"plays the same role as {plays[one.role]}: a practice has one of the two"))
 
 
 def _join(key: str, name: str) -> str:
@@ -252,50 +264,65 @@ def _join(key: str, name: str) -> str:
 
 def _mended(value: object, wanted: Any, key: str, wrong: set[str]) -> object:
     """`value` with what is wrong replaced by emptiness, so that the rest of it can still be checked."""
-    if not (isinstance(wanted, type) and issubclass(wanted, _Section)):
+    if not (isinstance(wanted, type) and issubclass(wanted, Section)):
         return {int: 0, float: 0.0, str: ""}.get(wanted, ()) if key in wrong else value
     given = value if isinstance(value, dict) else {}
     return {
-        field.encode_name: _mended(given.get(field.encode_name), field.type, _join(key, field.encode_name), wrong)
+        field.name: _mended(given.get(field.name), field.type, _join(key, field.name), wrong)
         for field in msgspec.structs.fields(wanted)
-        if field.required or (field.encode_name in given and _join(key, field.encode_name) not in wrong)
+        if field.required or (field.name in given and _join(key, field.name) not in wrong)
     }
 
 
-def _check_values(document: dict[str, Any], beside: Path, problems: list[tuple[str, str]]) -> None:
+def _check_values(document: dict[str, Any], beside: Path, problems: list[Problem], sections: Sections) -> None:
     """What no type can say, also beside what has the wrong shape: so that everything is reported at once."""
     wrong = {key for key, _ in problems}
-    found: list[tuple[str, str]] = []
+    found: list[Problem] = []
 
-    def section(name: str, kind: type[S]) -> S:
-        return msgspec.convert(_mended(document.get(name), kind, name, wrong), kind, strict=False)
+    def section(value: object, kind: type[S], key: str) -> S:
+        return msgspec.convert(_mended(value, kind, key, wrong), kind, strict=False)
 
-    keys, http, kafka = section("keys", KeysConfig), section("http", HttpConfig), section("kafka", KafkaConfig)
-    if not resolve(keys.directory, beside).is_dir():
-        found.append(("keys.directory", "is not a directory; create it with `chartwire new-key PRACTICE`"))
-    _check_url(http.public_url, "http.public_url", found)
-    host, _, port = http.listen.rpartition(":")
-    if not host or not port.isdigit():
-        found.append(("http.listen", "must be host:port"))
-    if kafka.sasl_password_file:
-        _check_secret(kafka.sasl_password_file, "kafka.sasl_password_file", beside, found)
+    _check_servers(
+        section(document.get("keys"), KeysConfig, "keys"),
+        section(document.get("http"), HttpConfig, "http"),
+        section(document.get("kafka"), KafkaConfig, "kafka"),
+        beside,
+        found,
+    )
     practices = document.get("practice")
     if practices == []:
         found.append(("practice", "at least one [[practice]] is needed"))
     seen: dict[str, int] = {}
     for index, one in enumerate(practices if isinstance(practices, list) else (), start=1):
         key = f"practice[{index}]"
-        practice = msgspec.convert(_mended(one, PracticeConfig, key, wrong), PracticeConfig, strict=False)
+        practice = section(one, PracticeRules, key)
         if practice.id in seen:
             found.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
         seen[practice.id] = index
         if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
             found.append((f"{key}.id", "must be letters, digits, - and _"))
-        _check_practice(practice, key, beside, found)
+        check_zone(practice.time_zone, f"{key}.time_zone", found)
+        given = [kind for kind in sections if isinstance(one, dict) and kind.system.prefix in one]
+        label = next((kind.system.label for kind in given if kind.role is System.EHR), "EHR")
+        _check_rules(practice, label, key, found)
+        for kind in given:
+            name = _join(key, kind.system.prefix)
+            found += section(one[kind.system.prefix], kind, name).check(name, beside)
     problems += [(key, text) for key, text in found if not any(key == one or key.startswith(f"{one}.") for one in wrong)]
 
 
-def _check_rules(practice: PracticeConfig, key: str, problems: list[tuple[str, str]]) -> None:
+def _check_servers(keys: KeysConfig, http: HttpConfig, kafka: KafkaConfig, beside: Path, problems: list[Problem]) -> None:
+    if not resolve(keys.directory, beside).is_dir():
+        problems.append(("keys.directory", "is not a directory; create it with `chartwire new-key PRACTICE`"))
+    check_url(http.public_url, "http.public_url", problems)
+    host, _, port = http.listen.rpartition(":")
+    if not host or not port.isdigit():
+        problems.append(("http.listen", "must be host:port"))
+    if kafka.sasl_password_file:
+        check_secret(kafka.sasl_password_file, "kafka.sasl_password_file", beside, problems)
+
+
+def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[Problem]) -> None:
     if practice.profile not in PROFILES:
         problems.append((_join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
     for resource in Resource:
@@ -309,62 +336,32 @@ def _check_rules(practice: PracticeConfig, key: str, problems: list[tuple[str, s
     for name in ("providers", "locations", "places_of_service"):
         for id_ in getattr(practice.maps, name):
             if not id_.isdigit():
-                problems.append((_join(key, f"maps.{name}.{id_}"), "must be an Elation id (a number)"))
-
-
-def _check_practice(practice: PracticeConfig, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
-    for zone_key, zone in ((f"{key}.time_zone", practice.time_zone), (f"{key}.kareo.list_zone", practice.billing.list_zone)):
-        try:
-            ZoneInfo(zone)
-        except (KeyError, ValueError, OSError):
-            problems.append((zone_key, "is not a time zone name such as America/Denver"))
-    _check_rules(practice, key, problems)
-    _check_url(practice.ehr.base_url, f"{key}.elation.base_url", problems)
-    _check_url(practice.billing.endpoint, f"{key}.kareo.endpoint", problems)
-    if urlsplit(practice.billing.wsdl).scheme in ("http", "https"):
-        _check_url(practice.billing.wsdl, f"{key}.kareo.wsdl", problems)
-    elif not resolve(practice.billing.wsdl, beside).is_file():
-        problems.append((f"{key}.kareo.wsdl", "is neither a URL nor a file that can be read"))
-    sections = {"elation": practice.ehr, "kareo": practice.billing}
-    for section, name in (("elation", "client_secret_file"), ("kareo", "customer_key_file"), ("kareo", "password_file")):
-        _check_secret(getattr(sections[section], name), f"{key}.{section}.{name}", beside, problems)
-
-
-def _check_url(url: str, key: str, problems: list[tuple[str, str]]) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        problems.append((key, "must be an http or https address"))
-    elif parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
-        problems.append((key, "must be https: patients' data would travel in the clear"))
-
-
-def _check_secret(name: str, key: str, beside: Path, problems: list[tuple[str, str]]) -> None:
-    try:
-        if not secret(name, beside):
-            problems.append((key, "is empty"))
-    except OSError as error:
-        problems.append((key, f"cannot be read ({type(error).__name__})"))
-
-
-def resolve(name: str, beside: Path) -> Path:
-    """The file a configuration value names; `credential:NAME` lies in systemd's credentials directory."""
-    if name.startswith("credential:"):
-        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name.removeprefix("credential:")
-    return beside / name
-
-
-def secret(name: str, beside: Path) -> str:
-    """The content of a secret's file, outer white space off. Raises OSError when it cannot be read."""
-    return resolve(name, beside).read_text().strip()
+                problems.append((_join(key, f"maps.{name}.{id_}"), f"must be an {label} id (a number)"))
 
 
 def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
-    """Practices that share a Kareo customer key, and so its limits (NOTES, section 4): each with the first of their ids."""
-    keys = {PracticeId(one.id): secret(one.billing.customer_key_file, beside) for one in config.practice}
-    first: dict[str, str] = {}
-    for practice in sorted(keys):
-        first.setdefault(keys[practice], practice)
-    return {practice: first[key] for practice, key in keys.items() if first[key] != practice}
+    """Practices that share an account with a vendor, and so its limits: each with the first of their ids."""
+    first: dict[tuple[str, str], PracticeId] = {}
+    leader: dict[PracticeId, PracticeId] = {}
+    for one in sorted(config.practice, key=lambda one: one.id):
+        practice = leader[PracticeId(one.id)] = PracticeId(one.id)
+        for section in (one.ehr, one.billing):
+            if (account := section.account(beside)) is None:
+                continue
+            other = leader[first.setdefault((section.system.prefix, account), practice)]
+            low, high = sorted((other, leader[practice]))
+            leader = {each: low if its == high else its for each, its in leader.items()}
+    return {each: its for each, its in leader.items() if its != each}
+
+
+def names_of(practice: PracticeConfig) -> Names:
+    """What people call the two systems of the practice."""
+    return Names(ehr=practice.ehr.system, billing=practice.billing.system)
+
+
+def keyring_of(config: Config, beside: Path) -> Keyring:
+    """The practices' keys. Raises OSError or ValueError when they cannot be read."""
+    return Keyring.from_directory(resolve(config.keys.directory, beside))
 
 
 def policy_of(practice: PracticeConfig) -> Policy:
@@ -388,5 +385,6 @@ def policy_of(practice: PracticeConfig) -> Policy:
         places_of_service={int(key): value for key, value in practice.maps.places_of_service.items()},
         default_physician=practice.maps.default_physician,
         observes=practice.mode == "observe",
+        names=names_of(practice),
         **chosen,
     )

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -118,7 +118,7 @@ _ROWS = msgspec.msgpack.Decoder(list[ArchivedRow])
 Resealed = Callable[[Mapping[str, Any]], tuple[str, bytes]]
 
 
-class Writer:
+class ArchiveWriter:
     """Writes an archive to an open binary file: rows in batches, then `end`. An archive without its end does not open.
 
     `resealed` seals a row's body anew with the key of the manifest: (key id, body), or ("", b"") where it cannot be opened.
@@ -134,7 +134,7 @@ class Writer:
         out.write(MAGIC + len(self._header).to_bytes(4, "big") + self._header)
         self._frame(manifest, last=False)
 
-    def rows(self, batch: list[Mapping[str, Any]]) -> None:
+    def rows(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """The next rows of `chartwire.event`, in order."""
         frame: list[bytes] = []
         for one in batch:
@@ -154,7 +154,7 @@ class Writer:
         self._count += 1
 
 
-class Reader:
+class ArchiveReader:
     """Reads an archive from an open binary file. `manifest` is there at once, `end` after the last of `rows`."""
 
     def __init__(self, file: BinaryIO, recipient: Recipient) -> None:

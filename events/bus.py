@@ -22,6 +22,7 @@ from aiokafka.errors import (
 )
 from aiokafka.partitioner import murmur2
 
+from events import aiokafka_inside
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Message, encode_message
@@ -57,8 +58,9 @@ class Bus:
         self._idempotence = enable_idempotence
         self.together = dict(together or {})
         self._producer: AIOKafkaProducer | None = None
-        self._open = asyncio.Event()
-        self._replacing: asyncio.Task[None] | None = None
+        self._given_up: list[AIOKafkaProducer] = []
+        self._started = False
+        self._replacing = asyncio.Lock()
 
     async def start(self) -> None:
         """Connect the producer. Raises aiokafka's KafkaConnectionError when no broker answers."""
@@ -76,45 +78,55 @@ class Bus:
         except BaseException:
             await producer.stop()
             raise
-        self._producer = producer
-        self._open.set()
+        self._producer, self._started = producer, True
 
-    def renew(self) -> None:
-        """Go on with a producer of a new id, as soon as the broker gives one.
+    async def renew(self) -> None:
+        """Go on with a producer of a new id: whoever publishes next gets one from the broker first.
 
         A broker that was emptied gives the old id away a second time. And a producer that has failed to deliver a message stays
         out of step with the broker, which refuses whatever it sends from then on (OutOfOrderSequenceNumber).
         """
         old, self._producer = self._producer, None
         if old is not None:
-            self._open.clear()
-            self._replacing = asyncio.create_task(self._replace(old))
+            log.warning("producer_replaced", topic=CHANGES)
+            self._given_up.append(old)
+            async with self._replacing:
+                await self._end_given_up()
 
-    async def _replace(self, old: AIOKafkaProducer) -> None:
-        log.warning("producer_replaced", topic=CHANGES)
-        await old._sender.close()
-        old._message_accumulator.fail_all(KafkaConnectionError("the producer was replaced"))
-        await old.stop()
-        while not self._open.is_set():
-            try:
-                await self.start()
-            except (KafkaError, OSError) as error:
-                log.warning("broker_unreachable", topic=CHANGES, error_type=type(error).__name__)
-                await asyncio.sleep(REPLACE_PAUSE)
+    async def _ready(self) -> AIOKafkaProducer:
+        """The producer; a new one where the last was given up, as soon as the broker gives one."""
+        async with self._replacing:
+            await self._end_given_up()
+            while self._producer is None:
+                if not self._started:
+                    raise ConnectionError("the bus is not started")
+                try:
+                    await self.start()
+                except (KafkaError, OSError) as error:
+                    log.warning("broker_unreachable", topic=CHANGES, error_type=type(error).__name__)
+                    await asyncio.sleep(REPLACE_PAUSE)
+            return self._producer
+
+    async def _end_given_up(self) -> None:
+        """What was not sent fails now: it is published again."""
+        while self._given_up:
+            await aiokafka_inside.give_up(self._given_up[0], KafkaConnectionError("the producer was replaced"))
+            await self._given_up[0].stop()
+            del self._given_up[0]
 
     async def stop(self) -> None:
         """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
-        if self._replacing is not None:
-            self._replacing.cancel()
-            await asyncio.gather(self._replacing, return_exceptions=True)
-        producer, self._producer = self._producer, None
+        self._started = False
+        async with self._replacing:
+            await self._end_given_up()
+            producer, self._producer = self._producer, None
         if producer is None:
             return
         stopping = asyncio.ensure_future(producer.stop())
         done, _ = await asyncio.wait({stopping}, timeout=FLUSH_SECONDS)
         if not done:
             log.warning("messages_unsent", topic=CHANGES)
-            await producer._sender.close()  # an idempotent producer flushes for ever while the broker is away
+            await aiokafka_inside.stop_sending(producer)
         await stopping
 
     async def ensure_topics(self, partitions: int, replication: int) -> None:
@@ -190,17 +202,13 @@ class Bus:
     async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
         if not values:
             return
-        if self._producer is None and self._replacing is None:
-            raise ConnectionError("the bus is not started")
         producer: AIOKafkaProducer | None = None
         sent: list[asyncio.Future[Any]] = []
         try:
             # An idempotent producer never gives up by itself. What is late may still arrive, in its order: a message that
             # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
-                await self._open.wait()
-                producer = self._producer
-                assert producer is not None
+                producer = self._producer or await self._ready()
                 for value in values:
                     sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
                     sent[-1].add_done_callback(_retrieve)
@@ -208,7 +216,7 @@ class Bus:
                     await asyncio.shield(one)
         except (KafkaError, TimeoutError) as error:
             if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
-                self.renew()
+                await self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
 
 

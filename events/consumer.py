@@ -23,7 +23,9 @@ from aiokafka.errors import (
     UnknownMemberIdError,
 )
 
+from events.aiokafka_inside import generation, rejoin
 from events.backlog import Backlog, Queue
+from events.backoff import Backoff
 from events.bus import Bus
 from events.handover import Claim, Handover, numbers
 from events.ids import PracticeId, event_id
@@ -46,7 +48,11 @@ COMMIT_SECONDS = 5.0
 SETTLE_SECONDS = 1.0
 """How long a rebalance waits for recordings under way; what takes longer comes again."""
 
-LONGEST_PAUSE = 5.0
+STALL_SECONDS = 60.0
+"""How long a partition with messages may stand still."""
+
+RESTARTING = Backoff(first=0.4, longest=5.0, jitter=0.0)
+RECORDING = Backoff(first=0.2, longest=5.0, jitter=0.0)
 CLOSE_SECONDS = 10.0
 KEYS_PAUSE = 1.0
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
@@ -69,7 +75,7 @@ class Owner(Protocol):
 
 
 class ChangeConsumer:
-    """See the module's docstring. `stall_seconds`: how long a partition with messages may stand still.
+    """See the module's docstring.
 
     `held` are the partitions whose practices run here: those of the last assignment and those that still have to be put
     down. `beat` is the loop's time of the last sign of life.
@@ -82,13 +88,12 @@ class ChangeConsumer:
         owner: Owner,
         *,
         session_timeout_seconds: float = 45.0,
-        stall_seconds: float = 60.0,
     ) -> None:
         self._bus = bus
         self._group = group
         self._owner = owner
         self._session = session_timeout_seconds
-        self._stall = stall_seconds
+        self._stall = STALL_SECONDS
         self._consumer: AIOKafkaConsumer | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._stopping = asyncio.Event()
@@ -123,7 +128,7 @@ class ChangeConsumer:
                     failures = 1 if loop.time() - began > self._stall else failures + 1
                     where = error.where if isinstance(error, Stalled) else ""
                     log.error("consumer_restarted", error_type=type(error).__name__, attempt=failures, reason=where)
-                    await self._pause(min(LONGEST_PAUSE, 0.2 * 2**failures))
+                    await self._pause(RESTARTING.pause(failures))
             owning.cancel()
 
     async def _pause(self, seconds: float) -> None:
@@ -188,7 +193,7 @@ class ChangeConsumer:
 
     def _claim(self) -> Claim:
         self._claimed = numbers(self.held)
-        return Claim(generation=self._consumer._coordinator.generation if self._consumer else -1, partitions=self._claimed)
+        return Claim(generation=generation(self._consumer) if self._consumer else -1, partitions=self._claimed)
 
     async def revoked(self) -> None:
         """A rebalance begins: what is being recorded is finished and committed; the practices go on."""
@@ -201,9 +206,9 @@ class ChangeConsumer:
         assert self._consumer is not None
         if not self._consumer.partitions_for_topic(CHANGES):
             return  # the topic is lost: `Watch` makes it anew, and until then nobody else gets anything either
-        generation = self._consumer._coordinator.generation
-        self._forgotten = self._forgotten or generation < self._generation
-        self._generation = generation
+        now = generation(self._consumer)
+        self._forgotten = self._forgotten or now < self._generation
+        self._generation = now
         self._rebalancing = False
         self._backlogs = {one: Backlog() for one in partitions}
         self._assigned = set(partitions)
@@ -219,7 +224,7 @@ class ChangeConsumer:
             if self._forgotten:
                 self._forgotten = False
                 log.warning("broker_emptied", topic=CHANGES)
-                self._bus.renew()
+                await self._bus.renew()
             gained, lost = self._assigned - self._begun, self.held - self._assigned
             if self._stopping.is_set():
                 continue
@@ -233,13 +238,13 @@ class ChangeConsumer:
             self._return_claimed()
 
     def _return_claimed(self) -> None:
-        """Have the group assign anew what it was told is held here and is not any more: nobody else gets that before.
+        """Ask for a rebalance when we hold less than we last claimed; until then nobody else may take those partitions.
 
         Asked whenever partitions were put down, and again after each assignment: what was put down while the group was assigning
         still counted as held, and aiokafka forgets a wish of that time.
         """
         if self._consumer is not None and not set(self._claimed) <= set(numbers(self.held)):
-            self._consumer._coordinator.request_rejoin()
+            rejoin(self._consumer)
 
     # -- messages ---------------------------------------------------------------------------------------------------------
 
@@ -292,7 +297,7 @@ class ChangeConsumer:
                     continue
                 failures += 1
                 queue.pause()
-                await asyncio.sleep(min(LONGEST_PAUSE, 0.1 * 2 ** min(failures, 8)))
+                await asyncio.sleep(RECORDING.pause(failures))
         finally:
             queue.busy = False
         again = backlog.again(practice)

@@ -19,8 +19,7 @@ from events.keyed import MARK, keyed_hash
 from events.keys import KeyMissing, Keyring
 from events.wrapping import KEY, KeysInForce, Purpose, Wrapped, unwrap, wrap
 
-KEYS = queries.load("keys")
-SQL = queries.load("data_keys")
+SQL = queries.load("heads", "keys", "data_keys")
 SWITCH = "data-keys"
 """On: all workers read the new formats, and whatever practice begins, begins with data keys."""
 FIRST = ("", "", "")
@@ -33,7 +32,7 @@ class NotFinished(Exception):
 
 async def read_keys(connection: Any, practice: str | None = None) -> list[KeysInForce]:
     """The data keys of a practice, or of all that have any, as they lie in the database."""
-    rows = await connection.fetch(KEYS["keys_in_force"], practice)
+    rows = await connection.fetch(SQL["keys_in_force"], practice)
     found = []
     for name, each in groupby(rows, key=lambda row: row["practice"]):
         lines = list(each)
@@ -55,7 +54,7 @@ async def read_keys(connection: Any, practice: str | None = None) -> list[KeysIn
 
 async def is_switched(connection: Any) -> bool:
     """Whether `chartwire migrate --finish` was run on this database."""
-    return bool(await connection.fetchval(KEYS["switched"], SWITCH))
+    return bool(await connection.fetchval(SQL["switched"], SWITCH))
 
 
 async def switch_on(connection: Any) -> None:
@@ -80,7 +79,7 @@ async def owner_of(connection: Any, practice: PracticeId) -> str:
 
 async def end_of(connection: Any, practice: PracticeId) -> tuple[int, bytes]:
     """The practice's last sequence, and the link of its chain."""
-    head = await connection.fetchrow(SQL["end"], practice)
+    head = await connection.fetchrow(SQL["head"], practice)
     return (0, b"") if head is None else (head["sequence"], head["chain"] or b"")
 
 

@@ -26,7 +26,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     chain: str
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+class ChainCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What is exported, to be kept where nobody who may write to the database can change it."""
 
     format: str = FORMAT
@@ -38,10 +38,10 @@ class NoCheckpoint(ValueError):
     """A file that is no checkpoint."""
 
 
-def decode_checkpoint(encoded: bytes) -> Checkpoint:
+def decode_checkpoint(encoded: bytes) -> ChainCheckpoint:
     """Raises NoCheckpoint."""
     try:
-        found = msgspec.json.decode(encoded, type=Checkpoint)
+        found = msgspec.json.decode(encoded, type=ChainCheckpoint)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise NoCheckpoint("is not a checkpoint of chartwire") from None
     if found.format != FORMAT:

@@ -21,6 +21,7 @@ STORED_FIELDS = {
     "billing_seen": "kareo_seen",
     "billing_policy": "kareo_policy",
     "billing_plan_id": "kareo_plan_id",
+    "about_digest": "thing",
     "only_in_ehr": "only_in_elation",
     "only_in_billing": "only_in_kareo",
 }

@@ -291,12 +291,12 @@ class MessageUnreadable(Value, frozen=True, kw_only=True):
 
 
 class WaitingDismissed(Value, frozen=True, kw_only=True):
-    """The item waits no longer, though nothing was solved; `thing` is a digest of what it is about: another one waits again."""
+    """The item waits no longer, though nothing was solved; `about_digest` is of what it is about: another one waits again."""
 
     slot: str
     code: str
     text: str
-    thing: str
+    about_digest: str
     who: str
     reason: str
 
@@ -346,6 +346,9 @@ Body = (
     | WaitingDismissed
     | CommandRefused
 )
+
+Outcome = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
+"""What becomes of a request, by the intent it names."""
 
 TYPES: dict[str, type[Body]] = {stored_type(body.__name__): body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)

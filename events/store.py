@@ -8,37 +8,58 @@ practice over raises it, and the writer of an older epoch is refused.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Container, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
-from typing import Any
+from collections.abc import (
+    AsyncIterator,
+    Collection,
+    Container,
+    Sequence,
+)
+from contextlib import aclosing, asynccontextmanager, suppress
+from datetime import datetime
+from typing import Any, NamedTuple
 
 import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
 from events.codec import open_body, seal_event
+from events.connection import Batches, Connection, Page, Row, pages
 from events.data_keys import read_keys
 from events.ids import EventId, PracticeId
 from events.keys import Keyring, UnreadableEvent
 from events.schema import Event, Origin, Recorded
 
-SQL = queries.load("store")
-KEYS = queries.load("keys")
+_SQL = queries.load("heads", "events", "keys")
 CHANNEL = "chartwire_recorded"
 COLUMNS = (*COVERED, "chain")
 ALL = 2**62
+BATCH = 2000
 ORIGINS = {one.value: one for one in Origin}
 
 AWAY = (
     OSError,
-    asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
     asyncpg.InternalClientError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.AdminShutdownError,
-    asyncpg.CrashShutdownError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.ObjectNotInPrerequisiteStateError,
+    asyncpg.OperatorInterventionError,
 )
-"""What PostgreSQL being away looks like: try again later."""
+"""What PostgreSQL being away looks like, and what else passes by itself: try again later.
+
+By SQLSTATE: 08 (connection), 25006 (read-only, as after a failover), 40 (rolled back), 53 (connections, memory, disk), 55 (not in the
+state for it, locks) and 57 (shut down, starting, cancelled by a time-out).
+"""
+
+
+class Head(NamedTuple):
+    """How far a practice has come, in which epoch, and the last link of its chain."""
+
+    sequence: int
+    epoch: int
+    chain: bytes | None
 
 
 class Fenced(Exception):
@@ -63,7 +84,7 @@ class Transaction:
 
     def __init__(
         self,
-        connection: Any,
+        connection: Connection,
         keyring: Keyring,
         practice: PracticeId,
         epoch: int,
@@ -83,12 +104,12 @@ class Transaction:
         """Which of these events are stored already."""
         if not ids:
             return set()
-        rows = await self.connection.fetch(SQL["known"], self.practice, list(ids))
+        rows = await self.connection.fetch(_SQL["known"], self.practice, list(ids))
         return {EventId(row["event_id"]) for row in rows}
 
     async def read_one(self, id_: EventId) -> Recorded | None:
         """A stored event by its id."""
-        row = await self.connection.fetchrow(SQL["read_one"], self.practice, id_)
+        row = await self.connection.fetchrow(_SQL["read_one"], self.practice, id_)
         return None if row is None else open_row(row, self._keyring)
 
     async def append(self, events: Sequence[Event]) -> list[Recorded]:
@@ -100,10 +121,8 @@ class Transaction:
             raise ValueError(f"an event of another practice was to be recorded for {self.practice}")
         if not events:
             return []
-        recorded: list[Recorded] = []
-        rows: list[tuple[object, ...]] = []
         stamping = asyncio.ensure_future(
-            self.connection.fetchrow(SQL["stamp"], self.practice, [event.id for event in events])
+            self.connection.fetchrow(_SQL["stamp"], self.practice, [event.id for event in events])
         )
         try:
             await asyncio.sleep(0)  # the question is on its way: bodies are sealed while the database looks
@@ -111,37 +130,34 @@ class Transaction:
         finally:
             stamp = await stamping
         now, known = stamp["now"], set(stamp["known"])
-        for event, (version, key_id, body) in zip(events, sealed, strict=True):
-            if event.id in known:
-                continue
-            known.add(event.id)
-            self.sequence += 1
-            row = (
-                event.practice,
-                self.sequence,
-                event.id,
-                event.type,
-                version,
-                event.origin.value,
-                event.patient,
-                event.ehr,
-                event.billing,
-                event.observed,
-                event.modified,
-                now,
-                event.cause,
-                event.correlation,
-                key_id,
-                body,
-                self.epoch,
-            )
-            self.chain = link(self.chain, row)
-            rows.append((*row, self.chain))
-            recorded.append(Recorded(sequence=self.sequence, recorded=now, event=event))
+        recorded: list[Recorded] = []
+        rows: list[tuple[object, ...]] = []
+        for event, body in zip(events, sealed, strict=True):
+            if event.id not in known:
+                known.add(event.id)
+                rows.append(self._next_row(event, body, now))
+                recorded.append(Recorded(sequence=self.sequence, recorded=now, event=event))
         if rows:
             await self.connection.copy_records_to_table("event", schema_name="chartwire", columns=COLUMNS, records=rows)
-            await self.connection.execute(SQL["advance_head"], self.practice, self.sequence, self.chain, CHANNEL)
+            await self.connection.execute(_SQL["advance_head"], self.practice, self.sequence, self.chain, CHANNEL)
         return recorded
+
+    def _next_row(self, event: Event, sealed: tuple[int, str, bytes], now: datetime) -> tuple[object, ...]:
+        """The row of the event that follows on the last one; `sealed` are the body's version and key, and the body."""
+        version, key_id, body = sealed
+        self.sequence += 1
+        row = (
+            event.practice, self.sequence, event.id, event.type, version, event.origin.value, event.patient, event.ehr,
+            event.billing, event.observed, event.modified, now, event.cause, event.correlation, key_id, body, self.epoch,
+        )  # fmt: skip
+        self.chain = link(self.chain, row)
+        return (*row, self.chain)
+
+    async def of_practice(self) -> AsyncIterator[Recorded]:
+        """The stored events of the practice itself, in order."""
+        page = _page(self.connection, "read_practice", self.practice)
+        async for one in _opened(pages(page, 0, self.sequence, BATCH), self._keyring):
+            yield one
 
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc]
@@ -194,7 +210,7 @@ class Store:
             raise
         return store
 
-    async def load_keys(self, practice: str | None = None, connection: Any = None) -> None:
+    async def load_keys(self, practice: str | None = None, connection: Connection | None = None) -> None:
         """Read the data keys of a practice, or of all, into the keyring. A database that is still to be migrated has none."""
         with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError):
             for keys in await read_keys(connection or self.pool, practice):
@@ -202,7 +218,7 @@ class Store:
 
     async def renew_keys(self) -> None:
         """Read the data keys that have changed since they were read: those who only publish learn of it this way."""
-        for row in await self.pool.fetch(KEYS["key_counts"]):
+        for row in await self.pool.fetch(_SQL["key_counts"]):
             if row["keys"] > self.keyring.changes(row["practice"]):
                 await self.load_keys(row["practice"])
 
@@ -214,13 +230,13 @@ class Store:
 
         `owner` is a name for people: host and process id.
         """
-        return int(await self.pool.fetchval(SQL["take_over"], practice, owner))
+        return int(await self.pool.fetchval(_SQL["take_over"], practice, owner))
 
     @asynccontextmanager
     async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
         """One transaction of the practice's writer, committed when the block ends well. Raises Fenced."""
         async with self.pool.acquire() as connection, connection.transaction():
-            head = await connection.fetchrow(SQL["lock_head"], practice)
+            head = await connection.fetchrow(_SQL["lock_head"], practice)
             fence(practice, None if head is None else head["epoch"], epoch)
             if head["keys"] != self.keyring.changes(practice):
                 await self.load_keys(practice, connection)
@@ -229,28 +245,85 @@ class Store:
 
     async def confirm(self, practice: PracticeId, epoch: int) -> None:
         """Whether `epoch` is still the practice's: asked before a call to a vendor. Raises Fenced when it is not."""
-        fence(practice, await self.pool.fetchval(SQL["epoch"], practice), epoch)
+        fence(practice, await self.pool.fetchval(_SQL["epoch"], practice), epoch)
+
+    @asynccontextmanager
+    async def rebuilding(self, practice: PracticeId) -> AsyncIterator[tuple[Connection, int]]:
+        """One transaction to replace a practice's projections in, and the practice's last sequence.
+
+        Its owner waits meanwhile and is not fenced; it is told to forget what it keeps.
+        """
+        async with self.pool.acquire() as connection, connection.transaction():
+            head = await connection.fetchrow(_SQL["lock_head"], practice)
+            yield connection, 0 if head is None else head["sequence"]
+            await connection.execute(_SQL["mark_rebuilt"], practice)
+
+    @asynccontextmanager
+    async def snapshot(self) -> AsyncIterator[Connection]:
+        """A connection to which the database stands still: what others write meanwhile is not seen."""
+        async with self.pool.acquire() as connection, connection.transaction(isolation="repeatable_read", readonly=True):
+            yield connection
+
+    # -- reading ------------------------------------------------------------------------------------------------------------
 
     async def head(self, practice: PracticeId) -> int:
         """The last sequence of a practice, 0 before its first event."""
-        return int(await self.pool.fetchval(SQL["head"], practice) or 0)
+        head = await self.head_row(practice)
+        return 0 if head is None else head.sequence
 
-    async def read(
-        self, practice: PracticeId, *, after: int = 0, up_to: int | None = None, batch: int = 1000
-    ) -> AsyncIterator[Recorded]:
+    async def head_row(self, practice: PracticeId, connection: Connection | None = None) -> Head | None:
+        """None for a practice that nobody ever took over."""
+        row = await (connection or self.pool).fetchrow(_SQL["head"], practice)
+        return None if row is None else Head(row["sequence"], row["epoch"], row["chain"])
+
+    async def heads(self) -> dict[PracticeId, int]:
+        """Every practice that has events, with its last sequence."""
+        return {PracticeId(row["practice"]): row["sequence"] for row in await self.pool.fetch(_SQL["heads"])}
+
+    async def beyond(self, practice: PracticeId) -> int | None:
+        """The first event after the practice's head, where somebody has put one."""
+        sequence: int | None = await self.pool.fetchval(_SQL["beyond"], practice)
+        return sequence
+
+    def sealed(
+        self,
+        practice: PracticeId,
+        after: int = 0,
+        up_to: int = ALL,
+        *,
+        batch: int = BATCH,
+        chained: bool = False,
+        connection: Connection | None = None,
+    ) -> Batches:
+        """A practice's events as they lie in the table, in order: those after `after` up to and including `up_to`.
+
+        `chained` gives epoch and chain too. A `connection` is good for nothing else until this is at its end or closed
+        (`contextlib.aclosing`), because the next batch is on its way while one is worked on.
+        """
+        name = "read" if chained else "read_sealed"
+        return pages(_page(connection or self.pool, name, practice), after, up_to, batch)
+
+    async def read(self, practice: PracticeId, *, after: int = 0, up_to: int = ALL) -> AsyncIterator[Recorded]:
         """A practice's events in order, those after `after` up to and including `up_to`."""
-        while True:
-            rows = await self.rows(practice, after=after, up_to=up_to, batch=batch)
-            for row in rows:
-                yield open_row(row, self.keyring)
-            if len(rows) < batch:
-                return
-            after = rows[-1]["sequence"]
+        async for one in _opened(self.sealed(practice, after, up_to), self.keyring):
+            yield one
 
-    async def rows(self, practice: PracticeId, *, after: int, up_to: int | None = None, batch: int = 1000) -> list[Any]:
-        """The next events of a practice as they lie in the table, sealed: mappings by column."""
-        rows: list[Any] = await self.pool.fetch(SQL["read"], practice, after, ALL if up_to is None else up_to, batch)
-        return rows
+    async def by_type(self, practice: PracticeId, *types: str) -> AsyncIterator[Recorded]:
+        """A practice's events of these types, in order. All of its events are looked through for them."""
+        page = _page(self.pool, "read_types", practice, list(types))
+        async for one in _opened(pages(page, 0, ALL, BATCH), self.keyring):
+            yield one
+
+    async def of_practice(self, practice: PracticeId, *, up_to: int = ALL) -> AsyncIterator[Recorded]:
+        """The events about the practice itself, which no chart leads to: directories, carriers and plans, troubles."""
+        page = _page(self.pool, "read_practice", practice)
+        async for one in _opened(pages(page, 0, up_to, BATCH), self.keyring):
+            yield one
+
+    async def by_id(self, practice: PracticeId, id_: EventId) -> Recorded | None:
+        """An event by its id."""
+        row = await self.pool.fetchrow(_SQL["read_one"], practice, id_)
+        return None if row is None else open_row(row, self.keyring)
 
     async def read_chart(
         self,
@@ -263,7 +336,7 @@ class Store:
     ) -> AsyncIterator[Recorded]:
         """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
-        for query, ids in ((SQL["read_ehr"], ehr), (SQL["read_billing"], billing)):
+        for query, ids in ((_SQL["read_ehr"], ehr), (_SQL["read_billing"], billing)):
             for id_ in ids:
                 for row in await self.pool.fetch(query, practice, id_, after, ALL):
                     if (sequence := row["sequence"]) not in known:
@@ -298,7 +371,19 @@ class Store:
                 await listening.remove_listener(CHANNEL, wake)
 
 
-def open_row(row: Mapping[str, Any], keyring: Keyring) -> Recorded:
+def _page(connection: Connection, name: str, practice: PracticeId, *more: object) -> Page:
+    """The page after a sequence up to another, of a query that reads pages."""
+    return lambda after, up_to, batch: connection.fetch(_SQL[name], practice, after, up_to, batch, *more)
+
+
+async def _opened(found: Batches, keyring: Keyring) -> AsyncIterator[Recorded]:
+    async with aclosing(found):
+        async for rows in found:
+            for row in rows:
+                yield open_row(row, keyring)
+
+
+def open_row(row: Row, keyring: Keyring) -> Recorded:
     """A row of `chartwire.event` as the event it holds. Raises UnreadableEvent naming practice and sequence, or KeyMissing.
 
     Every rebuild goes through here for each of its events: the columns are taken by their order, which is that of COLUMNS

@@ -22,6 +22,9 @@ from events.writes import System
 CHANGES = "chartwire.changes.v1"
 EVENTS = "chartwire.events.v1"
 
+BILLING_ROW = "patients.row"
+"""The resource under which the list row of a patient of the billing side is kept that was compared last."""
+
 
 class Note(Value, frozen=True, kw_only=True):
     """What a connector compares with next time: the content hash of a record, and whose it is ("" = gone)."""

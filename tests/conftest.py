@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from daemon.config import Config
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -103,3 +104,8 @@ async def until(condition: object, seconds: float = 15.0) -> None:
             if answer:
                 return
             await asyncio.sleep(0.01)
+
+
+async def opened_store(config: Config, folder: Path) -> Store:
+    """The store of a rehearsal, for looking."""
+    return await Store.open(config.postgres.dsn, Keyring.from_directory(folder / config.keys.directory))

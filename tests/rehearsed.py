@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 import structlog
 
-from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
 from daemon.sandbox.kareo.records import Encounter
@@ -28,7 +28,7 @@ from daemon.tables import documents as tables
 from daemon.telemetry import configure_logging
 from events.schema import Recorded
 from events.store import Store
-from tests.conftest import until
+from tests.conftest import opened_store, until
 
 SECONDS = 240.0
 SIZE = 8
@@ -86,8 +86,8 @@ class _Kept(Rehearsal):
 
     report: Report
 
-    async def _play(self, store: Store, running: asyncio.Task[None]) -> Report:
-        self.report = await super()._play(store, running)
+    async def _play(self, store: Store) -> Report:
+        self.report = await super()._play(store)
         return self.report
 
 

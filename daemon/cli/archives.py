@@ -10,28 +10,24 @@ import argparse
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.common import Asked, add_config, asked, run_async
+from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
-from daemon.config import PracticeConfig
-from daemon.history.compare import Rows
-from daemon.history.events_of import SQL
-from events.archive import Manifest, NoArchive, Reader, Recipient, Writer, recipient_key
+from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
 from events.codec import reseal
+from events.connection import Batches
 from events.evidence import Inspection
 from events.files import create_private
 from events.keys import KeyMissing, Keyring, UnreadableEvent
-from events.store import SQL as STORE
 from events.store import Store
 from events.wrapping import KEY
-
-BATCH = 1000
 
 
 def register(commands: Any) -> None:
@@ -74,60 +70,52 @@ def recipient_of(arguments: argparse.Namespace) -> Recipient | None:
 
 def export(arguments: argparse.Namespace) -> int:
     """The chain is checked on the way: an archive of events that were tampered with is not made."""
-    found, recipient = configured(arguments), recipient_of(arguments)
-    if found is None:
-        return 1
+    recipient = recipient_of(arguments)
+    it = asked(arguments)
     if recipient is None:
         return 2
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
     out: Path = arguments.out
     if out.exists() or out.is_symlink():
-        print(f"{out} exists already", file=sys.stderr)
-        return 2
+        raise Ended(f"{out} exists already")
+    return run_async(_export(it, recipient, out, arguments.key_file))
+
+
+async def _export(it: Asked, recipient: Recipient, out: Path, key_file: Path | None) -> int:
     partial = out.with_name(out.name + ".partial")
-
-    async def work() -> int:
-        async with opened(config, beside) as store:
-            if recipient.key and store.keyring.is_file_key(recipient.key):
-                print(f"{arguments.key_file}: is the key of a practice; an archive has a key of its own", file=sys.stderr)
-                return 2
-            try:
-                descriptor = create_private(partial)
-            except OSError as error:
-                where = "another export is making it, or one was killed: delete it" if partial.exists() else error.strerror
-                print(f"{partial}: cannot be made ({where})", file=sys.stderr)
-                return 1
-            try:
-                with os.fdopen(descriptor, "wb") as file:
-                    done = await _exported(store, practice, file, recipient)
-                    size = file.tell()
-                if done.problem is None:
-                    partial.rename(out)
-            finally:
-                partial.unlink(missing_ok=True)
-        if done.problem is not None:
-            print(f"not exported: {done.problem}", file=sys.stderr)
-            return 1
-        print(f"{out}: {done.sequence} events of {practice.id}, {size:,} bytes, chain {done.chain.hex()}")
-        return 0
-
-    return run_async(work())
+    async with it.opened() as store:
+        if recipient.key and store.keyring.is_file_key(recipient.key):
+            raise Ended(f"{key_file}: is the key of a practice; an archive has a key of its own")
+        try:
+            descriptor = create_private(partial)
+        except OSError as error:
+            where = error.strerror
+            if isinstance(error, FileExistsError):
+                where = "another export is making it, or one was killed: delete it"
+            raise Ended(f"{partial}: cannot be made ({where})", 1) from None
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                seen = await _write(it, store, file, recipient)
+                size = file.tell()
+            if seen.problem is not None:
+                raise Ended(f"not exported: {seen.problem}", 1)
+            partial.rename(out)
+        finally:
+            partial.unlink(missing_ok=True)
+    print(f"{out}: {seen.sequence} events of {it.id}, {size:,} bytes, chain {seen.chain.hex()}")
+    return 0
 
 
-async def _exported(store: Store, practice: PracticeConfig, file: BinaryIO, recipient: Recipient) -> Inspection:
+async def _write(it: Asked, store: Store, file: BinaryIO, recipient: Recipient) -> Inspection:
     """The practice's events written to `file`; the inspection says what is wrong with them, if anything."""
-    head = await store.pool.fetchrow(SQL["head"], practice.id)
-    up_to, chain = (head["sequence"], head["chain"]) if head is not None else (0, None)
-    own = Keyring({f"{practice.id}.0": AESGCM.generate_key(bit_length=8 * KEY)})
+    head = await store.head_row(it.id)
+    up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
+    own = Keyring({f"{it.id}.0": AESGCM.generate_key(bit_length=8 * KEY)})
     manifest = Manifest(
-        practice=practice.id,
-        name=practice.name,
-        time_zone=practice.time_zone,
+        practice=it.id,
+        name=it.practice.name,
+        time_zone=it.practice.time_zone,
         made=datetime.now(UTC),
-        keys=own.files_of(practice.id),
+        keys=own.files_of(it.id),
     )
     unopened = 0
 
@@ -139,15 +127,15 @@ async def _exported(store: Store, practice: PracticeConfig, file: BinaryIO, reci
             unopened += 1
             return "", b""
 
-    seen, after = Inspection(practice.id), 0
-    writer = Writer(file, manifest, recipient, resealed)
+    seen = Inspection(it.id)
+    writer = ArchiveWriter(file, manifest, recipient, resealed)
     with Progress("exported", up_to) as progress:
-        while rows := await store.pool.fetch(STORE["read"], practice.id, after, up_to, BATCH):
-            if not all(seen.take(row) for row in rows):
-                break
-            writer.rows(rows)
-            after = rows[-1]["sequence"]
-            progress(after)
+        async with aclosing(store.sealed(it.id, up_to=up_to, chained=True)) as batches:
+            async for rows in batches:
+                if not all(seen.take(row) for row in rows):
+                    break
+                writer.rows(rows)
+                progress(rows[-1]["sequence"])
     seen.end(up_to, chain)
     writer.end(up_to, chain)
     if unopened and seen.problem is None:
@@ -156,16 +144,16 @@ async def _exported(store: Store, practice: PracticeConfig, file: BinaryIO, reci
 
 
 @contextmanager
-def archive(path: Path, recipient: Recipient) -> Iterator[Reader]:
+def archive(path: Path, recipient: Recipient) -> Iterator[ArchiveReader]:
     """An archive opened. Raises NoArchive, also for a file that cannot be read."""
     try:
         with path.open("rb") as file:
-            yield Reader(file, recipient)
+            yield ArchiveReader(file, recipient)
     except OSError as error:
         raise NoArchive(f"cannot be read ({type(error).__name__})") from None
 
 
-async def archived_rows(reader: Reader) -> Rows:
-    """The rows as `daemon.replay.fold` takes them."""
+async def archived_rows(reader: ArchiveReader) -> Batches:
+    """The rows as `daemon.history.fold.fold` takes them."""
     for batch in reader.rows():
         yield batch

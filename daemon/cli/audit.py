@@ -15,9 +15,10 @@ from daemon.cli.archives import add_recipient, archive, recipient_of
 from daemon.cli.common import add_config, configured, opened
 from daemon.cli.progress import Progress
 from daemon.config import Config
-from daemon.history.chain import heads, inspect, marks_of
+from daemon.history.chain import inspect, marks_of
 from events.archive import NoArchive
-from events.evidence import Checkpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
+from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
+from events.ids import PracticeId
 
 
 def register(commands: Any) -> None:
@@ -64,7 +65,7 @@ def checkpoint(arguments: argparse.Namespace) -> int:
     if code:
         return code
     marks = tuple(Mark(practice=one.practice, sequence=one.sequence, chain=one.chain.hex()) for one in inspected)
-    made = Checkpoint(made=datetime.now(UTC), marks=tuple(one for one in marks if one.chain))
+    made = ChainCheckpoint(made=datetime.now(UTC), marks=tuple(one for one in marks if one.chain))
     arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
     print(f"{arguments.out}: keep it where nobody who may write to the database can change it")
     return 0
@@ -75,15 +76,15 @@ async def _inspections(
 ) -> tuple[int, list[Inspection]]:
     """Check one practice, or all of the database, the configuration and the checkpoint; the result is printed."""
     async with opened(config, beside) as store:
-        ends = await heads(store.pool)
-        known = {one.id for one in config.practice} | set(ends) | {one.practice for one in marks}
+        ends = await store.heads()
+        known = {PracticeId(one.id) for one in config.practice} | set(ends) | {PracticeId(one.practice) for one in marks}
         if only is not None and only not in known:
             print(f"practice: {only} is in neither the configuration nor the database", file=sys.stderr)
             return 1, []
         inspected: list[Inspection] = []
-        for practice in [only] if only is not None else sorted(known):
+        for practice in [PracticeId(only)] if only is not None else sorted(known):
             with Progress(f"{practice}: checked", ends.get(practice, 0)) as progress:
-                inspected.append(await inspect(store.pool, practice, marks_of(practice, marks), progress))
+                inspected.append(await inspect(store, practice, marks_of(practice, marks), progress))
     return _told(inspected), inspected
 
 

@@ -9,22 +9,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import asyncpg
 
-from daemon.cli.common import add_config, complain, configured, keyring_of
-from daemon.config import Config, PracticeConfig, resolve, secret
-from daemon.runtime.worker import bus_of, session
-from daemon.telemetry import configure_logging
-from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.kareo.client import KareoClient
-from daemon.vendors.kareo.limiter import LimiterRegistry
-from daemon.vendors.kareo.soap import SoapService
-from daemon.vendors.ports.errors import VendorError
+from daemon.cli.common import add_config, complain, configured
+from daemon.config import Config, keyring_of
+from daemon.runtime.surroundings import bus_of, session
+from daemon.sections import Problem
+from daemon.telemetry import Meter, configure_logging
+from daemon.vendors.ports.vendor import Means
+from daemon.vendors.registry import Registry
 from events.codec import Keyring
 from events.data_keys import read_keys
-
-Problem = tuple[str, str]
 
 CLOCKS_APART = 5.0
 """Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
@@ -63,10 +58,12 @@ async def reach(config: Config, beside: Path) -> list[Problem]:
     problems += await _postgres(config)
     problems += await _kafka(config, beside)
     async with session() as http:
-        limiters = LimiterRegistry()
+        vendors = Registry()
+        means = Means(session=http, folder=beside, now=lambda: datetime.now(UTC), meter=Meter())
         for index, practice in enumerate(config.practice, start=1):
-            problems += await _ehr(practice, f"practice[{index}].elation", beside, http)
-            problems += await _billing(practice, f"practice[{index}].kareo", beside, http, limiters)
+            for section in (practice.ehr, practice.billing):
+                key = f"practice[{index}].{section.system.prefix}"
+                problems += await vendors.of(section).probe(section, key, means)
     return problems
 
 
@@ -104,7 +101,7 @@ async def _postgres(config: Config) -> list[Problem]:
 
 
 def clocks(here: datetime, there: datetime) -> list[Problem]:
-    """What Kareo shows is ordered by the time of reading, also when a practice moves to a worker on another machine: all clocks
+    """What a system without versions shows is ordered by the time of reading, also when a practice moves to a worker on another machine: all clocks
     have to agree, and PostgreSQL's is the one that every worker sees."""
     apart = abs((here - there).total_seconds())
     if apart <= CLOCKS_APART:
@@ -121,56 +118,4 @@ async def _kafka(config: Config, beside: Path) -> list[Problem]:
         return [("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")]
     finally:
         await bus.stop()
-    return []
-
-
-async def _ehr(practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession) -> list[Problem]:
-    config = practice.ehr
-    client = ElationClient(
-        base_url=config.base_url,
-        client_id=config.client_id,
-        client_secret=secret(config.client_secret_file, beside),
-        session=http,
-        practice_id=config.practice_id,
-        timeout=15,
-    )
-    try:
-        await client.get_practice()
-    except VendorError as error:
-        return [(key, f"Elation does not answer for this practice ({type(error).__name__} at {error.operation})")]
-    return []
-
-
-async def _billing(
-    practice: PracticeConfig, key: str, beside: Path, http: aiohttp.ClientSession, limiters: LimiterRegistry
-) -> list[Problem]:
-    config = practice.billing
-    wsdl = config.wsdl if "://" in config.wsdl else str(resolve(config.wsdl, beside))
-    try:
-        service = await SoapService.load(wsdl, http, None)
-    except (VendorError, OSError, ValueError) as error:
-        return [(f"{key}.wsdl", f"the WSDL cannot be loaded ({type(error).__name__})")]
-    customer_key = secret(config.customer_key_file, beside)
-    limits = dict(config.limits)
-    client = KareoClient(
-        service=service,
-        endpoint=config.endpoint,
-        customer_key=customer_key,
-        user=config.user,
-        password=secret(config.password_file, beside),
-        practice_id=None,
-        practice_name=config.practice_name,
-        limiter=limiters.for_key(customer_key, limits.pop("scale", 1.0), limits),
-        session=http,
-        list_zone=config.list_zone,
-        client_version="chartwire",
-        meter=None,
-        timeout=30,
-    )
-    try:
-        practices = await client.get_practices()
-    except VendorError as error:
-        return [(key, f"Kareo does not answer ({type(error).__name__} at {error.operation})")]
-    if not any(one.name == config.practice_name for one in practices):
-        return [(f"{key}.practice_name", "no practice of exactly this name is visible to this user")]
     return []

@@ -15,6 +15,7 @@ from daemon.demo.rehearsal import Rehearsal, Report
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import configure_logging
+from projections.terms.names import NAMES
 
 
 def register(commands: Any) -> None:
@@ -42,7 +43,8 @@ def demo(arguments: argparse.Namespace) -> int:
             print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
 
     async def hold(config: str) -> None:
-        print(f"configuration: {config}\nElation sandbox: {clinic.ehr.url}\nKareo sandbox: {clinic.billing.url}")
+        print(f"configuration: {config}")
+        print(f"{NAMES.ehr.label} sandbox: {clinic.ehr.url}\n{NAMES.billing.label} sandbox: {clinic.billing.url}")
         print("everything keeps running; press Ctrl-C to end", flush=True)
         await asyncio.Event().wait()
 
@@ -72,7 +74,7 @@ def summary(report: Report) -> str:
     for direction, times in report["seconds_from_change_to_write"].items():
         if times:
             lines.append(f"from change to write, {direction}: p50 {times['p50']} s, p99 {times['p99']} s")
-    lines.append(f"calls too fast for Kareo: {report['limiter_violations']}")
+    lines.append(f"calls too fast for {NAMES.billing.label}: {report['limiter_violations']}")
     waiting = Counter((one["code"], one["reason"]) for one in report["waiting"])
     lines += ["", f"{len(report['waiting'])} items wait for a person:"]
     lines += [f"  {count:3} x {code}: {reason}" for (code, reason), count in sorted(waiting.items())]

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from daemon.cli.common import add_config, away, configured, owner_connection, run_async
-from daemon.config import Config, resolve
+from daemon.config import Config
 from daemon.operator.key_rotation import KeyElsewhere, Rotated, rotate
+from daemon.sections import resolve
 from events.data_keys import NotFinished
 from events.files import destroy
 from events.ids import PracticeId

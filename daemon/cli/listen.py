@@ -14,15 +14,11 @@ from aiokafka import AIOKafkaConsumer
 
 from daemon.cli.common import add_config, away, configured, opened
 from daemon.config import Config
-from daemon.runtime.worker import bus_of
+from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.feed import InOrder, NotAnEvent, Published, decode_published
+from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
-
-SHOWN = (
-    "practice", "sequence", "recorded_at", "type", "origin", "elation_chart", "kareo_patient", "event_id", "cause", "correlation",
-)  # fmt: skip
 
 
 def register(commands: Any) -> None:
@@ -84,7 +80,7 @@ async def _line(event: Published, keyring: Keyring | None) -> str:
 
 def line(event: Published, keyring: Keyring | None) -> str:
     """The envelope as JSON; with a keyring also the body, or why it cannot be read."""
-    shown: dict[str, object] = {name: getattr(event, name) for name in SHOWN}
+    shown: dict[str, object] = {name: getattr(event, name) for name in ENVELOPE}
     if keyring is not None:
         try:
             shown["body"] = event.open(keyring).event.body

@@ -10,9 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, configured, keyring_of, owner_connection, run_async
-from daemon.config import Config, resolve
+from daemon.cli.common import add_config, configured, owner_connection, run_async
+from daemon.config import Config, keyring_of
 from daemon.operator.finishing import Finished, OlderOwners, finish
+from daemon.sections import resolve
 from events.migrate import migrate as apply
 
 

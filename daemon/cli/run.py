@@ -4,26 +4,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import structlog
 
 from daemon.cli.check import reach, without_key
-from daemon.cli.common import add_config, complain, configured, keyring_of
-from daemon.config import Config, ConfigError, load
-from daemon.runtime.practice import Surroundings
-from daemon.runtime.sink import Pace
-from daemon.runtime.worker import Worker, bus_of, notify, session
-from daemon.telemetry import Meter, configure_logging
-from daemon.vendors.kareo.limiter import LimiterRegistry
-from events.store import Store
+from daemon.cli.common import add_config, complain, configured
+from daemon.config import Config, ConfigError, keyring_of, load
+from daemon.runtime.surroundings import surroundings
+from daemon.runtime.systemd import notify
+from daemon.runtime.worker import Worker
+from daemon.telemetry import configure_logging
+from daemon.vendors.registry import SECTIONS
 
 log = structlog.get_logger()
 
@@ -74,7 +70,7 @@ async def _reloads(worker: Worker, path: Path, beside: Path, asked: asyncio.Even
         await asked.wait()
         asked.clear()
         try:
-            config = await asyncio.to_thread(load, path)
+            config = await asyncio.to_thread(load, path, SECTIONS)
             keyring = await asyncio.to_thread(keyring_of, config, beside)
             if problems := without_key(config, keyring, [one.id for one in config.practice if worker.is_shredded(one.id)]):
                 raise ConfigError(problems)
@@ -105,31 +101,3 @@ async def _heartbeat(worker: Worker) -> None:
         await asyncio.sleep(pause)
         if worker.healthy:
             notify("WATCHDOG=1")
-
-
-@contextlib.asynccontextmanager
-async def surroundings(config: Config, beside: Path, *, meter: Meter | None = None) -> AsyncIterator[Surroundings]:
-    """Everything a worker shares, opened and closed."""
-    keyring = keyring_of(config, beside)
-    store = await Store.open(config.postgres.dsn, keyring, min_size=1, max_size=config.postgres.pool)
-    bus = bus_of(config, beside, keyring)
-    try:
-        await bus.start()
-        await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
-        async with session() as http:
-            yield Surroundings(
-                config=config,
-                beside=beside,
-                store=store,
-                keyring=keyring,
-                bus=bus,
-                session=http,
-                limiters=LimiterRegistry(),
-                meter=meter or Meter(),
-                now=lambda: datetime.now(UTC),
-                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, looks=config.pace.looks),
-                patience=config.pace.patience,
-            )
-    finally:
-        await bus.stop()
-        await store.close()

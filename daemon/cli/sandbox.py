@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from daemon.sandbox.clinic import Clinic
+from projections.terms.names import NAMES
 
 
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("sandbox", help="run the sandboxes of both systems")
-    parser.add_argument("--elation-port", type=int, default=0)
-    parser.add_argument("--kareo-port", type=int, default=0)
-    parser.add_argument("--limits-scale", type=float, default=1.0, help="multiplies Kareo's published intervals")
+    parser.add_argument(f"--{NAMES.ehr.prefix}-port", dest="ehr_port", metavar="PORT", type=int, default=0)
+    parser.add_argument(f"--{NAMES.billing.prefix}-port", dest="billing_port", metavar="PORT", type=int, default=0)
+    parser.add_argument("--limits-scale", type=float, default=1.0, help="multiplies the published intervals between calls")
     parser.add_argument("--write-config", type=Path, help="write a configuration for `chartwire run` into this folder")
     parser.add_argument("--dsn", default="postgresql://chartwire@127.0.0.1/chartwire", help="goes into the configuration")
     parser.add_argument("--kafka", default="127.0.0.1:9092", help="goes into the configuration")
@@ -26,12 +27,18 @@ def sandbox(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         clinic = Clinic(limits_scale=arguments.limits_scale, seconds=5.0)
-        await clinic.ehr.start(port=arguments.elation_port)
-        await clinic.billing.start(port=arguments.kareo_port)
+        await clinic.ehr.start(port=arguments.ehr_port)
+        await clinic.billing.start(port=arguments.billing_port)
         try:
-            print(f"Elation: {clinic.ehr.url}\nKareo:   {clinic.billing.url}\nWSDL:    {clinic.billing.wsdl_url}")
+            shown = {
+                NAMES.ehr.label: clinic.ehr.url,
+                NAMES.billing.label: clinic.billing.url,
+                "WSDL": clinic.billing.wsdl_url,
+            }
+            print("\n".join(f"{name + ':':<8} {url}" for name, url in shown.items()))
+            ehr, billing = NAMES.ehr.label, NAMES.billing.label
             for office in clinic.offices:
-                print(f"practice {office.id}: Elation {office.ehr}, Kareo {office.billing} ({office.name})")
+                print(f"practice {office.id}: {ehr} {office.ehr}, {billing} {office.billing} ({office.name})")
             if arguments.write_config is not None:
                 file = clinic.write_config(
                     arguments.write_config,

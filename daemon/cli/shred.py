@@ -9,8 +9,9 @@ from typing import Any
 
 from daemon.cli.common import add_config, away, configured, owner_connection, run_async
 from daemon.cli.keys import FINISH
-from daemon.config import Config, resolve
+from daemon.config import Config
 from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred, told
+from daemon.sections import resolve
 from events.data_keys import NotFinished
 from events.ids import PracticeId
 

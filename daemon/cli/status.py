@@ -11,12 +11,12 @@ from typing import Any
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured, keyring_of, opened
-from daemon.config import Config
-from daemon.runtime.reporter import PracticeStatus
-from daemon.runtime.worker import bus_of
-from daemon.tables import documents as tables
+from daemon.cli.common import add_config, configured, opened
+from daemon.config import Config, keyring_of
+from daemon.runtime.surroundings import bus_of
+from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
+from projections.terms.names import NAMES
 
 BROKER_SECONDS = 10.0
 
@@ -54,7 +54,7 @@ def status(arguments: argparse.Namespace) -> int:
 
 async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:
     async with opened(config, beside) as store:
-        rows = [await tables.practice_status(store.pool, PracticeId(one)) for one in wanted]
+        rows = [await practice_status(store.pool, PracticeId(one)) for one in wanted]
     bus = bus_of(config, beside, keyring_of(config, beside))
     try:
         async with asyncio.timeout(BROKER_SECONDS):
@@ -94,7 +94,9 @@ def _reported(row: PracticeStatus, age: float) -> list[str]:
     out = [f"  its owner was heard of {_ago(age)} ago"]
     if report.budget:
         most = sorted(report.budget.items(), key=lambda item: -item[1])[:3]
-        out.append("  Kareo's limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most))
+        out.append(
+            f"  {NAMES.billing.label}'s limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most)
+        )
     if any(report.queued.values()):
         out.append(
             "  in hand: " + ", ".join(f"{count} writes to {system}" for system, count in report.queued.items() if count)

@@ -13,21 +13,25 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.run import surroundings
 from daemon.config import Config, load, policy_of
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from daemon.history import invariants as audit
+from daemon.runtime.surroundings import surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import Meter
-from events.codec import Keyring
+from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
 from events.store import AWAY, Store
+from events.writes import System
 
-PASSES = {"elation": ("catch-up", "sweep"), "kareo": ("patients", "appointments", "sweep", "appointment-sweep")}
+PASSES = {
+    System.EHR: ("catch-up", "sweep"),
+    System.BILLING: ("patients", "appointments", "sweep", "appointment-sweep"),
+}
 CHECKED = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I10")
 
 Report = dict[str, Any]
@@ -88,21 +92,20 @@ class Rest:
         at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
         return at_work and all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
 
-    def _done(self) -> dict[tuple[str, str, str], int]:
-        done: dict[tuple[str, str, str], int] = {}
-        for id_, practice in self._worker.practices.items():
-            for source, connector in (("elation", practice.ehr), ("kareo", practice.billing)):
-                for name in PASSES[source]:
-                    done[id_, source, name] = connector.rounds.done.get(name, 0)
-        return done
+    def _done(self) -> dict[tuple[PracticeId, System, str], int]:
+        return {
+            (id_, system, name): connector.rounds.done.get(name, 0)
+            for id_, practice in self._worker.practices.items()
+            for system, connector in practice.connectors.items()
+            for name in PASSES[system]
+        }
 
     async def _go_round(self) -> None:
         """Every pass ends twice: the second one began after now."""
         before = self._done()
         while late := [key for key, count in self._done().items() if count < before[key] + 2]:
-            for practice, source, name in late:
-                runtime = self._worker.practices[PracticeId(practice)]
-                (runtime.ehr if source == "elation" else runtime.billing).nudge(name)
+            for practice, system, name in late:
+                self._worker.practices[practice].connectors[system].nudge(name)
             await asyncio.sleep(0.05)
 
     def _moving(self) -> str:
@@ -115,7 +118,7 @@ class Rest:
         failing = [
             f"{id_} {name}: {why}"
             for id_, practice in self._worker.practices.items()
-            for connector in (practice.ehr, practice.billing)
+            for connector in practice.connectors.values()
             for name, why in connector.rounds.failing.items()
         ]
         return ", ".join(busy + failing) or "events keep coming"
@@ -139,46 +142,40 @@ class Rehearsal:
                 await self.clinic.start()
                 try:
                     file = await prepare(self.clinic, Path(folder), postgres, broker)
-                    self.config = load(file)
+                    self.config = load(file, SECTIONS)
                     self._tell(
                         f"PostgreSQL on {postgres.port}, broker on {broker.port}, Elation {self.clinic.ehr.url}, "
                         f"Kareo {self.clinic.billing.url}"
                     )
                     async with surroundings(self.config, file.parent, meter=self.meter) as around:
                         self.worker = Worker(around)
-                        running = asyncio.create_task(self.worker.run())
-                        try:
-                            report = await self._play(around.store, running)
-                            if hold is not None:
-                                await hold(str(file))
-                        finally:
-                            self.worker.stop()
-                            await running
+                        async with asyncio.TaskGroup() as group:
+                            running = group.create_task(self.worker.run())
+                            try:
+                                report = await self._play(around.store)
+                                if hold is not None:
+                                    await hold(str(file))
+                            finally:
+                                self.worker.stop()
+                                await asyncio.wait([running])
                     return report
                 finally:
                     await self.clinic.stop()
 
-    async def _play(self, store: Store, running: asyncio.Task[None]) -> Report:
+    async def _play(self, store: Store) -> Report:
         assert self.worker is not None
         assert self.config is not None
         rest = Rest(self.worker, self.clinic, store)
 
         async def settle(scene: str) -> None:
-            reached = asyncio.create_task(rest.reached())
-            done, _ = await asyncio.wait({reached, running}, return_when=asyncio.FIRST_COMPLETED)
-            if running in done:
-                reached.cancel()
-                running.result()
-            await reached
+            await rest.reached()
             counts = self.meter.counts
             written = sum(number for name, number in counts.items() if name.startswith("written."))
             self._tell(f"{scene}: {self.day.actions} actions, {counts['changes_seen']} changes seen, {written} writes")
 
         self.day.prepare()
-        while len(self.worker.practices) < len(self.clinic.offices):
+        while len(self.worker.practices) < len(self.clinic.offices):  # noqa: ASYNC110 - nobody tells when the last one is taken
             await asyncio.sleep(0.05)
-            if running.done():
-                running.result()
         await self.day.play(settle)
         before = self._writes()
         await rest.reached()
@@ -247,11 +244,6 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Repor
             ]
     broken["I10"] += [f"{operation} was called too fast" for _, _, operation in clinic.billing.violations]
     return {"invariants": broken, "linked_patients": agreeing, "waiting": waiting}
-
-
-async def opened_store(config: Config, folder: Path) -> Store:
-    """The store of a rehearsal, for looking."""
-    return await Store.open(config.postgres.dsn, Keyring.from_directory(folder / config.keys.directory))
 
 
 def practices(config: Config) -> list[PracticeId]:

@@ -1,57 +1,16 @@
-"""A patient's events from either id, and which event a moment means: what history, explain and replay start from."""
+"""A patient's events from either id, over all charts that it was ever linked with."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
-from datetime import datetime
-from zoneinfo import ZoneInfo
+from collections.abc import Iterable
 
-from events import queries
-from events.ids import EventId, PatientKey, PracticeId
+from events.ids import Charts, PatientKey, PracticeId, charts_of
 from events.schema import Event, LinkMoved, Recorded
-from events.store import ALL, Store, open_row
-
-SQL = queries.load("replay")
-BATCH = 1000
-
-Moment = int | datetime
-"""A sequence number, or a time of recording."""
-
-
-class NoMoment(ValueError):
-    """Text that is neither a sequence number nor an ISO time."""
-
-
-def parse_moment(text: str, zone: ZoneInfo) -> Moment:
-    """`1234` or `#1234`: that event; else an ISO date or time of recording, in `zone` unless it says otherwise.
-
-    A date alone is its first moment. Raises NoMoment.
-    """
-    number = text.removeprefix("#")
-    if number.isascii() and number.isdigit():
-        return int(number)
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise NoMoment(f"{text} is neither a sequence number nor an ISO time such as 2026-03-02T14:30") from None
-    return time if time.tzinfo is not None else time.replace(tzinfo=zone)
-
-
-def is_past(recorded: Recorded, moment: Moment | None) -> bool:
-    """Whether the event was recorded up to and including `moment`; everything was up to None."""
-    if moment is None:
-        return True
-    return recorded.sequence <= moment if isinstance(moment, int) else recorded.recorded <= moment
-
-
-def charts_of(key: PatientKey) -> tuple[set[int], set[int]]:
-    """The ids that a patient's key holds: (elation, kareo)."""
-    number = {int(key[2:])}
-    return (set(), number) if key.startswith("K:") else (number, set())
+from events.store import Store
 
 
 def names_charts(event: Event) -> tuple[set[int], set[int]]:
-    """The charts an event ties together: (elation, kareo); none when it is about one system's only."""
+    """The charts an event ties together: (chart side, billing side); none when it is about one system's only."""
     body = event.body
     if isinstance(body, LinkMoved):
         return {int(body.source), int(body.target)}, {int(body.billing)}
@@ -81,18 +40,17 @@ async def patient_events(
     return [found[sequence] for sequence in sorted(found)]
 
 
-async def practice_events(store: Store, practice: PracticeId, *, up_to: int = ALL) -> AsyncIterator[Recorded]:
-    """The events about the practice itself, which no chart leads to: directories, carriers and plans, troubles."""
-    after = 0
-    while rows := await store.pool.fetch(SQL["practice_events"], practice, after, up_to, BATCH):
-        for row in rows:
-            yield open_row(row, store.keyring)
-        after = rows[-1]["sequence"]
+async def events_of_charts(store: Store, practice: PracticeId, charts: Charts) -> list[Recorded]:
+    """All events about these charts, and about whatever they were ever linked with."""
+    ehr, billing = charts
+    return await patient_events(store, practice, () if ehr is None else (ehr,), () if billing is None else (billing,))
 
 
-async def event_by_id(store: Store, practice: PracticeId, id_: EventId) -> Recorded | None:
-    row = await store.pool.fetchrow(SQL["by_id"], practice, id_)
-    return None if row is None else open_row(row, store.keyring)
+async def events_of(store: Store, practice: PracticeId, key: PatientKey) -> list[Recorded]:
+    """All events about the patient of this key; those of the practice itself for the practice's."""
+    if not key:
+        return [one async for one in store.of_practice(practice)]
+    return await events_of_charts(store, practice, charts_of(key))
 
 
 async def event_at(store: Store, practice: PracticeId, sequence: int) -> Recorded | None:

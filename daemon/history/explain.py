@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
-from daemon.history.events_of import SQL, charts_of, event_by_id, patient_events, practice_events
+from daemon.history.events_of import events_of
 from events.ids import EventId, PracticeId
 from events.schema import (
     Event,
@@ -19,14 +19,18 @@ from events.schema import (
     IntentSuperseded,
     Recorded,
 )
-from events.store import Store, open_row
+from events.slots import parse_slot
+from events.store import Store
 from projections.state.directory import Directory, fold_directory
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown, fields_known, folded
-from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
+from projections.words.lines import Entry, entries, fields_of
+from projections.words.remedy import meaning_of
+from projections.words.shown import Shown
+from projections.words.words import describe
+from projections.words.writes import describe_write
 
-BATCH = 2000
 OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
@@ -74,30 +78,23 @@ class FieldWhy:
 
 async def find_request(store: Store, practice: PracticeId, intent: str) -> Recorded | None:
     """The request of an intent by its id: only requests are read, but all of them, newest bodies last."""
-    after = 0
-    while rows := await store.pool.fetch(SQL["by_type"], practice, after, ["IntentRequested"], BATCH):
-        for row in rows:
-            one = open_row(row, store.keyring)
-            if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
-                return one
-        after = rows[-1]["sequence"]
+    async for one in store.by_type(practice, "IntentRequested"):
+        if isinstance(one.event.body, IntentRequested) and one.event.body.intent == intent:
+            return one
     return None
 
 
 async def directory_at(store: Store, practice: PracticeId, sequence: int) -> Directory:
     """The directory as it was known after event `sequence`."""
     directory = Directory()
-    async for one in practice_events(store, practice, up_to=sequence):
+    async for one in store.of_practice(practice, up_to=sequence):
         directory = fold_directory(directory, one.event, one.sequence)
     return directory
 
 
 async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Recorded]:
     """The events of the patient that an event is about; the practice's own when it is about none."""
-    if not event.patient:
-        return [one async for one in practice_events(store, practice)]
-    ehr, billing = charts_of(event.patient)
-    return await patient_events(store, practice, ehr, billing)
+    return await events_of(store, practice, event.patient)
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
@@ -134,7 +131,7 @@ def why(
         slot=body.slot,
         system=body.system.value,
         resource=body.resource.value,
-        write=write_shown(body.write, shown),
+        write=describe_write(body.write, shown),
         rule=body.rule,
         notes=body.notes,
         request=_step(request, shown),
@@ -158,7 +155,11 @@ async def explain_field(
         (known,) = [one for one in fields_known(patient, directory, policy, shown) if one.field == field_]
         mine = [one for one in requests if state.key_of(one.event.ehr, one.event.billing) == key]
         write = await explain_intent(store, policy, mine[-1], shown) if mine else None
-        waiting = tuple((slot, one.code, one.text) for slot, one in patient.waiting.items() if slot.endswith(f":{field_}"))
+        waiting = tuple(
+            (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+            for slot, one in patient.waiting.items()
+            if parse_slot(slot).id == field_
+        )
         result.append(
             FieldWhy(
                 known=known,
@@ -190,7 +191,7 @@ def _step(one: Recorded, shown: Shown) -> Step:
         answer = body.raw or body.text
     elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
-    return Step(one.sequence, one.event.id, one.event.type, in_words(body, shown), answer)
+    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer)
 
 
 async def _causes(
@@ -201,7 +202,7 @@ async def _causes(
     cause = request.event.cause
     while cause is not None and all(cause != one.id for one in chain):
         entry = told.get(cause)
-        found = entry.recorded if entry is not None else await event_by_id(store, practice, cause)
+        found = entry.recorded if entry is not None else await store.by_id(practice, cause)
         if found is None:
             break
         chain.append(_of_entry(entry) if entry is not None else _step(found, shown))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from daemon.history.compare import Replay, verify
+from daemon.history.compare import verify
+from daemon.history.fold import Replay
 from daemon.tables import documents as tables
 from events.ids import PatientKey
 from events.schema import (

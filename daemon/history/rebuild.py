@@ -7,29 +7,22 @@ is folded too and all rows are replaced. `rebuilt` in the head row tells the own
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
-from zoneinfo import ZoneInfo
 
-from daemon.history.compare import NOBODY, Progress, Replay, expected_lists, fold, replayed, stored_rows, untold
-from daemon.history.events_of import SQL
+from daemon.history.fold import Progress, Replay, fold, replayed, untold
 from daemon.tables import documents as tables
+from daemon.tables import open as still_open
 from daemon.tables import rows
+from daemon.tables.queries import SQL
 from events.codec import Keyring
-from events.ids import PatientKey
+from events.connection import Connection
+from events.ids import PRACTICE, PatientKey
 from events.store import Store
+from projections.deciding.settle import Moment
+from projections.state.directory import encode_directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
-
-COLUMNS = {
-    "chart": ("elation_chart", "patient_key"),
-    "link": ("elation_chart", "kareo_patient"),
-    "open_intent": ("patient_key", "slot", "intent", "system", "state", "since"),
-    "waiting": ("patient_key", "slot", "code", "since"),
-    "dependency": ("depends_on", "patient_key"),
-}
 
 Sealed = tuple[int, date | None, str, bytes]
 """The columns sequence, revisit_on, key_id and doc."""
@@ -38,10 +31,9 @@ Sealed = tuple[int, date | None, str, bytes]
 class _Documents:
     """Sealed documents by patient; only those that a later event touched are sealed again."""
 
-    def __init__(self, replay: Replay, policy: Policy, keyring: Keyring, today: date) -> None:
+    def __init__(self, replay: Replay, keyring: Keyring, today: date) -> None:
         self._replay = replay
         self._keyring = keyring
-        self._zone = ZoneInfo(policy.time_zone)
         self._today = today
         self._sealed: dict[PatientKey, tuple[int, Sealed]] = {}
 
@@ -68,37 +60,32 @@ class _Documents:
 async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Progress = untold) -> Replay:
     """Replace all projections of a practice by what its events say. Raises UnreadableEvent, KeyMissing, ValueError."""
     replay = await replayed(store, policy.practice, progress=progress)
-    today = now.astimezone(ZoneInfo(policy.time_zone)).date()
-    documents = _Documents(replay, policy, store.keyring, today)
+    today = Moment.at(now, policy.time_zone).today
+    documents = _Documents(replay, store.keyring, today)
     documents.refresh()
-    async with store.pool.acquire() as connection, connection.transaction():
-        head = await connection.fetchval(SQL["lock_head"], policy.practice)
-        batches = stored_rows(connection, policy.practice, after=replay.sequence, up_to=head or 0)
+    async with store.rebuilding(policy.practice) as (connection, head):
+        batches = store.sealed(policy.practice, replay.sequence, head, connection=connection)
         await fold(replay, batches, store.keyring, progress=progress)
-        due = await tables.count_to_revisit(connection, policy.practice, today)
+        due = await still_open.count_to_revisit(connection, policy.practice, today)
         await _replace(connection, replay, documents.refresh(), store.keyring)
         if due:  # perhaps a practice that is going live: no event says who has been looked at
-            await tables.mark_all_for_revisit(connection, policy.practice, today)
-        await connection.execute(SQL["mark_rebuilt"], policy.practice)
+            await still_open.mark_all_for_revisit(connection, policy.practice, today)
     return replay
 
 
-async def _replace(connection: Any, replay: Replay, documents: dict[PatientKey, Sealed], keyring: Keyring) -> None:
+async def _replace(connection: Connection, replay: Replay, documents: dict[PatientKey, Sealed], keyring: Keyring) -> None:
     practice = replay.practice
-    for table in ("patient", "directory", *COLUMNS):
-        await connection.execute(f"DELETE FROM chartwire.{table} WHERE practice = $1", practice)  # noqa: S608
-    columns = ("patient_key", "sequence", "revisit_on", "key_id", "doc")
-    await _copy(connection, "patient", practice, columns, ((key, *one) for key, one in documents.items()))
-    if NOBODY in replay.touched:
-        encoded = rows.encode_directory(replay.state.directory)
-        await tables.save_directory(connection, practice, replay.touched[NOBODY], encoded, keyring)
-    for table, expected in expected_lists(replay).items():
-        await _copy(connection, table, practice, COLUMNS[table], expected)
-
-
-async def _copy(
-    connection: Any, table: str, practice: str, columns: tuple[str, ...], records: Iterable[tuple[object, ...]]
-) -> None:
+    for clear in ("clear_patients", "clear_directory", *(one.clear for one in rows.LISTS)):
+        await connection.execute(SQL[clear], practice)
     await connection.copy_records_to_table(
-        table, schema_name="chartwire", columns=("practice", *columns), records=((practice, *one) for one in records)
+        "patient",
+        schema_name="chartwire",
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc"),
+        records=((practice, key, *one) for key, one in documents.items()),
     )
+    if PRACTICE in replay.touched:
+        encoded = encode_directory(replay.state.directory)
+        await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
+    for one in rows.LISTS:
+        if found := one.rows_of(replay.state):
+            await connection.execute(SQL[one.save], practice, *map(list, zip(*found, strict=True)))

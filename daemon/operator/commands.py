@@ -15,19 +15,18 @@ from uuid import uuid4
 
 from events.bus import Bus
 from events.commands import Command
-from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PracticeId, event_id
+from events.ids import Charts, EventId, IntentId, PracticeId, event_id
 from events.records import type_of
 from events.schema import (
     Body,
     CommandRefused,
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
     IntentSuperseded,
     Origin,
+    Outcome,
     Recorded,
 )
 from events.store import Store
@@ -35,9 +34,6 @@ from events.topics import Change
 
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
-
-Charts = tuple[EhrChartId | None, BillingPatientId | None]
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 def login() -> str:
@@ -56,8 +52,8 @@ def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
         origin=Origin.OPERATOR,
         observed=datetime.now(UTC),
         body=body,
-        ehr=charts[0],
-        billing=charts[1],
+        ehr=charts.ehr,
+        billing=charts.billing,
     )
 
 
@@ -109,7 +105,7 @@ class Followed:
     def _is_outcome(self, body: Body) -> bool:
         if isinstance(body, IntentRequested):
             return self.recorded and body.slot in self.slots
-        return isinstance(body, OUTCOMES) and body.intent in self._intents and self.recorded
+        return isinstance(body, Outcome) and body.intent in self._intents and self.recorded
 
 
 async def write(

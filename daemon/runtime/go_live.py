@@ -8,12 +8,15 @@ is recorded, so a worker that dies at any point is followed by one that goes on 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import structlog
 
+from daemon.config import PracticeConfig
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from events.codec import Keyring
 from events.ids import PatientKey, PracticeId
 from events.schema import CounterpartsFound, WentLive
@@ -23,14 +26,18 @@ from projections.state.patient import Patient, decode_patient
 
 log = structlog.get_logger()
 
-FIRST_READS = ("elation.sweep", "kareo.sweep", "kareo.appointment-sweep")
 TOGETHER = 250
 LOOK_SECONDS = 2.0
 
 
-async def unread(pool: Any, practice: PracticeId) -> list[str]:
-    """The first complete reads that are still to be made, by their name as a source."""
-    return [source for source in FIRST_READS if await tables.get_checkpoint(pool, practice, source) is None]
+def first_reads(practice: PracticeConfig) -> tuple[str, ...]:
+    """The passes that read both systems whole, by their names as sources."""
+    return (*practice.ehr.first_reads, *practice.billing.first_reads)
+
+
+async def unread(pool: Any, practice: PracticeId, sources: Sequence[str]) -> list[str]:
+    """Of the first complete reads those that are still to be made."""
+    return [source for source in sources if await observed.get_checkpoint(pool, practice, source) is None]
 
 
 async def read_all(store: Store, practice: PracticeId, keyring: Keyring) -> dict[PatientKey, Patient]:
@@ -51,10 +58,10 @@ def _known(patient: Patient, found: CounterpartsFound) -> bool:
     return search is not None and (search.wanted, search.candidates) == (found.wanted, found.candidates)
 
 
-async def go_live(recorder: PracticeRecorder, store: Store, keyring: Keyring) -> None:
-    """Make the observed practice live once both systems were read whole; patients are then due for `recorder.revisit`."""
+async def go_live(recorder: PracticeRecorder, store: Store, keyring: Keyring, reads: Sequence[str]) -> None:
+    """Make the observed practice live once both systems were read whole (`reads`); patients are then due for `recorder.revisit`."""
     practice = recorder.practice
-    while sources := await unread(store.pool, practice):
+    while sources := await unread(store.pool, practice, reads):
         log.info("first_reads_awaited", practice=practice, count=len(sources))
         await asyncio.sleep(LOOK_SECONDS)
     patients = await read_all(store, practice, keyring)

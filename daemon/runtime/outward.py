@@ -7,22 +7,22 @@ fails; and only rows of the store are sent, so nothing is invented. What was sen
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import aclosing
 
 import structlog
 
-from daemon.tables import documents as tables
+from daemon.tables import observed
+from events.backoff import Backoff
 from events.feed import encode_row
 from events.ids import PracticeId
 from events.store import AWAY, Store
 
 log = structlog.get_logger()
 
-SOURCE = "feed"
 BATCH = 500
 LINGER = 0.1
-LONGEST_PAUSE = 60.0
+BACKOFF = Backoff(longest=60.0)
 
 
 class Feed:
@@ -49,7 +49,7 @@ class Feed:
             except AWAY as error:
                 failures += 1
                 log.warning("feed_delayed", practice=self._practice, error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(random.uniform(0.5, 1.0) * min(LONGEST_PAUSE, 2.0 ** min(failures, 12)))
+                await asyncio.sleep(BACKOFF.pause(failures))
                 continue
             failures = 0
             await self._due.wait()
@@ -58,9 +58,10 @@ class Feed:
     async def _catch_up(self) -> None:
         self._due.clear()
         if self._after is None:
-            self._after = int(await tables.get_checkpoint(self._store.pool, self._practice, SOURCE) or 0)
-        full = True
-        while full and (rows := await self._store.rows(self._practice, after=self._after, batch=BATCH)):
-            await self._publish(self._practice, [encode_row(row) for row in rows])
-            await tables.set_checkpoint(self._store.pool, self._practice, SOURCE, str(rows[-1]["sequence"]))
-            self._after, full = rows[-1]["sequence"], len(rows) == BATCH
+            self._after = int(await observed.get_checkpoint(self._store.pool, self._practice, observed.FEED) or 0)
+        batches = self._store.sealed(self._practice, self._after, batch=BATCH, chained=True)
+        async with aclosing(batches):
+            async for rows in batches:
+                await self._publish(self._practice, [encode_row(row) for row in rows])
+                await observed.set_checkpoint(self._store.pool, self._practice, observed.FEED, str(rows[-1]["sequence"]))
+                self._after = rows[-1]["sequence"]

@@ -12,22 +12,23 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
 
 from daemon.runtime.redrive import redrive
-from daemon.tables import documents as tables
+from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import Keyring, encode_body
+from events.codes import CommandCode
 from events.ids import (
     BillingPatientId,
     EhrChartId,
     EventId,
     PatientKey,
     PracticeId,
+    charts_of,
     content_hash,
     event_id,
 )
@@ -114,7 +115,6 @@ class PracticeRecorder:
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
         self._stored = StoredProjections(policy.practice, keyring)
-        self._zone = ZoneInfo(policy.time_zone)
         self._pending_revisits = False
         self._catching_up = False
         self._doubt = asyncio.Event()
@@ -232,8 +232,8 @@ class PracticeRecorder:
                 origin=Origin.CHARTWIRE,
                 observed=self._now(),
                 body=body,
-                ehr=None if key.startswith("K:") else EhrChartId(int(key[2:])),
-                billing=BillingPatientId(int(key[2:])) if key.startswith("K:") else None,
+                ehr=charts_of(key).ehr,
+                billing=charts_of(key).billing,
             )
             for key, body in found.items()
         ]
@@ -248,7 +248,7 @@ class PracticeRecorder:
     async def _load_open(self) -> Recording:
         try:
             async with self._store.writing(self.practice, self.epoch) as tx:
-                open_ = await tables.list_open_intents(tx.connection, self.practice)
+                open_ = await still_open.list_open_intents(tx.connection, self.practice)
                 state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
                 return Recording(patients=dict(state.patients), directory=state.directory)
         except AWAY:
@@ -296,7 +296,7 @@ class PracticeRecorder:
 
         async def load(tx: Transaction) -> _Loaded | None:
             moment = self._moment()
-            keys.extend(await tables.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
+            keys.extend(await still_open.patients_to_revisit(tx.connection, self.practice, moment.today, REVISIT_CHUNK))
             if not keys:
                 return None
             batch = Batch(self.practice, await self._stored.state(tx, keys), self.policy, moment)
@@ -351,8 +351,7 @@ class PracticeRecorder:
             self._doubt.set()
 
     def _moment(self) -> Moment:
-        now = self._now()
-        return Moment(now=now, today=now.astimezone(self._zone).date())
+        return Moment.at(self._now(), self.policy.time_zone)
 
     def _count(self, batch: Batch, repeated: int) -> None:
         self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
@@ -385,7 +384,7 @@ def _set_aside(practice: PracticeId, event: Event, plain: EventId, error: Except
     `plain` is the event's plain id: set aside before an upgrade or after it, the quarantine is the same.
     """
     reason = f"cannot be folded ({type(error).__name__}); report it"
-    body: Body = CommandRefused(command=event.type, code="defect", text=reason)
+    body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
     if event.origin in (Origin.EHR, Origin.BILLING):
         system, record = System(event.origin.value), record_of(event)
         body = ChangeQuarantined(

@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
+from events.codes import CommandCode
 from events.commands import RedriveRequested
-from events.ids import BillingPatientId, EhrChartId, EventId, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, charts_of, event_id
 from events.schema import (
     TYPES,
     VERSIONS,
@@ -27,6 +28,7 @@ from events.schema import (
     Event,
     MessageUnreadable,
     Origin,
+    Outcome,
 )
 from events.store import Transaction
 from events.topics import Change, decode_message
@@ -69,26 +71,27 @@ def _taken_out(held: Event, command: Event, keyring: Keyring) -> Redriven | None
             return Redriven(held.id, _observation(kept, held, command))
     except (UnreadableEvent, KeyMissing):
         text = "it is still unreadable: it needs a newer version, or the key it was encrypted with"
-        return Redriven(held.id, refused=_no("still-unreadable", text))
+        return Redriven(held.id, refused=_no(CommandCode.STILL_UNREADABLE, text))
     return None
 
 
 def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event | CommandRefused:
     message = decode_message(kept.raw, keyring)
     if message.practice != command.practice:
-        return _no("another-practice", "the message belongs to another practice")
+        return _no(CommandCode.ANOTHER_PRACTICE, "the message belongs to another practice")
     if not isinstance(message, Change) or message.event is None:
-        return _no("nothing-in-it", "the message is readable now and holds no change; dismiss it")
+        return _no(CommandCode.NOTHING_IN_IT, "the message is readable now and holds no change; dismiss it")
     return message.event
 
 
 def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
-    ehr, billing = _charts(body)
+    outcome = isinstance(body, Outcome)
+    ehr, billing = charts_of(PatientKey(kept.path)) if outcome else _charts(body)
     return msgspec.structs.replace(
         held,
         id=event_id(held.practice, "redriven", command.id),
-        origin=Origin(kept.system.value),
+        origin=Origin.CHARTWIRE if outcome else Origin(kept.system.value),
         body=body,
         ehr=ehr,
         billing=billing,
@@ -97,8 +100,8 @@ def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     )
 
 
-def _no(code: str, text: str) -> CommandRefused:
-    return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
+def _no(code: CommandCode, text: str) -> CommandRefused:
+    return CommandRefused(command=RedriveRequested.__name__, code=code.value, text=text)
 
 
 def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
 
-from daemon.config import Config, PracticeConfig, accounts, secret
+from daemon.config import Config, PracticeConfig, accounts
+from daemon.sections import secret
 from events.ids import PracticeId
 
 
@@ -39,8 +40,20 @@ class InForce:
 
 
 def _secrets(practice: PracticeConfig, beside: Path) -> bytes:
-    files = (practice.ehr.client_secret_file, practice.billing.customer_key_file, practice.billing.password_file)
+    files = [getattr(one, name) for one in (practice.ehr, practice.billing) for name in one.secrets]
     return blake2b("\0".join(secret(one, beside) for one in files).encode()).digest()
+
+
+def _left_for_restart(old: PracticeConfig, new: PracticeConfig) -> list[str]:
+    """The keys of a practice's vendors that differ and that a vendor takes up only when it starts."""
+    pairs = ((old.ehr, new.ehr), (old.billing, new.billing))
+    return [
+        f"practice.{new.id}.{now.system.prefix}.{name}"
+        for before, now in pairs
+        if type(before) is type(now)
+        for name in now.restart
+        if getattr(before, name) != getattr(now, name)
+    ]
 
 
 def compared(before: InForce, after: InForce) -> Reload:
@@ -50,10 +63,12 @@ def compared(before: InForce, after: InForce) -> Reload:
     stay = old.keys() & new.keys()
     if moved := sorted(one for one in stay if before.together.get(one) != after.together.get(one)):
         names = ", ".join(moved)
-        return Reload(refused=f"{names} would share a Kareo customer key with other practices than now: restart all workers")
+        accounts_of = {one.account_name for name in moved for one in (new[name].ehr, new[name].billing) if one.account_name}
+        shared = " or ".join(sorted(accounts_of))
+        return Reload(refused=f"{names} would share a {shared} with other practices than now: restart all workers")
     sections = (name for name in Config.__struct_fields__ if name != "practice")
     restart = [name for name in sections if getattr(before.config, name) != getattr(after.config, name)]
-    restart += [f"practice.{one}.kareo.limits" for one in sorted(stay) if old[one].billing.limits != new[one].billing.limits]
+    restart += [key for one in sorted(stay) for key in _left_for_restart(old[one], new[one])]
     return Reload(
         added=frozenset(new.keys() - old.keys()),
         changed=frozenset(one for one in stay if old[one] != new[one] or before.secrets[one] != after.secrets[one]),

@@ -1,93 +1,78 @@
-"""What the owner of a practice says of it now and then, for `chartwire status` on any machine. It holds no patient's data."""
+"""What the owner of a practice says of it now and then, for `chartwire status` on any machine."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import Protocol
 
-import msgspec
-
+from daemon.config import PracticeConfig
+from daemon.runtime.sink import Sink
+from daemon.tables.status import Report
+from daemon.vendors.ports.vendor import Limits, Opened
 from events.ids import PracticeId
-
-if TYPE_CHECKING:
-    from daemon.runtime.practice import PracticeRuntime
-    from daemon.vendors.kareo.limiter import IntervalLimiter
-
+from events.writes import System
 
 OF_LATE = 300.0
-"""Seconds that the shares of Kareo's limits are told of: as long as the usual time between two polls."""
+"""Seconds that the used shares of limits are told of: as long as the usual time between two polls."""
 
 
-class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """`failing` is why a pass fails, by `source.pass`; `queued` the writes in a sink's hands, by system; `budget` the share of
-    Kareo's published calls that was used of late, by operation (1.0: no call more fits), for the whole customer key."""
+class AtWork(Protocol):
+    """A practice at work (PracticeRuntime), as far as it is reported."""
 
-    failing: dict[str, str] = {}
-    queued: dict[str, int] = {}
-    budget: dict[str, float] = {}
+    @property
+    def config(self) -> PracticeConfig: ...
 
+    @property
+    def opened(self) -> Mapping[System, Opened]: ...
 
-class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """One practice, as `chartwire status` shows it.
-
-    `sources` are seconds since a connector's last complete pass was recorded; `lag` messages of its partition that are not
-    recorded yet (None when the broker was not asked or does not answer); `unfed` events not yet published outward; `open_intents`
-    (system, state, how many, oldest); `waiting` (code, how many). `report` is its owner's, `report_age` in seconds.
-    """
-
-    practice: str
-    events: int = 0
-    epoch: int = 0
-    owner: str = ""
-    taken_at: datetime | None = None
-    sources: dict[str, float] = {}
-    lag: int | None = None
-    unfed: int = 0
-    open_intents: tuple[tuple[str, str, int, datetime | None], ...] = ()
-    waiting: tuple[tuple[str, int], ...] = ()
-    report: Report | None = None
-    report_age: float | None = None
+    @property
+    def sinks(self) -> Mapping[System, Sink]: ...
 
 
 class Reporter:
-    """Makes the reports of a worker's practices; keeps what it needs to tell rates."""
+    """Makes the reports of a worker's practices; keeps recent call counts to compute rates."""
 
     def __init__(self) -> None:
         self._looks: dict[int, deque[tuple[float, dict[str, int]]]] = {}
         self._looked: float | None = None
 
-    def report(self, practices: Mapping[PracticeId, PracticeRuntime], now: float) -> dict[PracticeId, Report]:
+    def report(self, practices: Mapping[PracticeId, AtWork], now: float) -> dict[PracticeId, Report]:
         """A report for each practice; `now` is the loop's time in seconds."""
-        limiters = {id(one.limiter): one.limiter for one in practices.values()}
-        used = {key: self._used(key, limiter, now) for key, limiter in limiters.items()}
+        limits = {id(one): one for practice in practices.values() for one in _limits(practice)}
+        used = {key: self._used(key, one, now) for key, one in limits.items()}
         self._looked = now
-        return {name: _report(one, used[id(one.limiter)]) for name, one in practices.items()}
+        return {name: _report(one, [used[id(each)] for each in _limits(one)]) for name, one in practices.items()}
 
-    def _used(self, key: int, limiter: IntervalLimiter, now: float) -> dict[str, float]:
-        """The shares of the last `OF_LATE` seconds; a limiter that is new made all its calls since the last look."""
+    def _used(self, key: int, limits: Limits, now: float) -> dict[str, float]:
+        """The shares of the last `OF_LATE` seconds; limits that are new had all their calls since the last look."""
         new = [] if self._looked is None else [(self._looked, dict[str, int]())]
         looks = self._looks.setdefault(key, deque(new))
-        looks.append((now, dict(limiter.calls)))
+        looks.append((now, dict(limits.calls)))
         while len(looks) > 2 and looks[1][0] <= now - OF_LATE:
             looks.popleft()
         since, before = looks[0]
         if now <= since:
             return {}
         return {
-            operation: round((count - before.get(operation, 0)) * limiter.interval(operation) / (now - since), 4)
-            for operation, count in limiter.calls.items()
+            operation: round((count - before.get(operation, 0)) * limits.interval(operation) / (now - since), 4)
+            for operation, count in limits.calls.items()
             if count > before.get(operation, 0)
         }
 
 
-def _report(runtime: PracticeRuntime, budget: dict[str, float]) -> Report:
-    rounds = {"elation": runtime.ehr.rounds, "kareo": runtime.billing.rounds}
+def _limits(practice: AtWork) -> list[Limits]:
+    return [one.limits for one in practice.opened.values() if one.limits is not None]
+
+
+def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
+    failing = {
+        f"{practice.config.section(role).system.prefix}.{name.partition(':')[0]}": why
+        for role, one in practice.opened.items()
+        for name, why in one.connector.rounds.failing.items()
+    }
     return Report(
-        failing={
-            f"{source}.{name.partition(':')[0]}": why for source, one in rounds.items() for name, why in one.failing.items()
-        },
-        queued={system.value: sink.queued for system, sink in runtime.sinks.items()},
-        budget=budget,
+        failing=failing,
+        queued={role.value: sink.queued for role, sink in practice.sinks.items()},
+        budget={operation: share for each in used for operation, share in each.items()},
     )

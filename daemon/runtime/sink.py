@@ -1,38 +1,33 @@
 """Carrying out intents against one system: in order per patient, effectively once, every step an event (DESIGN section 4).
 
 requested -> attempted (recorded BEFORE the call, with the epoch) -> succeeded | refused | unknown. An unknown outcome is
-settled by looking, never by repeating blindly. Throttled and unreachable mean that nothing was done: the same attempt goes
-on after a pause. Whatever keeps failing becomes a waiting item of the practice, and stays one until it works again.
+resolved by looking, never by repeating blindly. What an error leads to is said in `attempt.py`. Whatever keeps failing becomes a
+waiting item of the practice, and stays one until it works again.
 """
 
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from itertools import count
+from typing import Any
 
 import structlog
 
-from daemon.runtime.recorder import PracticeRecorder, Recording
-from daemon.runtime.system_health import VISIBLE_AFTER, Trouble
+from daemon.runtime.attempt import Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.pace import Pace
+from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
-from daemon.vendors.ports.errors import (
-    ChangedMeanwhile,
-    Malformed,
-    NotAsWritten,
-    OutcomeUnknown,
-    Refused,
-    Throttled,
-    Unauthorized,
-    Unreachable,
-)
-from events.ids import BillingPatientId, EhrChartId, PatientKey
+from daemon.vendors.ports.writer import Writer
+from events.codec import encode_body
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, ehr_key
 from events.records import type_of
 from events.schema import (
     Body,
+    ChangeQuarantined,
     IntentAttempted,
     IntentOutcomeUnknown,
     IntentRefused,
@@ -49,32 +44,6 @@ from projections.state.state import PracticeState
 log = structlog.get_logger()
 
 LEAST_PAUSE = 0.05
-
-
-class Writer(Protocol):
-    """What knows how to carry out writes in one system."""
-
-    async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
-        """Do what is `wanted`, asked again after every wait: some of it may have been agreed otherwise meanwhile.
-
-        Raises the errors of `daemon.vendors.errors`, NotAsWritten or ChangedMeanwhile.
-        """
-
-    async def look_up(self, write: AnyWrite) -> AnyResult | None:
-        """Whether an attempt whose answer was lost has done it: the result, or None when it certainly has not."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds: pauses between tries grow from `first` to `longest`; an unknown outcome is looked for after each of `looks`."""
-
-    first: float = 1.0
-    longest: float = 300.0
-    looks: tuple[float, ...] = (1.0, 15.0)
-
-    def pause(self, failures: int) -> float:
-        """Exponential, with full jitter."""
-        return random.uniform(0.5, 1.0) * min(self.longest, self.first * 2.0 ** min(failures, 12))
 
 
 @dataclass
@@ -110,7 +79,8 @@ class Sink:
         self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
         self._running: set[str] = set()
         self._newest: dict[str, OpenIntent] = {}
-        self._trouble = Trouble(system, recorder, now)
+        self._label = recorder.policy.names.label(system)
+        self._health = SystemHealth(system, recorder, now)
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -118,7 +88,7 @@ class Sink:
     # -- what is to do ----------------------------------------------------------------------------------------------------
 
     def offer(self, recording: Recording, *, resume: bool = False) -> None:
-        """Take note of the open intents after a recording; with `resume` (after a take-over) also of unsettled ones."""
+        """Take note of the open intents after a recording; with `resume` (after a take-over) also of those under way."""
         for key in recording.gone:
             if (lane := self._lanes.get(key)) is not None:
                 lane.jobs = {}  # they go on under the key of the patient that absorbed this one
@@ -127,8 +97,8 @@ class Sink:
         for key, patient in recording.patients.items():
             self._queue(key, patient.intents, resume)
         if recording.directory is not None:
-            self._trouble.recall(recording.directory)
-            self._queue(PatientKey(""), recording.directory.intents, resume)
+            self._health.recall(recording.directory)
+            self._queue(PRACTICE, recording.directory.intents, resume)
 
     def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", *UNDER_WAY) if resume else ("requested",)
@@ -193,14 +163,13 @@ class Sink:
         self._running.add(job.intent)
         self._quiet.clear()
         try:
-            charts = _charts(key)
-            attempt = job.attempt
+            attempt = Attempt(slot, job, job.attempt, _charts(key))
             unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
-            if unsettled and await self._settle(slot, job, attempt, charts):
+            if unsettled and await self._resolve_unknown(attempt):
                 return
             while not self._closing:
-                attempt += 1
-                if not await self._attempt(slot, job, attempt, charts) or await self._call(slot, job, attempt, charts):
+                attempt = replace(attempt, number=attempt.number + 1)
+                if not await self._begin(attempt) or await self._call(attempt):
                     return
         finally:
             self._running.discard(job.intent)
@@ -208,140 +177,140 @@ class Sink:
             if not self._running:
                 self._quiet.set()
 
-    async def _attempt(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
-        """Record the attempt; False when the intent is not open any more (superseded, or linked away), or while the practice
-        is only observed."""
+    async def _begin(self, attempt: Attempt) -> bool:
+        """Record the attempt. False when the intent is not open any more, or while the practice is only observed."""
+        slot, intent = attempt.slot, attempt.job.intent
 
         def still_open(state: PracticeState, key: PatientKey) -> bool:
             if observed_only(state, self._recorder.policy):
                 return False
             intents = state.patients[key].intents if key in state.patients else state.directory.intents if not key else {}
             known = intents.get(slot)
-            return known is not None and known.intent == job.intent and known.state != "refused"
+            return known is not None and known.intent == intent and known.state != "refused"
 
-        body = IntentAttempted(intent=job.intent, slot=slot, attempt=attempt, epoch=self._recorder.epoch)
-        return await self._record(body, job, attempt, charts, only_if=still_open)
+        body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
+        return await self._record(body, attempt, only_if=still_open)
 
-    async def _call(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
-        """Make the call; True when the outcome is known. Pauses and goes on while nothing was done, with what is left of the write
-        where something was agreed otherwise meanwhile."""
-        failures = 0
+    async def _call(self, attempt: Attempt) -> bool:
+        """Make the call; True when the outcome is known.
+
+        Pauses and goes on while nothing was done. What was agreed otherwise meanwhile is left out of the write.
+        """
+        intent = attempt.job.intent
 
         def wanted() -> AnyWrite:
-            return self._newest.get(job.intent, job).write
+            return self._newest.get(intent, attempt.job).write
 
-        while True:
-            job = self._newest.get(job.intent, job)
+        for failures in count(1):
+            attempt = replace(attempt, job=self._newest.get(intent, attempt.job))
             try:
                 result = await self._writer.write(wanted)
-            except Throttled as error:
-                if (failures := failures + 1) >= VISIBLE_AFTER:
-                    await self._trouble.failed(
-                        "throttled", "asks for patience again and again; writes wait until it takes them"
-                    )
-                await asyncio.sleep(max(error.retry_after, self._pace.pause(failures - 1), LEAST_PAUSE))
-            except Unauthorized:
-                await self._trouble.failed("credentials", "does not accept the credentials; correct them")
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
-            except Unreachable:
-                await self._trouble.failed("unreachable", "cannot be reached; writes wait until it can")
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
-            except (OutcomeUnknown, Malformed):
-                if not changes_nothing(job.write):
-                    unknown = IntentOutcomeUnknown(intent=job.intent, slot=slot, attempt=attempt)
-                    await self._record(unknown, job, attempt, charts)
-                    return await self._settle(slot, job, attempt, charts)
-                await self._trouble.failed(
-                    "unusable", "gives answers that cannot be used; writes wait until it gives others"
-                )
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
-            except ChangedMeanwhile as found:
-                origin = Origin.EHR if self.system is System.EHR else Origin.BILLING
-                await self._record(
-                    found.seen, job, attempt, charts, origin=origin, observed=found.read_at, modified=found.modified
-                )
-                body = IntentSuperseded(intent=job.intent, slot=slot, reason="the record was changed meanwhile")
-                await self._record(body, job, attempt, charts)
-                await self._trouble.over()
-                return True
-            except (Refused, NotAsWritten) as error:
-                await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
-                await self._trouble.over()
-                log.warning("write_refused", system=self.system, operation=type_of(job.write), attempt=attempt)
-                return True
             except Fenced:
                 raise
-            except Exception as error:  # noqa: BLE001 - recorded as an event
-                await self._own_fault(error, slot, job, attempt, charts)
-                return True
+            except Exception as error:  # noqa: BLE001 - what follows is recorded
+                match after(error, attempt, failures, self._label):
+                    case Pause() as pause:
+                        await self._wait(pause, failures)
+                    case Look():
+                        unknown = IntentOutcomeUnknown(intent=intent, slot=attempt.slot, attempt=attempt.number)
+                        await self._record(unknown, attempt)
+                        return await self._resolve_unknown(attempt)
+                    case end:
+                        await self._end(attempt, end, error)
+                        return True
             else:
-                await self._succeed(slot, job, attempt, charts, result, "answer")
+                await self._succeed(attempt, result, "answer")
                 return True
             if self._closing:
-                return True
+                break
+        return True
 
-    async def _settle(self, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> bool:
+    async def _resolve_unknown(self, attempt: Attempt) -> bool:
         """Look whether a lost attempt has been done; True when it has, False when it certainly has not."""
         failures = 0
-        looks = list(self._pace.looks)
-        while looks and not self._closing:
-            await asyncio.sleep(looks[0])
+        lookups = list(self._pace.lookups)
+        while lookups and not self._closing:
+            await asyncio.sleep(lookups[0])
             try:
-                result = await self._writer.look_up(job.write)
-            except Throttled as error:
-                await asyncio.sleep(max(error.retry_after, self._pace.pause(failures), LEAST_PAUSE))
-                failures += 1
-            except (Unreachable, Unauthorized, OutcomeUnknown, Malformed):
-                await self._trouble.failed("unreachable", "cannot be reached; writes wait until it can")
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
-            except Refused as error:
-                await self._record(_refusal(error, job, slot, attempt), job, attempt, charts)
-                await self._trouble.over()
-                return True
+                result = await self._writer.look_up(attempt.job.write)
             except Fenced:
                 raise
-            except Exception as error:  # noqa: BLE001 - recorded as an event
-                await self._own_fault(error, slot, job, attempt, charts)
-                return True
+            except Exception as error:  # noqa: BLE001 - what follows is recorded
+                match after_lookup(error, attempt, failures := failures + 1):
+                    case Pause() as pause:
+                        await self._wait(pause, failures)
+                    case end:
+                        await self._end(attempt, end, error)
+                        return True
             else:
                 if result is not None:
-                    await self._succeed(slot, job, attempt, charts, result, "lookup")
+                    await self._succeed(attempt, result, "lookup")
                     return True
-                looks.pop(0)
+                lookups.pop(0)
         return self._closing
 
-    async def _succeed(
-        self, slot: str, job: OpenIntent, attempt: int, charts: _Charts, result: AnyResult, settled_by: str
-    ) -> None:
-        body = IntentSucceeded(intent=job.intent, slot=slot, attempt=attempt, result=result, settled_by=settled_by)
-        await self._record(body, job, attempt, charts)
+    async def _wait(self, pause: Pause, failures: int) -> None:
+        """Pause before the next try; what keeps failing is shown."""
+        if pause.trouble is not None:
+            await self._health.failed(pause.trouble)
+        least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
+        await asyncio.sleep(max(least, self._pace.pause(failures)))
+
+    # -- outcomes ---------------------------------------------------------------------------------------------------------
+
+    async def _succeed(self, attempt: Attempt, result: AnyResult, settled_by: str) -> None:
+        job = attempt.job
+        body = IntentSucceeded(
+            intent=job.intent, slot=attempt.slot, attempt=attempt.number, result=result, settled_by=settled_by
+        )
+        await self._record(body, attempt)
         if not changes_nothing(job.write):
             self._meter.count(f"written.{self.system}.{job.resource}.{type_of(job.write)}")
             if job.since is not None:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
-        await self._trouble.over()
+        await self._health.works()
 
-    async def _own_fault(self, error: Exception, slot: str, job: OpenIntent, attempt: int, charts: _Charts) -> None:
-        """A defect of ours stops this write and nothing else; a person is told."""
-        text = f"chartwire could not carry this out ({type(error).__name__}); report it"
-        refused = IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="defect", text=text)
-        await self._record(refused, job, attempt, charts)
-        log.error("write_failed_by_defect", system=self.system, operation=type_of(job.write), exc_info=error)
+    async def _end(self, attempt: Attempt, end: Refuse | Superseded, error: Exception) -> None:
+        """The attempt has ended without success. A defect of ours stops this write and nothing else."""
+        operation = type_of(attempt.job.write)
+        if isinstance(end, Superseded):
+            origin = Origin.EHR if self.system is System.EHR else Origin.BILLING
+            await self._record(end.seen, attempt, origin=origin, observed=end.read_at, modified=end.modified)
+        await self._record(end.body, attempt)
+        if isinstance(end, Refuse) and not end.answered:
+            log.error("write_failed_by_defect", system=self.system, operation=operation, exc_info=error)
+            return
+        await self._health.works()
+        if isinstance(end, Refuse):
+            log.warning("write_refused", system=self.system, operation=operation, attempt=attempt.number)
 
     # -- recording --------------------------------------------------------------------------------------------------------
 
     async def _record(
         self,
         body: Body,
-        job: OpenIntent,
-        attempt: int,
-        charts: _Charts,
-        only_if: Callable[[PracticeState, PatientKey], bool] | None = None,
+        attempt: Attempt,
+        *,
+        only_if: OnlyIf | None = None,
         origin: Origin = Origin.CHARTWIRE,
         observed: datetime | None = None,
         modified: datetime | None = None,
     ) -> bool:
         """Record until it is recorded: an outcome must not be lost because PostgreSQL is away for a while."""
+        try:
+            return await self._until_recorded(
+                body, attempt, attempt.charts, only_if=only_if, origin=origin, observed=observed, modified=modified
+            )
+        except Fenced:
+            raise
+        except Exception as error:
+            log.error("outcome_not_folded", system=self.system, exc_info=error)
+            await self._set_aside(body, attempt, error)
+            return False
+
+    async def _until_recorded(
+        self, body: Body, attempt: Attempt, charts: tuple[EhrChartId | None, BillingPatientId | None], **more: Any
+    ) -> bool:
         failures = 0
         while True:
             try:
@@ -349,38 +318,40 @@ class Sink:
                     [body],
                     ehr=charts[0],
                     billing=charts[1],
-                    cause=job.cause,
-                    parts=(job.intent, attempt),
-                    only_if=only_if,
-                    origin=origin,
-                    observed=observed,
-                    modified=modified,
+                    cause=attempt.job.cause,
+                    parts=(attempt.job.intent, attempt.number),
+                    **more,
                 )
+            except AWAY as error:
+                failures += 1
+                log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
+                await asyncio.sleep(self._pace.pause(failures))
+
+    async def _set_aside(self, body: Body, attempt: Attempt, error: Exception) -> None:
+        """Keep whole what cannot be folded, and show it: the practice goes on.
+
+        The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is never made.
+        """
+        ehr, billing = attempt.charts
+        key = billing_key(billing) if billing is not None else ehr_key(ehr) if ehr is not None else ""
+        aside = ChangeQuarantined(
+            system=self.system,
+            resource=type_of(body),
+            record=attempt.job.intent,
+            path=key,
+            reason=f"cannot be folded ({type(error).__name__}); report it",
+            raw=encode_body(body),
+        )
+        await self._until_recorded(aside, attempt, (None, None))
+        if isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
+            unknown = IntentOutcomeUnknown(intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number)
+            try:
+                await self._until_recorded(unknown, attempt, attempt.charts)
             except Fenced:
                 raise
-            except AWAY as error:
-                log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(self._pace.pause(failures := failures + 1))
+            except Exception as again:
+                log.error("outcome_not_folded", system=self.system, exc_info=again)
 
 
-_Charts = tuple[EhrChartId | None, BillingPatientId | None]
-
-
-def _charts(key: PatientKey) -> _Charts:
-    if not key:
-        return None, None
-    number = int(key[2:])
-    return (None, BillingPatientId(number)) if key.startswith("K:") else (EhrChartId(number), None)
-
-
-def _refusal(error: Refused | NotAsWritten, job: OpenIntent, slot: str, attempt: int) -> IntentRefused:
-    """The refusal as an event: words for people, the vendor's own kept beside them (encrypted like every body)."""
-    if isinstance(error, NotAsWritten):
-        fields = ", ".join(error.fields).replace("_", " ")
-        text = f"{job.system.value.capitalize()} took the write but shows another value in: {fields}"
-        return IntentRefused(intent=job.intent, slot=slot, attempt=attempt, code="not-kept", text=text)
-    said = [" ".join(part for part in (element, value, text) if part) for element, value, text in error.problems]
-    text = "; ".join(said) or error.vendor_text[:200] or f"HTTP {error.status or ''}".strip()
-    return IntentRefused(
-        intent=job.intent, slot=slot, attempt=attempt, code=type(error).__name__.casefold(), text=text, raw=error.vendor_text
-    )
+def _charts(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
+    return charts_of(key)

@@ -2,59 +2,69 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 
 import structlog
 
+from daemon.runtime.attempt import VISIBLE_AFTER, Trouble
 from daemon.runtime.recorder import PracticeRecorder
 from events.schema import Body, WaitingCleared, WaitingRaised
+from events.slots import SlotKind, slot_of
 from events.store import AWAY
 from events.writes import System
 from projections.state.directory import Directory
 
 log = structlog.get_logger()
 
-VISIBLE_AFTER = 3
 
-
-class Trouble:
-    """Of one practice with one system, as its sink meets it."""
+class SystemHealth:
+    """One system of one practice, as its sink meets it."""
 
     def __init__(self, system: System, recorder: PracticeRecorder, now: Callable[[], datetime]) -> None:
         self._system = system
         self._recorder = recorder
         self._now = now
-        self._slot = f"system:{system}"
+        self._slot = slot_of(SlotKind.SYSTEM, system)
         self._failures = 0
-        self._raised = False
+        self._last: deque[str] = deque(maxlen=VISIBLE_AFTER)
+        self._shown = ""
 
     def recall(self, directory: Directory) -> None:
         """What the owner before has shown is shown still."""
-        self._raised = self._raised or self._slot in directory.waiting
+        if self._slot in directory.waiting:
+            self._shown = directory.waiting[self._slot].code
 
-    async def failed(self, code: str, text: str) -> None:
-        """Count a failure; say so once it has failed a few times in a row. `text` goes on after the system's name."""
+    async def failed(self, trouble: Trouble) -> None:
+        """Count a failure; show it once calls have failed a few times in a row.
+
+        Another cause replaces the one shown after as many failures in a row of its own: people get the right advice.
+        """
         self._failures += 1
-        log.warning("system_failed", system=self._system, code=code, attempt=self._failures)
-        if self._failures >= VISIBLE_AFTER and not self._raised:
-            self._raised = True
-            text = f"{self._system.value.capitalize()} {text}"
-            await self._note(WaitingRaised(slot=self._slot, code=code, text=text))
+        self._last.append(trouble.code)
+        log.warning("system_failed", system=self._system, code=trouble.code, attempt=self._failures)
+        if self._failures < VISIBLE_AFTER or self._shown == trouble.code:
+            return
+        if self._shown and self._last.count(trouble.code) < VISIBLE_AFTER:
+            return
+        text = f"{self._recorder.policy.names.label(self._system)} {trouble.text}"
+        await self._show(trouble.code, WaitingRaised(slot=self._slot, code=trouble.code, text=text))
 
-    async def over(self) -> None:
+    async def works(self) -> None:
         """The system has answered."""
         self._failures = 0
-        if self._raised:
-            self._raised = False
-            await self._note(WaitingCleared(slot=self._slot, how="works again"))
+        self._last.clear()
+        if self._shown:
+            await self._show("", WaitingCleared(slot=self._slot, how="works again"))
 
-    async def _note(self, body: Body) -> None:
+    async def _show(self, code: str, body: Body) -> None:
         """While PostgreSQL is away it is left for the next time."""
+        before, self._shown = self._shown, code
         try:
             await self._recorder.record_bodies(
-                [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat())
+                [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat(), code)
             )
         except AWAY as error:
-            self._raised = not self._raised
+            self._shown = before
             log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)

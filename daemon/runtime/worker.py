@@ -13,21 +13,19 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from pathlib import Path
 
-import aiohttp
 import msgspec
 import structlog
 from aiohttp import web
 
-from daemon.config import Config, PracticeConfig, accounts, secret
-from daemon.runtime.practice import PracticeRuntime, Surroundings, soap_service, webhook_target
+from daemon.config import Config
+from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
+from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
-from daemon.tables import documents as tables
+from daemon.tables.status import save_reports
 from daemon.vendors.ports.errors import VendorError
-from events.bus import Bus
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.data_keys import is_switched, make_keys
@@ -60,7 +58,8 @@ class Worker:
         self._stopping = asyncio.Event()
         self._partitions: set[int] = set()
         self._owned: set[PracticeId] = set()
-        self._targets = {config.id: webhook_target(config, around) for config in around.config.practice}
+        self._deliveries = {key: one for config in around.config.practice for key, one in deliveries(config, around).items()}
+        self._group: asyncio.TaskGroup | None = None
         self._reloading = asyncio.Lock()
         self._left_until: dict[PracticeId, float] = {}
         self.address = ""
@@ -71,6 +70,7 @@ class Worker:
         runner = await self._serve()
         try:
             async with asyncio.TaskGroup() as group:
+                self._group = group
                 consuming = group.create_task(self._consumer.run())
                 watching = [group.create_task(work) for work in (self._watch(), self._report())]
                 await self._stopping.wait()
@@ -79,7 +79,8 @@ class Worker:
                 await consuming
                 for task in watching:
                     task.cancel()
-                await self._release(list(self.practices))
+                async with self._reloading:
+                    await self._release(list(self.practices))
         finally:
             await runner.cleanup()
 
@@ -88,7 +89,7 @@ class Worker:
 
     async def _serve(self) -> web.AppRunner:
         app = web.Application(client_max_size=LARGEST)
-        WebhookEndpoint(self._targets, now=self._around.now, meter=self._around.meter).routes(app)
+        WebhookEndpoint(self._deliveries, self._around.vendors.delivered, meter=self._around.meter).routes(app)
         app.router.add_get("/health", self._health)
         return await self._listen(app)
 
@@ -150,16 +151,15 @@ class Worker:
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
-            if practice in self.practices or practice not in self._owned:
+            if practice in self.practices or practice not in self._owned or self._group is None or self._stopping.is_set():
                 return
             if not await self._has_keys(practice):
                 return
-            config: PracticeConfig = self._configs[practice]
-            service = await soap_service(config, self._around)
+            config = self._configs[practice]
+            openers = await prepare(config, self._around)
             epoch = await self._around.store.take_over(practice, OWNER)
-            runtime = PracticeRuntime(config, self._around, service, epoch)
-            runtime.limiter.taken_over()
-            await runtime.start()
+            runtime = PracticeRuntime(config, self._around, openers, epoch)
+            await runtime.start(self._group)
             self.practices[practice] = runtime
             log.info("practice_taken", practice=practice, epoch=epoch)
 
@@ -203,19 +203,24 @@ class Worker:
             self._configs = {PracticeId(one.id): one for one in config.practice}
             self._around.keyring.renew(keyring)
             for practice in found.removed:
-                self._targets.pop(practice, None)
+                self._forget_deliveries(practice)
             for practice in found.added | found.changed:
-                self._targets[practice] = webhook_target(self._configs[practice], self._around)
+                self._forget_deliveries(practice)
+                self._deliveries |= deliveries(self._configs[practice], self._around)
             self._owned = set(self._practices_of(self._partitions))
             await self._release(sorted(found.removed | found.changed))
             await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
         return found
 
+    def _forget_deliveries(self, practice: PracticeId) -> None:
+        for route in [route for route in self._deliveries if route[1] == practice]:
+            del self._deliveries[route]
+
     async def _watch(self) -> None:
         """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.
 
-        A fence means that the group has moved on while this worker was suspended. It is told so within a session time-out;
-        a practice that is still its own then was fenced by a worker more stale than itself, and is taken back.
+        A fence means that the group has moved on while this worker was suspended. Kafka tells us within one session time-out.
+        If the practice is still ours then, an even staler worker fenced us: take it back.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -240,7 +245,7 @@ class Worker:
             epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
             try:
                 await self._around.store.renew_keys()
-                await tables.save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
+                await save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
             await asyncio.sleep(REPORT_SECONDS)
@@ -291,41 +296,3 @@ def _innermost(error: BaseException | None) -> str:
     while isinstance(error, BaseExceptionGroup) and error.exceptions:
         error = error.exceptions[0]
     return type(error).__name__
-
-
-def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
-    """The Kafka bus as configured (security options by aiokafka's names)."""
-    kafka = config.kafka
-    security: dict[str, object] = {"security_protocol": kafka.security_protocol}
-    if kafka.security_protocol.startswith("SASL"):
-        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_plain_username": kafka.sasl_username}
-        if kafka.sasl_password_file:
-            security["sasl_plain_password"] = secret(kafka.sasl_password_file, beside)
-    if kafka.security_protocol.endswith("SSL"):
-        from aiokafka.helpers import create_ssl_context
-
-        security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    return Bus(
-        kafka.bootstrap_servers,
-        security,
-        keyring,
-        enable_idempotence=kafka.idempotent,
-        together=accounts(config, beside),
-    )
-
-
-def session() -> aiohttp.ClientSession:
-    """The HTTP session of a worker: redirects are never followed on their own, cookies never kept."""
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200))
-
-
-def notify(state: str) -> None:
-    """Tell systemd (`Type=notify`); nothing happens where it does not listen."""
-    address = os.environ.get("NOTIFY_SOCKET", "")
-    if not address:
-        return
-    if address.startswith("@"):
-        address = "\0" + address[1:]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-        sock.connect(address)
-        sock.sendall(state.encode())

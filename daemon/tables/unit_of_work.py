@@ -7,17 +7,17 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from daemon.tables import documents as tables
-from daemon.tables import rows
-from daemon.vendors.ports.intake import BILLING_ROW
+from daemon.tables import observed, rows
+from daemon.tables import open as still_open
 from events.codec import Keyring
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, PracticeId
 from events.keyed import hashed
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
-from events.topics import Change, Checkpoint, Note
+from events.topics import BILLING_ROW, Change, Checkpoint, Note
 from events.writes import BillingChartWritten, System
 from projections.deciding.batch import Batch, Missing
-from projections.state.directory import Directory
+from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
 
@@ -54,12 +54,28 @@ class StoredProjections:
             self._rebuilt_beside = self._rebuilt_beside or self._rebuilt is not None
             self._directory, self._rebuilt = None, tx.rebuilt
         if self._directory is None:
-            stored = await tables.load_directory(tx.connection, self.practice, self._keyring)
-            self._directory = rows.decode_directory(stored) if stored is not None else Directory()
+            self._directory = await self._stored_directory(tx)
         self._loaded = {}
         state = PracticeState(directory=self._directory)
         await self._load_keys(tx, state, keys)
         return state
+
+    async def _stored_directory(self, tx: Transaction) -> Directory:
+        """The directory as stored; where an older worker has folded it otherwise, it is folded anew and kept."""
+        stored = await tables.stored_directory(tx.connection, self.practice, self._keyring)
+        if stored is None:
+            return Directory()
+        if not stored.outdated:
+            return decode_directory(stored.doc)
+        directory, now = Directory(), None
+        async for one in tx.of_practice():
+            directory, now = fold_directory(directory, one.event, one.sequence), one.recorded
+        if now is not None:
+            encoded = encode_directory(directory)
+            await tables.save_directory(tx.connection, self.practice, stored.sequence, encoded, self._keyring)
+            open_ = {PRACTICE: rows.open_rows(directory)}
+            await still_open.replace_open(tx.connection, self.practice, open_, now)
+        return directory
 
     async def load_for(self, tx: Transaction, state: PracticeState, events: Iterable[Event]) -> None:
         """Add the patients that these events are about."""
@@ -114,17 +130,17 @@ class StoredProjections:
             pairs = rows.link_rows(one for one in changed.values() if one.key in batch.relinked)
             await tables.replace_links(connection, self.practice, pairs, unlinked=batch.unlinked)
         open_ = {key: rows.open_rows(one, self._loaded.get(key)) for key, one in changed.items()}
-        open_ |= dict.fromkeys(state.gone, tables.OpenRows())
+        open_ |= dict.fromkeys(state.gone, still_open.OpenRows())
         if state.directory_changed:
             directory = state.directory
-            encoded = rows.encode_directory(directory)
+            encoded = encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
-            open_[PatientKey("")] = rows.open_rows(directory, self._directory)
-        await tables.replace_open(connection, self.practice, open_, batch.moment.now)
+            open_[PRACTICE] = rows.open_rows(directory, self._directory)
+        await still_open.replace_open(connection, self.practice, open_, batch.moment.now)
         if any(isinstance(event.body, WentLive) for event in batch.events):
-            await tables.mark_all_for_revisit(connection, self.practice, batch.moment.today)
+            await still_open.mark_all_for_revisit(connection, self.practice, batch.moment.today)
         if batch.dependencies:
-            await tables.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)
+            await still_open.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)
 
     async def note(
         self,
@@ -153,9 +169,9 @@ class StoredProjections:
             for one in notes
         ]
         if notes:
-            await tables.save_observed(tx.connection, self.practice, notes)
+            await observed.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
-            await tables.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
+            await observed.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
 
 
 def _seen_in_billing(event: Event) -> BillingPatientId | None:

@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-import msgspec
-
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingAppointment
+from events.slots import SlotKind, slot_of
 from events.writes import (
     AppointmentTerms,
     CancelEhrAppointment,
@@ -25,7 +26,7 @@ from events.writes import (
 )
 from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, physician_for, provider_named
-from projections.state.patient import Appointment, Patient
+from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, allows
 
@@ -111,19 +112,18 @@ APPOINTMENTS: tuple[AppointmentField, ...] = (
 )
 
 
+_VALUES = tuple((row.name, row.value) for row in APPOINTMENTS)
+_NOTES = tuple(row.note for row in APPOINTMENTS if row.note is not None)
+
+
 def appointment_terms(seen: BillingAppointment, directory: Directory, policy: Policy) -> AppointmentTerms | None:
     """The appointment as the chart side shall hold it; None while one of its fields has no place there."""
-    values: dict[str, object] = {}
-    for row in APPOINTMENTS:
-        value = row.value(seen, directory, policy)
-        if value is None:
-            return None
-        values[row.name] = value
-    return msgspec.convert(values, AppointmentTerms)
+    values: dict[str, Any] = {name: value(seen, directory, policy) for name, value in _VALUES}
+    return None if any(value is None for value in values.values()) else AppointmentTerms(**values)
 
 
 def _notes(seen: BillingAppointment) -> tuple[str, ...]:
-    return tuple(note for row in APPOINTMENTS if row.note is not None and (note := row.note(seen)))
+    return tuple(text for note in _NOTES if (text := note(seen)))
 
 
 # -- decisions ------------------------------------------------------------------------------------------------------------
@@ -134,7 +134,7 @@ def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory,
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
-        _want(f"appointment:{key}", entry, chart, directory, policy, wants)
+        _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants)
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
@@ -146,16 +146,16 @@ def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
         return
     for key, entry in patient.appointments.items():
         if entry.vanished:
-            _want_removal(f"appointment:{key}", entry, wants)
+            _want_removal(slot_of(SlotKind.APPOINTMENT, key), entry, wants)
 
 
-def _want_removal(slot: str, entry: Appointment, wants: Wants) -> None:
+def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
     if entry.ehr is not None and not entry.deleted:
         write = DeleteEhrAppointment(appointment=entry.ehr)
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
-def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def _want(slot: str, entry: AppointmentState, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
     there = entry.ehr is not None and not entry.deleted
     if entry.vanished:
         _want_removal(slot, entry, wants)
@@ -168,7 +168,7 @@ def _want(slot: str, entry: Appointment, chart: EhrChartId, directory: Directory
     terms = appointment_terms(entry.seen, directory, policy)
     if terms is None:
         text = f"the appointment's provider has no calendar in {policy.names.ehr.label}; map the provider"
-        wants.wait(slot, "no-calendar", text, "directory")
+        wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
         return
     if there and not entry.cancelled and entry.written == terms:
         return

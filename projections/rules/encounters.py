@@ -10,15 +10,13 @@ import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
-
-from events.records import BillingCase, BillLine, EhrBill
+from events.records import BillingCase, BillLine, EhrBill, Value
 from events.writes import CreateEncounter, EncounterTerms
 from projections.state.directory import Directory, location_for, provider_for
-from projections.state.patient import Bill, BillingSide, bill_content
+from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy
 
@@ -33,6 +31,7 @@ _CPT = re.compile(r"\d{4}[0-9A-Z]|[A-Z]\d{4}", re.ASCII)
 _MODIFIER = re.compile(r"[0-9A-Z]{2}")
 _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII)
 _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _PLACE = re.compile(r"[0-9]{1,2}")
 
 
@@ -48,9 +47,9 @@ class BillField(Generic[A]):
     source: str
 
 
-def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, object] | Unfit:
+def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, Any] | Unfit:
     """The values of all rows by name, or the first thing to fix."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for row in rows:
         value = row.value(about)
         if isinstance(value, Unfit):
@@ -62,17 +61,13 @@ def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, object] | Unfit
 # -- service lines --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class EnteredLine:
-    """A line as it was entered, its number on the bill, and the bill's codes that travel."""
+class EnteredLine(Value, frozen=True):
+    """A line as it was entered, its number on the bill, its procedure code cleaned, and the bill's diagnoses that travel."""
 
     number: int
+    cpt: str
     line: BillLine
     travelling: tuple[str, ...]
-
-    @property
-    def cpt(self) -> str:
-        return self.line.cpt.strip().upper()
 
     @property
     def where(self) -> str:
@@ -100,7 +95,8 @@ def _dxs(one: EnteredLine) -> tuple[str, ...] | Unfit:
     bad = next((code for code in dxs if not _ICD10.fullmatch(code)), None)
     if bad is not None:
         return Unfit("bad-diagnosis", f"{one.where}: diagnosis {bad[:10]} is not an ICD-10 code")
-    dxs = tuple(code for code in dxs if code in one.travelling)[:DIAGNOSES_A_LINE]
+    spelled = {_undotted(code): code for code in one.travelling}
+    dxs = tuple(spelled[bare] for code in dxs if (bare := _undotted(code)) in spelled)[:DIAGNOSES_A_LINE]
     if not dxs:
         text = f"{one.where}: none of its diagnoses is among the bill's first {DIAGNOSES}"
         return Unfit("too-many-diagnoses", text)
@@ -108,14 +104,14 @@ def _dxs(one: EnteredLine) -> tuple[str, ...] | Unfit:
 
 
 def _units(one: EnteredLine) -> str | Unfit:
-    units = one.line.units.strip() or "1"
+    units = plain_amount(one.line.units) or "1"
     if not _AMOUNT.fullmatch(units) or not 0 < float(units) <= UNITS_MOST:
         return Unfit("bad-units", f"{one.where}: units must be a number from 1 to {UNITS_MOST}")
     return units
 
 
 def _unit_charge(one: EnteredLine) -> str | Unfit:
-    charge = one.line.unit_charge.strip()
+    charge = plain_amount(one.line.unit_charge)
     return (
         charge if _AMOUNT.fullmatch(charge) else Unfit("bad-charge", f"{one.where}: the charge must be an amount of money")
     )
@@ -135,18 +131,19 @@ def _service_lines(bill: EhrBill) -> tuple[EncounterTerms, ...] | Unfit:
     travelling = all_diagnoses(bill)[:DIAGNOSES]
     lines: list[EncounterTerms] = []
     for number, line in enumerate(bill.lines, start=1):
-        values = _filled(SERVICE_LINES, EnteredLine(number, line, travelling))
+        values = _filled(
+            SERVICE_LINES, EnteredLine(number=number, cpt=line.cpt.strip().upper(), line=line, travelling=travelling)
+        )
         if isinstance(values, Unfit):
             return values
-        lines.append(msgspec.convert(values, EncounterTerms))
+        lines.append(EncounterTerms(**values))
     return tuple(lines)
 
 
 # -- the encounter --------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Charging:
+class Charging(Value, frozen=True):
     """A bill that is to become an encounter, and what its fields are mapped by."""
 
     bill: EhrBill
@@ -246,11 +243,11 @@ ENCOUNTER: tuple[BillField[Charging], ...] = (
 
 
 def encounter(
-    entry: Bill, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
+    entry: BillState, billing: BillingSide, case: BillingCase, directory: Directory, policy: Policy
 ) -> CreateEncounter | Unfit:
     """The encounter a bill becomes, or the first thing to fix, in words for the provider (guide: Bills)."""
     bill = entry.bill
-    values = _filled(ENCOUNTER, Charging(bill, directory, policy))
+    values = _filled(ENCOUNTER, Charging(bill=bill, directory=directory, policy=policy))
     if isinstance(values, Unfit):
         return values
     lines = _service_lines(bill)
@@ -267,7 +264,7 @@ def encounter(
         "batch": str(bill.id) if policy.batch_numbers else "",
         "status": policy.encounter_status,
     }
-    return msgspec.convert(values, CreateEncounter)
+    return CreateEncounter(**values)
 
 
 def local_day(instant: datetime, time_zone: str) -> date:
@@ -275,9 +272,26 @@ def local_day(instant: datetime, time_zone: str) -> date:
     return instant.astimezone(ZoneInfo(time_zone)).date()
 
 
+def plain_amount(text: str) -> str:
+    """The amount as people write it, without a dollar sign and the commas of thousands, and with a digit before the point."""
+    value = text.strip().removeprefix("$").lstrip()
+    if _THOUSANDS.fullmatch(value):
+        value = value.replace(",", "")
+    return f"0{value}" if value.startswith(".") else value
+
+
+def _undotted(code: str) -> str:
+    """A diagnosis code as it is compared: `E11.9` and `E119` are one."""
+    return code.replace(".", "")
+
+
 def distinct(codes: tuple[str, ...]) -> tuple[str, ...]:
-    """Codes cleaned, the first of each kept in the order entered."""
-    return tuple(dict.fromkeys(code.strip().upper() for code in codes if code.strip()))
+    """Codes cleaned, the first of each kept in the order entered and as it was entered."""
+    found: dict[str, str] = {}
+    for code in codes:
+        if clean := code.strip().upper():
+            found.setdefault(_undotted(clean), clean)
+    return tuple(found.values())
 
 
 def all_diagnoses(bill: EhrBill) -> tuple[str, ...]:

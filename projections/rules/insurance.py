@@ -11,8 +11,10 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy
+from events.slots import POLICIES_SLOT, SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
 from projections.deciding.settle import Wants, Wish
 from projections.rules.policies import carrier_address, policy_terms
@@ -35,10 +37,17 @@ def in_force(policy: BillingPolicy, today: date) -> bool:
     return policy.end is None or policy.end >= today
 
 
+OPEN_END = date(9999, 1, 1)
+"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+
+
 def next_expiry(billing: BillingSide | None, today: date) -> date | None:
-    """The first day on which a policy in force today will not be any more: no event will say so."""
+    """The first day on which a policy in force today will not be any more: no event will say so.
+
+    A policy that ends in the year 9999 has an open end.
+    """
     case = primary_case(billing.chart.cases or ()) if billing else None
-    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and policy.end >= today]
+    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and today <= policy.end < OPEN_END]
     return min(ends) + timedelta(days=1) if ends else None
 
 
@@ -67,9 +76,9 @@ def want_insurance(
     terms += _kept(pending, terms, written)
     if billing.chart.birth_date is None:
         text = f"{policy.names.ehr.label} needs the patient's birth date for insurance; enter it"
-        wants.wait("policies", "incomplete", text)
+        wants.wait(POLICIES_SLOT, WaitCode.INCOMPLETE, text)
         return
-    wants.writes["policies"] = Wish(
+    wants.writes[POLICIES_SLOT] = Wish(
         _sync(chart, billing.chart, billing.chart.birth_date, terms, written), Resource.INSURANCE, RULE
     )
 
@@ -104,54 +113,52 @@ def _terms(
     one: BillingPolicy, rank: int, chart: BillingChart, directory: Directory, policy: Policy, wants: Wants
 ) -> PolicyTerms | None:
     """The policy in the chart side's terms, or None while it waits."""
-    slot = f"policy:{one.id}"
+    slot = slot_of(SlotKind.POLICY, one.id)
     if rank > RANKS:
         text = f"{policy.names.ehr.label} knows three ranks; this is a fourth active policy of the case"
-        wants.wait(slot, "no-rank", text)
+        wants.wait(slot, WaitCode.NO_RANK, text)
         return None
-    insurer = _insurer(slot, one, chart, directory, policy, wants)
+    insurer = _insurer(slot, one, directory, policy, wants)
     if insurer is None:
         return None
     made = policy_terms(one, rank, *insurer, chart)
     if isinstance(made, Unfit):
         text = f"copay or deductible is not an amount of money; correct it in {policy.names.billing.label}"
-        wants.wait(slot, "not-an-amount", text)
+        wants.wait(slot, WaitCode.NOT_AN_AMOUNT, text)
         return None
     return made
 
 
-def _insurer(
-    slot: str, one: BillingPolicy, chart: BillingChart, directory: Directory, policy: Policy, wants: Wants
-) -> tuple[int, int] | None:
+def _insurer(slot: str, one: BillingPolicy, directory: Directory, policy: Policy, wants: Wants) -> tuple[int, int] | None:
     """The policy's carrier and plan on the chart side, or None while they are missing or being created."""
     here, there = policy.names.ehr.label, policy.names.billing.label
     if not squeeze(one.company_name) or not squeeze(one.plan_name):
         what = "company" if not squeeze(one.company_name) else "plan"
-        wants.wait(slot, "no-plan", f"the policy names no insurance {what} in {there}; enter it there")
+        wants.wait(slot, WaitCode.NO_PLAN, f"the policy names no insurance {what} in {there}; enter it there")
         return None
     carrier = carrier_for(one.company_id, one.company_name, directory)
     if carrier is None:
         if one.company_id:
-            _want_shared(f"carrier:{one.company_id}", _new_carrier(one, chart), directory, policy, wants)
+            _want_shared(slot_of(SlotKind.CARRIER, one.company_id), _new_carrier(one), directory, policy, wants)
         else:
             text = f"{there} gives no id of the policy's insurance company, and {here} has none of that name"
-            wants.wait(slot, "no-plan", text)
+            wants.wait(slot, WaitCode.NO_PLAN, text)
         return None
     plan = plan_for(one.plan_id, one.plan_name, carrier, directory)
     if plan is None:
         if one.plan_id:
             create = CreatePlan(billing_plan_id=one.plan_id, name=squeeze(one.plan_name), carrier=carrier)
-            _want_shared(f"plan:{one.plan_id}", create, directory, policy, wants)
+            _want_shared(slot_of(SlotKind.PLAN, one.plan_id), create, directory, policy, wants)
         else:
-            wants.wait(slot, "no-plan", f"{there} gives no id of the policy's plan, and {here} has none of that name")
+            wants.wait(slot, WaitCode.NO_PLAN, f"{there} gives no id of the policy's plan, and {here} has none of that name")
         return None
     return carrier, plan
 
 
-def _new_carrier(one: BillingPolicy, chart: BillingChart) -> CreateCarrier:
+def _new_carrier(one: BillingPolicy) -> CreateCarrier:
     """A carrier's address is its plan's (guide: Insurance)."""
     bare = CreateCarrier(company_id=one.company_id, name=squeeze(one.company_name))
-    return replace(bare, **carrier_address(one, chart))
+    return replace(bare, **carrier_address(one))
 
 
 def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Directory, policy: Policy, wants: Wants) -> None:
@@ -161,6 +168,6 @@ def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Direc
     if known is None:
         wants.shared[slot] = Wish(create, Resource.INSURANCE, RULE)
     if known is not None and known.state == "refused":
-        wants.wait(slot, f"{what}-refused", f"{here} refuses the {what}: {known.text}", slot)
+        wants.wait(slot, WaitCode(f"{what}-refused"), f"{here} refuses the {what}: {known.text}", slot)
     else:
-        wants.wait(slot, f"{what}-pending", f"the {what} is being created in {here}", slot)
+        wants.wait(slot, WaitCode(f"{what}-pending"), f"the {what} is being created in {here}", slot)

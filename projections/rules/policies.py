@@ -10,9 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
-from typing import Generic, TypeVar
-
-from msgspec.structs import replace
+from typing import Any, Generic, TypeVar
 
 from events.records import BillingChart, BillingPolicy
 from events.writes import PolicyTerms, System
@@ -35,7 +33,7 @@ PREFIXES = {"mr", "mrs", "ms", "miss", "dr"}
 
 
 def relationship(text: str) -> str:
-    """The patient's relationship to the holder in the chart side's words; nothing said means that the patient is the holder."""
+    """The patient's relationship to the holder in the chart side's words. Nothing said: the patient is the holder."""
     said = text.strip()
     return RELATIONSHIPS.get(said.casefold(), "other") if said else "self"
 
@@ -56,9 +54,7 @@ def digits(text: str) -> str:
 
 
 def sex_letter(text: str) -> str:
-    """The chart side's legacy letters for the holder's sex; "" where nothing is said."""
-    if not text:
-        return ""
+    """The chart side's legacy letters for the holder's sex."""
     value = {"m": "Male", "f": "Female"}.get(text.strip().casefold(), text)
     return {"Male": "M", "Female": "F"}.get(_SEX.key(value), "N")
 
@@ -100,22 +96,12 @@ class PolicyField(Generic[V]):
     own: Callable[[BillingChart], V] | None = None
     otherwise: V | None = None
 
-    def value(self, policy: BillingPolicy, chart: BillingChart, own: bool) -> V | Unfit:
-        """The field as the chart side shall hold it; `own` says that the patient is the holder."""
-        value = self.codec(self.read(policy))
-        if not value and own and self.own is not None:
-            value = self.codec(self.own(chart))
-        return value if value or self.otherwise is None else self.otherwise
-
 
 @dataclass(frozen=True)
 class HolderName(PolicyField[str]):
     """A part of the holder's name, which the billing side gives as one text."""
 
     part: int = 0
-
-    def value(self, policy: BillingPolicy, chart: BillingChart, own: bool) -> str:
-        return holder_name(policy.insured_name, chart, own)[self.part]
 
 
 def holder_name(text: str, chart: BillingChart, own: bool) -> tuple[str, str]:
@@ -179,6 +165,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
         "relationship",
         f"{_ROW} 7",
         relationship,
+        otherwise="self",
     ),
     HolderName(
         "insured_first_name",
@@ -230,7 +217,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
     _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies"),
 )
 
-_PLAN = "guide: Insurance, address of the plan"
+_PLAN = "guide: Insurance, carriers"
 PLAN_ADDRESS: tuple[PolicyField[str], ...] = (
     _text("phone", "Plan's phone", "Phone", "Plan phone", "plan_phone", _PLAN, fit_phone),
     _text("address1", "Plan's address line 1", "Address", "Plan address line 1", "plan_address1", _PLAN),
@@ -244,20 +231,36 @@ CARRIER_MOST = {"address2": 35, "city": 50, "zip": 10}
 INSURANCE: tuple[AnyPolicyField, ...] = (*POLICIES, *PLAN_ADDRESS)
 
 
+_NAMES = tuple((row.name, row.part) for row in INSURANCE if isinstance(row, HolderName))
+_READ: tuple[tuple[str, Callable[[BillingPolicy], Any], Callable[[Any], Any]], ...] = tuple(
+    (row.name, row.read, row.codec) for row in INSURANCE if not isinstance(row, HolderName)
+)
+_OWN: tuple[tuple[str, Callable[[BillingChart], Any], Callable[[Any], Any]], ...] = tuple(
+    (row.name, row.own, row.codec) for row in INSURANCE if row.own is not None
+)
+_OTHERWISE = tuple((row.name, row.otherwise) for row in INSURANCE if row.otherwise is not None)
+"""The rows taken apart once: every decision about a patient asks all of them for each policy."""
+
+
 def policy_terms(one: BillingPolicy, rank: int, carrier: int, plan: int, chart: BillingChart) -> PolicyTerms | Unfit:
     """The policy as the chart side shall hold it, or what no row can bring there."""
     own = relationship(one.relationship) == "self"
-    values: dict[str, object] = {}
-    for row in INSURANCE:
-        value = row.value(one, chart, own)
-        if isinstance(value, Unfit):
-            return value
-        values[row.name] = value
-    bare = PolicyTerms(billing_policy=one.id, rank=rank, carrier_id=carrier, carrier_name="", plan_id=plan, plan_name="")
-    return replace(bare, **values)
+    values: dict[str, Any] = {name: (raw := read(one)) and codec(raw) for name, read, codec in _READ}
+    if own:
+        for member, read, codec in _OWN:
+            if not values[member]:
+                values[member] = (raw := read(chart)) and codec(raw)
+    for member, otherwise in _OTHERWISE:
+        values[member] = values[member] or otherwise
+    if Unfit in map(type, values.values()):
+        return next(value for value in values.values() if isinstance(value, Unfit))
+    name = holder_name(one.insured_name, chart, own)
+    for member, part in _NAMES:
+        values[member] = name[part]
+    return PolicyTerms(billing_policy=one.id, rank=rank, carrier_id=carrier, plan_id=plan, **values)
 
 
-def carrier_address(one: BillingPolicy, chart: BillingChart) -> dict[str, str]:
+def carrier_address(one: BillingPolicy) -> dict[str, str]:
     """The address of the policy's carrier on the chart side, by the members of a carrier."""
-    values = {row.name: row.value(one, chart, False) for row in PLAN_ADDRESS}
-    return {name: text[: CARRIER_MOST.get(name)] for name, text in values.items() if isinstance(text, str)}
+    found = {row.name: row.codec(row.read(one)) for row in PLAN_ADDRESS}
+    return {name: text[: CARRIER_MOST.get(name)] for name, text in found.items() if isinstance(text, str)}

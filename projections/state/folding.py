@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import BillResendRequested, ConflictSeen, ResyncRequested, RetryRequested
+from events.commands import BillResendRequested, Command, ConflictSeen, ResyncRequested, RetryRequested
 from events.ids import BillingPatientId
 from events.records import BillingChart, EhrBill, EhrChart
 from events.schema import (
@@ -32,6 +32,7 @@ from events.schema import (
     WaitingDismissed,
     WaitingRaised,
 )
+from events.slots import SlotKind, parse_slot, slot_of
 from events.writes import (
     AnyWrite,
     BillingChartWritten,
@@ -55,7 +56,16 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, again, dismiss, follow_intent, without
-from projections.state.patient import Appointment, Bill, BillingSide, EhrSide, Patient, Search, WrittenPolicy, is_of
+from projections.state.patient import (
+    AppointmentState,
+    BillingSide,
+    BillState,
+    EhrSide,
+    Patient,
+    Search,
+    WrittenPolicy,
+    is_of,
+)
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
@@ -88,21 +98,37 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             recorded = {one.field: one for one in body.conflicts}
             seen = without(patient.conflicts_seen, *recorded)
             return replace(patient, conflicts={**patient.conflicts, **recorded}, conflicts_seen=seen)
+        case WaitingRaised() | WaitingCleared() | WaitingDismissed():
+            return _waits(patient, body, event.observed)
+        case IntentSucceeded():
+            known = patient.intents.get(body.slot)
+            if known is not None and known.intent == body.intent:
+                patient = _succeeded(patient, known.write, body, event)
+    if isinstance(body, Command):
+        return _asked(patient, body)
+    return replace(patient, intents=follow_intent(patient.intents, event))
+
+
+def _waits(patient: Patient, body: WaitingRaised | WaitingCleared | WaitingDismissed, since: datetime) -> Patient:
+    """What waits, and what a person has accepted as it is."""
+    if isinstance(body, WaitingDismissed):
+        waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, since)
+        return replace(patient, waiting=waits, dismissed=dismissed)
+    waiting = without(patient.waiting, body.slot)
+    if isinstance(body, WaitingRaised):
+        one = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=since)
+        waiting = {**patient.waiting, body.slot: one}
+    return replace(patient, waiting=waiting, dismissed=without(patient.dismissed, body.slot))
+
+
+def _asked(patient: Patient, body: Command) -> Patient:
+    """What a person asked for."""
+    match body:
         case ConflictSeen():
             fields = body.fields or tuple(patient.conflicts)
             seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
             conflicts = without(patient.conflicts, *fields)
             return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
-        case WaitingRaised():
-            waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
-            dismissed = without(patient.dismissed, body.slot)
-            return replace(patient, waiting={**patient.waiting, body.slot: waiting}, dismissed=dismissed)
-        case WaitingCleared():
-            dismissed = without(patient.dismissed, body.slot)
-            return replace(patient, waiting=without(patient.waiting, body.slot), dismissed=dismissed)
-        case WaitingDismissed():
-            waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, event.observed)
-            return replace(patient, waiting=waits, dismissed=dismissed)
         case ResyncRequested():
             return replace(patient, search=None, held=None if body.as_new else patient.held)
         case RetryRequested():
@@ -110,15 +136,11 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
             return replace(patient, intents=intents, dismissed=without(patient.dismissed, *slots))
         case BillResendRequested():
-            slot = f"bill:{body.bill}"
+            slot = slot_of(SlotKind.BILL, body.bill)
             intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
             patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
             return _bill(patient, body.bill, answered=None, error="")
-        case IntentSucceeded():
-            known = patient.intents.get(body.slot)
-            if known is not None and known.intent == body.intent:
-                patient = _succeeded(patient, known.write, body, event)
-    return replace(patient, intents=follow_intent(patient.intents, event))
+    return patient
 
 
 # -- observations ---------------------------------------------------------------------------------------------------------
@@ -149,12 +171,12 @@ def in_doubt(patient: Patient | None, event: Event) -> bool:
     return False
 
 
-def _same_save(event: Event, known: EhrSide | Bill) -> bool:
+def _same_save(event: Event, known: EhrSide | BillState) -> bool:
     """A webhook of the second in which what is known was saved."""
     return event.modified is not None and event.observed == event.modified == known.modified
 
 
-def _not_newer(event: Event, known: EhrSide | Bill) -> bool:
+def _not_newer(event: Event, known: EhrSide | BillState) -> bool:
     """Whether an observation is to be left alone."""
     return _same_save(event, known) or stale(event.modified, event.observed, known.modified, known.read_at)
 
@@ -218,7 +240,7 @@ def _appointment_seen(
             return patient
         entry = replace(known, vanished=True, read_at=event.observed)
     elif known is None:
-        entry = Appointment(seen=body.appointment, read_at=event.observed)
+        entry = AppointmentState(seen=body.appointment, read_at=event.observed)
     else:
         entry = replace(known, seen=body.appointment, read_at=event.observed, vanished=False)
     return replace(patient, appointments={**patient.appointments, key: entry})
@@ -227,7 +249,7 @@ def _appointment_seen(
 def _bill_seen(patient: Patient, bill: EhrBill, modified: datetime | None, read_at: datetime) -> Patient:
     known = patient.bills.get(str(bill.id))
     if known is None:
-        entry = Bill(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
+        entry = BillState(bill=bill, modified=modified, read_at=read_at, first_seen=read_at)
     elif stale(modified, read_at, known.modified, known.read_at):
         return patient
     else:
@@ -333,7 +355,7 @@ def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
 
 
 def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: object) -> Patient:
-    key = slot.removeprefix("appointment:")
+    key = parse_slot(slot).id
     entry = patient.appointments.get(key)
     if entry is None:
         return patient

@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
 from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -56,7 +56,7 @@ class Search(Value, frozen=True, kw_only=True):
     refused: bool = False
 
 
-class Appointment(Value, frozen=True, kw_only=True):
+class AppointmentState(Value, frozen=True, kw_only=True):
     """A Kareo appointment and the Elation one that follows it; `written` is what Elation was last told."""
 
     seen: BillingAppointment
@@ -68,7 +68,7 @@ class Appointment(Value, frozen=True, kw_only=True):
     deleted: bool = False
 
 
-class Bill(Value, frozen=True, kw_only=True):
+class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
@@ -96,7 +96,7 @@ class WrittenPolicy(Value, frozen=True, kw_only=True):
 class Former(Value, frozen=True, kw_only=True):
     """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
 
-    appointments: dict[str, Appointment] = {}
+    appointments: dict[str, AppointmentState] = {}
     policies: dict[str, WrittenPolicy] = {}
     base: dict[str, str] = {}
 
@@ -116,8 +116,8 @@ class Patient(Value, frozen=True, kw_only=True):
     search: Search | None = None
     created: int | None = None
     policies: dict[str, WrittenPolicy] = {}
-    appointments: dict[str, Appointment] = {}
-    bills: dict[str, Bill] = {}
+    appointments: dict[str, AppointmentState] = {}
+    bills: dict[str, BillState] = {}
     conflicts: dict[str, FieldConflict] = {}
     conflicts_seen: dict[str, FieldConflict] = {}
     intents: dict[str, OpenIntent] = {}
@@ -130,7 +130,7 @@ class Patient(Value, frozen=True, kw_only=True):
     @property
     def in_billing(self) -> bool:
         """True when this is the projection of a Kareo patient, linked or not."""
-        return self.key.startswith("K:")
+        return is_billing_key(self.key)
 
 
 _PATIENT = msgspec.msgpack.Decoder(Patient)

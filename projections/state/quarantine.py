@@ -9,12 +9,19 @@ from events.schema import (
     BillObserved,
     EhrChartObserved,
     Event,
+    IntentOutcomeUnknown,
+    IntentRefused,
+    IntentSucceeded,
+    IntentSuperseded,
+    Outcome,
 )
+from events.slots import SlotKind, slot_of
+from events.writes import System
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
     """Where a record that could not be understood waits; the same record, once understood, clears it."""
-    return f"quarantine:{system}:{resource}:{record}"
+    return slot_of(SlotKind.QUARANTINE, system, resource, record)
 
 
 def record_of(event: Event) -> str:
@@ -34,14 +41,20 @@ def quarantined_as(event: Event) -> tuple[str, ...]:
     return (*_unread_as(event), quarantine_slot(event.origin.value, event.type, record_of(event)))
 
 
+def outcome_slots(body: Outcome) -> tuple[str, ...]:
+    """The slots in which an outcome of this intent waits that could not be folded."""
+    kinds = (IntentSucceeded, IntentRefused, IntentSuperseded, IntentOutcomeUnknown)
+    return tuple(quarantine_slot(system.value, kind.__name__, body.intent) for system in System for kind in kinds)
+
+
 def _unread_as(event: Event) -> tuple[str, ...]:
     match event.body:
         case EhrChartObserved(chart=chart):
-            return (quarantine_slot("elation", "patients", str(chart.id)),)
+            return (quarantine_slot(System.EHR, "patients", str(chart.id)),)
         case BillingChartObserved(chart=there):
-            return (quarantine_slot("kareo", "patients", str(there.id)),)
+            return (quarantine_slot(System.BILLING, "patients", str(there.id)),)
         case BillObserved(bill=bill):
-            return (quarantine_slot("elation", "bills", str(bill.id)),)
+            return (quarantine_slot(System.EHR, "bills", str(bill.id)),)
         case BillingAppointmentObserved(appointment=one):
-            return tuple(quarantine_slot("kareo", "appointments", name) for name in sorted({one.key, str(one.id)}))
+            return tuple(quarantine_slot(System.BILLING, "appointments", name) for name in sorted({one.key, str(one.id)}))
     return ()

@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
+from unicodedata import normalize
 
 from events.writes import System
 
@@ -29,7 +30,8 @@ STATES = {
     "oregon": "OR", "pennsylvania": "PA", "rhode island": "RI", "south carolina": "SC", "south dakota": "SD",
     "tennessee": "TN", "texas": "TX", "utah": "UT", "vermont": "VT", "virginia": "VA", "washington": "WA",
     "west virginia": "WV", "wisconsin": "WI", "wyoming": "WY", "puerto rico": "PR", "guam": "GU", "virgin islands": "VI",
-    "american samoa": "AS", "northern mariana islands": "MP",
+    "american samoa": "AS", "northern mariana islands": "MP", "federated states of micronesia": "FM", "micronesia": "FM",
+    "marshall islands": "MH", "palau": "PW",
 }  # fmt: skip
 ABBREVIATIONS = frozenset(STATES.values()) | {"AA", "AE", "AP"}
 
@@ -49,8 +51,9 @@ class Codec(Protocol):
 
 
 def squeeze(text: str) -> str:
-    """Outer spaces off, inner runs of white space to one space."""
-    return " ".join(text.split())
+    """Outer spaces off, inner runs of white space to one space, accents composed: one form for what reads the same."""
+    words = " ".join(text.split())
+    return words if words.isascii() else normalize("NFC", words)
 
 
 @dataclass(frozen=True)
@@ -114,13 +117,15 @@ class Sex:
 
 @dataclass(frozen=True)
 class PhoneNumber:
-    """A North American number, kept as its ten digits; anything with letters is left to a person."""
+    """A North American number, kept as its ten digits; anything with letters is left to a person, and zeros are no number."""
 
     def clean(self, text: str) -> str:
         if _LETTER.search(text):
             return squeeze(text)
         digits = _NOT_A_DIGIT.sub("", text)
-        return digits[1:] if len(digits) == 11 and digits.startswith("1") else digits
+        if len(digits) == 11 and digits.startswith("1"):
+            digits = digits[1:]
+        return digits if digits.strip("0") else ""
 
     def key(self, text: str) -> str:
         return self.clean(text)

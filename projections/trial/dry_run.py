@@ -12,11 +12,10 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
     Body,
@@ -62,8 +61,6 @@ from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
-
-NOBODY = PatientKey("")
 
 
 @dataclass(frozen=True)
@@ -124,7 +121,7 @@ class _Run:
                 state.charts[patient.link.ehr] = key
         self.index = Index(patients.values())
         self.result = DryRun()
-        moment = Moment(now=now, today=now.astimezone(ZoneInfo(policy.time_zone)).date())
+        moment = Moment.at(now, policy.time_zone)
         self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
         self._seen = 0
         self._made = 0
@@ -135,7 +132,7 @@ class _Run:
         for key, body in found.items():
             self._take(body, key)
         self.batch.touched.clear()
-        live = self._take(WentLive(), NOBODY)
+        live = self._take(WentLive(), PRACTICE)
         self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
 
     def step(self) -> bool:
@@ -175,19 +172,19 @@ class _Run:
             self.result.writes.append(planned)
         result = self._told(patient, body.write)
         if isinstance(result, BillingChartWritten) and isinstance(body.write, CreateBillingChart):
-            self._first[PatientKey(f"K:{result.chart.id}")] = key
+            self._first[billing_key(result.chart.id)] = key
         self._take(IntentSucceeded(intent=body.intent, slot=body.slot, attempt=1, result=result), key)
 
     def _take(self, body: Body, key: PatientKey) -> Event:
-        number = int(key[2:]) if key else 0
+        charts = charts_of(key)
         event = Event(
             id=event_id(self.batch.practice, "dry run", len(self.batch.events)),
             practice=self.batch.practice,
             origin=Origin.CHARTWIRE,
             observed=self.batch.moment.now,
             body=body,
-            ehr=EhrChartId(number) if key.startswith("E:") else None,
-            billing=BillingPatientId(number) if key.startswith("K:") else None,
+            ehr=charts.ehr,
+            billing=charts.billing,
         )
         self.batch.take(event)
         return event

@@ -17,16 +17,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from daemon.cli.common import keyring_of
-from daemon.config import load, policy_of
-from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.config import keyring_of, load, policy_of
+from daemon.demo.rehearsal import prepare, servers
 from daemon.history.invariants import audit
 from daemon.operator import commands as operator
-from daemon.operator.onboarding import look
-from daemon.runtime.worker import bus_of
+from daemon.operator.onboarding import Onboarding, progress
+from daemon.runtime.go_live import first_reads
+from daemon.runtime.surroundings import bus_of
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
+from daemon.vendors.registry import SECTIONS
 from events.commands import LinkRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PracticeId
 from events.records import type_of
@@ -34,6 +35,7 @@ from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentS
 from events.store import Store
 from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, changes_nothing
 from projections.trial.dry_run import DryRun
+from tests.conftest import opened_store
 from tests.crash.test_sigkill import Daemon
 from tests.crowded import Town, found
 from tests.unit.records import GREY, KAREO_GREY
@@ -54,7 +56,7 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
         file = await prepare(clinic, tmp_path, postgres, broker)
         text = file.read_text()
         file.write_text(text.replace('profile = "kareo-led"', 'profile = "kareo-led"\nmode = "observe"'))
-        store = await opened_store(load(file), tmp_path)
+        store = await opened_store(load(file, SECTIONS), tmp_path)
         daemon = Daemon(file, tmp_path / "log")
         await daemon.start()
         try:
@@ -90,7 +92,7 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
         recorded = [one async for one in store.read(ELM)]
         made = really_made(recorded)
         assert sorted((made - planned(dry)).elements()) == sorted((planned(dry) - made).elements()) == []
-        result = await audit(store, policy_of(load(file).practice[0]))
+        result = await audit(store, policy_of(load(file, SECTIONS).practice[0]))
         assert result.broken == {}
         matched = {(one.event.body.ehr, one.event.body.billing) for one in recorded if set_by_matching(one)}
         with capsys.disabled():
@@ -210,7 +212,7 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
     (ehr, billing), *others = sorted(decided)
     force = ["--force"] if verb == "link" else []
     await command(file, verb, "elm", f"elation:{ehr}", f"kareo:{billing}", *force)
-    config = load(file)
+    config = load(file, SECTIONS)
     bus = bus_of(config, file.parent, keyring_of(config, file.parent))
     await bus.start()
     try:
@@ -227,12 +229,17 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
         await bus.stop()
 
 
+async def _told(store: Store, file: Path) -> tuple[Onboarding, DryRun | None]:
+    practice = load(file, SECTIONS).practice[0]
+    return await progress(store, policy_of(practice), datetime.now(UTC), first_reads(practice))
+
+
 async def ready(store: Store, file: Path) -> bool:
-    return not (await look(store, policy_of(load(file).practice[0]), datetime.now(UTC)))[0].unread
+    return not (await _told(store, file))[0].unread
 
 
 async def rehearsed(store: Store, file: Path) -> DryRun:
-    told, run = await look(store, policy_of(load(file).practice[0]), datetime.now(UTC))
+    told, run = await _told(store, file)
     assert run is not None
     assert told.matching is not None
     assert all(one.taken for one in told.matching.candidates)
@@ -243,7 +250,7 @@ async def rehearsed(store: Store, file: Path) -> DryRun:
 
 async def at_rest(store: Store, file: Path) -> bool:
     """Live, everybody looked at, nothing open."""
-    told, _ = await look(store, policy_of(load(file).practice[0]), datetime.now(UTC))
+    told, _ = await _told(store, file)
     open_ = await store.pool.fetchval("SELECT count(*) FROM chartwire.open_intent")
     return told.state == "live" and not open_
 

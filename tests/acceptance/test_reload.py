@@ -14,10 +14,12 @@ from typing import Any
 import pytest
 
 from daemon.config import load
-from daemon.demo.rehearsal import opened_store, prepare, servers
+from daemon.demo.rehearsal import prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
+from daemon.vendors.registry import SECTIONS
 from events.store import Store
+from tests.conftest import opened_store
 
 MOST_SECONDS = 60.0
 MARK = "[[practice]]"
@@ -63,7 +65,7 @@ async def running(clinic: Clinic, folder: Path) -> AsyncIterator[Running]:
         await clinic.start()
         Day(clinic, seed=7, size=1).prepare()
         file = await prepare(clinic, folder, postgres, broker)
-        store = await opened_store(load(file), folder)
+        store = await opened_store(load(file, SECTIONS), folder)
         whole = file.read_text()
         file.write_text(MARK.join(whole.split(MARK)[:2]))
         with (folder / "log").open("wb") as log:

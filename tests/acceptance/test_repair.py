@@ -15,14 +15,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from daemon.cli.run import surroundings
 from daemon.config import load, policy_of
 from daemon.demo.embedded import free_port
 from daemon.demo.rehearsal import Rest, prepare, servers
 from daemon.history.invariants import audit
+from daemon.runtime.surroundings import surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
+from daemon.vendors.registry import SECTIONS
 from events.bus import Bus
 from events.ids import PracticeId
 from events.store import Store
@@ -101,7 +102,7 @@ class Town:
 
     async def sound(self) -> None:
         await self.rest.reached()
-        config = load(self.config)
+        config = load(self.config, SECTIONS)
         assert (await audit(self.store, policy_of(config.practice[0]))).broken == {}
 
 
@@ -111,7 +112,7 @@ async def open_town(folder: Path) -> AsyncIterator[Town]:
     async with servers() as (postgres, broker):
         await clinic.start()
         file = await prepare(clinic, folder, postgres, broker)
-        async with surroundings(load(file), file.parent) as around:
+        async with surroundings(load(file, SECTIONS), file.parent) as around:
             worker = Worker(around)
             running = asyncio.create_task(worker.run())
             try:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.demo.rehearsal import Rehearsal, Report, opened_store, practices
+from daemon.demo.rehearsal import Rehearsal, Report, practices
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from events.schema import BillingChartObserved
 from tests.bench.rounds import repeated
 from tests.bench.table import Line
+from tests.conftest import opened_store
 
 WRITES = ("POST", "PUT", "PATCH", "DELETE", "Create", "Update")
 BY_THE_CLOCK = frozenset(

@@ -8,8 +8,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from daemon.demo.embedded import EmbeddedPostgres
-from daemon.history.compare import replayed
 from daemon.history.events_of import patient_events
+from daemon.history.fold import replayed
 from events.codec import Keyring
 from events.store import Store
 from tests.bench import material

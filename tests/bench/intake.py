@@ -64,8 +64,10 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
     """The product's endpoint: parsed, normalized, encrypted, published."""
     from datetime import UTC, datetime
 
-    from daemon.runtime.webhooks import LARGEST, Target, WebhookEndpoint
+    from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
     from daemon.telemetry import Meter
+    from daemon.vendors.elation.connector import RESOURCES
+    from daemon.vendors.elation.delivery import ElationDelivery
     from daemon.vendors.ports.intake import Intake, Seen
     from events.writes import System
 
@@ -77,12 +79,22 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
         async def known(_records: object) -> dict[tuple[str, str], Seen]:
             return {}
 
-        async def key(_resource: str) -> str:
-            return public
+        class Subscribed:
+            async def get(self) -> dict[str, tuple[int, str]]:
+                return dict.fromkeys(RESOURCES, (1, public))
 
-        target = Target(Intake(PRACTICE, System.EHR, bus.publish, known), 1, "America/Denver", key)
+            async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+                raise NotImplementedError
+
+        delivery = ElationDelivery(
+            Intake(PRACTICE, System.EHR, bus.publish, known),
+            practice=1,
+            zone="America/Denver",
+            subscriptions=Subscribed(),
+            now=lambda: datetime.now(UTC),
+        )
         app = web.Application(client_max_size=LARGEST)
-        WebhookEndpoint({PRACTICE: target}, now=lambda: datetime.now(UTC), meter=Meter()).routes(app)
+        WebhookEndpoint({("elation", PRACTICE): delivery}, RESOURCES, meter=Meter()).routes(app)
         await _serve(app, port, ready)
 
     asyncio.run(work())

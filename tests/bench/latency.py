@@ -14,11 +14,13 @@ from pathlib import Path
 
 from daemon.config import load
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
-from daemon.demo.rehearsal import opened_store, prepare
+from daemon.demo.rehearsal import prepare
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
+from daemon.vendors.registry import SECTIONS
 from tests.bench.rounds import repeated
 from tests.bench.table import Line, progress, quantile
+from tests.conftest import opened_store
 from tests.kafka.conftest import RUN, Kafka, missing_programs
 from tests.kafka.process import Process
 
@@ -72,7 +74,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
                 day.kareo_patient(office, person)
                 day.elation_patient(office, person)
             file = await prepare(clinic, Path(name), postgres, broker)
-            store = await opened_store(load(file), Path(name))
+            store = await opened_store(load(file, SECTIONS), Path(name))
             daemon = Process(file)
             await daemon.start()
             try:

@@ -14,8 +14,8 @@ import asyncpg
 import msgspec
 
 from daemon.demo.embedded import EmbeddedPostgres
-from daemon.history.compare import replayed
 from daemon.history.events_of import patient_events
+from daemon.history.fold import replayed
 from events.chain import GENESIS, link
 from events.codec import Keyring, seal_event
 from events.ids import PracticeId

@@ -20,7 +20,7 @@ from jsonschema import Draft202012Validator, FormatChecker
 from lxml import etree
 from referencing import Registry, Resource
 
-from daemon.sandbox.elation.server import Call
+from daemon.sandbox.elation.calls import Call
 from tests.conftest import SHARED
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from events.records import stored_type
 from events.writes import AnyWrite
 
 Victim = Literal["daemon", "postgres", "broker"]
@@ -24,7 +25,7 @@ POINTS_OF: dict[Victim, tuple[str, ...]] = {
     "postgres": POINTS,
     "broker": tuple(point for point in POINTS if point.split()[1] in ("publish", "append", "commit", "offsets", "call")),
 }
-KINDS = tuple(one.__name__ for one in get_args(AnyWrite) if not one.__name__.startswith("Search"))
+KINDS = tuple(stored_type(one.__name__) for one in get_args(AnyWrite) if not one.__name__.startswith("Search"))
 SIZE = 256
 
 

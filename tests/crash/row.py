@@ -22,8 +22,10 @@ from daemon.config import Config, load
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
 from daemon.demo.rehearsal import judge, prepare, servers
 from daemon.sandbox.clinic import Clinic
+from daemon.vendors.registry import SECTIONS
 from events.codec import Keyring
 from events.ids import PracticeId
+from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
 from tests.crash.blow import Arms, Blow, Victim
@@ -160,7 +162,7 @@ class Row:
                 async with within(FOR_A_STEP, "the clinic is not prepared"):
                     file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
                     file.write_text(_adapted(file.read_text(), victim))
-                    row._config = load(file)
+                    row._config = load(file, SECTIONS)
                     keyring = Keyring.from_directory(folder / row._config.keys.directory)
                     row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)
                 await row._bear()
@@ -301,7 +303,7 @@ class Row:
         done: set[object] = set()
         async for one in self._store.read(self._practice, after=head):
             body = one.event.body
-            if isinstance(body, IntentRequested) and type(body.write).__name__ == self.kind:
+            if isinstance(body, IntentRequested) and type_of(body.write) == self.kind:
                 wanted.add(body.intent)
             elif isinstance(body, IntentSucceeded):
                 done.add(body.intent)

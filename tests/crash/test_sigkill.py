@@ -17,11 +17,13 @@ from pathlib import Path
 import pytest
 
 from daemon.config import Config, load
-from daemon.demo.rehearsal import judge, opened_store, practices, prepare, servers
+from daemon.demo.rehearsal import judge, practices, prepare, servers
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.sandbox.snapshot import Snapshot, differing, snapshot
+from daemon.vendors.registry import SECTIONS
 from events.store import Store
+from tests.conftest import opened_store
 
 QUIET_SECONDS = 3.0
 KILLS_A_SCENE = {"new patients on both sides": 2, "insurance": 1, "appointments": 1, "bills": 2}
@@ -100,7 +102,7 @@ async def living(folder: Path) -> AsyncIterator[tuple[Clinic, Day, Daemon, Store
         await clinic.start()
         day.prepare()
         file = await prepare(clinic, folder, postgres, broker)
-        config = load(file)
+        config = load(file, SECTIONS)
         daemon = Daemon(file, folder / "log")
         store = await opened_store(config, folder)
         await daemon.start()

@@ -113,7 +113,7 @@ def _around_kafka(at: Strike) -> None:
 
 
 def _around_recording(at: Strike) -> None:
-    append, writing, attempt, record = Transaction.append, Store.writing, Sink._attempt, Sink._record
+    append, writing, begin, record = Transaction.append, Store.writing, Sink._begin, Sink._record
 
     async def appending(self: Any, events: Sequence[Any]) -> Any:
         self.requested = [type_of(one.body.write) for one in events if isinstance(one.body, IntentRequested)]
@@ -135,21 +135,21 @@ def _around_recording(at: Strike) -> None:
         if getattr(tx, "appended", ()):
             at(*_recording.get(), committed=True)
 
-    async def attempting(self: Sink, slot: str, job: Any, number: int, charts: Any) -> bool:
-        kind = type_of(job.write)
+    async def beginning(self: Sink, attempt: Any) -> bool:
+        kind = type_of(attempt.job.write)
         at("before attempt", kind)
         with _within("after attempt", kind):
-            return await attempt(self, slot, job, number, charts)
+            return await begin(self, attempt)
 
-    async def recording(self: Sink, body: Any, job: Any, *rest: Any, **more: Any) -> bool:
+    async def recording(self: Sink, body: Any, attempt: Any, **more: Any) -> bool:
         if not isinstance(body, IntentSucceeded):
-            return await record(self, body, job, *rest, **more)
-        with _within("after outcome", type_of(job.write)):
-            return await record(self, body, job, *rest, **more)
+            return await record(self, body, attempt, **more)
+        with _within("after outcome", type_of(attempt.job.write)):
+            return await record(self, body, attempt, **more)
 
     Transaction.append = appending  # type: ignore[method-assign]
     Store.writing = transacting  # type: ignore[assignment,method-assign]
-    Sink._attempt = attempting  # type: ignore[method-assign]
+    Sink._begin = beginning  # type: ignore[method-assign]
     Sink._record = recording  # type: ignore[method-assign]
 
 
@@ -216,8 +216,8 @@ async def _without_record(self: Sink, *given: Any) -> bool:
 
 
 BUGS: dict[str, dict[str, Any]] = {
-    "retry without look-up": {"_settle": _without_looking},
-    "attempt not recorded": {"_attempt": _without_record},
+    "retry without look-up": {"_resolve_unknown": _without_looking},
+    "attempt not recorded": {"_begin": _without_record},
 }
 
 

@@ -43,7 +43,8 @@ class Reader:
     def __init__(self, bus: Bus, group: str, seconds: float = 6.0, stall: float = 60.0) -> None:
         self.seen: list[Message] = []
         self.assigned: list[int] = []
-        self.consumer = ChangeConsumer(bus, group, self, session_timeout_seconds=seconds, stall_seconds=stall)
+        self.consumer = ChangeConsumer(bus, group, self, session_timeout_seconds=seconds)
+        self.consumer._stall = stall
         self.able = True
 
     async def record(self, practice: PracticeId, messages: Sequence[Message]) -> bool:

@@ -22,6 +22,7 @@ from daemon.operator.finishing import Finished, OlderOwners, finish
 from daemon.operator.key_rotation import KeyElsewhere, rotate
 from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred
 from daemon.tables import documents as tables
+from daemon.tables import observed
 from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
 from events.data_keys import NotFinished, is_switched
 from events.ids import PracticeId
@@ -117,7 +118,7 @@ async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
     assert set((await key_ids(owner))[len(before) :]) == {"elm.d1"}
     assert await readable(dsn, folder) == await desk.store.head(PRACTICE)
     await desk.sound()
-    assert (await inspect(owner, PRACTICE, {})).problem is None
+    assert (await inspect(desk.store, PRACTICE, {})).problem is None
     assert await finished(owner, folder) == [one], "the same again changes nothing"
 
 
@@ -204,7 +205,7 @@ async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
             sent.append(come)
 
     async def known(records: Any) -> dict[tuple[str, str], Seen]:
-        rows = await tables.lookup_observed(desk.store.pool, PRACTICE, System.EHR, records)
+        rows = await observed.lookup_observed(desk.store.pool, PRACTICE, System.EHR, records)
         return {key: Seen(content_hash=row.content_hash, revision=row.revision) for key, row in rows.items()}
 
     return Intake(PRACTICE, System.EHR, publish, known, partial(hashed, ring, PRACTICE)), sent
@@ -304,7 +305,7 @@ async def test_a_rotation_killed_after_any_step_goes_on_beside_two_workers(
     with pytest.raises(KeyMissing, match=rf"expected the file {done.file.stem}\.key"):
         await readable(dsn, folder)
     await other.close()
-    assert (await inspect(owner, PRACTICE, {})).problem is None
+    assert (await inspect(desk.store, PRACTICE, {})).problem is None
 
 
 async def decoded(store: Store, encoded: bytes) -> Change:
@@ -356,7 +357,7 @@ async def test_a_practice_shredded_is_unreadable_in_backups_too(
     await finished(owner, folder, PRACTICE, OTHER)
     await move(desk, "Macon")
     kept = {name: await owner.fetch(f"SELECT * FROM chartwire.{name}") for name in ("data_key", "event")}
-    chain = (await inspect(owner, PRACTICE, {})).chain
+    chain = (await inspect(desk.store, PRACTICE, {})).chain
     await killed("shred", owner_dsn, folder, step, places.receipt)
     receipt = await shred(owner, PRACTICE, places)
     assert (receipt.state, receipt.events, receipt.chain) == ("finished", len(kept["event"]), chain.hex())
@@ -386,7 +387,7 @@ async def test_the_chain_the_start_and_other_practices_do_not_care(
     await finished(owner, folder, PRACTICE, OTHER)
     await move(desk, "Macon")
     await shred(owner, PRACTICE, places)
-    seen_ = await inspect(owner, PRACTICE, {})
+    seen_ = await inspect(desk.store, PRACTICE, {})
     assert (seen_.problem, seen_.sequence) == (None, await desk.store.head(PRACTICE))
     store = await fresh(dsn, folder)
     assert (store.keyring.shredded(PRACTICE), store.keyring.has(OTHER)) == (True, True)

@@ -234,7 +234,6 @@ async def test_subscriptions_and_published_events(vendor, client):
     with pytest.raises(Duplicate) as caught:
         await client.create_subscription("bills", "https://me.test/a")
     assert caught.value.existing == 1
-    await client.delete_subscription(1)
     assert [(found.event_id, found.resource_id) async for found in client.published_events("-id")] == [(2, 7)]
     assert vendor.seen[-1].query == {"limit": "100", "order_by": "-id"}
 
@@ -254,7 +253,6 @@ SINCE = datetime(2026, 5, 6, tzinfo=UTC)
 
 SINGLE = [
     ("POST", "/patients/640/policies", POLICY, lambda c: c.create_policy(640, {})),
-    ("GET", "/patients/640/policies/5", POLICY, lambda c: c.get_policy(640, 5)),
     ("POST", "/insurance_companies/", COMPANY, lambda c: c.create_insurance_company({})),
     ("PATCH", "/insurance_companies/1/", COMPANY, lambda c: c.update_insurance_company(1, {})),
     ("POST", "/insurance_plans/", PLAN, lambda c: c.create_insurance_plan({})),
@@ -268,7 +266,6 @@ LISTS = [
     ("/insurance_companies/", COMPANY, {}, lambda c: c.insurance_companies()),
     ("/insurance_plans/", PLAN, {"insurance_company": "1"}, lambda c: c.insurance_plans(1)),
     ("/bills/", BILL, {"patient": "1", "bill_id": "7"}, lambda c: c.bills(patient=1, bill_id=[7])),
-    ("/appointment_types/", NAMED, {}, lambda c: c.appointment_types()),
     ("/patients/", PATIENT, {"last_name": "O'D & co", "dob": "1815-12-10"}, lambda c: c.patients(**SEARCH, practice=9)),
     (
         "/visit_notes/",

@@ -6,9 +6,12 @@ import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime
 
+from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import PracticeRecorder, Recording
-from daemon.runtime.sink import Pace, Sink
-from daemon.tables import documents as tables
+from daemon.runtime.sink import Sink
+from daemon.tables import observed as compared
+from daemon.tables import open as still_open
+from daemon.tables.status import practice_status
 from daemon.telemetry import Meter
 from events.codec import Keyring
 from events.ids import EhrChartId, event_id
@@ -70,8 +73,8 @@ async def test_a_message_that_cannot_be_recorded_is_set_aside_and_the_rest_of_it
     assert observed(1).body in [one.body for one in events]
     aside = [one.body for one in events if isinstance(one.body, ChangeQuarantined)]
     assert [one.resource for one in aside] == ["ElationChartObserved"]
-    assert await tables.get_checkpoint(store.pool, PRACTICE, "pass") == "9"
-    status = await tables.practice_status(store.pool, PRACTICE)
+    assert await compared.get_checkpoint(store.pool, PRACTICE, "pass") == "9"
+    status = await practice_status(store.pool, PRACTICE)
     assert ("quarantined", 1) in status.waiting
     assert [one async for one in store.read(OTHER)] == []
 
@@ -120,5 +123,5 @@ async def test_a_write_that_meets_a_defect_is_shown_and_the_others_are_carried_o
     refused = [one for one in events if isinstance(one.body, IntentRefused)]
     assert [(one.ehr, one.body.code) for one in refused] == [(1, "defect")]
     assert "own words" not in refused[0].body.text
-    wanted = await tables.list_open_intents(store.pool, PRACTICE)
+    wanted = await still_open.list_open_intents(store.pool, PRACTICE)
     assert {row.patient_key for row in wanted if row.state == "requested"} == {"E:2"}, "the other chart's creation is next"

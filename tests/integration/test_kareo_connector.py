@@ -11,9 +11,9 @@ import msgspec
 import pytest
 import pytest_asyncio
 
-from daemon.config import KareoConfig
 from daemon.vendors.kareo import connector as module
 from daemon.vendors.kareo.connector import KareoConnector
+from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Unreachable
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import BillingPatientId, PracticeId

@@ -16,7 +16,8 @@ from daemon.__main__ import main
 from daemon.cli.check import without_key
 from daemon.config import load
 from daemon.sandbox.clinic import Clinic
-from events.archive import MAGIC, Reader, Recipient
+from daemon.vendors.registry import SECTIONS
+from events.archive import MAGIC, ArchiveReader, Recipient
 from events.keys import Keyring
 from events.store import Store
 from tests.conftest import PRACTICE
@@ -59,7 +60,7 @@ async def office(
     for name in ("base_url", "endpoint", "wsdl"):  # nobody calls them
         text = re.sub(rf'^{name} = ".*"$', f'{name} = "http://127.0.0.1:9/"', text, flags=re.MULTILINE)
     config.write_text(text)
-    assert [one.id for one in load(config).practice] == [PRACTICE]
+    assert [one.id for one in load(config, SECTIONS).practice] == [PRACTICE]
     desk = Desk(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
     await desk.link()
@@ -104,8 +105,8 @@ async def test_shred_asks_and_leaves_a_receipt(office: Office, store: Store, mon
     assert "was shredded on" in await office.run("replay", PRACTICE, code=1)
     assert "bodies could not be opened: the archive proves them" in await office.export()
     shredded = Keyring.from_directory(office.keys)
-    assert [key for key, _ in without_key(load(office.config), shredded)] == ["keys.directory"]
-    assert without_key(load(office.config), shredded, {PRACTICE}) == []
+    assert [key for key, _ in without_key(load(office.config, SECTIONS), shredded)] == ["keys.directory"]
+    assert without_key(load(office.config, SECTIONS), shredded, {PRACTICE}) == []
 
 
 async def test_a_command_that_cannot_reach_postgresql_says_so(office: Office) -> None:
@@ -121,9 +122,9 @@ async def test_a_command_that_cannot_reach_postgresql_says_so(office: Office) ->
 def archived(file: Path) -> tuple[dict[str, bytes], list[dict[str, Any]], list[dict[str, Any]]]:
     """(its keys, the rows as stored, the rows as shown)."""
     found: list[list[dict[str, Any]]] = []
-    for way in (Reader.stored, Reader.rows):
+    for way in (ArchiveReader.stored, ArchiveReader.rows):
         with file.open("rb") as stream:
-            reader = Reader(stream, Recipient(passphrase=PHRASE))
+            reader = ArchiveReader(stream, Recipient(passphrase=PHRASE))
             found.append([row for batch in way(reader) for row in batch])
     return reader.manifest.keys, found[0], found[1]
 

@@ -16,13 +16,15 @@ from msgspec.structs import replace
 
 from daemon.cli.onboard import document, lines
 from daemon.history.rebuild import rebuild
-from daemon.operator.onboarding import look
+from daemon.operator.onboarding import progress
 from daemon.runtime import go_live as first_day
 from daemon.runtime import recorder
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
-from daemon.tables.rows import decode_directory
+from daemon.tables import open as still_open
 from daemon.telemetry import Meter
+from daemon.vendors.elation.section import ElationConfig
+from daemon.vendors.kareo.section import KareoConfig
 from events.codec import Keyring
 from events.commands import LinkRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey
@@ -46,7 +48,7 @@ from events.writes import SearchBilling
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
-from projections.words.lines import Shown
+from projections.words.shown import Shown
 from tests.conftest import PRACTICE
 from tests.crowded import Town, found
 from tests.integration.desk import POLICY, Crash, Desk, elation_directory
@@ -56,6 +58,9 @@ from tests.unit.records import ADA, ADA_THERE, KAREO_MAIN_STREET, PROVIDERS
 OBSERVING = msgspec.structs.replace(POLICY, observes=True)
 TOGETHER = 250
 BIG = 5_000
+
+
+FIRST_READS = (*ElationConfig.first_reads, *KareoConfig.first_reads)
 
 
 class Office(Desk):
@@ -86,19 +91,19 @@ class Office(Desk):
 
     async def all_read(self) -> None:
         """Every first sweep has come to its end."""
-        passes = [Checkpoint(practice=PRACTICE, source=one, value="done") for one in first_day.FIRST_READS]
+        passes = [Checkpoint(practice=PRACTICE, source=one, value="done") for one in FIRST_READS]
         await self.recorder.record_messages(passes)
 
     async def go_live(self) -> None:
         assert await self.recorder.observing()
-        await first_day.go_live(self.recorder, self.store, self.keyring)
+        await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
 
     async def go_on(self) -> None:
         """What a worker does that takes over, whatever was done before."""
         if await self.recorder.observing():
-            await first_day.go_live(self.recorder, self.store, self.keyring)
+            await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
 
@@ -114,7 +119,7 @@ class Office(Desk):
 
     async def rehearsed(self) -> DryRun:
         patients = await first_day.read_all(self.store, PRACTICE, self.keyring)
-        directory = decode_directory(await tables.load_directory(self.store.pool, PRACTICE, self.keyring))
+        directory = await tables.directory(self.store.pool, PRACTICE, self.keyring)
         return rehearse(patients, directory, first_day.counterparts(patients), POLICY, self.now)
 
 
@@ -172,7 +177,7 @@ async def test_five_thousand_charts_on_each_side_get_no_wrong_link(office: Offic
     await office.read([EhrChartObserved(chart=chart) for chart in town.ehr])
     await office.read([BillingChartObserved(chart=chart) for chart in town.billing])
     await office.all_read()
-    assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
+    assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
     dry = await office.rehearsed()
 
     worker = await office.live()
@@ -240,7 +245,7 @@ async def test_nothing_is_decided_before_both_systems_were_read_whole(office: Of
         looked.append(seconds)
         if len(looked) == 2:
             await worker.see(EhrChartObserved(chart=ADA))
-            assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
+            assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
             await worker.all_read()
 
     monkeypatch.setattr(first_day.asyncio, "sleep", sleep)
@@ -259,7 +264,7 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     await office.see(BillingChartObserved(chart=replace(ADA_THERE, city="Macon")))
     await office.see(EhrChartObserved(chart=married), EhrChartObserved(chart=other))
     await office.all_read()
-    told, _ = await look(office.store, OBSERVING, office.now)
+    told, _ = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert [(one.ehr, one.billing, one.differ) for one in told.matching.candidates] == [
         (101, 901, ("last name",)),
@@ -271,8 +276,8 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
         LinkRequested(ehr=married.id, billing=ADA_THERE.id, who="pat", force=True), married.id, ADA_THERE.id
     )
     assert await tables.links(office.store.pool, PRACTICE) == [(101, 901)]
-    assert await tables.list_open_intents(office.store.pool, PRACTICE) == []
-    told, dry = await look(office.store, OBSERVING, office.now)
+    assert await still_open.list_open_intents(office.store.pool, PRACTICE) == []
+    told, dry = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
     assert (told.linked, told.matching.candidates) == (1, ())
     assert dry is not None
@@ -288,7 +293,7 @@ async def test_names_are_shown_only_when_asked_for(office: Office):
     await office.directories()
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=married))
     await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary", city="Macon")))
-    told, run = await look(office.store, OBSERVING, office.now)
+    told, run = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     asked = argparse.Namespace(candidates=True, dry_run=True)
 
     shy = "\n".join(lines(told, run, asked, Shown()))
@@ -342,7 +347,7 @@ async def test_a_rebuild_while_going_live_forgets_nobody(office: Office):
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=ADA))
     await office.all_read()
     worker = await office.live()
-    await first_day.go_live(worker.recorder, worker.store, worker.keyring)
+    await first_day.go_live(worker.recorder, worker.store, worker.keyring, FIRST_READS)
 
     await rebuild(worker.store, POLICY, worker.now)
     await worker.go_on()

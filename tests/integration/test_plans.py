@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import AsyncIterator, Iterator
+from importlib.resources import files
 from typing import Any
 
 import asyncpg
@@ -39,76 +41,77 @@ ANALYZE;
 
 HEAD, EVENT, PATIENT, OBSERVED = "practice_head_pkey", "event_pkey", "patient_pkey", "observed_pkey"
 EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
-    "store.take_over": {},
-    "store.lock_head": {HEAD: ("practice",)},
-    "store.epoch": {HEAD: ("practice",)},
-    "store.head": {HEAD: ("practice",)},
-    "store.advance_head": {HEAD: ("practice",)},
-    "store.stamp": {"event_practice_event_id_key": ("practice", "event_id")},
-    "store.known": {"event_practice_event_id_key": ("practice", "event_id")},
-    "store.read_one": {"event_practice_event_id_key": ("practice", "event_id")},
-    "store.read": {EVENT: ("practice", "sequence")},
-    "store.read_sealed": {EVENT: ("practice", "sequence")},
-    "store.read_ehr": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
-    "store.read_billing": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
-    "tables.load_patients": {PATIENT: ("practice", "patient_key")},
-    "tables.read_patients": {PATIENT: ("practice", "patient_key")},
-    "tables.save_patients": {},
-    "tables.delete_patients": {PATIENT: ("practice", "patient_key")},
-    "tables.patients_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
-    "tables.mark_for_revisit": {"dependency_pkey": ("practice", "depends_on"), PATIENT: ("practice", "patient_key")},
-    "tables.mark_all_for_revisit": {PATIENT: ("practice",)},
-    "tables.count_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
-    "tables.resolve_charts": {"chart_pkey": ("practice", "elation_chart")},
-    "tables.save_charts": {},
-    "tables.delete_links": {"link_pkey": ("practice", "kareo_patient")},
-    "tables.save_links": {},
-    "tables.links": {"link_pkey": ("practice",)},
-    "tables.load_directory": {"directory_pkey": ("practice",)},
-    "tables.save_directory": {},
-    "tables.clear_open": {
+    "take_over": {},
+    "lock_head": {HEAD: ("practice",)},
+    "epoch": {HEAD: ("practice",)},
+    "head": {HEAD: ("practice",)},
+    "advance_head": {HEAD: ("practice",)},
+    "stamp": {"event_practice_event_id_key": ("practice", "event_id")},
+    "known": {"event_practice_event_id_key": ("practice", "event_id")},
+    "read_one": {"event_practice_event_id_key": ("practice", "event_id")},
+    "read": {EVENT: ("practice", "sequence")},
+    "read_sealed": {EVENT: ("practice", "sequence")},
+    "read_ehr": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
+    "read_billing": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
+    "load_patients": {PATIENT: ("practice", "patient_key")},
+    "read_patients": {PATIENT: ("practice", "patient_key")},
+    "save_patients": {},
+    "delete_patients": {PATIENT: ("practice", "patient_key")},
+    "patients_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
+    "mark_for_revisit": {"dependency_pkey": ("practice", "depends_on"), PATIENT: ("practice", "patient_key")},
+    "mark_all_for_revisit": {PATIENT: ("practice",)},
+    "count_to_revisit": {"patient_to_revisit": ("practice", "revisit_on")},
+    "resolve_charts": {"chart_pkey": ("practice", "elation_chart")},
+    "save_charts": {},
+    "delete_links": {"link_pkey": ("practice", "kareo_patient")},
+    "save_links": {},
+    "links": {"link_pkey": ("practice",)},
+    "load_directory": {"directory_pkey": ("practice",)},
+    "save_directory": {},
+    "clear_open": {
         "open_intent_pkey": ("practice", "patient_key"),
         "waiting_pkey": ("practice", "patient_key"),
         "dependency_by_patient": ("practice", "patient_key"),
     },
-    "tables.save_open_intents": {},
-    "tables.list_open_intents": {"open_intent_pkey": ("practice",)},
-    "tables.save_waiting": {},
-    "tables.waiting_patients": {"waiting_pkey": ("practice",)},
-    "tables.save_dependencies": {},
-    "tables.lookup_observed": {OBSERVED: ("practice", "system", "resource", "record")},
-    "tables.observed_records": {OBSERVED: ("practice", "system", "resource")},
-    "tables.save_observed": {},
-    "tables.get_checkpoint": {"checkpoint_pkey": ("practice", "source")},
-    "tables.set_checkpoint": {},
-    "tables.save_reports": {},
-    "tables.get_subscriptions": {"subscription_pkey": ("practice",)},
-    "tables.put_subscription": {},
-    "tables.status_head": {HEAD: ("practice",), "report_pkey": ("practice",)},
-    "tables.status_sources": {"checkpoint_pkey": ("practice",)},
-    "tables.status_intents": {"open_intent_pkey": ("practice",)},
-    "tables.status_waiting": {"waiting_pkey": ("practice",)},
-    "replay.by_id": {"event_practice_event_id_key": ("practice", "event_id")},
-    "replay.by_type": {EVENT: ("practice", "sequence")},
-    "replay.practice_events": {"event_of_practice": ("practice", "sequence")},
-    "replay.heads": {HEAD: ()},
-    "replay.head": {HEAD: ("practice",)},
-    "replay.beyond": {HEAD: ("practice",), EVENT: ("practice", "sequence")},
-    "replay.lock_head": {HEAD: ("practice",)},
-    "replay.mark_rebuilt": {HEAD: ("practice",)},
-    "replay.patients": {PATIENT: ("practice",)},
-    "replay.directory": {"directory_pkey": ("practice",)},
-    "replay.chart": {"chart_pkey": ("practice",)},
-    "replay.link": {"link_pkey": ("practice",)},
-    "replay.open_intent": {"open_intent_pkey": ("practice",)},
-    "replay.waiting": {"waiting_pkey": ("practice",)},
-    "replay.dependency": {"dependency_by_patient": ("practice",)},
+    "save_open_intents": {},
+    "list_open_intents": {"open_intent_pkey": ("practice",)},
+    "save_waiting": {},
+    "waiting_patients": {"waiting_pkey": ("practice",)},
+    "save_dependencies": {},
+    "lookup_observed": {OBSERVED: ("practice", "system", "resource", "record")},
+    "observed_records": {OBSERVED: ("practice", "system", "resource")},
+    "save_observed": {},
+    "get_checkpoint": {"checkpoint_pkey": ("practice", "source")},
+    "set_checkpoint": {},
+    "save_reports": {},
+    "get_subscriptions": {"subscription_pkey": ("practice",)},
+    "put_subscription": {},
+    "status_head": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "status_sources": {"checkpoint_pkey": ("practice",)},
+    "status_intents": {"open_intent_pkey": ("practice",)},
+    "status_waiting": {"waiting_pkey": ("practice",)},
+    "read_types": {EVENT: ("practice", "sequence")},
+    "read_practice": {"event_of_practice": ("practice", "sequence")},
+    "heads": {HEAD: ()},
+    "beyond": {HEAD: ("practice",), EVENT: ("practice", "sequence")},
+    "mark_rebuilt": {HEAD: ("practice",)},
+    "all_charts": {"chart_pkey": ("practice",)},
+    "all_waiting": {"waiting_pkey": ("practice",)},
+    "all_dependencies": {"dependency_by_patient": ("practice",)},
+    "clear_patients": {PATIENT: ("practice",)},
+    "clear_directory": {"directory_pkey": ("practice",)},
+    "clear_charts": {"chart_pkey": ("practice",)},
+    "clear_links": {"link_practice_elation_chart_key": ("practice",)},
+    "clear_open_intents": {"open_intent_pkey": ("practice",)},
+    "clear_waiting": {"waiting_pkey": ("practice",)},
+    "clear_dependencies": {"dependency_by_patient": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
-READS_ALL = {"replay.by_type"}
+READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-QUERIES = {f"{file}.{name}": query for file in ("store", "tables", "replay") for name, query in queries.load(file).items()}
+FILES = {one.name.removesuffix(".sql"): one.read_text() for one in files("events").joinpath("sql").iterdir()}
+QUERIES = queries.load(*FILES)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -131,6 +134,13 @@ def nodes(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def test_no_query_is_left_out() -> None:
     assert set(QUERIES) == set(EXPECTED)
+
+
+def test_every_query_has_a_name_of_its_own_and_a_line_on_it() -> None:
+    assert len(QUERIES) == sum(text.count("-- name: ") for text in FILES.values())
+    for text in FILES.values():
+        assert re.match(r"-- \w", text), "the file says what its queries are about"
+        assert len(re.findall(r"^-- name: \w+\n-- .+\.\n[^-]", text, re.MULTILINE)) == text.count("-- name: ")
 
 
 @pytest.mark.asyncio(loop_scope="module")

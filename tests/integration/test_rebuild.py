@@ -11,15 +11,15 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from daemon.history.compare import replayed, verify
+from daemon.history.compare import verify
+from daemon.history.fold import replayed
 from daemon.history.rebuild import rebuild
 from daemon.tables import documents as tables
-from daemon.tables.rows import encode_directory
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId
 from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartObserved
 from events.store import Store
-from projections.state.directory import Directory
+from projections.state.directory import Directory, encode_directory
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import LOCUM, POLICY, VISIT, Desk, elation_directory, everything, insured
 from tests.integration.test_replay import TODAY, differences

@@ -11,6 +11,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.tables import documents as tables
+from daemon.tables import observed as kept_rows
 from events.codec import Keyring
 from events.ids import BillingPatientId, PatientKey, event_id
 from events.records import BillingChart
@@ -92,7 +93,7 @@ async def test_of_two_saves_within_one_second_nothing_is_believed_until_the_reco
     assert desk.outcomes[-1].reread == {("patients", str(ADA.id))}
     for again in (later, first):
         await desk.recorder.record_messages([again])
-    (kept,) = (await tables.lookup_observed(desk.store.pool, PRACTICE, System.EHR, [("patients", str(ADA.id))])).values()
+    (kept,) = (await kept_rows.lookup_observed(desk.store.pool, PRACTICE, System.EHR, [("patients", str(ADA.id))])).values()
     assert kept.content_hash == "", "whatever is read next is published"
     patient = await desk.patient(PatientKey(f"E:{ADA.id}"))
     assert patient.ehr is not None
@@ -152,9 +153,9 @@ async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="second"),
     ]
     await desk.recorder.record_messages(batch)
-    assert await tables.get_checkpoint(desk.store.pool, PRACTICE, "kareo.patients") == "second"
-    assert await tables.observed_records(desk.store.pool, PRACTICE, System.BILLING, "patients") == [("901", "b", "901")]
-    assert await tables.get_checkpoint(desk.store.pool, OTHER, "kareo.patients") is None
+    assert await kept_rows.get_checkpoint(desk.store.pool, PRACTICE, "kareo.patients") == "second"
+    assert await kept_rows.observed_records(desk.store.pool, PRACTICE, System.BILLING, "patients") == [("901", "b", "901")]
+    assert await kept_rows.get_checkpoint(desk.store.pool, OTHER, "kareo.patients") is None
 
 
 # -- one writer -------------------------------------------------------------------------------------------------------
@@ -170,7 +171,7 @@ async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared
     await desk.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
 
     async def compared() -> list[str]:
-        kept = await tables.lookup_observed(desk.store.pool, PRACTICE, System.BILLING, [("patients.row", record)])
+        kept = await kept_rows.lookup_observed(desk.store.pool, PRACTICE, System.BILLING, [("patients.row", record)])
         return [one.content_hash for one in kept.values()]
 
     assert await compared() == ["row"]

@@ -9,13 +9,15 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from daemon.history.compare import Difference, replayed, today_in, verify, verify_patient
+from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import patient_events
+from daemon.history.fold import replayed
 from daemon.tables import documents as tables
 from events.codec import Keyring
 from events.ids import EhrChartId
 from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartMerged, EhrChartObserved
 from events.store import Store
+from projections.deciding.settle import Moment
 from projections.state.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.desk import VISIT, Desk, insured
@@ -133,7 +135,7 @@ async def test_a_document_that_cannot_be_decrypted_is_found(desk: Desk, owner_ds
 
 async def test_one_patient_is_verified_from_either_id(desk: Desk) -> None:
     store = desk.store
-    for ids in ({"elation": [int(ADA.id)]}, {"kareo": [int(ADA_THERE.id)]}):
+    for ids in ({"ehr": [int(ADA.id)]}, {"billing": [int(ADA_THERE.id)]}):
         story = await patient_events(store, PRACTICE, **ids)
         assert await verify_patient(store, PRACTICE, story) == (1, [])
     patient = await desk.patient()
@@ -166,4 +168,4 @@ async def _store_document(desk: Desk, patient: object) -> None:
 
 
 def test_dates_are_the_practices_own() -> None:
-    assert today_in("America/Denver", datetime(2026, 3, 3, 3, 0, tzinfo=UTC)) == date(2026, 3, 2)
+    assert Moment.at(datetime(2026, 3, 3, 3, 0, tzinfo=UTC), "America/Denver").today == date(2026, 3, 2)

@@ -11,27 +11,32 @@ import pytest
 
 from daemon.cli.status import lines
 from daemon.config import accounts, load
-from daemon.runtime.reporter import PracticeStatus, Report, Reporter
+from daemon.runtime.reporter import Reporter
 from daemon.sandbox.clinic import Clinic
-from daemon.tables import documents as tables
+from daemon.tables import observed as compared
+from daemon.tables.status import PracticeStatus, Report, practice_status, save_reports
+from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.kareo.limiter import IntervalLimiter
+from daemon.vendors.kareo.section import KareoConfig
+from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
+from events.writes import System
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.test_store import append, observed
 
 
 async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None:
-    assert await tables.practice_status(store.pool, PRACTICE) == PracticeStatus(practice=PRACTICE)
+    assert await practice_status(store.pool, PRACTICE) == PracticeStatus(practice=PRACTICE)
     await store.take_over(PRACTICE, "old:1")
     epoch = await store.take_over(PRACTICE, "new:2")
     await append(store, epoch, observed(1), observed(2))
-    await tables.set_checkpoint(store.pool, PRACTICE, "feed", "1")
-    await tables.set_checkpoint(store.pool, PRACTICE, "kareo.patients", "x")
+    await compared.set_checkpoint(store.pool, PRACTICE, "feed", "1")
+    await compared.set_checkpoint(store.pool, PRACTICE, "kareo.patients", "x")
     report = Report(failing={"kareo.patients": "Unreachable"}, queued={"kareo": 2}, budget={"GetPatients": 0.5})
-    await tables.save_reports(store.pool, {PRACTICE: (epoch, report)})
-    await tables.save_reports(store.pool, {PRACTICE: (epoch - 1, Report())})
-    row = await tables.practice_status(store.pool, PRACTICE)
+    await save_reports(store.pool, {PRACTICE: (epoch, report)})
+    await save_reports(store.pool, {PRACTICE: (epoch - 1, Report())})
+    row = await practice_status(store.pool, PRACTICE)
     assert (row.events, row.epoch, row.owner, row.unfed, list(row.sources)) == (2, 2, "new:2", 1, ["kareo.patients"])
     assert row.report == report, "a worker that was overtaken does not overwrite its successor's report"
     text = "\n".join(lines(row))
@@ -43,14 +48,19 @@ async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None
 
 async def test_a_report_of_an_earlier_epoch_is_not_shown(store: Store) -> None:
     epoch = await store.take_over(PRACTICE, "old:1")
-    await tables.save_reports(store.pool, {PRACTICE: (epoch, Report(queued={"kareo": 2}))})
+    await save_reports(store.pool, {PRACTICE: (epoch, Report(queued={"kareo": 2}))})
     await store.take_over(PRACTICE, "new:2")
-    assert (await tables.practice_status(store.pool, PRACTICE)).report is None
+    assert (await practice_status(store.pool, PRACTICE)).report is None
 
 
 def runtime(limiter: IntervalLimiter) -> Any:
-    rounds = SimpleNamespace(rounds=SimpleNamespace(failing={"chart:12": "Malformed"}))
-    return SimpleNamespace(limiter=limiter, ehr=rounds, billing=rounds, sinks={})
+    connector = SimpleNamespace(rounds=SimpleNamespace(failing={"chart:12": "Malformed"}))
+    sections = {System.EHR: ElationConfig, System.BILLING: KareoConfig}
+    opened = {
+        System.EHR: SimpleNamespace(connector=connector, limits=None),
+        System.BILLING: SimpleNamespace(connector=connector, limits=limiter),
+    }
+    return SimpleNamespace(config=SimpleNamespace(section=sections.__getitem__), opened=opened, sinks={})
 
 
 async def test_the_share_of_a_limit_is_that_of_the_whole_key() -> None:
@@ -96,6 +106,6 @@ async def _started(clinic: Clinic) -> None:
 def test_practices_with_one_customer_key_are_one_account(config: Path) -> None:
     """Whoever owns one owns all of them, so that one limiter sees every call of the key."""
     folder = config.parent
-    assert accounts(load(config), folder) == {}
+    assert accounts(load(config, SECTIONS), folder) == {}
     (folder / "oak.kareo-key").write_text((folder / "elm.kareo-key").read_text())
-    assert accounts(load(config), folder) == {"oak": "elm"}
+    assert accounts(load(config, SECTIONS), folder) == {"oak": "elm"}

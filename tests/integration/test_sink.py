@@ -283,3 +283,51 @@ async def test_trouble_that_the_owner_before_has_shown_is_over_when_it_works(war
     await successor.finish()
     assert await successor.desk.waiting() == {}
     await successor.desk.sound()
+
+
+async def test_a_look_up_that_meets_wrong_credentials_says_so(ward: Ward) -> None:
+    """What it says is what people repair: a password, not the network."""
+    ward.writer.answers = [LOST]
+    await ward.move_to("Macon")
+    write = (await ward.desk.intents())[SLOT].write
+    ward.writer.found = [*[Unauthorized("elation.GET")] * 3, ward.writer.done(write)]
+    await ward.finish()
+    assert [one.code for one in await ward.recorded(WaitingRaised)] == ["credentials"]
+    assert await ward.desk.waiting() == {}
+    await ward.desk.sound()
+
+
+async def test_what_is_shown_follows_the_cause(ward: Ward) -> None:
+    """The network was away; since it is back the vendor wants other credentials. One failure alone changes no advice."""
+    wrong = Unauthorized("elation.PATCH")
+    shown: list[dict[str, str]] = []
+
+    async def look(write: AnyWrite) -> AnyResult:
+        shown.append(await ward.desk.waiting())
+        return ward.writer.done(write)
+
+    ward.writer.answers = [AWAY, AWAY, AWAY, wrong, AWAY, wrong, wrong, wrong, look]
+    await ward.move_to("Macon")
+    await ward.finish()
+    assert shown == [{"system:elation": "credentials"}]
+    assert [one.code for one in await ward.recorded(WaitingRaised)] == ["unreachable", "credentials"]
+    assert await ward.desk.waiting() == {}
+    assert len(await ward.recorded(WaitingCleared)) == 1
+    await ward.desk.sound()
+
+
+async def test_what_the_owner_before_has_shown_follows_the_cause_too(ward: Ward) -> None:
+    async def enough(_: AnyWrite) -> AnyResult:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    ward.writer.answers = [AWAY, AWAY, AWAY, enough]
+    await ward.move_to("Macon")
+    async with ward.at_work():
+        await until(lambda: len(ward.writer.asked) == 4)
+    successor = Ward(await ward.desk.successor())
+    successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)
+    successor.writer.found = [Unauthorized("elation.GET")] * 3
+    await successor.finish()
+    assert [one.code for one in await successor.recorded(WaitingRaised)] == ["unreachable", "credentials"]
+    await successor.desk.sound()

@@ -49,7 +49,7 @@ async def test_the_same_event_is_stored_once(store: Store) -> None:
 async def test_sequences_have_no_gaps_under_concurrent_writers(store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
     await asyncio.gather(*(append(store, epoch, *(observed(n * 10 + i) for i in range(10))) for n in range(8)))
-    assert [one.sequence async for one in store.read(PRACTICE, batch=7)] == list(range(1, 81))
+    assert [row["sequence"] async for rows in store.sealed(PRACTICE, batch=7) for row in rows] == list(range(1, 81))
 
 
 async def test_another_practices_event_is_refused_and_takes_no_number(store: Store) -> None:

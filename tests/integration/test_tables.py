@@ -11,7 +11,12 @@ import pytest
 import pytest_asyncio
 
 from daemon.tables import documents as tables
-from daemon.tables.documents import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import observed as compared
+from daemon.tables import open as still_open
+from daemon.tables.documents import LinkTaken, PatientRow
+from daemon.tables.observed import StoredSubscriptions
+from daemon.tables.open import IntentRow, OpenRows, WaitingRow
+from daemon.tables.status import practice_status
 from events.codec import Keyring, UnreadableEvent
 from events.ids import IntentId, PatientKey
 from events.migrate import migrate
@@ -46,11 +51,11 @@ async def test_documents_come_back_and_are_sealed_at_rest(db: Any, keyring: Keyr
     expected = {ONE: (7, b"Jane Doe"), TWO: (7, b"John Doe")}
     assert await tables.load_patients(db, PRACTICE, [ONE, TWO, PatientKey("K:9")], keyring) == expected
     assert await tables.read_patients(db, PRACTICE, keyring, batch=1) == expected
-    assert await tables.load_directory(db, PRACTICE, keyring) == b"Dr. Who"
+    assert await tables.stored_directory(db, PRACTICE, keyring) == (9, b"Dr. Who", False)
     stored = await db.fetchval("SELECT string_agg(doc, '') FROM (TABLE chartwire.patient) p")
     assert b"Doe" not in stored
     assert await tables.load_patients(db, OTHER, [ONE], keyring) == {}
-    assert await tables.load_directory(db, OTHER, keyring) is None
+    assert await tables.stored_directory(db, OTHER, keyring) is None
     await tables.delete_patients(db, PRACTICE, [ONE])
     assert list(await tables.read_patients(db, PRACTICE, keyring)) == [TWO]
 
@@ -67,9 +72,9 @@ async def test_patients_are_due_on_their_day_the_longest_due_first(db: Any, keyr
     days = {"K:1": 0, "K:2": -3, "K:3": 1, "K:4": -1}
     rows = [patient(PatientKey(key), revisit_on=TODAY + timedelta(days=shift)) for key, shift in days.items()]
     await tables.save_patients(db, PRACTICE, [*rows, patient(PatientKey("K:5"))], keyring)
-    assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 10) == ["K:2", "K:4", "K:1"]
-    assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 2) == ["K:2", "K:4"]
-    assert await tables.patients_to_revisit(db, OTHER, TODAY, 10) == []
+    assert await still_open.patients_to_revisit(db, PRACTICE, TODAY, 10) == ["K:2", "K:4", "K:1"]
+    assert await still_open.patients_to_revisit(db, PRACTICE, TODAY, 2) == ["K:2", "K:4"]
+    assert await still_open.patients_to_revisit(db, OTHER, TODAY, 10) == []
 
 
 # -- charts and links -----------------------------------------------------------------------------------------------------
@@ -118,13 +123,15 @@ def intent(slot: str, state: str = "requested", system: System = System.BILLING,
 
 
 async def test_open_intents_are_replaced_per_patient(db: Any) -> None:
-    await tables.replace_open(db, PRACTICE, {ONE: OpenRows([intent("a"), intent("b")]), TWO: OpenRows([intent("a")])}, NOW)
-    await tables.replace_open(db, PRACTICE, {ONE: OpenRows([intent("b", "attempted", since=None)])}, NOW)
-    await tables.replace_open(db, PRACTICE, {}, NOW)
-    found = {(one.patient_key, one.slot): one.state for one in await tables.list_open_intents(db, PRACTICE)}
+    await still_open.replace_open(
+        db, PRACTICE, {ONE: OpenRows([intent("a"), intent("b")]), TWO: OpenRows([intent("a")])}, NOW
+    )
+    await still_open.replace_open(db, PRACTICE, {ONE: OpenRows([intent("b", "attempted", since=None)])}, NOW)
+    await still_open.replace_open(db, PRACTICE, {}, NOW)
+    found = {(one.patient_key, one.slot): one.state for one in await still_open.list_open_intents(db, PRACTICE)}
     assert found == {(ONE, "b"): "attempted", (TWO, "a"): "requested"}
-    await tables.replace_open(db, PRACTICE, {ONE: OpenRows(), TWO: OpenRows()}, NOW)
-    assert await tables.list_open_intents(db, PRACTICE) == []
+    await still_open.replace_open(db, PRACTICE, {ONE: OpenRows(), TWO: OpenRows()}, NOW)
+    assert await still_open.list_open_intents(db, PRACTICE) == []
 
 
 async def test_who_waits_is_looked_at_again_when_what_it_depends_on_changes(db: Any, keyring: Keyring) -> None:
@@ -133,14 +140,14 @@ async def test_who_waits_is_looked_at_again_when_what_it_depends_on_changes(db: 
         ONE: OpenRows((), [WaitingRow(slot="bill:1", code="location_unmapped")], ("location:5", "location:6")),
         TWO: OpenRows((), [WaitingRow(slot="bill:2", code="location_unmapped", since=NOW)], ("location:6",)),
     }
-    await tables.replace_open(db, PRACTICE, waits, NOW)
-    await tables.mark_for_revisit(db, PRACTICE, ["location:5", "location:99"], TODAY)
-    assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE]
-    await tables.mark_for_revisit(db, OTHER, ["location:6"], TODAY)
-    assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "another practice's map is not ours"
-    await tables.replace_open(db, PRACTICE, {TWO: OpenRows()}, NOW)
-    await tables.mark_for_revisit(db, PRACTICE, ["location:6"], TODAY)
-    assert await tables.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "who no longer waits is not woken"
+    await still_open.replace_open(db, PRACTICE, waits, NOW)
+    await still_open.mark_for_revisit(db, PRACTICE, ["location:5", "location:99"], TODAY)
+    assert await still_open.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE]
+    await still_open.mark_for_revisit(db, OTHER, ["location:6"], TODAY)
+    assert await still_open.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "another practice's map is not ours"
+    await still_open.replace_open(db, PRACTICE, {TWO: OpenRows()}, NOW)
+    await still_open.mark_for_revisit(db, PRACTICE, ["location:6"], TODAY)
+    assert await still_open.patients_to_revisit(db, PRACTICE, TODAY, 9) == [ONE], "who no longer waits is not woken"
 
 
 async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
@@ -148,12 +155,12 @@ async def test_the_status_counts_what_is_open(db: Any, store: Store) -> None:
     early = NOW - timedelta(hours=2)
     intents = [intent("a"), intent("b", since=early), intent("c", "refused", System.EHR, None)]
     waits = [WaitingRow(slot=slot, code=code) for slot, code in (("a", "x"), ("b", "x"), ("c", "y"))]
-    await tables.replace_open(db, PRACTICE, {ONE: OpenRows(intents, waits)}, NOW)
-    status = await tables.practice_status(db, PRACTICE)
+    await still_open.replace_open(db, PRACTICE, {ONE: OpenRows(intents, waits)}, NOW)
+    status = await practice_status(db, PRACTICE)
     assert (status.events, status.epoch) == (0, epoch)
     assert status.open_intents == (("elation", "refused", 1, None), ("kareo", "requested", 2, early))
     assert status.waiting == (("x", 2), ("y", 1))
-    assert (await tables.practice_status(db, OTHER)).open_intents == ()
+    assert (await practice_status(db, OTHER)).open_intents == ()
 
 
 # -- what connectors compare with -----------------------------------------------------------------------------------------
@@ -164,36 +171,36 @@ def note(record: str, content_hash: str, parent: str = "", resource: str = "pati
 
 
 async def test_an_observed_record_counts_its_contents(db: Any) -> None:
-    await tables.save_observed(db, PRACTICE, [note("1", "old"), note("2", "x"), note("1", "new", "K:1")])
+    await compared.save_observed(db, PRACTICE, [note("1", "old"), note("2", "x"), note("1", "new", "K:1")])
     pairs = [("patients", "1"), ("patients", "2"), ("patients", "3"), ("appointments", "1")]
-    first = await tables.lookup_observed(db, PRACTICE, System.BILLING, pairs)
+    first = await compared.lookup_observed(db, PRACTICE, System.BILLING, pairs)
     assert {record: (one.content_hash, one.revision, one.parent) for (_, record), one in first.items()} == {
         "1": ("new", 1, "K:1"),
         "2": ("x", 1, ""),
     }
-    await tables.save_observed(db, PRACTICE, [note("1", "new"), note("2", "y"), note("1", "z", resource="appointments")])
-    again = await tables.lookup_observed(db, PRACTICE, System.BILLING, pairs)
+    await compared.save_observed(db, PRACTICE, [note("1", "new"), note("2", "y"), note("1", "z", resource="appointments")])
+    again = await compared.lookup_observed(db, PRACTICE, System.BILLING, pairs)
     assert {key: one.revision for key, one in again.items()} == {
         ("patients", "1"): 1,
         ("patients", "2"): 2,
         ("appointments", "1"): 1,
     }
-    assert await tables.observed_records(db, PRACTICE, System.BILLING, "patients") == [("1", "new", ""), ("2", "y", "")]
-    assert await tables.lookup_observed(db, PRACTICE, System.EHR, pairs) == {}
-    assert await tables.observed_records(db, OTHER, System.BILLING, "patients") == []
+    assert await compared.observed_records(db, PRACTICE, System.BILLING, "patients") == [("1", "new", ""), ("2", "y", "")]
+    assert await compared.lookup_observed(db, PRACTICE, System.EHR, pairs) == {}
+    assert await compared.observed_records(db, OTHER, System.BILLING, "patients") == []
 
 
 async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Store) -> None:
-    assert await tables.get_checkpoint(db, PRACTICE, "kareo.patients") is None
+    assert await compared.get_checkpoint(db, PRACTICE, "kareo.patients") is None
     for value in ("1", "2"):
-        await tables.set_checkpoint(db, PRACTICE, "kareo.patients", value)
-    assert await tables.get_checkpoint(db, PRACTICE, "kareo.patients") == "2"
-    assert await tables.get_checkpoint(db, OTHER, "kareo.patients") is None
-    subscriptions = Subscriptions(store.pool, PRACTICE)
+        await compared.set_checkpoint(db, PRACTICE, "kareo.patients", value)
+    assert await compared.get_checkpoint(db, PRACTICE, "kareo.patients") == "2"
+    assert await compared.get_checkpoint(db, OTHER, "kareo.patients") is None
+    subscriptions = StoredSubscriptions(store.pool, PRACTICE)
     await subscriptions.put("patients", 1, "https://a.test", "key-1")
     await subscriptions.put("patients", 2, "https://a.test", "key-2")
     assert await subscriptions.get() == {"patients": (2, "key-2")}
-    assert await Subscriptions(store.pool, OTHER).get() == {}
+    assert await StoredSubscriptions(store.pool, OTHER).get() == {}
 
 
 # -- roles, migrations, indexes -------------------------------------------------------------------------------------------
@@ -227,11 +234,11 @@ async def test_what_older_workers_kept_of_nudges_is_removed_and_never_comes_agai
         "DROP TRIGGER checkpoint_of_no_pass ON chartwire.checkpoint; DROP FUNCTION chartwire.drop_row;"
         "DELETE FROM chartwire.schema_migration WHERE name = '0010_nudges_are_not_kept.sql'"
     )
-    await tables.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:7", "then")
-    await tables.set_checkpoint(owner, PRACTICE, "kareo.patients", "then")
+    await compared.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:7", "then")
+    await compared.set_checkpoint(owner, PRACTICE, "kareo.patients", "then")
     assert await migrate(owner_dsn) == ["0010_nudges_are_not_kept.sql"]
-    await tables.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:8", "now")
-    await tables.set_checkpoint(owner, PRACTICE, "kareo.patients", "now")
+    await compared.set_checkpoint(owner, PRACTICE, "nudge.elation.patient:8", "now")
+    await compared.set_checkpoint(owner, PRACTICE, "kareo.patients", "now")
     rows = await owner.fetch("SELECT source, value FROM chartwire.checkpoint")
     assert [tuple(row) for row in rows] == [("kareo.patients", "now")]
     await owner.close()

@@ -10,7 +10,7 @@ import asyncpg
 import pytest_asyncio
 from msgspec.structs import replace
 
-from daemon.history.chain import heads, inspect
+from daemon.history.chain import inspect
 from events.chain import COVERED
 from events.codec import Keyring
 from events.evidence import Inspection, Problem
@@ -19,6 +19,8 @@ from events.store import Store
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.desk import Desk
 from tests.unit.records import ADA_THERE, BLUE
+
+NO_KEYS = Keyring({})
 
 
 @pytest_asyncio.fixture
@@ -45,16 +47,16 @@ async def tampered(connection: Any, *statements: tuple[Any, ...], marks: dict[in
         async with connection.transaction():
             for statement, *values in statements:
                 assert not (await connection.execute(statement, *values)).endswith(" 0"), statement
-            found.append(await inspect(connection, PRACTICE, marks or {}))
+            found.append(await inspect(Store(connection, NO_KEYS), PRACTICE, marks or {}))
             raise _Undo
     except _Undo:
         return found[0].problem
 
 
 async def test_what_was_not_touched_is_found_whole(tampering: Any, store: Store) -> None:
-    seen = await inspect(tampering, PRACTICE, {})
+    seen = await inspect(Store(tampering, NO_KEYS), PRACTICE, {})
     assert (seen.problem, seen.sequence) == (None, await store.head(PRACTICE))
-    assert await heads(tampering) == {PRACTICE: seen.sequence}
+    assert await Store(tampering, NO_KEYS).heads() == {PRACTICE: seen.sequence}
     assert seen.chain == await tampering.fetchval("SELECT chain FROM chartwire.practice_head")
 
 
@@ -180,6 +182,6 @@ async def test_events_recorded_meanwhile_are_no_problem(tampering: Any, store: S
             return getattr(tampering, name)
 
     before = await store.head(PRACTICE)
-    seen = await inspect(Busy(), PRACTICE, {})
+    seen = await inspect(Store(Busy(), NO_KEYS), PRACTICE, {})
     assert (seen.problem, seen.sequence) == (None, before)
     assert await store.head(PRACTICE) > before

@@ -16,8 +16,10 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from daemon.demo.embedded import free_port
-from daemon.runtime.webhooks import LARGEST, Target, WebhookEndpoint
+from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.telemetry import Meter
+from daemon.vendors.elation.connector import RESOURCES
+from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
 from events.schema import BillObserved, ChangeQuarantined, EhrChartObserved
@@ -80,6 +82,19 @@ def envelope(data: object, resource: str = "patients", action: str = "saved", **
     ).encode()
 
 
+class Subscribed:
+    """All subscriptions but one, of one key."""
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    async def get(self) -> dict[str, tuple[int, str]]:
+        return {one: (1, self._key) for one in RESOURCES if one != "physicians"}
+
+    async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
+        raise NotImplementedError
+
+
 @pytest_asyncio.fixture
 async def endpoint() -> AsyncIterator[Endpoint]:
     broker = Broker()
@@ -88,12 +103,15 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     async def known(_records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         return {}
 
-    async def key(resource: str) -> str | None:
-        return None if resource == "physicians" else base64.b64encode(public).decode()
-
-    target = Target(Intake(PRACTICE, System.EHR, broker.publish, known), ELATION_PRACTICE, "America/Denver", key)
+    delivery = ElationDelivery(
+        Intake(PRACTICE, System.EHR, broker.publish, known),
+        practice=ELATION_PRACTICE,
+        zone="America/Denver",
+        subscriptions=Subscribed(base64.b64encode(public).decode()),
+        now=lambda: datetime(2026, 3, 2, tzinfo=UTC),
+    )
     app = web.Application(client_max_size=LARGEST)
-    WebhookEndpoint({PRACTICE: target}, now=lambda: datetime(2026, 3, 2, tzinfo=UTC), meter=Meter()).routes(app)
+    WebhookEndpoint({("elation", PRACTICE): delivery}, RESOURCES, meter=Meter()).routes(app)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     port = free_port()

@@ -11,7 +11,8 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from daemon.runtime.sink import Pace, Sink
+from daemon.runtime.pace import Pace
+from daemon.runtime.sink import Sink
 from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId
@@ -40,7 +41,7 @@ B = TypeVar("B", bound=Body)
 Answer = AnyResult | Exception | Callable[[AnyWrite], Awaitable[AnyResult]]
 
 SLOT = "demographics:elation"
-PACE = Pace(first=0.001, longest=0.002, looks=(0.0, 0.0))
+PACE = Pace(first=0.001, longest=0.002, lookups=(0.0, 0.0))
 LOST = OutcomeUnknown("elation.PATCH /patients/{id}/")
 AWAY = Unreachable("elation.PATCH /patients/{id}/")
 NO = Refused("elation.PATCH /patients/{id}/", problems=(("city", "", "is not a city"),), vendor_text="city: is not a city")

@@ -19,11 +19,13 @@ from aiokafka.errors import KafkaError
 
 from daemon.config import Config, load
 from daemon.demo.embedded import EmbeddedPostgres, free_port
-from daemon.demo.rehearsal import judge, opened_store
+from daemon.demo.rehearsal import judge
 from daemon.sandbox.clinic import CONFIG, Clinic, Office
 from daemon.sandbox.day import Day
+from daemon.vendors.registry import SECTIONS
 from events.bus import Bus
 from events.store import Store
+from tests.conftest import opened_store
 from tests.kafka.conftest import Kafka
 from tests.kafka.process import Process
 
@@ -311,7 +313,7 @@ async def world(
                 text = text.replace(old, new)
             file.write_text(text)
             processes.append(process)
-        config = load(folder / "w1" / CONFIG)
+        config = load(folder / "w1" / CONFIG, SECTIONS)
         store = await opened_store(config, folder / "w1")
         stack.push_async_callback(store.close)
         for process in processes:

@@ -52,7 +52,7 @@ def _unchecked(resource: Resource) -> Callable[..., bool]:
 
 BUGS: dict[str, Callable[[], list[Any]]] = {
     "no epoch check": lambda: [patch.object(store, "fence", lambda *_arguments: None)],
-    "lost answers are not looked for": lambda: [patch.object(Sink, "_settle", _never_look)],
+    "lost answers are not looked for": lambda: [patch.object(Sink, "_resolve_unknown", _never_look)],
     "offsets before the database": lambda: [patch.object(Backlog, "offset", property(lambda backlog: backlog._next))],
     "the base stays after a write": lambda: [
         patch.object(folding, "_updated", lambda one, *_done: one),

@@ -7,8 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
+from daemon.vendors.kareo.connector import KareoConnector
 from events.ids import BillingPatientId
 from events.store import Store
+from events.writes import System
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.troubles import Troubles
@@ -92,7 +94,9 @@ async def _slow_round(world: World) -> None:
             if case is not None and len(billing.state.policies_of(case.id)) > LISTED_POLICIES:
                 while (runtime := world.owner(office.id)) is None:
                     await asyncio.sleep(5.0)
-                await runtime.billing.read_patient(BillingPatientId(patient))
+                connector = runtime.connectors[System.BILLING]
+                assert isinstance(connector, KareoConnector)
+                await connector.read_patient(BillingPatientId(patient))
 
 
 def _calm_seconds(world: World) -> float:
@@ -131,7 +135,7 @@ async def _go_round(world: World, practice: str) -> None:
     """Every pass of a practice ends twice on one owner: the second one began after now."""
     while (runtime := world.owner(practice)) is None:
         await asyncio.sleep(5.0)
-    connectors = {"elation": runtime.ehr, "kareo": runtime.billing}
+    connectors = runtime.connectors
     wanted = {
         (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
     }

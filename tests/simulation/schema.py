@@ -38,7 +38,12 @@ def tables() -> dict[str, Table]:
                 key=("practice", "patient_key"),
                 nullable=frozenset({"revisit_on"}),
             ),
-            Table("directory", columns=("practice", "sequence", "key_id", "doc"), key=("practice",)),
+            Table(
+                "directory",
+                columns=("practice", "sequence", "key_id", "doc", "folded"),
+                key=("practice",),
+                defaults={"folded": 0},
+            ),
             Table("chart", columns=("practice", "elation_chart", "patient_key"), key=("practice", "elation_chart")),
             Table(
                 "link",

@@ -12,17 +12,22 @@ import asyncpg
 import msgspec
 import pytest
 
-from daemon.runtime.reporter import Report
 from daemon.tables import documents as tables
-from daemon.tables.documents import IntentRow, LinkTaken, OpenRows, PatientRow, Subscriptions, WaitingRow
+from daemon.tables import observed as compared
+from daemon.tables import open as still_open
+from daemon.tables.documents import LinkTaken, PatientRow
+from daemon.tables.observed import StoredSubscriptions
+from daemon.tables.open import IntentRow, OpenRows, WaitingRow
+from daemon.tables.rows import LISTS
+from daemon.tables.status import Report, practice_status, save_reports
 from events.codec import Keyring
 from events.ids import IntentId, PracticeId
-from events.store import SQL, Fenced, Store
+from events.store import Fenced, Store
 from events.topics import Note
 from events.writes import System
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.test_store import append, observed
-from tests.simulation import answers
+from tests.simulation.answers import SQL
 from tests.simulation.conftest import KEYS, NOW
 
 
@@ -79,26 +84,26 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: tables.read_patients(db, practice, ring, batch=2),
         lambda db, ring: tables.delete_patients(db, practice, keys[:1]),
         lambda db, ring: tables.save_directory(db, practice, 3, rows[0].doc, ring),
-        lambda db, ring: tables.load_directory(db, practice, ring),
+        lambda db, ring: tables.stored_directory(db, practice, ring),
         lambda db, ring: tables.save_charts(db, practice, dict(zip(charts, itertools.cycle(keys), strict=False))),
         lambda db, ring: tables.resolve_charts(db, practice, charts),
         lambda db, ring: tables.replace_links(db, practice, list(zip(charts, patients, strict=True))),
         lambda db, ring: tables.links(db, practice),
-        lambda db, ring: tables.replace_open(db, practice, open_, NOW),
-        lambda db, ring: unordered(tables.list_open_intents(db, practice)),
-        lambda db, ring: unordered(tables.waiting_patients(db, practice, code)),
-        lambda db, ring: tables.mark_for_revisit(db, practice, depends, today),
-        lambda db, ring: tables.patients_to_revisit(db, practice, today, most),
-        lambda db, ring: tables.count_to_revisit(db, practice, today),
-        lambda db, ring: tables.mark_all_for_revisit(db, practice, today),
-        lambda db, ring: tables.save_observed(db, practice, notes),
-        lambda db, ring: tables.lookup_observed(db, practice, system, [(resource, one) for one in records]),
-        lambda db, ring: tables.observed_records(db, practice, system, resource),
-        lambda db, ring: tables.set_checkpoint(db, practice, resource, value),
-        lambda db, ring: tables.get_checkpoint(db, practice, resource),
-        lambda db, ring: Subscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
-        lambda db, ring: Subscriptions(db, practice).get(),
-        lambda db, ring: tables.save_reports(db, reports),
+        lambda db, ring: still_open.replace_open(db, practice, open_, NOW),
+        lambda db, ring: unordered(still_open.list_open_intents(db, practice)),
+        lambda db, ring: unordered(still_open.waiting_patients(db, practice, code)),
+        lambda db, ring: still_open.mark_for_revisit(db, practice, depends, today),
+        lambda db, ring: still_open.patients_to_revisit(db, practice, today, most),
+        lambda db, ring: still_open.count_to_revisit(db, practice, today),
+        lambda db, ring: still_open.mark_all_for_revisit(db, practice, today),
+        lambda db, ring: compared.save_observed(db, practice, notes),
+        lambda db, ring: compared.lookup_observed(db, practice, system, [(resource, one) for one in records]),
+        lambda db, ring: compared.observed_records(db, practice, system, resource),
+        lambda db, ring: compared.set_checkpoint(db, practice, resource, value),
+        lambda db, ring: compared.get_checkpoint(db, practice, resource),
+        lambda db, ring: StoredSubscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
+        lambda db, ring: StoredSubscriptions(db, practice).get(),
+        lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
     ]
@@ -111,7 +116,7 @@ async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:
 
 async def status(db: Any, practice: PracticeId) -> object:
     """Without the ages, for which the clocks differ."""
-    row = await tables.practice_status(db, practice)
+    row = await practice_status(db, practice)
     taken, reported = row.taken_at is not None, row.report_age is not None
     return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
 
@@ -119,14 +124,14 @@ async def status(db: Any, practice: PracticeId) -> object:
 async def looked_through(db: Any, practice: PracticeId) -> list[object]:
     """What replays and audits read of the projections."""
     said: list[object] = []
-    for name in ("chart", "link", "open_intent", "waiting", "dependency"):
-        rows = await db.fetch(answers.SQL["replay", name], practice)
+    for one in LISTS:
+        rows = await db.fetch(SQL[one.read], practice)
         said.append(sorted(repr(dict(row)) for row in rows))
-    await db.execute(answers.SQL["replay", "mark_rebuilt"], practice)
-    for name in ("patients", "directory"):
-        rows = await db.fetch(answers.SQL["replay", name], practice)
+    await db.execute(SQL["mark_rebuilt"], practice)
+    for name, arguments in (("read_patients", ("", 500)), ("load_directory", ())):
+        rows = await db.fetch(SQL[name], practice, *arguments)
         said += [{key: row[key] for key in row.keys() if key != "doc"} for row in rows]  # noqa: SIM118
-    said.append([dict(row) for row in await db.fetch(answers.SQL["replay", "heads"])])
+    said.append([dict(row) for row in await db.fetch(SQL["heads"])])
     return said
 
 
@@ -199,10 +204,10 @@ async def refusals(store: Store) -> list[object]:
         return "linked"
 
     async def twice_in_a_statement(db: Any) -> None:
-        await db.execute(answers.SQL["tables", "save_charts"], PRACTICE, [3, 3], ["E:1", "E:2"])
+        await db.execute(SQL["save_charts"], PRACTICE, [3, 3], ["E:1", "E:2"])
 
     async def nothing_where_something_must_be(db: Any) -> None:
-        await db.execute(answers.SQL["tables", "save_charts"], PRACTICE, [3], [None])
+        await db.execute(SQL["save_charts"], PRACTICE, [3], [None])
 
     for what in (
         same_event, same_sequence, go_on_after_an_error, commit_after_an_error, twice_in_a_statement,
@@ -211,15 +216,16 @@ async def refusals(store: Store) -> list[object]:
         await attempt(what)
     said.append(await tables.resolve_charts(store.pool, PRACTICE, [1, 2, 3]))
     for name, arguments in (
-        ("by_id", (PRACTICE, observed(2).id)),
-        ("by_type", (PRACTICE, 0, ["ElationChartObserved"], 1)),
-        ("by_type", (PRACTICE, 1, ["ElationChartObserved", "x"], 9)),
-        ("by_type", (PRACTICE, 0, ["x"], 9)),
-        ("practice_events", (PRACTICE, 0, 9, 9)),
+        ("read_one", (PRACTICE, observed(2).id)),
+        ("read_types", (PRACTICE, 0, 9, 1, ["ElationChartObserved"])),
+        ("read_types", (PRACTICE, 1, 9, 9, ["ElationChartObserved", "x"])),
+        ("read_types", (PRACTICE, 0, 1, 9, ["ElationChartObserved"])),
+        ("read_types", (PRACTICE, 0, 9, 9, ["x"])),
+        ("read_practice", (PRACTICE, 0, 9, 9)),
         ("beyond", (PRACTICE,)),
         ("lock_head", (PRACTICE,)),
     ):
-        rows = await store.pool.fetch(answers.SQL["replay", name], *arguments)
+        rows = await store.pool.fetch(SQL[name], *arguments)
         said.append([[row.get("sequence", "none"), list(row.keys())] for row in rows])
     said.append([one.sequence async for one in store.read(PRACTICE)])
     try:

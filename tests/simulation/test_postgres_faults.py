@@ -12,9 +12,10 @@ import pytest
 
 from daemon.tables import documents as tables
 from events.codec import Keyring
-from events.store import AWAY, SQL, Store
+from events.store import AWAY, Store
 from tests.conftest import PRACTICE
 from tests.integration.test_store import append, observed
+from tests.simulation.answers import SQL
 from tests.simulation.conftest import KEYS
 from tests.simulation.postgres import MemoryDatabase
 

@@ -9,9 +9,10 @@ import asyncpg
 
 from daemon.tables import documents as tables
 from daemon.tables.documents import LinkTaken
-from events.store import SQL, Fenced, Store
+from events.store import Fenced, Store
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.test_store import observed
+from tests.simulation.answers import SQL
 from tests.simulation.conftest import KEYS
 
 

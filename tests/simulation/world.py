@@ -18,14 +18,15 @@ from aiokafka.errors import KafkaError
 
 from daemon.config import Config, accounts, load
 from daemon.runtime import worker
-from daemon.runtime.practice import PracticeRuntime, Surroundings
-from daemon.runtime.sink import Pace
+from daemon.runtime.pace import Pace
+from daemon.runtime.practice import PracticeRuntime
+from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.elation import ElationSwitches
 from daemon.sandbox.kareo import KareoSwitches
 from daemon.telemetry import Meter
-from daemon.vendors.kareo.limiter import LimiterRegistry
+from daemon.vendors.registry import SECTIONS, Registry
 from events import bus, consumer
 from events.bus import Bus
 from events.codec import Keyring
@@ -132,10 +133,10 @@ class Machine:
                 keyring=world.keyring,
                 bus=messages,
                 session=session,
-                limiters=LimiterRegistry(),
+                vendors=Registry(),
                 meter=self.meter,
                 now=world.loop.now,
-                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, looks=pace.looks),
+                pace=Pace(first=pace.first_pause, longest=pace.longest_pause, lookups=pace.looks),
                 patience=pace.patience,
             )
             self.worker = SimulatedWorker(around, world.network)
@@ -196,7 +197,7 @@ class World:
         file = self.clinic.write_config(
             self.folder, dsn="postgresql://simulated", bootstrap_servers="simulated:9092", listen="127.0.0.1:8440"
         )
-        config = load(file)
+        config = load(file, SECTIONS)
         settings = self.plan.settings
         practices = tuple(
             msgspec.structs.replace(

@@ -23,13 +23,15 @@ import pytest
 
 from daemon.config import load
 from daemon.demo.embedded import free_port
-from daemon.demo.rehearsal import opened_store, servers
-from daemon.history.compare import replayed, verify
+from daemon.demo.rehearsal import servers
+from daemon.history.compare import verify
+from daemon.history.fold import replayed
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
+from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
-from tests.conftest import until
+from tests.conftest import opened_store, until
 
 COMMIT = "b260bfb"
 ROOT = Path(__file__).resolve().parents[2]
@@ -263,7 +265,7 @@ async def opened_site(old: Version, folder: Path) -> AsyncIterator[Site]:
         )
         await old.run("migrate", "--config", str(config), log=folder / "log")
         await postgres.create_daemon_role("chartwire")
-        store = await opened_store(load(config), folder)
+        store = await opened_store(load(config, SECTIONS), folder)
         try:
             yield Site(clinic, config, store)
         finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -182,7 +181,7 @@ class Recording:
 
     @property
     def moment(self) -> Moment:
-        return Moment(now=self.now, today=self.now.astimezone(ZoneInfo(self.policy.time_zone)).date())
+        return Moment.at(self.now, self.policy.time_zone)
 
 
 def charts(patient: Patient) -> tuple[EhrChartId | None, BillingPatientId | None]:

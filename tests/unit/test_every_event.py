@@ -106,7 +106,14 @@ def requested(slot: str = SLOT) -> IntentRequested:
 
 REFUSED = IntentRefused(intent=ANSWERED, slot=SLOT, attempt=1, code="400")
 RAISED = WaitingRaised(slot="search", code="several-found", text="two charts")
-ACCEPTED = {"slot": "search", "code": "several-found", "text": "two", "thing": "d", "who": "grace", "reason": "as it is"}
+ACCEPTED = {
+    "slot": "search",
+    "code": "several-found",
+    "text": "two",
+    "about_digest": "d",
+    "who": "grace",
+    "reason": "as it is",
+}
 UNREAD_SLOT = quarantine_slot("elation", "bills", "9")
 BILL_SLOT = f"bill:{GOOD_BILL.id}"
 CARRIER = IntentRequested(

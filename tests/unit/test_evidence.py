@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events import archive
-from events.archive import End, Manifest, NoArchive, Reader, Recipient, Writer
+from events.archive import ArchiveReader, ArchiveWriter, End, Manifest, NoArchive, Recipient
 from events.chain import COVERED, link
-from events.evidence import Checkpoint, Inspection, Mark, NoCheckpoint, Problem, decode_checkpoint
+from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, Problem, decode_checkpoint
 
 MADE = datetime(2026, 3, 2, 15, tzinfo=UTC)
 KEY = Recipient(key=bytes(range(32)))
@@ -206,7 +206,7 @@ def test_events_of_before_the_chain_are_counted_and_only_at_the_start() -> None:
 
 def test_what_is_no_checkpoint() -> None:
     mark = Mark(practice="elm", sequence=1, chain="ab")
-    made = Checkpoint(made=MADE, marks=(mark,))
+    made = ChainCheckpoint(made=MADE, marks=(mark,))
     assert decode_checkpoint(msgspec.json.encode(made)) == made
     for text in (b"", b"{}", b"\xff", msgspec.json.encode(made).replace(b"checkpoint-1", b"checkpoint-9")):
         with pytest.raises(NoCheckpoint):
@@ -219,7 +219,7 @@ def test_what_is_no_checkpoint() -> None:
 def archived(recipient: Recipient = KEY) -> bytes:
     out = io.BytesIO()
     manifest = Manifest(practice="elm", made=MADE, keys={"elm.0": b"k" * 32})
-    writer = Writer(out, manifest, recipient, lambda row: ("elm.0", b"own" + row["body"]))
+    writer = ArchiveWriter(out, manifest, recipient, lambda row: ("elm.0", b"own" + row["body"]))
     writer.rows(list(ROWS[:7]))
     writer.rows(list(ROWS[7:]))
     writer.end(LENGTH, ROWS[-1]["chain"])
@@ -227,7 +227,7 @@ def archived(recipient: Recipient = KEY) -> bytes:
 
 
 def opened(encoded: bytes, recipient: Recipient = KEY) -> tuple[Manifest, list[dict[str, Any]], End | None]:
-    reader = Reader(io.BytesIO(encoded), recipient)
+    reader = ArchiveReader(io.BytesIO(encoded), recipient)
     rows = [one for batch in reader.stored() for one in batch]
     return reader.manifest, rows, reader.end
 
@@ -241,7 +241,7 @@ def test_an_archive_holds_the_rows_as_they_are() -> None:
     assert (manifest.practice, manifest.keys) == ("elm", {"elm.0": b"k" * 32})
     assert end == End(sequence=LENGTH, chain=ROWS[-1]["chain"])
     assert inspected(rows).problem is None
-    shown = [one for batch in Reader(io.BytesIO(ARCHIVE), KEY).rows() for one in batch]
+    shown = [one for batch in ArchiveReader(io.BytesIO(ARCHIVE), KEY).rows() for one in batch]
     assert shown == [{**one, "key_id": "elm.0", "body": b"own" + one["body"]} for one in ROWS]
 
 
@@ -306,10 +306,10 @@ def test_a_frame_that_only_claims_to_be_large_takes_no_memory() -> None:
 def test_many_large_rows_make_frames_of_bounded_size() -> None:
     large = [{**one, "body": bytes(3 * 1024 * 1024)} for one in ROWS]
     out = io.BytesIO()
-    writer = Writer(out, Manifest(practice="elm", made=MADE, keys={}), KEY, lambda row: ("", b""))
+    writer = ArchiveWriter(out, Manifest(practice="elm", made=MADE, keys={}), KEY, lambda row: ("", b""))
     writer.rows(large)
     writer.end(LENGTH, None)
-    assert max(len(batch) for batch in Reader(io.BytesIO(out.getvalue()), KEY).rows()) == 3
+    assert max(len(batch) for batch in ArchiveReader(io.BytesIO(out.getvalue()), KEY).rows()) == 3
     assert [one["sequence"] for one in opened(out.getvalue())[1]] == [one["sequence"] for one in ROWS]
 
 

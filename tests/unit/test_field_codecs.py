@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -61,6 +63,19 @@ def test_a_zip_plus_four_is_one_value(written: str, clean: str):
     assert ZipCode().clean(written) == clean
 
 
+@pytest.mark.parametrize("zeros", ["0000000000", "000-000-0000", "(000) 000-0000", "0", "+1 000 000 0000"])
+def test_zeros_are_no_number(zeros: str):
+    assert PhoneNumber().clean(zeros) == ""
+    assert same("home_phone", zeros, "")
+
+
+@pytest.mark.parametrize(
+    ("written", "code"), [("FM", "FM"), ("mh", "MH"), ("Palau", "PW"), ("Federated States of Micronesia", "FM")]
+)
+def test_a_state_in_free_association_has_its_abbreviation(written: str, code: str):
+    assert State().fit(State().clean(written), System.EHR) == code
+
+
 def test_a_zip_too_long_waits():
     assert ZipCode().fit("30901-1234-5", System.EHR).code == "too-long"
 
@@ -107,6 +122,26 @@ def test_an_email_in_other_case_is_the_same():
 def test_names_differ_by_case_but_not_by_spaces():
     assert same("last_name", "Byron  King", "Byron King")
     assert not same("last_name", "BYRON", "Byron")
+
+
+NAMED = [field for field in DEMOGRAPHICS if isinstance(field.codec, Text)]
+
+
+@pytest.mark.parametrize("field", NAMED, ids=lambda field: field.name)
+@given(text=st.text(alphabet="aeiou ÁéÎõüñçŁﬁ\u0301\u0308", max_size=12))
+def test_composed_and_decomposed_letters_are_the_same(field, text: str):
+    composed, decomposed = normalize("NFC", text), normalize("NFD", text)
+    assert same(field.name, composed, decomposed)
+    assert field.codec.clean(composed) == field.codec.clean(decomposed)
+
+
+def test_a_name_in_another_unicode_form_is_neither_a_write_nor_a_conflict():
+    clinic = Clinic()
+    clinic.linked(replace(ADA, last_name="Nu\u0301n\u0303ez"), replace(ADA_THERE, last_name="Núñez"))
+    clinic.billing(replace(ADA_THERE, last_name=normalize("NFD", "Núñez")))
+
+    assert [one.state for _, _, one in clinic.open() if one.write.__class__.__name__.startswith("Update")] == []
+    assert clinic.patient().conflicts == {}
 
 
 TEXT = st.text(max_size=30)

@@ -13,14 +13,19 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from daemon.cli.history import chart_of, json_lines, known_lines, lines, spreadsheet
+from daemon.cli.common import chart_of
+from daemon.cli.ended import Ended
+from daemon.cli.history import json_lines, known_lines, lines, spreadsheet
 from daemon.cli.history_page import page
-from daemon.history.events_of import NoMoment, is_past, names_charts, parse_moment
+from daemon.history.events_of import names_charts
 from daemon.history.explain import why
 from events.schema import IntentRequested, LinkMoved, Recorded
 from events.writes import UpdateEhrChart
+from projections.terms.names import Names
 from projections.words.known import folded, known
-from projections.words.lines import EVERYTHING, Entry, Shown, about, entries
+from projections.words.lines import Entry, about, entries
+from projections.words.moment import NotAMoment, is_past, parse_moment
+from projections.words.shown import EVERYTHING, Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
@@ -297,11 +302,11 @@ def test_moments() -> None:
     assert parse_moment("2026-03-02T14:30", ZONE) == datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02T14:30:00+00:00", ZONE) == datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02", ZONE) == datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
-    with pytest.raises(NoMoment, match="neither a sequence number nor an ISO time"):
+    with pytest.raises(NotAMoment, match="neither a sequence number nor an ISO time"):
         parse_moment("yesterday", ZONE)
 
 
 @pytest.mark.parametrize("text", ["901", "kareo:", "kareo:x", "tebra:1", "kareo:-1", "kareo:²"])
 def test_what_is_no_chart(text: str) -> None:
-    with pytest.raises(ValueError, match="elation:ID or kareo:ID"):
-        chart_of(text)
+    with pytest.raises(Ended, match="elation:ID or kareo:ID"):
+        chart_of(text, Names())

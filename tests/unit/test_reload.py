@@ -11,6 +11,7 @@ import pytest
 from daemon.config import Config, PracticeConfig, load
 from daemon.runtime.reload import InForce, compared
 from daemon.sandbox.clinic import Clinic
+from daemon.vendors.registry import SECTIONS
 
 put = msgspec.structs.replace
 
@@ -20,7 +21,7 @@ def config(tmp_path: Path) -> Config:
     file = Clinic(offices=3).write_config(tmp_path, dsn="postgresql://", bootstrap_servers="b", listen="127.0.0.1:1")
     address = r'\1 = "https://sandbox.example"'
     file.write_text(re.sub(r"^(base_url|wsdl|endpoint) = .*$", address, file.read_text(), flags=re.MULTILINE))
-    return load(file)
+    return load(file, SECTIONS)
 
 
 def with_practice(config: Config, number: int, **changes: object) -> Config:

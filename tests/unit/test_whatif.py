@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from msgspec.structs import replace
 
 from daemon.cli.what_if import differing, lines
-from daemon.config import ConfigError, ElationConfig, KareoConfig, PracticeConfig, load_variant, policy_of
-from daemon.history.what_if import Comparison, WhatIf
+from daemon.config import ConfigError, PracticeConfig, load_variant, policy_of
+from daemon.vendors.elation.section import ElationConfig
+from daemon.vendors.kareo.section import KareoConfig
 from events.ids import EhrChartId
 from events.records import type_of
 from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
 from projections.terms.policy import KAREO_LED, Direction, Policy
-from projections.words.lines import Shown
+from projections.trial.what_if import Comparison, WhatIf
+from projections.words.shown import Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM

@@ -5,44 +5,52 @@ It asks for no credentials: the sandbox listens on the loopback and holds invent
 
 from __future__ import annotations
 
-import copy
 import inspect
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
 
 from aiohttp import web
 
+from daemon.sandbox.elation.calls import Call
+from daemon.sandbox.elation.directory import Directory
+from daemon.sandbox.elation.faults import Faults
 from daemon.sandbox.elation.fields import Refusal
-
-if TYPE_CHECKING:
-    from daemon.sandbox.elation.server import ElationSandbox
+from daemon.sandbox.elation.people import People
 
 
 class Admin:
-    """Routes of `/admin/`."""
+    """Routes of `/admin/`. `dump` gives everything that the sandbox holds, as JSON."""
 
-    def __init__(self, sandbox: ElationSandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(
+        self,
+        people: People,
+        directory: Directory,
+        faults: Faults,
+        calls: Sequence[Call],
+        dump: Callable[[], dict[str, object]],
+    ) -> None:
+        self._faults = faults
+        self._calls = calls
+        self._dump = dump
         self._verbs: Mapping[str, Callable[..., object]] = {
             name: verb
-            for source in (sandbox.people, sandbox.directory)
+            for source in (people, directory)
             for name, verb in inspect.getmembers(source, inspect.ismethod)
             if not name.startswith("_")
         } | {"add_fault": self._add_fault, "add_webhook_fault": self._add_webhook_fault, "clear_faults": self._clear_faults}
 
     def routes(self, app: web.Application) -> None:
         """Add the routes to `app`."""
-        app.router.add_get("/admin/dump", self._dump)
-        app.router.add_get("/admin/calls", self._calls)
+        app.router.add_get("/admin/dump", self._show)
+        app.router.add_get("/admin/calls", self._list_calls)
         app.router.add_post("/admin/{verb}", self._act)
 
-    async def _dump(self, request: web.Request) -> web.Response:
-        return web.json_response(self._sandbox.dump())
+    async def _show(self, request: web.Request) -> web.Response:
+        return web.json_response(self._dump())
 
-    async def _calls(self, request: web.Request) -> web.Response:
-        return web.json_response([asdict(call) | {"time": call.time.isoformat()} for call in self._sandbox.calls])
+    async def _list_calls(self, request: web.Request) -> web.Response:
+        return web.json_response([asdict(call) | {"time": call.time.isoformat()} for call in self._calls])
 
     async def _act(self, request: web.Request) -> web.Response:
         """200 and the verb's result; 404 unknown verb; 400 arguments that do not fit; else what the screen answers."""
@@ -63,18 +71,13 @@ class Admin:
 
     def _add_fault(self, *, match: list[str], **plan: object) -> dict[str, object]:
         method, template = match
-        self._sandbox.faults.add(match=(method, template), **plan)  # type: ignore[arg-type]
+        self._faults.add(match=(method, template), **plan)  # type: ignore[arg-type]
         return {"planned": True}
 
     def _add_webhook_fault(self, **plan: object) -> dict[str, object]:
-        self._sandbox.faults.add_webhook(**plan)  # type: ignore[arg-type]
+        self._faults.add_webhook(**plan)  # type: ignore[arg-type]
         return {"planned": True}
 
     def _clear_faults(self) -> dict[str, object]:
-        self._sandbox.faults.clear()
+        self._faults.clear()
         return {"planned": False}
-
-
-def snapshot(tables: Mapping[str, Mapping[int, object]]) -> dict[str, dict[str, object]]:
-    """A copy of the tables as JSON can carry it: ids become text."""
-    return {name: {str(key): copy.deepcopy(row) for key, row in table.items()} for name, table in tables.items()}

@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,13 +14,14 @@ from aiohttp import web
 from yarl import URL
 
 from daemon.sandbox.elation import oauth
-from daemon.sandbox.elation.admin import Admin, snapshot
+from daemon.sandbox.elation.admin import Admin
+from daemon.sandbox.elation.calls import Call
 from daemon.sandbox.elation.directory import Directory
 from daemon.sandbox.elation.faults import Fault, Faults
 from daemon.sandbox.elation.fields import Record, Refusal, detail
 from daemon.sandbox.elation.people import People
 from daemon.sandbox.elation.resources import Answer, Ask, Resources, Route
-from daemon.sandbox.elation.state import State
+from daemon.sandbox.elation.state import State, snapshot
 from daemon.sandbox.elation.switches import ElationSwitches
 from daemon.sandbox.elation.views import read_form
 from daemon.sandbox.elation.webhooks import Courier
@@ -29,27 +29,6 @@ from daemon.sandbox.elation.webhooks import Courier
 BASE: Final = "/api/2.0"
 GRANT: Final = "/oauth2/token/"
 LARGEST_BODY: Final = 1024 * 1024
-
-
-@dataclass
-class Call:
-    """One request to the API. `path` is the template below the base (`/patients/{id}/`), or "" if there is no such path.
-
-    `status` is None where no whole answer was sent; `body` is the JSON sent, never that of a token request; `fault` the
-    kind of the planned failure that was used; `slash` whether the path came with its trailing slash; `port` the one it came to.
-    """
-
-    time: datetime
-    application: str | None
-    method: str
-    path: str
-    query: dict[str, str]
-    body: object = None
-    status: int | None = None
-    fault: str | None = None
-    slash: bool = True
-    ids: Mapping[str, int] | None = None
-    port: int = 0
 
 
 class ElationSandbox:
@@ -88,7 +67,7 @@ class ElationSandbox:
     def application(self) -> web.Application:
         """What answers requests, without a server around it; webhooks go out while `webhooks` is started."""
         app = web.Application(client_max_size=LARGEST_BODY)
-        Admin(self).routes(app)
+        Admin(self.people, self.directory, self.faults, self.calls, self.dump).routes(app)
         app.router.add_route("*", BASE + "/{tail:.*}", self._receive)
         return app
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final, Protocol
@@ -189,3 +190,8 @@ def practice_of(resource: str, record: Record) -> int:
 
 def _compact(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def snapshot(tables: Mapping[str, Mapping[int, object]]) -> dict[str, dict[str, object]]:
+    """A copy of the tables as JSON can carry it: ids become text."""
+    return {name: {str(key): copy.deepcopy(row) for key, row in table.items()} for name, table in tables.items()}

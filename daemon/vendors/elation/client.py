@@ -1,6 +1,6 @@
 """The calls of Elation's REST API that chartwire makes, one method each, for one practice of one credential.
 
-Every method raises the errors of `daemon.vendors.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
+Every method raises the errors of `daemon.vendors.ports.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
 Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable
 (NOTES: Errors). Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
 
@@ -20,8 +20,9 @@ from typing import Final, TypeVar
 import aiohttp
 
 from daemon.vendors.elation import wire
-from daemon.vendors.elation.transport import Guard, Meter, Transport, discard
+from daemon.vendors.elation.transport import Transport, discard
 from daemon.vendors.ports.errors import Malformed
+from daemon.vendors.ports.writer import CallMeter, Guard
 
 W = TypeVar("W", bound=wire.Wire)
 
@@ -50,7 +51,7 @@ class ElationClient:
         practice_id: int,
         concurrency: int = 4,
         timeout: float = 30.0,
-        meter: Meter | None = None,
+        meter: CallMeter | None = None,
         rng: random.Random | None = None,
         guard: Guard | None = None,
     ) -> None:
@@ -102,10 +103,6 @@ class ElationClient:
                 raise Malformed(f"elation.GET {template}", row.path)
             policies.append(row)
         return policies
-
-    async def get_policy(self, patient_id: int, policy_id: int) -> wire.Policy:
-        """One policy: how a write is confirmed, since writes become visible late."""
-        return await self._get("/patients/{id}/policies/{policy_id}", wire.Policy, id=patient_id, policy_id=policy_id)
 
     async def create_policy(self, patient_id: int, body: Body) -> wire.Policy:
         """Giving it a rank silently deactivates the active holder of that rank."""
@@ -239,12 +236,6 @@ class ElationClient:
             if row.practice in self._ours(row):
                 yield row
 
-    def appointment_types(self) -> AsyncIterator[wire.Row[wire.AppointmentType]]:
-        """The practice's appointment types."""
-        return self._list("/appointment_types/", wire.AppointmentType, {"practice": self.practice_id})
-
-    # What Elation tells by itself (NOTES: Webhooks, published_events); of the credential, not of one practice
-
     def subscriptions(self) -> AsyncIterator[wire.Row[wire.Subscription]]:
         """The credential's subscriptions with their keys."""
         return self._list("/app/subscriptions/", wire.Subscription, {})
@@ -252,10 +243,6 @@ class ElationClient:
     async def create_subscription(self, resource: str, target: str) -> wire.Subscription:
         """Raises Duplicate when the same resource already goes to the same target."""
         return await self._write("POST", "/app/subscriptions/", wire.Subscription, {"resource": resource, "target": target})
-
-    async def delete_subscription(self, subscription_id: int) -> None:
-        """Its key ends with it; a new subscription may bring another one."""
-        await self._send("DELETE", "/app/subscriptions/{id}/", None, id=subscription_id)
 
     def published_events(self, order_by: str | None = None) -> AsyncIterator[wire.Row[wire.PublishedEvent]]:
         """The last 30 days' events, of all practices. Nothing can be filtered; what `order_by` takes is not documented."""

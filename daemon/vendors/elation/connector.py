@@ -9,19 +9,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import UTC, datetime, timedelta
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import msgspec
 import structlog
 
-from daemon.config import ElationConfig
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
 from daemon.vendors.ports.intake import Intake, Observation
 from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.vendor import Subscriptions
 from events.ids import EhrChartId, EventId
 from events.schema import (
     BillObserved,
@@ -42,14 +43,6 @@ DIRECTORY_RESOURCES = frozenset(RESOURCES) - {"patients", "bills"}
 OVERLAP = timedelta(minutes=5)
 BILL_WINDOW = timedelta(days=90)
 CHUNK = 200
-
-
-class Subscriptions(Protocol):
-    """Where subscriptions are kept, so that the endpoint knows each one's key."""
-
-    async def get(self) -> dict[str, tuple[int, str]]: ...
-
-    async def put(self, resource: str, subscription: int, target: str, key: str) -> None: ...
 
 
 class ElationConnector:
@@ -99,6 +92,10 @@ class ElationConnector:
             self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(what.removeprefix("patient:")))))
         else:
             self.rounds.nudge(what)
+
+    def reread(self, resource: str, record: str) -> None:
+        """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
+        self.nudge("sweep" if resource == "bills" else f"patient:{record}")
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.

@@ -343,16 +343,6 @@ class ServiceLocation(Place, frozen=True, kw_only=True):
     deleted_date: datetime | None = None
 
 
-class AppointmentType(Wire, frozen=True, kw_only=True):
-    id: Id
-    name: str
-    default_duration: int | None = None
-    practice: Id
-    is_telehealth: bool = False
-    created_date: datetime | None = None
-    deleted_date: datetime | None = None
-
-
 class Subscription(Wire, frozen=True, kw_only=True):
     """`signing_pub_key` is the base64 of the 32 raw bytes of the Ed25519 key of this very subscription."""
 

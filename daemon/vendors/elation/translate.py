@@ -25,29 +25,52 @@ PLAIN_FIELDS = {
     "sex": "sex",
     "birth_date": "dob",
 }
+POLICY_ON_THE_WIRE = {
+    "rank": "rank",
+    "carrier_id": "carrier_id",
+    "carrier_name": "carrier_name",
+    "plan_id": "plan_id",
+    "plan_name": "plan_name",
+    "member_id": "member_id",
+    "group_id": "group_id",
+    "copay": "copay",
+    "deductible": "deductible",
+    "start": "start_date",
+    "end": "end_date",
+    "phone": "phone",
+    "address1": "address",
+    "address2": "suite",
+    "city": "city",
+    "state": "state",
+    "zip": "zip",
+    "relationship": "relationship_to_insured",
+    "insured_first_name": "insured_person_first_name",
+    "insured_last_name": "insured_person_last_name",
+    "insured_address": "insured_person_address",
+    "insured_city": "insured_person_city",
+    "insured_state": "insured_person_state",
+    "insured_zip": "insured_person_zip",
+    "insured_ssn": "insured_person_ssn",
+    "insured_birth_date": "insured_person_dob",
+    "insured_sex": "insured_person_sex_at_birth",
+}
+"""The members of a policy's terms, by Elation's names."""
+NULL_WHEN_EMPTY = ("copay", "deductible")
 
 
 def chart(patient: wire.Patient) -> EhrChart:
-    """Deleted phones and e-mails are left out: their places are free (NOTES: Patients)."""
+    """Deleted phones and e-mails are left out: their places are free."""
     address = patient.address or wire.Address()
     return EhrChart(
         id=EhrChartId(patient.id),
-        first_name=patient.first_name,
-        middle_name=patient.middle_name,
-        last_name=patient.last_name,
-        birth_date=patient.dob,
-        sex=patient.sex,
         phones=tuple(Phone(kind=one.phone_type, number=one.phone) for one in patient.phones if one.deleted_date is None),
         emails=tuple(one.email for one in patient.emails if one.deleted_date is None),
-        address1=address.address_line1,
-        address2=address.address_line2,
-        city=address.city,
-        state=address.state,
-        zip=address.zip,
         physician=patient.primary_physician,
         merged_into=None if patient.merged_into_chart is None else EhrChartId(patient.merged_into_chart),
         deleted=patient.deleted_date is not None,
         link_hint=patient.metadata.object_id if patient.metadata else "",
+        **{name: getattr(patient, on_the_wire) for name, on_the_wire in PLAIN_FIELDS.items()},
+        **{name: getattr(address, on_the_wire) for name, on_the_wire in ADDRESS_ON_THE_WIRE.items()},
     )
 
 
@@ -63,7 +86,7 @@ def candidate(patient: wire.Patient) -> Candidate:
 
 
 def bill(one: wire.Bill, practice_zone: str) -> EhrBill:
-    """The local day of `service_date` in its own zone is the date of service (NOTES: Bills)."""
+    """The local day of `service_date` in its own zone is the date of service."""
     location = one.service_location
     return EhrBill(
         id=one.id,
@@ -165,39 +188,11 @@ def patient_body(fields: dict[str, str], physician: int | None, current: EhrChar
 
 
 def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]:
-    """A policy in force on the wire; `who` are the required members that repeat the chart (NOTES: Insurance)."""
-
-    def day(value: date | None) -> str | None:
-        return value.isoformat() if value else None
-
-    return {
-        **who,
-        "status": "active",
-        "rank": terms.rank,
-        "carrier_id": terms.carrier_id,
-        "carrier_name": terms.carrier_name,
-        "plan_id": terms.plan_id,
-        "plan_name": terms.plan_name,
-        "member_id": terms.member_id,
-        "group_id": terms.group_id,
-        "copay": terms.copay or None,
-        "deductible": terms.deductible or None,
-        "start_date": day(terms.start),
-        "end_date": day(terms.end),
-        "phone": terms.phone,
-        "address": terms.address1,
-        "suite": terms.address2,
-        "city": terms.city,
-        "state": terms.state,
-        "zip": terms.zip,
-        "relationship_to_insured": terms.relationship,
-        "insured_person_first_name": terms.insured_first_name,
-        "insured_person_last_name": terms.insured_last_name,
-        "insured_person_address": terms.insured_address,
-        "insured_person_city": terms.insured_city,
-        "insured_person_state": terms.insured_state,
-        "insured_person_zip": terms.insured_zip,
-        "insured_person_ssn": terms.insured_ssn,
-        "insured_person_dob": day(terms.insured_birth_date),
-        "insured_person_sex_at_birth": terms.insured_sex,
-    }
+    """A policy in force on the wire; `who` are the required members that repeat the chart."""
+    body: dict[str, object] = {**who, "status": "active"}
+    for name, on_the_wire in POLICY_ON_THE_WIRE.items():
+        value = getattr(terms, name)
+        if isinstance(value, date):
+            value = value.isoformat()
+        body[on_the_wire] = None if value == "" and name in NULL_WHEN_EMPTY else value
+    return body

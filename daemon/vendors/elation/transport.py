@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Final, TypeVar
 
 import aiohttp
@@ -27,16 +27,14 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from daemon.vendors.ports.writer import CallMeter, Guard
+from events.backoff import Backoff
 
 T = TypeVar("T")
 W = TypeVar("W", bound=wire.Wire)
 
-Meter = Callable[[str, str, float], None]
-Guard = Callable[[], Awaitable[None]]
-
 PAGE_SIZE: Final = 100
-BACKOFF_FIRST: Final = 1.0
-BACKOFF_MOST: Final = 60.0
+BACKOFF: Final = Backoff(longest=60.0, jitter=1.0)
 
 # Decoding more than this takes long enough to be noticed by the other practices of the process: it goes to a thread.
 _LARGE: Final = 1024 * 1024
@@ -72,7 +70,7 @@ class Transport:
         session: aiohttp.ClientSession,
         concurrency: int,
         timeout: float,
-        meter: Meter | None,
+        meter: CallMeter | None,
         rng: random.Random | None,
         guard: Guard | None = None,
     ) -> None:
@@ -195,9 +193,8 @@ class Transport:
 
     def _throttled(self, operation: str) -> Throttled:
         # Elation gives no numbers at all (NOTES: Errors): double with each 429 in a row, and spread by full jitter.
-        ceiling = min(BACKOFF_MOST, BACKOFF_FIRST * 2 ** min(self._throttles, 10))
         self._throttles += 1
-        return Throttled(operation, self._uniform(0, ceiling))
+        return Throttled(operation, BACKOFF.pause(self._throttles, self._uniform))
 
     def _count(self, operation: str, failure: BaseException | None, seconds: float) -> None:
         if self._meter is None:

@@ -1,6 +1,6 @@
 """Kareo's operations for one practice: typed values in and out, paced by the limiter, one call per call.
 
-Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.errors`; messages never hold vendor text, credentials or a
+Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.ports.errors`; messages never hold vendor text, credentials or a
 patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always (NOTES, section 7).
 """
 
@@ -21,6 +21,7 @@ from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
+from daemon.vendors.ports.writer import CallMeter, Guard
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
@@ -28,8 +29,6 @@ IN_THREAD = 300
 """Rows: some 10 ms of reading."""
 PAGE = 1000
 T = TypeVar("T")
-Meter = Callable[[str, str, float], None]
-Guard = Callable[[], Awaitable[None]]
 
 
 class KareoClient:
@@ -54,7 +53,7 @@ class KareoClient:
         session: aiohttp.ClientSession,
         list_zone: str = "America/Los_Angeles",
         client_version: str = "chartwire",
-        meter: Meter | None = None,
+        meter: CallMeter | None = None,
         timeout: float = 60.0,
         guard: Guard | None = None,
         tries: int = 1,
@@ -124,7 +123,7 @@ class KareoClient:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
 
-    async def _rows(self, found: list[Node], read: Callable[[rows.Reader], T], where: str) -> wire.Rows[T]:
+    async def _rows(self, found: list[Node], read: Callable[[rows.RowReader], T], where: str) -> wire.Rows[T]:
         """Typed rows; many of them are read in a thread, so that one practice never stalls another."""
         if len(found) > IN_THREAD:
             return await asyncio.to_thread(rows.read_rows, found, read, self._zone, where)
@@ -244,7 +243,7 @@ class KareoClient:
         if row is None or row.text("ID") in ("", "0"):
             return None
         try:
-            found = rows.patient(rows.Reader(row, self._zone))
+            found = rows.patient(rows.RowReader(row, self._zone))
             cases = [one for one in rows.listed(row, "Cases", "PatientCaseData") if one.text("PatientCaseID")]
             return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
         except rows.BadMember as error:
@@ -337,7 +336,7 @@ class KareoClient:
         found = answer.node("Appointment")
         if found is None:
             return None
-        reader = rows.Reader(found, UTC_ZONE)
+        reader = rows.RowReader(found, UTC_ZONE)
         try:
             id_, start, provider = reader.number("AppointmentId"), reader.moment("StartTime"), reader.number("ProviderId")
         except rows.BadMember as error:

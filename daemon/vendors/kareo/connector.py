@@ -15,11 +15,10 @@ from functools import partial
 
 import structlog
 
-from daemon.config import KareoConfig
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Unreachable
-from daemon.vendors.ports.intake import BILLING_ROW as ROW
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.passes import Rounds
 from events.ids import BillingPatientId, EventId
@@ -32,6 +31,7 @@ from events.schema import (
     ChangeQuarantined,
 )
 from events.store import AWAY
+from events.topics import BILLING_ROW as ROW
 from events.topics import Note
 from events.writes import System
 
@@ -91,6 +91,13 @@ class KareoConnector:
     def nudge(self, what: str) -> None:
         """Make a pass due now."""
         self.rounds.nudge(what)
+
+    def reread(self, resource: str, record: str) -> None:
+        """Read a record soon that is in doubt."""
+        if resource == "patients":
+            self.rounds.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record))))
+        else:
+            self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
@@ -200,8 +207,8 @@ class KareoConnector:
     ) -> None:
         """One patient with cases and policies, as it is now.
 
-        News that came without a row (`also`) outdates the row that was compared last: the next list may show again what it showed
-        before the news, and would not be looked at.
+        Read without a list row (`also`), the stored row hash is cleared: the next list may repeat the old row and would
+        otherwise be skipped.
         """
         read_at = self._now()
         found = await self._client.get_patient(patient)

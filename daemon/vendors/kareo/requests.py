@@ -67,7 +67,7 @@ def encounter(write: wire.EncounterWrite, practice: dict[str, object]) -> dict[s
 
 
 def _midnight(day: date) -> datetime:
-    """A calendar date goes without a zone, or a server in another one would shift the day (NOTES: Values)."""
+    """A calendar date goes without a zone, or a server in another one would shift the day."""
     return datetime.combine(day, time())
 
 

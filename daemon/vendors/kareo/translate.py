@@ -27,6 +27,33 @@ FIELDS_ON_THE_WIRE = {
     "zip": "zip",
 }
 """Canonical name to the client's; the birth date and the provider are typed and go beside."""
+POLICY_ON_THE_WIRE = {
+    "company_name": "company_name",
+    "plan_name": "plan_name",
+    "plan_address1": "plan_address_line1",
+    "plan_address2": "plan_address_line2",
+    "plan_city": "plan_city",
+    "plan_state": "plan_state",
+    "plan_zip": "plan_zip",
+    "plan_phone": "plan_phone",
+    "number": "number",
+    "group": "group",
+    "copay": "copay",
+    "deductible": "deductible",
+    "start": "start",
+    "end": "end",
+    "relationship": "relationship",
+    "insured_name": "insured_name",
+    "insured_address1": "insured_address_line1",
+    "insured_address2": "insured_address_line2",
+    "insured_city": "insured_city",
+    "insured_state": "insured_state",
+    "insured_zip": "insured_zip",
+    "insured_ssn": "insured_ssn",
+    "insured_birth_date": "insured_birth_date",
+    "insured_sex": "insured_sex",
+}
+"""The members of a case's policy, by the client's names; the ids of company and plan go beside."""
 
 
 def chart(patient: wire.KareoPatient) -> BillingChart:
@@ -54,31 +81,8 @@ def _policy(one: wire.BillingPolicy) -> BillingPolicy:
     return BillingPolicy(
         id=one.id,
         company_id=_reference(one.company_id),
-        company_name=one.company_name,
         plan_id=_reference(one.plan_id),
-        plan_name=one.plan_name,
-        plan_address1=one.plan_address_line1,
-        plan_address2=one.plan_address_line2,
-        plan_city=one.plan_city,
-        plan_state=one.plan_state,
-        plan_zip=one.plan_zip,
-        plan_phone=one.plan_phone,
-        number=one.number,
-        group=one.group,
-        copay=one.copay,
-        deductible=one.deductible,
-        start=one.start,
-        end=one.end,
-        relationship=one.relationship,
-        insured_name=one.insured_name,
-        insured_address1=one.insured_address_line1,
-        insured_address2=one.insured_address_line2,
-        insured_city=one.insured_city,
-        insured_state=one.insured_state,
-        insured_zip=one.insured_zip,
-        insured_ssn=one.insured_ssn,
-        insured_birth_date=one.insured_birth_date,
-        insured_sex=one.insured_sex,
+        **{name: getattr(one, on_the_wire) for name, on_the_wire in POLICY_ON_THE_WIRE.items()},
     )
 
 
@@ -113,8 +117,8 @@ def location(one: wire.KareoLocation) -> Location:
 
 
 def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None) -> BillingAppointment | None:
-    """None when it is not about a patient of the practice (NOTES: type other, no patient)."""
-    if one.patient_id is None:
+    """None when it is not about a patient of the practice; 0 is nobody's id."""
+    if not one.patient_id:
         return None
     name = one.resource_names[0] if one.resource_names else ""
     return BillingAppointment(
@@ -131,7 +135,7 @@ def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None)
 
 
 def patient_write(fields: dict[str, str], provider_id: int | None) -> wire.PatientWrite:
-    """Only what `fields` names; everything else is left as it is (NOTES: Writing patients)."""
+    """Only what `fields` names; everything else is left as it is."""
     values: dict[str, object] = {
         on_the_wire: fields[name] for name, on_the_wire in FIELDS_ON_THE_WIRE.items() if name in fields
     }

@@ -1,9 +1,24 @@
 """What a vendor call can come to, other than its answer.
 
+    VendorError                 `operation` names the call
+    ├── Throttled               nothing was done; again after `retry_after` seconds
+    ├── Unauthorized            credentials or rights are missing
+    ├── Unreachable             nothing was done, or it was a read: safe to repeat
+    ├── OutcomeUnknown          a write may or may not have been done: look before repeating
+    ├── Malformed               the answer does not fit at `path`
+    └── Refused                 the same request would be refused again; `vendor_text`, `problems`, `status`
+        ├── Defect              the vendor could not read what was sent: the fault is ours
+        ├── NotFound            unknown, or not visible
+        ├── Gone                deleted
+        ├── Moved               lives on as `survivor`
+        └── Duplicate           exists as `existing`
+    NotAsWritten                success was answered, other values are read back in `fields`
+    ChangedMeanwhile            somebody was faster: `seen` has to be decided about
+
 Every vendor client raises these and nothing else, so that the sinks and connectors decide by type, never by text.
 Messages name the operation and the place; they never quote what the vendor said (that may hold a patient's data):
-vendor text travels in `vendor_text`, which goes into encrypted events only. The last two are what the hands find out about a
-write that the client took for done.
+vendor text travels in `vendor_text`, which goes into encrypted events only. The last two are what a writer finds out about
+a write that the client took for done.
 """
 
 from __future__ import annotations

@@ -19,9 +19,6 @@ from events.schema import Body, Event, Origin
 from events.topics import Change, Checkpoint, Message, Note, Nudge
 from events.writes import System
 
-BILLING_ROW = "patients.row"
-"""The resource under which the list row of a Kareo patient is kept that was compared last."""
-
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]

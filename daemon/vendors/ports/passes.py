@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import random
 from collections.abc import Awaitable, Callable
 
 import structlog
 
 from daemon.vendors.ports.errors import Malformed, Refused, Throttled, Unauthorized, VendorError
+from events.backoff import Backoff
 from events.ids import PracticeId
 from events.store import AWAY
 
 log = structlog.get_logger()
 
-FIRST_PAUSE = 1.0
-LONGEST_PAUSE = 300.0
+BACKOFF = Backoff()
 
 Pass = Callable[[], Awaitable[None]]
 
@@ -23,10 +22,9 @@ Pass = Callable[[], Awaitable[None]]
 class Rounds:
     """The repeated passes of one connector. `failing` says, by pass, why the last one failed ("" when it did not)."""
 
-    def __init__(self, source: str, practice: PracticeId, *, first_pause: float = FIRST_PAUSE) -> None:
+    def __init__(self, source: str, practice: PracticeId) -> None:
         self._source = source
         self._practice = practice
-        self._first_pause = first_pause
         self._due: dict[str, asyncio.Event] = {}
         self._extra: asyncio.Queue[tuple[str, Pass]] = asyncio.Queue()
         self.failing: dict[str, str] = {}
@@ -77,7 +75,7 @@ class Rounds:
                 await work()
             except (VendorError, *AWAY) as error:
                 failures += 1
-                pause = min(LONGEST_PAUSE, self._first_pause * 2 ** min(failures - 1, 12)) * random.uniform(0.5, 1.0)
+                pause = BACKOFF.pause(failures)
                 if isinstance(error, Throttled):
                     pause = max(error.retry_after, pause)
                 self.failing[name] = "credentials" if isinstance(error, Unauthorized) else type(error).__name__

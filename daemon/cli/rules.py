@@ -1,0 +1,160 @@
+"""`chartwire rules`: what is synchronized, field by field, with its direction and its source, from the rows that act."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+import msgspec
+
+from events.writes import Resource
+from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
+from projections.terms.names import NAMES, Names
+from projections.terms.policy import PROFILES, Direction
+
+WIDTHS = (26, 23, 23, 20)
+"""The columns of a terminal that is 100 characters wide: field, chart side, billing side, source."""
+PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'"
+STYLE = """
+:root { color-scheme: light dark; --line: #d8dde3; --soft: #5b6570; --back: #fff; --text: #1c2126; }
+@media (prefers-color-scheme: dark) { :root { --line: #39424c; --soft: #9aa5b1; --back: #14181c; --text: #e4e8ec; } }
+body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 62rem; padding: 0 1rem;
+  background: var(--back); color: var(--text); }
+h1 { font-size: 1.4rem; margin: 0 0 .2rem; } h2 { font-size: 1.05rem; margin: 1.8rem 0 .2rem; }
+p { color: var(--soft); margin: 0 0 .6rem; }
+table { border-collapse: collapse; width: 100%; table-layout: fixed; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .6rem; border-bottom: 1px solid var(--line); }
+thead th { font-size: .8rem; color: var(--soft); font-weight: 600; border-bottom-width: 2px; }
+tbody th { font-weight: 600; } td { overflow-wrap: anywhere; } td.source { color: var(--soft); }
+@media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } }
+"""
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "rules", help="what is synchronized: every field, its direction and where the rule comes from"
+    )
+    default = next(iter(PROFILES))
+    parser.add_argument("--profile", choices=tuple(PROFILES), default=default, help=f"default {default}")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true")
+    form.add_argument("--html", action="store_true", help="one page that loads nothing, to print or to send")
+    parser.set_defaults(handler=rules)
+
+
+def rules(arguments: argparse.Namespace) -> int:
+    """Print the tables under a profile; nothing is read but the program itself."""
+    directions = PROFILES[arguments.profile]
+    if arguments.json:
+        print(as_json(arguments.profile, directions, NAMES))
+    elif arguments.html:
+        print(as_page(arguments.profile, directions, NAMES), end="")
+    else:
+        print("\n".join(as_text(arguments.profile, directions, NAMES)))
+    return 0
+
+
+def _title(table: RuleTable, directions: Mapping[Resource, Direction], names: Names) -> str:
+    return f"{table.title}: {direction_in_words(directions[table.resource], names)}"
+
+
+def _cells(rule: Rule) -> tuple[str, ...]:
+    return rule.label, rule.ehr, rule.billing, rule.source.removeprefix("guide: ")
+
+
+# -- for a terminal -------------------------------------------------------------------------------------------------------
+
+
+def as_text(profile: str, directions: Mapping[Resource, Direction], names: Names) -> list[str]:
+    """Lines of at most 100 characters; a long cell goes on below itself."""
+    lines = [f"Profile {profile}. Fields that are not listed are never touched. Sources are sections of the guide."]
+    heads = ("Field", names.ehr.label, names.billing.label, "Source")
+    for table in TABLES:
+        lines += ["", _title(table, directions, names), f"  {table.about}"]
+        lines += [*_row(heads), *_row(tuple("-" * width for width in WIDTHS))]
+        for rule in table.rules:
+            lines += _row(_cells(rule))
+    return lines
+
+
+def _row(cells: tuple[str, ...]) -> list[str]:
+    columns = [textwrap.wrap(text, width) or [""] for text, width in zip(cells, WIDTHS, strict=True)]
+    height = max(len(column) for column in columns)
+    parts = [[*column, *[""] * (height - len(column))] for column in columns]
+    return [
+        "  " + "  ".join(text.ljust(width) for text, width in zip(line, WIDTHS, strict=True)).rstrip()
+        for line in zip(*parts, strict=True)
+    ]
+
+
+# -- for programs and browsers --------------------------------------------------------------------------------------------
+
+
+def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names) -> str:
+    """The same tables; `direction` is the value that the configuration takes."""
+    tables = [
+        {
+            "resource": table.resource.value,
+            "title": table.title,
+            "about": table.about,
+            "direction": directions[table.resource].value,
+            "fields": [
+                {
+                    "field": rule.name,
+                    "label": rule.label,
+                    "chart_side": rule.ehr,
+                    "billing_side": rule.billing,
+                    "source": rule.source,
+                }
+                for rule in table.rules
+            ],
+        }
+        for table in TABLES
+    ]
+    systems = {"chart_side": names.ehr.label, "billing_side": names.billing.label}
+    return msgspec.json.encode({"profile": profile, "systems": systems, "tables": tables}).decode()
+
+
+def as_page(profile: str, directions: Mapping[Resource, Direction], names: Names) -> str:
+    """One self-contained document; every text in it is escaped."""
+    tables = "\n".join(_section(table, directions, names) for table in TABLES)
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{PAGE_POLICY}">
+<meta name="referrer" content="no-referrer">
+<title>What is synchronized: {escape(profile)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>What is synchronized</h1>
+<p>Profile {escape(profile)}. Fields that are not listed are never touched. Sources are sections of the guide.</p>
+{tables}
+</body>
+</html>
+"""
+
+
+def _section(table: RuleTable, directions: Mapping[Resource, Direction], names: Names) -> str:
+    heads = "".join(
+        f'<th scope="col">{escape(text)}</th>' for text in ("Field", names.ehr.label, names.billing.label, "Source")
+    )
+    rows = "\n".join(_table_row(rule) for rule in table.rules)
+    return f"""<h2>{escape(_title(table, directions, names))}</h2>
+<p>{escape(table.about)}</p>
+<table>
+<thead><tr>{heads}</tr></thead>
+<tbody>
+{rows}
+</tbody>
+</table>"""
+
+
+def _table_row(rule: Rule) -> str:
+    label, ehr, billing, source = (escape(text) for text in _cells(rule))
+    return f'<tr><th scope="row">{label}</th><td>{ehr}</td><td>{billing}</td><td class="source">{source}</td></tr>'

@@ -1,0 +1,129 @@
+"""One attempt to carry out a write, and what to do after it failed. Pure: the sink acts on it.
+
+Throttled                     pause, as long as the vendor asks; shown once it has asked a few times in a row
+Unauthorized                  pause; shown as credentials to correct
+Unreachable                   pause; shown as unreachable
+OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
+ChangedMeanwhile              superseded: it is decided again
+Refused (all), NotAsWritten   refused: a person decides
+anything else                 refused: a defect of ours, a person reports it
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.vendors.ports.errors import (
+    ChangedMeanwhile,
+    Malformed,
+    NotAsWritten,
+    OutcomeUnknown,
+    Refused,
+    Throttled,
+    Unauthorized,
+    Unreachable,
+)
+from events.ids import BillingPatientId, EhrChartId
+from events.schema import BillingChartObserved, EhrChartObserved, IntentRefused, IntentSuperseded
+from events.writes import changes_nothing
+from projections.state.open_intents import OpenIntent
+
+VISIBLE_AFTER = 3
+"""Failures in a row after which people are told."""
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The try with this `number` to carry out the open intent of `slot`, about these charts (neither: the practice)."""
+
+    slot: str
+    job: OpenIntent
+    number: int
+    charts: tuple[EhrChartId | None, BillingPatientId | None]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """What is wrong with a system as a whole; `text` goes on after the system's name."""
+
+    code: str
+    text: str
+
+
+THROTTLED = Trouble("throttled", "asks for patience again and again; writes wait until it takes them")
+CREDENTIALS = Trouble("credentials", "does not accept the credentials; correct them")
+UNREACHABLE = Trouble("unreachable", "cannot be reached; writes wait until it can")
+UNUSABLE = Trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Nothing was done: the same attempt goes on after a pause, of at least `seconds` where the vendor named them."""
+
+    trouble: Trouble | None
+    seconds: float | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """It may have been done: look before repeating."""
+
+
+@dataclass(frozen=True)
+class Refuse:
+    """It was not done and will not be: a person decides. `answered` says that the system works all the same."""
+
+    body: IntentRefused
+    answered: bool = True
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """Somebody was faster: the record as it is now is recorded, then it is decided again."""
+
+    body: IntentSuperseded
+    seen: EhrChartObserved | BillingChartObserved
+    modified: datetime | None
+    read_at: datetime
+
+
+def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Pause | Look | Refuse | Superseded:
+    """What follows from the error of a call, the `failures`-th in a row. `label` is what people call the system."""
+    match error:
+        case OutcomeUnknown() | Malformed() if not changes_nothing(attempt.job.write):
+            return Look()
+        case ChangedMeanwhile():
+            reason = "the record was changed meanwhile"
+            body = IntentSuperseded(intent=attempt.job.intent, slot=attempt.slot, reason=reason)
+            return Superseded(body, error.seen, error.modified, error.read_at)
+        case NotAsWritten():
+            fields = ", ".join(error.fields).replace("_", " ")
+            return Refuse(_refusal(attempt, "not-kept", f"{label} took the write but shows another value in: {fields}"))
+    return after_lookup(error, attempt, failures)
+
+
+def after_lookup(error: Exception, attempt: Attempt, failures: int) -> Pause | Refuse:
+    """What follows from the error of a look-up, or of any call that changes nothing."""
+    match error:
+        case Throttled():
+            return Pause(THROTTLED if failures >= VISIBLE_AFTER else None, error.retry_after)
+        case Unauthorized():
+            return Pause(CREDENTIALS)
+        case Unreachable():
+            return Pause(UNREACHABLE)
+        case OutcomeUnknown() | Malformed():
+            return Pause(UNUSABLE)
+        case Refused():
+            said = [" ".join(part for part in problem if part) for problem in error.problems]
+            text = "; ".join(said) or error.vendor_text[:200] or f"HTTP {error.status or ''}".strip()
+            return Refuse(_refusal(attempt, type(error).__name__.casefold(), text, error.vendor_text))
+    text = f"chartwire could not carry this out ({type(error).__name__}); report it"
+    return Refuse(_refusal(attempt, "defect", text), answered=False)
+
+
+def _refusal(attempt: Attempt, code: str, text: str, vendor_text: str = "") -> IntentRefused:
+    """The refusal as an event: words for people, the vendor's own kept beside them (encrypted like every body)."""
+    return IntentRefused(
+        intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number, code=code, text=text, raw=vendor_text
+    )

@@ -1,0 +1,63 @@
+"""What connectors compare with: what the store knows of a practice's records, by the system they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from daemon.tables import documents as tables
+from daemon.tables import observed
+from daemon.vendors.ports.intake import Known, Seen
+from events.connection import Connection
+from events.ids import PracticeId
+from events.keyed import MARK
+from events.keys import Keyring
+from events.writes import System
+
+
+class RecordedMemory:
+    """The `Memory` of one practice's side (daemon/vendors/ports/vendor.py).
+
+    With `linked`, the linked charts that a search found and nobody read count as known patients, too. Such a chart may meanwhile
+    be deleted; no list shows that, so it is asked for by id.
+    """
+
+    def __init__(self, pool: Connection, practice: PracticeId, system: System, *, linked: bool) -> None:
+        self._pool = pool
+        self._practice = practice
+        self._system = system
+        self._linked = linked
+        self.subscriptions = observed.StoredSubscriptions(pool, practice)
+
+    async def known(self, resource: str) -> list[tuple[str, str]]:
+        """The recorded records of a resource, as (record, whose)."""
+        rows = await observed.observed_records(self._pool, self._practice, self._system, resource)
+        found = {record: parent for record, _, parent in rows}
+        if resource == "patients" and self._linked:
+            for ehr, billing in await tables.links(self._pool, self._practice):
+                chart = str(ehr if self._system is System.EHR else billing)
+                found.setdefault(chart, chart)
+        return list(found.items())
+
+    async def watermark(self, source: str) -> str | None:
+        return await observed.get_checkpoint(self._pool, self._practice, source)
+
+
+def seen_records(
+    pool: Connection, practice: PracticeId, system: System, keyring: Keyring | None = None, *, hashes: bool = True
+) -> Known:
+    """What an intake asks: what was recorded of records. Without `hashes` nothing counts as read, so that all is read again.
+
+    Where hashes are keyed and `keyring` does not know of it yet, it learns it first: nothing would compare equal.
+    """
+
+    async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        rows = await observed.lookup_observed(pool, practice, system, records)
+        keyed = any(row.content_hash.startswith(MARK) for row in rows.values())
+        if keyed and keyring is not None and keyring.hash_key(practice) is None:
+            await keyring.refresh([practice])
+        return {
+            key: Seen(content_hash=row.content_hash if hashes else "", revision=row.revision, parent=row.parent)
+            for key, row in rows.items()
+        }
+
+    return known

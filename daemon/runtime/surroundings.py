@@ -1,0 +1,106 @@
+"""What the practices of a worker share: opened and closed in one place, for the daemon, `verify` and rehearsals alike."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+
+from daemon.config import Config, accounts, keyring_of
+from daemon.runtime.pace import Pace
+from daemon.sections import secret
+from daemon.telemetry import Meter
+from daemon.vendors.ports.vendor import Means
+from daemon.vendors.registry import Registry
+from events.bus import Bus
+from events.codec import Keyring
+from events.store import Store
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all practices of a worker share. `beside` is the configuration's folder."""
+
+    config: Config
+    beside: Path
+    store: Store
+    keyring: Keyring
+    bus: Bus
+    session: aiohttp.ClientSession
+    vendors: Registry
+    meter: Meter
+    now: Callable[[], datetime]
+    pace: Pace
+    patience: float = 60.0
+
+    @property
+    def means(self) -> Means:
+        """What of it a vendor is given."""
+        return Means(
+            session=self.session,
+            folder=self.beside,
+            now=self.now,
+            meter=self.meter,
+            public_url=self.config.http.public_url,
+            patience=self.patience,
+        )
+
+
+@contextlib.asynccontextmanager
+async def surroundings(
+    config: Config, beside: Path, *, meter: Meter | None = None, vendors: Registry | None = None
+) -> AsyncIterator[Surroundings]:
+    """Everything a worker shares, opened and closed."""
+    keyring = keyring_of(config, beside)
+    store = await Store.open(config.postgres.dsn, keyring, min_size=1, max_size=config.postgres.pool)
+    bus = bus_of(config, beside, keyring)
+    try:
+        await bus.start()
+        await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
+        async with session() as http:
+            yield Surroundings(
+                config=config,
+                beside=beside,
+                store=store,
+                keyring=keyring,
+                bus=bus,
+                session=http,
+                vendors=vendors or Registry(),
+                meter=meter or Meter(),
+                now=lambda: datetime.now(UTC),
+                pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, lookups=config.pace.looks),
+                patience=config.pace.patience,
+            )
+    finally:
+        await bus.stop()
+        await store.close()
+
+
+def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
+    """The Kafka bus as configured (security options by aiokafka's names)."""
+    kafka = config.kafka
+    security: dict[str, object] = {"security_protocol": kafka.security_protocol}
+    if kafka.security_protocol.startswith("SASL"):
+        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_plain_username": kafka.sasl_username}
+        if kafka.sasl_password_file:
+            security["sasl_plain_password"] = secret(kafka.sasl_password_file, beside)
+    if kafka.security_protocol.endswith("SSL"):
+        from aiokafka.helpers import create_ssl_context
+
+        security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
+    return Bus(
+        kafka.bootstrap_servers,
+        security,
+        keyring,
+        enable_idempotence=kafka.idempotent,
+        together=accounts(config, beside),
+    )
+
+
+def session() -> aiohttp.ClientSession:
+    """The HTTP session of a worker: redirects are never followed on their own, cookies never kept."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200))

@@ -1,0 +1,81 @@
+"""How a practice is, as `chartwire status` shows it on any machine: what its owner says, and what the database knows.
+
+It holds no patient's data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+import msgspec
+
+from daemon.tables.observed import FEED
+from daemon.tables.queries import SQL
+from events.connection import Connection
+from events.ids import PracticeId
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """`failing` is why a pass fails, by `source.pass`; `queued` the writes that a sink holds, by system; `budget` the share of a
+    vendor's published calls that was used of late, by operation (1.0: no call more fits), of all that share the limits."""
+
+    failing: dict[str, str] = {}
+    queued: dict[str, int] = {}
+    budget: dict[str, float] = {}
+
+
+class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
+    """One practice, as `chartwire status` shows it.
+
+    `sources` are seconds since a connector's last complete pass was recorded; `lag` messages of its partition that are not
+    recorded yet (None when the broker was not asked or does not answer); `unfed` events not yet published outward; `open_intents`
+    (system, state, how many, oldest); `waiting` (code, how many). `report` is its owner's, `report_age` in seconds.
+    """
+
+    practice: str
+    events: int = 0
+    epoch: int = 0
+    owner: str = ""
+    taken_at: datetime | None = None
+    sources: dict[str, float] = {}
+    lag: int | None = None
+    unfed: int = 0
+    open_intents: tuple[tuple[str, str, int, datetime | None], ...] = ()
+    waiting: tuple[tuple[str, int], ...] = ()
+    report: Report | None = None
+    report_age: float | None = None
+
+
+async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
+    """Keep what owners say of their practices (epoch, report); an older epoch's does not replace a newer one's."""
+    await pool.execute(
+        SQL["save_reports"],
+        list(reports),
+        [epoch for epoch, _ in reports.values()],
+        [msgspec.json.encode(report).decode() for _, report in reports.values()],
+    )
+
+
+async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:
+    """What the database knows of a practice's state: all of it but the broker's lag."""
+    head = await pool.fetchrow(SQL["status_head"], practice)
+    if head is None:
+        return PracticeStatus(practice=practice)
+    intents = await pool.fetch(SQL["status_intents"], practice)
+    waiting = await pool.fetch(SQL["status_waiting"], practice)
+    sources = {row["source"]: row for row in await pool.fetch(SQL["status_sources"], practice)}
+    fed = sources.pop(FEED, None)
+    return PracticeStatus(
+        practice=practice,
+        events=head["sequence"],
+        epoch=head["epoch"],
+        owner=head["owner"],
+        taken_at=head["taken_at"],
+        sources={name: round(row["age"], 1) for name, row in sources.items()},
+        unfed=head["sequence"] - (0 if fed is None else int(fed["value"])),
+        open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
+        waiting=tuple((row["code"], row["count"]) for row in waiting),
+        report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
+        report_age=None if head["report_age"] is None else round(head["report_age"], 1),
+    )

@@ -1,0 +1,94 @@
+"""Reading what Elation delivers to the webhook endpoint (NOTES: Webhooks).
+
+The signature is checked over the raw body before anything is parsed. What is genuine but cannot be used goes to quarantine, so
+that it is answered 200 and not lost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from daemon.vendors.elation import connector, signature, wire
+from daemon.vendors.ports.errors import Malformed
+from daemon.vendors.ports.intake import Intake, Observation, fingerprint
+from daemon.vendors.ports.vendor import Subscriptions
+
+KEY_SECONDS = 5.0
+"""How long a signing key counts as known: another worker may subscribe anew."""
+
+
+class ElationDelivery:
+    """Of one practice; `practice` is its id in Elation, `zone` is for bills that name none."""
+
+    header: ClassVar[str] = signature.HEADER
+
+    def __init__(
+        self, intake: Intake, *, practice: int, zone: str, subscriptions: Subscriptions, now: Callable[[], datetime]
+    ) -> None:
+        self._intake = intake
+        self._practice = practice
+        self._zone = zone
+        self._subscriptions = subscriptions
+        self._now = now
+        self._keys: dict[str, tuple[float, str]] = {}
+
+    async def take(self, resource: str, body: bytes, signed: str | None) -> int:
+        """As `ports.vendor.Delivery`."""
+        key = await self._key(resource)
+        if key is None:
+            return 404
+        if not signature.verify(body, signed, key):
+            return 401
+        try:
+            envelope = wire.decode_webhook(body, "elation.webhook")
+        except Malformed:
+            return 400
+        if envelope.resource != resource:
+            return 400
+        await self._accept(resource, envelope)
+        return 200
+
+    async def _key(self, resource: str) -> str | None:
+        """The signing key of the resource's subscription; None where there is none."""
+        now = asyncio.get_running_loop().time()
+        cached = self._keys.get(resource)
+        if cached is None or cached[0] < now:
+            kept = await self._subscriptions.get()
+            if resource not in kept:
+                return None
+            cached = self._keys[resource] = (now + KEY_SECONDS, kept[resource][1])
+        return cached[1]
+
+    async def _accept(self, resource: str, envelope: wire.WebhookEnvelope) -> None:
+        whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
+        if resource in connector.DIRECTORY_RESOURCES:
+            await self._intake.nudge("directory")
+        elif whole:
+            observation = self._read(resource, envelope)
+            if observation is not None:
+                change = self._intake.change(observation, fingerprint(observation.body, observation.modified), 0)
+                await self._intake.publish([change])
+        elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
+            await self._intake.nudge(f"patient:{record}")
+        else:
+            await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
+
+    def _read(self, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
+        """The change; None when the record belongs to another practice of the same credential."""
+        try:
+            if resource == "patients":
+                patient = wire.decode_patient(envelope.data, "elation.webhook")
+                if patient.caregiver_practice != self._practice:
+                    return None
+                return connector.chart_observation(patient, patient.last_modified)
+            bill = wire.decode_bill(envelope.data, "elation.webhook")
+            if bill.practice != self._practice:
+                return None
+            return connector.bill_observation(bill, self._zone, bill.last_modified_date)
+        except Malformed as error:
+            record = wire.peek_id(envelope.data)
+            name = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
+            return connector.quarantined(resource, name, error.path, bytes(envelope.data), self._now())

@@ -1,0 +1,96 @@
+"""Elation as a vendor: the one place where its client, connector and writer are made."""
+
+from __future__ import annotations
+
+from daemon.sections import Problem, secret
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.connector import RESOURCES, ElationConnector
+from daemon.vendors.elation.delivery import ElationDelivery
+from daemon.vendors.elation.held import ElationHeld
+from daemon.vendors.elation.section import ElationConfig
+from daemon.vendors.elation.writer import ElationWriter
+from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
+from daemon.vendors.ports.writer import Guard
+
+PROBE_SECONDS = 15.0
+
+
+class Elation:
+    """The chart side."""
+
+    section = ElationConfig
+    delivered = frozenset(RESOURCES)
+
+    async def prepare(self, section: ElationConfig, means: Means) -> Opener:
+        def open_(side: Side) -> Opened:
+            client = _client(section, means, side.guard)
+            return Opened(
+                connector=_connector(client, section, means, side, webhook_base=means.public_url.rstrip("/")),
+                writer=ElationWriter(client, zone=side.time_zone, now=means.now),
+                concurrency=section.concurrency,
+            )
+
+        return open_
+
+    async def probe(self, section: ElationConfig, key: str, means: Means) -> list[Problem]:
+        client = _client(section, means, None, timeout=PROBE_SECONDS)
+        try:
+            await client.get_practice()
+        except VendorError as error:
+            return [(key, f"Elation does not answer for this practice ({type(error).__name__} at {error.operation})")]
+        return []
+
+    async def reader(self, section: ElationConfig, means: Means, side: Side) -> Reader:
+        """Directory, charts and bills."""
+        client = _client(section, means, side.guard)
+        connector = _connector(client, section, means, side, webhook_base="")
+
+        async def whole() -> None:
+            await connector.read_directory()
+            await connector.sweep()
+
+        return Reader(steps=[(whole, "")], held=ElationHeld(client))
+
+    def delivery(self, section: ElationConfig, means: Means, side: Side) -> ElationDelivery:
+        return ElationDelivery(
+            side.intake,
+            practice=section.practice_id,
+            zone=side.time_zone,
+            subscriptions=side.memory.subscriptions,
+            now=means.now,
+        )
+
+
+def _client(section: ElationConfig, means: Means, guard: Guard | None, timeout: float = 30.0) -> ElationClient:
+    return ElationClient(
+        base_url=section.base_url,
+        client_id=section.client_id,
+        client_secret=secret(section.client_secret_file, means.folder),
+        session=means.session,
+        practice_id=section.practice_id,
+        concurrency=section.concurrency,
+        timeout=timeout,
+        meter=lambda operation, outcome, seconds: means.meter.call(f"elation.{operation}", outcome, seconds),
+        guard=guard,
+    )
+
+
+def _connector(
+    client: ElationClient, section: ElationConfig, means: Means, side: Side, *, webhook_base: str
+) -> ElationConnector:
+    async def known_charts() -> list[str]:
+        return [record for record, parent in await side.memory.known("patients") if parent]
+
+    return ElationConnector(
+        client,
+        side.intake,
+        section,
+        zone=side.time_zone,
+        webhook_base=webhook_base,
+        subscriptions=side.memory.subscriptions,
+        known_charts=known_charts,
+        watermark=side.memory.watermark,
+        patience=means.patience,
+        now=means.now,
+    )

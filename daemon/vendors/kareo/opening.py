@@ -1,0 +1,132 @@
+"""Kareo as a vendor: the one place where its client, connector and writer are made, and where its limits are kept."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from daemon.sections import Problem, resolve, secret
+from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.connector import KareoConnector
+from daemon.vendors.kareo.limiter import LimiterRegistry
+from daemon.vendors.kareo.section import KareoConfig
+from daemon.vendors.kareo.soap import SoapService
+from daemon.vendors.kareo.writer import KareoWriter
+from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
+from daemon.vendors.ports.writer import Guard
+
+WRITES = 8
+"""Writes under way at once. The limits let far fewer through; what waits for its turn is looked up after a crash."""
+
+TRIES = 20
+"""The running daemon shares the customer key and its limits, so a reader beside it is throttled more often."""
+
+PROBE_SECONDS = 30.0
+
+
+class Kareo:
+    """The billing side. One limiter per customer key serves all practices of the process."""
+
+    section = KareoConfig
+    delivered: frozenset[str] = frozenset()
+
+    def __init__(self) -> None:
+        self.limiters = LimiterRegistry()
+
+    async def prepare(self, section: KareoConfig, means: Means) -> Opener:
+        service = await _service(section, means)
+
+        def open_(side: Side) -> Opened:
+            client = self._client(section, means, service, side.guard)
+            return Opened(
+                connector=_connector(client, section, means, side),
+                writer=KareoWriter(client, vendor_name=section.external_vendor, now=means.now),
+                concurrency=WRITES,
+                limits=client.limiter,
+            )
+
+        return open_
+
+    async def probe(self, section: KareoConfig, key: str, means: Means) -> list[Problem]:
+        try:
+            service = await _service(section, means, cached=False)
+        except (VendorError, OSError, ValueError) as error:
+            return [(f"{key}.wsdl", f"the WSDL cannot be loaded ({type(error).__name__})")]
+        client = self._client(section, means, service, None, timeout=PROBE_SECONDS)
+        try:
+            practices = await client.get_practices()
+        except VendorError as error:
+            return [(key, f"Kareo does not answer ({type(error).__name__} at {error.operation})")]
+        if not any(one.name == section.practice_name for one in practices):
+            return [(f"{key}.practice_name", "no practice of exactly this name is visible to this user")]
+        return []
+
+    async def reader(self, section: KareoConfig, means: Means, side: Side) -> Reader:
+        """Directory, patients with cases and policies, appointments."""
+        client = self._client(section, means, await _service(section, means), side.guard, tries=TRIES)
+        connector = _connector(client, section, means, side)
+
+        async def patients() -> None:
+            await connector.read_directory()
+            await connector.sweep_patients()
+
+        return Reader(steps=[(patients, ", appointments follow"), (connector.sweep_appointments, "")])
+
+    def delivery(self, section: KareoConfig, means: Means, side: Side) -> None:
+        """Kareo has no push."""
+
+    def _client(
+        self,
+        section: KareoConfig,
+        means: Means,
+        service: SoapService,
+        guard: Guard | None,
+        *,
+        timeout: float = 60.0,
+        tries: int = 1,
+    ) -> KareoClient:
+        key = secret(section.customer_key_file, means.folder)
+        limits = dict(section.limits)
+        scale = limits.pop("scale", 1.0)
+        return KareoClient(
+            service=service,
+            endpoint=section.endpoint,
+            customer_key=key,
+            user=section.user,
+            password=secret(section.password_file, means.folder),
+            practice_id=None,
+            practice_name=section.practice_name,
+            limiter=self.limiters.for_key(key, scale, limits),
+            session=means.session,
+            list_zone=section.list_zone,
+            client_version="chartwire",
+            meter=means.meter.call,
+            timeout=timeout,
+            guard=guard,
+            tries=tries,
+        )
+
+
+async def _service(section: KareoConfig, means: Means, *, cached: bool = True) -> SoapService:
+    """The service described by the practice's WSDL; parsed once per process and content.
+
+    With systemd's `CacheDirectory` the last good copy serves while the address does not answer, where `cached`.
+    """
+    wsdl = section.wsdl
+    if "://" not in wsdl:
+        wsdl = str(resolve(wsdl, means.folder))
+    cache = os.environ.get("CACHE_DIRECTORY") if cached else None
+    return await SoapService.load(wsdl, means.session, Path(cache) if cache else None)
+
+
+def _connector(client: KareoClient, section: KareoConfig, means: Means, side: Side) -> KareoConnector:
+    return KareoConnector(
+        client,
+        side.intake,
+        section,
+        known=side.memory.known,
+        watermark=side.memory.watermark,
+        patience=means.patience,
+        now=means.now,
+    )

@@ -1,0 +1,49 @@
+"""What is used of PostgreSQL's client, and reading page after page."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+Row = Mapping[str, Any]
+Batches = AsyncGenerator[Sequence[Row], None]
+"""Stored events, sealed, in batches."""
+
+
+Page = Callable[[int, int, int], Coroutine[Any, Any, Sequence[Row]]]
+"""The rows after a sequence, up to another, and how many at most."""
+
+
+class Connection(Protocol):
+    """As much of asyncpg's connections and pools as is used here."""
+
+    async def fetch(self, query: str, *args: object) -> Sequence[Any]: ...
+
+    async def fetchrow(self, query: str, *args: object) -> Any: ...
+
+    async def fetchval(self, query: str, *args: object) -> Any: ...
+
+    async def execute(self, query: str, *args: object) -> str: ...
+
+    async def copy_records_to_table(
+        self, table_name: str, *, records: Iterable[Sequence[object]], columns: Sequence[str], schema_name: str
+    ) -> str: ...
+
+
+async def pages(page: Page, after: int, up_to: int, batch: int) -> Batches:
+    """Page after page; the database prepares the next one while one is worked on."""
+
+    def ask() -> asyncio.Future[Sequence[Row]]:
+        return asyncio.ensure_future(page(after, up_to, batch))
+
+    coming = ask() if after < up_to else None
+    try:
+        while coming is not None and (rows := await coming):
+            after = rows[-1]["sequence"]
+            coming = ask() if len(rows) == batch and after < up_to else None
+            await asyncio.sleep(0)  # the question goes out
+            yield rows
+    finally:
+        if coming is not None:
+            await asyncio.gather(coming, return_exceptions=True)

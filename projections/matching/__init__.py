@@ -1,0 +1,47 @@
+"""Who is who: how probable it is that two charts are of one person, and when that is certain (Fellegi and Sunter).
+
+`normalize` a person once, look for others by `keys_of`, compare with `pair_of`, and let `decide` judge all pairs together;
+`match` does this for two whole lists, `duplicates` for one, `decisions_about` for a chart that just came.
+"""
+
+from projections.matching.deciding import (
+    Decision,
+    Matched,
+    MatchVerdict,
+    Pair,
+    decide,
+    decisions_about,
+    duplicates,
+    match,
+    pair_of,
+)
+from projections.matching.frequencies import Frequencies
+from projections.matching.keys import keys_of, pairs
+from projections.matching.levels import Compared, Level
+from projections.matching.normal import Normal, normalize
+from projections.matching.person import Person
+from projections.matching.scoring import Score, score
+from projections.matching.vetoes import Veto
+
+__all__ = [
+    "Compared",
+    "Decision",
+    "Frequencies",
+    "Level",
+    "MatchVerdict",
+    "Matched",
+    "Normal",
+    "Pair",
+    "Person",
+    "Score",
+    "Veto",
+    "decide",
+    "decisions_about",
+    "duplicates",
+    "keys_of",
+    "match",
+    "normalize",
+    "pair_of",
+    "pairs",
+    "score",
+]  # fmt: skip

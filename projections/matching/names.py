@@ -1,0 +1,152 @@
+"""PersonNames without case, accents, punctuation and Unicode form; titles, generations and placeholders told apart from names."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from unicodedata import combining
+from unicodedata import normalize as unicode_form
+
+import msgspec
+from nameparser import HumanName
+from nicknames import NickNamer
+
+PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
+"""Letters that Unicode does not take apart."""
+
+APOSTROPHES = frozenset("'’`´ʻʼ‘")
+
+PARTICLES = frozenset(
+    str.split(
+        "de la las los del da das do dos di du le van von der den ter ten zu y e el al bin ibn abu st san santa mac mc"
+    )
+)
+TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt"))
+CREDENTIALS = frozenset(str.split("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn"))
+SUFFIXES = {
+    **dict.fromkeys(("jr", "junior"), "jr"),
+    **dict.fromkeys(("sr", "senior"), "sr"),
+    **dict.fromkeys(("i", "1st", "1"), "sr"),
+    **dict.fromkeys(("ii", "2nd", "2"), "ii"),
+    **dict.fromkeys(("iii", "3rd", "3"), "iii"),
+    **dict.fromkeys(("iv", "4th", "4"), "iv"),
+    **dict.fromkeys(("v", "5th", "5"), "v"),
+}
+WRITTEN_SUFFIXES = frozenset(SUFFIXES) - {"i", "v", "1", "2", "3", "4", "5"}
+"""What is a generation even at the end of a name; the others are only where a suffix is asked for."""
+
+PLACEHOLDERS = frozenset(str.split("baby babyboy babygirl newborn infant bb bg nb boy girl unborn neonate twin"))
+NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
+
+
+class PersonNames(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's names for comparing: words in order, and each name as one word."""
+
+    first: str = ""
+    firsts: tuple[str, ...] = ()
+    middle: str = ""
+    middles: tuple[str, ...] = ()
+    last: str = ""
+    lasts: tuple[str, ...] = ()
+    suffix: str = ""
+    placeholder: bool = False
+
+
+@cache
+def words(text: str) -> tuple[str, ...]:
+    """The words of a name: lower case letters without accents; apostrophes join, all else parts."""
+    folded = unicode_form("NFKD", unicode_form("NFKD", text).casefold()).translate(PLAIN)
+    kept = (char if char.isalnum() else " " for char in folded if not combining(char) and char not in APOSTROPHES)
+    return tuple("".join(kept).split())
+
+
+def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
+    """The names of a person; a name in one string ("DOE, JANE") is taken apart."""
+    if bool(first.strip()) != bool(last.strip()) and (
+        "," in last or "," in first or (not last.strip() and " " in first.strip())
+    ):
+        first, middle, last, suffix = _in_one_string(first or last, middle, suffix)
+    firsts, lasts = list(words(first)), list(words(last))
+    middles = [word for word in words(middle) if word not in NO_NAME]
+    generation = SUFFIXES.get("".join(words(suffix)), "")
+    for part in (lasts, firsts, middles):
+        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in CREDENTIALS):
+            generation = generation or SUFFIXES.get(part[-1], "")
+            part.pop()
+    while len(firsts) > 1 and firsts[0] in TITLES:
+        firsts.pop(0)
+    while len(firsts) > 1 and len(firsts[-1]) == 1:
+        initial = firsts.pop()
+        middles = middles or [initial]
+    placeholder = (
+        bool(firsts)
+        and all(word in PLACEHOLDERS or len(word) == 1 for word in firsts)
+        and any(word in PLACEHOLDERS for word in firsts)
+    )
+    firsts = [word for word in firsts if word not in NO_NAME]
+    lasts = _joined([word for word in lasts if word not in NO_NAME])
+    return PersonNames(
+        first="".join(firsts),
+        firsts=tuple(firsts),
+        middle="".join(middles),
+        middles=tuple(middles),
+        last="".join(lasts),
+        lasts=tuple(word for word in lasts if word not in PARTICLES) or tuple(lasts),
+        suffix=generation,
+        placeholder=placeholder,
+    )
+
+
+def _in_one_string(text: str, middle: str, suffix: str) -> tuple[str, str, str, str]:
+    parsed = HumanName(text)
+    return parsed.first, middle or parsed.middle, parsed.last, suffix or parsed.suffix
+
+
+def _joined(parts: list[str]) -> list[str]:
+    """`O Brien` is one word, and so is `Mc Donald`."""
+    done: list[str] = []
+    before = ""
+    for part in parts:
+        if len(part) == 1 or part in ("mc", "mac"):
+            before += part
+        else:
+            done.append(before + part)
+            before = ""
+    return [*done, before] if before else done
+
+
+@cache
+def _nicknames() -> NickNamer:
+    return NickNamer()
+
+
+@cache
+def nicknames_of(name: str) -> frozenset[str]:
+    """Short forms of a formal name."""
+    return frozenset(_nicknames().nicknames_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+
+
+@cache
+def formal_of(name: str) -> frozenset[str]:
+    """Formal names that a short form stands for."""
+    return frozenset(_nicknames().canonicals_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+
+
+@cache
+def is_nickname(one: str, other: str) -> bool:
+    """One is a short form of the other, or both are short forms of one name (Bill, Will)."""
+    if other in nicknames_of(one) or one in nicknames_of(other):
+        return True
+    both = formal_of(one) & formal_of(other)
+    return bool(both) and not (nicknames_of(one) or nicknames_of(other))
+
+
+@cache
+def is_listed(name: str) -> bool:
+    """Whether a name is known to everybody: formal or short."""
+    return bool(nicknames_of(name) or formal_of(name))
+
+
+def is_initial(one: str, other: str) -> bool:
+    """One is only the first letter of the other."""
+    return min(len(one), len(other)) == 1 and one[:1] == other[:1] and one != other

@@ -1,0 +1,94 @@
+"""How probable it is that two charts are of one person (Fellegi and Sunter, 1969): the weights of all levels, added up."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from math import log2, pow
+
+import msgspec
+
+from projections.matching.compare import Levels, compared
+from projections.matching.frequencies import FEWEST, Frequencies
+from projections.matching.levels import Compared, Level
+from projections.matching.normal import Normal
+from projections.matching.weights import BITS, WEIGHTS
+
+F, L = Compared, Level
+SECOND = (F.STREET, F.LINE2, F.CITY, F.ZIP, F.PHONE, F.EMAIL)
+
+
+class Score(msgspec.Struct, frozen=True, kw_only=True):
+    """A pair's probability of being one person, its bits of evidence, and the levels behind them.
+
+    `second` are the bits of what agrees beside names and birth date.
+    """
+
+    probability: float
+    bits: float
+    second: float
+    levels: Levels
+
+
+def score(one: Normal, other: Normal, frequencies: Frequencies) -> Score:
+    """Symmetric: the order of the two does not matter."""
+    levels = compared(one, other, frequencies)
+    each = {field: evidence(field, level, one, other, frequencies) for field, level in levels.items()}
+    if levels[F.CITY] is levels[F.ZIP] is L.EXACT:
+        each[F.CITY], each[F.ZIP] = 0.0, _joint(one.area, frequencies)
+    bits = sum(each.values())
+    second = sum(max(each[field], 0.0) for field in SECOND)
+    return Score(probability=probability_of(bits, frequencies), bits=round(bits, 3), second=round(second, 3), levels=levels)
+
+
+def _joint(area: str, frequencies: Frequencies) -> float:
+    """A city and its ZIP code say one thing; they agree together."""
+    return log2(WEIGHTS[F.ZIP][L.EXACT][0] / frequencies.share_of_place(frequencies.areas, area, 0.05))
+
+
+def probability_of(bits: float, frequencies: Frequencies) -> float:
+    """Any two charts are of one person as often as a list is long: each chart has at most one counterpart."""
+    odds = bits - log2(max(frequencies.longest, FEWEST))
+    return round(1 / (1 + pow(2.0, -min(max(odds, -60.0), 60.0))), 6)
+
+
+def evidence(field: Compared, level: Level, one: Normal, other: Normal, frequencies: Frequencies) -> float:
+    """The weight of one field in bits; equal values by how frequent the value is."""
+    if level is L.MISSING:
+        return 0.0
+    share = _share(field, one, other, frequencies) if level is L.EXACT else None
+    if share is None:
+        return BITS[field][level]
+    return log2(WEIGHTS[field][L.EXACT][0] / min(share, 1.0))
+
+
+def _share(field: Compared, one: Normal, other: Normal, frequencies: Frequencies) -> float | None:
+    """The share of charts with the value that both have; None where the table's u is as good."""
+    match field:
+        case F.FIRST:
+            return frequencies.share(frequencies.names, one.names.first, 0.0005)
+        case F.LAST:
+            return max(frequencies.share(frequencies.lasts, names.last, 0.0002) for names in (one.names, other.names))
+        case F.MIDDLE:
+            return frequencies.share(frequencies.middles, one.names.middle, 0.002 if len(one.names.middle) > 1 else 0.05)
+        case F.BORN:
+            return frequencies.share_of_date(one.day)
+        case F.LINE2:
+            return frequencies.share_of_place(frequencies.lines, one.line2, 0.05)
+        case F.CITY:
+            return frequencies.share_of_place(frequencies.cities, one.city, 0.1)
+        case F.STATE:
+            return frequencies.share_of_place(frequencies.states, one.state, 0.9)
+        case F.ZIP:
+            return frequencies.share_of_place(frequencies.zips, one.zip, 0.05)
+        case F.PHONE:
+            return _rarest(one.phones & other.phones, frequencies)
+        case F.EMAIL:
+            return frequencies.share_of_household(one.email)
+        case F.STREET:
+            return _rarest((place for place in (one.place, other.place) if place), frequencies)
+        case _:
+            return None
+
+
+def _rarest(values: Iterable[str], frequencies: Frequencies) -> float | None:
+    return min((frequencies.share_of_household(value) for value in values), default=None)

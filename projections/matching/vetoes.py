@@ -1,0 +1,208 @@
+"""What forbids that two charts are linked for certain, however probable they are one person's: a person decides then.
+
+Wrong links come from people who share nearly everything: twins, parent and child of one name, namesakes born on one day.
+Each veto names what it takes them for.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from projections.matching.compare import Levels
+from projections.matching.distance import is_one_off
+from projections.matching.frequencies import Frequencies
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
+from projections.matching.normal import Normal
+from projections.matching.scoring import Score
+
+F, L = Compared, Level
+
+
+class Veto(StrEnum):
+    """Why a pair is not certain."""
+
+    NAME_AND_DATE = "birth date and first name both differ"
+    BIRTH_DATE = "birth date differs"
+    NO_BIRTH_DATE = "birth date missing"
+    GENERATION = "a parent and child of one name?"
+    FIRST_NAME = "first name differs"
+    NO_FIRST_NAME = "first name missing"
+    NEWBORN = "placeholder of a newborn"
+    TWINS = "twins?"
+    SUFFIX = "Jr and Sr?"
+    MIDDLE_NAME = "middle name differs"
+    LAST_NAME = "last name differs and no address, phone or e-mail agrees"
+    NAMESAKE = "same name and birth date, but no address, phone or e-mail agrees"
+    SEX = "sex differs"
+    SSN = "SSN differs"
+    IMPROBABLE = "too little agrees"
+    RIVAL = "another chart looks nearly as much like it"
+    LINKED = "looks like a chart that is linked to another"
+    TWO_ALIKE = "two charts of one system look like it"
+
+
+APART = 14
+"""Years between a parent and a child, at least."""
+
+SECOND = 9.0
+"""Bits that must agree beside names and birth date: a place that one in 500 charts has."""
+
+
+def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -> tuple[Veto, ...]:
+    """All that forbids a certain link, in the order of the list above."""
+    levels = score.levels
+    if frequencies.alone:
+        return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
+    if levels[F.SSN] is L.EXACT:
+        return tuple(_with_one_ssn(one, other, levels))
+    household = is_household(levels, named=is_named_after(one))
+    found = [
+        *_of_birth_date(one, other, levels, household),
+        *_of_first_name(one, other, levels, frequencies, household),
+        *_of_the_rest(levels, household),
+        *([] if household or (is_bare(one) and is_bare(other)) else [Veto.NAMESAKE]),
+    ]
+    return tuple(veto for veto in Veto if veto in found)
+
+
+def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
+    """Where nobody lives with anybody, three of first name, last name, birth date and place are enough.
+
+    So are birth date and street alone; what one of the two does not say counts half as much as what differs.
+    """
+    agree = {F.FIRST: SAID | MISTYPED, F.LAST: SAID | MISTYPED, F.BORN: DATE_MISTYPED | {L.EXACT}}
+    why = {F.FIRST: Veto.FIRST_NAME, F.LAST: Veto.LAST_NAME, F.BORN: Veto.BIRTH_DATE}
+    found = [why[field] for field, levels_of in agree.items() if levels[field] not in levels_of]
+    missing = sum(levels[field] is L.MISSING for field in agree)
+    at_home = is_household(levels)
+    failed = len(found) - (missing / 2 if at_home else 0)
+    if not household:
+        found, failed = [*found, Veto.NAMESAKE], failed + 1
+    if levels[F.SUFFIX] is L.OTHER:
+        return (*found, Veto.SUFFIX)
+    most = 1.0 if not at_home else 2.0 if levels[F.BORN] is L.EXACT else 1.5
+    return tuple(found) if failed > most else ()
+
+
+def is_household(levels: Levels, *, named: bool = False) -> bool:
+    """Whether something beyond names and birth date agrees that few people share.
+
+    An e-mail that is made of the names (`named`) says half, and so does what is nearly the same; two halves are enough.
+    """
+    street, phone, mail = levels[F.STREET], levels[F.PHONE], levels[F.EMAIL]
+    area = L.EXACT in (levels[F.ZIP], levels[F.CITY])
+    if street is L.EXACT or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
+        return True
+    halves = (
+        mail is L.EXACT,
+        phone is L.DIGIT,
+        street in (L.NEAR, L.DIGIT) or (street is L.PART and area),
+        levels[F.LINE2] is L.EXACT and levels[F.ZIP] is L.EXACT,
+    )
+    return sum(halves) > 1
+
+
+def is_named_after(one: Normal) -> bool:
+    """Whether an e-mail is made of the names, as a namesake's may be as well."""
+    local = one.email.partition("@")[0]
+    return any(len(name) > 2 and name in local for name in (one.names.first, *one.names.lasts))
+
+
+def is_bare(one: Normal) -> bool:
+    """Whether a chart says nothing beyond names and birth date: only how frequent they are can count then."""
+    return not (one.street or one.phones or one.email)
+
+
+def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
+    """A holder's number on a dependent's chart: one of name and birth date must agree fully, the other nearly."""
+    first, born = levels[F.FIRST], levels[F.BORN]
+    found = []
+    if first not in SAID | MISTYPED:
+        found.append(Veto.FIRST_NAME if first is L.OTHER else Veto.NEWBORN if first is L.PLACEHOLDER else Veto.NO_FIRST_NAME)
+    if born not in DATE_MISTYPED | {L.EXACT}:
+        found.append(Veto.BIRTH_DATE if born is L.OTHER else Veto.NO_BIRTH_DATE)
+    if levels[F.SUFFIX] is L.OTHER:
+        found.append(Veto.SUFFIX)
+    if first in MISTYPED and born is not L.EXACT:
+        found.append(Veto.NAME_AND_DATE)
+    if _are_generations(one, other):
+        found.append(Veto.GENERATION)
+    if levels[F.SEX] is L.OTHER and first is not L.EXACT:
+        found.append(Veto.SEX)
+    return found
+
+
+def _are_generations(one: Normal, other: Normal) -> bool:
+    return one.born is not None and other.born is not None and abs(one.born.year - other.born.year) >= APART
+
+
+def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) -> list[Veto]:
+    born, first, last = levels[F.BORN], levels[F.FIRST], levels[F.LAST]
+    if born is L.EXACT:
+        return []
+    found = []
+    if levels[F.SUFFIX] is not L.MISSING and levels[F.SUFFIX] is not L.EXACT:
+        found.append(Veto.SUFFIX)
+    if born is L.MISSING:
+        return [*found, Veto.NO_BIRTH_DATE]
+    if first not in SAID:
+        found.append(Veto.NAME_AND_DATE)
+    if born is L.OTHER:
+        return [*found, Veto.BIRTH_DATE]
+    if _are_generations(one, other):
+        found.append(Veto.GENERATION)
+    if not household:
+        found.append(Veto.NAMESAKE)
+    if last not in SAID | MISTYPED:
+        found.append(Veto.LAST_NAME)
+    return found
+
+
+def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
+    """Twins share all but the first name; only a name that is none can be a misspelt one."""
+    first = levels[F.FIRST]
+    match first:
+        case L.NICKNAME:
+            return [Veto.TWINS] if frequencies.are_both_names(one.names.first, other.names.first) else []
+        case L.MIDDLE_USED if not (one.names.middle and other.names.middle):
+            return [Veto.TWINS]
+        case _ if first in SAID:
+            return []
+        case L.INITIAL if levels[F.BORN] is L.EXACT and household and levels[F.MIDDLE] in (L.EXACT, L.INITIAL):
+            return []
+        case L.OTHER:
+            return [Veto.FIRST_NAME, *([Veto.TWINS] if levels[F.BORN] is not L.OTHER and household else [])]
+        case L.PLACEHOLDER:
+            return [Veto.NEWBORN]
+        case L.MISSING:
+            return [Veto.NO_FIRST_NAME]
+        case L.NEAR if frequencies.few_near_twins and _is_misspelt(one.names.first, other.names.first, frequencies):
+            return []
+        case _:
+            return [Veto.TWINS]
+
+
+def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
+    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme."""
+    return one[0] == other[0] and is_one_off(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
+
+
+def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
+    found = []
+    if levels[F.SSN] is L.OTHER:
+        found.append(Veto.SSN)
+    if levels[F.SUFFIX] is L.OTHER:
+        found.append(Veto.SUFFIX)
+    if levels[F.MIDDLE] is L.OTHER:
+        found.append(Veto.MIDDLE_NAME)
+    if levels[F.LAST] in (L.OTHER, L.MISSING) and not household:
+        found.append(Veto.LAST_NAME)
+    firm = household and levels[F.FIRST] is L.EXACT and levels[F.BORN] is L.EXACT and levels[F.LAST] in SAID
+    if levels[F.SEX] is L.OTHER and not firm:
+        found.append(Veto.SEX)
+    return found
+
+
+def disagreements(levels: Levels) -> set[Compared]:
+    """The fields that both have and that differ beyond a mistake in typing."""
+    return {field for field, level in levels.items() if level is L.OTHER}

@@ -1,0 +1,137 @@
+"""Each veto by name: who is never linked for certain, however much agrees."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from projections.matching import MatchVerdict, Veto, keys_of, match, normalize
+from tests.matching.people import ADA, ada, decided, elsewhere
+
+SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
+
+VETOED = {
+    Veto.NAME_AND_DATE: [(ADA, ada(first_name="Adeliade", birth_date=date(1985, 12, 16)))],
+    Veto.BIRTH_DATE: [(ADA, ada(birth_date=date(1961, 3, 27)))],
+    Veto.NO_BIRTH_DATE: [(ADA, ada(birth_date=None))],
+    Veto.GENERATION: [
+        (ADA, ada(birth_date=date(1955, 12, 10))),
+        (ADA, ada(birth_date=date(2015, 12, 10))),
+        (ada(ssn=SSN), ada(ssn=SSN, birth_date=date(1955, 12, 10))),
+    ],
+    Veto.FIRST_NAME: [
+        (ADA, ada(first_name="Xenia", middle_name="")),
+        (ada(ssn=SSN), ada(ssn=SSN, first_name="Xenia", middle_name="")),
+    ],
+    Veto.NO_FIRST_NAME: [(ADA, ada(first_name=""))],
+    Veto.NEWBORN: [(ADA, ada(first_name="Baby Girl", middle_name=""))],
+    Veto.TWINS: [
+        (ADA, ada(first_name="Xenia", middle_name="")),
+        (ada(first_name="Anna", middle_name=""), ada(first_name="Anne", middle_name="")),
+        (ada(first_name="Mia", middle_name=""), ada(first_name="Nia", middle_name="")),
+        (ada(middle_name=""), ada(first_name="A", middle_name="")),
+        (ADA, ada(first_name="Ruth", middle_name="")),
+    ],
+    Veto.SUFFIX: [
+        (ada(suffix="Jr"), ada(suffix="Sr")),
+        (ada(last_name="Wennerholm III"), ada(suffix="Jr")),
+        (ada(suffix="Jr"), ada(birth_date=date(1985, 12, 16))),
+    ],
+    Veto.MIDDLE_NAME: [(ADA, ada(middle_name="Noel"))],
+    Veto.LAST_NAME: [(ADA, elsewhere(last_name="Olatunji", middle_name="Ruth", city="Augusta", zip="30904"))],
+    Veto.NAMESAKE: [
+        (ADA, elsewhere()),
+        (ADA, elsewhere(middle_name="Ruth", zip="30904", city="Augusta")),
+        (ada(email="adelaide.wennerholm@mail.com"), elsewhere(email="adelaide.wennerholm@mail.com")),
+        (ADA, ada(address1="", phones=(), email="")),
+    ],
+    Veto.SEX: [(ADA, ada(sex="Male", first_name="Adela")), (ADA, ada(sex="Male", birth_date=date(1985, 12, 16)))],
+    Veto.SSN: [(ada(ssn=SSN), ada(ssn=OTHER_SSN))],
+    Veto.IMPROBABLE: [(ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904"))],
+}
+"""Pairs that the veto is said of."""
+
+AMONG_OTHERS = {Veto.RIVAL, Veto.TWO_ALIKE, Veto.LINKED}
+"""Vetoes of other pairs: test_deciding."""
+
+
+@pytest.mark.parametrize(("veto", "pair"), [(veto, pair) for veto, pairs in VETOED.items() for pair in pairs])
+def test_a_veto_leaves_the_pair_to_a_person(veto: Veto, pair: tuple):
+    decision = decided(*pair)
+    assert decision is not None
+    assert decision.verdict is MatchVerdict.CANDIDATE
+    assert veto in decision.vetoes
+
+
+def test_every_veto_has_a_case():
+    assert set(VETOED) | AMONG_OTHERS == set(Veto)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        ADA,
+        ada(last_name="WENNERHOLM-OLATUNJI"),
+        ada(last_name="Olatunji"),
+        ada(last_name="Wenerholm"),
+        ada(first_name="Della"),
+        ada(first_name="Adelaid"),
+        ada(first_name="A", middle_name="R"),
+        ada(first_name="Wennerholm", last_name="Adelaide"),
+        ada(birth_date=date(1985, 10, 12)),
+        ada(birth_date=date(1985, 12, 16)),
+        ada(middle_name="R"),
+        ada(middle_name=""),
+        ada(sex="Male"),
+        ada(suffix="Jr"),
+        ada(address1="5 Elm Court", city="Thomson", zip="30824"),
+        ada(phones=("8035552021",), email=""),
+        ada(address1="", city="", state="", zip=""),
+    ],
+    ids=[
+        "the same", "compound", "married", "last name misspelt", "nickname", "first name misspelt", "initials", "swapped",
+        "day and month", "one digit", "middle initial", "no middle name", "sex mistyped", "suffix left out", "moved", "new phone",
+        "no address",
+    ],
+)  # fmt: skip
+def test_what_people_mistype_and_change_is_certain(other: object):
+    known = [
+        ada(id=f"k{number}", first_name="Adelaide", last_name=f"Other{number}", birth_date=date(1950, 1, 2))
+        for number in range(4)
+    ]
+    matched = match([ADA, *known], [other])  # type: ignore[list-item]
+    assert [(one.left, one.right) for one in matched.of(MatchVerdict.CERTAIN)] == [("1", "1")], matched.decisions
+
+
+def test_one_ssn_makes_a_person_certain_where_nothing_else_does():
+    assert decided(ada(ssn=SSN), elsewhere(ssn=SSN)).verdict is MatchVerdict.CERTAIN
+    assert decided(ada(ssn=SSN), elsewhere(ssn="530-12-4418")).verdict is MatchVerdict.CANDIDATE
+
+
+def test_strangers_are_nobody():
+    assert decided(ADA, elsewhere(first_name="Xenia", birth_date=date(1961, 3, 27))) is None
+    assert decided(ADA, ada(first_name="Xenia", birth_date=date(1961, 3, 27), middle_name="")) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("García-López", "Garcia Lopez"),
+        ("O'Brien", "OBrien"),
+        ("De La Cruz", "Delacruz"),
+        ("Peters Jr", "Peters"),
+        ("García", "Garcia"),
+    ],
+)
+def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, other: str):
+    here, there = ada(last_name=one), ada(last_name=other)
+    assert decided(here, there).verdict is MatchVerdict.CERTAIN
+    assert {key for key in keys_of(normalize(here)) if key.startswith("name:")} & set(keys_of(normalize(there)))
+
+
+@pytest.mark.parametrize(
+    ("formal", "short"), [("Robert", "Bob"), ("William", "Bill"), ("Margaret", "Peggy"), ("Elizabeth", "Liz")]
+)
+def test_nicknames_are_certain(formal: str, short: str):
+    assert decided(ada(first_name=formal), ada(first_name=short)).verdict is MatchVerdict.CERTAIN
