@@ -33,7 +33,7 @@ BEYOND_REACH = (
     "What was never encrypted: the ids of charts and patients, kinds and times of events, waiting codes, and in the logs the same."
     " Ids of events recorded before `chartwire migrate --finish` are hashes without a key: whoever guesses a whole record can"
     " confirm the guess.",
-    "The charts in Elation and in Kareo themselves.",
+    "The charts in the two systems themselves.",
 )
 
 
