@@ -9,10 +9,13 @@ from tests.simulation.rows import Table
 _TABLES = (
     Table(
         "practice_head",
-        columns=("practice", "sequence", "epoch", "chain", "owner", "taken_at", "rebuilt"),
+        columns=(
+            "practice", "sequence", "epoch", "chain", "owner", "taken_at", "rebuilt", "keys", "reader_epoch",
+            "shredded_at",
+        ),
         key=("practice",),
-        nullable=frozenset({"chain", "taken_at"}),
-        defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0},
+        nullable=frozenset({"chain", "taken_at", "shredded_at"}),
+        defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0, "keys": 0, "reader_epoch": 0},
     ),
     Table(
         "event",
@@ -85,6 +88,13 @@ _TABLES = (
         key=("practice",),
         defaults={"reported_at": "clock"},
     ),
+    Table(
+        "data_key",
+        columns=("practice", "key_id", "purpose", "wrapped_by", "wrapped", "made_at"),
+        key=("practice", "key_id"),
+        defaults={"made_at": "clock"},
+    ),
+    Table("switch", columns=("name", "set_at"), key=("name",), defaults={"set_at": "clock"}),
 )  # fmt: skip
 
 
