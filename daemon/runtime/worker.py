@@ -19,11 +19,14 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config
+from daemon.runtime.health import HealthEndpoint
+from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
+from daemon.servers import host_and_port
 from daemon.tables.status import save_reports
 from daemon.vendors.ports.errors import VendorError
 from events.codec import KeyMissing, Keyring
@@ -62,6 +65,7 @@ class Worker:
         self._group: asyncio.TaskGroup | None = None
         self._reloading = asyncio.Lock()
         self._left_until: dict[PracticeId, float] = {}
+        self._troubles: dict[PracticeId, str] = {}
         self.address = ""
         self.ready = asyncio.Event()
 
@@ -88,17 +92,18 @@ class Worker:
         self._stopping.set()
 
     async def _serve(self) -> web.AppRunner:
-        app = web.Application(client_max_size=LARGEST)
+        app = web.Application(client_max_size=LARGEST, middlewares=[timed])
         WebhookEndpoint(self._deliveries, self._around.vendors.delivered, meter=self._around.meter).routes(app)
-        app.router.add_get("/health", self._health)
+        HealthEndpoint(self, self._around.store, self._around.bus).routes(app)
         return await self._listen(app)
 
     async def _listen(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        host, _, port = self._around.config.http.listen.rpartition(":")
-        site = web.TCPSite(runner, host, int(port))
-        await site.start()
+        where = host_and_port(self._around.config.http.listen)
+        assert where is not None, "checked with the configuration"
+        most = Budget.of_process(self._around.config.postgres.pool).incoming
+        await Site(runner, *where, most=most).start()
         self.address = self._around.config.http.listen
         log.info("endpoint_opened", address=self.address)
         return runner
@@ -112,9 +117,22 @@ class Worker:
         taken (its vendor is away) is no reason to restart the others'."""
         return asyncio.get_running_loop().time() - min(self._consumer.beat, self._watched) < STALLED
 
-    async def _health(self, _request: web.Request) -> web.Response:
-        """200 while this worker makes progress; no patient's data, so no authentication."""
-        return web.json_response({"practices": len(self.practices)}, status=200 if self.healthy else 503)
+    @property
+    def owned(self) -> Collection[PracticeId]:
+        """The practices of its partitions."""
+        return self._owned
+
+    @property
+    def standing(self) -> dict[PracticeId, str]:
+        """The owned practices that are not at work, each with the reason."""
+        working = {one for one, runtime in self.practices.items() if runtime.running}
+        idle = dict.fromkeys(self._owned - working, "not taken yet")
+        return idle | {one: why for one, why in self._troubles.items() if one in self._owned}
+
+    @property
+    def joined(self) -> bool:
+        """Whether Kafka has given it its share (which may be none)."""
+        return self.ready.is_set()
 
     # -- ownership --------------------------------------------------------------------------------------------------------
 
@@ -147,6 +165,7 @@ class Worker:
             async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
                 await self._take(practice)
         except (VendorError, ValueError, Fenced, KeyMissing, *AWAY) as error:
+            self._troubles[practice] = type(error).__name__
             log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
 
     async def _take(self, practice: PracticeId) -> None:
@@ -161,6 +180,7 @@ class Worker:
             runtime = PracticeRuntime(config, self._around, openers, epoch)
             await runtime.start(self._group)
             self.practices[practice] = runtime
+            self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
 
     async def _has_keys(self, practice: PracticeId) -> bool:
@@ -283,11 +303,14 @@ class Worker:
         except Fenced:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
+            self._troubles[practice] = "no key"
             log.error("practice_without_key", practice=practice, count=len(messages))
             return True
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
+            self._troubles[practice] = type(error).__name__
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
         else:
+            self._troubles.pop(practice, None)
             return True
         return False
 
