@@ -127,6 +127,7 @@ TESTED_IN = {
     "daemon/vendors/ports/vendor": "contract/test_vendors",
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "daemon/vendors/registry": "acceptance/test_reload",
+    "projections/terms/holder": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""
 
