@@ -127,6 +127,7 @@ TESTED_IN = {
     "daemon/vendors/ports/vendor": "contract/test_vendors",
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "daemon/vendors/registry": "acceptance/test_reload",
+    "projections/terms/holder": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""
 
@@ -150,9 +151,9 @@ def by_name(module: str, names: list[str]) -> list[str]:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The modules of this repository that a module imports; where it starts `daemon` as a process, all commands."""
+    """The modules of this repository that a module imports; all commands where it starts `daemon` as a process."""
     source = (ROOT / f"{module}.py").read_text()
-    found = set(COMMANDS) if '"-m", "daemon"' in source else set()
+    found = set(COMMANDS) if module == "daemon/__main__" or '"-m", "daemon"' in source else set()
     for node in ast.walk(ast.parse(source)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module is not None:
