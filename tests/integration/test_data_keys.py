@@ -34,7 +34,7 @@ from events.topics import Change, Message, decode_message, encode_message
 from events.writes import System
 from projections.deciding.batch import Batch
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.desk import NOON, Desk
+from tests.integration.recorder_driver import NOON, RecorderDriver
 from tests.unit.records import ADA, ADA_THERE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +54,9 @@ async def owner(owner_dsn: str) -> AsyncIterator[Any]:
 
 
 @pytest_asyncio.fixture
-async def desk(store: Store, keyring: Keyring) -> Desk:
+async def desk(store: Store, keyring: Keyring) -> RecorderDriver:
     """A practice with a patient of both sides, stored the old way."""
-    desk = Desk(store, keyring, await store.take_over(PRACTICE))
+    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
     await desk.link()
     return desk
@@ -94,21 +94,21 @@ async def killed(what: str, dsn: str, folder: Path, last: str, receipt: Path = P
     assert await process.wait() == -signal.SIGKILL
 
 
-async def move(desk: Desk, city: str) -> None:
+async def move(desk: RecorderDriver, city: str) -> None:
     await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
 
 
 # -- finishing ------------------------------------------------------------------------------------------------------------
 
 
-async def test_before_finish_everything_is_written_the_old_way(desk: Desk, owner: Any) -> None:
+async def test_before_finish_everything_is_written_the_old_way(desk: RecorderDriver, owner: Any) -> None:
     assert set(await key_ids(owner)) == {"elm.1"}
     assert not any(is_keyed(one.event.id) for one in [one async for one in desk.store.read(PRACTICE)])
     assert not await is_switched(owner)
 
 
 async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
-    desk: Desk, owner: Any, folder: Path, dsn: str
+    desk: RecorderDriver, owner: Any, folder: Path, dsn: str
 ) -> None:
     """The recorder that was there before learns of it within its next transaction."""
     before = await key_ids(owner)
@@ -122,7 +122,7 @@ async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
     assert await finished(owner, folder) == [one], "the same again changes nothing"
 
 
-async def test_finish_keys_what_is_stored_as_a_hash(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_finish_keys_what_is_stored_as_a_hash(desk: RecorderDriver, owner: Any, folder: Path) -> None:
     """FINDINGS B4, for rows from before: replaced without their records, and still compared with."""
     intake, sent = await intake_of(desk)
     await intake.observe([seen("Macon")])
@@ -141,7 +141,7 @@ async def test_finish_keys_what_is_stored_as_a_hash(desk: Desk, owner: Any, fold
 
 
 async def test_a_practice_whose_key_is_missing_does_not_hold_up_the_others(
-    desk: Desk, owner: Any, folder: Path, dsn: str
+    desk: RecorderDriver, owner: Any, folder: Path, dsn: str
 ) -> None:
     shutil.move(folder / "oak.1.key", folder.parent / "oak.1.key")
     elm, oak = await finished(owner, folder, PRACTICE, OTHER)
@@ -151,7 +151,7 @@ async def test_a_practice_whose_key_is_missing_does_not_hold_up_the_others(
     assert [one.problem for one in await finished(owner, folder, PRACTICE, OTHER)] == ["", ""]
 
 
-async def test_a_key_that_rows_need_is_demanded(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_key_that_rows_need_is_demanded(desk: RecorderDriver, owner: Any, folder: Path) -> None:
     """Without the old file the old rows would never be readable again: nothing is made of what is there."""
     Keyring.create_key(folder, PRACTICE)
     (folder / "elm.1.key").unlink()
@@ -160,7 +160,7 @@ async def test_a_key_that_rows_need_is_demanded(desk: Desk, owner: Any, folder: 
     assert await owner.fetchval("SELECT count(*) FROM chartwire.data_key") == 0
 
 
-async def test_finish_waits_for_the_last_older_owner(desk: Desk, owner: Any, folder: Path, owner_dsn: str) -> None:
+async def test_finish_waits_for_the_last_older_owner(desk: RecorderDriver, owner: Any, folder: Path, owner_dsn: str) -> None:
     """A worker of before raises the epoch alone."""
     await owner.execute("UPDATE chartwire.practice_head SET epoch = epoch + 1, owner = 'old:7'")
     with pytest.raises(OlderOwners, match=r"elm \(old:7\)"):
@@ -170,7 +170,7 @@ async def test_finish_waits_for_the_last_older_owner(desk: Desk, owner: Any, fol
     assert (await finished(owner, folder))[0].problem == ""
 
 
-async def test_old_files_are_not_needed_after_finish(desk: Desk, owner: Any, folder: Path, dsn: str) -> None:
+async def test_old_files_are_not_needed_after_finish(desk: RecorderDriver, owner: Any, folder: Path, dsn: str) -> None:
     Keyring.create_key(folder, PRACTICE)
     (one,) = await finished(owner, folder)
     assert (one.wrapped_by, one.retired) == ("elm.2", ("elm.1",))
@@ -193,7 +193,7 @@ def seen(city: str) -> Observation:
     )
 
 
-async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
+async def intake_of(desk: RecorderDriver) -> tuple[Intake, list[Change]]:
     """An intake as practices have it; the list is what it has published, as it comes back from Kafka."""
     sent: list[Change] = []
     ring = desk.store.keyring
@@ -214,7 +214,7 @@ async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
 @pytest.mark.parametrize("first", ["before", "after"])
 @pytest.mark.parametrize("again", ["before", "after"])
 async def test_one_redelivered_change_is_one_event_before_and_after_an_upgrade(
-    first: str, again: str, desk: Desk, owner: Any, folder: Path
+    first: str, again: str, desk: RecorderDriver, owner: Any, folder: Path
 ) -> None:
     """FINDINGS B4: a webhook is delivered twice. Its messages come from workers that know of the upgrade, or do not yet."""
     intake, sent = await intake_of(desk)
@@ -240,7 +240,7 @@ async def test_one_redelivered_change_is_one_event_before_and_after_an_upgrade(
 
 
 async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
-    desk: Desk, owner: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    desk: RecorderDriver, owner: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     intake, sent = await intake_of(desk)
     told = seen("Rome")
@@ -268,7 +268,7 @@ async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
 
 @pytest.mark.parametrize("step", ["file", "rewrapped"])
 async def test_a_rotation_killed_after_any_step_goes_on_beside_two_workers(
-    step: str, desk: Desk, owner: Any, owner_dsn: str, folder: Path, dsn: str
+    step: str, desk: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str
 ) -> None:
     """FINDINGS B6: events are not touched; both workers go on all the while; afterwards the old file alone opens nothing new."""
     await finished(owner, folder)
@@ -319,7 +319,9 @@ async def decoded(store: Store, encoded: bytes) -> Change:
     return message
 
 
-async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(
+    desk: RecorderDriver, owner: Any, folder: Path
+) -> None:
     await finished(owner, folder)
     await owner.execute("UPDATE chartwire.practice_head SET owner = 'elsewhere:7'")
     with pytest.raises(KeyElsewhere, match=r"is at work on elsewhere: make its next key with `chartwire new-key elm`"):
@@ -328,13 +330,13 @@ async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(desk: 
     assert (await rotate(owner, PRACTICE, folder)).file == made
 
 
-async def test_a_rotation_before_finish_says_so(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_rotation_before_finish_says_so(desk: RecorderDriver, owner: Any, folder: Path) -> None:
     with pytest.raises(NotFinished):
         await rotate(owner, PRACTICE, folder)
     assert [one.name for one in sorted(folder.iterdir())] == ["elm.1.key", "oak.1.key"]
 
 
-async def test_the_daemon_may_neither_change_nor_delete_data_keys(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_the_daemon_may_neither_change_nor_delete_data_keys(desk: RecorderDriver, owner: Any, folder: Path) -> None:
     await finished(owner, folder)
     for statement in ("DELETE FROM chartwire.data_key", "UPDATE chartwire.data_key SET wrapped = ''"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
@@ -351,7 +353,7 @@ def places(folder: Path, tmp_path: Path) -> Places:
 
 @pytest.mark.parametrize("step", ["receipt", "database", "files"])
 async def test_a_practice_shredded_is_unreadable_in_backups_too(
-    step: str, desk: Desk, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
+    step: str, desk: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
 ) -> None:
     """FINDINGS B6: killed after any step and called again. The backup holds bodies of before and after data keys."""
     await finished(owner, folder, PRACTICE, OTHER)
@@ -382,7 +384,7 @@ async def restore(owner: Any, data_keys: list[Any]) -> None:
 
 
 async def test_the_chain_the_start_and_other_practices_do_not_care(
-    desk: Desk, owner: Any, folder: Path, dsn: str, places: Places
+    desk: RecorderDriver, owner: Any, folder: Path, dsn: str, places: Places
 ) -> None:
     await finished(owner, folder, PRACTICE, OTHER)
     await move(desk, "Macon")
@@ -399,7 +401,7 @@ async def test_the_chain_the_start_and_other_practices_do_not_care(
 
 
 async def test_a_new_key_file_does_not_raise_the_dead(
-    desk: Desk, owner: Any, folder: Path, dsn: str, places: Places
+    desk: RecorderDriver, owner: Any, folder: Path, dsn: str, places: Places
 ) -> None:
     await finished(owner, folder)
     await shred(owner, PRACTICE, places)
@@ -408,7 +410,9 @@ async def test_a_new_key_file_does_not_raise_the_dead(
         await readable(dsn, folder)
 
 
-async def test_a_key_file_that_cannot_be_deleted_is_named(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
+async def test_a_key_file_that_cannot_be_deleted_is_named(
+    desk: RecorderDriver, owner: Any, folder: Path, places: Places
+) -> None:
     """A folder that is read-only to the service, or credentials of systemd. A link stands for it: it is not followed."""
     await finished(owner, folder)
     file, elsewhere = folder / "elm.1.key", folder.parent / "elsewhere"
@@ -423,7 +427,9 @@ async def test_a_key_file_that_cannot_be_deleted_is_named(desk: Desk, owner: Any
     assert "elm.1.key" in places.text.read_text(), "copies are still to be deleted"
 
 
-async def test_a_receipt_names_every_file_there_ever_was(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
+async def test_a_receipt_names_every_file_there_ever_was(
+    desk: RecorderDriver, owner: Any, folder: Path, places: Places
+) -> None:
     """A file that was rotated away opens backups from before the rotation."""
     await finished(owner, folder)
     done = await rotate(owner, PRACTICE, folder)
@@ -436,7 +442,7 @@ async def test_a_receipt_names_every_file_there_ever_was(desk: Desk, owner: Any,
         assert said in text
 
 
-async def test_a_receipt_overwrites_nothing(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
+async def test_a_receipt_overwrites_nothing(desk: RecorderDriver, owner: Any, folder: Path, places: Places) -> None:
     await finished(owner, folder)
     places.receipt.write_text('{"somebody": "else"}')
     with pytest.raises(OtherReceipt):
@@ -450,7 +456,7 @@ async def test_a_receipt_overwrites_nothing(desk: Desk, owner: Any, folder: Path
     assert (folder / "elm.1.key").exists()
 
 
-async def test_before_finish_nothing_is_shredded(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
+async def test_before_finish_nothing_is_shredded(desk: RecorderDriver, owner: Any, folder: Path, places: Places) -> None:
     """An older worker would go on with the key in its memory."""
     with pytest.raises(NotFinished):
         await shred(owner, PRACTICE, places)
