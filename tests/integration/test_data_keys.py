@@ -1,27 +1,19 @@
-"""Data keys on a real PostgreSQL: finishing, rotating and shredding beside workers that go on, killed after each step."""
+"""Data keys on a real PostgreSQL: finishing and rotating beside workers that go on, killed after each step."""
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import signal
-import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.history.chain import inspect
-from daemon.operator.finishing import Finished, OlderOwners, finish
+from daemon.operator.finishing import Finished, OlderOwners
 from daemon.operator.key_rotation import KeyElsewhere, rotate
-from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred
-from daemon.tables import documents as tables
 from daemon.tables import observed
 from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
 from events.data_keys import NotFinished, is_switched
@@ -29,73 +21,16 @@ from events.ids import PracticeId
 from events.keyed import hashed, is_keyed
 from events.keys import KeyMissing, Keyring
 from events.schema import BillingChartObserved, EhrChartObserved
-from events.store import Fenced, Store
+from events.store import Store
 from events.topics import Change, Message, decode_message, encode_message
 from events.writes import System
 from projections.deciding.batch import Batch
 from tests.conftest import OTHER, PRACTICE
+from tests.integration.keyed_practice import finished, fresh, key_ids, killed, move, readable
 from tests.integration.recorder_driver import NOON, RecorderDriver
 from tests.unit.records import ADA, ADA_THERE
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def folder(keyring: Keyring, tmp_path: Path) -> Path:
-    """Where the fixture `keyring` has its files."""
-    return tmp_path / "keys"
-
-
-@pytest_asyncio.fixture
-async def owner(owner_dsn: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(owner_dsn, server_settings={"timezone": "UTC"})
-    yield connection
-    await connection.close()
-
-
-@pytest_asyncio.fixture
-async def desk(store: Store, keyring: Keyring) -> RecorderDriver:
-    """A practice with a patient of both sides, stored the old way."""
-    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    await desk.link()
-    return desk
-
-
-async def finished(owner: Any, folder: Path, *practices: str) -> list[Finished]:
-    return [one async for one in finish(owner, practices or (PRACTICE,), Keyring.from_directory(folder))]
-
-
-async def fresh(dsn: str, folder: Path) -> Store:
-    """What a process sees that starts now."""
-    return await Store.open(dsn, Keyring.from_directory(folder), max_size=2)
-
-
-async def readable(dsn: str, folder: Path) -> int:
-    """How many events a process that starts now reads; documents are read too. Raises KeyMissing."""
-    store = await fresh(dsn, folder)
-    try:
-        await tables.read_patients(store.pool, PRACTICE, store.keyring)
-        return len([one async for one in store.read(PRACTICE)])
-    finally:
-        await store.close()
-
-
-async def key_ids(owner: Any) -> list[str]:
-    rows = await owner.fetch("SELECT key_id FROM chartwire.event WHERE practice = $1 ORDER BY sequence", PRACTICE)
-    return [row["key_id"] for row in rows]
-
-
-async def killed(what: str, dsn: str, folder: Path, last: str, receipt: Path = Path("none")) -> None:
-    """Run it in a process that dies right after the step `last`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.killed", what, dsn, PRACTICE, str(folder), str(receipt), last, cwd=ROOT
-    )
-    assert await process.wait() == -signal.SIGKILL
-
-
-async def move(desk: RecorderDriver, city: str) -> None:
-    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
+pytest_plugins = ("tests.integration.keyed_practice",)
 
 
 # -- finishing ------------------------------------------------------------------------------------------------------------
@@ -341,123 +276,3 @@ async def test_the_daemon_may_neither_change_nor_delete_data_keys(desk: Recorder
     for statement in ("DELETE FROM chartwire.data_key", "UPDATE chartwire.data_key SET wrapped = ''"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
             await desk.store.pool.execute(statement)
-
-
-# -- shredding ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def places(folder: Path, tmp_path: Path) -> Places:
-    return Places(keys=folder, receipt=tmp_path / "receipt.json")
-
-
-@pytest.mark.parametrize("step", ["receipt", "database", "files"])
-async def test_a_practice_shredded_is_unreadable_in_backups_too(
-    step: str, desk: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
-) -> None:
-    """FINDINGS B6: killed after any step and called again. The backup holds bodies of before and after data keys."""
-    await finished(owner, folder, PRACTICE, OTHER)
-    await move(desk, "Macon")
-    kept = {name: await owner.fetch(f"SELECT * FROM chartwire.{name}") for name in ("data_key", "event")}
-    chain = (await inspect(desk.store, PRACTICE, {})).chain
-    await killed("shred", owner_dsn, folder, step, places.receipt)
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.events, receipt.chain) == ("finished", len(kept["event"]), chain.hex())
-    assert msgspec.json.decode(places.receipt.read_bytes(), type=Receipt) == receipt
-    assert not list(folder.glob("elm.*.key"))
-    with pytest.raises(KeyMissing, match="was shredded"):
-        await readable(dsn, folder)
-    with pytest.raises(Fenced):
-        await move(desk, "Rome")
-    await restore(owner, kept["data_key"])
-    with pytest.raises(KeyMissing, match=r"expected the file elm\.1\.key"):
-        await readable(dsn, folder)
-
-
-async def restore(owner: Any, data_keys: list[Any]) -> None:
-    """Make the database what it was in a backup: not marked, with its wrapped keys."""
-    await owner.execute("UPDATE chartwire.practice_head SET shredded_at = NULL WHERE practice = $1", PRACTICE)
-    await owner.executemany(
-        "INSERT INTO chartwire.data_key VALUES ($1, $2, $3, $4, $5, $6)",
-        [tuple(row.values()) for row in data_keys if row["practice"] == PRACTICE],
-    )
-
-
-async def test_the_chain_the_start_and_other_practices_do_not_care(
-    desk: RecorderDriver, owner: Any, folder: Path, dsn: str, places: Places
-) -> None:
-    await finished(owner, folder, PRACTICE, OTHER)
-    await move(desk, "Macon")
-    await shred(owner, PRACTICE, places)
-    seen_ = await inspect(desk.store, PRACTICE, {})
-    assert (seen_.problem, seen_.sequence) == (None, await desk.store.head(PRACTICE))
-    store = await fresh(dsn, folder)
-    assert (store.keyring.shredded(PRACTICE), store.keyring.has(OTHER)) == (True, True)
-    key_id, sealed = store.keyring.seal(OTHER, b"", b"body")
-    assert store.keyring.open_sealed(key_id, b"", sealed) == b"body"
-    await store.close()
-    assert await finished(owner, folder, PRACTICE, OTHER), "finishing again makes it no keys"
-    assert await owner.fetchval("SELECT count(*) FROM chartwire.data_key WHERE practice = $1", PRACTICE) == 0
-
-
-async def test_a_new_key_file_does_not_raise_the_dead(
-    desk: RecorderDriver, owner: Any, folder: Path, dsn: str, places: Places
-) -> None:
-    await finished(owner, folder)
-    await shred(owner, PRACTICE, places)
-    Keyring.create_key(folder, PRACTICE)
-    with pytest.raises(KeyMissing, match="was shredded"):
-        await readable(dsn, folder)
-
-
-async def test_a_key_file_that_cannot_be_deleted_is_named(
-    desk: RecorderDriver, owner: Any, folder: Path, places: Places
-) -> None:
-    """A folder that is read-only to the service, or credentials of systemd. A link stands for it: it is not followed."""
-    await finished(owner, folder)
-    file, elsewhere = folder / "elm.1.key", folder.parent / "elsewhere"
-    file.rename(elsewhere)
-    file.symlink_to(elsewhere)
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.to_delete) == ("unfinished", (str(file),))
-    assert f"DELETE BY HAND, then run the command again: {file}" in places.text.read_text()
-    file.unlink()
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.to_delete) == ("finished", ())
-    assert "elm.1.key" in places.text.read_text(), "copies are still to be deleted"
-
-
-async def test_a_receipt_names_every_file_there_ever_was(
-    desk: RecorderDriver, owner: Any, folder: Path, places: Places
-) -> None:
-    """A file that was rotated away opens backups from before the rotation."""
-    await finished(owner, folder)
-    done = await rotate(owner, PRACTICE, folder)
-    for name in done.retired:
-        (folder / f"{name}.key").unlink()
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.key_files, receipt.destroyed) == (("elm.1", "elm.2"), ("elm.2",))
-    text = places.text.read_text()
-    for said in ("elm.1.key, elm.2.key", "Archives of the practice", "listeners", "Copies of the key files"):
-        assert said in text
-
-
-async def test_a_receipt_overwrites_nothing(desk: RecorderDriver, owner: Any, folder: Path, places: Places) -> None:
-    await finished(owner, folder)
-    places.receipt.write_text('{"somebody": "else"}')
-    with pytest.raises(OtherReceipt):
-        await shred(owner, PRACTICE, places)
-    assert places.receipt.read_text() == '{"somebody": "else"}'
-    assert (folder / "elm.1.key").exists()
-    places.receipt.unlink()
-    places.receipt.symlink_to(folder.parent / "nowhere")
-    with pytest.raises(FileExistsError):
-        await shred(owner, PRACTICE, places)
-    assert (folder / "elm.1.key").exists()
-
-
-async def test_before_finish_nothing_is_shredded(desk: RecorderDriver, owner: Any, folder: Path, places: Places) -> None:
-    """An older worker would go on with the key in its memory."""
-    with pytest.raises(NotFinished):
-        await shred(owner, PRACTICE, places)
-    assert ((folder / "elm.1.key").exists(), places.receipt.exists()) == (True, False)
