@@ -8,7 +8,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
+from daemon.runtime.attempt import TROUBLED_TRIES
+from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Troubled, Unauthorized
 from events.codec import Keyring
 from events.ids import BillingPatientId
 from events.schema import (
@@ -331,3 +332,40 @@ async def test_what_the_owner_before_has_shown_follows_the_cause_too(ward: Ward)
     await successor.finish()
     assert [one.code for one in await successor.recorded(WaitingRaised)] == ["unreachable", "credentials"]
     await successor.desk.sound()
+
+
+async def test_a9_trouble_of_the_vendors_own_is_looked_at_tried_again_and_shown_meanwhile(ward: Ward) -> None:
+    """As Kareo's "An unexpected error occurred."; another write that goes through does not hide it."""
+    trouble = Troubled("elation.PATCH", vendor_text="An unexpected error occurred.")
+    ward.writer.answers = [trouble] * 5
+    await ward.move_to("Macon")
+    await ward.finish()
+    assert ward.writer.did == ["carry out", "look up", "look up"] * 5 + ["carry out"]
+    (raised,) = await ward.recorded(WaitingRaised)
+    assert (raised.slot, raised.code) == ("system:elation:writes", "troubled")
+    assert (await ward.recorded(WaitingCleared))[-1].slot == raised.slot
+    assert await ward.recorded(IntentRefused) == []
+    assert (await ward.desk.patient()).base["city"] == "Macon"
+    await ward.desk.sound()
+
+
+async def test_a9_a_write_that_was_done_in_spite_of_the_trouble_is_not_done_twice(ward: Ward) -> None:
+    ward.writer.answers = [Troubled("elation.PATCH")]
+    write = EhrChartWritten(chart=replace(ADA, city="Macon"), read_at=ward.desk.now)
+    ward.writer.found = [write]
+    await ward.move_to("Macon")
+    await ward.finish()
+    assert ward.writer.did == ["carry out", "look up"]
+    (succeeded,) = await ward.recorded(IntentSucceeded)
+    assert succeeded.settled_by == "lookup"
+
+
+async def test_a9_trouble_without_end_waits_for_a_person(ward: Ward) -> None:
+    ward.writer.answers = [Troubled("elation.PATCH", vendor_text="An unexpected error occurred.")] * (TROUBLED_TRIES + 1)
+    await ward.move_to("Macon")
+    await ward.finish()
+    (refused,) = await ward.recorded(IntentRefused)
+    assert refused.code == "troubled"
+    assert (await ward.desk.patient()).waiting[SLOT].code == "refused"
+    shown = [body for body in await ward.desk.bodies() if getattr(body, "slot", "") == "system:elation:writes"]
+    assert [type(body) for body in shown] == [WaitingRaised, WaitingCleared]
