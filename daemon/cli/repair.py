@@ -16,7 +16,6 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_config, asked, away, run_async
 from daemon.cli.ended import Ended
-from daemon.config import keyring_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
@@ -102,19 +101,23 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
         asks = await ask(arguments, store, it)
         if not asks:
             return 0
-        bus = bus_of(it.config, it.beside, keyring_of(it.config, it.beside))
+        bus = bus_of(it.config, it.beside, store.keyring)
         code = 0
         try:
             await _reach(bus)
             for followed in asks:
                 try:
-                    await write(bus, store, followed, followed_seconds=arguments.wait)
+                    await write(bus, store, followed, followed_seconds=arguments.wait, waits=_waits)
                 except ConnectionError as error:
                     raise KafkaAway from error
                 code = max(code, tell(followed, it.names))
         finally:
             await bus.stop()
     return code
+
+
+def _waits(seconds: float) -> None:
+    print(f"waiting for the practice's owner to record it, at most {seconds:.0f} s ...", file=sys.stderr, flush=True)
 
 
 async def _reach(bus: Bus) -> None:
@@ -257,6 +260,10 @@ async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
     if not slots:
         print("nothing is in quarantine")
+    if arguments.slot and arguments.slot not in (found.directory.quarantined if found else {}):
+        raise Ended(
+            f"{arguments.slot!r}: nothing of this name is in quarantine (chartwire waiting {it.id} shows what is)", 1
+        )
     asks = []
     for slot in slots:
         followed = _ask(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())

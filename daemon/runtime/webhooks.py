@@ -15,6 +15,7 @@ from aiohttp import web
 from daemon.runtime.listening import BODY_SECONDS, body_of
 from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Delivery
+from events.keys import KeyMissing
 from events.store import AWAY
 
 log = structlog.get_logger()
@@ -79,7 +80,7 @@ class WebhookEndpoint:
         try:
             async with asyncio.timeout(self._patience):
                 status = await delivery.take(resource, body, request.headers.get(delivery.header))
-        except (TimeoutError, OSError, *AWAY) as error:
+        except (TimeoutError, OSError, KeyMissing, *AWAY) as error:
             log.warning("webhook_postponed", resource=resource, error_type=type(error).__name__)
             status = 503
         return self._answer(status, resource)

@@ -8,6 +8,7 @@ after that (events/handover.py); one that stays is not touched. Stopping drains 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 from collections import defaultdict
@@ -30,6 +31,7 @@ from daemon.tables.status import save_reports
 from daemon.vendors.ports.errors import VendorError
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
+from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
@@ -106,6 +108,9 @@ class Worker:
         log.info("endpoint_opened", address=self.address)
         return runner
 
+    def is_shredded(self, practice: str) -> bool:
+        return self._around.keyring.shredded(practice)
+
     @property
     def healthy(self) -> bool:
         """Whether the consumer and the look after the practices go round: what the watchdog asks. A practice that cannot be
@@ -159,13 +164,15 @@ class Worker:
         try:
             async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
                 await self._take(practice)
-        except (VendorError, ValueError, Fenced, *AWAY) as error:
+        except (VendorError, ValueError, Fenced, KeyMissing, *AWAY) as error:
             self._troubles[practice] = type(error).__name__
             log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
             if practice in self.practices or practice not in self._owned or self._group is None or self._stopping.is_set():
+                return
+            if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
             openers = await prepare(config, self._around)
@@ -175,6 +182,23 @@ class Worker:
             self.practices[practice] = runtime
             self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
+
+    async def _has_keys(self, practice: PracticeId) -> bool:
+        """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
+
+        False for one that was shredded: it stays down, without a word more than once.
+        """
+        around = self._around
+        await around.store.load_keys(practice)
+        if around.keyring.in_force(practice) is None and await is_switched(around.store.pool):
+            async with around.store.pool.acquire() as connection:
+                await make_keys(connection, practice, around.keyring)
+            await around.store.load_keys(practice)
+        if not around.keyring.shredded(practice):
+            return True
+        log.warning("practice_shredded", practice=practice)
+        self._left_until[practice] = math.inf
+        return False
 
     async def _release(self, practices: Sequence[PracticeId]) -> None:
         async def one(practice: PracticeId) -> None:
@@ -242,6 +266,7 @@ class Worker:
             made = reporter.report(self.practices, loop.time())
             epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
             try:
+                await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
@@ -253,6 +278,8 @@ class Worker:
         """See `Owner`: it is shown with the first practice of its partition."""
         event = unreadable.event
         if event is None or unreadable.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return unreadable
+        if self._around.keyring.shredded(unreadable.practice):
             return unreadable
         heirs = sorted(self._practices_of([event.body.partition]))
         if not heirs:
@@ -266,6 +293,9 @@ class Worker:
         """
         if practice not in self._configs:
             log.warning("practice_unknown", count=len(messages))
+            return True
+        if self._around.keyring.shredded(practice):
+            log.warning("practice_shredded", practice=practice, count=len(messages))
             return True
         runtime = self.practices.get(practice)
         if runtime is None or not runtime.running:
