@@ -66,8 +66,8 @@ def register(commands: Any) -> None:
     resync.add_argument(
         "--as-new", action="store_true", help="an unlinked chart: search, and create it there if nobody matches"
     )
-    retry = add("retry", _retry, "try refused writes again")
-    retry.add_argument("what", nargs="+", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
+    retry = add("retry", _retry, "try refused writes again; refused credentials and what pauses, too")
+    retry.add_argument("what", nargs="*", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
     add("resend", _resend, "send a failed bill again, after a fix").add_argument(
         "bill", type=int, help=f"{NAMES.ehr.label}'s bill id"
     )
@@ -183,7 +183,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    first, *more = arguments.what
+    first, *more = arguments.what or [""]
     if it.names.charts_in(first) is None:
         body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
         return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]

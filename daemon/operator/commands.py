@@ -35,7 +35,7 @@ from events.topics import Change
 
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
-TOLD_SECONDS = 3.0
+TOLD_SECONDS = 8.0
 """After which somebody who waits is told for what."""
 
 
