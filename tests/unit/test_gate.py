@@ -97,3 +97,14 @@ def test_another_secret_is_another_gate() -> None:
     assert gates.of("https://x", "client", "old") is gates.of("https://x", "client", "old")
     assert gates.of("https://x", "client", "old") is not gates.of("https://x", "client", "new")
     assert gates.of("ab", "c") is not gates.of("a", "bc")
+
+
+async def test_where_a_token_comes_first_nobody_waits_for_anybody_before_a_refusal() -> None:
+    vendor = Vendor()
+    vendor.gate = AccountGate(lambda: vendor.now, one_at_first=False)
+    vendor.error = Unreachable("op")
+    await asyncio.gather(*(vendor.call() for _ in range(8)), return_exceptions=True)
+    assert vendor.most == 8
+    vendor.error, vendor.tried = CredentialsRefused("op"), []
+    await vendor.hammer(3600)
+    assert len(set(vendor.tried)) == 3

@@ -24,7 +24,7 @@ class Elation:
     delivered = frozenset(RESOURCES)
 
     def __init__(self) -> None:
-        self._gates = AccountGates()
+        self._gates = AccountGates(one_at_first=False)
 
     async def prepare(self, section: ElationConfig, means: Means) -> Opener:
         def open_(side: Side) -> Opened:

@@ -92,7 +92,7 @@ class Transport:
         self._meter = meter
         self._uniform = (rng or random).uniform
         self._guard = guard
-        self._gate = gate or AccountGate()
+        self._gate = gate or AccountGate(one_at_first=False)
         self._throttles = 0
         self._tokens = TokenCache(
             session=session,

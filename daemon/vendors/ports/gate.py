@@ -18,18 +18,22 @@ WAITS = (600.0, 1800.0, 3600.0)
 
 
 class AccountGate:
-    """`clock` is monotonic, in seconds (the event loop's own)."""
+    """`clock` is monotonic, in seconds (the event loop's own).
 
-    def __init__(self, clock: Callable[[], float] | None = None) -> None:
+    `one_at_first`: each call carries the credentials, so until one is accepted there is one call at a time. Where a token is asked
+    for first, its holder sees to that.
+    """
+
+    def __init__(self, clock: Callable[[], float] | None = None, *, one_at_first: bool = True) -> None:
         self._clock = clock or _loop_time
-        self._known_good = False
+        self._known_good = not one_at_first
         self._refusals = 0
         self._shut_until: float | None = None
         self._trying = asyncio.Lock()
 
     @asynccontextmanager
     async def turn(self, operation: str) -> AsyncIterator[None]:
-        """A call with the credentials. Until they are known to be good there is one at a time.
+        """A call with the credentials; after a refusal there is one at a time until they are accepted.
 
         Raises CredentialsRefused without any call while the gate is shut.
         """
@@ -81,12 +85,13 @@ class AccountGate:
 class AccountGates:
     """One gate per account and secret; neither is kept."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, one_at_first: bool = True) -> None:
+        self._one_at_first = one_at_first
         self._gates: dict[str, AccountGate] = {}
 
     def of(self, *account: str) -> AccountGate:
         name = blake2b("\0".join(account).encode(), digest_size=16).hexdigest()
-        return self._gates.setdefault(name, AccountGate())
+        return self._gates.setdefault(name, AccountGate(one_at_first=self._one_at_first))
 
 
 def _loop_time() -> float:
