@@ -12,13 +12,15 @@ from typing import Any
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
-from daemon.cli.common import add_config, away, configured, opened
+from daemon.cli.common import KafkaAway, add_config, away, configured, opened
 from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
+
+BROKER_SECONDS = 15.0
 
 
 def register(commands: Any) -> None:
@@ -57,8 +59,12 @@ async def _print(bus: Bus, wanted: set[str], new: bool, keyring: Keyring | None)
         auto_offset_reset="latest" if new else "earliest",
         **bus.security,
     )
-    await consumer.start()
     try:
+        try:
+            async with asyncio.timeout(BROKER_SECONDS):
+                await consumer.start()
+        except OSError as error:  # TimeoutError is one
+            raise KafkaAway from error
         async for message in consumer:
             try:
                 event = decode_published(message.value)

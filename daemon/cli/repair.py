@@ -66,8 +66,8 @@ def register(commands: Any) -> None:
     resync.add_argument(
         "--as-new", action="store_true", help="an unlinked chart: search, and create it there if nobody matches"
     )
-    retry = add("retry", _retry, "try refused writes again")
-    retry.add_argument("what", nargs="+", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
+    retry = add("retry", _retry, "try refused writes again; refused credentials and what pauses, too")
+    retry.add_argument("what", nargs="*", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
     add("resend", _resend, "send a failed bill again, after a fix").add_argument(
         "bill", type=int, help=f"{NAMES.ehr.label}'s bill id"
     )
@@ -107,13 +107,17 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
             await _reach(bus)
             for followed in asks:
                 try:
-                    await write(bus, store, followed, followed_seconds=arguments.wait)
+                    await write(bus, store, followed, followed_seconds=arguments.wait, waits=_waits)
                 except ConnectionError as error:
                     raise KafkaAway from error
                 code = max(code, tell(followed, it.names))
         finally:
             await bus.stop()
     return code
+
+
+def _waits(seconds: float) -> None:
+    print(f"waiting for the practice's owner to record it, at most {seconds:.0f} s ...", file=sys.stderr, flush=True)
 
 
 async def _reach(bus: Bus) -> None:
@@ -179,7 +183,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    first, *more = arguments.what
+    first, *more = arguments.what or [""]
     if it.names.charts_in(first) is None:
         body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
         return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
@@ -256,6 +260,10 @@ async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
     if not slots:
         print("nothing is in quarantine")
+    if arguments.slot and arguments.slot not in (found.directory.quarantined if found else {}):
+        raise Ended(
+            f"{arguments.slot!r}: nothing of this name is in quarantine (chartwire waiting {it.id} shows what is)", 1
+        )
     asks = []
     for slot in slots:
         followed = _ask(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())

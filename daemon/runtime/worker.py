@@ -229,6 +229,8 @@ class Worker:
                 self._deliveries |= deliveries(self._configs[practice], self._around)
             self._owned = set(self._practices_of(self._partitions))
             await self._release(sorted(found.removed | found.changed))
+            for runtime in self.practices.values():
+                runtime.hurry()
             await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
         return found
 
