@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 from daemon.cli.ended import Ended
+from daemon.cli.printing import warn
 
 COMMANDS = {
     "demo": ("demo",),
@@ -46,7 +47,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.handler(arguments))
     except Ended as ended:
         if text := str(ended):
-            print(text, file=sys.stderr)
+            warn(text)
         return ended.code
     except KeyboardInterrupt:
         return 130

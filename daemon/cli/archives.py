@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Any
 
 from daemon.cli.common import Asked, add_config, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
 from events.connection import Batches
@@ -45,18 +45,18 @@ def recipient_of(arguments: argparse.Namespace) -> Recipient | None:
     """None after it was said what is missing. A passphrase has at least 12 characters."""
     file: Path | None = arguments.passphrase_file or arguments.key_file
     if file is None:
-        print("give --passphrase-file or --key-file", file=sys.stderr)
+        warn("give --passphrase-file or --key-file")
         return None
     try:
         text = file.read_text()
         if arguments.key_file:
             return Recipient(key=recipient_key(text))
     except (OSError, ValueError) as error:
-        print(f"{file}: cannot be used ({type(error).__name__})", file=sys.stderr)
+        warn(f"{file}: cannot be used ({type(error).__name__})")
         return None
     passphrase = (text.splitlines() or [""])[0].strip()
     if len(passphrase) < 12:
-        print(f"{file}: a passphrase has at least 12 characters", file=sys.stderr)
+        warn(f"{file}: a passphrase has at least 12 characters")
         return None
     return Recipient(passphrase=passphrase)
 
@@ -102,7 +102,7 @@ async def _export(it: Asked, recipient: Recipient, out: Path) -> int:
         partial.unlink()
         raise Ended(f"not exported: {seen.problem}", 1)
     partial.rename(out)
-    print(f"{out}: {up_to} events of {it.id}, {size:,} bytes, chain {(chain or b'').hex()}")
+    say(f"{out}: {up_to} events of {it.id}, {size:,} bytes, chain {(chain or b'').hex()}")
     return 0
 
 

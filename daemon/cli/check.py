@@ -11,6 +11,7 @@ from typing import Any
 import asyncpg
 
 from daemon.cli.common import add_config, complain, configured
+from daemon.cli.printing import say
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of, session
 from daemon.sections import Problem
@@ -41,7 +42,7 @@ def check_config(arguments: argparse.Namespace) -> int:
     problems = [] if arguments.offline else asyncio.run(reach(config, beside))
     complain(problems)
     if not problems:
-        print(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
+        say(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
     return 1 if problems else 0
 
 

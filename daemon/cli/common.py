@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ import asyncpg
 from aiokafka.errors import KafkaError
 
 from daemon.cli.ended import Ended
+from daemon.cli.printing import warn
 from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, policy_of
 from daemon.vendors.registry import SECTIONS
 from events.ids import Charts, PracticeId
@@ -120,7 +120,7 @@ def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
 def complain(problems: list[tuple[str, str]]) -> None:
     """Problems as `key: what is wrong`, a line each."""
     for key, text in problems:
-        print(f"{key}: {text}", file=sys.stderr)
+        warn(f"{key}: {text}")
 
 
 @asynccontextmanager

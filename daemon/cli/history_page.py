@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from html import escape
+from html import escape as escape_html
 from zoneinfo import ZoneInfo
 
+from daemon.cli.printing import visible
 from events.schema import Origin
 from projections.terms.names import NAMES, Names
 from projections.words.known import Known
@@ -32,6 +33,11 @@ tr:target { background: var(--hit); }
 tr.differ td { font-weight: 600; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
+
+
+def escape(text: str) -> str:
+    """`text` in a page: markup and whatever a browser obeys are shown, not followed."""
+    return escape_html(visible(text))
 
 
 def page(

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from daemon.cli.printing import say
 from events.codec import Keyring
 from events.ids import PracticeId
 
@@ -23,5 +24,5 @@ def new_key(arguments: argparse.Namespace) -> int:
     """Make the key. Older ones stay: what they encrypted has to stay readable. Back the folder up."""
     arguments.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = Keyring.create_key(arguments.directory, PracticeId(arguments.practice))
-    print(f"{path} made; without it the practice's history cannot be read: back it up apart from the database")
+    say(f"{path} made; without it the practice's history cannot be read: back it up apart from the database")
     return 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 
 from daemon.cli.common import add_config, configured
+from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of
 from events.codec import KeyMissing, Keyring, UnreadableEvent
@@ -38,7 +38,7 @@ def listen(arguments: argparse.Namespace) -> int:
     try:
         return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
     except KafkaError as error:
-        print(f"kafka.bootstrap_servers: Kafka cannot be reached ({type(error).__name__})", file=sys.stderr)
+        warn(f"kafka.bootstrap_servers: Kafka cannot be reached ({type(error).__name__})")
         return 1
 
 
@@ -57,10 +57,10 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
             try:
                 event = decode_published(message.value)
             except NotAnEvent as error:
-                print(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}", file=sys.stderr)
+                warn(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}")
                 continue
             if order.accept(event) and (not wanted or event.practice in wanted):
-                print(line(event, keyring if bodies else None), flush=True)
+                say(line(event, keyring if bodies else None), flush=True)
     finally:
         await consumer.stop()
     return 0

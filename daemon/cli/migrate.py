@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.printing import say
 from events.migrate import migrate as apply
 
 
@@ -24,7 +25,7 @@ def migrate(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         applied = await apply(config.postgres.migrate_dsn or config.postgres.dsn)
-        print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+        say(*[f"applied {name}" for name in applied] or ["the schema is up to date"])
         return 0
 
     return run_async(work())

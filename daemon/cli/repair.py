@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -16,6 +15,7 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_config, asked, away, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.config import keyring_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
@@ -130,21 +130,20 @@ def tell(followed: Followed, names: Names) -> int:
     """Print what came of a command, patients' data included; returns the exit code."""
     everything = Shown(values=True, names=True, systems=names)
     if not followed.recorded:
-        print(
+        warn(
             "not recorded yet: the practice's owner is not running or is behind. Kafka has the command and it will be carried "
-            "out; do not repeat it, look at `chartwire history`",
-            file=sys.stderr,
+            "out; do not repeat it, look at `chartwire history`"
         )
         return 1
     if followed.refused is not None:
-        print(followed.refused.text, file=sys.stderr)
+        warn(followed.refused.text)
         return 1
     for recorded in followed.events:
-        print(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, everything)}")
+        say(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, everything)}")
     if not followed.settled:
         what = [f"reading {one.value}" for one in sorted(followed.reading)]
         what += [f"{len(followed.open)} writes"] if followed.open else []
-        print(f"recorded; still under way: {', '.join(what)}")
+        say(f"recorded; still under way: {', '.join(what)}")
     return 0
 
 
@@ -222,11 +221,11 @@ async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
             for name in COMPARED:
                 mark = " " if ours[name] == theirs[name] else "*"
                 here_, there_ = ours[name] or "-", theirs[name] or "-"
-                print(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
+                say(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
             return []
         state = here.state()
         names = [BY_NAME[name].label.lower() for name in differing(here.patient, there.patient, state, it.policy)]
-        print(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
+        say(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
     body = LinkRequested(ehr=ehr, billing=billing, who=login(), reason=arguments.reason, force=arguments.force)
     return [_ask(it, body, Charts(ehr, billing))]
 
@@ -256,7 +255,7 @@ async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     found = await find_patient(store, it.id, Charts())
     slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
     if not slots:
-        print("nothing is in quarantine")
+        say("nothing is in quarantine")
     asks = []
     for slot in slots:
         followed = _ask(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())

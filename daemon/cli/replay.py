@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from zoneinfo import ZoneInfo
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
 from daemon.cli.common import EITHER, Asked, add_config, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import events_of_charts
@@ -71,7 +71,7 @@ def replay(arguments: argparse.Namespace) -> int:
 async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | None, arguments: argparse.Namespace) -> int:
     with Progress("replayed", await store.head(practice)) as progress:
         folded = await replayed(store, practice, moment=moment, progress=progress)
-        print(_told(folded, ZoneInfo(zone)))
+        say(*_told(folded, ZoneInfo(zone)))
         if not arguments.verify:
             return 0
         found = await verify(store, folded, Moment.at(datetime.now(UTC), zone).today, progress=progress)
@@ -84,13 +84,13 @@ def _archived(arguments: argparse.Namespace) -> int:
     if recipient is None:
         return 2
     if arguments.verify or arguments.rebuild or arguments.chart:
-        print("an archive has no stored projections: compare the sha256 with the other installation's", file=sys.stderr)
+        warn("an archive has no stored projections: compare the sha256 with the other installation's")
         return 2
     try:
         with archive(arguments.archive, recipient) as reader:
             manifest = reader.manifest
             if manifest.practice != arguments.practice:
-                print(f"{arguments.archive}: holds {manifest.practice}", file=sys.stderr)
+                warn(f"{arguments.archive}: holds {manifest.practice}")
                 return 1
             zone = ZoneInfo(manifest.time_zone)
             moment = parse_moment(arguments.as_of, zone) if arguments.as_of else None
@@ -99,17 +99,17 @@ def _archived(arguments: argparse.Namespace) -> int:
                 rows = archived_rows(reader)
                 asyncio.run(fold(folded, rows, Keyring(manifest.keys), moment=moment, progress=progress))
     except (UnreadableEvent, KeyMissing, ValueError) as error:
-        print(f"{arguments.archive}: {error}", file=sys.stderr)
+        warn(f"{arguments.archive}: {error}")
         return 1
-    print(_told(folded, zone))
+    say(*_told(folded, zone))
     return 0
 
 
 async def _rebuild(store: Store, policy: Policy) -> int:
     with Progress("replayed", await store.head(policy.practice)) as progress:
         folded = await rebuild(store, policy, datetime.now(UTC), progress=progress)
-    print(_told(folded, ZoneInfo(policy.time_zone)))
-    print("the stored projections were replaced by these")
+    say(*_told(folded, ZoneInfo(policy.time_zone)))
+    say("the stored projections were replaced by these")
     return 0
 
 
@@ -123,30 +123,30 @@ async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | Non
     for one in past:
         told.state.apply(one.event, one.sequence)
     last = f"#{past[-1].sequence}" if past else "its beginning"
-    print(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
+    say(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
     if not verifying:
         return 0
     compared, found = await verify_patient(store, it.id, story)
     return _verdict(found, f"{len(story)} events and {compared} documents")
 
 
-def _told(folded: Replay, zone: ZoneInfo) -> str:
+def _told(folded: Replay, zone: ZoneInfo) -> list[str]:
     state = folded.state
     linked = sum(one.link is not None for one in state.patients.values())
     at = f" of {folded.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}" if folded.recorded else ""
-    return (
-        f"{folded.practice} as of #{folded.sequence}{at}: {len(state.patients)} patients, {linked} linked\n"
-        f"projections sha256 {folded.digest()}"
-    )
+    return [
+        f"{folded.practice} as of #{folded.sequence}{at}: {len(state.patients)} patients, {linked} linked",
+        f"projections sha256 {folded.digest()}",
+    ]
 
 
 def _verdict(found: list[Difference], what: str) -> int:
     if not found:
-        print(f"equal, byte for byte: {what}")
+        say(f"equal, byte for byte: {what}")
         return 0
     for one in found[:SHOWN]:
-        print(one, file=sys.stderr)
+        warn(one)
     if len(found) > SHOWN:
-        print(f"... and {len(found) - SHOWN} more", file=sys.stderr)
-    print(f"{len(found)} differences in {what}; `chartwire replay --rebuild` makes the projections anew", file=sys.stderr)
+        warn(f"... and {len(found) - SHOWN} more")
+    warn(f"{len(found)} differences in {what}; `chartwire replay --rebuild` makes the projections anew")
     return 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 from aiokafka.errors import KafkaError
 
 from daemon.cli.common import add_config, configured, opened
+from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
@@ -38,17 +38,17 @@ def status(arguments: argparse.Namespace) -> int:
     config, beside = found
     known = [one.id for one in config.practice]
     if strangers := sorted(set(arguments.practice) - set(known)):
-        print(f"practice: {', '.join(strangers)} is not in the configuration", file=sys.stderr)
+        warn(f"practice: {', '.join(strangers)} is not in the configuration")
         return 1
     rows = asyncio.run(_rows(config, beside, arguments.practice or known))
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        say(*msgspec.json.format(msgspec.json.encode(rows), indent=2).decode().rstrip("\n").split("\n"))
     else:
         observed = {one.id for one in config.practice if one.mode == "observe"}
         for row in rows:
-            print("\n".join(lines(row)))
+            say(*lines(row))
             if row.practice in observed:
-                print("  only observed: nothing is decided or written (chartwire onboard)")
+                say("  only observed: nothing is decided or written (chartwire onboard)")
     return 0
 
 
@@ -60,7 +60,7 @@ async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[Practic
         async with asyncio.timeout(BROKER_SECONDS):
             lag = await bus.lag(config.kafka.group)
     except (KafkaError, OSError) as error:
-        print(f"kafka: the lag is not known ({type(error).__name__})", file=sys.stderr)
+        warn(f"kafka: the lag is not known ({type(error).__name__})")
         return rows
     bus.partitions = len(lag)
     return [msgspec.structs.replace(row, lag=lag[bus.partition_of(PracticeId(row.practice))]) for row in rows]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from typing import Any
 
 import msgspec
 
 from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.printing import say, warn
 from daemon.cli.repair import tell
 from daemon.config import policy_of
 from daemon.operator.commands import Followed, command, login, write
@@ -48,24 +48,24 @@ def handle(arguments: argparse.Namespace) -> int:
     config, beside = found
     practice = next((one for one in config.practice if one.id == arguments.practice), None)
     if practice is None:
-        print(f"{arguments.practice}: no such practice in the configuration", file=sys.stderr)
+        warn(f"{arguments.practice}: no such practice in the configuration")
         return 2
     if practice.mode == "observe":
-        print(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do", file=sys.stderr)
+        warn(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do")
         return 2
     configure_logging(json=False, level="CRITICAL")
 
     async def work() -> int:
         try:
             async with surroundings(config, beside) as around:
-                drift = await verify(practice, around, lambda line: print(line, file=sys.stderr))
+                drift = await verify(practice, around, warn)
                 if not arguments.show:
                     drift = [msgspec.structs.replace(one, values={}) for one in drift]
                 _print(drift, as_json=arguments.json, policy=policy_of(practice))
                 if arguments.repair:
                     return await _repair(around, policy_of(practice), drift)
         except (VendorError, *AWAY) as error:
-            print(f"not everything could be read ({type(error).__name__}); nothing can be said", file=sys.stderr)
+            warn(f"not everything could be read ({type(error).__name__}); nothing can be said")
             return 1
         return 1 if any(one.cause is Cause.UNEXPLAINED for one in drift) else 0
 
@@ -87,10 +87,10 @@ async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> i
         if not name:
             continue
         if found & RESYNCED:
-            print(f"{name}: to be read again")
+            say(f"{name}: to be read again")
             ask = Followed(command(practice, ResyncRequested(who=who, reason=why), charts), reading={Origin.BILLING})
         elif Cause.REFUSED in found:
-            print(f"{name}: refused writes to be tried again")
+            say(f"{name}: refused writes to be tried again")
             ask = Followed(command(practice, RetryRequested(slots=(), who=who, reason=why), charts))
         else:
             continue
@@ -110,12 +110,12 @@ def _print(drift: list[Drift], *, as_json: bool, policy: Policy) -> None:
     counts = Counter(one.cause.value for one in drift)
     if as_json:
         report = {"practice": policy.practice, "causes": {one.value: counts[one.value] for one in Cause}, "drift": drift}
-        print(msgspec.json.encode(report).decode())
+        say(msgspec.json.encode(report).decode())
         return
     for one in drift:
         who = f"{policy.names.ehr.label} {one.ehr or '-'} / {policy.names.billing.label} {one.billing or '-'}"
-        print(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
+        say(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
         for name, (held, wanted) in one.values.items():
-            print(f"    {name}: holds {held!r}, should hold {wanted!r}")
+            say(f"    {name}: holds {held!r}, should hold {wanted!r}")
     summary = ", ".join(f"{counts[one.value]} {one.value}" for one in Cause if counts[one.value])
-    print(f"{policy.practice}: {summary or 'no difference'}")
+    say(f"{policy.practice}: {summary or 'no difference'}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import msgspec
 
 from daemon.cli.common import add_config, away, configured, opened, run_async
+from daemon.cli.printing import say, warn
 from daemon.config import policy_of
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
@@ -61,14 +61,14 @@ def waiting(arguments: argparse.Namespace) -> int:
     config, beside = found
     practices = [policy_of(one) for one in config.practice if arguments.practice in (None, one.id)]
     if not practices:
-        print(f"practice: {arguments.practice} is not in the configuration", file=sys.stderr)
+        warn(f"practice: {arguments.practice} is not in the configuration")
         return 1
 
     async def work() -> int:
         async with opened(config, beside) as store:
             for policy in practices:
                 for one in await items(store, policy, code=arguments.code, dismissed=arguments.dismissed):
-                    print(msgspec.json.encode(one).decode() if arguments.json else "\n".join(lines(one)))
+                    say(*([msgspec.json.encode(one).decode()] if arguments.json else lines(one)))
         return 0
 
     with away() as problem:
