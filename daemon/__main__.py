@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from importlib import import_module
 
 from daemon.cli.ended import Ended
+from daemon.cli.failures import TRACEBACK, failure
 from daemon.cli.printing import warn
 
 COMMANDS = {
@@ -35,7 +37,7 @@ COMMANDS = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 done, 1 found something wrong, 2 used wrongly)."""
+    """Run one command; returns its exit code (0 done, 1 found something wrong, 2 used wrongly, 3 a server is away)."""
     given = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="chartwire", description="Keeps Elation and Kareo in agreement, and can prove it.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
@@ -51,6 +53,15 @@ def main(argv: list[str] | None = None) -> int:
         return ended.code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nothing is left to say, not even at the interpreter's end
+        return 0
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        failed = failure(error, arguments)
+        warn(failed.text)
+        return failed.code
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import Asked, add_config, asked, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import Asked, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress

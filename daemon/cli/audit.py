@@ -10,8 +10,9 @@ from typing import Any
 
 import msgspec
 
+from daemon.cli.advice import add_config
 from daemon.cli.archives import add_recipient, archive, recipient_of
-from daemon.cli.common import add_config, configured, opened
+from daemon.cli.common import configured, opened
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.config import Config

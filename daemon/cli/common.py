@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import asyncpg
-from aiokafka.errors import KafkaError
-
 from daemon.cli.ended import Ended
 from daemon.cli.printing import warn
 from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, policy_of
+from daemon.telemetry import configure_logging
 from daemon.vendors.registry import SECTIONS
+from events.codec import Keyring
 from events.ids import Charts, PracticeId
 from events.store import Store
 from projections.terms.names import NAMES, Names
@@ -27,15 +26,6 @@ from projections.words.shown import Shown
 
 class KafkaAway(Exception):
     """Kafka did not answer or take a message in time."""
-
-
-DEFAULT_CONFIG = "/etc/chartwire/chartwire.toml"
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, default=Path(DEFAULT_CONFIG), help=f"configuration file (default {DEFAULT_CONFIG})"
-    )
 
 
 def add_shown(parser: argparse.ArgumentParser) -> None:
@@ -109,7 +99,8 @@ def asked(arguments: argparse.Namespace) -> Asked:
 
 
 def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
-    """The configuration and the folder it lies in; None after its problems were printed."""
+    """The configuration and the folder it lies in; None after its problems were printed. What libraries log is not shown."""
+    configure_logging(json=False, level="CRITICAL")
     try:
         return load(arguments.config, SECTIONS), arguments.config.resolve().parent
     except ConfigError as error:
@@ -123,34 +114,24 @@ def complain(problems: list[tuple[str, str]]) -> None:
         warn(f"{key}: {text}")
 
 
+def keys_of(config: Config, beside: Path) -> Keyring:
+    """The practices' keys. Raises Ended."""
+    try:
+        return keyring_of(config, beside)
+    except OSError as error:
+        raise Ended(f"keys.directory: {error.filename}: cannot be read ({error.strerror})", 1) from None
+    except ValueError as error:
+        raise Ended(f"keys.directory: {error}", 1) from None
+
+
 @asynccontextmanager
 async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
     """The store, for commands that only look."""
-    store = await Store.open(config.postgres.dsn, keyring_of(config, beside), min_size=1, max_size=2)
+    store = await Store.open(config.postgres.dsn, keys_of(config, beside), min_size=1, max_size=2)
     try:
         yield store
     finally:
         await store.close()
-
-
-class Away:
-    """Whether a server was away; `code` is the exit code of a command that could not go on."""
-
-    code = 0
-
-
-@contextmanager
-def away() -> Iterator[Away]:
-    """PostgreSQL or Kafka that cannot be reached is one line, and exit code 1."""
-    problem = Away()
-    try:
-        yield problem
-    except (KafkaError, KafkaAway) as error:
-        complain([("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")])
-        problem.code = 1
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        complain([("postgres.dsn", f"PostgreSQL cannot be reached ({type(error).__name__})")])
-        problem.code = 1
 
 
 def run_async(work: Coroutine[object, object, int]) -> int:

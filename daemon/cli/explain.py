@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
 from daemon.history.events_of import event_at, events_of_charts
@@ -16,7 +17,7 @@ from events.ids import Charts, PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
 from projections.rules.fields import BY_NAME
-from projections.terms.names import NAMES, Names
+from projections.terms.names import LARGEST_ID, NAMES, Names
 from projections.words.known import FieldKnown
 from projections.words.moment import AsOf, is_past
 
@@ -73,7 +74,7 @@ async def _intent(it: Asked, arguments: argparse.Namespace) -> int:
 async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | None:
     """The request that `what` names: by sequence of any event of the intent, or by the intent's id."""
     number = what.removeprefix("#")
-    if not (number.isascii() and number.isdigit() and len(number) < 20):
+    if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= LARGEST_ID):
         return await find_request(store, practice, what)
     one = await event_at(store, practice, int(number))
     if one is None or isinstance(one.event.body, IntentRequested):

@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
 from daemon.cli.printing import cell, say

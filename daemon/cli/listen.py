@@ -9,15 +9,17 @@ from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured
+from daemon.cli.advice import add_config
+from daemon.cli.common import KafkaAway, configured, keys_of
 from daemon.cli.printing import say, warn
-from daemon.config import Config, keyring_of
+from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
+
+BROKER_SECONDS = 20.0
 
 
 def register(commands: Any) -> None:
@@ -35,15 +37,11 @@ def listen(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-    try:
-        return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
-    except KafkaError as error:
-        warn(f"kafka.bootstrap_servers: Kafka cannot be reached ({type(error).__name__})")
-        return 1
+    return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
 
 
 async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bodies: bool) -> int:
-    keyring = keyring_of(config, beside)
+    keyring = keys_of(config, beside)
     bus, order = bus_of(config, beside, keyring), InOrder()
     consumer = AIOKafkaConsumer(
         EVENTS,
@@ -51,8 +49,8 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
         auto_offset_reset="latest" if new else "earliest",
         **bus.security,
     )
-    await consumer.start()
     try:
+        await _started(consumer)
         async for message in consumer:
             try:
                 event = decode_published(message.value)
@@ -64,6 +62,14 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
     finally:
         await consumer.stop()
     return 0
+
+
+async def _started(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            await consumer.start()
+    except (OSError, TimeoutError) as error:
+        raise KafkaAway from error
 
 
 def line(event: Published, keyring: Keyring | None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, run_async
 from daemon.cli.printing import say
 from events.migrate import migrate as apply
 

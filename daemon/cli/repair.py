@@ -13,15 +13,14 @@ from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_config, asked, away, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, asked, keys_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.config import keyring_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
 from daemon.tables import observed
-from daemon.telemetry import configure_logging
 from events.bus import Bus
 from events.commands import (
     BillResendRequested,
@@ -41,7 +40,7 @@ from events.store import Store
 from events.writes import System
 from projections.deciding.repair import COMPARED, differing
 from projections.rules.fields import BY_NAME, billing_view, ehr_view
-from projections.terms.names import NAMES, Names
+from projections.terms.names import LARGEST_ID, NAMES, Names
 from projections.words.shown import Shown
 from projections.words.words import describe
 
@@ -69,9 +68,7 @@ def register(commands: Any) -> None:
     )
     retry = add("retry", _retry, "try refused writes again")
     retry.add_argument("what", nargs="+", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
-    add("resend", _resend, "send a failed bill again, after a fix").add_argument(
-        "bill", type=int, help=f"{NAMES.ehr.label}'s bill id"
-    )
+    add("resend", _resend, "send a failed bill again, after a fix").add_argument("bill", help=f"{NAMES.ehr.label}'s bill id")
     link = add("link", _link, "link two charts: they are one person")
     link.add_argument("charts", nargs=2, metavar="CHART", help=BOTH)
     link.add_argument("--force", action="store_true", help="though birth date, sex or last name differ")
@@ -91,10 +88,7 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace, ask: Ask) -> int:
     """Check what was typed, ask, and tell what followed."""
     it = asked(arguments)
-    configure_logging(json=False, level="CRITICAL")
-    with away() as problem:
-        problem.code = run_async(_run(it, arguments, ask))
-    return problem.code
+    return run_async(_run(it, arguments, ask))
 
 
 async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
@@ -102,7 +96,7 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
         asks = await ask(arguments, store, it)
         if not asks:
             return 0
-        bus = bus_of(it.config, it.beside, keyring_of(it.config, it.beside))
+        bus = bus_of(it.config, it.beside, keys_of(it.config, it.beside))
         code = 0
         try:
             await _reach(bus)
@@ -180,7 +174,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     first, *more = arguments.what
-    if it.names.charts_in(first) is None:
+    if first.partition(":")[0] not in (it.names.ehr.prefix, it.names.billing.prefix):
         body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
         return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
     charts = _typed(first, it)
@@ -192,12 +186,16 @@ async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    record = ("bills", str(arguments.bill))
+    text = arguments.bill
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
+        raise Ended(f"{text}: must be a bill's id")
+    bill = int(text)
+    record = ("bills", str(bill))
     rows = await observed.lookup_observed(store.pool, it.id, System.EHR, [record])
     if record not in rows or not rows[record].parent:
-        raise Ended(f"bill {arguments.bill} has never been seen in {it.id}", 1)
+        raise Ended(f"bill {bill} has never been seen in {it.id}", 1)
     chart = EhrChartId(int(rows[record].parent))
-    return [_ask(it, BillResendRequested(bill=arguments.bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
+    return [_ask(it, BillResendRequested(bill=bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
 
 
 def _pair(texts: list[str], it: Asked) -> tuple[EhrChartId, BillingPatientId]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.cli.advice import add_config, advice
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
-from daemon.cli.common import EITHER, Asked, add_config, asked, chart_of, moment_of, run_async
+from daemon.cli.common import EITHER, Asked, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
@@ -64,8 +65,8 @@ def replay(arguments: argparse.Namespace) -> int:
 
     try:
         return run_async(work())
-    except (UnreadableEvent, KeyMissing, ValueError) as error:
-        raise Ended(f"{error}; see `chartwire audit verify {it.id}`", 1) from None
+    except ValueError as error:
+        raise Ended(f"{error}; see `{advice(f'audit verify {it.id}', arguments)}`", 1) from None
 
 
 async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | None, arguments: argparse.Namespace) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 
 import structlog
 
+from daemon.cli.advice import add_config
 from daemon.cli.check import reach, without_key
-from daemon.cli.common import add_config, complain, configured
+from daemon.cli.common import complain, configured
 from daemon.config import Config, ConfigError, keyring_of, load
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.systemd import notify

@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured, opened
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, keys_of, opened
 from daemon.cli.printing import say, warn
-from daemon.config import Config, keyring_of
+from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
@@ -55,7 +56,7 @@ def status(arguments: argparse.Namespace) -> int:
 async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:
     async with opened(config, beside) as store:
         rows = [await practice_status(store.pool, PracticeId(one)) for one in wanted]
-    bus = bus_of(config, beside, keyring_of(config, beside))
+    bus = bus_of(config, beside, keys_of(config, beside))
     try:
         async with asyncio.timeout(BROKER_SECONDS):
             lag = await bus.lag(config.kafka.group)

@@ -8,19 +8,19 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, run_async
+from daemon.cli.failures import SERVER_AWAY
 from daemon.cli.printing import say, warn
 from daemon.cli.repair import tell
 from daemon.config import policy_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.drift import verify
 from daemon.runtime.surroundings import Surroundings, surroundings
-from daemon.telemetry import configure_logging
 from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
 from events.ids import BillingPatientId, Charts, EhrChartId
 from events.schema import Origin
-from events.store import AWAY
 from projections.terms.policy import Policy
 from projections.trial.drift import Cause, Drift
 
@@ -53,7 +53,6 @@ def handle(arguments: argparse.Namespace) -> int:
     if practice.mode == "observe":
         warn(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do")
         return 2
-    configure_logging(json=False, level="CRITICAL")
 
     async def work() -> int:
         try:
@@ -64,9 +63,9 @@ def handle(arguments: argparse.Namespace) -> int:
                 _print(drift, as_json=arguments.json, policy=policy_of(practice))
                 if arguments.repair:
                     return await _repair(around, policy_of(practice), drift)
-        except (VendorError, *AWAY) as error:
-            warn(f"not everything could be read ({type(error).__name__}); nothing can be said")
-            return 1
+        except VendorError as error:
+            warn(f"{practice.id}: not everything could be read ({type(error).__name__}); nothing can be said, try again")
+            return SERVER_AWAY
         return 1 if any(one.cause is Cause.UNEXPLAINED for one in drift) else 0
 
     return run_async(work())

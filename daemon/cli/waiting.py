@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, away, configured, opened, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, opened, run_async
 from daemon.cli.printing import say, warn
 from daemon.config import policy_of
 from daemon.tables import documents as tables
@@ -71,9 +72,7 @@ def waiting(arguments: argparse.Namespace) -> int:
                     say(*([msgspec.json.encode(one).decode()] if arguments.json else lines(one)))
         return 0
 
-    with away() as problem:
-        problem.code = run_async(work())
-    return problem.code
+    return run_async(work())
 
 
 async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:

@@ -8,7 +8,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, add_shown, asked, complain, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import add_shown, asked, complain, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress

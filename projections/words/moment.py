@@ -6,6 +6,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from events.schema import Recorded
+from projections.terms.names import LARGEST_ID
 
 AsOf = int | datetime
 """A sequence number, or a time of recording."""
@@ -21,7 +22,7 @@ def parse_moment(text: str, zone: ZoneInfo) -> AsOf:
     A date alone is its first moment. Raises NotAMoment.
     """
     number = text.removeprefix("#")
-    if number.isascii() and number.isdigit():
+    if number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= LARGEST_ID:
         return int(number)
     try:
         time = datetime.fromisoformat(text)
