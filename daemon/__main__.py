@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 
+from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
 from daemon.cli.failures import TRACEBACK, failure
 from daemon.cli.printing import warn
@@ -49,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.handler(arguments))
     except Ended as ended:
         if text := str(ended):
-            warn(text)
+            warn(pasteable(text, arguments))
         return ended.code
     except KeyboardInterrupt:
         return 130

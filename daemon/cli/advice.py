@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import shlex
 from pathlib import Path
 
 DEFAULT_CONFIG = "/etc/chartwire/chartwire.toml"
 VARIABLE = "CHARTWIRE_CONFIG"
+QUOTED = re.compile(r"`chartwire ([^`]+)`")
 
 
 def add_config(parser: argparse.ArgumentParser) -> None:
@@ -31,3 +33,8 @@ def advice(command: str, arguments: argparse.Namespace) -> str:
     if config is None or config == default_config():
         return f"chartwire {command}"
     return f"chartwire {command} --config {shlex.quote(str(config))}"
+
+
+def pasteable(text: str, arguments: argparse.Namespace) -> str:
+    """`text` with every `chartwire COMMAND` that it quotes made complete."""
+    return QUOTED.sub(lambda found: found[0] if "--config" in found[1] else f"`{advice(found[1], arguments)}`", text)

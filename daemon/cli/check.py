@@ -41,7 +41,7 @@ def check_config(arguments: argparse.Namespace) -> int:
         return 1
     config, beside = found
     problems = [] if arguments.offline else asyncio.run(reach(config, beside))
-    complain(problems)
+    complain(problems, arguments)
     if not problems:
         say(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
     return 1 if problems else 0

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
 from daemon.cli.printing import warn
-from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, policy_of
+from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, names_of, policy_of
 from daemon.telemetry import configure_logging
 from daemon.vendors.registry import SECTIONS
 from events.codec import Keyring
@@ -20,7 +21,7 @@ from events.ids import Charts, PracticeId
 from events.store import Store
 from projections.terms.names import NAMES, Names
 from projections.terms.policy import Policy
-from projections.words.moment import AsOf, parse_moment
+from projections.words.moment import UTC, AsOf, parse_moment
 from projections.words.shown import Shown
 
 
@@ -34,6 +35,11 @@ def add_shown(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names", action="store_true", help="show persons' names; with --values also the vendors' own words"
     )
+    add_utc(parser)
+
+
+def add_utc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--utc", action="store_true", help="times in UTC (default: in the practice's time zone)")
 
 
 EITHER, BOTH = NAMES.either, NAMES.both
@@ -72,7 +78,8 @@ class Asked:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.practice.time_zone)
+        """The zone of all times that are typed and shown: the practice's, or UTC where that was asked for."""
+        return self.shown.zone
 
     @property
     def names(self) -> Names:
@@ -94,8 +101,14 @@ def asked(arguments: argparse.Namespace) -> Asked:
     if practice is None:
         raise Ended(f"practice: {arguments.practice} is not in the configuration", 1)
     policy = policy_of(practice)
+    return Asked(config, beside, practice, policy, shown_of(arguments, practice))
+
+
+def shown_of(arguments: argparse.Namespace, practice: PracticeConfig) -> Shown:
+    """How much was asked to be shown of a practice's persons, and in which zone."""
     values, names = getattr(arguments, "values", False), getattr(arguments, "names", False)
-    return Asked(config, beside, practice, policy, Shown(values=values, names=names, systems=policy.names))
+    zone = UTC if getattr(arguments, "utc", False) else ZoneInfo(practice.time_zone)
+    return Shown(values=values, names=names, systems=names_of(practice), zone=zone)
 
 
 def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
@@ -104,14 +117,14 @@ def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
     try:
         return load(arguments.config, SECTIONS), arguments.config.resolve().parent
     except ConfigError as error:
-        complain(error.problems)
+        complain(error.problems, arguments)
         return None
 
 
-def complain(problems: list[tuple[str, str]]) -> None:
-    """Problems as `key: what is wrong`, a line each."""
+def complain(problems: list[tuple[str, str]], arguments: argparse.Namespace) -> None:
+    """Problems as `key: what is wrong`, a line each; commands in them can be pasted as they are."""
     for key, text in problems:
-        warn(f"{key}: {text}")
+        warn(f"{key}: {pasteable(text, arguments)}")
 
 
 def keys_of(config: Config, beside: Path) -> Keyring:

@@ -28,7 +28,7 @@ from projections.rules.fields import BY_NAME
 from projections.terms.names import NAMES, Names
 from projections.words.known import Known, folded, known
 from projections.words.lines import Entry, about, entries
-from projections.words.moment import AsOf, is_past
+from projections.words.moment import AsOf, in_zone, is_past
 from projections.words.shown import Shown
 
 
@@ -93,10 +93,10 @@ def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
     """The timeline as text: local time, sequence, who, what; causes by sequence."""
     text: list[str] = []
     for one in told:
-        local = one.recorded.recorded.astimezone(zone)
+        local = in_zone(one.recorded.recorded, zone)
         because = f"  (because of #{one.cause})" if one.cause else ""
         origin = one.recorded.event.origin.value
-        text.append(f"{local:%Y-%m-%d %H:%M:%S}  #{one.recorded.sequence:<6} {origin:<9} {one.text}{because}")
+        text.append(f"{local}  #{one.recorded.sequence:<6} {origin:<9} {one.text}{because}")
     return text
 
 

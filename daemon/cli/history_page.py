@@ -11,6 +11,7 @@ from events.schema import Origin
 from projections.terms.names import NAMES, Names
 from projections.words.known import Known
 from projections.words.lines import Entry
+from projections.words.moment import in_zone
 
 ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -93,7 +94,7 @@ def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo) -> s
     fields = f"<br><small>{escape(', '.join(entry.fields))}</small>" if entry.fields and not entry.changes else ""
     return (
         f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
-        f'<td class="when">{one.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}</td>'
+        f'<td class="when">{escape(in_zone(one.recorded, zone))}</td>'
         f'<td><span class="origin {ROLES.get(one.event.origin, origin)}">{origin}</span></td>'
         f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
     )

@@ -50,7 +50,9 @@ def onboard(arguments: argparse.Namespace) -> int:
         async with it.opened() as store:
             told, run = await progress(store, it.policy, datetime.now(UTC), first_reads(it.practice))
         if run is None and (arguments.candidates or arguments.dry_run):
-            raise Ended(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", 1)
+            raise Ended(
+                f"{told.practice} is live: see `chartwire status {told.practice}` and `chartwire verify {told.practice}`", 1
+            )
         if arguments.json:
             say(msgspec.json.encode(document(told, run, arguments, it.shown)).decode())
         else:

@@ -1,23 +1,25 @@
 """The commands that put things right: resync, retry, resend, link, unlink, dismiss, seen, redrive.
 
 Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
-Kafka and the database. Exits 0 done, 1 refused, not found or not recorded in time, 2 used wrongly.
+Kafka and the database. Exits 0 done, 1 refused, not found, not recorded or not carried out in time, 2 used wrongly, 3 a server is away.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-from collections.abc import Awaitable, Callable
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.advice import add_config
-from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, asked, keys_of, run_async
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_shown, asked, keys_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.operator.commands import Followed, command, login, write
+from daemon.operator.commands import RECORDED_SECONDS, Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
 from daemon.tables import observed
@@ -33,18 +35,21 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import BillingPatientId, Charts, EhrChartId
+from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
 from events.slots import set_aside_in
 from events.store import Store
 from events.writes import System
 from projections.deciding.repair import COMPARED, differing
 from projections.rules.fields import BY_NAME, billing_view, ehr_view
-from projections.terms.names import LARGEST_ID, NAMES, Names
+from projections.terms.names import LARGEST_ID, NAMES
 from projections.words.shown import Shown
 from projections.words.words import describe
 
 BROKER_SECONDS = 20.0
+SILENT_SECONDS = 2.0
+NOT_YET = 1
+"""Exit code of a command that was recorded, but not carried out in the time that was waited for."""
 
 
 Asks = list[Followed]
@@ -57,6 +62,7 @@ def register(commands: Any) -> None:
         parser.add_argument("practice", help="the practice's id")
         parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="for what follows (default 20)")
         parser.add_argument("--reason", default="", help="kept in the history")
+        add_shown(parser)
         add_config(parser)
         parser.set_defaults(handler=lambda arguments: run(arguments, ask))
         return parser
@@ -73,7 +79,9 @@ def register(commands: Any) -> None:
     link.add_argument("charts", nargs=2, metavar="CHART", help=BOTH)
     link.add_argument("--force", action="store_true", help="though birth date, sex or last name differ")
     link.add_argument(
-        "--show", action="store_true", help="show both persons' identifying fields (patients' data!), link nothing"
+        "--show",
+        action="store_true",
+        help="compare both persons' identifying fields (with --values --names shown), link nothing",
     )
     unlink = add("unlink", _unlink, "undo a link; with both charts: they are not the same person")
     unlink.add_argument("charts", nargs="+", metavar="CHART", help=f"{EITHER}, or both")
@@ -102,10 +110,11 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
             await _reach(bus)
             for followed in asks:
                 try:
-                    await write(bus, store, followed, followed_seconds=arguments.wait)
+                    with _patience(it.id, arguments.wait):
+                        await write(bus, store, followed, followed_seconds=arguments.wait)
                 except ConnectionError as error:
                     raise KafkaAway from error
-                code = max(code, tell(followed, it.names))
+                code = max(code, tell(followed, it.shown, arguments))
         finally:
             await bus.stop()
     return code
@@ -120,24 +129,43 @@ async def _reach(bus: Bus) -> None:
         raise KafkaAway from error
 
 
-def tell(followed: Followed, names: Names) -> int:
-    """Print what came of a command, patients' data included; returns the exit code."""
-    everything = Shown(values=True, names=True, systems=names)
+@contextmanager
+def _patience(practice: PracticeId, seconds: float) -> Iterator[None]:
+    """Say in a terminal what is waited for, once that takes long."""
+    words = f"waiting until {practice}'s owner has recorded it ({RECORDED_SECONDS:.0f} s), and for what follows ({seconds:.0f} s)"
+    later = asyncio.get_running_loop().call_later(SILENT_SECONDS, warn, words) if sys.stderr.isatty() else None
+    try:
+        yield
+    finally:
+        if later is not None:
+            later.cancel()
+
+
+def tell(followed: Followed, shown: Shown, arguments: argparse.Namespace) -> int:
+    """Print what came of a command, no more of a person than may be shown; returns the exit code."""
     if not followed.recorded:
+        practice, charts = (
+            followed.command.practice,
+            shown.systems.one_of(Charts(followed.command.ehr, followed.command.billing)),
+        )
+        looking = f"history {practice} {charts}" if charts else f"status {practice}"
         warn(
             "not recorded yet: the practice's owner is not running or is behind. Kafka has the command and it will be carried "
-            "out; do not repeat it, look at `chartwire history`"
+            f"out; do not repeat it, look at `{advice(looking, arguments)}`"
         )
         return 1
     if followed.refused is not None:
         warn(followed.refused.text)
         return 1
     for recorded in followed.events:
-        say(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, everything)}")
+        say(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, shown)}")
     if not followed.settled:
         what = [f"reading {one.value}" for one in sorted(followed.reading)]
         what += [f"{len(followed.open)} writes"] if followed.open else []
-        say(f"recorded; still under way: {', '.join(what)}")
+        warn(
+            f"recorded; not done within the time to wait (--wait): {', '.join(what)} still under way; it goes on without you"
+        )
+        return NOT_YET
     return 0
 
 
@@ -218,7 +246,7 @@ async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
             ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
             for name in COMPARED:
                 mark = " " if ours[name] == theirs[name] else "*"
-                here_, there_ = ours[name] or "-", theirs[name] or "-"
+                here_, there_ = (it.shown.value(name, view[name]) or "-" for view in (ours, theirs))
                 say(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
             return []
         state = here.state()

@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     config, beside = found
     configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
-    return asyncio.run(_run(config, arguments.config, beside, check=not arguments.no_check))
+    return asyncio.run(_run(config, beside, arguments))
 
 
-async def _run(config: Config, path: Path, beside: Path, *, check: bool) -> int:
-    if check and (problems := await reach(config, beside)):
-        complain(problems)
+async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> int:
+    if not arguments.no_check and (problems := await reach(config, beside)):
+        complain(problems, arguments)
         return 1
     async with surroundings(config, beside) as around:
         worker = Worker(around)
@@ -54,7 +54,9 @@ async def _run(config: Config, path: Path, beside: Path, *, check: bool) -> int:
         loop.add_signal_handler(signal.SIGHUP, asked.set)
         log.info("worker_started", pid=os.getpid(), practices=len(config.practice))
         async with asyncio.TaskGroup() as group:
-            beside_it = [group.create_task(work) for work in (_heartbeat(worker), _reloads(worker, path, beside, asked))]
+            beside_it = [
+                group.create_task(work) for work in (_heartbeat(worker), _reloads(worker, arguments.config, beside, asked))
+            ]
             try:
                 await worker.run()
             finally:

@@ -6,18 +6,20 @@ import argparse
 import asyncio
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon.cli.advice import add_config
-from daemon.cli.common import configured, keys_of, opened
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
 from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
 from projections.terms.names import NAMES
+from projections.words.moment import in_zone
 
 BROKER_SECONDS = 10.0
 
@@ -28,6 +30,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("practice", nargs="*", help="only these (default: all of the configuration)")
     parser.add_argument("--json", action="store_true")
+    add_utc(parser)
     add_config(parser)
     parser.set_defaults(handler=status)
 
@@ -45,11 +48,14 @@ def status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         say(*msgspec.json.format(msgspec.json.encode(rows), indent=2).decode().rstrip("\n").split("\n"))
     else:
-        observed = {one.id for one in config.practice if one.mode == "observe"}
+        practices = {one.id: one for one in config.practice}
         for row in rows:
-            say(*lines(row))
-            if row.practice in observed:
-                say("  only observed: nothing is decided or written (chartwire onboard)")
+            practice = practices[row.practice]
+            say(*lines(row, shown_of(arguments, practice).zone))
+            if practice.mode == "observe":
+                say(
+                    f"  only observed: nothing is decided or written; `{advice(f'onboard {row.practice}', arguments)}` tells more"
+                )
     return 0
 
 
@@ -67,9 +73,9 @@ async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[Practic
     return [msgspec.structs.replace(row, lag=lag[bus.partition_of(PracticeId(row.practice))]) for row in rows]
 
 
-def lines(row: PracticeStatus) -> list[str]:
-    """One practice in words."""
-    owner = f", owner {row.owner} since {row.taken_at:%Y-%m-%d %H:%M:%S}Z" if row.owner else ", no owner yet"
+def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
+    """One practice in words, with times in `zone`."""
+    owner = f", owner {row.owner} since {in_zone(row.taken_at, zone)}" if row.owner and row.taken_at else ", no owner yet"
     out = [f"{row.practice}: {row.events} events, epoch {row.epoch}{owner}"]
     lag = "" if row.lag is None else f"{row.lag} messages behind in its partition"
     unfed = f"{row.unfed} events not published outward yet" if row.unfed else ""
@@ -80,7 +86,7 @@ def lines(row: PracticeStatus) -> list[str]:
     if row.report is not None and row.report_age is not None:
         out += _reported(row, row.report_age)
     for system, state, count, oldest in row.open_intents:
-        since = "" if oldest is None else f", oldest since {oldest:%Y-%m-%d %H:%M:%S}Z"
+        since = "" if oldest is None else f", oldest since {in_zone(oldest, zone)}"
         out.append(f"  {count} writes to {system} {state}{since}")
     for code, count in row.waiting:
         out.append(f"  {count} waiting: {code}")

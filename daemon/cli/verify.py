@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.advice import add_config
-from daemon.cli.common import configured, run_async
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import add_shown, configured, run_async, shown_of
 from daemon.cli.failures import SERVER_AWAY
 from daemon.cli.printing import say, warn
 from daemon.cli.repair import tell
@@ -21,8 +21,10 @@ from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
 from events.ids import BillingPatientId, Charts, EhrChartId
 from events.schema import Origin
+from projections.rules.fields import BY_NAME
 from projections.terms.policy import Policy
 from projections.trial.drift import Cause, Drift
+from projections.words.shown import MASK, Shown
 
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
 
@@ -35,7 +37,7 @@ def register(commands: Any) -> None:
     how.add_argument(
         "--repair", action="store_true", help="have charts that differ read again, and refused writes tried again"
     )
-    parser.add_argument("--show", action="store_true", help="also the values, which are patients' data")
+    add_shown(parser)
     add_config(parser)
     parser.set_defaults(handler=handle)
 
@@ -51,18 +53,19 @@ def handle(arguments: argparse.Namespace) -> int:
         warn(f"{arguments.practice}: no such practice in the configuration")
         return 2
     if practice.mode == "observe":
-        warn(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do")
+        warn(f"{practice.id} is only observed: `{advice(f'onboard {practice.id}', arguments)}` says what it would do")
         return 2
+
+    shown = shown_of(arguments, practice)
 
     async def work() -> int:
         try:
             async with surroundings(config, beside) as around:
                 drift = await verify(practice, around, warn)
-                if not arguments.show:
-                    drift = [msgspec.structs.replace(one, values={}) for one in drift]
+                drift = [msgspec.structs.replace(one, values=_values(one, shown)) for one in drift]
                 _print(drift, as_json=arguments.json, policy=policy_of(practice))
                 if arguments.repair:
-                    return await _repair(around, policy_of(practice), drift)
+                    return await _repair(around, policy_of(practice), drift, shown, arguments)
         except VendorError as error:
             warn(f"{practice.id}: not everything could be read ({type(error).__name__}); nothing can be said, try again")
             return SERVER_AWAY
@@ -71,7 +74,9 @@ def handle(arguments: argparse.Namespace) -> int:
     return run_async(work())
 
 
-async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> int:
+async def _repair(
+    around: Surroundings, policy: Policy, drift: list[Drift], shown: Shown, arguments: argparse.Namespace
+) -> int:
     """Ask as `chartwire resync` and `retry` do; what people changed on the losing side, and what waits for them, is theirs.
 
     0 when everything asked for was carried out.
@@ -94,8 +99,19 @@ async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> i
         else:
             continue
         await write(around.bus, around.store, ask)
-        code = max(code, tell(ask, names))
+        code = max(code, tell(ask, shown, arguments))
     return code
+
+
+def _values(one: Drift, shown: Shown) -> dict[str, tuple[str, str]]:
+    """What may be shown of the values: none where nothing was asked for."""
+    if not shown.any:
+        return {}
+
+    def value(name: str, text: str) -> str:
+        return shown.value(name, text) if name in BY_NAME else shown.quoting(text, MASK)
+
+    return {name: (value(name, held), value(name, wanted)) for name, (held, wanted) in one.values.items()}
 
 
 def _charts(one: Drift) -> Charts:

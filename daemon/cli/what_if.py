@@ -52,7 +52,7 @@ def what_if(arguments: argparse.Namespace) -> int:
     try:
         policy = policy_of(load_variant(arguments.policy, it.practice))
     except ConfigError as error:
-        complain(error.problems)
+        complain(error.problems, arguments)
         raise Ended from None
 
     async def work() -> int:

@@ -1,4 +1,4 @@
-"""Which events a moment takes in: a moment is typed as a sequence number, or as a time of recording."""
+"""Moments as people type them (a sequence number, or a time of recording) and as they read them: with their zone, always."""
 
 from __future__ import annotations
 
@@ -10,6 +10,19 @@ from projections.terms.names import LARGEST_ID
 
 AsOf = int | datetime
 """A sequence number, or a time of recording."""
+
+
+UTC = ZoneInfo("UTC")
+
+
+def in_zone(time: datetime, zone: ZoneInfo) -> str:
+    """A time as people read it, to the second: `2026-03-02 14:30:05 MST`."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def in_zone_to_the_minute(time: datetime, zone: ZoneInfo) -> str:
+    """As `in_zone`, for times that have no seconds: `2026-03-02 14:30 MST`."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 class NotAMoment(ValueError):

@@ -121,8 +121,8 @@ LINES: dict[str, Callable[[str], list[str]]] = {
     "history --as-of": lambda text: history.known_lines([filled(Known, text)]),
     "explain INTENT": lambda text: explain.intent_lines(filled(Why, text)),
     "explain FIELD": lambda text: explain.field_lines(filled(FieldWhy, text)),
-    "waiting": lambda text: waiting.lines(filled(waiting.Item, text)),
-    "status": lambda text: status.lines(filled(PracticeStatus, text)),
+    "waiting": lambda text: waiting.lines(filled(waiting.Item, text), ZONE),
+    "status": lambda text: status.lines(filled(PracticeStatus, text), ZONE),
     "onboard": onboarding,
     "what-if": comparison,
 }
