@@ -8,7 +8,10 @@ from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
+
+import asyncpg
 
 from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
@@ -145,6 +148,18 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def owner_connection(config: Config) -> AsyncIterator[Any]:
+    """A connection as the schema's owner, for what the daemon's own role may not do."""
+    connection = await asyncpg.connect(
+        config.postgres.migrate_dsn or config.postgres.dsn, server_settings={"timezone": "UTC"}
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 def run_async(work: Coroutine[object, object, int]) -> int:

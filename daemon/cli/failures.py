@@ -22,6 +22,9 @@ WRONG, SERVER_AWAY = 1, 3
 TRACEBACK = "CHARTWIRE_TRACEBACK"
 """The environment variable with which a failure is raised as it is, to look for a fault of chartwire."""
 
+AS_OWNER = ("migrate", "rotate-key", "shred")
+"""Commands that connect as the schema's owner (postgres.migrate_dsn)."""
+
 NO_SCHEMA = ("42P01", "42703", "42883", "3F000")
 NO_SUCH_DATABASE, NO_RIGHT, REFUSED = "3D000", "42501", "28"
 
@@ -50,7 +53,7 @@ class Servers:
             document = tomllib.loads(path.read_text()) if path is not None else {}
             section = document.get("postgres", {})
             dsn = section.get("dsn", "")
-            if arguments.command == "migrate":
+            if arguments.command in AS_OWNER:
                 dsn = section.get("migrate_dsn") or dsn
             place, role = place_of(dsn)
             return cls(place, role, f"Kafka at {document.get('kafka', {}).get('bootstrap_servers', '?')}")
@@ -116,7 +119,7 @@ def _refusal(error: Any, servers: Servers, arguments: argparse.Namespace) -> str
         return f"{servers.role} is not let in; check the role and its password in the configuration"
     if state != NO_RIGHT:
         return f"it refused ({type(error).__name__}, SQLSTATE {state})"
-    if arguments.command == "migrate":
+    if arguments.command in AS_OWNER:
         return f"{error.message}; postgres.migrate_dsn needs a role that owns the database and may CREATEROLE"
     grant = f"GRANT chartwire_daemon TO {servers.role.removeprefix('role ')}"
     return f"{servers.role} lacks a right ({error.message}); as the schema's owner run `{grant}`, and {migrates}"

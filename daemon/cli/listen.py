@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,11 @@ import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from daemon.cli.advice import add_config
-from daemon.cli.common import KafkaAway, configured, keys_of
+from daemon.cli.common import KafkaAway, configured, opened
 from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
+from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
@@ -41,8 +43,15 @@ def listen(arguments: argparse.Namespace) -> int:
 
 
 async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bodies: bool) -> int:
-    keyring = keys_of(config, beside)
-    bus, order = bus_of(config, beside, keyring), InOrder()
+    """Bodies are opened with the practices' data keys, which lie in PostgreSQL."""
+    async with contextlib.AsyncExitStack() as stack:
+        keyring = (await stack.enter_async_context(opened(config, beside))).keyring if bodies else Keyring({})
+        await _print(bus_of(config, beside, keyring), wanted, new, keyring if bodies else None)
+    return 0
+
+
+async def _print(bus: Bus, wanted: set[str], new: bool, keyring: Keyring | None) -> None:
+    order = InOrder()
     consumer = AIOKafkaConsumer(
         EVENTS,
         bootstrap_servers=bus.bootstrap_servers,
@@ -58,10 +67,16 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
                 warn(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}")
                 continue
             if order.accept(event) and (not wanted or event.practice in wanted):
-                say(line(event, keyring if bodies else None), flush=True)
+                say(await _line(event, keyring), flush=True)
     finally:
         await consumer.stop()
-    return 0
+
+
+async def _line(event: Published, keyring: Keyring | None) -> str:
+    """With the data keys of now, where the event is sealed with one that is not known yet."""
+    if keyring is not None and not keyring.knows(event.key_id):
+        await keyring.refresh([event.practice])
+    return line(event, keyring)
 
 
 async def _started(consumer: AIOKafkaConsumer) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 from aiokafka.errors import KafkaError
 
 from daemon.cli.advice import add_config, advice
-from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_shown, asked, keys_of, run_async
+from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import RECORDED_SECONDS, Followed, command, login, write
@@ -104,7 +104,7 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
         asks = await ask(arguments, store, it)
         if not asks:
             return 0
-        bus = bus_of(it.config, it.beside, keys_of(it.config, it.beside))
+        bus = bus_of(it.config, it.beside, store.keyring)
         code = 0
         try:
             await _reach(bus)

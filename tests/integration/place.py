@@ -17,7 +17,7 @@ from daemon.sandbox.clinic import Clinic
 from events.codec import Keyring
 from events.store import Store
 from tests.conftest import OTHER, PRACTICE, TEMPLATE
-from tests.integration.desk import Desk, insured
+from tests.integration.recorder_driver import RecorderDriver, insured
 from tests.unit.records import ADA_THERE, BLUE
 
 CHART = f"kareo:{ADA_THERE.id}"
@@ -47,7 +47,7 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
     await postgres.create_database(name, template=TEMPLATE)
     store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
     try:
-        desk = Desk(store, keyring, await store.take_over(PRACTICE))
+        desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
         await desk.open()
         await desk.link(there=insured(BLUE))
         requests = [one.sequence async for one in store.by_type(PRACTICE, "IntentRequested")]
@@ -75,6 +75,7 @@ def place(tmp_path: Path, recorded: tuple[str, Path, int], nobody: str) -> Make:
         file = clinic.write_config(tmp_path, dsn=dsn, bootstrap_servers=nobody, listen="127.0.0.1:8440")
         vendor = rf'\1 = "http://{nobody}/x"'
         file.write_text(re.sub(r'^(base_url|wsdl|endpoint) = ".*"$', vendor, file.read_text(), flags=re.MULTILINE))
+        file.chmod(0o600)
         (tmp_path / "other.toml").write_text("[overrides]\nbatch_numbers = true\n")
         (tmp_path / "passphrase").write_text("correct horse battery staple\n")
         (tmp_path / "a.csv").write_text("id,last_name\n1,Byron\n")

@@ -14,7 +14,7 @@ import pytest_asyncio
 from daemon.__main__ import COMMANDS, main
 from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring
-from tests.conftest import PRACTICE
+from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.place import CHART, NUMBERS, Make, Place
 from tests.unit.records import ADA_THERE
 
@@ -64,6 +64,15 @@ def asking(at: Place) -> dict[str, list[str]]:
     }
 
 
+def owning(at: Place) -> dict[str, list[str]]:
+    """A call of each command that needs the schema's owner."""
+    elm = str(PRACTICE)
+    return {
+        "rotate-key": ["rotate-key", elm],
+        "shred": ["shred", elm, "--receipt", f"{at.folder}/receipt.json", "--confirm", elm],
+    }
+
+
 WITHOUT_CONFIG = {"rules", "match"}
 ENDLESS = {"demo", "sandbox"}
 """They bring their own servers, and run until they are ended."""
@@ -74,7 +83,7 @@ NEITHER = {"rules", "match", "new-key"}
 
 def test_b8_every_command_is_tried(tmp_path: Path) -> None:
     at = Place(tmp_path, 1)
-    assert {one[0] for one in (looking(at) | asking(at)).values()} | ENDLESS == {
+    assert {one[0] for one in (looking(at) | asking(at) | owning(at)).values()} | ENDLESS == {
         name for names in COMMANDS.values() for name in names
     }
 
@@ -103,6 +112,25 @@ def test_b8_postgresql_down_is_one_line_with_its_place_and_exit_code_3(
     (line,) = told(capsys).splitlines()
     assert line.startswith(f"postgres.dsn: PostgreSQL at {nobody}, database chartwire cannot be reached")
     assert "secret" not in line
+
+
+@pytest.mark.parametrize("name", ["rotate-key", "shred"])
+def test_b8_the_owner_s_commands_say_in_one_line_what_is_wrong_with_the_database(
+    place: Make, postgres: EmbeddedPostgres, empty: str, guest: str, nobody: str, name: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    at = place(f"postgresql://owner@{nobody}/chartwire")
+    assert run(at, owning(at)[name]) == 3
+    (line,) = told(capsys).splitlines()
+    assert nobody in line
+    for dsn, said in ((postgres.dsn(empty), "no schema"), (postgres.dsn(TEMPLATE, guest), "postgres.migrate_dsn needs")):
+        at.config.write_text(
+            re.sub(r'^migrate_dsn = ".*"$', f'migrate_dsn = "{dsn}"', at.config.read_text(), flags=re.MULTILINE)
+        )
+        (at.folder / "receipt.json").unlink(missing_ok=True)
+        assert run(at, owning(at)[name]) == 1
+        (line,) = told(capsys).splitlines()
+        assert said in line
 
 
 @pytest.mark.parametrize("name", ASKING)

@@ -28,8 +28,8 @@ from projections.words.remedy import Audience
 from projections.words.shown import EVERYTHING, MASK, NOTHING, Shown
 from projections.words.words import describe
 from tests.conftest import PRACTICE
-from tests.integration.desk import NOON, VISIT
 from tests.integration.place import CHART, Make
+from tests.integration.recorder_driver import NOON, VISIT
 from tests.unit.records import ADA_THERE
 
 DENVER = ZoneInfo("America/Denver")

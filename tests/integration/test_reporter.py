@@ -101,7 +101,9 @@ async def test_the_share_of_a_limit_is_that_of_the_last_five_minutes() -> None:
 def config(tmp_path: Path) -> Path:
     clinic = Clinic()
     asyncio.run(_started(clinic))
-    return clinic.write_config(tmp_path, dsn="postgresql://x", bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1")
+    return clinic.write_config(
+        tmp_path, dsn="postgresql://localhost/x", bootstrap_servers="127.0.0.1:1", listen="127.0.0.1:1"
+    )
 
 
 async def _started(clinic: Clinic) -> None:

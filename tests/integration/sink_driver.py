@@ -1,4 +1,4 @@
-"""A sink for Elation at a desk (see `desk`), with hands that answer as a test says."""
+"""A sink for Elation behind a recorder (see `recorder_driver`), with a writer that answers as a test says."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from events.writes import (
 )
 from projections.trial.dry_run import told_ehr
 from tests.conftest import PRACTICE, until
-from tests.integration.desk import Desk, hinted
+from tests.integration.recorder_driver import RecorderDriver, hinted
 from tests.unit.records import ADA, ADA_THERE
 
 B = TypeVar("B", bound=Body)
@@ -47,7 +47,7 @@ AWAY = Unreachable("elation.PATCH /patients/{id}/")
 NO = Refused("elation.PATCH /patients/{id}/", problems=(("city", "", "is not a city"),), vendor_text="city: is not a city")
 
 
-class ScriptedHands:
+class ScriptedWriter:
     """Answers as scripted, then as a good vendor would. `asked` is what it was asked, in order."""
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -86,29 +86,29 @@ class ScriptedHands:
         return [what for what, _ in self.asked]
 
 
-class Ward:
-    """A desk whose recordings reach a sink for Elation."""
+class SinkDriver:
+    """A sink for Elation; `source` is the recorder whose recordings reach it."""
 
-    def __init__(self, desk: Desk, *, workers: int = 3) -> None:
-        self.desk = desk
-        self.writer = ScriptedHands(self._now)
+    def __init__(self, source: RecorderDriver, *, workers: int = 3) -> None:
+        self.source = source
+        self.writer = ScriptedWriter(self._now)
         self.sink = Sink(
             System.EHR,
             self.writer,
-            desk.recorder,
+            source.recorder,
             workers=workers,
             pace=PACE,
             now=self._now,
-            meter=desk.meter,
+            meter=source.meter,
         )
-        desk.listeners.append(self.sink.offer)
+        source.listeners.append(self.sink.offer)
 
     def _now(self) -> datetime:
-        return self.desk.now
+        return self.source.now
 
     async def move_to(self, city: str, number: int = 0) -> None:
         """The patient moves, in Kareo: Elation has to follow."""
-        await self.desk.see(BillingChartObserved(chart=replace(there(number), city=city)))
+        await self.source.see(BillingChartObserved(chart=replace(there(number), city=city)))
 
     @asynccontextmanager
     async def at_work(self) -> AsyncIterator[None]:
@@ -126,7 +126,7 @@ class Ward:
             await until(lambda: self.sink.idle)
 
     async def recorded(self, kind: type[B]) -> list[B]:
-        return [body for body in await self.desk.bodies() if isinstance(body, kind)]
+        return [body for body in await self.source.bodies() if isinstance(body, kind)]
 
 
 def here(number: int = 0) -> EhrChartId:
@@ -139,23 +139,23 @@ def there(number: int = 0) -> object:
     )
 
 
-async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int = 3) -> Ward:
-    desk = Desk(store, keyring, await store.take_over(PRACTICE))
-    ward = Ward(desk, workers=workers)
-    await desk.open()
+async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int = 3) -> SinkDriver:
+    source = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    driver = SinkDriver(source, workers=workers)
+    await source.open()
     for number in range(patients):
         billing = there(number)
         chart = replace(hinted(ADA, billing), id=here(number), last_name=billing.last_name)
-        ward.writer.charts[chart.id] = chart
-        await desk.link(chart, billing)
-    assert ward.sink.idle
-    return ward
+        driver.writer.charts[chart.id] = chart
+        await source.link(chart, billing)
+    assert driver.sink.idle
+    return driver
 
 
 class Gate:
     """Calls that wait until they are let through; `most` is how many were inside at once, by chart and in all."""
 
-    def __init__(self, writer: ScriptedHands) -> None:
+    def __init__(self, writer: ScriptedWriter) -> None:
         self.open = asyncio.Event()
         self.inside: Counter[int] = Counter()
         self.most: Counter[int] = Counter()

@@ -1,4 +1,4 @@
-"""The clinic day, played once for all tests that look at what came of it: `pytest_plugins = ("tests.rehearsed",)`.
+"""The clinic day, played once for all tests that look at what came of it: `pytest_plugins = ("tests.played_day",)`.
 
 The daemon runs in this process, on a thread with a loop of its own, from a configuration file, against real servers. At the
 end of the day the worker is stopped, so that nothing moves any more; PostgreSQL, the broker and both sandboxes stay up until
@@ -20,6 +20,7 @@ from typing import Any
 import pytest
 import structlog
 
+from daemon.config import Config
 from daemon.demo.rehearsal import Rehearsal, Report, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
@@ -35,7 +36,7 @@ SIZE = 8
 
 
 @dataclass(kw_only=True)
-class Rehearsed:
+class PlayedDay:
     """What is left of the day. `log` is all that was logged; `events` and `links` (Kareo patient to Elation chart) are what
     the store holds, by practice. `config` is the file that commands can still be run with."""
 
@@ -113,19 +114,31 @@ def logged_to() -> Callable[[Path], contextlib.AbstractContextManager[None]]:
 
 
 @pytest.fixture(scope="session")
-def rehearsed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+def played_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
     """The day of two practices, as `chartwire demo` plays it. Tests that change anything play their own (`played`)."""
     with played(tmp_path_factory.mktemp("rehearsal") / "log.jsonl") as day:
         yield day
 
 
+async def _recorded(config: Config, folder: Path) -> tuple[dict[str, list[Recorded]], dict[str, dict[int, int]]]:
+    """Events and links by practice."""
+    store = await opened_store(config, folder)
+    events: dict[str, list[Recorded]] = {}
+    links: dict[str, dict[int, int]] = {}
+    for practice in practices(config):
+        events[practice] = [one async for one in store.read(practice)]
+        links[practice] = {int(billing): int(ehr) for ehr, billing in await tables.links(store.pool, practice)}
+    await store.close()
+    return events, links
+
+
 @contextlib.contextmanager
-def played(file: Path) -> Iterator[Rehearsed]:
+def played(file: Path) -> Iterator[PlayedDay]:
     """A day played to its end, logged to `file`; the servers stay up within the context."""
     clinic = Clinic()
     day = Day(clinic, size=SIZE)
     rehearsal = _Kept(clinic, day, lambda _line: None)
-    over: Future[Rehearsed] = Future()
+    over: Future[PlayedDay] = Future()
     release = threading.Event()
 
     async def hold(name: str) -> None:
@@ -135,15 +148,9 @@ def played(file: Path) -> Iterator[Rehearsed]:
         worker.stop()
         await until(lambda: not worker.practices)
         config = Path(name)
-        store = await opened_store(rehearsal.config, config.parent)
-        events: dict[str, list[Recorded]] = {}
-        links: dict[str, dict[int, int]] = {}
-        for practice in practices(rehearsal.config):
-            events[practice] = [one async for one in store.read(practice)]
-            links[practice] = {int(billing): int(ehr) for ehr, billing in await tables.links(store.pool, practice)}
-        await store.close()
+        events, links = await _recorded(rehearsal.config, config.parent)
         over.set_result(
-            Rehearsed(
+            PlayedDay(
                 report=rehearsal.report,
                 clinic=clinic,
                 day=day,
@@ -167,8 +174,8 @@ def played(file: Path) -> Iterator[Rehearsed]:
     try:
         with _logged_to(file):
             playing.start()
-            rehearsed = over.result(timeout=SECONDS)
-        yield rehearsed
+            played_day = over.result(timeout=SECONDS)
+        yield played_day
     finally:
         release.set()
         playing.join(timeout=60)

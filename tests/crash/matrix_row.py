@@ -1,6 +1,6 @@
 """A row of the crash matrix: one kind of write, one victim, and cell after cell another point at which it is struck down.
 
-A clinic with one office and servers of its own; the daemon that takes over after one cell's blow is the next one's victim.
+A clinic with one office and servers of its own; the daemon that takes over after one cell's kill is the next one's victim.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from events.ids import PracticeId
 from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
-from tests.crash.blow import Arms, Blow, Victim
+from tests.crash.kill_points import Kill, NextKill, Victim
 from tests.crash.scenes import SCENES, Stage
 from tests.kafka.conftest import Kafka
 
@@ -61,7 +61,7 @@ async def within(seconds: float, what: str) -> AsyncIterator[None]:
 
 @dataclass
 class Cell:
-    """What came of one blow: how many changes are lost and how many doubled, and in words what is wrong."""
+    """What came of one kill: how many changes are lost and how many doubled, and in words what is wrong."""
 
     victim: Victim
     kind: str
@@ -97,13 +97,13 @@ class Nursery:
         self._process.stdin.close()
         await self._process.wait()
 
-    async def born(self, config: Path, log: Path, arms: Path) -> int:
+    async def born(self, config: Path, log: Path, next_kill: Path) -> int:
         """A new daemon's process id."""
         assert self._process is not None
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         async with self._turn, within(FOR_A_STEP, "no daemon was born"):
-            self._process.stdin.write(f"{config}\t{log}\t{arms}\n".encode())
+            self._process.stdin.write(f"{config}\t{log}\t{next_kill}\n".encode())
             return int(await self._process.stdout.readline())
 
 
@@ -139,7 +139,7 @@ class Row:
         self.stage = stage
         self._nursery = nursery
         self._folder = folder
-        self._arms = Arms(folder / "arms")
+        self._next_kill = NextKill(folder / "next_kill")
         self._practice = PracticeId(stage.office.id)
         self._number = 0
         self._pid = 0
@@ -181,7 +181,7 @@ class Row:
         began, cell = loop.time(), Cell(self.victim, self.kind, point)
         async with within(FOR_A_STEP, "the head of the history cannot be read"):
             head = await self._store.head(self._practice)
-        self._arms.raise_(Blow(self.victim, point, self.kind, self._server()))
+        self._next_kill.order(Kill(self.victim, point, self.kind, self._server()))
         SCENES[self.kind].act(self.stage, self._number)
         self._number += 1
         before = self.stage.counts()
@@ -191,7 +191,7 @@ class Row:
             await self._rest()
         except TimeoutError as error:
             cell.wrong.append(str(error))
-        self._arms.lower()
+        self._next_kill.clear()
         try:
             if cell.wrong and self.victim != "daemon":
                 await self._repair()  # struck too late or not at all: what comes next needs a server
@@ -210,7 +210,7 @@ class Row:
 
     async def _struck(self) -> None:
         async with within(TO_STRIKE, "the work never came to this point"):
-            while self._arms.blow is not None:
+            while self._next_kill.kill is not None:
                 await asyncio.sleep(0.005)
             while self.victim == "daemon" and psutil.pid_exists(self._pid):
                 await asyncio.sleep(0.005)
@@ -229,7 +229,7 @@ class Row:
     # -- the daemon -------------------------------------------------------------------------------------------------------
 
     async def _bear(self) -> None:
-        self._pid = await self._nursery.born(self._config_file, self._folder / "log", self._folder / "arms")
+        self._pid = await self._nursery.born(self._config_file, self._folder / "log", self._folder / "next_kill")
 
     @property
     def _config_file(self) -> Path:

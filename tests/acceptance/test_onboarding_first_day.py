@@ -30,14 +30,14 @@ from daemon.sandbox.snapshot import snapshot
 from daemon.vendors.registry import SECTIONS
 from events.commands import LinkRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PracticeId
-from events.records import type_of
+from events.records import BillingChart, type_of
 from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
 from events.store import Store
 from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChart, changes_nothing
 from projections.trial.dry_run import DryRun
 from tests.conftest import opened_store
 from tests.crash.test_sigkill import Daemon
-from tests.crowded import Town, found
+from tests.invented_practice import Town, found
 from tests.unit.records import GREY, KAREO_GREY
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,16 +64,7 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
             await until(lambda: kareo_reads(clinic) > 40)
             await daemon.kill()
             await until(lambda: ready(store, file))
-            told = await onboard(file, "--candidates")
-            assert told["state"] == "observing"
-            assert "only observed" in await command(file, "status")
-            assert told["charts"] == {"elation": len(town.ehr), "kareo": len(town.billing)}
-
-            # A person reviews: what is one person is linked, what is not is said to be two.
-            assert told["matching"]["candidates"]
-            await review(store, file, "link", one_each(pairs(told) & truth))
-            await review(store, file, "unlink", pairs(await onboard(file, "--candidates")))
-
+            await look_and_review(store, file, town, truth)
             assert writes(clinic) == []
             assert snapshot(clinic) == before
             dry = await rehearsed(store, file)
@@ -103,6 +94,17 @@ async def test_observe_review_rehearse_live(tmp_path: Path, capsys: pytest.Captu
         await store.close()
 
 
+async def look_and_review(store: Store, file: Path, town: Town, truth: set[tuple[int, int]]) -> None:
+    """A person reviews: what is one person is linked, what is not is said to be two."""
+    told = await onboard(file, "--candidates")
+    assert told["state"] == "observing"
+    assert "only observed" in await command(file, "status")
+    assert told["charts"] == {"elation": len(town.ehr), "kareo": len(town.billing)}
+    assert told["matching"]["candidates"]
+    await review(store, file, "link", one_each(pairs(told) & truth))
+    await review(store, file, "unlink", pairs(await onboard(file, "--candidates")))
+
+
 # -- the town in both sandboxes -------------------------------------------------------------------------------------------
 
 
@@ -129,36 +131,41 @@ def settle(clinic: Clinic, office: Office, town: Town) -> set[tuple[int, int]]:
         )
         ids[chart.id] = int(made["id"])
     for number, patient in enumerate(town.billing):
-        created = clinic.billing.people.create_patient(
-            office.billing,
-            patient.first_name,
-            patient.last_name,
-            cases=[{"name": "Primary", "payer_scenario": "Insurance"}],
-            middle_name=patient.middle_name,
-            dob=patient.birth_date,
-            gender=patient.sex,
-            home_phone=patient.home_phone,
-            address1=patient.address1,
-            city=patient.city,
-            state=patient.state,
-            zip=patient.zip,
-            provider_id=office.providers[0 if patient.provider == KAREO_GREY else 1],
-        )
-        ids[patient.id] = created.id
-        if number % 20 == 0:
-            case = next(case for case in clinic.billing.cases.values() if case.patient_id == created.id)
-            clinic.billing.people.add_policy(
-                case.id, f"Carrier {number % 3}", "PPO", number=f"M{number}", group="G", copay="25", deductible="500.00"
-            )
-        if number % 25 == 0:
-            start = datetime.now(UTC) + timedelta(days=2 + number % 7)
-            start = start.replace(minute=0, second=0, microsecond=0)
-            clinic.billing.people.book_appointment(created.id, office.providers[0], office.place[1], start, 30, "Follow-up")
+        ids[patient.id] = settle_patient(clinic, office, number, patient)
     for chart in town.ehr[:: SIZE // 8]:
         clinic.ehr.people.sign_note(
             ids[chart.id], office.physicians[0], office.place[0], datetime.now(UTC).date(), [GOOD_LINE]
         )
     return {(ids[here], ids[there]) for here, there in town.pairs}
+
+
+def settle_patient(clinic: Clinic, office: Office, number: int, patient: BillingChart) -> int:
+    """The patient in Kareo, now and then with insurance or an appointment; their id there."""
+    created = clinic.billing.people.create_patient(
+        office.billing,
+        patient.first_name,
+        patient.last_name,
+        cases=[{"name": "Primary", "payer_scenario": "Insurance"}],
+        middle_name=patient.middle_name,
+        dob=patient.birth_date,
+        gender=patient.sex,
+        home_phone=patient.home_phone,
+        address1=patient.address1,
+        city=patient.city,
+        state=patient.state,
+        zip=patient.zip,
+        provider_id=office.providers[0 if patient.provider == KAREO_GREY else 1],
+    )
+    if number % 20 == 0:
+        case = next(case for case in clinic.billing.cases.values() if case.patient_id == created.id)
+        clinic.billing.people.add_policy(
+            case.id, f"Carrier {number % 3}", "PPO", number=f"M{number}", group="G", copay="25", deductible="500.00"
+        )
+    if number % 25 == 0:
+        start = datetime.now(UTC) + timedelta(days=2 + number % 7)
+        start = start.replace(minute=0, second=0, microsecond=0)
+        clinic.billing.people.book_appointment(created.id, office.providers[0], office.place[1], start, 30, "Follow-up")
+    return created.id
 
 
 def kareo_reads(clinic: Clinic) -> int:

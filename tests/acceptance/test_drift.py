@@ -15,7 +15,7 @@ import pytest
 
 from daemon.sandbox.clinic import Office
 from daemon.sandbox.day import GOOD_LINE
-from tests.rehearsed import Rehearsed, played
+from tests.played_day import PlayedDay, played
 
 ROOT = Path(__file__).resolve().parents[2]
 EDITS = 50
@@ -28,7 +28,7 @@ Edit = Callable[[], Found | None]
 
 
 @pytest.fixture(scope="module")
-def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
+def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
     with played(tmp_path_factory.mktemp("edited") / "log.jsonl") as day:
         yield day
 
@@ -36,7 +36,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsed]:
 class Writer:
     """People at both systems. An edit answers what `verify` has to say about it, None where it cannot be made."""
 
-    def __init__(self, day: Rehearsed, office: Office, pick: random.Random) -> None:
+    def __init__(self, day: PlayedDay, office: Office, pick: random.Random) -> None:
         self._day, self._office, self._pick = day, office, pick
         self._ehr, self._billing = day.clinic.ehr, day.clinic.billing
         self.linked = [
@@ -140,7 +140,7 @@ class Writer:
         return f"E:{self._day.day.elation_patient(self._office)}", "chart", NEW
 
 
-def edit_at_random(day: Rehearsed) -> dict[str, set[Found]]:
+def edit_at_random(day: PlayedDay) -> dict[str, set[Found]]:
     """EDITS of them, of every kind and in both practices, no patient twice."""
     pick = random.Random(SEED)
     writer = {office.id: Writer(day, office, pick) for office in day.offices}
@@ -162,7 +162,7 @@ def edit_at_random(day: Rehearsed) -> dict[str, set[Found]]:
     return made
 
 
-def test_every_edit_is_found_with_its_cause(own: Rehearsed) -> None:
+def test_every_edit_is_found_with_its_cause(own: PlayedDay) -> None:
     made = edit_at_random(own)
     assert sum(len(found) for found in made.values()) == EDITS
     for office, expected in made.items():

@@ -69,7 +69,7 @@ class Crash(BaseException):
     """The process ends here."""
 
 
-class Desk:
+class RecorderDriver:
     """A recorder with a clock that is set by hand; `outcomes` is what it told its sinks."""
 
     def __init__(self, store: Store, keyring: Keyring, epoch: int, now: datetime = NOON) -> None:
@@ -92,9 +92,9 @@ class Desk:
         for listener in self.listeners:
             listener(outcome)
 
-    async def successor(self) -> Desk:
+    async def successor(self) -> RecorderDriver:
         """Another worker that has taken the practice over."""
-        return Desk(self.store, self._keyring, await self.store.take_over(PRACTICE), self.now)
+        return RecorderDriver(self.store, self._keyring, await self.store.take_over(PRACTICE), self.now)
 
     def change(self, body: Body, *, notes: Sequence[Note] = ()) -> Change:
         """As a connector would publish it, a minute after the last."""

@@ -1,4 +1,4 @@
-"""Where a blow falls: on whom, at which point of the work, on the way of which kind of write."""
+"""What a kill is: on whom, at which point of the work, on the way of which kind of write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ SIZE = 256
 
 
 @dataclass(frozen=True)
-class Blow:
+class Kill:
     """`pid` is the server's, 0 when the daemon itself is the victim."""
 
     victim: Victim
@@ -39,8 +39,8 @@ class Blow:
     pid: int = 0
 
 
-class Arms:
-    """The blow that falls next, in a file that the test and the processes of its daemon share. It falls once."""
+class NextKill:
+    """The kill that comes next, in a file that the test and the processes of its daemon share. It comes once."""
 
     def __init__(self, file: Path) -> None:
         if not file.exists():
@@ -49,16 +49,16 @@ class Arms:
             self._map = mmap.mmap(opened.fileno(), SIZE)
 
     @property
-    def blow(self) -> Blow | None:
+    def kill(self) -> Kill | None:
         if not self._map[0]:
             return None
         victim, point, kind, pid = bytes(self._map).rstrip(b"\0").decode().split("|")
-        return Blow(victim, point, kind, int(pid))  # type: ignore[arg-type]
+        return Kill(victim, point, kind, int(pid))  # type: ignore[arg-type]
 
-    def raise_(self, blow: Blow) -> None:
-        text = f"{blow.victim}|{blow.point}|{blow.kind}|{blow.pid}".encode()
+    def order(self, kill: Kill) -> None:
+        text = f"{kill.victim}|{kill.point}|{kill.kind}|{kill.pid}".encode()
         self._map[1:SIZE] = text[1:].ljust(SIZE - 1, b"\0")
         self._map[0] = text[0]
 
-    def lower(self) -> None:
+    def clear(self) -> None:
         self._map[0] = 0

@@ -17,7 +17,7 @@ from events.evidence import Inspection, Problem
 from events.schema import BillingChartObserved
 from events.store import Store
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.desk import Desk
+from tests.integration.recorder_driver import RecorderDriver
 from tests.unit.records import ADA_THERE, BLUE
 
 NO_KEYS = Keyring({})
@@ -26,11 +26,11 @@ NO_KEYS = Keyring({})
 @pytest_asyncio.fixture
 async def tampering(store: Store, keyring: Keyring, owner_dsn: str) -> AsyncIterator[Any]:
     """The owner's connection to a database with a practice's morning in it."""
-    desk = Desk(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    await desk.link()
+    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    await driver.open()
+    await driver.link()
     for city in ("Macon", "Rome"):
-        await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
+        await driver.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
     connection = await asyncpg.connect(owner_dsn)
     yield connection
     await connection.close()
@@ -170,7 +170,7 @@ async def test_the_head_is_checked_too(tampering: Any, store: Store) -> None:
 
 async def test_events_recorded_meanwhile_are_no_problem(tampering: Any, store: Store, keyring: Keyring) -> None:
     """The owner records between the look at the head and the reading of the events."""
-    successor = Desk(store, keyring, await store.take_over(PRACTICE))
+    successor = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
 
     class Busy:
         async def fetchrow(self, *arguments: Any) -> Any:

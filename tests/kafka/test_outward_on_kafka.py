@@ -15,7 +15,7 @@ from events.consumer import ChangeConsumer
 from events.ids import PracticeId
 from events.topics import Change, Checkpoint, Message
 from tests.conftest import OTHER, PRACTICE, until
-from tests.integration.test_feed import (  # noqa: F401
+from tests.integration.test_outward import (  # noqa: F401
     practice,
     store,
     test_every_recorded_event_comes_once_and_in_order,

@@ -17,9 +17,9 @@ from daemon.telemetry import ALLOWED_KEYS
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 
 SECRET = "Abernathy-Quillfeather"
 
@@ -38,35 +38,35 @@ def leaks(log: str, values: set[str]) -> list[str]:
 # -- the day's log --------------------------------------------------------------------------------------------------------
 
 
-def test_no_seeded_value_is_in_the_log(rehearsed: Rehearsed) -> None:
-    assert len(rehearsed.day.seeded) >= 200
-    assert leaks(rehearsed.log, rehearsed.day.seeded) == []
+def test_no_seeded_value_is_in_the_log(played_day: PlayedDay) -> None:
+    assert len(played_day.day.seeded) >= 200
+    assert leaks(played_day.log, played_day.day.seeded) == []
 
 
-def test_no_record_number_is_in_the_log(rehearsed: Rehearsed) -> None:
+def test_no_record_number_is_in_the_log(played_day: PlayedDay) -> None:
     """Ids of charts and patients are identifiers of people too."""
-    ids = {str(id_) for links in rehearsed.links.values() for pair in links.items() for id_ in pair}
-    assert leaks(rehearsed.log, ids) == []
+    ids = {str(id_) for links in played_day.links.values() for pair in links.items() for id_ in pair}
+    assert leaks(played_day.log, ids) == []
 
 
-def test_no_credential_is_in_the_log(rehearsed: Rehearsed) -> None:
-    secrets = {f"{kind}-{office.id}" for office in rehearsed.offices for kind in ("secret", "password", "key")}
-    assert leaks(rehearsed.log, secrets) == []
+def test_no_credential_is_in_the_log(played_day: PlayedDay) -> None:
+    secrets = {f"{kind}-{office.id}" for office in played_day.offices for kind in ("secret", "password", "key")}
+    assert leaks(played_day.log, secrets) == []
 
 
-def test_log_says_what_happened(rehearsed: Rehearsed) -> None:
+def test_log_says_what_happened(played_day: PlayedDay) -> None:
     """An empty log would keep every secret: the practices were taken, and the refusals of the day are there."""
-    entries = [json.loads(line) for line in rehearsed.log.splitlines()]
+    entries = [json.loads(line) for line in played_day.log.splitlines()]
     events = [one["event"] for one in entries]
     assert {one["practice"] for one in entries if one["event"] == "practice_taken"} == {"elm", "oak"}
-    assert events.count("write_refused") == rehearsed.report["refusals"]
+    assert events.count("write_refused") == played_day.report["refusals"]
     assert {key for one in entries for key in one} <= ALLOWED_KEYS
 
 
-def test_nothing_that_identifies_is_in_a_waiting_items_reason(rehearsed: Rehearsed) -> None:
+def test_nothing_that_identifies_is_in_a_waiting_items_reason(played_day: PlayedDay) -> None:
     """Reasons go to the report and to Elation's users: they name fields and lines, not people."""
-    reasons = "\n".join(one["reason"] for one in rehearsed.report["waiting"])
-    assert leaks(reasons, rehearsed.day.seeded) == []
+    reasons = "\n".join(one["reason"] for one in played_day.report["waiting"])
+    assert leaks(reasons, played_day.day.seeded) == []
 
 
 def test_search_finds_what_it_looks_for() -> None:

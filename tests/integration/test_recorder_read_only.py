@@ -15,7 +15,7 @@ from events.schema import BillingChartObserved, ChangeQuarantined, IntentSucceed
 from events.store import AWAY, Store
 from events.writes import AnyResult, AnyWrite
 from tests.conftest import until
-from tests.integration.ward import Ward, opened, there
+from tests.integration.sink_driver import SinkDriver, opened, there
 
 
 @pytest_asyncio.fixture
@@ -27,7 +27,7 @@ async def alone(dsn: str, keyring: Keyring) -> AsyncIterator[Store]:
 
 
 @pytest_asyncio.fixture
-async def ward(alone: Store, keyring: Keyring) -> Ward:
+async def driver(alone: Store, keyring: Keyring) -> SinkDriver:
     return await opened(alone, keyring, patients=1)
 
 
@@ -35,36 +35,36 @@ async def turn(store: Store, value: str) -> None:
     await store.pool.execute(f"SET default_transaction_read_only = {value}")
 
 
-async def test_a_message_waits_for_a_read_only_database(ward: Ward) -> None:
-    change = ward.desk.change(BillingChartObserved(chart=replace(there(), city="Macon")))
-    await turn(ward.desk.store, "on")
+async def test_a_message_waits_for_a_read_only_database(driver: SinkDriver) -> None:
+    change = driver.source.change(BillingChartObserved(chart=replace(there(), city="Macon")))
+    await turn(driver.source.store, "on")
     with pytest.raises(asyncpg.ReadOnlySQLTransactionError) as raised:
-        await ward.desk.recorder.record_messages([change])
+        await driver.source.recorder.record_messages([change])
     assert isinstance(raised.value, AWAY)
-    await turn(ward.desk.store, "off")
-    await ward.desk.recorder.record_messages([change])
-    await ward.finish()
-    assert await ward.recorded(ChangeQuarantined) == []
-    assert len(await ward.recorded(IntentSucceeded)) == 1
-    await ward.desk.sound()
+    await turn(driver.source.store, "off")
+    await driver.source.recorder.record_messages([change])
+    await driver.finish()
+    assert await driver.recorded(ChangeQuarantined) == []
+    assert len(await driver.recorded(IntentSucceeded)) == 1
+    await driver.source.sound()
 
 
-async def test_an_outcome_waits_for_a_read_only_database(ward: Ward) -> None:
+async def test_an_outcome_waits_for_a_read_only_database(driver: SinkDriver) -> None:
     """The write was made; what became of it is recorded once that can be done."""
     failing_over = asyncio.Event()
 
     async def fail_over(write: AnyWrite) -> AnyResult:
-        await turn(ward.desk.store, "on")
+        await turn(driver.source.store, "on")
         failing_over.set()
-        return ward.writer.done(write)
+        return driver.writer.done(write)
 
-    ward.writer.answers = [fail_over]
-    await ward.move_to("Macon")
-    async with ward.at_work():
+    driver.writer.answers = [fail_over]
+    await driver.move_to("Macon")
+    async with driver.at_work():
         await asyncio.wait_for(failing_over.wait(), 15)
-        assert not ward.sink.idle
-        await turn(ward.desk.store, "off")
-        await until(lambda: ward.sink.idle)
-    assert ward.writer.did == ["carry out"]
-    assert len(await ward.recorded(IntentSucceeded)) == 1
-    await ward.desk.sound()
+        assert not driver.sink.idle
+        await turn(driver.source.store, "off")
+        await until(lambda: driver.sink.idle)
+    assert driver.writer.did == ["carry out"]
+    assert len(await driver.recorded(IntentSucceeded)) == 1
+    await driver.source.sound()
