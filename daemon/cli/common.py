@@ -18,7 +18,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.printing import warn
 from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, names_of, policy_of
 from daemon.telemetry import configure_logging
-from daemon.vendors.registry import SECTIONS
+from daemon.vendors.sections import SECTIONS
 from events.codec import Keyring
 from events.ids import Charts, PracticeId
 from events.store import Store

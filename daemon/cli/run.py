@@ -20,7 +20,7 @@ from daemon.runtime.surroundings import surroundings
 from daemon.runtime.systemd import notify
 from daemon.runtime.worker import Worker
 from daemon.telemetry import configure_logging
-from daemon.vendors.registry import SECTIONS
+from daemon.vendors.sections import SECTIONS
 
 log = structlog.get_logger()
 

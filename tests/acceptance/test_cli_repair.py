@@ -81,7 +81,11 @@ class Town:
         return done.err
 
     async def waiting(self, *more: object) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in (await self.done("waiting", ELM, "--json", *more)).splitlines()]
+        """The items; each command names this configuration, as it has to be pasted, and is given without that."""
+        items = [json.loads(line) for line in (await self.done("waiting", ELM, "--json", *more)).splitlines()]
+        ending = f" --config {self.config}"
+        assert all(one["command"].endswith(ending) for one in items if one["command"])
+        return [one | {"command": one["command"].removesuffix(ending)} for one in items]
 
     async def item(self, slot: str, patient: str = "") -> dict[str, Any]:
         """The one item in a slot of a patient (by any of its charts)."""

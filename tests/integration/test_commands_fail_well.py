@@ -11,7 +11,8 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon.__main__ import COMMANDS, main
+from daemon.__main__ import main
+from daemon.cli.commands import COMMANDS
 from daemon.demo.embedded import EmbeddedPostgres
 from events.codec import Keyring
 from tests.conftest import PRACTICE, TEMPLATE

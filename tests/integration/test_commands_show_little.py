@@ -13,8 +13,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
-from daemon.__main__ import COMMANDS, main
+from daemon.__main__ import main
 from daemon.cli.advice import DEFAULT_CONFIG, VARIABLE, advice, pasteable
+from daemon.cli.commands import COMMANDS
 from daemon.cli.repair import tell
 from daemon.cli.waiting import Item, complete, lines
 from daemon.demo.embedded import EmbeddedPostgres
