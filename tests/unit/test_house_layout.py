@@ -63,11 +63,14 @@ TESTED_IN = {
     "projections/words/remedy": "unit/test_words",
     "projections/words/shown": "unit/test_words",
     "projections/words/writes": "unit/test_words",
+    "daemon/cli/advice": "integration/test_commands_show_little",
     "daemon/cli/archives": "acceptance/test_audit",
+    "daemon/cli/commands": "unit/test_main",
     "daemon/cli/common": "unit/test_cli_history",
     "daemon/cli/demo": "acceptance/test_cli",
     "daemon/cli/ended": "unit/test_cli_history",
     "daemon/cli/explain": "acceptance/test_audit",
+    "daemon/cli/failures": "integration/test_commands_fail_well",
     "daemon/cli/history_page": "unit/test_cli_history",
     "daemon/cli/migrate": "stored/test_up_and_down",
     "daemon/cli/onboard": "integration/test_onboarding",
@@ -127,6 +130,7 @@ TESTED_IN = {
     "daemon/vendors/ports/vendor": "contract/test_vendors",
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "daemon/vendors/registry": "acceptance/test_reload",
+    "daemon/vendors/sections": "unit/test_main",
     "projections/terms/holder": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""
