@@ -20,7 +20,7 @@ from events.codec import Keyring
 from events.ids import PracticeId
 from events.writes import Resource, System
 from projections.terms.names import Names
-from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
+from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy, Rescheduled
 
 
 class ConfigError(Exception):
@@ -48,6 +48,7 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
+    rescheduled: Rescheduled | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
@@ -301,7 +302,7 @@ def policy_of(practice: PracticeConfig) -> Policy:
             table[resource] = direction
     chosen = {
         name: value
-        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers")
+        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers", "rescheduled")
         if (value := getattr(overrides, name)) is not None
     }
     return Policy(

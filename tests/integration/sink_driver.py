@@ -32,7 +32,7 @@ from events.writes import (
     System,
     UpdateEhrChart,
 )
-from projections.trial.dry_run import told_ehr
+from projections.trial.dry_run import told_update
 from tests.conftest import PRACTICE, until
 from tests.integration.recorder_driver import RecorderDriver, hinted
 from tests.unit.records import ADA, ADA_THERE
@@ -75,7 +75,7 @@ class ScriptedWriter:
     def done(self, write: AnyWrite) -> AnyResult:
         match write:
             case UpdateEhrChart():
-                self.charts[write.chart] = told_ehr(self.charts[write.chart], write.fields, write.physician)
+                self.charts[write.chart] = told_update(self.charts[write.chart], write)
                 return EhrChartWritten(chart=self.charts[write.chart], read_at=self.now())
             case SearchEhr():
                 return Searched()

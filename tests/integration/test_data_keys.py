@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import asyncpg
-import msgspec
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
@@ -20,7 +19,6 @@ from msgspec.structs import replace
 from daemon.history.chain import inspect
 from daemon.operator.finishing import Finished, OlderOwners, finish
 from daemon.operator.key_rotation import KeyElsewhere, rotate
-from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred
 from daemon.tables import documents as tables
 from daemon.tables import observed
 from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
@@ -29,12 +27,12 @@ from events.ids import PracticeId
 from events.keyed import hashed, is_keyed
 from events.keys import KeyMissing, Keyring
 from events.schema import BillingChartObserved, EhrChartObserved
-from events.store import Fenced, Store
+from events.store import Store
 from events.topics import Change, Message, decode_message, encode_message
 from events.writes import System
 from projections.deciding.batch import Batch
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.desk import NOON, Desk
+from tests.integration.recorder_driver import NOON, RecorderDriver
 from tests.unit.records import ADA, ADA_THERE
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,12 +52,12 @@ async def owner(owner_dsn: str) -> AsyncIterator[Any]:
 
 
 @pytest_asyncio.fixture
-async def desk(store: Store, keyring: Keyring) -> Desk:
+async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
     """A practice with a patient of both sides, stored the old way."""
-    desk = Desk(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    await desk.link()
-    return desk
+    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    await driver.open()
+    await driver.link()
+    return driver
 
 
 async def finished(owner: Any, folder: Path, *practices: str) -> list[Finished]:
@@ -94,39 +92,39 @@ async def killed(what: str, dsn: str, folder: Path, last: str, receipt: Path = P
     assert await process.wait() == -signal.SIGKILL
 
 
-async def move(desk: Desk, city: str) -> None:
-    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
+async def move(driver: RecorderDriver, city: str) -> None:
+    await driver.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
 
 
 # -- finishing ------------------------------------------------------------------------------------------------------------
 
 
-async def test_before_finish_everything_is_written_the_old_way(desk: Desk, owner: Any) -> None:
+async def test_before_finish_everything_is_written_the_old_way(driver: RecorderDriver, owner: Any) -> None:
     assert set(await key_ids(owner)) == {"elm.1"}
-    assert not any(is_keyed(one.event.id) for one in [one async for one in desk.store.read(PRACTICE)])
+    assert not any(is_keyed(one.event.id) for one in [one async for one in driver.store.read(PRACTICE)])
     assert not await is_switched(owner)
 
 
 async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
-    desk: Desk, owner: Any, folder: Path, dsn: str
+    driver: RecorderDriver, owner: Any, folder: Path, dsn: str
 ) -> None:
     """The recorder that was there before learns of it within its next transaction."""
     before = await key_ids(owner)
     (one,) = await finished(owner, folder)
     assert one == Finished(practice=PRACTICE, wrapped_by="elm.1")
-    await move(desk, "Macon")
+    await move(driver, "Macon")
     assert set((await key_ids(owner))[len(before) :]) == {"elm.d1"}
-    assert await readable(dsn, folder) == await desk.store.head(PRACTICE)
-    await desk.sound()
-    assert (await inspect(desk.store, PRACTICE, {})).problem is None
+    assert await readable(dsn, folder) == await driver.store.head(PRACTICE)
+    await driver.sound()
+    assert (await inspect(driver.store, PRACTICE, {})).problem is None
     assert await finished(owner, folder) == [one], "the same again changes nothing"
 
 
-async def test_finish_keys_what_is_stored_as_a_hash(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_finish_keys_what_is_stored_as_a_hash(driver: RecorderDriver, owner: Any, folder: Path) -> None:
     """FINDINGS B4, for rows from before: replaced without their records, and still compared with."""
-    intake, sent = await intake_of(desk)
+    intake, sent = await intake_of(driver)
     await intake.observe([seen("Macon")])
-    await desk.recorder.record_messages(sent)
+    await driver.recorder.record_messages(sent)
     plain = await owner.fetchval("SELECT content_hash FROM chartwire.observed WHERE resource = 'patients'")
     assert plain == fingerprint(seen("Macon").body, NOON)
     (one,) = await finished(owner, folder)
@@ -134,14 +132,14 @@ async def test_finish_keys_what_is_stored_as_a_hash(desk: Desk, owner: Any, fold
     keyed = await owner.fetchval("SELECT content_hash FROM chartwire.observed WHERE resource = 'patients'")
     assert keyed.startswith("k.")
     assert plain not in keyed
-    await move(desk, "Macon")  # the recorder has read the keys
+    await move(driver, "Macon")  # the recorder has read the keys
     sent.clear()
     assert await intake.observe([seen("Macon")]) == 0
     assert await intake.observe([seen("Rome")]) == 1
 
 
 async def test_a_practice_whose_key_is_missing_does_not_hold_up_the_others(
-    desk: Desk, owner: Any, folder: Path, dsn: str
+    driver: RecorderDriver, owner: Any, folder: Path, dsn: str
 ) -> None:
     shutil.move(folder / "oak.1.key", folder.parent / "oak.1.key")
     elm, oak = await finished(owner, folder, PRACTICE, OTHER)
@@ -151,7 +149,7 @@ async def test_a_practice_whose_key_is_missing_does_not_hold_up_the_others(
     assert [one.problem for one in await finished(owner, folder, PRACTICE, OTHER)] == ["", ""]
 
 
-async def test_a_key_that_rows_need_is_demanded(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_key_that_rows_need_is_demanded(driver: RecorderDriver, owner: Any, folder: Path) -> None:
     """Without the old file the old rows would never be readable again: nothing is made of what is there."""
     Keyring.create_key(folder, PRACTICE)
     (folder / "elm.1.key").unlink()
@@ -160,22 +158,24 @@ async def test_a_key_that_rows_need_is_demanded(desk: Desk, owner: Any, folder: 
     assert await owner.fetchval("SELECT count(*) FROM chartwire.data_key") == 0
 
 
-async def test_finish_waits_for_the_last_older_owner(desk: Desk, owner: Any, folder: Path, owner_dsn: str) -> None:
+async def test_finish_waits_for_the_last_older_owner(
+    driver: RecorderDriver, owner: Any, folder: Path, owner_dsn: str
+) -> None:
     """A worker of before raises the epoch alone."""
     await owner.execute("UPDATE chartwire.practice_head SET epoch = epoch + 1, owner = 'old:7'")
     with pytest.raises(OlderOwners, match=r"elm \(old:7\)"):
         await finished(owner, folder)
     assert not await is_switched(owner)
-    await desk.successor()
+    await driver.successor()
     assert (await finished(owner, folder))[0].problem == ""
 
 
-async def test_old_files_are_not_needed_after_finish(desk: Desk, owner: Any, folder: Path, dsn: str) -> None:
+async def test_old_files_are_not_needed_after_finish(driver: RecorderDriver, owner: Any, folder: Path, dsn: str) -> None:
     Keyring.create_key(folder, PRACTICE)
     (one,) = await finished(owner, folder)
     assert (one.wrapped_by, one.retired) == ("elm.2", ("elm.1",))
     (folder / "elm.1.key").unlink()
-    assert await readable(dsn, folder) == await desk.store.head(PRACTICE)
+    assert await readable(dsn, folder) == await driver.store.head(PRACTICE)
 
 
 # -- one identity ---------------------------------------------------------------------------------------------------------
@@ -193,10 +193,10 @@ def seen(city: str) -> Observation:
     )
 
 
-async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
+async def intake_of(driver: RecorderDriver) -> tuple[Intake, list[Change]]:
     """An intake as practices have it; the list is what it has published, as it comes back from Kafka."""
     sent: list[Change] = []
-    ring = desk.store.keyring
+    ring = driver.store.keyring
 
     async def publish(_practice: PracticeId, messages: Any) -> None:
         for one in messages:
@@ -205,7 +205,7 @@ async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
             sent.append(come)
 
     async def known(records: Any) -> dict[tuple[str, str], Seen]:
-        rows = await observed.lookup_observed(desk.store.pool, PRACTICE, System.EHR, records)
+        rows = await observed.lookup_observed(driver.store.pool, PRACTICE, System.EHR, records)
         return {key: Seen(content_hash=row.content_hash, revision=row.revision) for key, row in rows.items()}
 
     return Intake(PRACTICE, System.EHR, publish, known, partial(hashed, ring, PRACTICE)), sent
@@ -214,35 +214,35 @@ async def intake_of(desk: Desk) -> tuple[Intake, list[Change]]:
 @pytest.mark.parametrize("first", ["before", "after"])
 @pytest.mark.parametrize("again", ["before", "after"])
 async def test_one_redelivered_change_is_one_event_before_and_after_an_upgrade(
-    first: str, again: str, desk: Desk, owner: Any, folder: Path
+    first: str, again: str, driver: RecorderDriver, owner: Any, folder: Path
 ) -> None:
     """FINDINGS B4: a webhook is delivered twice. Its messages come from workers that know of the upgrade, or do not yet."""
-    intake, sent = await intake_of(desk)
+    intake, sent = await intake_of(driver)
     told = seen("Rome")
     messages = {"before": [intake.change(told, fingerprint(told.body, told.modified), 0)]}
     if first == "before":
-        await desk.recorder.record_messages(messages["before"])
+        await driver.recorder.record_messages(messages["before"])
     await finished(owner, folder)
-    await move(desk, "Macon")
+    await move(driver, "Macon")
     await intake.publish(messages["before"])
     messages["after"] = sent
     assert sent[0].event is not None
     assert is_keyed(sent[0].event.id)
     if first == "after":
-        await desk.recorder.record_messages(messages["after"])
-    head = await desk.store.head(PRACTICE)
+        await driver.recorder.record_messages(messages["after"])
+    head = await driver.store.head(PRACTICE)
     for _ in range(2):
-        await desk.recorder.record_messages(messages[again])
-    assert await desk.store.head(PRACTICE) == head
-    charts = [one.event async for one in desk.store.read(PRACTICE) if one.event.body == told.body]
+        await driver.recorder.record_messages(messages[again])
+    assert await driver.store.head(PRACTICE) == head
+    charts = [one.event async for one in driver.store.read(PRACTICE) if one.event.body == told.body]
     assert [is_keyed(one.id) for one in charts] == [first == "after"]
-    await desk.sound()
+    await driver.sound()
 
 
 async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
-    desk: Desk, owner: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
+    driver: RecorderDriver, owner: Any, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    intake, sent = await intake_of(desk)
+    intake, sent = await intake_of(driver)
     told = seen("Rome")
     before = intake.change(told, fingerprint(told.body, told.modified), 0)
     take = Batch.take
@@ -253,12 +253,12 @@ async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
         return take(self, event, *rest)
 
     monkeypatch.setattr(Batch, "take", poisoned)
-    await desk.recorder.record_messages([before])
+    await driver.recorder.record_messages([before])
     await finished(owner, folder)
-    await move(desk, "Macon")
+    await move(driver, "Macon")
     await intake.publish([before])
     for messages in ([before], sent):
-        await desk.recorder.record_messages(messages)
+        await driver.recorder.record_messages(messages)
     types = [row["type"] for row in await owner.fetch("SELECT type FROM chartwire.event")]
     assert types.count("ChangeQuarantined") == 1
 
@@ -268,31 +268,31 @@ async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
 
 @pytest.mark.parametrize("step", ["file", "rewrapped"])
 async def test_a_rotation_killed_after_any_step_goes_on_beside_two_workers(
-    step: str, desk: Desk, owner: Any, owner_dsn: str, folder: Path, dsn: str
+    step: str, driver: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str
 ) -> None:
     """FINDINGS B6: events are not touched; both workers go on all the while; afterwards the old file alone opens nothing new."""
     await finished(owner, folder)
     other = await fresh(dsn, folder)
-    await move(desk, "Macon")
+    await move(driver, "Macon")
     events = [tuple(row.values()) for row in await owner.fetch("SELECT * FROM chartwire.event ORDER BY sequence")]
 
     async def both_work(city: str) -> None:
         """The owner records what the other worker publishes, each with the keys that it knows."""
-        change = desk.change(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
+        change = driver.change(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
         encoded = encode_message(change, other.keyring)
-        await desk.recorder.record_messages([await decoded(desk.store, encoded)])
+        await driver.recorder.record_messages([await decoded(driver.store, encoded)])
         back = encode_message(
-            desk.change(BillingChartObserved(chart=replace(ADA_THERE, city=f"{city} again"))), desk.store.keyring
+            driver.change(BillingChartObserved(chart=replace(ADA_THERE, city=f"{city} again"))), driver.store.keyring
         )
         await decoded(other, back)
 
     await both_work("Rome")
     await killed("rotate", owner_dsn, folder, step)
     await both_work("Athens")
-    assert await readable(dsn, folder) == await desk.store.head(PRACTICE)
+    assert await readable(dsn, folder) == await driver.store.head(PRACTICE)
     done = await rotate(owner, PRACTICE, folder)
     await both_work("Upton")
-    assert await readable(dsn, folder) == await desk.store.head(PRACTICE)
+    assert await readable(dsn, folder) == await driver.store.head(PRACTICE)
     after = [tuple(row.values()) for row in await owner.fetch("SELECT * FROM chartwire.event ORDER BY sequence")]
     assert after[: len(events)] == events
     assert done.retired[0] == "elm.1"
@@ -305,7 +305,7 @@ async def test_a_rotation_killed_after_any_step_goes_on_beside_two_workers(
     with pytest.raises(KeyMissing, match=rf"expected the file {done.file.stem}\.key"):
         await readable(dsn, folder)
     await other.close()
-    assert (await inspect(desk.store, PRACTICE, {})).problem is None
+    assert (await inspect(driver.store, PRACTICE, {})).problem is None
 
 
 async def decoded(store: Store, encoded: bytes) -> Change:
@@ -319,7 +319,9 @@ async def decoded(store: Store, encoded: bytes) -> Change:
     return message
 
 
-async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(
+    driver: RecorderDriver, owner: Any, folder: Path
+) -> None:
     await finished(owner, folder)
     await owner.execute("UPDATE chartwire.practice_head SET owner = 'elsewhere:7'")
     with pytest.raises(KeyElsewhere, match=r"is at work on elsewhere: make its next key with `chartwire new-key elm`"):
@@ -328,130 +330,14 @@ async def test_a_rotation_takes_the_file_that_was_carried_to_all_machines(desk: 
     assert (await rotate(owner, PRACTICE, folder)).file == made
 
 
-async def test_a_rotation_before_finish_says_so(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_a_rotation_before_finish_says_so(driver: RecorderDriver, owner: Any, folder: Path) -> None:
     with pytest.raises(NotFinished):
         await rotate(owner, PRACTICE, folder)
     assert [one.name for one in sorted(folder.iterdir())] == ["elm.1.key", "oak.1.key"]
 
 
-async def test_the_daemon_may_neither_change_nor_delete_data_keys(desk: Desk, owner: Any, folder: Path) -> None:
+async def test_the_daemon_may_neither_change_nor_delete_data_keys(driver: RecorderDriver, owner: Any, folder: Path) -> None:
     await finished(owner, folder)
     for statement in ("DELETE FROM chartwire.data_key", "UPDATE chartwire.data_key SET wrapped = ''"):
         with pytest.raises(asyncpg.InsufficientPrivilegeError):
-            await desk.store.pool.execute(statement)
-
-
-# -- shredding ------------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def places(folder: Path, tmp_path: Path) -> Places:
-    return Places(keys=folder, receipt=tmp_path / "receipt.json")
-
-
-@pytest.mark.parametrize("step", ["receipt", "database", "files"])
-async def test_a_practice_shredded_is_unreadable_in_backups_too(
-    step: str, desk: Desk, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
-) -> None:
-    """FINDINGS B6: killed after any step and called again. The backup holds bodies of before and after data keys."""
-    await finished(owner, folder, PRACTICE, OTHER)
-    await move(desk, "Macon")
-    kept = {name: await owner.fetch(f"SELECT * FROM chartwire.{name}") for name in ("data_key", "event")}
-    chain = (await inspect(desk.store, PRACTICE, {})).chain
-    await killed("shred", owner_dsn, folder, step, places.receipt)
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.events, receipt.chain) == ("finished", len(kept["event"]), chain.hex())
-    assert msgspec.json.decode(places.receipt.read_bytes(), type=Receipt) == receipt
-    assert not list(folder.glob("elm.*.key"))
-    with pytest.raises(KeyMissing, match="was shredded"):
-        await readable(dsn, folder)
-    with pytest.raises(Fenced):
-        await move(desk, "Rome")
-    await restore(owner, kept["data_key"])
-    with pytest.raises(KeyMissing, match=r"expected the file elm\.1\.key"):
-        await readable(dsn, folder)
-
-
-async def restore(owner: Any, data_keys: list[Any]) -> None:
-    """Make the database what it was in a backup: not marked, with its wrapped keys."""
-    await owner.execute("UPDATE chartwire.practice_head SET shredded_at = NULL WHERE practice = $1", PRACTICE)
-    await owner.executemany(
-        "INSERT INTO chartwire.data_key VALUES ($1, $2, $3, $4, $5, $6)",
-        [tuple(row.values()) for row in data_keys if row["practice"] == PRACTICE],
-    )
-
-
-async def test_the_chain_the_start_and_other_practices_do_not_care(
-    desk: Desk, owner: Any, folder: Path, dsn: str, places: Places
-) -> None:
-    await finished(owner, folder, PRACTICE, OTHER)
-    await move(desk, "Macon")
-    await shred(owner, PRACTICE, places)
-    seen_ = await inspect(desk.store, PRACTICE, {})
-    assert (seen_.problem, seen_.sequence) == (None, await desk.store.head(PRACTICE))
-    store = await fresh(dsn, folder)
-    assert (store.keyring.shredded(PRACTICE), store.keyring.has(OTHER)) == (True, True)
-    key_id, sealed = store.keyring.seal(OTHER, b"", b"body")
-    assert store.keyring.open_sealed(key_id, b"", sealed) == b"body"
-    await store.close()
-    assert await finished(owner, folder, PRACTICE, OTHER), "finishing again makes it no keys"
-    assert await owner.fetchval("SELECT count(*) FROM chartwire.data_key WHERE practice = $1", PRACTICE) == 0
-
-
-async def test_a_new_key_file_does_not_raise_the_dead(
-    desk: Desk, owner: Any, folder: Path, dsn: str, places: Places
-) -> None:
-    await finished(owner, folder)
-    await shred(owner, PRACTICE, places)
-    Keyring.create_key(folder, PRACTICE)
-    with pytest.raises(KeyMissing, match="was shredded"):
-        await readable(dsn, folder)
-
-
-async def test_a_key_file_that_cannot_be_deleted_is_named(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
-    """A folder that is read-only to the service, or credentials of systemd. A link stands for it: it is not followed."""
-    await finished(owner, folder)
-    file, elsewhere = folder / "elm.1.key", folder.parent / "elsewhere"
-    file.rename(elsewhere)
-    file.symlink_to(elsewhere)
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.to_delete) == ("unfinished", (str(file),))
-    assert f"DELETE BY HAND, then run the command again: {file}" in places.text.read_text()
-    file.unlink()
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.state, receipt.to_delete) == ("finished", ())
-    assert "elm.1.key" in places.text.read_text(), "copies are still to be deleted"
-
-
-async def test_a_receipt_names_every_file_there_ever_was(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
-    """A file that was rotated away opens backups from before the rotation."""
-    await finished(owner, folder)
-    done = await rotate(owner, PRACTICE, folder)
-    for name in done.retired:
-        (folder / f"{name}.key").unlink()
-    receipt = await shred(owner, PRACTICE, places)
-    assert (receipt.key_files, receipt.destroyed) == (("elm.1", "elm.2"), ("elm.2",))
-    text = places.text.read_text()
-    for said in ("elm.1.key, elm.2.key", "Archives of the practice", "listeners", "Copies of the key files"):
-        assert said in text
-
-
-async def test_a_receipt_overwrites_nothing(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
-    await finished(owner, folder)
-    places.receipt.write_text('{"somebody": "else"}')
-    with pytest.raises(OtherReceipt):
-        await shred(owner, PRACTICE, places)
-    assert places.receipt.read_text() == '{"somebody": "else"}'
-    assert (folder / "elm.1.key").exists()
-    places.receipt.unlink()
-    places.receipt.symlink_to(folder.parent / "nowhere")
-    with pytest.raises(FileExistsError):
-        await shred(owner, PRACTICE, places)
-    assert (folder / "elm.1.key").exists()
-
-
-async def test_before_finish_nothing_is_shredded(desk: Desk, owner: Any, folder: Path, places: Places) -> None:
-    """An older worker would go on with the key in its memory."""
-    with pytest.raises(NotFinished):
-        await shred(owner, PRACTICE, places)
-    assert ((folder / "elm.1.key").exists(), places.receipt.exists()) == (True, False)
+            await driver.store.pool.execute(statement)

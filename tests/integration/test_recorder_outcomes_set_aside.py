@@ -17,7 +17,7 @@ from events.schema import BillingChartObserved, ChangeQuarantined, Event, Intent
 from events.store import Store
 from events.topics import Change
 from events.writes import EhrChartWritten
-from projections.rules.insurance import next_expiry
+from projections.rules.insurance import next_revisit
 from projections.state.patient import BillingSide
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import hinted, insured
@@ -103,7 +103,7 @@ async def test_a_policy_without_an_end_overflows_nothing(driver: SinkDriver) -> 
     """The finding itself: 12/31/9999, then any edit of the chart."""
     policy = BillingPolicy(id=81, end=date(9999, 12, 31))
     chart = insured(policy)
-    assert next_expiry(BillingSide(chart=chart, read_at=driver.source.now), date(2026, 3, 2)) is None
+    assert next_revisit(BillingSide(chart=chart, read_at=driver.source.now), date(2026, 3, 2)) is None
     await driver.source.see(BillingChartObserved(chart=chart))
     await driver.source.see(BillingChartObserved(chart=replace(insured(policy), city="Macon")))
     await driver.finish()

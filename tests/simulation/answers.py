@@ -392,9 +392,3 @@ def status_intents(at: Statement, practice: str) -> Answer:
 def status_waiting(at: Statement, practice: str) -> Answer:
     codes = sorted(row["code"] for row in at.rows("waiting", practice))
     return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
-
-
-@answers
-def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
-    keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
-    return [{"patient_key": key} for key in sorted(keys - {""})]

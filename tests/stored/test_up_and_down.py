@@ -131,6 +131,7 @@ class Site:
                 worker.terminate()
             code = await asyncio.wait_for(worker.wait(), MOST_SECONDS)
         assert code == 0
+        await Version(ROOT).run("migrate", "--config", str(self._config), log=self._log)  # what verifies is of now
         await self.store.load_keys()
         replay = await replayed(self.store, self._practice)
         assert [str(one) for one in await verify(self.store, replay)] == []

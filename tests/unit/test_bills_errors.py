@@ -121,9 +121,11 @@ def refused() -> Clinic:
     return clinic
 
 
-def test_a_refusal_by_kareo_becomes_a_bill_error_with_its_words():
+def test_a_refusal_by_kareo_becomes_a_bill_error_that_says_what_to_do():
     clinic = refused()
-    assert clinic.wanted(ANSWER).text == "Procedure code 99213 not found"
+    assert clinic.wanted(ANSWER).text == (
+        "Line 1 (99213): procedure code 99213 is not in Kareo. Add it: Settings > Codes > Procedures"
+    )
 
     clinic.write(ADA_KEY, ANSWER)
 

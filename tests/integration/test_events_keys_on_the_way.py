@@ -20,7 +20,7 @@ from events.schema import BillingChartObserved, MessageUnreadable
 from events.store import Store
 from events.topics import Change
 from tests.conftest import PRACTICE, until
-from tests.integration.desk import Desk
+from tests.integration.recorder_driver import RecorderDriver
 from tests.integration.test_bus import Reader
 from tests.unit.records import ADA_THERE
 
@@ -62,7 +62,7 @@ async def test_a_message_sealed_with_a_key_not_heard_of_is_read(
         await store.load_keys(practice)
 
     store.keyring.source = source
-    change = Desk(store, other.keyring, 0).change(BillingChartObserved(chart=ADA_THERE))
+    change = RecorderDriver(store, other.keyring, 0).change(BillingChartObserved(chart=ADA_THERE))
     async with started(broker, other.keyring) as theirs, started(broker, store.keyring) as mine:
         reader = Reader(mine, f"keys-{tmp_path.name}")
         async with asyncio.TaskGroup() as running:

@@ -21,7 +21,7 @@ from events.archive import MAGIC, ArchiveReader, Recipient
 from events.keys import Keyring
 from events.store import Store
 from tests.conftest import PRACTICE
-from tests.integration.desk import Desk
+from tests.integration.recorder_driver import RecorderDriver
 
 PHRASE = "correct horse battery staple"
 
@@ -61,9 +61,9 @@ async def office(
         text = re.sub(rf'^{name} = ".*"$', f'{name} = "http://127.0.0.1:9/"', text, flags=re.MULTILINE)
     config.write_text(text)
     assert [one.id for one in load(config, SECTIONS).practice] == [PRACTICE]
-    desk = Desk(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    await desk.link()
+    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    await driver.open()
+    await driver.link()
     return Office(config, capsys)
 
 
