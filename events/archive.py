@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from events.codec import KEY, NONCE
+from events.decoding import decoding, named
 
 MAGIC = b"chartwire-archive-1\n"
 SCRYPT_COST, SCRYPT_BLOCK, SCRYPT_LANES = 2**17, 8, 1
@@ -152,10 +153,8 @@ class Reader:
                 if self._file.read(1):
                     raise NoArchive("goes on after its end")
                 return
-            try:
+            with decoding(named(NoArchive, f"frame {self._count} is not understood by this version")):
                 batch = _ROWS.decode(plain)
-            except msgspec.MsgspecError:
-                raise NoArchive(f"frame {self._count} is not understood by this version") from None
             yield [{name: getattr(one, name) for name in COLUMNS} for one in batch]
 
     def _frame(self) -> tuple[bytes, bool]:
@@ -179,10 +178,8 @@ class Reader:
 
 
 def _decode(plain: bytes, kind: type[Any]) -> Any:
-    try:
+    with decoding(named(NoArchive, "is not understood by this version")):
         return msgspec.msgpack.decode(plain, type=kind)
-    except msgspec.MsgspecError:
-        raise NoArchive("is not understood by this version") from None
 
 
 def _nonce(count: int, last: bool) -> bytes:
@@ -217,20 +214,16 @@ def _wrap(content: bytes, recipient: Recipient) -> _Header:
 
 
 def _unwrap(encoded: bytes, recipient: Recipient) -> bytes:
-    try:
+    with decoding(named(NoArchive, "has a damaged header")):
         header = msgspec.json.decode(encoded, type=_Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise NoArchive("has a damaged header") from None
     if header.way != ("key" if recipient.key else "passphrase"):
         raise NoArchive(f"opens with a {'key file' if header.way == 'key' else 'passphrase'}")
     key = recipient.key
     if not key:
         if header.cost > LARGEST_COST or header.block > LARGEST_BLOCK or header.lanes > LARGEST_LANES:
             raise NoArchive("has a damaged header")
-        try:
+        with decoding(named(NoArchive, "has a damaged header")):
             key = _derived(recipient.passphrase, header.salt, header.cost, header.block, header.lanes)
-        except ValueError:
-            raise NoArchive("has a damaged header") from None
     try:
         return AESGCM(key).decrypt(header.wrapped[:NONCE], header.wrapped[NONCE:], MAGIC)
     except (InvalidTag, ValueError):
