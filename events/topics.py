@@ -94,14 +94,14 @@ _NO_SIGNATURE = b"\xa0\xc4\x00"
 """The two last members, empty."""
 _NUDGE_BEFORE = re.compile(r"nudge\.(\w+)\.(.+)")
 """An older worker nudges with a checkpoint of such a name."""
-_NUDGED = re.compile(r"[a-z-]{1,40}(:[0-9]{1,19})?")
+_NUDGED = re.compile(r"[a-z-]{1,40}(:[0-9]{1,18})?")
 _SOURCE = re.compile(r"[a-z]{1,20}\.[a-z-]{1,40}")
 _MARK = re.compile(r"[0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(\+00:00|Z)")
 _RESOURCE = re.compile(r"[A-Za-z_]{1,40}(\.[A-Za-z_]{1,40})?")
 _NUMBERED = re.compile(r"(patients|bills|appointments)(\..*)?")
 """Resources whose records are read as numbers."""
-_RECORD = re.compile(r"[0-9]{1,19}(@[0-9]{8}T[0-9]{4})?")
-_WHOSE = re.compile(r"[0-9]{0,19}")
+_RECORD = re.compile(r"[0-9]{1,18}(@[0-9]{8}T[0-9]{4})?")
+_WHOSE = re.compile(r"[0-9]{0,18}")
 
 
 def encode_message(message: Message, keyring: Keyring) -> bytes:
@@ -190,8 +190,11 @@ def _check_unsigned(wire: _Wire) -> None:
 
 
 def _is_note(note: Note) -> bool:
-    if not _RESOURCE.fullmatch(note.resource) or not _WHOSE.fullmatch(note.parent):
-        return False
-    if not all(len(text) <= LONGEST_NAME and text.isprintable() for text in (note.record, note.content_hash)):
-        return False
-    return _NUMBERED.fullmatch(note.resource) is None or _RECORD.fullmatch(note.record) is not None
+    plain = all(len(text) <= LONGEST_NAME and text.isprintable() for text in (note.record, note.content_hash))
+    return plain and _RESOURCE.fullmatch(note.resource) is not None and is_record(note.resource, note.record, note.parent)
+
+
+def is_record(resource: str, record: str, parent: str) -> bool:
+    """Whether this can be a record of the resource, and whose it is: what is read as a number is one."""
+    numbered = _NUMBERED.fullmatch(resource) is None or _RECORD.fullmatch(record) is not None
+    return numbered and _WHOSE.fullmatch(parent) is not None

@@ -31,8 +31,10 @@ from events.schema import (
     ChangeQuarantined,
 )
 from events.store import AWAY
+from events.text import name
 from events.topics import BILLING_ROW as ROW
 from events.topics import Note
+from events.watermarks import read_watermark
 from events.writes import System
 
 log = structlog.get_logger()
@@ -105,7 +107,9 @@ class KareoConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because))
+            self.rounds.once(
+                f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because), because
+            )
         else:
             self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
@@ -128,8 +132,7 @@ class KareoConnector:
     async def poll_patients(self) -> None:
         """Patients modified since the watermark. The first time there is none: the sweep brings them all."""
         started = self._now()
-        mark = await self._watermark("kareo.patients")
-        since = datetime.fromisoformat(mark) if mark else started
+        since = await self._since("kareo.patients", started, "sweep")
         rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
         await self._quarantine("patients", rows.bad_rows)
         await self._read_changed(rows.rows)
@@ -263,8 +266,7 @@ class KareoConnector:
     async def poll_appointments(self) -> None:
         """Appointments modified since the watermark."""
         started = self._now()
-        mark = await self._watermark("kareo.appointments")
-        since = datetime.fromisoformat(mark) if mark else started
+        since = await self._since("kareo.appointments", started, "appointment-sweep")
         rows = await self._client.appointments_modified(since - OVERLAP, started + AHEAD)
         await self._observe_appointments(rows)
         await self._finish("kareo.appointments", started)
@@ -352,6 +354,15 @@ class KareoConnector:
             [Observation(body=body, resource=resource, record=key, billing=patient, read_at=read_at, also=gone)]
         )
 
+    async def _since(self, source: str, started: datetime, sweep: str) -> datetime:
+        """The watermark; none for one that cannot be true: the sweep, due now, brings what there is."""
+        mark = await self._watermark(source)
+        since = read_watermark(mark, started)
+        if mark and since is None:
+            log.warning("watermark_dropped", practice=self._intake.practice, source=source)
+            self.rounds.nudge(sweep)
+        return since or started
+
     # -- common -----------------------------------------------------------------------------------------------------------
 
     async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadRow]) -> None:
@@ -368,7 +379,10 @@ class KareoConnector:
         also: tuple[Note, ...],
         raw: bytes = b"",
     ) -> None:
-        body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
+        record = name(record)
+        body = ChangeQuarantined(
+            system=System.BILLING, resource=resource, record=record, path=name(path), reason=reason, raw=raw
+        )
         await self._intake.observe(
             [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
         )
