@@ -11,6 +11,7 @@ from datetime import date, timedelta
 
 from msgspec.structs import replace
 
+from events.calendar import known, shifted
 from events.ids import EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
@@ -32,11 +33,8 @@ def primary_case(cases: tuple[BillingCase, ...]) -> BillingCase | None:
 
 def in_force(policy: BillingPolicy, today: date) -> bool:
     """Not ended before today. A start in the future does not hide a policy: the chart side shows the dates."""
-    return policy.end is None or policy.end >= today
-
-
-OPEN_END = date(9999, 1, 1)
-"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+    end = known(policy.end)
+    return end is None or end >= today
 
 
 def next_expiry(billing: BillingSide | None, today: date) -> date | None:
@@ -45,8 +43,8 @@ def next_expiry(billing: BillingSide | None, today: date) -> date | None:
     A policy that ends in the year 9999 has an open end.
     """
     case = primary_case(billing.chart.cases or ()) if billing else None
-    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and today <= policy.end < OPEN_END]
-    return min(ends) + timedelta(days=1) if ends else None
+    ends = [end for policy in (case.policies if case else ()) if (end := known(policy.end)) and end >= today]
+    return shifted(min(ends), timedelta(days=1)) if ends else None
 
 
 def want_insurance(
@@ -72,13 +70,12 @@ def want_insurance(
     if unchanged and all(key in wanted or key in pending for key in written):
         return
     terms += _kept(pending, terms, written)
-    if billing.chart.birth_date is None:
+    born = known(billing.chart.birth_date)
+    if born is None:
         text = f"{policy.names.ehr.label} needs the patient's birth date for insurance; enter it"
         wants.wait("policies", "incomplete", text)
         return
-    wants.writes["policies"] = Wish(
-        _sync(chart, billing.chart, billing.chart.birth_date, terms, written), Resource.INSURANCE, RULE
-    )
+    wants.writes["policies"] = Wish(_sync(chart, billing.chart, born, terms, written), Resource.INSURANCE, RULE)
 
 
 def _key(terms: PolicyTerms) -> str:
@@ -160,12 +157,12 @@ def _new_carrier(one: BillingPolicy) -> CreateCarrier:
 
 
 def _want_shared(slot: str, create: CreateCarrier | CreatePlan, directory: Directory, policy: Policy, wants: Wants) -> None:
-    known = directory.intents.get(slot)
+    made = directory.intents.get(slot)
     what = "carrier" if isinstance(create, CreateCarrier) else "plan"
     here = policy.names.ehr.label
-    if known is None:
+    if made is None:
         wants.shared[slot] = Wish(create, Resource.INSURANCE, RULE)
-    if known is not None and known.state == "refused":
-        wants.wait(slot, f"{what}-refused", f"{here} refuses the {what}: {known.text}", slot)
+    if made is not None and made.state == "refused":
+        wants.wait(slot, f"{what}-refused", f"{here} refuses the {what}: {made.text}", slot)
     else:
         wants.wait(slot, f"{what}-pending", f"the {what} is being created in {here}", slot)

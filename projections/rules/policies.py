@@ -12,6 +12,7 @@ from datetime import date
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+from events.calendar import known
 from events.records import BillingChart, BillingPolicy
 from events.writes import PolicyTerms, System
 from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, squeeze
@@ -69,10 +70,6 @@ def fit_phone(text: str) -> str:
     """The ten digits, or nothing: a policy does not wait for a phone."""
     fitted = _PHONE.fit(_PHONE.clean(text), System.EHR)
     return "" if isinstance(fitted, Unfit) else fitted
-
-
-def as_it_is(day: date | None) -> date | None:
-    return day
 
 
 _SEX, _STATE, _PHONE = Sex(), State(), PhoneNumber()
@@ -143,7 +140,7 @@ def _text(
 def _day(
     name: str, label: str, ehr: str, billing: str, member: str, source: str, *, own: str = ""
 ) -> PolicyField[date | None]:
-    return PolicyField(name, label, ehr, billing, attrgetter(member), as_it_is, source, attrgetter(own) if own else None)
+    return PolicyField(name, label, ehr, billing, attrgetter(member), known, source, attrgetter(own) if own else None)
 
 
 _ROW = "guide: Insurance, row"

@@ -33,6 +33,8 @@ STATES = {
     "american samoa": "AS", "northern mariana islands": "MP", "federated states of micronesia": "FM", "micronesia": "FM",
     "marshall islands": "MH", "palau": "PW",
 }  # fmt: skip
+_NO_DAY = ("0001-01-01", "1900-01-01", "9999-")
+"""How events/calendar.py's days that are none begin as ISO text."""
 ABBREVIATIONS = frozenset(STATES.values()) | {"AA", "AE", "AP"}
 
 
@@ -79,13 +81,14 @@ class Text:
 
 @dataclass(frozen=True)
 class CalendarDay:
-    """A date as ISO text. Neither system can clear one."""
+    """A date as ISO text; what stands for none is none. Neither system can clear one."""
 
     def clean(self, text: str) -> str:
-        return text.strip()
+        day = text.strip()
+        return "" if day.startswith(_NO_DAY) else day
 
     def key(self, text: str) -> str:
-        return text.strip()
+        return self.clean(text)
 
     def fit(self, text: str, system: System) -> str | Unfit:
         if not text:

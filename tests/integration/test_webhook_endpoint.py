@@ -168,10 +168,18 @@ async def test_a11_what_was_not_taken_is_not_known_when_it_comes_again(endpoint:
         (timedelta(hours=23), None, True),
         (timedelta(hours=25), None, False),
         (timedelta(days=9000), None, False),
+        (-timedelta(days=9000), None, False),
         (timedelta(minutes=1), timedelta(minutes=2), True),
         (timedelta(minutes=2), timedelta(minutes=1), False),
     ],
-    ids=["of today", "of yesterday", "of long ago", "saved after the last reading", "saved before the last reading"],
+    ids=[
+        "of today",
+        "of yesterday",
+        "of long ago",
+        "of the future",
+        "saved after the last reading",
+        "saved before the last reading",
+    ],
 )
 @pytest.mark.parametrize("resource", ["patients", "bills"])
 async def test_a11_an_old_delivery_is_a_nudge_to_read_and_never_content(

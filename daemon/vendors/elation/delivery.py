@@ -95,11 +95,14 @@ class ElationDelivery:
             await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
 
     async def _is_old(self, one: Observation) -> bool:
-        """Whether the record may have changed since: it was saved more than a day ago, or it has been read after that save."""
+        """Whether the record may have changed since: it was saved more than a day ago, or has been read after that save.
+
+        A save in the future is nothing to believe either.
+        """
         if one.modified is None:
             return False
         read = (await self._intake.seen(one.resource, one.record)).seen_at
-        return self._now() - one.modified > OLD or (read is not None and read >= one.modified)
+        return abs(self._now() - one.modified) > OLD or (read is not None and read >= one.modified)
 
     def _read(self, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
         """The change; None when the record belongs to another practice of the same credential."""

@@ -6,6 +6,7 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
+from events.calendar import known, local_day
 from events.ids import EhrChartId
 from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
 from events.writes import Candidate, PolicyTerms
@@ -127,7 +128,7 @@ def _local_day(one: wire.Bill, practice_zone: str) -> date | None:
         zone = ZoneInfo(one.service_date_timezone or practice_zone)
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo(practice_zone)
-    return one.service_date.astimezone(zone).date()
+    return known(local_day(one.service_date, zone))
 
 
 def policy(one: wire.Policy) -> EhrPolicy:

@@ -21,6 +21,7 @@ from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.passes import Rounds
+from events.calendar import shifted
 from events.ids import BillingPatientId, EventId
 from events.schema import (
     BillingAppointmentObserved,
@@ -274,14 +275,14 @@ class KareoConnector:
     async def sweep_appointments(self) -> None:
         """A window of days in pieces: what polls missed, and what was deleted."""
         started = self._now()
-        start = started - timedelta(days=self._config.appointment_days_back)
-        end = started + timedelta(days=self._config.appointment_days_ahead)
+        start = shifted(started, -timedelta(days=self._config.appointment_days_back))
+        end = shifted(started, timedelta(days=self._config.appointment_days_ahead))
         present: set[str] = set()
         piece = start
         while piece < end:
-            rows = await self._client.appointments(piece, min(piece + PIECE, end))
+            rows = await self._client.appointments(piece, min(shifted(piece, PIECE), end))
             present |= await self._observe_appointments(rows)
-            piece += PIECE
+            piece = shifted(piece, PIECE)
         for record, parent in await self._known("appointments"):
             if record not in present and parent:
                 await self._confirm_deleted(record, parent, start, end)

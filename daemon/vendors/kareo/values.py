@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from events.calendar import in_zone, is_known, known, shifted
+
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 class BadValue(ValueError):
@@ -14,44 +19,58 @@ class BadValue(ValueError):
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text."""
+    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text, and for no date."""
     if not text:
         return None
-    for form in MOMENT_FORMS:
-        try:
-            return datetime.strptime(text, form).replace(tzinfo=zone).astimezone(UTC)
-        except ValueError:
-            continue
+    found = _first(text, MOMENT_FORMS)
+    if found is None:
+        raise BadValue("not a date and time")
+    if not is_known(found.date()):
+        return None
     try:
-        parsed = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadValue("not a date and time") from None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def day(text: str) -> date | None:
-    """A calendar date; None for no text."""
+    """A calendar date; None for no text, for what stands for none, and for an open end (events/calendar.py)."""
     if not text:
         return None
-    for form in ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]):
+    found = _first(text, ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]))
+    if found is None:
+        raise BadValue("not a date")
+    return known(found.date())
+
+
+def _first(text: str, forms: Sequence[str]) -> datetime | None:
+    """The text by the first of the forms that it has, or as ISO text; None for no date."""
+    for form in forms:
         try:
-            return datetime.strptime(text, form).date()
+            return datetime.strptime(text, form)
         except ValueError:
             continue
     try:
-        return datetime.fromisoformat(text).date()
+        return datetime.fromisoformat(text)
     except ValueError:
-        raise BadValue("not a date") from None
+        return None
+
+
+def birth_day(text: str) -> date | None:
+    """A calendar date that somebody can be born on; None for no text."""
+    found = day(text)
+    if text and found is None:
+        raise BadValue("not a birth date")
+    return found
 
 
 def number(text: str) -> int | None:
     """An id; None for no text."""
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise BadValue("not a number") from None
+    if not _NUMBER.fullmatch(text):
+        raise BadValue("not a number")
+    return int(text)
 
 
 def filter_day(value: date) -> str:
@@ -60,9 +79,9 @@ def filter_day(value: date) -> str:
 
 def filter_window(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[str, str]:
     """Wall times of a window in the list's zone, widened to all of a repeated hour that either end touches."""
-    first, last = start.astimezone(zone), end.astimezone(zone)
+    first, last = in_zone(start, zone), in_zone(end, zone)
     if first.fold or _repeats(first):
-        first = (start - timedelta(hours=1)).astimezone(zone) if first.fold else first
+        first = in_zone(shifted(start, -timedelta(hours=1)), zone) if first.fold else first
         first = first.replace(minute=0, second=0, fold=0)
     if _repeats(last):
         last = last.replace(minute=59, second=59, fold=1)
