@@ -18,7 +18,7 @@ import structlog
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.section import KareoConfig
-from daemon.vendors.ports.errors import Unreachable
+from daemon.vendors.ports.errors import Malformed, Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.passes import Rounds
 from events.calendar import shifted
@@ -215,7 +215,11 @@ class KareoConnector:
         otherwise be skipped.
         """
         read_at = self._now()
-        found = await self._client.get_patient(patient)
+        try:
+            found = await self._client.get_patient(patient)
+        except Malformed as error:  # the others of the pass are read all the same
+            await self._reject("patients", str(patient), "does not fit", error.path, read_at, also)
+            return
         if found is None:
             if because is not None and (str(patient), str(patient)) in await self._known("patients"):
                 await self._observe_gone(patient, read_at, because)
