@@ -6,13 +6,16 @@ import argparse
 import sys
 from importlib import import_module
 
+from daemon.cli.ended import Ended
+
 COMMANDS = {
     "demo": ("demo",),
     "run": ("run",),
     "sandbox": ("sandbox",),
     "migrate": ("migrate",),
     "check": ("check-config",),
-    "keys": ("new-key",),
+    "keys": ("new-key", "rotate-key"),
+    "shred": ("shred",),
     "history": ("history",),
     "status": ("status",),
     "listen": ("listen",),
@@ -42,6 +45,10 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.handler(arguments))
+    except Ended as ended:
+        if text := str(ended):
+            print(text, file=sys.stderr)
+        return ended.code
     except KeyboardInterrupt:
         return 130
 

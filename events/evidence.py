@@ -27,7 +27,7 @@ class Mark(msgspec.Struct, frozen=True, kw_only=True):
     chain: str
 
 
-class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
+class ChainCheckpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What is exported, to be kept where nobody who may write to the database can change it."""
 
     format: str = FORMAT
@@ -39,10 +39,10 @@ class NoCheckpoint(ValueError):
     """A file that is no checkpoint."""
 
 
-def decode_checkpoint(encoded: bytes) -> Checkpoint:
+def decode_checkpoint(encoded: bytes) -> ChainCheckpoint:
     """Raises NoCheckpoint."""
     with decoding(lambda _: NoCheckpoint("is not a checkpoint of chartwire")):
-        found = msgspec.json.decode(encoded, type=Checkpoint)
+        found = msgspec.json.decode(encoded, type=ChainCheckpoint)
     if found.format != FORMAT:
         raise NoCheckpoint(f"has the format {found.format}, which this version does not know")
     return found

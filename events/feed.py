@@ -24,6 +24,12 @@ class NotAnEvent(Exception):
     """A message that is not of this feed."""
 
 
+ENVELOPE = (
+    "practice", "sequence", "recorded_at", "type", "origin", "elation_chart", "kareo_patient", "event_id", "cause", "correlation",
+)  # fmt: skip
+"""What of a published event is no patient's data, and of use to people."""
+
+
 class Published(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A row of `chartwire.event`, column by column. `sequence` counts from 1 per practice, without gaps."""
 

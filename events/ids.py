@@ -6,7 +6,7 @@ An event id is a digest of what identifies the event, so that observing the same
 from __future__ import annotations
 
 from hashlib import blake2b
-from typing import NewType
+from typing import NamedTuple, NewType
 from uuid import UUID
 
 PracticeId = NewType("PracticeId", str)
@@ -16,9 +16,18 @@ EventId = NewType("EventId", UUID)
 IntentId = NewType("IntentId", str)
 PatientKey = NewType("PatientKey", str)
 
-
 PRACTICE = PatientKey("")
-"""Stands for the practice itself where a patient's key is asked for."""
+"""The key of what is about the practice itself and no patient."""
+
+_OF_EHR = "E:"
+_OF_BILLING = "K:"
+
+
+class Charts(NamedTuple):
+    """The charts that something is about: of either system, of both when they are linked, of neither for the practice."""
+
+    ehr: EhrChartId | None = None
+    billing: BillingPatientId | None = None
 
 
 def event_id(practice: PracticeId, kind: str, *parts: object) -> EventId:
@@ -37,17 +46,29 @@ def content_hash(content: bytes) -> str:
 
 
 def ehr_key(chart: EhrChartId) -> PatientKey:
-    """Key of a patient known in Elation only."""
-    return PatientKey(f"E:{chart}")
+    """Key of a patient known in the EHR only."""
+    return PatientKey(f"{_OF_EHR}{chart}")
 
 
 def billing_key(patient: BillingPatientId) -> PatientKey:
-    """Key of a patient known in Kareo, linked or not: the Kareo number never changes, an Elation chart may be merged."""
-    return PatientKey(f"K:{patient}")
+    """Key of a patient known in the billing system, linked or not: its number never changes, a chart of the EHR may be merged."""
+    return PatientKey(f"{_OF_BILLING}{patient}")
 
 
-def charts_of(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
-    """The chart that a patient's key is made of, on the side it is of: (chart side, billing side)."""
-    if not key:
-        return None, None
-    return (None, BillingPatientId(int(key[2:]))) if key.startswith("K:") else (EhrChartId(int(key[2:])), None)
+def charts_of(key: PatientKey) -> Charts:
+    """The chart that a patient's key names."""
+    if key.startswith(_OF_BILLING):
+        return Charts(billing=BillingPatientId(int(key[len(_OF_BILLING) :])))
+    if key.startswith(_OF_EHR):
+        return Charts(ehr=EhrChartId(int(key[len(_OF_EHR) :])))
+    return Charts()
+
+
+def is_billing_key(key: PatientKey) -> bool:
+    """Whether the key is of a patient known in the billing system, linked or not."""
+    return key.startswith(_OF_BILLING)
+
+
+def number_of(key: PatientKey) -> int:
+    """The number of the chart that a patient's key names, in its own system."""
+    return int(key[len(_OF_BILLING) :])

@@ -291,12 +291,12 @@ class MessageUnreadable(Value, frozen=True, kw_only=True):
 
 
 class WaitingDismissed(Value, frozen=True, kw_only=True):
-    """The item waits no longer, though nothing was solved; `thing` is a digest of what it is about: another one waits again."""
+    """The item waits no longer, though nothing was solved; `about_digest` is of what it is about: another one waits again."""
 
     slot: str
     code: str
     text: str
-    thing: str
+    about_digest: str
     who: str
     reason: str
 

@@ -11,12 +11,15 @@ all workers sign (`Keyring.takes_unsigned`).
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 import msgspec
 
-from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_event, encode_event, is_key_of
+from events.codec import decode_event, encode_event, is_key_of
 from events.decoding import decoding, named
-from events.ids import PracticeId
+from events.ids import EventId, PracticeId
+from events.keyed import hashed, keyed_event
+from events.keys import KeyMissing, Keyring, UnreadableEvent
 from events.records import Value
 from events.schema import Event
 from events.text import LONGEST_NAME, holdable
@@ -40,11 +43,15 @@ class Note(Value, frozen=True, kw_only=True):
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """An observation and the notes that come with it; without an event only the notes are kept."""
+    """An observation and the notes that come with it; without an event only the notes are kept.
+
+    `plain` is the event's plain id where it travels under its keyed one (events/keyed.py).
+    """
 
     practice: PracticeId
     event: Event | None = None
     notes: tuple[Note, ...] = ()
+    plain: EventId | None = None
 
 
 class Checkpoint(Value, frozen=True, kw_only=True):
@@ -117,8 +124,28 @@ def _wire(message: Message, keyring: Keyring) -> _Wire:
             return _Wire(practice=message.practice, source=message.source, value=message.value)
         case Nudge():
             return _Wire(practice=message.practice, system=message.system.value, what=message.what)
+    if keyring.hash_key(message.practice) is not None:
+        return _keyed(message, keyring)
     event = encode_event(message.event, keyring) if message.event is not None else b""
     return _Wire(practice=message.practice, event=event, notes=message.notes)
+
+
+def _keyed(change: Change, keyring: Keyring) -> _Wire:
+    """A change whose hashes and id tell nothing to those without the practice's keys."""
+    notes = tuple(
+        msgspec.structs.replace(one, content_hash=hashed(keyring, change.practice, one.content_hash)) for one in change.notes
+    )
+    if change.event is None:
+        return _Wire(practice=change.practice, notes=notes)
+    event = keyed_event(keyring, change.event)
+    key_id, plain = "", b""
+    if event.id != change.event.id:
+        key_id, plain = keyring.seal(change.practice, _plain_identity(event.id), change.event.id.bytes)
+    return _Wire(practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain)
+
+
+def _plain_identity(id_: EventId) -> bytes:
+    return b"plain id|" + id_.bytes
 
 
 def _encoded(signed_by: str, signature: bytes) -> bytes:
@@ -161,7 +188,11 @@ def _message(wire: _Wire, keyring: Keyring) -> Message:
     event = decode_event(wire.event, keyring) if wire.event else None
     if event is not None and event.practice != wire.practice:
         raise UnreadableEvent("the message carries an event of another practice")
-    return Change(practice=wire.practice, event=event, notes=wire.notes)
+    plain = None
+    if event is not None and wire.plain:
+        opened = keyring.open_sealed(wire.key_id, _plain_identity(event.id), wire.plain)
+        plain = EventId(UUID(bytes=opened))
+    return Change(practice=wire.practice, event=event, notes=wire.notes, plain=plain)
 
 
 def _check(wire: _Wire) -> None:

@@ -17,7 +17,7 @@ from daemon.cli.progress import Progress
 from daemon.config import Config
 from daemon.history.chain import inspect, marks_of
 from events.archive import NoArchive
-from events.evidence import Checkpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
+from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
 from events.ids import PracticeId
 
 
@@ -65,7 +65,7 @@ def checkpoint(arguments: argparse.Namespace) -> int:
     if code:
         return code
     marks = tuple(Mark(practice=one.practice, sequence=one.sequence, chain=one.chain.hex()) for one in inspected)
-    made = Checkpoint(made=datetime.now(UTC), marks=tuple(one for one in marks if one.chain))
+    made = ChainCheckpoint(made=datetime.now(UTC), marks=tuple(one for one in marks if one.chain))
     arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
     print(f"{arguments.out}: keep it where nobody who may write to the database can change it")
     return 0
@@ -111,7 +111,7 @@ def _verify_archive(arguments: argparse.Namespace, marks: tuple[Mark, ...]) -> i
                 return 1
             seen = Inspection(practice, marks_of(practice, marks))
             with Progress(f"{practice}: checked", 0) as progress:
-                for batch in reader.rows():
+                for batch in reader.stored():
                     if not all(seen.take(row) for row in batch):
                         break
                     progress(seen.sequence)

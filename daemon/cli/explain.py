@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
-from daemon.cli.history import add_shown, chart_of
-from daemon.config import policy_of
-from daemon.history.events_of import event_at, events_of_chart
+from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.ended import Ended
+from daemon.history.events_of import event_at, events_of_charts
 from daemon.history.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
-from events.ids import PracticeId
+from events.ids import Charts, PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
-from events.writes import System
 from projections.rules.fields import BY_NAME
-from projections.terms.policy import Policy
+from projections.terms.names import NAMES, Names
 from projections.words.known import FieldKnown
-from projections.words.lines import Shown
-from projections.words.moment import AsOf, is_past, parse_moment
+from projections.words.moment import AsOf, is_past
 
 
 def register(commands: Any) -> None:
@@ -30,7 +25,7 @@ def register(commands: Any) -> None:
         "explain", help="why a write was made, or why a field is as it is: cause, values, rule, attempts, answer"
     )
     parser.add_argument("practice", help="the practice's id")
-    parser.add_argument("what", help="an intent's id, the #sequence of any of its events, or elation:ID or kareo:ID")
+    parser.add_argument("what", help=f"an intent's id, the #sequence of any of its events, or {EITHER}")
     parser.add_argument("field", nargs="?", help=f"with a chart, the field: {', '.join(BY_NAME)}")
     parser.add_argument("--as-of", metavar="T", help="with a field: as it was known at a sequence number or an ISO time")
     parser.add_argument("--json", action="store_true")
@@ -40,57 +35,37 @@ def register(commands: Any) -> None:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    found = configured(arguments)
-    if found is None:
-        return 1
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
-    policy, shown = policy_of(practice), Shown(values=arguments.values, names=arguments.names)
-    try:
-        chart = chart_of(arguments.what) if ":" in arguments.what else None
-        moment = parse_moment(arguments.as_of, ZoneInfo(practice.time_zone)) if arguments.as_of else None
-        if (chart is None) != (arguments.field is None) or (chart is None and moment is not None):
-            raise ValueError("give an intent, or a chart and a field (--as-of goes with a field)")
-        if arguments.field is not None and arguments.field not in BY_NAME:
-            raise ValueError(f"field: unknown; known are {', '.join(BY_NAME)}")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-
-    async def work() -> int:
-        async with opened(config, beside) as store:
-            if chart is not None:
-                return await _field(store, policy, chart, arguments, moment, shown)
-            return await _intent(store, policy, arguments.what, arguments.json, shown)
-
-    return run_async(work())
+    it = asked(arguments)
+    charts = chart_of(arguments.what, it.names) if ":" in arguments.what else None
+    moment = moment_of(arguments.as_of, it.zone)
+    if (charts is None) != (arguments.field is None) or (charts is None and moment is not None):
+        raise Ended("give an intent, or a chart and a field (--as-of goes with a field)")
+    if arguments.field is not None and arguments.field not in BY_NAME:
+        raise Ended(f"field: unknown; known are {', '.join(BY_NAME)}")
+    return run_async(_intent(it, arguments) if charts is None else _field(it, arguments, charts, moment))
 
 
-async def _field(
-    store: Store, policy: Policy, chart: tuple[str, int], arguments: argparse.Namespace, moment: AsOf | None, shown: Shown
-) -> int:
-    story = await events_of_chart(store, policy.practice, System(chart[0]), chart[1])
-    past = [one for one in story if is_past(one, moment)]
-    if not past:
-        print(f"nothing is recorded about {arguments.what} in {policy.practice}", file=sys.stderr)
-        return 1
-    told = await explain_field(store, policy, past, arguments.field, shown)
+async def _field(it: Asked, arguments: argparse.Namespace, charts: Charts, moment: AsOf | None) -> int:
+    async with it.opened() as store:
+        story = await events_of_charts(store, it.id, charts)
+        past = [one for one in story if is_past(one, moment)]
+        if not past:
+            raise Ended(f"nothing is recorded about {arguments.what} in {it.id}", 1)
+        told = await explain_field(store, it.policy, past, arguments.field, it.shown)
     if arguments.json:
         print("\n".join(msgspec.json.encode(one).decode() for one in told))
     else:
-        print("\n\n".join("\n".join(field_lines(one)) for one in told))
+        print("\n\n".join("\n".join(field_lines(one, it.names)) for one in told))
     return 0
 
 
-async def _intent(store: Store, policy: Policy, what: str, as_json: bool, shown: Shown) -> int:
-    request = await _request(store, policy.practice, what)
-    if request is None:
-        print(f"{what} is no intent and no event of one in {policy.practice}", file=sys.stderr)
-        return 1
-    told = await explain_intent(store, policy, request, shown)
-    print(msgspec.json.encode(told).decode() if as_json else "\n".join(intent_lines(told)))
+async def _intent(it: Asked, arguments: argparse.Namespace) -> int:
+    async with it.opened() as store:
+        request = await _request(store, it.id, arguments.what)
+        if request is None:
+            raise Ended(f"{arguments.what} is no intent and no event of one in {it.id}", 1)
+        told = await explain_intent(store, it.policy, request, it.shown)
+    print(msgspec.json.encode(told).decode() if arguments.json else "\n".join(intent_lines(told, it.names)))
     return 0
 
 
@@ -109,13 +84,13 @@ async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | 
     return None
 
 
-def intent_lines(why: Why) -> list[str]:
+def intent_lines(why: Why, names: Names = NAMES) -> list[str]:
     text = [f"intent {why.intent} at {why.slot}, {why.system} {why.resource}: {why.outcome}", f"  wants  {why.write}"]
     text.append(f"  rule   {why.rule}")
     text += [f"  note   {note}" for note in why.notes]
     text += [f"  cause  {_event(step)}" for step in why.causes]
     text.append(f"  asked  {_event(why.request)}")
-    text += [f"  before {_values(one)}" for one in why.fields]
+    text += [f"  before {_values(one, names)}" for one in why.fields]
     for step in why.steps:
         text.append(f"  then   {_event(step)}")
         if step.answer:
@@ -123,14 +98,14 @@ def intent_lines(why: Why) -> list[str]:
     return text
 
 
-def field_lines(why: FieldWhy) -> list[str]:
-    text = [f"{why.known.label} of {why.patient} (link: {why.link})", f"  now    {_values(why.known)}"]
+def field_lines(why: FieldWhy, names: Names = NAMES) -> list[str]:
+    text = [f"{why.known.label} of {why.patient} (link: {why.link})", f"  now    {_values(why.known, names)}"]
     if why.conflict:
         text.append("  conflict: both sides changed it; nobody has marked it seen yet")
     text += [f"  waits  {slot} ({code}): {words}" for slot, code, words in why.waiting]
     text += [f"  event  {_event(step)}" for step in why.events]
     if why.write is not None:
-        text += ["  last write:", *(f"    {line}" for line in intent_lines(why.write))]
+        text += ["  last write:", *(f"    {line}" for line in intent_lines(why.write, names))]
     return text
 
 
@@ -138,6 +113,7 @@ def _event(step: Step) -> str:
     return f"#{step.sequence} {step.text}  [{step.id}]"
 
 
-def _values(one: FieldKnown) -> str:
+def _values(one: FieldKnown, names: Names) -> str:
     base = "none yet" if one.base is None else repr(one.base)
-    return f"{one.field}: Elation {one.ehr!r}, Kareo {one.billing!r}, base {base} ({one.verdict})"
+    sides = f"{names.ehr.label} {one.ehr!r}, {names.billing.label} {one.billing!r}"
+    return f"{one.field}: {sides}, base {base} ({one.verdict})"

@@ -10,23 +10,24 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-import sys
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
+from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
-from daemon.config import policy_of
-from daemon.history.events_of import events_of_chart
+from daemon.history.events_of import events_of_charts
 from daemon.history.explain import directory_at
-from events.ids import PracticeId
-from events.writes import System
+from events.ids import Charts
+from events.records import stored_field
 from projections.rules.fields import BY_NAME
+from projections.terms.names import NAMES, Names
 from projections.words.known import Known, folded, known
-from projections.words.lines import Entry, Shown, about, entries
-from projections.words.moment import is_past, parse_moment
+from projections.words.lines import Entry, about, entries
+from projections.words.moment import AsOf, is_past
+from projections.words.shown import Shown
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -34,7 +35,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("history", help="a patient's sync history, from the events")
     parser.add_argument("practice", help="the practice's id")
-    parser.add_argument("chart", help="elation:ID or kareo:ID, whichever: linked, merged and deleted charts are followed")
+    parser.add_argument("chart", help=f"{EITHER}, whichever: linked, merged and deleted charts are followed")
     parser.add_argument(
         "--as-of",
         metavar="T",
@@ -50,69 +51,42 @@ def register(commands: Any) -> None:
     parser.set_defaults(handler=history)
 
 
-def add_shown(parser: argparse.ArgumentParser) -> None:
-    """The options that say how much of a person is shown."""
-    parser.add_argument("--values", action="store_true", help="show the values of fields")
-    parser.add_argument(
-        "--names", action="store_true", help="show persons' names; with --values also the vendors' own words"
-    )
-
-
-def chart_of(text: str) -> tuple[str, int]:
-    """`ehr:ID` or `billing:ID`. Raises ValueError."""
-    system, _, number = text.partition(":")
-    if system not in ("elation", "kareo") or not (number.isascii() and number.isdigit()):
-        raise ValueError("chart: must be elation:ID or kareo:ID")
-    return system, int(number)
-
-
 def history(arguments: argparse.Namespace) -> int:
-    found = configured(arguments)
-    if found is None:
-        return 1
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
-    zone, policy = ZoneInfo(practice.time_zone), policy_of(practice)
-    shown = Shown(values=arguments.values, names=arguments.names)
-    try:
-        system, number = chart_of(arguments.chart)
-        moment = parse_moment(arguments.as_of, zone) if arguments.as_of else None
-        if arguments.field not in (None, "insurance", *BY_NAME):
-            raise ValueError(f"field: unknown; known are {', '.join(BY_NAME)}, insurance")
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    it = asked(arguments)
+    charts, moment = chart_of(arguments.chart, it.names), moment_of(arguments.as_of, it.zone)
+    if arguments.field not in (None, "insurance", *BY_NAME):
+        raise Ended(f"field: unknown; known are {', '.join(BY_NAME)}, insurance")
+    return run_async(_history(it, arguments, charts, moment))
 
-    async def work() -> int:
-        async with opened(config, beside) as store:
-            story = await events_of_chart(store, PracticeId(practice.id), System(system), number)
-            past = [one for one in story if is_past(one, moment)]
-            state: list[Known] = []
-            if past and (moment is not None or arguments.html):
-                directory = await directory_at(store, PracticeId(practice.id), past[-1].sequence)
-                state = known(folded(past), directory, policy, shown)
-        if not past:
-            then = f" up to {arguments.as_of}" if story else ""
-            print(f"nothing is recorded about {arguments.chart} in {practice.id}{then}", file=sys.stderr)
-            return 1
-        told = entries(past, policy, shown)
-        if arguments.field:
-            told = about(told, arguments.field)
-        if arguments.json:
-            text = json_lines(told, state, shown)
-        elif arguments.csv:
-            text = spreadsheet(told, zone)
-        elif arguments.html:
-            title = f"{practice.name}, {arguments.chart}"
-            text = page(title, told, state, zone, as_of=arguments.as_of or "", field=arguments.field or "")
-        else:
-            text = "\n".join([*lines(told, zone), *known_lines(state)])
-        print(text.rstrip("\n"))
-        return 0
 
-    return run_async(work())
+async def _history(it: Asked, arguments: argparse.Namespace, charts: Charts, moment: AsOf | None) -> int:
+    async with it.opened() as store:
+        story = await events_of_charts(store, it.id, charts)
+        past = [one for one in story if is_past(one, moment)]
+        state: list[Known] = []
+        if past and (moment is not None or arguments.html):
+            directory = await directory_at(store, it.id, past[-1].sequence)
+            state = known(folded(past), directory, it.policy, it.shown)
+    if not past:
+        then = f" up to {arguments.as_of}" if story else ""
+        raise Ended(f"nothing is recorded about {arguments.chart} in {it.id}{then}", 1)
+    told = entries(past, it.policy, it.shown)
+    if arguments.field:
+        told = about(told, arguments.field)
+    print(_text(it, arguments, told, state).rstrip("\n"))
+    return 0
+
+
+def _text(it: Asked, arguments: argparse.Namespace, told: list[Entry], state: list[Known]) -> str:
+    """The history in the form that was asked for."""
+    if arguments.json:
+        return json_lines(told, state, it.shown)
+    if arguments.csv:
+        return spreadsheet(told, it.zone)
+    if arguments.html:
+        title, as_of, field = f"{it.practice.name}, {arguments.chart}", arguments.as_of or "", arguments.field or ""
+        return page(title, told, state, it.zone, as_of=as_of, field=field, names=it.names)
+    return "\n".join([*lines(told, it.zone), *known_lines(state, it.names)])
 
 
 def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
@@ -126,15 +100,15 @@ def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
     return text
 
 
-def known_lines(state: list[Known]) -> list[str]:
+def known_lines(state: list[Known], names: Names = NAMES) -> list[str]:
     """What was known, as text."""
     text: list[str] = []
     for one in state:
-        charts = f"Elation chart {one.ehr or 'none'}, Kareo patient {one.billing or 'none'}"
+        charts = f"{names.ehr.label} chart {one.ehr or 'none'}, {names.billing.label} patient {one.billing or 'none'}"
         text += ["", f"known then of {one.patient}: {charts}, link: {one.link}"]
         for field in one.fields:
             base = "" if field.base is None else f", base {field.base!r}"
-            values = f"Elation {field.ehr!r}, Kareo {field.billing!r}{base}"
+            values = f"{names.ehr.label} {field.ehr!r}, {names.billing.label} {field.billing!r}{base}"
             text.append(f"  {field.label + ':':<24} {values} ({field.verdict})")
         text += [f"  open    {slot}: {words} ({state_})" for slot, state_, words in one.intents]
         text += [f"  waiting {slot} ({code}): {words}" for slot, code, words in one.waiting]
@@ -156,8 +130,8 @@ def _as_json(entry: Entry, shown: Shown) -> dict[str, object]:
         "id": event.id,
         "type": event.type,
         "origin": event.origin,
-        "elation": event.ehr,
-        "kareo": event.billing,
+        stored_field("ehr"): event.ehr,
+        stored_field("billing"): event.billing,
         "cause": event.cause,
         "because_of": entry.cause,
         "intent": entry.intent or None,

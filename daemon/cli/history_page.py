@@ -6,9 +6,12 @@ from collections import defaultdict
 from html import escape
 from zoneinfo import ZoneInfo
 
+from events.schema import Origin
+from projections.terms.names import NAMES, Names
 from projections.words.known import Known
 from projections.words.lines import Entry
 
+ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; --line: #d8dde3; --soft: #5b6570; --hit: #fff3c4; --back: #fff; --text: #1c2126; }
@@ -25,13 +28,22 @@ td { border-bottom: 1px solid var(--line); } td.when, td.number { white-space: n
 td.what { overflow-wrap: anywhere; } td small { color: var(--soft); } a { color: inherit; }
 tr:target { background: var(--hit); }
 .origin { font-size: .8rem; border: 1px solid var(--line); border-radius: .6rem; padding: 0 .5rem; white-space: nowrap; }
-.elation { border-color: #2f7ed8; } .kareo { border-color: #3a9d5d; } .operator { border-color: #b5651d; }
+.ehr { border-color: #2f7ed8; } .billing { border-color: #3a9d5d; } .operator { border-color: #b5651d; }
 tr.differ td { font-weight: 600; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
 
 
-def page(title: str, told: list[Entry], state: list[Known], zone: ZoneInfo, *, as_of: str = "", field: str = "") -> str:
+def page(
+    title: str,
+    told: list[Entry],
+    state: list[Known],
+    zone: ZoneInfo,
+    *,
+    as_of: str = "",
+    field: str = "",
+    names: Names = NAMES,
+) -> str:
     """The whole document; every text in it is escaped."""
     effects: dict[int, list[int]] = defaultdict(list)
     for one in told:
@@ -40,7 +52,7 @@ def page(title: str, told: list[Entry], state: list[Known], zone: ZoneInfo, *, a
     there = {one.recorded.sequence for one in told}
     about = f"{len(told)} events" + (f" about {field}" if field else "") + (f", as of {as_of}" if as_of else "")
     rows = "\n".join(_row(one, effects[one.recorded.sequence], there, zone) for one in told)
-    known = "\n".join(_known(one) for one in state)
+    known = "\n".join(_known(one, names) for one in state)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -76,7 +88,7 @@ def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo) -> s
     return (
         f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
         f'<td class="when">{one.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}</td>'
-        f'<td><span class="origin {origin}">{origin}</span></td>'
+        f'<td><span class="origin {ROLES.get(one.event.origin, origin)}">{origin}</span></td>'
         f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
     )
 
@@ -85,8 +97,9 @@ def _link(sequence: int, there: set[int]) -> str:
     return f'<a href="#e{sequence}">#{sequence}</a>' if sequence in there else f"#{sequence}"
 
 
-def _known(one: Known) -> str:
-    charts = f"Elation chart {one.ehr or 'none'}, Kareo patient {one.billing or 'none'}, link: {one.link}"
+def _known(one: Known, names: Names) -> str:
+    here, there = names.ehr.label, names.billing.label
+    charts = f"{here} chart {one.ehr or 'none'}, {there} patient {one.billing or 'none'}, link: {one.link}"
     rows = "\n".join(
         f"<tr{' class=differ' if field.verdict.startswith('differ') else ''}><td>{escape(field.label)}</td>"
         f"<td>{escape(field.ehr)}</td><td>{escape(field.billing)}</td>"
@@ -100,7 +113,7 @@ def _known(one: Known) -> str:
     return f"""<h2>What was known</h2>
 <p class="about">{escape(charts)}</p>
 <table>
-<thead><tr><th>Field</th><th>Elation</th><th>Kareo</th><th>Last agreed</th><th></th></tr></thead>
+<thead><tr><th>Field</th><th>{escape(here)}</th><th>{escape(there)}</th><th>Last agreed</th><th></th></tr></thead>
 <tbody>
 {rows}
 </tbody>

@@ -197,13 +197,13 @@ def date_of(text: str) -> date | None:
 
 def answer(matched: Matched) -> dict[str, object]:
     """By ids as given; the differences name fields and doubts, never values."""
-    from projections.matching import Verdict
+    from projections.matching import MatchVerdict
 
     return {
-        "certain": [[one.left, one.right, one.probability] for one in matched.of(Verdict.CERTAIN)],
+        "certain": [[one.left, one.right, one.probability] for one in matched.of(MatchVerdict.CERTAIN)],
         "candidates": [
             [one.left, one.right, one.probability, [*one.differences, *map(str, one.vetoes)]]
-            for one in matched.of(Verdict.CANDIDATE)
+            for one in matched.of(MatchVerdict.CANDIDATE)
         ],
         "only_a": list(matched.only_left),
         "only_b": list(matched.only_right),
@@ -212,10 +212,10 @@ def answer(matched: Matched) -> dict[str, object]:
 
 def told(lists: list[Listed], matched: Matched) -> Iterator[str]:
     """Counts, and why pairs wait, the most frequent reason first."""
-    from projections.matching import Verdict
+    from projections.matching import MatchVerdict
     from projections.matching.keys import told as told_large
 
-    certain, candidates = matched.of(Verdict.CERTAIN), matched.of(Verdict.CANDIDATE)
+    certain, candidates = matched.of(MatchVerdict.CERTAIN), matched.of(MatchVerdict.CANDIDATE)
     yield f"{lists[0].path}: {len(lists[0].people)} charts, {lists[1].path}: {len(lists[1].people)} charts"
     yield f"certain: {len(certain)} pairs"
     yield from _by_frequency(difference for one in certain for difference in one.differences)

@@ -8,21 +8,23 @@ whom a person has to decide about (`--candidates`), and every write that going l
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
-from daemon.cli.history import add_shown
-from daemon.config import policy_of
-from daemon.operator.onboarding import Matching, Onboarding, look, reasons
+from daemon.cli.common import add_config, add_shown, asked, run_async
+from daemon.cli.ended import Ended
+from daemon.operator.onboarding import Matching, Onboarding, progress, reasons
 from daemon.runtime.go_live import first_reads
+from events.ids import charts_of
 from events.records import type_of
+from events.writes import System
+from projections.terms.names import Names
 from projections.trial.dry_run import DryRun, Planned
-from projections.words.lines import Shown, write_shown
+from projections.words.shown import Shown
+from projections.words.writes import describe_write
 
 
 def register(commands: Any) -> None:
@@ -40,25 +42,17 @@ def register(commands: Any) -> None:
 
 def onboard(arguments: argparse.Namespace) -> int:
     """Exit code 1 when a list is asked for of a practice that is live."""
-    found = configured(arguments)
-    if found is None:
-        return 1
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
-    shown = Shown(values=arguments.values, names=arguments.names)
+    it = asked(arguments)
 
     async def work() -> int:
-        async with opened(config, beside) as store:
-            told, run = await look(store, policy_of(practice), datetime.now(UTC), first_reads(practice))
+        async with it.opened() as store:
+            told, run = await progress(store, it.policy, datetime.now(UTC), first_reads(it.practice))
         if run is None and (arguments.candidates or arguments.dry_run):
-            print(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", file=sys.stderr)
-            return 1
+            raise Ended(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", 1)
         if arguments.json:
-            print(msgspec.json.encode(document(told, run, arguments, shown)).decode())
+            print(msgspec.json.encode(document(told, run, arguments, it.shown)).decode())
         else:
-            print("\n".join(lines(told, run, arguments, shown)))
+            print("\n".join(lines(told, run, arguments, it.shown)))
         return 0
 
     return run_async(work())
@@ -71,14 +65,16 @@ def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, s
         "going-live": "going live",
         "live": "live",
     }
+    here, there = shown.label(System.EHR), shown.label(System.BILLING)
     out = [f"{told.practice}: {states[told.state]}"]
-    out.append(f"  read: {told.charts['elation']} charts in Elation, {told.charts['kareo']} in Kareo, {told.linked} linked")
+    sides = (f"{told.charts[System.EHR]} charts in {here}", f"{told.charts[System.BILLING]} in {there}")
+    out.append(f"  read: {sides[0]}, {sides[1]}, {told.linked} linked")
     if told.unread:
         out.append(f"  still to be read whole before anything is decided: {', '.join(told.unread)}")
     if told.due:
         out.append(f"  {told.due} patients are still to be looked at")
     if told.matching is not None and run is not None:
-        out += _matched(told.matching)
+        out += _matched(told.matching, shown)
         out.append(f"  going live now would make {len(run.writes)} writes")
         if arguments.candidates:
             out += _candidates(told.matching, shown)
@@ -87,11 +83,15 @@ def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, s
     return out
 
 
-def _matched(matching: Matching) -> list[str]:
+def _matched(matching: Matching, shown: Shown) -> list[str]:
     out = [f"  certain: {matching.certain} pairs (name, birth date and sex; nobody else alike on either side)"]
     out.append(f"  for a person: {len(matching.candidates)} pairs of {matching.undecided_charts} undecided charts")
     out += [f"    {count} differ in {what}" for what, count in reasons(matching.candidates).items()]
-    out.append(f"  without counterpart: {matching.only_in_ehr} in Elation only, {matching.only_in_billing} in Kareo only")
+    only = (
+        f"{matching.only_in_ehr} in {shown.label(System.EHR)} only",
+        f"{matching.only_in_billing} in {shown.label(System.BILLING)} only",
+    )
+    out.append(f"  without counterpart: {only[0]}, {only[1]}")
     if matching.impossible:
         out.append(
             "  impossible as they are: " + ", ".join(f"{count} {code}" for code, count in matching.impossible.items())
@@ -105,7 +105,7 @@ def _candidates(matching: Matching, shown: Shown) -> list[str]:
         names = f" ({one.names[0]} | {one.names[1]})" if shown.names else ""
         differ = f"differ in {', '.join(one.differ)}" if one.differ else "differ in nothing; several are alike"
         taken = "; one is linked already: merge the duplicate in its system, or dismiss it" if one.taken else ""
-        out.append(f"  elation:{one.ehr} kareo:{one.billing}{names}: {differ}{taken}")
+        out.append(f"  {shown.systems.chart(one.ehr)} {shown.systems.patient(one.billing)}{names}: {differ}{taken}")
     return out
 
 
@@ -113,13 +113,12 @@ def _writes(run: DryRun, shown: Shown) -> list[str]:
     out = ["", "Every write that going live would make now; vendors may refuse, and people change things meanwhile."]
     out += [f"  {count} {what}" for what, count in run.counts().items()]
     out += [f"  {count} searches in {system}, which change nothing" for system, count in sorted(run.searches.items())]
-    out += [f"{_chart(one)} {one.slot}: {write_shown(one.write, shown)}" for one in run.writes]
+    out += [f"{_chart(one, shown.systems)} {one.slot}: {describe_write(one.write, shown)}" for one in run.writes]
     return out
 
 
-def _chart(one: Planned) -> str:
-    kind, _, number = one.patient.partition(":")
-    return {"E": f"elation:{number}", "K": f"kareo:{number}"}.get(kind, "practice")
+def _chart(one: Planned, names: Names) -> str:
+    return names.one_of(charts_of(one.patient)) or "practice"
 
 
 def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> dict[str, object]:
@@ -140,13 +139,13 @@ def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace
     if arguments.dry_run:
         whole["dry_run"] = [
             {
-                "chart": _chart(one),
+                "chart": _chart(one, shown.systems),
                 "slot": one.slot,
                 "system": one.system,
                 "resource": one.resource,
                 "write": type_of(one.write),
                 "rule": one.rule,
-                "text": write_shown(one.write, shown),
+                "text": describe_write(one.write, shown),
             }
             for one in run.writes
         ]

@@ -11,18 +11,16 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
-from daemon.cli.common import add_config, configured, opened, practice_of, run_async
-from daemon.cli.history import chart_of
+from daemon.cli.common import EITHER, Asked, add_config, asked, chart_of, moment_of, run_async
+from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
-from daemon.config import policy_of
 from daemon.history.compare import Difference, verify, verify_patient
-from daemon.history.events_of import events_of_chart
+from daemon.history.events_of import events_of_charts
 from daemon.history.fold import Replay, fold, replayed
 from daemon.history.rebuild import rebuild
 from events.codec import KeyMissing, Keyring, UnreadableEvent
-from events.ids import PracticeId
+from events.ids import Charts, PracticeId
 from events.store import Store
-from events.writes import System
 from projections.deciding.settle import Moment
 from projections.terms.policy import Policy
 from projections.words.moment import AsOf, is_past, parse_moment
@@ -35,7 +33,7 @@ def register(commands: Any) -> None:
         "replay", help="fold the projections from the events alone, to prove or to rebuild the stored ones"
     )
     parser.add_argument("practice", help="the practice's id")
-    parser.add_argument("--chart", help="this patient only: elation:ID or kareo:ID")
+    parser.add_argument("--chart", help=f"this patient only: {EITHER}")
     parser.add_argument("--as-of", metavar="T", help="also tell the projections as of a sequence number or an ISO time")
     parser.add_argument("--archive", type=Path, help="fold an archive instead of the database; no configuration is needed")
     add_recipient(parser)
@@ -50,36 +48,24 @@ def replay(arguments: argparse.Namespace) -> int:
     """Exit code 1 when something differs, or when an event is missing or cannot be read."""
     if arguments.archive:
         return _archived(arguments)
-    found = configured(arguments)
-    if found is None:
-        return 1
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
-    id_, zone = PracticeId(practice.id), practice.time_zone
-    try:
-        if arguments.rebuild and (arguments.chart or arguments.as_of):
-            raise ValueError("--rebuild is for all of a practice, as of now")
-        moment = parse_moment(arguments.as_of, ZoneInfo(zone)) if arguments.as_of else None
-        chart = chart_of(arguments.chart) if arguments.chart else None
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
+    it = asked(arguments)
+    if arguments.rebuild and (arguments.chart or arguments.as_of):
+        raise Ended("--rebuild is for all of a practice, as of now")
+    moment = moment_of(arguments.as_of, it.zone)
+    charts = chart_of(arguments.chart, it.names) if arguments.chart else None
 
     async def work() -> int:
-        async with opened(config, beside) as store:
+        async with it.opened() as store:
             if arguments.rebuild:
-                return await _rebuild(store, policy_of(practice))
-            if chart is not None:
-                return await _one_chart(store, id_, chart, moment, arguments.verify)
-            return await _whole(store, id_, zone, moment, arguments)
+                return await _rebuild(store, it.policy)
+            if charts is not None:
+                return await _one_chart(store, it, charts, moment, arguments.verify)
+            return await _whole(store, it.id, it.practice.time_zone, moment, arguments)
 
     try:
         return run_async(work())
     except (UnreadableEvent, KeyMissing, ValueError) as error:
-        print(f"{error}; see `chartwire audit verify {id_}`", file=sys.stderr)
-        return 1
+        raise Ended(f"{error}; see `chartwire audit verify {it.id}`", 1) from None
 
 
 async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | None, arguments: argparse.Namespace) -> int:
@@ -127,23 +113,20 @@ async def _rebuild(store: Store, policy: Policy) -> int:
     return 0
 
 
-async def _one_chart(
-    store: Store, practice: PracticeId, chart: tuple[str, int], moment: AsOf | None, verifying: bool
-) -> int:
-    system, number = chart
-    story = await events_of_chart(store, practice, System(system), number)
+async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | None, verifying: bool) -> int:
+    chart = it.names.one_of(charts)
+    story = await events_of_charts(store, it.id, charts)
     if not story:
-        print(f"nothing is recorded about {system}:{number} in {practice}", file=sys.stderr)
-        return 1
+        raise Ended(f"nothing is recorded about {chart} in {it.id}", 1)
     past = [one for one in story if is_past(one, moment)]
-    told = Replay(practice)
+    told = Replay(it.id)
     for one in past:
         told.state.apply(one.event, one.sequence)
     last = f"#{past[-1].sequence}" if past else "its beginning"
-    print(f"{system}:{number}: {len(past)} events up to {last}, projections {told.digest()}")
+    print(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
     if not verifying:
         return 0
-    compared, found = await verify_patient(store, practice, story)
+    compared, found = await verify_patient(store, it.id, story)
     return _verdict(found, f"{len(story)} events and {compared} documents")
 
 

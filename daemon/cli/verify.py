@@ -11,15 +11,17 @@ import msgspec
 
 from daemon.cli.common import add_config, configured, run_async
 from daemon.cli.repair import tell
-from daemon.operator.commands import Charts, Followed, command, login, write
+from daemon.config import policy_of
+from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.drift import verify
 from daemon.runtime.surroundings import Surroundings, surroundings
 from daemon.telemetry import configure_logging
 from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
-from events.ids import BillingPatientId, EhrChartId, PracticeId
+from events.ids import BillingPatientId, Charts, EhrChartId
 from events.schema import Origin
 from events.store import AWAY
+from projections.terms.policy import Policy
 from projections.trial.drift import Cause, Drift
 
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
@@ -59,9 +61,9 @@ def handle(arguments: argparse.Namespace) -> int:
                 drift = await verify(practice, around, lambda line: print(line, file=sys.stderr))
                 if not arguments.show:
                     drift = [msgspec.structs.replace(one, values={}) for one in drift]
-                _print(drift, as_json=arguments.json, practice=practice.id)
+                _print(drift, as_json=arguments.json, policy=policy_of(practice))
                 if arguments.repair:
-                    return await _repair(around, PracticeId(practice.id), drift)
+                    return await _repair(around, policy_of(practice), drift)
         except (VendorError, *AWAY) as error:
             print(f"not everything could be read ({type(error).__name__}); nothing can be said", file=sys.stderr)
             return 1
@@ -70,18 +72,19 @@ def handle(arguments: argparse.Namespace) -> int:
     return run_async(work())
 
 
-async def _repair(around: Surroundings, practice: PracticeId, drift: list[Drift]) -> int:
+async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> int:
     """Ask as `chartwire resync` and `retry` do; what people changed on the losing side, and what waits for them, is theirs.
 
     0 when everything asked for was carried out.
     """
+    practice, names = policy.practice, policy.names
     causes: defaultdict[Charts, set[Cause]] = defaultdict(set)
     for one in drift:
         causes[_charts(one)].add(one.cause)
     who, why, code = login(), "chartwire verify --repair", 0
     for charts, found in causes.items():
-        name = f"elation:{charts[0]}" if charts[0] is not None else f"kareo:{charts[1]}"
-        if charts == (None, None):
+        name = names.one_of(charts)
+        if not name:
             continue
         if found & RESYNCED:
             print(f"{name}: to be read again")
@@ -92,27 +95,27 @@ async def _repair(around: Surroundings, practice: PracticeId, drift: list[Drift]
         else:
             continue
         await write(around.bus, around.store, ask)
-        code = max(code, tell(ask))
+        code = max(code, tell(ask, names))
     return code
 
 
 def _charts(one: Drift) -> Charts:
     """One of the patient's charts: the owner knows the other."""
     if one.billing is not None:
-        return None, BillingPatientId(one.billing)
-    return None if one.ehr is None else EhrChartId(one.ehr), None
+        return Charts(billing=BillingPatientId(one.billing))
+    return Charts(ehr=None if one.ehr is None else EhrChartId(one.ehr))
 
 
-def _print(drift: list[Drift], *, as_json: bool, practice: str) -> None:
+def _print(drift: list[Drift], *, as_json: bool, policy: Policy) -> None:
     counts = Counter(one.cause.value for one in drift)
     if as_json:
-        report = {"practice": practice, "causes": {one.value: counts[one.value] for one in Cause}, "drift": drift}
+        report = {"practice": policy.practice, "causes": {one.value: counts[one.value] for one in Cause}, "drift": drift}
         print(msgspec.json.encode(report).decode())
         return
     for one in drift:
-        who = f"Elation {one.ehr or '-'} / Kareo {one.billing or '-'}"
+        who = f"{policy.names.ehr.label} {one.ehr or '-'} / {policy.names.billing.label} {one.billing or '-'}"
         print(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
         for name, (held, wanted) in one.values.items():
             print(f"    {name}: holds {held!r}, should hold {wanted!r}")
     summary = ", ".join(f"{counts[one.value]} {one.value}" for one in Cause if counts[one.value])
-    print(f"{practice}: {summary or 'no difference'}")
+    print(f"{policy.practice}: {summary or 'no difference'}")

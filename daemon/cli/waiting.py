@@ -11,19 +11,22 @@ from typing import Any
 import msgspec
 
 from daemon.cli.common import add_config, away, configured, opened, run_async
+from daemon.config import policy_of
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
-from events.ids import PatientKey, PracticeId
+from events.ids import PatientKey, is_billing_key, number_of
 from events.store import Store
 from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
-from projections.words.remedy import remedy
+from projections.terms.names import Names
+from projections.terms.policy import Policy
+from projections.words.remedy import Audience, chart_of, meaning_of, remedy
 
 
-class Item(msgspec.Struct, frozen=True, kw_only=True):
+class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
     """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may name people.
 
-    `dismissed_by` and `dismissed_because` are set for items that a person accepted as they are.
+    `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
 
     practice: str
@@ -32,6 +35,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     code: str
     since: datetime | None
     reason: str
+    audience: Audience
     command: str
     dismissed_by: str = ""
     dismissed_because: str = ""
@@ -55,15 +59,15 @@ def waiting(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-    practices = [PracticeId(one.id) for one in config.practice if arguments.practice in (None, one.id)]
+    practices = [policy_of(one) for one in config.practice if arguments.practice in (None, one.id)]
     if not practices:
         print(f"practice: {arguments.practice} is not in the configuration", file=sys.stderr)
         return 1
 
     async def work() -> int:
         async with opened(config, beside) as store:
-            for practice in practices:
-                for one in await items(store, practice, code=arguments.code, dismissed=arguments.dismissed):
+            for policy in practices:
+                for one in await items(store, policy, code=arguments.code, dismissed=arguments.dismissed):
                     print(msgspec.json.encode(one).decode() if arguments.json else "\n".join(lines(one)))
         return 0
 
@@ -72,10 +76,11 @@ def waiting(arguments: argparse.Namespace) -> int:
     return problem.code
 
 
-async def items(store: Store, practice: PracticeId, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
+async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
     """What waits in a practice, the practice's own items first, then by patient; or what was `dismissed`."""
+    practice = policy.practice
     directory = await tables.directory(store.pool, practice, store.keyring)
-    found = list(_items(practice, None, directory.dismissed if dismissed else directory.waiting))
+    found = list(_items(policy, None, directory.dismissed if dismissed else directory.waiting))
     keys = None if dismissed else await still_open.waiting_patients(store.pool, practice, code)
     documents = await (
         tables.read_patients(store.pool, practice, store.keyring)
@@ -84,34 +89,35 @@ async def items(store: Store, practice: PracticeId, *, code: str | None = None, 
     )
     for key in sorted(documents, key=_order):
         patient = decode_patient(documents[key][1])
-        found += _items(practice, patient, patient.dismissed if dismissed else patient.waiting)
+        found += _items(policy, patient, patient.dismissed if dismissed else patient.waiting)
     return [one for one in found if code in (None, one.code)]
 
 
-def _order(key: PatientKey) -> tuple[str, int]:
-    return key[:1], int(key[2:])
+def _order(key: PatientKey) -> tuple[bool, int]:
+    return is_billing_key(key), number_of(key)
 
 
-def _items(practice: PracticeId, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
+def _items(policy: Policy, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
     for slot, one in sorted(entries.items()):
         yield Item(
-            practice=practice,
-            patient="" if patient is None else charts_of(patient),
+            practice=policy.practice,
+            patient="" if patient is None else charts_of(patient, policy.names),
             slot=slot,
             code=one.code,
             since=one.since,
             reason=one.text,
-            command="" if isinstance(one, Dismissed) else remedy(practice, patient, slot, one.code),
+            audience=meaning_of(one.code).audience,
+            command="" if isinstance(one, Dismissed) else remedy(policy.practice, patient, slot, one.code, policy.names),
             dismissed_by=one.who if isinstance(one, Dismissed) else "",
             dismissed_because=one.reason if isinstance(one, Dismissed) else "",
         )
 
 
-def charts_of(patient: Patient) -> str:
-    """The patient's charts as commands take them: `billing:901 ehr:101`."""
+def charts_of(patient: Patient, names: Names) -> str:
+    """The patient's charts as commands take them, the billing system's first."""
     if patient.link is not None:
-        return f"kareo:{patient.link.billing} elation:{patient.link.ehr}"
-    return f"{'kareo' if patient.in_billing else 'elation'}:{patient.key[2:]}"
+        return f"{names.patient(patient.link.billing)} {names.chart(patient.link.ehr)}"
+    return chart_of(patient, names)
 
 
 def lines(item: Item) -> list[str]:

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import add_config, complain, configured, opened, practice_of, run_async
-from daemon.cli.history import add_shown
+from daemon.cli.common import add_config, add_shown, asked, complain, moment_of, run_async
+from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
 from daemon.history.what_if import compare
-from events.ids import PracticeId
 from events.records import type_of
 from projections.trial.what_if import Comparison, Deviation
-from projections.words.lines import Shown, write_shown
-from projections.words.moment import parse_moment
+from projections.words.shown import Shown
+from projections.words.writes import describe_write
 
 APPROXIMATION = (
     "An approximation: the past is taken as it was, with the vendors' recorded answers, and decided about anew; what people "
@@ -48,31 +45,21 @@ def register(commands: Any) -> None:
 
 def what_if(arguments: argparse.Namespace) -> int:
     """Exit code 0 also when there are differences: they are the answer."""
-    found = configured(arguments)
-    if found is None:
-        return 1
-    config, beside = found
-    practice = practice_of(config, arguments.practice)
-    if practice is None:
-        return 1
+    it = asked(arguments)
+    since = moment_of(arguments.since, it.zone)
     try:
-        policy = policy_of(load_variant(arguments.policy, practice))
-        since = parse_moment(arguments.since, ZoneInfo(practice.time_zone)) if arguments.since else None
+        policy = policy_of(load_variant(arguments.policy, it.practice))
     except ConfigError as error:
         complain(error.problems)
-        return 2
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    shown = Shown(values=arguments.values, names=arguments.names)
+        raise Ended from None
 
     async def work() -> int:
-        async with opened(config, beside) as store:
-            head = await store.head(PracticeId(practice.id))
+        async with it.opened() as store:
+            head = await store.head(it.id)
             with Progress("replayed", head) as progress:
-                batches = store.sealed(PracticeId(practice.id), up_to=head)
+                batches = store.sealed(it.id, up_to=head)
                 result = await compare(batches, store.keyring, policy, since=since, progress=progress)
-        print(_json(result, shown) if arguments.json else "\n".join(lines(result, shown)))
+        print(_json(result, it.shown) if arguments.json else "\n".join(lines(result, it.shown)))
         return 0
 
     return run_async(work())
@@ -94,8 +81,10 @@ def lines(result: Comparison, shown: Shown) -> list[str]:
 
 
 def _words(one: Deviation, shown: Shown) -> str:
-    words = write_shown(one.write, shown)
-    return words if one.was is None else f"{words}, was {write_shown(one.was, shown)}; {', '.join(differing(one))} differs"
+    words = describe_write(one.write, shown)
+    return (
+        words if one.was is None else f"{words}, was {describe_write(one.was, shown)}; {', '.join(differing(one))} differs"
+    )
 
 
 def differing(one: Deviation) -> list[str]:

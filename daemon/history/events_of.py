@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from events.ids import PatientKey, PracticeId, charts_of
+from events.ids import Charts, PatientKey, PracticeId, charts_of
 from events.schema import Event, LinkMoved, Recorded
 from events.store import Store
-from events.writes import System
 
 
 def names_charts(event: Event) -> tuple[set[int], set[int]]:
@@ -41,19 +40,17 @@ async def patient_events(
     return [found[sequence] for sequence in sorted(found)]
 
 
-async def events_of_chart(store: Store, practice: PracticeId, system: System, chart: int) -> list[Recorded]:
-    """All events about a chart of one side, and about whatever it was ever linked with."""
-    if system is System.EHR:
-        return await patient_events(store, practice, ehr=(chart,))
-    return await patient_events(store, practice, billing=(chart,))
+async def events_of_charts(store: Store, practice: PracticeId, charts: Charts) -> list[Recorded]:
+    """All events about these charts, and about whatever they were ever linked with."""
+    ehr, billing = charts
+    return await patient_events(store, practice, () if ehr is None else (ehr,), () if billing is None else (billing,))
 
 
 async def events_of(store: Store, practice: PracticeId, key: PatientKey) -> list[Recorded]:
     """All events about the patient of this key; those of the practice itself for the practice's."""
     if not key:
         return [one async for one in store.of_practice(practice)]
-    ehr, billing = charts_of(key)
-    return await patient_events(store, practice, () if ehr is None else (ehr,), () if billing is None else (billing,))
+    return await events_of_charts(store, practice, charts_of(key))
 
 
 async def event_at(store: Store, practice: PracticeId, sequence: int) -> Recorded | None:

@@ -19,12 +19,17 @@ from events.schema import (
     IntentSuperseded,
     Recorded,
 )
+from events.slots import parse_slot
 from events.store import Store
 from projections.state.directory import Directory, fold_directory
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.known import FieldKnown, fields_known, folded
-from projections.words.lines import Entry, Shown, entries, fields_of, in_words, write_shown
+from projections.words.lines import Entry, entries, fields_of
+from projections.words.remedy import meaning_of
+from projections.words.shown import Shown
+from projections.words.words import describe
+from projections.words.writes import describe_write
 
 OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
@@ -126,7 +131,7 @@ def why(
         slot=body.slot,
         system=body.system.value,
         resource=body.resource.value,
-        write=write_shown(body.write, shown),
+        write=describe_write(body.write, shown),
         rule=body.rule,
         notes=body.notes,
         request=_step(request, shown),
@@ -150,7 +155,11 @@ async def explain_field(
         (known,) = [one for one in fields_known(patient, directory, policy, shown) if one.field == field_]
         mine = [one for one in requests if state.key_of(one.event.ehr, one.event.billing) == key]
         write = await explain_intent(store, policy, mine[-1], shown) if mine else None
-        waiting = tuple((slot, one.code, one.text) for slot, one in patient.waiting.items() if slot.endswith(f":{field_}"))
+        waiting = tuple(
+            (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+            for slot, one in patient.waiting.items()
+            if parse_slot(slot).id == field_
+        )
         result.append(
             FieldWhy(
                 known=known,
@@ -182,7 +191,7 @@ def _step(one: Recorded, shown: Shown) -> Step:
         answer = body.raw or body.text
     elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
-    return Step(one.sequence, one.event.id, one.event.type, in_words(body, shown), answer)
+    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer)
 
 
 async def _causes(

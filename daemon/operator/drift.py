@@ -13,7 +13,7 @@ from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.surroundings import Surroundings
 from daemon.tables import documents as tables
 from daemon.vendors.ports.intake import Intake
-from daemon.vendors.ports.vendor import Edits, HeldRecords, Reader, Side, WrittenAppointment, WrittenPolicy
+from daemon.vendors.ports.vendor import Edits, HeldRecords, Reader, SentAppointment, SentPolicy, Side
 from events.ids import EhrChartId, PatientKey, PracticeId
 from events.schema import Event
 from events.topics import Change, Checkpoint, Message
@@ -100,7 +100,7 @@ async def _edited(held: HeldRecords, state: PracticeState, found: list[Drift]) -
     for patient in linked:
         if patient.policies and (patient.key, "policies") not in busy:
             assert patient.link is not None
-            written = {key: WrittenPolicy(one.ehr, one.terms) for key, one in patient.policies.items()}
+            written = {key: SentPolicy(one.ehr, one.terms) for key, one in patient.policies.items()}
             edited.append(_edit(patient, "policies", await held.policy_edits(EhrChartId(patient.link.ehr), written)))
     for patient in linked:
         for key, bill in patient.bills.items():
@@ -112,14 +112,14 @@ async def _edited(held: HeldRecords, state: PracticeState, found: list[Drift]) -
 
 
 async def _edited_appointments(held: HeldRecords, linked: list[Patient], busy: set[tuple[PatientKey, str]]) -> list[Drift]:
-    written: dict[int, WrittenAppointment] = {}
+    written: dict[int, SentAppointment] = {}
     whose: list[tuple[Patient, str, int]] = []
     for patient in linked:
         for key, entry in patient.appointments.items():
             if entry.written is None or entry.ehr is None or entry.deleted or entry.vanished:
                 continue
             if (patient.key, f"appointment:{key}") not in busy:
-                written[entry.ehr] = WrittenAppointment(entry.written, entry.cancelled)
+                written[entry.ehr] = SentAppointment(entry.written, entry.cancelled)
                 whose.append((patient, key, entry.ehr))
     edits = await held.appointment_edits(written)
     return [_edit(patient, f"appointment:{key}", edits[id_]) for patient, key, id_ in whose]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from daemon.tables import documents as tables
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import PRACTICE, Charts, EhrChartId, PracticeId
 from events.store import Store
 from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
@@ -24,15 +24,13 @@ class Looked:
         return PracticeState(directory=self.directory, patients={self.patient.key: self.patient})
 
 
-async def look(
-    store: Store, practice: PracticeId, ehr: EhrChartId | None, billing: BillingPatientId | None
-) -> Looked | None:
+async def find_patient(store: Store, practice: PracticeId, charts: Charts) -> Looked | None:
     """Whose chart it is; None for a chart never seen."""
     directory = await tables.directory(store.pool, practice, store.keyring)
-    charts = await tables.resolve_charts(store.pool, practice, [ehr] if ehr is not None else [])
-    state = PracticeState(directory=directory, charts={EhrChartId(chart): key for chart, key in charts.items()})
-    key = state.key_of(ehr, billing)
+    resolved = await tables.resolve_charts(store.pool, practice, [charts.ehr] if charts.ehr is not None else [])
+    state = PracticeState(directory=directory, charts={EhrChartId(chart): key for chart, key in resolved.items()})
+    key = state.key_of(*charts)
     if not key:
-        return Looked(Patient(key=PatientKey("")), directory)
+        return Looked(Patient(key=PRACTICE), directory)
     found = await tables.load_patients(store.pool, practice, [key], store.keyring)
     return Looked(decode_patient(found[key][1]), directory) if key in found else None

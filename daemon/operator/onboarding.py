@@ -11,10 +11,12 @@ import msgspec
 from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
-from events.ids import PatientKey
+from events.codes import WaitCode
+from events.ids import PatientKey, number_of
 from events.records import stored_field
+from events.slots import CHART_SLOT
 from events.store import Store
-from events.writes import Candidate, SearchBilling, SearchEhr
+from events.writes import Candidate, SearchBilling, SearchEhr, System
 from projections.deciding.settle import Moment
 from projections.rules.links import middle_name
 from projections.rules.matching import charts_of, unlike
@@ -23,8 +25,8 @@ from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 
 
-class Pair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
-    """Two charts that may be one person. `differ` are fields; `names` are (Elation's, Kareo's).
+class CandidatePair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
+    """Two charts that may be one person. `differ` are fields; `names` are (the EHR's, the billing system's).
 
     `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
     """
@@ -40,7 +42,7 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     """What matching comes to. `only_*` have no counterpart; `impossible` cannot be created there, by code of the reason."""
 
     certain: int = 0
-    candidates: tuple[Pair, ...] = ()
+    candidates: tuple[CandidatePair, ...] = ()
     undecided_charts: int = 0
     only_in_ehr: int = 0
     only_in_billing: int = 0
@@ -59,7 +61,7 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     matching: Matching | None = None
 
 
-async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
+async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
     """How far the practice is, of whose systems `reads` are the first reads; while nothing is decided also what going live would do."""
     practice = policy.practice
     directory = await tables.directory(store.pool, practice, store.keyring)
@@ -71,8 +73,8 @@ async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]
         practice=practice,
         state=state,
         charts={
-            "elation": sum(here is not None for here, _ in charts),
-            "kareo": sum(there is not None for _, there in charts),
+            System.EHR.value: sum(here is not None for here, _ in charts),
+            System.BILLING.value: sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
         unread=tuple(await unread(store.pool, practice, reads)),
@@ -86,22 +88,22 @@ async def look(store: Store, policy: Policy, now: datetime, reads: Sequence[str]
 
 
 def _matching(run: DryRun) -> Matching:
-    waits = {key: one.waiting["chart"] for key, one in run.patients.items() if "chart" in one.waiting}
-    undecided = [key for key, one in waits.items() if one.code == "candidates"]
-    created = Counter(one.system for one in run.writes if one.slot == "chart")
+    waits = {key: one.waiting[CHART_SLOT] for key, one in run.patients.items() if CHART_SLOT in one.waiting}
+    undecided = [key for key, one in waits.items() if one.code == WaitCode.CANDIDATES]
+    created = Counter(one.system for one in run.writes if one.slot == CHART_SLOT)
     return Matching(
         certain=sum(not one.how.startswith("created") for one in run.links),
         candidates=tuple(_pairs(run, undecided)),
         undecided_charts=len(undecided),
-        only_in_ehr=created["kareo"],
-        only_in_billing=created["elation"],
-        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != "candidates").items())),
+        only_in_ehr=created[System.BILLING.value],
+        only_in_billing=created[System.EHR.value],
+        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != WaitCode.CANDIDATES).items())),
     )
 
 
-def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
-    """Every pair of charts that somebody undecided waits for, once, by Elation's id."""
-    pairs: dict[tuple[int, int], Pair] = {}
+def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[CandidatePair]:
+    """Every pair of charts that somebody undecided waits for, once, by the EHR's id."""
+    pairs: dict[tuple[int, int], CandidatePair] = {}
     links = [one.link for one in run.patients.values() if one.link is not None]
     here, there = {one.ehr for one in links}, {one.billing for one in links}
     for key in undecided:
@@ -119,15 +121,15 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[Pair]:
     return [pairs[key] for key in sorted(pairs)]
 
 
-def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> Pair:
-    mine = int(patient.key[2:])
+def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> CandidatePair:
+    mine = number_of(patient.key)
     differ = unlike(wanted, one, middle_name(patient))
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
     if isinstance(wanted, SearchEhr):
-        return Pair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
-    return Pair(ehr=mine, billing=one.id, differ=differ, names=names)
+        return CandidatePair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
+    return CandidatePair(ehr=mine, billing=one.id, differ=differ, names=names)
 
 
-def reasons(pairs: tuple[Pair, ...]) -> Mapping[str, int]:
+def reasons(pairs: tuple[CandidatePair, ...]) -> Mapping[str, int]:
     """How many pairs differ in what; those that differ in nothing are several of one kind."""
     return dict(Counter(", ".join(one.differ) or "nothing: several are alike" for one in pairs).most_common())

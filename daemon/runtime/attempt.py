@@ -3,6 +3,7 @@
 Throttled                     pause, as long as the vendor asks; shown once it has asked a few times in a row
 Unauthorized                  pause; shown as credentials to correct
 Unreachable                   pause; shown as unreachable
+Troubled                      pause, then look, then again: for hours, shown meanwhile; after that refused
 OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
 ChangedMeanwhile              superseded: it is decided again
 Refused (all), NotAsWritten   refused: a person decides
@@ -21,6 +22,7 @@ from daemon.vendors.ports.errors import (
     OutcomeUnknown,
     Refused,
     Throttled,
+    Troubled,
     Unauthorized,
     Unreachable,
 )
@@ -31,6 +33,9 @@ from projections.state.open_intents import OpenIntent
 
 VISIBLE_AFTER = 3
 """Failures in a row after which people are told."""
+
+TROUBLED_TRIES = 80
+"""About five hours with the usual pauses (`Backoff`: up to five minutes)."""
 
 
 @dataclass(frozen=True)
@@ -54,15 +59,22 @@ class Trouble:
 THROTTLED = Trouble("throttled", "asks for patience again and again; writes wait until it takes them")
 CREDENTIALS = Trouble("credentials", "does not accept the credentials; correct them")
 UNREACHABLE = Trouble("unreachable", "cannot be reached; writes wait until it can")
+TROUBLED = Trouble(
+    "troubled", "has trouble of its own with some writes; each is tried again for hours, then waits for a person"
+)
 UNUSABLE = Trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing was done: the same attempt goes on after a pause, of at least `seconds` where the vendor named them."""
+    """Nothing was done: the same attempt goes on after a pause, of at least `seconds` where the vendor named them.
+
+    `look`: that is likely and not certain, so look first.
+    """
 
     trouble: Trouble | None
     seconds: float | None = None
+    look: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,7 +101,7 @@ class Superseded:
 
 
 def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Pause | Look | Refuse | Superseded:
-    """What follows from the error of a call, the `failures`-th in a row. `label` is what people call the system."""
+    """What follows from the error of a call, the `failures`-th of its kind in a row. `label` is what people call the system."""
     match error:
         case OutcomeUnknown() | Malformed() if not changes_nothing(attempt.job.write):
             return Look()
@@ -112,6 +124,11 @@ def after_lookup(error: Exception, attempt: Attempt, failures: int) -> Pause | R
             return Pause(CREDENTIALS)
         case Unreachable():
             return Pause(UNREACHABLE)
+        case Troubled() if failures <= TROUBLED_TRIES:
+            return Pause(TROUBLED, look=not changes_nothing(attempt.job.write))
+        case Troubled():
+            text = "it had trouble of its own again and again, for hours; try again later, or ask its support"
+            return Refuse(_refusal(attempt, TROUBLED.code, text, error.vendor_text))
         case OutcomeUnknown() | Malformed():
             return Pause(UNUSABLE)
         case Refused():

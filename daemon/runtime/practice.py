@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 import structlog
 
@@ -18,9 +19,11 @@ from daemon.runtime.surroundings import Surroundings
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
-from events.commands import RedriveRequested, ResyncRequested
+from events.commands import RedriveRequested, ResyncRequested, RetryRequested
 from events.ids import PracticeId
+from events.keyed import hashed
 from events.schema import CommandRefused
+from events.slots import set_aside_in
 from events.store import AWAY, Fenced
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
@@ -156,6 +159,15 @@ class PracticeRuntime:
                 sink.offer(opened, resume=True)
             self.feed.nudge()
 
+    def hurry(self) -> None:
+        """A person says that what failed may work now: refused credentials are tried, and no pause is waited for."""
+        for one in self.opened.values():
+            if one.gate is not None:
+                one.gate.reopen()
+            one.connector.rounds.hurry()
+        for sink in self.sinks.values():
+            sink.hurry()
+
     # -- recording --------------------------------------------------------------------------------------------------------
 
     async def record(self, messages: Sequence[Message]) -> None:
@@ -186,9 +198,11 @@ class PracticeRuntime:
         for event in [one.event for one in recording.recorded if one.event.id not in refused]:
             patient = recording.patients.get(event.patient)
             if isinstance(event.body, RedriveRequested):
-                _, system, resource, record = event.body.slot.split(":", 3)
-                if system in set(System):
-                    self.connectors[System(system)].look(resource, record, event.id)
+                aside = set_aside_in(event.body.slot)
+                if aside is not None and aside.system in set(System):
+                    self.connectors[System(aside.system)].look(aside.resource, aside.record, event.id)
+            elif isinstance(event.body, RetryRequested):
+                self.hurry()
             elif isinstance(event.body, ResyncRequested) and patient is not None:
                 chart = patient.link.ehr if patient.link else patient.ehr.chart.id if patient.ehr else None
                 if chart is not None:
@@ -200,9 +214,10 @@ class PracticeRuntime:
 def side(config: PracticeConfig, around: Surroundings, system: System, guard: Guard | None = None) -> Side:
     """The practice's side of the system that plays a role for it."""
     practice, pool = PracticeId(config.id), around.store.pool
+    known = seen_records(pool, practice, system, around.keyring)
     return Side(
         time_zone=config.time_zone,
-        intake=Intake(practice, system, around.bus.publish, seen_records(pool, practice, system)),
+        intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
         memory=RecordedMemory(pool, practice, system, linked=True),
         guard=guard,
     )

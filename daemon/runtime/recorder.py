@@ -20,16 +20,19 @@ from daemon.runtime.set_aside import instead_of
 from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
-from events.codec import KeyMissing, Keyring, encode_body
+from events.codec import encode_body
 from events.ids import (
     BillingPatientId,
     EhrChartId,
     EventId,
     PatientKey,
     PracticeId,
+    charts_of,
     content_hash,
     event_id,
 )
+from events.keyed import Identified
+from events.keys import KeyMissing, Keyring
 from events.records import type_of
 from events.schema import (
     Body,
@@ -243,8 +246,8 @@ class PracticeRecorder:
                 origin=Origin.CHARTWIRE,
                 observed=self._now(),
                 body=body,
-                ehr=None if key.startswith("K:") else EhrChartId(int(key[2:])),
-                billing=BillingPatientId(int(key[2:])) if key.startswith("K:") else None,
+                ehr=charts_of(key).ehr,
+                billing=charts_of(key).billing,
             )
             for key, body in found.items()
         ]
@@ -279,8 +282,10 @@ class PracticeRecorder:
         """Record what is not recorded yet. False when `only_if` says no."""
 
         async def load(tx: Transaction) -> _Loaded | None:
-            known = await tx.known([event.id for event in events])
-            fresh = {event.id: event for event in events if event.id not in known}
+            plain = {one.event.id: one.plain for one in changes if one.event is not None and one.plain is not None}
+            same = Identified.of(self._keyring, events, plain)
+            known = await tx.known(list(same.forms))
+            fresh = {event.id: event for event in same.events if not same.is_known(event.id, known)}
             state = await self._stored.state(tx)
             await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
             if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
@@ -292,7 +297,7 @@ class PracticeRecorder:
                 batch.take(event, redriven.get(event.id))
             return _Loaded(
                 batch,
-                told=[one for one in changes if one.event is None or one.event.id not in known],
+                told=[one for one in changes if one.event is None or not same.is_known(one.event.id, known)],
                 checkpoints=checkpoints,
                 unobserved=() if changes else list(fresh.values()),
                 repeated=len(events) - len(fresh),

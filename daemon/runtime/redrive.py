@@ -8,8 +8,9 @@ from uuid import UUID
 import msgspec
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body
+from events.codes import CommandCode
 from events.commands import RedriveRequested
-from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, event_id
+from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, charts_of, event_id
 from events.schema import (
     TYPES,
     VERSIONS,
@@ -70,23 +71,23 @@ def _taken_out(held: Event, command: Event, keyring: Keyring) -> Redriven | None
             return Redriven(held.id, _observation(kept, held, command))
     except (UnreadableEvent, KeyMissing):
         text = "it is still unreadable: it needs a newer version, or the key it was encrypted with"
-        return Redriven(held.id, refused=_no("still-unreadable", text))
+        return Redriven(held.id, refused=_no(CommandCode.STILL_UNREADABLE, text))
     return None
 
 
 def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event | CommandRefused:
     message = decode_message(kept.raw, keyring, by_hand=True)
     if message.practice != command.practice:
-        return _no("another-practice", "the message belongs to another practice")
+        return _no(CommandCode.ANOTHER_PRACTICE, "the message belongs to another practice")
     if not isinstance(message, Change) or message.event is None:
-        return _no("nothing-in-it", "the message is readable now and holds no change; dismiss it")
+        return _no(CommandCode.NOTHING_IN_IT, "the message is readable now and holds no change; dismiss it")
     return message.event
 
 
 def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     body = decode_body(kept.resource, VERSIONS[kept.resource], kept.raw)
     outcome = isinstance(body, Outcome)
-    ehr, billing = _charts_of(PatientKey(kept.path)) if outcome else _charts(body)
+    ehr, billing = charts_of(PatientKey(kept.path)) if outcome else _charts(body)
     return msgspec.structs.replace(
         held,
         id=event_id(held.practice, "redriven", command.id),
@@ -99,14 +100,8 @@ def _observation(kept: ChangeQuarantined, held: Event, command: Event) -> Event:
     )
 
 
-def _no(code: str, text: str) -> CommandRefused:
-    return CommandRefused(command=RedriveRequested.__name__, code=code, text=text)
-
-
-def _charts_of(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
-    """The charts of the patient that an outcome was about, as its sink set it aside; none for the practice."""
-    number = int(key[2:]) if key else 0
-    return (None, BillingPatientId(number)) if key.startswith("K:") else (EhrChartId(number) if key else None, None)
+def _no(code: CommandCode, text: str) -> CommandRefused:
+    return CommandRefused(command=RedriveRequested.__name__, code=code.value, text=text)
 
 
 def _charts(body: Body) -> tuple[EhrChartId | None, BillingPatientId | None]:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import msgspec
 
 from events.codec import encode_body
-from events.ids import PracticeId, event_id
+from events.codes import CommandCode
+from events.ids import EventId, PracticeId, event_id
 from events.schema import Body, ChangeQuarantined, CommandRefused, Event, Origin
 from events.text import name
 from events.topics import Change
@@ -24,19 +25,22 @@ def instead_of(change: Change, error: Exception) -> Iterator[Callable[[], Change
     event = change.event
     if event is None:
         return
-    aside = set_aside(change.practice, event, error)
+    aside = set_aside(change.practice, event, change.plain or event.id, error)
     yield lambda: msgspec.structs.replace(change, event=aside())
     yield lambda: msgspec.structs.replace(change, notes=())
     yield lambda: msgspec.structs.replace(change, event=aside(), notes=())
     yield lambda: msgspec.structs.replace(change, event=_without_content(aside(with_content=False)), notes=())
 
 
-def set_aside(practice: PracticeId, event: Event, error: Exception) -> Callable[..., Event]:
-    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused."""
+def set_aside(practice: PracticeId, event: Event, plain: EventId, error: Exception) -> Callable[..., Event]:
+    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused.
+
+    `plain` is the event's plain id: set aside before an upgrade or after it, the quarantine is the same.
+    """
     reason = f"cannot be folded ({type(error).__name__}); report it"
 
     def made(*, with_content: bool = True) -> Event:
-        body: Body = CommandRefused(command=event.type, code="defect", text=reason)
+        body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
         if event.origin in (Origin.EHR, Origin.BILLING):
             body = ChangeQuarantined(
                 system=System(event.origin.value),
@@ -45,7 +49,7 @@ def set_aside(practice: PracticeId, event: Event, error: Exception) -> Callable[
                 reason=reason if with_content else f"{reason}; its content could not be kept",
                 raw=encode_body(event.body) if with_content else b"",
             )
-        id_ = event_id(practice, "set aside", event.id)
+        id_ = event_id(practice, "set aside", plain)
         return msgspec.structs.replace(
             event, id=id_, practice=practice, body=body, ehr=None, billing=None, cause=event.cause or event.id
         )

@@ -8,6 +8,7 @@ after that (events/handover.py); one that stays is not touched. Stopping drains 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 from collections import defaultdict
@@ -18,15 +19,19 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config
+from daemon.runtime.health import HealthEndpoint
+from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
+from daemon.servers import host_and_port
 from daemon.tables.status import save_reports
 from daemon.vendors.ports.errors import VendorError
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
+from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
@@ -60,6 +65,7 @@ class Worker:
         self._group: asyncio.TaskGroup | None = None
         self._reloading = asyncio.Lock()
         self._left_until: dict[PracticeId, float] = {}
+        self._troubles: dict[PracticeId, str] = {}
         self.address = ""
         self.ready = asyncio.Event()
 
@@ -86,20 +92,24 @@ class Worker:
         self._stopping.set()
 
     async def _serve(self) -> web.AppRunner:
-        app = web.Application(client_max_size=LARGEST)
+        app = web.Application(client_max_size=LARGEST, middlewares=[timed])
         WebhookEndpoint(self._deliveries, self._around.vendors.delivered, meter=self._around.meter).routes(app)
-        app.router.add_get("/health", self._health)
+        HealthEndpoint(self, self._around.store, self._around.bus).routes(app)
         return await self._listen(app)
 
     async def _listen(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        host, _, port = self._around.config.http.listen.rpartition(":")
-        site = web.TCPSite(runner, host, int(port))
-        await site.start()
+        where = host_and_port(self._around.config.http.listen)
+        assert where is not None, "checked with the configuration"
+        most = Budget.of_process(self._around.config.postgres.pool).incoming
+        await Site(runner, *where, most=most).start()
         self.address = self._around.config.http.listen
         log.info("endpoint_opened", address=self.address)
         return runner
+
+    def is_shredded(self, practice: str) -> bool:
+        return self._around.keyring.shredded(practice)
 
     @property
     def healthy(self) -> bool:
@@ -107,9 +117,22 @@ class Worker:
         taken (its vendor is away) is no reason to restart the others'."""
         return asyncio.get_running_loop().time() - min(self._consumer.beat, self._watched) < STALLED
 
-    async def _health(self, _request: web.Request) -> web.Response:
-        """200 while this worker makes progress; no patient's data, so no authentication."""
-        return web.json_response({"practices": len(self.practices)}, status=200 if self.healthy else 503)
+    @property
+    def owned(self) -> Collection[PracticeId]:
+        """The practices of its partitions."""
+        return self._owned
+
+    @property
+    def standing(self) -> dict[PracticeId, str]:
+        """The owned practices that are not at work, each with the reason."""
+        working = {one for one, runtime in self.practices.items() if runtime.running}
+        idle = dict.fromkeys(self._owned - working, "not taken yet")
+        return idle | {one: why for one, why in self._troubles.items() if one in self._owned}
+
+    @property
+    def joined(self) -> bool:
+        """Whether Kafka has given it its share (which may be none)."""
+        return self.ready.is_set()
 
     # -- ownership --------------------------------------------------------------------------------------------------------
 
@@ -141,12 +164,15 @@ class Worker:
         try:
             async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
                 await self._take(practice)
-        except (VendorError, ValueError, Fenced, *AWAY) as error:
+        except (VendorError, ValueError, Fenced, KeyMissing, *AWAY) as error:
+            self._troubles[practice] = type(error).__name__
             log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
             if practice in self.practices or practice not in self._owned or self._group is None or self._stopping.is_set():
+                return
+            if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
             openers = await prepare(config, self._around)
@@ -154,7 +180,25 @@ class Worker:
             runtime = PracticeRuntime(config, self._around, openers, epoch)
             await runtime.start(self._group)
             self.practices[practice] = runtime
+            self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
+
+    async def _has_keys(self, practice: PracticeId) -> bool:
+        """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
+
+        False for one that was shredded: it stays down, without a word more than once.
+        """
+        around = self._around
+        await around.store.load_keys(practice)
+        if around.keyring.in_force(practice) is None and await is_switched(around.store.pool):
+            async with around.store.pool.acquire() as connection:
+                await make_keys(connection, practice, around.keyring)
+            await around.store.load_keys(practice)
+        if not around.keyring.shredded(practice):
+            return True
+        log.warning("practice_shredded", practice=practice)
+        self._left_until[practice] = math.inf
+        return False
 
     async def _release(self, practices: Sequence[PracticeId]) -> None:
         async def one(practice: PracticeId) -> None:
@@ -185,12 +229,14 @@ class Worker:
                 self._deliveries |= deliveries(self._configs[practice], self._around)
             self._owned = set(self._practices_of(self._partitions))
             await self._release(sorted(found.removed | found.changed))
+            for runtime in self.practices.values():
+                runtime.hurry()
             await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:
-        for key in [key for key in self._deliveries if key[1] == practice]:
-            del self._deliveries[key]
+        for route in [route for route in self._deliveries if route[1] == practice]:
+            del self._deliveries[route]
 
     async def _watch(self) -> None:
         """A practice whose tasks ended by a fault is taken up again; one that has another owner is left to it.
@@ -220,6 +266,7 @@ class Worker:
             made = reporter.report(self.practices, loop.time())
             epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
             try:
+                await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
@@ -231,6 +278,8 @@ class Worker:
         """See `Owner`: it is shown with the first practice of its partition."""
         event = unreadable.event
         if event is None or unreadable.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return unreadable
+        if self._around.keyring.shredded(unreadable.practice):
             return unreadable
         heirs = sorted(self._practices_of([event.body.partition]))
         if not heirs:
@@ -245,6 +294,9 @@ class Worker:
         if practice not in self._configs:
             log.warning("practice_unknown", count=len(messages))
             return True
+        if self._around.keyring.shredded(practice):
+            log.warning("practice_shredded", practice=practice, count=len(messages))
+            return True
         runtime = self.practices.get(practice)
         if runtime is None or not runtime.running:
             return False
@@ -253,11 +305,14 @@ class Worker:
         except Fenced:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
+            self._troubles[practice] = "no key"
             log.error("practice_without_key", practice=practice, count=len(messages))
             return True
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
+            self._troubles[practice] = type(error).__name__
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
         else:
+            self._troubles.pop(practice, None)
             return True
         return False
 

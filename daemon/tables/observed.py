@@ -75,7 +75,7 @@ async def set_checkpoint(connection: Connection, practice: PracticeId, source: s
     await connection.execute(SQL["set_checkpoint"], practice, source, value)
 
 
-class Subscriptions:
+class StoredSubscriptions:
     """The webhook subscriptions of a practice, with the key each delivery is checked by."""
 
     def __init__(self, pool: Connection, practice: PracticeId) -> None:

@@ -10,7 +10,8 @@ from daemon.tables import documents as tables
 from daemon.tables import observed, rows
 from daemon.tables import open as still_open
 from events.codec import Keyring
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.keyed import hashed
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import BILLING_ROW, Change, Checkpoint, Note
@@ -72,7 +73,7 @@ class StoredProjections:
         if now is not None:
             encoded = encode_directory(directory)
             await tables.save_directory(tx.connection, self.practice, stored.sequence, encoded, self._keyring)
-            open_ = {PatientKey(""): rows.open_rows(directory)}
+            open_ = {PRACTICE: rows.open_rows(directory)}
             await still_open.replace_open(tx.connection, self.practice, open_, now)
         return directory
 
@@ -134,7 +135,7 @@ class StoredProjections:
             directory = state.directory
             encoded = encode_directory(directory)
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
-            open_[PatientKey("")] = rows.open_rows(directory, self._directory)
+            open_[PRACTICE] = rows.open_rows(directory, self._directory)
         await still_open.replace_open(connection, self.practice, open_, batch.moment.now)
         if any(isinstance(event.body, WentLive) for event in batch.events):
             await still_open.mark_all_for_revisit(connection, self.practice, batch.moment.today)
@@ -162,6 +163,10 @@ class StoredProjections:
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+        ]
+        notes = [
+            msgspec.structs.replace(one, content_hash=hashed(self._keyring, self.practice, one.content_hash))
+            for one in notes
         ]
         if notes:
             await observed.save_observed(tx.connection, self.practice, notes)

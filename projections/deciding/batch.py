@@ -13,7 +13,18 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command, RedriveRequested
-from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId, ehr_key, event_id
+from events.ids import (
+    PRACTICE,
+    BillingPatientId,
+    Charts,
+    EhrChartId,
+    EventId,
+    PatientKey,
+    PracticeId,
+    charts_of,
+    ehr_key,
+    event_id,
+)
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -36,6 +47,7 @@ from events.schema import (
     RevisitDue,
     WaitingCleared,
 )
+from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
 from projections.deciding.settle import Moment
@@ -133,14 +145,14 @@ class Batch:
         reply = answer(self.state, command.ehr, command.billing, body, self.policy)
         refused = refused or reply.refused
         if refused is not None:
-            self._take(command, PatientKey(""))
-            self._take(self._following(refused, command, command.ehr, command.billing), PatientKey(""))
+            self._take(command, PRACTICE)
+            self._take(self._following(refused, command, command.ehr, command.billing), PRACTICE)
             return
         self._take(command, reply.about)
         for follows in reply.follows:
-            charts = _charts(self.state.patients[reply.about]) if reply.about else (None, None)
+            charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
             if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
-                charts = follows.ehr, follows.billing
+                charts = Charts(follows.ehr, follows.billing)
             self._take(self._following(follows, command, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -201,7 +213,7 @@ class Batch:
     def _understood(self, slots: tuple[str, ...]) -> None:
         """What could not be used before and now can waits no longer."""
         waiting = self.state.directory.waiting
-        if not any(slot.startswith("quarantine:") for slot in waiting):
+        if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in waiting):
             return
         cause = self.events[-1]
         for slot in slots:
@@ -330,9 +342,8 @@ class Batch:
         )
 
 
-def _charts(patient: Patient) -> tuple[EhrChartId | None, BillingPatientId | None]:
+def _charts(patient: Patient) -> Charts:
     """The chart ids that events about `patient` carry."""
     if patient.link is not None:
-        return patient.link.ehr, patient.link.billing
-    number = int(patient.key[2:])
-    return (None, BillingPatientId(number)) if patient.in_billing else (EhrChartId(number), None)
+        return Charts(patient.link.ehr, patient.link.billing)
+    return charts_of(patient.key)

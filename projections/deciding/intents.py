@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey
 from events.schema import (
     Body,
@@ -21,6 +22,7 @@ from events.schema import (
     WaitingCleared,
     WaitingRaised,
 )
+from events.slots import CHART_SLOT, LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
 from events.writes import (
     Resource,
     SearchBilling,
@@ -28,7 +30,7 @@ from events.writes import (
     System,
 )
 from projections.deciding.settle import Moment, Wants, Wish, permitted, settle, settle_waiting
-from projections.rules.accepted import thing
+from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
 from projections.rules.demographics import want_billing_chart, want_demographics, want_ehr_chart
@@ -68,17 +70,20 @@ def decide(
     _want(patient, state, policy, moment, wants)
     if wants.facts:
         return wants.facts, []
-    _show_refused(patient, wants)
+    _show_refused(patient, policy, wants)
     writes = permitted(wants.writes, policy)
     bodies = settle(writes, patient.intents, policy.practice, policy, cause)
-    bodies += settle_waiting(wants.waits, patient, lambda slot: thing(patient, slot, state.directory, policy))
+    bodies += settle_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
     return bodies, settle(shared, {}, policy.practice, policy, cause)
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
-    """Whether deciding again after these decisions about `before` is sure to find nothing: what is requested, superseded and
-    waited for is not what is decided on, facts are. (Acceptances are an exception: they compare with what a slot requests.)"""
+    """Whether deciding again after these decisions about `before` is sure to find nothing.
+
+    `decide` does not read requests, supersessions or waiting items, only facts. After requests and waiting items alone it
+    would find nothing new. Acceptances are an exception: they compare with what a slot requests.
+    """
     return all(isinstance(body, SETTLES) for body in bodies) and not shared and not before.dismissed
 
 
@@ -90,26 +95,29 @@ def observed_only(state: PracticeState, policy: Policy) -> bool:
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
     if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(
-            "practice", "directory-pending", "the practice's providers and locations have not been read yet", "directory"
+            PRACTICE_SLOT,
+            WaitCode.DIRECTORY_PENDING,
+            "the practice's providers and locations have not been read yet",
+            "directory",
         )
         return
-    _show_left_behind(patient, wants)
+    _show_left_behind(patient, policy, wants)
     link = patient.link
     if link is None:
         _want_link(patient, state, policy, wants)
         want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
     if not _follow_link(patient, state, policy, wants):
-        _hold_bills(patient, policy, wants, "the patient's link with Kareo is interrupted")
+        _hold_bills(patient, policy, wants, f"the patient's link with {policy.names.billing.label} is interrupted")
         return
     ehr, billing = patient.ehr, patient.billing
     if ehr is None or billing is None:
-        missing = "Elation" if ehr is None else "Kareo"
-        wants.wait("link", "chart-not-read", f"the {missing} chart has not been read yet")
+        missing = policy.names.label(System.EHR if ehr is None else System.BILLING)
+        wants.wait(LINK_SLOT, WaitCode.CHART_NOT_READ, f"the {missing} chart has not been read yet")
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
-    want_insurance(patient, link.ehr, billing, state.directory, policy, moment.today, wants)
+    want_insurance(patient, ehr, billing, state.directory, policy, moment.today, wants)
     want_appointments(patient, link.ehr, state.directory, policy, wants)
     want_bills(patient, billing, state.directory, policy, wants)
 
@@ -128,8 +136,9 @@ def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> Non
         if not entry.billed and entry.bill.status != "Billed" and not entry.bill.note_deleted:
             text = why
             if entry.encounter is not None:
-                text = f"sent to Kareo as encounter {entry.encounter}, but {text}: Elation is told when it resumes"
-            wants.wait(f"bill:{key}", "chart-pending", text)
+                ehr, billing = policy.names.ehr.label, policy.names.billing.label
+                text = f"sent to {billing} as encounter {entry.encounter}, but {text}: {ehr} is told when it resumes"
+            wants.wait(slot_of(SlotKind.BILL, key), WaitCode.CHART_PENDING, text)
 
 
 # -- links ----------------------------------------------------------------------------------------------------------------
@@ -141,7 +150,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
     if link is None or side is None:
         return True
     if side.chart.merged_into is not None:
-        _follow_merge(patient, state, wants)
+        _follow_merge(patient, state, policy, wants)
         want_removals(patient, policy, wants)
         return False
     if side.chart.deleted != link.suspended:
@@ -149,20 +158,24 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         wants.facts.append(change(ehr=link.ehr, billing=link.billing))
         return False
     if link.suspended:
-        wants.wait("link", "elation-chart-deleted", "the chart was deleted in Elation; the link resumes when it is restored")
+        wants.wait(
+            LINK_SLOT,
+            WaitCode.EHR_CHART_DELETED,
+            f"the chart was deleted in {policy.names.ehr.label}; the link resumes when it is restored",
+        )
         return False
     if patient.billing is not None and patient.billing.vanished:
         wants.wait(
-            "link",
-            "kareo-chart-gone",
-            "the patient is gone in Kareo (deleted or merged there); unlink the chart, then link the right patient",
+            LINK_SLOT,
+            WaitCode.BILLING_CHART_GONE,
+            f"the patient is gone in {policy.names.billing.label} (deleted or merged there); unlink the chart, then link the right patient",
         )
         want_removals(patient, policy, wants)
         return False
     return True
 
 
-def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
+def _follow_merge(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
     """The linked chart was absorbed: the link moves to an unlinked survivor, else a person decides (DESIGN: Links)."""
     link = patient.link
     if link is None:
@@ -170,21 +183,22 @@ def _follow_merge(patient: Patient, state: PracticeState, wants: Wants) -> None:
     end = survivor(link.ehr, state)
     if end is None and in_circles(link.ehr, state):
         text = (
-            "Elation says that charts were merged into one another in a circle; undo that in Elation, or unlink the patient"
+            f"{policy.names.ehr.label} says that charts were merged into one another in a circle; undo that in "
+            f"{policy.names.ehr.label}, or unlink the patient"
         )
-        wants.wait("link", "merge-cycle", text, *(f"chart:{one}" for one in absorbers(link.ehr, state)))
+        wants.wait(LINK_SLOT, WaitCode.MERGE_CYCLE, text, *(f"chart:{one}" for one in absorbers(link.ehr, state)))
         return
     if end is None:
         chain = (f"chart:{one}" for one in absorbers(link.ehr, state))
-        wants.wait("link", "survivor-not-seen", "the chart was merged into one that is not known yet", *chain)
+        wants.wait(LINK_SLOT, WaitCode.SURVIVOR_NOT_SEEN, "the chart was merged into one that is not known yet", *chain)
         return
     other = state.patients.get(state.key_of(end, None))
     if other is not None and other.link is not None:
         wants.wait(
-            "link",
-            "merged-both-linked",
-            f"the chart was merged into elation:{end}, which is linked with kareo:{other.link.billing}; merge the two patients in "
-            "Kareo too, or unlink this one",
+            LINK_SLOT,
+            WaitCode.MERGED_BOTH_LINKED,
+            f"the chart was merged into {policy.names.chart(end)}, which is linked with "
+            f"{policy.names.patient(other.link.billing)}; merge the two patients in {policy.names.billing.label} too, or unlink this one",
         )
         return
     wants.facts.append(LinkMoved(billing=link.billing, source=link.ehr, target=end))
@@ -194,35 +208,41 @@ def _want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wa
     """Search the other side, then link or create (DESIGN: Links)."""
     ehr, billing = patient.ehr, patient.billing
     if patient.in_billing:
-        if billing is not None and not billing.vanished and not _held(patient, wants):
+        if billing is not None and not billing.vanished and not _waits_unlinked(patient, policy, wants):
             _want_ehr_counterpart(patient, billing, state, policy, wants)
-    elif ehr is not None and not ehr.chart.deleted and ehr.chart.merged_into is None and not _held(patient, wants):
+    elif (
+        ehr is not None
+        and not ehr.chart.deleted
+        and ehr.chart.merged_into is None
+        and not _waits_unlinked(patient, policy, wants)
+    ):
         _want_billing_counterpart(patient, ehr, state, policy, wants)
 
 
-def _held(patient: Patient, wants: Wants) -> bool:
+def _waits_unlinked(patient: Patient, policy: Policy, wants: Wants) -> bool:
     """A person unlinked this chart: only a person's word links it again, or has it made anew on the other side."""
     other = patient.held
     if other is None and patient.created is not None and is_barred(patient, patient.created, patient.in_billing):
         other = patient.created
     if other is None:
         return False
-    system = "elation" if patient.in_billing else "kareo"
-    text = f"unlinked from {system}:{other} by a person; link it with the right chart, or resync it --as-new"
-    wants.wait("chart", "unlinked", text)
+    name = policy.names.chart(other) if patient.in_billing else policy.names.patient(other)
+    text = f"unlinked from {name} by a person; link it with the right chart, or resync it --as-new"
+    wants.wait(CHART_SLOT, WaitCode.UNLINKED, text)
     return True
 
 
-def _show_left_behind(patient: Patient, wants: Wants) -> None:
+def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
     """What was written to a chart that a person unlinked stays in it, whatever becomes of the patient: nobody else sees to it."""
     for chart, former in patient.former.items():
         standing = [one for one in former.appointments.values() if not (one.cancelled or one.deleted)]
         if standing or former.policies:
             text = (
-                f"{len(standing)} appointments and {len(former.policies)} policies written to elation:{chart} before it was "
+                f"{len(standing)} appointments and {len(former.policies)} policies written to "
+                f"{policy.names.chart(int(chart))} before it was "
                 "unlinked stay there; correct them by hand, then accept this"
             )
-            wants.wait(f"former:{chart}", "left-behind", text)
+            wants.wait(slot_of(SlotKind.FORMER, chart), WaitCode.LEFT_BEHIND, text)
 
 
 def _want_ehr_counterpart(
@@ -230,21 +250,29 @@ def _want_ehr_counterpart(
 ) -> None:
     if patient.created is not None:
         wants.facts.append(
-            link_of(EhrChartId(patient.created), billing.chart.id, "created in Elation", patient, state, policy)
+            link_of(
+                EhrChartId(patient.created), billing.chart.id, f"created in {policy.names.ehr.label}", patient, state, policy
+            )
         )
         return
     chart = billing.chart
     search = searched_in_ehr(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
-    verdict = judge(patient, state)
+    verdict = judge(patient, state, policy.names)
     if verdict.match is not None:
         found = EhrChartId(verdict.match)
-        wants.facts.append(link_of(found, billing.chart.id, "one strong match in Elation", patient, state, policy))
+        wants.facts.append(
+            link_of(found, billing.chart.id, f"one strong match in {policy.names.ehr.label}", patient, state, policy)
+        )
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=True))
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=True))
     elif not allows(policy, Resource.CHART, System.EHR):
-        wants.wait("chart", "not-created", "no chart in Elation, and the practice does not create charts there")
+        wants.wait(
+            CHART_SLOT,
+            WaitCode.NOT_CREATED,
+            f"no chart in {policy.names.ehr.label}, and the practice does not create charts there",
+        )
     else:
         want_ehr_chart(billing, state.directory, policy, wants)
 
@@ -252,32 +280,49 @@ def _want_ehr_counterpart(
 def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
     chart = ehr.chart
     if patient.created is not None:
-        wants.facts.append(link_of(chart.id, BillingPatientId(patient.created), "created in Kareo", patient, state, policy))
+        wants.facts.append(
+            link_of(
+                chart.id,
+                BillingPatientId(patient.created),
+                f"created in {policy.names.billing.label}",
+                patient,
+                state,
+                policy,
+            )
+        )
         return
     hinted = hinted_patient(chart.link_hint)
     if hinted is not None:
         other = state.patients.get(state.key_of(None, hinted))
         if other is not None and other.link is None and not is_barred(patient, hinted, False):
-            wants.facts.append(link_of(chart.id, hinted, "our metadata on the Elation chart", patient, state, policy))
+            wants.facts.append(
+                link_of(chart.id, hinted, f"our metadata on the {policy.names.ehr.label} chart", patient, state, policy)
+            )
             return
     search = searched_in_billing(chart)
     if _under_way(patient) or not _searched(patient, search, wants):
         return
-    verdict = judge(patient, state)
+    verdict = judge(patient, state, policy.names)
     if verdict.match is not None:
         found = BillingPatientId(verdict.match)
-        wants.facts.append(link_of(chart.id, found, "one strong match in Kareo", patient, state, policy))
+        wants.facts.append(
+            link_of(chart.id, found, f"one strong match in {policy.names.billing.label}", patient, state, policy)
+        )
     elif not verdict.create:
-        wants.wait("chart", "candidates", verdict.reason, *awaited(verdict, ehr=False))
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=False))
     elif not allows(policy, Resource.CHART, System.BILLING):
-        wants.wait("chart", "not-created", "no patient in Kareo, and the practice does not create patients there")
+        wants.wait(
+            CHART_SLOT,
+            WaitCode.NOT_CREATED,
+            f"no patient in {policy.names.billing.label}, and the practice does not create patients there",
+        )
     else:
         want_billing_chart(ehr, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
     """A creation that was attempted decides what comes next; nothing else is wanted in its slot."""
-    open_ = patient.intents.get("chart")
+    open_ = patient.intents.get(CHART_SLOT)
     return open_ is not None and open_.state in UNDER_WAY
 
 
@@ -286,9 +331,9 @@ def _searched(patient: Patient, search: SearchEhr | SearchBilling, wants: Wants)
     if patient.search is not None and patient.search.wanted == search:
         return True
     if not search.first_name or not search.last_name:
-        wants.wait("chart", "incomplete", "the chart has no first or last name; enter it")
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, "the chart has no first or last name; enter it")
         return False
-    wants.writes["chart"] = Wish(search, Resource.CHART, f"{RULE}, search before create")
+    wants.writes[CHART_SLOT] = Wish(search, Resource.CHART, f"{RULE}, search before create")
     return False
 
 
@@ -322,12 +367,12 @@ def _base(former: Former | None) -> dict[str, str]:
 # -- what people see ------------------------------------------------------------------------------------------------------
 
 
-def _show_refused(patient: Patient, wants: Wants) -> None:
+def _show_refused(patient: Patient, policy: Policy, wants: Wants) -> None:
     """A refused write that is still wanted waits for a person; what it holds up says so."""
     for slot, open_ in patient.intents.items():
         wish = wants.writes.get(slot)
         if open_.state == "refused" and wish is not None and wish.write == open_.write:
-            wants.wait(slot, "refused", f"{open_.system.value.capitalize()} refused: {open_.text or open_.code}")
+            wants.wait(slot, WaitCode.REFUSED, f"{policy.names.label(open_.system)} refused: {open_.text or open_.code}")
 
 
 # -- what if --------------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from events.calendar import local_day
+from events.codes import WaitCode
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
@@ -53,8 +54,8 @@ class Wants:
     waits: dict[str, Waiting] = field(default_factory=dict)
     facts: list[Body] = field(default_factory=list)
 
-    def wait(self, slot: str, code: str, text: str, *depends_on: str) -> None:
-        self.waits[slot] = Waiting(code=code, text=text, depends_on=depends_on)
+    def wait(self, slot: str, code: WaitCode, text: str, *depends_on: str) -> None:
+        self.waits[slot] = Waiting(code=code.value, text=text, depends_on=depends_on)
 
 
 def permitted(writes: dict[str, Wish], policy: Policy) -> dict[str, Wish]:
@@ -98,19 +99,19 @@ def settle(
     return bodies
 
 
-def settle_waiting(waits: dict[str, Waiting], patient: Patient, thing: Callable[[str], str]) -> list[Body]:
-    """Events that bring the patient's waiting items to what waits now; `thing` is the digest of what a slot is about.
+def settle_waiting(waits: dict[str, Waiting], patient: Patient, about: Callable[[str], str]) -> list[Body]:
+    """Events that bring the patient's waiting items to what waits now; `about` gives the digest of what a slot is about.
 
-    What a person accepted as it is does not wait again before it is something else. It is forgotten when it is over.
+    An accepted item is raised again only when its text or subject changes. The acceptance is dropped once the cause is gone.
     """
     bodies: list[Body] = []
     for slot, waiting in waits.items():
         accepted = patient.dismissed.get(slot)
-        if accepted is not None and (accepted.code, accepted.text, accepted.depends_on, accepted.thing) == (
+        if accepted is not None and (accepted.code, accepted.text, accepted.depends_on, accepted.about_digest) == (
             waiting.code,
             waiting.text,
             waiting.depends_on,
-            thing(slot),
+            about(slot),
         ):
             continue
         before = patient.waiting.get(slot)

@@ -7,8 +7,8 @@
 from projections.matching.deciding import (
     Decision,
     Matched,
+    MatchVerdict,
     Pair,
-    Verdict,
     decide,
     decisions_about,
     duplicates,
@@ -17,13 +17,31 @@ from projections.matching.deciding import (
 )
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import keys_of, pairs
-from projections.matching.levels import Field, Level
+from projections.matching.levels import Compared, Level
 from projections.matching.normal import Normal, normalize
 from projections.matching.person import Person
 from projections.matching.scoring import Score, score
 from projections.matching.vetoes import Veto
 
 __all__ = [
-    "Decision", "Field", "Frequencies", "Level", "Matched", "Normal", "Pair", "Person", "Score", "Verdict", "Veto",
-    "decide", "decisions_about", "duplicates", "keys_of", "match", "normalize", "pair_of", "pairs", "score",
+    "Compared",
+    "Decision",
+    "Frequencies",
+    "Level",
+    "MatchVerdict",
+    "Matched",
+    "Normal",
+    "Pair",
+    "Person",
+    "Score",
+    "Veto",
+    "decide",
+    "decisions_about",
+    "duplicates",
+    "keys_of",
+    "match",
+    "normalize",
+    "pair_of",
+    "pairs",
+    "score",
 ]  # fmt: skip

@@ -6,13 +6,13 @@ from functools import lru_cache
 
 from projections.matching.distance import MEMORY, is_near, is_one_off, is_similar
 from projections.matching.frequencies import Frequencies
-from projections.matching.levels import SAID, Field, Level
-from projections.matching.names import Names, is_initial, is_nickname
+from projections.matching.levels import SAID, Compared, Level
+from projections.matching.names import PersonNames, is_initial, is_nickname
 from projections.matching.normal import Normal
 from projections.matching.places import Street
 
-F, L = Field, Level
-Levels = dict[Field, Level]
+F, L = Compared, Level
+Levels = dict[Compared, Level]
 
 SAME_GENERATION = frozenset((frozenset(("jr", "ii")), frozenset(("sr", "i"))))
 
@@ -39,7 +39,7 @@ def compared(one: Normal, other: Normal, frequencies: Frequencies) -> Levels:
     }
 
 
-def names_level(here: Names, there: Names) -> tuple[Level, Level]:
+def names_level(here: PersonNames, there: PersonNames) -> tuple[Level, Level]:
     """The levels of first and last name; swapped ones say so in both."""
     first, last = first_level(here, there), last_level(here.last, here.lasts, there.last, there.lasts)
     if (L.OTHER in (first, last) or L.MISSING in (first, last)) and are_swapped(here, there, L.EXACT in (first, last)):
@@ -47,7 +47,7 @@ def names_level(here: Names, there: Names) -> tuple[Level, Level]:
     return first, last
 
 
-def are_swapped(here: Names, there: Names, one_agrees: bool) -> bool:
+def are_swapped(here: PersonNames, there: PersonNames, one_agrees: bool) -> bool:
     """Whether first and last name changed places; one that is missing may be the other where neither agrees."""
     across = (_across(here.first, there.last, there.lasts), _across(there.first, here.last, here.lasts))
     if all(one in SAID or one is L.NEAR for one in across):
@@ -55,7 +55,7 @@ def are_swapped(here: Names, there: Names, one_agrees: bool) -> bool:
     return L.EXACT in across and L.MISSING in across and not one_agrees
 
 
-def first_level(here: Names, there: Names) -> Level:
+def first_level(here: PersonNames, there: PersonNames) -> Level:
     one, other = here.first, there.first
     if not one or not other:
         return L.MISSING
@@ -74,7 +74,7 @@ def first_level(here: Names, there: Names) -> Level:
     return _misspelt(one, other)
 
 
-def _used_middle(here: Names, there: Names) -> bool:
+def _used_middle(here: PersonNames, there: PersonNames) -> bool:
     """The middle name of one is the first name of the other, and what else there is agrees."""
     if len(there.first) < 2 or (there.first != here.middle and there.first not in here.middles):
         return here.first + here.middle == there.first and len(here.middle) > 1
@@ -124,7 +124,7 @@ def _across(first: str, last: str, lasts: tuple[str, ...]) -> Level:
     return L.NEAR if is_near(first, last) else L.OTHER
 
 
-def middle_level(here: Names, there: Names) -> Level:
+def middle_level(here: PersonNames, there: PersonNames) -> Level:
     """A maiden name that became the middle name speaks against nobody."""
     one, other = here.middle, there.middle
     if not one or not other:

@@ -14,13 +14,13 @@ import msgspec
 from projections.matching.compare import are_swapped, date_level, first_level
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import LargeBlock, pairs, pairs_within
-from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
 from projections.matching.normal import Normal, normalize
 from projections.matching.person import Person
 from projections.matching.scoring import Score, score
 from projections.matching.vetoes import Veto, vetoes
 
-F, L = Field, Level
+F, L = Compared, Level
 
 CERTAIN = 0.999
 CANDIDATE = 0.02
@@ -35,7 +35,7 @@ OTHER_PERSON = frozenset((Veto.SSN, Veto.SUFFIX, Veto.MIDDLE_NAME, Veto.SEX, Vet
 """What says that a linked chart's double is somebody else."""
 
 
-class Verdict(StrEnum):
+class MatchVerdict(StrEnum):
     CERTAIN = "certain"
     CANDIDATE = "candidate"
 
@@ -62,9 +62,9 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
     left: str
     right: str
-    verdict: Verdict
+    verdict: MatchVerdict
     probability: float
-    levels: tuple[tuple[Field, Level], ...]
+    levels: tuple[tuple[Compared, Level], ...]
     vetoes: tuple[Veto, ...] = ()
 
     @property
@@ -82,7 +82,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
     large: tuple[LargeBlock, ...] = ()
     compared: int = 0
 
-    def of(self, verdict: Verdict) -> list[Decision]:
+    def of(self, verdict: MatchVerdict) -> list[Decision]:
         return [one for one in self.decisions if one.verdict is verdict]
 
 
@@ -135,7 +135,7 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         if not new:
             break
         certain.update({chart: one for one in new for chart in (f"<{one.left}", f">{one.right}")})
-    done = [_decision(one, Verdict.CERTAIN) for one in {id(one): one for one in certain.values()}.values()]
+    done = [_decision(one, MatchVerdict.CERTAIN) for one in {id(one): one for one in certain.values()}.values()]
     waiting = [one for one in known.values() if not any(chart in certain for chart in _charts(one))]
     best: defaultdict[str, float] = defaultdict(float)
     for one in waiting:
@@ -148,9 +148,9 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
             or one.score.bits >= max(best[chart] for chart in _charts(one)) - RANGE
         ):
             why = _rivalled(one, sides, certain) if one.free else None
-            done.append(_decision(one, Verdict.CANDIDATE, *([why] if why else [])))
+            done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
     again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_again(one)]
-    done += [_decision(one, Verdict.CANDIDATE, Veto.LINKED) for one in again]
+    done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 
 
@@ -190,7 +190,7 @@ def _rivalled(one: Pair, sides: dict[str, list[Pair]], certain: dict[str, Pair])
     return why
 
 
-def _decision(one: Pair, verdict: Verdict, *more: Veto) -> Decision:
+def _decision(one: Pair, verdict: MatchVerdict, *more: Veto) -> Decision:
     return Decision(
         left=one.left,
         right=one.right,
@@ -248,5 +248,5 @@ def duplicates(people: Sequence[Person], at_least: float = 0.5) -> tuple[Decisio
     frequencies = Frequencies.of(ready)
     places, _ = pairs_within(ready)
     found = [pair for here, there in places if (pair := pair_of(ready[here], ready[there], frequencies)) is not None]
-    alike = [_decision(one, Verdict.CANDIDATE) for one in found if one.score.probability >= at_least]
+    alike = [_decision(one, MatchVerdict.CANDIDATE) for one in found if one.score.probability >= at_least]
     return tuple(sorted(alike, key=lambda one: (bool(one.vetoes), -one.probability, one.left, one.right)))

@@ -27,7 +27,7 @@ class Level(StrEnum):
     OTHER = "other"
 
 
-class Field(StrEnum):
+class Compared(StrEnum):
     """What is compared."""
 
     FIRST = "first name"

@@ -1,4 +1,4 @@
-"""Names without case, accents, punctuation and Unicode form; titles, generations and placeholders told apart from names."""
+"""PersonNames without case, accents, punctuation and Unicode form; titles, generations and placeholders told apart from names."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ PLACEHOLDERS = frozenset(str.split("baby babyboy babygirl newborn infant bb bg n
 NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
 
 
-class Names(msgspec.Struct, frozen=True, kw_only=True):
+class PersonNames(msgspec.Struct, frozen=True, kw_only=True):
     """A person's names for comparing: words in order, and each name as one word."""
 
     first: str = ""
@@ -60,7 +60,7 @@ def words(text: str) -> tuple[str, ...]:
     return tuple("".join(kept).split())
 
 
-def names_of(first: str, middle: str, last: str, suffix: str) -> Names:
+def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     """The names of a person; a name in one string ("DOE, JANE") is taken apart."""
     if bool(first.strip()) != bool(last.strip()) and (
         "," in last or "," in first or (not last.strip() and " " in first.strip())
@@ -85,7 +85,7 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> Names:
     )
     firsts = [word for word in firsts if word not in NO_NAME]
     lasts = _joined([word for word in lasts if word not in NO_NAME])
-    return Names(
+    return PersonNames(
         first="".join(firsts),
         firsts=tuple(firsts),
         middle="".join(middles),

@@ -6,7 +6,7 @@ from datetime import date
 
 import msgspec
 
-from projections.matching.names import Names, names_of
+from projections.matching.names import PersonNames, names_of
 from projections.matching.person import Person
 from projections.matching.places import (
     NO_STREET,
@@ -28,7 +28,7 @@ class Normal(msgspec.Struct, frozen=True, kw_only=True):
     """A person's values in the one form in which they are compared."""
 
     id: str
-    names: Names
+    names: PersonNames
     born: date | None = None
     day: str = ""
     sex: str = ""

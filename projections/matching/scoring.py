@@ -9,11 +9,11 @@ import msgspec
 
 from projections.matching.compare import Levels, compared
 from projections.matching.frequencies import FEWEST, Frequencies
-from projections.matching.levels import Field, Level
+from projections.matching.levels import Compared, Level
 from projections.matching.normal import Normal
 from projections.matching.weights import BITS, WEIGHTS
 
-F, L = Field, Level
+F, L = Compared, Level
 SECOND = (F.STREET, F.LINE2, F.CITY, F.ZIP, F.PHONE, F.EMAIL)
 
 
@@ -51,7 +51,7 @@ def probability_of(bits: float, frequencies: Frequencies) -> float:
     return round(1 / (1 + pow(2.0, -min(max(odds, -60.0), 60.0))), 6)
 
 
-def evidence(field: Field, level: Level, one: Normal, other: Normal, frequencies: Frequencies) -> float:
+def evidence(field: Compared, level: Level, one: Normal, other: Normal, frequencies: Frequencies) -> float:
     """The weight of one field in bits; equal values by how frequent the value is."""
     if level is L.MISSING:
         return 0.0
@@ -61,7 +61,7 @@ def evidence(field: Field, level: Level, one: Normal, other: Normal, frequencies
     return log2(WEIGHTS[field][L.EXACT][0] / min(share, 1.0))
 
 
-def _share(field: Field, one: Normal, other: Normal, frequencies: Frequencies) -> float | None:
+def _share(field: Compared, one: Normal, other: Normal, frequencies: Frequencies) -> float | None:
     """The share of charts with the value that both have; None where the table's u is as good."""
     match field:
         case F.FIRST:

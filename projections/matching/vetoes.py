@@ -11,11 +11,11 @@ from enum import StrEnum
 from projections.matching.compare import Levels
 from projections.matching.distance import is_one_off
 from projections.matching.frequencies import Frequencies
-from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Field, Level
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
 from projections.matching.normal import Normal
 from projections.matching.scoring import Score
 
-F, L = Field, Level
+F, L = Compared, Level
 
 
 class Veto(StrEnum):
@@ -203,6 +203,6 @@ def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
     return found
 
 
-def disagreements(levels: Levels) -> set[Field]:
+def disagreements(levels: Levels) -> set[Compared]:
     """The fields that both have and that differ beyond a mistake in typing."""
     return {field for field, level in levels.items() if level is L.OTHER}

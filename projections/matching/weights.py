@@ -13,11 +13,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from math import log2
 
-from projections.matching.levels import Field, Level
+from projections.matching.levels import Compared, Level
 
-F, L = Field, Level
+F, L = Compared, Level
 
-WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
+WEIGHTS: Mapping[Compared, Mapping[Level, tuple[float, float]]] = {
     F.FIRST: {
         L.PLACEHOLDER: (0.005, 0.005),
         L.EXACT: (0.8, 0.0049),
@@ -108,7 +108,7 @@ WEIGHTS: Mapping[Field, Mapping[Level, tuple[float, float]]] = {
     },
 }
 
-ASSUMED: frozenset[tuple[Field, Level]] = frozenset(
+ASSUMED: frozenset[tuple[Compared, Level]] = frozenset(
     (
         *((F.SUFFIX, level) for level in WEIGHTS[F.SUFFIX]),
         *((field, L.SHARED) for field in (F.STREET, F.PHONE, F.EMAIL)),
@@ -121,6 +121,6 @@ ASSUMED: frozenset[tuple[Field, Level]] = frozenset(
 )
 """What the command does not estimate: see above."""
 
-BITS: Mapping[Field, Mapping[Level, float]] = {
+BITS: Mapping[Compared, Mapping[Level, float]] = {
     field: {level: log2(m / u) for level, (m, u) in levels.items()} for field, levels in WEIGHTS.items()
 }

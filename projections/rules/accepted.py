@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from events.ids import content_hash
+from events.slots import SlotKind, parse_slot
 from projections.rules.fields import billing_view, ehr_view
 from projections.state.directory import Directory
 from projections.state.patient import Patient, bill_content
@@ -15,26 +16,26 @@ IDENTITY = ("first_name", "middle_name", "last_name", "birth_date", "sex")
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
-def thing(patient: Patient, slot: str, directory: Directory, policy: Policy) -> str:
+def about_digest(patient: Patient, slot: str, directory: Directory, policy: Policy) -> str:
     """Digest of what `slot` of the patient is about: its write, and its bill, appointment, policy, field or persons."""
     write = patient.intents[slot].write if slot in patient.intents else None
     return content_hash(_ENCODER.encode((write, _record(patient, slot, directory, policy))))
 
 
 def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -> object:
-    kind, _, name = slot.partition(":")
+    kind, name = parse_slot(slot)
     match kind:
-        case "bill" | "bill-answer" if name in patient.bills:
+        case SlotKind.BILL | SlotKind.BILL_ANSWER if name in patient.bills:
             entry = patient.bills[name]
             return bill_content(entry.bill), entry.bill.signed, entry.bill.deferred, entry.encounter
-        case "appointment" if name in patient.appointments:
+        case SlotKind.APPOINTMENT if name in patient.appointments:
             return patient.appointments[name].seen
-        case "policy" | "policies":
+        case SlotKind.POLICY | SlotKind.POLICIES:
             cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]
-        case "field" | "conflict":
+        case SlotKind.FIELD | SlotKind.CONFLICT:
             return [view.get(name) for view in _views(patient, directory, policy)]
-        case "chart" | "link":
+        case SlotKind.CHART | SlotKind.LINK:
             people = [[view.get(one) for one in IDENTITY] for view in _views(patient, directory, policy)]
             merged = patient.ehr.chart.merged_into if patient.ehr else None
             return people, patient.search.candidates if patient.search else (), merged

@@ -6,19 +6,21 @@ billed. What each field of a bill becomes is the table in `encounters`.
 
 from __future__ import annotations
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingCase
+from events.slots import CASE_SLOT, SlotKind, slot_of
 from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, System
 from projections.deciding.settle import Wants, Wish
 from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter
 from projections.rules.insurance import primary_case
+from projections.rules.refusals import ERROR_MOST, refusal_text
 from projections.state.directory import Directory
 from projections.state.patient import BillingSide, BillState, Patient, bill_content
 from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Bills"
-ERROR_MOST = 200
 
 
 def want_bills(
@@ -39,7 +41,7 @@ def want_bills(
     for key, entry in patient.bills.items():
         if key in gone_along:
             continue
-        _want(f"bill:{key}", entry, patient, billing, directory, policy, wants)
+        _want(slot_of(SlotKind.BILL, key), entry, patient, billing, directory, policy, wants)
 
 
 def _want(
@@ -53,7 +55,7 @@ def _want(
 ) -> None:
     bill, names = entry.bill, policy.names
     here = names.ehr.label
-    answer = f"bill-answer:{bill.id}"
+    answer = slot_of(SlotKind.BILL_ANSWER, bill.id)
     if entry.billed_to is not None or entry.encounter is not None:
         _want_sent(slot, answer, entry, policy, wants)
         return
@@ -64,15 +66,15 @@ def _want(
         text = (
             f"the chart was merged into {names.chart(into)}, and the bill did not go along; enter it on that chart in {here}"
         )
-        wants.wait(slot, "chart-absorbed", text, slot, f"chart:{into}")
+        wants.wait(slot, WaitCode.CHART_ABSORBED, text, slot, f"chart:{into}")
     elif not bill.signed:
-        wants.wait(slot, "unsigned", "the visit note of this bill is not signed yet")
+        wants.wait(slot, WaitCode.UNSIGNED, "the visit note of this bill is not signed yet")
     elif bill.deferred:
-        wants.wait(slot, "deferred", f"the bill waits in {here}'s Billing Home; press Send to PMS there")
+        wants.wait(slot, WaitCode.DEFERRED, f"the bill waits in {here}'s Billing Home; press Send to PMS there")
     elif entry.answered == bill:
-        wants.wait(slot, "bill-error", f"Bill Error: {entry.error}. Correct the bill in {here}, then Save & Re-send")
+        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {entry.error}. Correct the bill in {here}, then Save & Re-send")
     elif billing is None:
-        wants.wait(slot, "chart-pending", f"the patient is not linked with {names.billing.label} yet")
+        wants.wait(slot, WaitCode.CHART_PENDING, f"the patient is not linked with {names.billing.label} yet")
     else:
         _want_encounter(slot, answer, entry, patient, billing, directory, policy, wants)
 
@@ -83,14 +85,14 @@ def _want_sent(slot: str, answer: str, entry: BillState, policy: Policy, wants: 
     there = names.billing.label
     if entry.billed_to is not None:
         gone = f"encounter {entry.encounter} went to {names.patient(entry.billed_to)} before the charts were unlinked"
-        wants.wait(slot, "billed-to-former", f"{gone}; it is not sent again: move or void it in {there}")
+        wants.wait(slot, WaitCode.BILLED_TO_FORMER, f"{gone}; it is not sent again: move or void it in {there}")
         return
     if not entry.billed and entry.encounter_at is not None:
         done = MarkBilled(bill=entry.bill.id, ref_number=str(entry.encounter), billed_at=entry.encounter_at)
         wants.writes[answer] = Wish(done, Resource.BILL, f"{RULE}, success is written back")
     if bill_content(entry.bill) != entry.sent:
         text = f"the bill was edited after it was sent; {there} keeps what was sent, correct the encounter there"
-        wants.wait(slot, "differs-after-sent", text)
+        wants.wait(slot, WaitCode.DIFFERS_AFTER_SENT, text)
 
 
 def _absorbed(patient: Patient) -> EhrChartId | None:
@@ -115,7 +117,7 @@ def _want_encounter(
     if isinstance(result, Unfit):
         error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST])
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
-        wants.wait(slot, "bill-error", f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
+        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
         return
     beyond = len(all_diagnoses(entry.bill)) - DIAGNOSES
     notes = (f"{beyond} diagnoses beyond the first {DIAGNOSES} do not travel",) if beyond > 0 else ()
@@ -123,7 +125,7 @@ def _want_encounter(
     open_ = patient.intents.get(slot)
     if open_ is not None and open_.state == "refused" and open_.write == result:
         there = policy.names.billing.label
-        error = MarkBillError(bill=entry.bill.id, text=(open_.text or f"{there} refused the bill")[:ERROR_MOST])
+        error = MarkBillError(bill=entry.bill.id, text=refusal_text(open_.text, result, billing.chart, policy.names))
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, refused by {there}")
 
 
@@ -135,15 +137,15 @@ def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> Bill
     """The case to bill: the primary one, or the only one; a patient without any gets one first."""
     cases, there = billing.chart.cases, policy.names.billing.label
     if cases is None:
-        wants.wait(slot, "cases-pending", f"the patient's cases have not been read from {there} yet")
+        wants.wait(slot, WaitCode.CASES_PENDING, f"the patient's cases have not been read from {there} yet")
         return None
     if not cases:
         add = AddBillingCase(patient=billing.chart.id, case_name=policy.case_name, payer_scenario=policy.payer_scenario)
-        wants.writes["case"] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
-        wants.wait(slot, "case-pending", f"the patient has no case in {there}; one is being added")
+        wants.writes[CASE_SLOT] = Wish(add, Resource.BILL, "guide: Bills, a case is needed")
+        wants.wait(slot, WaitCode.CASE_PENDING, f"the patient has no case in {there}; one is being added")
         return None
     chosen = primary_case(cases) or (cases[0] if len(cases) == 1 else None)
     if chosen is None:
         text = f"the patient has several cases in {there} and none is primary; choose one there"
-        wants.wait(slot, "no-primary-case", text)
+        wants.wait(slot, WaitCode.NO_PRIMARY_CASE, text)
     return chosen

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import EhrChart
 from events.schema import ConflictRecorded, FieldsAgreed
+from events.slots import CHART_SLOT, SlotKind, slot_of
 from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
 from projections.deciding.settle import Wants, Wish
 from projections.rules.fields import (
@@ -18,6 +20,8 @@ from projections.rules.fields import (
     ehr_view,
     fit,
     hold_address,
+    own_phones,
+    phones_beside,
     place_phones,
     same,
     unmapped_physician,
@@ -36,7 +40,7 @@ CREATION = "guide: Chart creation"
 EXTERNAL_ID_MOST = 25
 EMPTY = EhrChart(id=EhrChartId(0))
 """The chart side's chart before it is created: all of its room is free."""
-SLOTS = {system: f"demographics:{system.value}" for system in System}
+SLOTS = {system: slot_of(SlotKind.DEMOGRAPHICS, system) for system in System}
 
 
 def want_demographics(
@@ -49,7 +53,10 @@ def want_demographics(
     ours, theirs = ehr_view(ehr.chart, directory, policy), billing_view(billing.chart)
     unmapped = ours["provider"].startswith(UNMAPPED)
     if unmapped:
-        wants.wait("field:provider", "field-unmapped", unmapped_physician(policy.names).text, "directory")
+        wants.wait(
+            slot_of(SlotKind.FIELD, "provider"), WaitCode.FIELD_UNMAPPED, unmapped_physician(policy.names).text, "directory"
+        )
+    ours |= own_phones(ehr.chart, (patient.base, theirs), patient.beside)
     base = patient.base | _come_back(patient, ours, theirs)
     merged = reconcile(ours, theirs, base, policy.preference, direction, skip=("provider",) if unmapped else ())
     if merged.agreed:
@@ -62,7 +69,7 @@ def want_demographics(
     _want_billing(billing, merged.to_billing, theirs, directory, policy, wants)
     for one in patient.conflicts.values():
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
-        wants.wait(f"conflict:{one.field}", "conflict", text)
+        wants.wait(slot_of(SlotKind.CONFLICT, one.field), WaitCode.CONFLICT, text)
 
 
 def _come_back(patient: Patient, ours: dict[str, str], theirs: dict[str, str]) -> dict[str, str]:
@@ -82,9 +89,14 @@ def _want_ehr(
     side: EhrSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     fields, problems = fit(changes, System.EHR, directory, policy)
-    for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ADDRESS)):
-        kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields}, policy.names)
-        fields = {name: value for name, value in fields.items() if name not in names} | kept
+    beside = phones_beside(side.chart, fields, current)
+    phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
+    address = {name: fields[name] for name in ADDRESS if name in fields}
+    for part, (kept, refused) in (
+        (phones, place_phones(side.chart, phones, policy.names, beside)),
+        (address, hold_address(side.chart, address, policy.names)),
+    ):
+        fields = {name: value for name, value in fields.items() if name not in part} | kept
         problems |= refused
     _wait_for(problems, System.EHR, policy.names, wants)
     if not fields:
@@ -94,7 +106,13 @@ def _want_ehr(
         fields["provider"] = changes["provider"]
     ordered = {name: fields[name] for name in NAMES if name in fields}
     expected = {name: current[name] for name in ordered}
-    write = UpdateEhrChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
+    write = UpdateEhrChart(
+        chart=side.chart.id,
+        fields=ordered,
+        expected=expected,
+        physician=physician,
+        beside={name: numbers for name, numbers in beside.items() if name in ordered},
+    )
     wants.writes[SLOTS[System.EHR]] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 
@@ -119,7 +137,7 @@ def _wait_for(problems: dict[str, Unfit], target: System, names: Names, wants: W
     for name, problem in problems.items():
         depends = ("directory",) if problem.code == "unmapped" else ()
         text = f"{BY_NAME[name].label} cannot go to {names.label(target)}: {problem.text}"
-        wants.wait(f"field:{name}", f"field-{problem.code}", text, *depends)
+        wants.wait(slot_of(SlotKind.FIELD, name), WaitCode(f"field-{problem.code}"), text, *depends)
 
 
 # -- creation -------------------------------------------------------------------------------------------------------------
@@ -133,12 +151,12 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     fields, problems = _new_chart(billing_view(billing.chart), System.EHR, directory, policy)
     here, there = policy.names.ehr.label, policy.names.billing.label
     if missing := _missing(fields, System.EHR):
-        wants.wait("chart", "incomplete", f"{here} needs {missing} to create the chart; enter it in {there}")
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{here} needs {missing} to create the chart; enter it in {there}")
         return
     physician = int(fields.pop("provider")) if "provider" in fields else policy.default_physician
     if physician is None:
         text = f"{here} needs a provider to create the chart; assign one that is mapped, or configure default_physician"
-        wants.wait("chart", "no-provider", text, "directory")
+        wants.wait(CHART_SLOT, WaitCode.NO_PROVIDER, text, "directory")
         return
     phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
     _hold_back(place_phones(EMPTY, phones, policy.names)[1], fields, problems)
@@ -149,7 +167,7 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     _wait_for(problems, System.EHR, policy.names, wants)
     hint = f"{LINK_HINT}{billing.chart.id}"
     write = CreateEhrChart(billing=billing.chart.id, fields=fields, physician=physician, link_hint=hint)
-    wants.writes["chart"] = Wish(write, Resource.CHART, CREATION)
+    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 
 
 def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants: Wants) -> None:
@@ -158,11 +176,11 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
     here, there = policy.names.ehr.label, policy.names.billing.label
     external_id = str(ehr.chart.id)
     if missing := _missing(fields, System.BILLING):
-        wants.wait("chart", "incomplete", f"{there} needs {missing} to create the patient; enter it in {here}")
+        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{there} needs {missing} to create the patient; enter it in {here}")
         return
     if len(external_id) > EXTERNAL_ID_MOST:
         text = f"the {here} chart id is longer than the {EXTERNAL_ID_MOST} characters {there} keeps"
-        wants.wait("chart", "external-id-too-long", text)
+        wants.wait(CHART_SLOT, WaitCode.EXTERNAL_ID_TOO_LONG, text)
         return
     _wait_for(problems, System.BILLING, policy.names, wants)
     provider = fields.pop("provider", "")
@@ -174,7 +192,7 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
         case_name=policy.case_name,
         payer_scenario=policy.payer_scenario,
     )
-    wants.writes["chart"] = Wish(write, Resource.CHART, CREATION)
+    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 
 
 def _new_chart(

@@ -12,13 +12,15 @@ from datetime import date
 from enum import IntEnum
 from unicodedata import normalize
 
-from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
+from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key, number_of
 from events.records import BillingChart, EhrChart
+from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, SearchBilling, SearchEhr
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.codecs import Sex, squeeze
+from projections.terms.names import Names
 
 LINK_HINT = "kareo-patient:"
 
@@ -148,7 +150,7 @@ def searched_in_billing(chart: EhrChart) -> SearchBilling:
     )
 
 
-def judge(patient: Patient, state: PracticeState) -> Verdict:
+def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:
     """What the finished search of an unlinked `patient` comes to, given the links and creations there are by now."""
     search = patient.search
     if search is None or search.wanted is None:
@@ -175,7 +177,7 @@ def judge(patient: Patient, state: PracticeState) -> Verdict:
             reason="several or uncertain matches: link the right one, or say that there is none", candidates=doubtful
         )
     if search.refused:
-        return Verdict(reason="Elation refuses it as a duplicate of another chart", candidates=tuple(graded))
+        return Verdict(reason=f"{names.ehr.label} refuses it as a duplicate of another chart", candidates=tuple(graded))
     return Verdict()
 
 
@@ -185,7 +187,7 @@ def _rivals(patient: Patient, match: int, state: PracticeState, to_ehr: bool) ->
     other = state.patients.get(key)
     if other is None or other.search is None or other.search.wanted is None:
         return ()
-    mine, middle = int(patient.key[2:]), middle_name(other)
+    mine, middle = number_of(patient.key), middle_name(other)
     alike = [
         one.id
         for one in other.search.candidates
@@ -228,7 +230,7 @@ def _taken(id_: int, state: PracticeState, ehr: bool) -> bool:
         return ehr
     if other.billing is not None and other.billing.vanished:
         return True
-    creating = other.intents.get("chart")
+    creating = other.intents.get(CHART_SLOT)
     under_way = creating is not None and creating.state in UNDER_WAY
     return under_way and creating is not None and isinstance(creating.write, CreateEhrChart | CreateBillingChart)
 

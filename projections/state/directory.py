@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import msgspec
 from msgspec.structs import replace
 
+from events.codes import WaitCode
 from events.records import Carrier, Location, Plan, Provider, Value
 from events.schema import (
     BillingDirectoryObserved,
@@ -26,6 +27,7 @@ from events.schema import (
     WaitingRaised,
     WentLive,
 )
+from events.slots import SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, RecordCreated
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
@@ -81,16 +83,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case BillingDirectoryObserved():
             return replace(directory, providers=body.providers, billing_locations=body.locations, billing_seen=True)
-        case ChangeQuarantined():
-            slot = quarantine_slot(body.system, body.resource, body.record)
-            text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
-            return _set_aside(directory, slot, Waiting(code="quarantined", text=text, since=event.observed), event)
-        case MessageUnreadable():
-            slot = message_slot(body)
-            text = (
-                f"the message at {body.topic}, partition {body.partition}, offset {body.offset} is unreadable: {body.reason}"
-            )
-            return _set_aside(directory, slot, Waiting(code="unreadable-message", text=text, since=event.observed), event)
+        case ChangeQuarantined() | MessageUnreadable():
+            return _set_aside(directory, body, event)
         case WaitingRaised():
             waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
             return replace(
@@ -117,13 +111,21 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
 
 def message_slot(body: MessageUnreadable) -> str:
     """Where an unreadable Kafka message waits."""
-    return f"quarantine:kafka:{body.partition}:{body.offset}"
+    return slot_of(SlotKind.QUARANTINE, "kafka", body.partition, body.offset)
 
 
-def _set_aside(directory: Directory, slot: str, waiting: Waiting, event: Event) -> Directory:
+def _set_aside(directory: Directory, body: ChangeQuarantined | MessageUnreadable, event: Event) -> Directory:
+    """A record or a message that could not be used waits, and what holds it is known."""
+    if isinstance(body, ChangeQuarantined):
+        slot, code = quarantine_slot(body.system, body.resource, body.record), WaitCode.QUARANTINED
+        text = f"a change of {body.system.value} {body.resource} could not be used ({body.reason} at {body.path or '$'})"
+    else:
+        slot, code = message_slot(body), WaitCode.UNREADABLE_MESSAGE
+        place = f"{body.topic}, partition {body.partition}, offset {body.offset}"
+        text = f"the message at {place} is unreadable: {body.reason}"
     return replace(
         directory,
-        waiting={**directory.waiting, slot: waiting},
+        waiting={**directory.waiting, slot: Waiting(code=code.value, text=text, since=event.observed)},
         dismissed=without(directory.dismissed, slot),
         quarantined={**directory.quarantined, slot: str(event.id)},
     )
@@ -168,15 +170,19 @@ def provider_named(name: str, directory: Directory) -> int | None:
 
 def _counterpart(provider: Provider, others: tuple[Provider, ...]) -> int | None:
     active = [one for one in others if one.active]
-    if provider.npi:
-        by_npi = [one.id for one in active if one.npi == provider.npi]
+    npi = _npi(provider)
+    if npi:
+        by_npi = [one.id for one in active if _npi(one) == npi]
         if by_npi:
             return _only(by_npi)
     return _only(
-        one.id
-        for one in active
-        if _person(one) == _person(provider) and not (one.npi and provider.npi and one.npi != provider.npi)
+        one.id for one in active if _person(one) == _person(provider) and not (_npi(one) and npi and _npi(one) != npi)
     )
+
+
+def _npi(provider: Provider) -> str:
+    """The NPI without the blanks that people type around and into it."""
+    return "".join(provider.npi.split())
 
 
 def _person(provider: Provider) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import BillResendRequested, ConflictSeen, ResyncRequested, RetryRequested
+from events.commands import BillResendRequested, Command, ConflictSeen, ResyncRequested, RetryRequested
 from events.ids import BillingPatientId
 from events.records import BillingChart, EhrBill, EhrChart
 from events.schema import (
@@ -32,6 +32,7 @@ from events.schema import (
     WaitingDismissed,
     WaitingRaised,
 )
+from events.slots import SlotKind, parse_slot, slot_of
 from events.writes import (
     AnyWrite,
     BillingChartWritten,
@@ -65,6 +66,7 @@ from projections.state.patient import (
     WrittenPolicy,
     is_of,
 )
+from projections.terms.codecs import PhoneNumber
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
@@ -97,39 +99,37 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             recorded = {one.field: one for one in body.conflicts}
             seen = without(patient.conflicts_seen, *recorded)
             return replace(patient, conflicts={**patient.conflicts, **recorded}, conflicts_seen=seen)
+        case WaitingRaised() | WaitingCleared() | WaitingDismissed():
+            return _waits(patient, body, event.observed)
+        case IntentSucceeded():
+            known = patient.intents.get(body.slot)
+            if known is not None and known.intent == body.intent:
+                patient = _succeeded(patient, known.write, body, event)
+    if isinstance(body, Command):
+        return _asked(patient, body)
+    return replace(patient, intents=follow_intent(patient.intents, event))
+
+
+def _waits(patient: Patient, body: WaitingRaised | WaitingCleared | WaitingDismissed, since: datetime) -> Patient:
+    """What waits, and what a person has accepted as it is."""
+    if isinstance(body, WaitingDismissed):
+        waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, since)
+        return replace(patient, waiting=waits, dismissed=dismissed)
+    waiting = without(patient.waiting, body.slot)
+    if isinstance(body, WaitingRaised):
+        one = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=since)
+        waiting = {**patient.waiting, body.slot: one}
+    return replace(patient, waiting=waiting, dismissed=without(patient.dismissed, body.slot))
+
+
+def _asked(patient: Patient, body: Command) -> Patient:
+    """What a person asked for."""
+    match body:
         case ConflictSeen():
             fields = body.fields or tuple(patient.conflicts)
             seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
             conflicts = without(patient.conflicts, *fields)
             return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
-        case WaitingRaised() | WaitingCleared() | WaitingDismissed():
-            return _waiting_changed(patient, event, body)
-        case ResyncRequested() | RetryRequested() | BillResendRequested():
-            return _asked_for(patient, body)
-        case IntentSucceeded():
-            known = patient.intents.get(body.slot)
-            if known is not None and known.intent == body.intent:
-                patient = _succeeded(patient, known.write, body, event)
-    return replace(patient, intents=follow_intent(patient.intents, event))
-
-
-def _waiting_changed(patient: Patient, event: Event, body: WaitingRaised | WaitingCleared | WaitingDismissed) -> Patient:
-    match body:
-        case WaitingRaised():
-            waiting = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=event.observed)
-            dismissed = without(patient.dismissed, body.slot)
-            return replace(patient, waiting={**patient.waiting, body.slot: waiting}, dismissed=dismissed)
-        case WaitingCleared():
-            dismissed = without(patient.dismissed, body.slot)
-            return replace(patient, waiting=without(patient.waiting, body.slot), dismissed=dismissed)
-        case WaitingDismissed():
-            waits, dismissed = dismiss(patient.waiting, patient.dismissed, body, event.observed)
-            return replace(patient, waiting=waits, dismissed=dismissed)
-
-
-def _asked_for(patient: Patient, body: ResyncRequested | RetryRequested | BillResendRequested) -> Patient:
-    """What people ask for; what could not be done was refused, and that is another event."""
-    match body:
         case ResyncRequested():
             return replace(patient, search=None, held=None if body.as_new else patient.held)
         case RetryRequested():
@@ -137,10 +137,11 @@ def _asked_for(patient: Patient, body: ResyncRequested | RetryRequested | BillRe
             intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
             return replace(patient, intents=intents, dismissed=without(patient.dismissed, *slots))
         case BillResendRequested():
-            slot = f"bill:{body.bill}"
+            slot = slot_of(SlotKind.BILL, body.bill)
             intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
             patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
             return _bill(patient, body.bill, answered=None, error="")
+    return patient
 
 
 # -- observations ---------------------------------------------------------------------------------------------------------
@@ -204,7 +205,16 @@ def _ehr_seen(patient: Patient, event: Event, body: EhrChartObserved | EhrChartD
         case EhrChartMerged():
             chart = replace(side.chart if side else EhrChart(id=body.chart), merged_into=body.survivor)
     modified = event.modified or (side.modified if side else None)
-    return replace(patient, ehr=EhrSide(chart=chart, modified=modified, read_at=event.observed))
+    return _beside(replace(patient, ehr=EhrSide(chart=chart, modified=modified, read_at=event.observed)))
+
+
+def _beside(patient: Patient) -> Patient:
+    """The numbers beside ours that the chart still shows: one that is entered again later is somebody's entry."""
+    if not patient.beside or patient.ehr is None:
+        return patient
+    shown = {PhoneNumber().clean(phone.number) for phone in patient.ehr.chart.phones}
+    kept = {name: tuple(one for one in numbers if one in shown) for name, numbers in patient.beside.items()}
+    return replace(patient, beside={name: numbers for name, numbers in kept.items() if numbers})
 
 
 def _billing_gone(patient: Patient, chart: BillingPatientId, read_at: datetime) -> Patient:
@@ -311,7 +321,7 @@ def _wrote_ehr(patient: Patient, result: EhrChartWritten) -> Patient:
         return patient
     if side is not None and stale(result.modified, result.read_at, side.modified, side.read_at):
         return patient
-    return replace(patient, ehr=EhrSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
+    return _beside(replace(patient, ehr=EhrSide(chart=result.chart, modified=result.modified, read_at=result.read_at)))
 
 
 def _updated(
@@ -321,6 +331,8 @@ def _updated(
     otherwise since is there by our doing all the same, and nobody's entry."""
     ours = without(result.sent or {}, *write.fields)
     patient = _agreed(patient, write.fields)
+    if isinstance(write, UpdateEhrChart) and write.beside:
+        patient = _beside(replace(patient, beside={**patient.beside, **write.beside}))
     return replace(patient, base={**patient.base, **ours})
 
 
@@ -355,7 +367,7 @@ def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
 
 
 def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: object) -> Patient:
-    key = slot.removeprefix("appointment:")
+    key = parse_slot(slot).id
     entry = patient.appointments.get(key)
     if entry is None:
         return patient

@@ -104,8 +104,11 @@ def absorb(patient: Patient, other: Patient) -> Patient:
     )
 
 
-def _follows(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
-    """A write that waits for its system makes nothing new in the absorbed chart; what it has made went to the survivor with it."""
+def _retargeted(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
+    """An attempted appointment or policy write, aimed at the survivor.
+
+    Whatever it created in the absorbed chart moved there with the merge.
+    """
     write = open_.write
     if open_.state in UNDER_WAY and isinstance(write, CreateEhrAppointment | SyncPolicies) and write.chart == body.source:
         return replace(open_, write=replace(write, chart=body.target))
@@ -115,6 +118,6 @@ def _follows(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
 def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
     """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
     remains = Patient(key=ehr_key(body.source), ehr=patient.ehr)
-    intents = {slot: _follows(one, body) for slot, one in patient.intents.items()}
+    intents = {slot: _retargeted(one, body) for slot, one in patient.intents.items()}
     patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
     return (absorb(patient, survivor) if survivor is not None else patient), remains

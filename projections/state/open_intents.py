@@ -57,14 +57,14 @@ class Waiting(Value, frozen=True, kw_only=True):
 
 
 class Dismissed(Value, frozen=True, kw_only=True):
-    """An item that a person accepted as it is: `thing` is the digest of what it was about when they did.
+    """An item that a person accepted as it is: `about_digest` is the digest of what it was about when they did.
 
-    What it `depends_on` is looked out for all the same: it goes on when that comes.
+    A dismissed item still wakes up when something it `depends_on` arrives.
     """
 
     code: str
     text: str
-    thing: str
+    about_digest: str
     who: str
     reason: str
     since: datetime
@@ -84,7 +84,7 @@ def dismiss(
     entry = Dismissed(
         code=body.code,
         text=body.text,
-        thing=body.thing,
+        about_digest=body.about_digest,
         who=body.who,
         reason=body.reason,
         since=since,

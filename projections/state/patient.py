@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
 from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -105,7 +105,8 @@ class Patient(Value, frozen=True, kw_only=True):
     """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text.
 
     `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
-    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it.
+    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
+    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours.
     """
 
     key: PatientKey
@@ -126,11 +127,12 @@ class Patient(Value, frozen=True, kw_only=True):
     held: int | None = None
     barred: tuple[tuple[EhrChartId, BillingPatientId], ...] = ()
     former: dict[str, Former] = {}
+    beside: dict[str, tuple[str, ...]] = {}
 
     @property
     def in_billing(self) -> bool:
         """True when this is the projection of a Kareo patient, linked or not."""
-        return self.key.startswith("K:")
+        return is_billing_key(self.key)
 
 
 _PATIENT = msgspec.msgpack.Decoder(Patient)

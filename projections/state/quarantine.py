@@ -15,12 +15,13 @@ from events.schema import (
     IntentSuperseded,
     Outcome,
 )
+from events.slots import SlotKind, slot_of
 from events.writes import System
 
 
 def quarantine_slot(system: str, resource: str, record: str) -> str:
     """Where a record that could not be understood waits; the same record, once understood, clears it."""
-    return f"quarantine:{system}:{resource}:{record}"
+    return slot_of(SlotKind.QUARANTINE, system, resource, record)
 
 
 def record_of(event: Event) -> str:
@@ -49,11 +50,11 @@ def outcome_slots(body: Outcome) -> tuple[str, ...]:
 def _unread_as(event: Event) -> tuple[str, ...]:
     match event.body:
         case EhrChartObserved(chart=chart):
-            return (quarantine_slot("elation", "patients", str(chart.id)),)
+            return (quarantine_slot(System.EHR, "patients", str(chart.id)),)
         case BillingChartObserved(chart=there):
-            return (quarantine_slot("kareo", "patients", str(there.id)),)
+            return (quarantine_slot(System.BILLING, "patients", str(there.id)),)
         case BillObserved(bill=bill):
-            return (quarantine_slot("elation", "bills", str(bill.id)),)
+            return (quarantine_slot(System.EHR, "bills", str(bill.id)),)
         case BillingAppointmentObserved(appointment=one):
-            return tuple(quarantine_slot("kareo", "appointments", name) for name in sorted({one.key, str(one.id)}))
+            return tuple(quarantine_slot(System.BILLING, "appointments", name) for name in sorted({one.key, str(one.id)}))
     return ()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
 from projections.state.directory import Directory, fold_directory
 from projections.state.folding import fold_patient
@@ -37,7 +37,7 @@ class PracticeState:
             return billing_key(billing)
         if ehr is not None:
             return self.charts.get(ehr, ehr_key(ehr))
-        return PatientKey("")
+        return PRACTICE
 
     def apply(self, event: Event, sequence: int) -> None:
         """Fold one event, routed by its `patient`."""

@@ -6,7 +6,7 @@ practice's configuration; `daemon/vendors/registry.py` knows the products and fi
 
 from __future__ import annotations
 
-from events.ids import BillingPatientId, EhrChartId
+from events.ids import BillingPatientId, Charts, EhrChartId
 from events.records import Value
 from events.writes import System
 
@@ -39,6 +39,31 @@ class Names(Value, frozen=True, kw_only=True):
     def patient(self, patient: BillingPatientId | int) -> str:
         """A patient of the billing system as the command line takes it: `kareo:12`."""
         return f"{self.billing.prefix}:{patient}"
+
+    def one_of(self, charts: Charts) -> str:
+        """One of the charts as the command line takes it, the EHR's where there is one; "" for the practice."""
+        if charts.ehr is not None:
+            return self.chart(charts.ehr)
+        return "" if charts.billing is None else self.patient(charts.billing)
+
+    def charts_in(self, text: str) -> Charts | None:
+        """The chart that `elation:12` or `kareo:12` names; None for any other text."""
+        prefix, _, number = text.partition(":")
+        if not (number.isascii() and number.isdigit()):
+            return None
+        if prefix == self.ehr.prefix:
+            return Charts(ehr=EhrChartId(int(number)))
+        return Charts(billing=BillingPatientId(int(number))) if prefix == self.billing.prefix else None
+
+    @property
+    def either(self) -> str:
+        """How the command line takes a chart of either system."""
+        return f"{self.ehr.prefix}:ID or {self.billing.prefix}:ID"
+
+    @property
+    def both(self) -> str:
+        """How the command line takes one chart of each system."""
+        return f"{self.ehr.prefix}:ID {self.billing.prefix}:ID"
 
 
 NAMES = Names()

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from events.ids import PatientKey, event_id
 from events.records import Value
 from events.schema import Event, Origin, RevisitDue
+from events.slots import SlotKind, is_slot, parse_slot
 from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
 from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
@@ -98,7 +99,7 @@ def _of_patient(before: Patient | None, observed: Patient | None, after: Patient
             cause = _new(slot, before, observed, moved)
         found.append(_drift(after, slot, cause, wanted))
     for slot, waiting in after.waiting.items():
-        if slot.startswith("conflict:") or slot in after.intents:
+        if is_slot(slot, SlotKind.CONFLICT) or slot in after.intents:
             continue
         known_code = before.waiting[slot].code if before and slot in before.waiting else ""
         same = known_code == waiting.code
@@ -115,9 +116,9 @@ def _new(slot: str, before: Patient | None, observed: Patient | None, moved: boo
 
 def _about(slot: str, patient: Patient) -> tuple[object, ...]:
     """What a slot's decision looks at: both charts, and the appointment or bill that it names."""
-    kind, _, key = slot.partition(":")
-    appointment = patient.appointments.get(key) if kind == "appointment" else None
-    bill = patient.bills.get(key) if kind in ("bill", "bill-answer") else None
+    kind, key = parse_slot(slot)
+    appointment = patient.appointments.get(key) if kind is SlotKind.APPOINTMENT else None
+    bill = patient.bills.get(key) if kind in (SlotKind.BILL, SlotKind.BILL_ANSWER) else None
     return (
         patient.ehr and patient.ehr.chart,
         patient.billing and (patient.billing.chart, patient.billing.vanished),
@@ -131,7 +132,7 @@ def _drift(patient: Patient, slot: str, cause: Cause, wanted: OpenIntent | None)
     ehr = link.ehr if link else patient.ehr.chart.id if patient.ehr else None
     billing = link.billing if link else patient.billing.chart.id if patient.billing else None
     values = _values(wanted.write, patient, slot) if wanted else {}
-    fields = tuple(values) or ((slot.removeprefix("field:"),) if slot.startswith("field:") else ())
+    fields = tuple(values) or ((parse_slot(slot).id,) if is_slot(slot, SlotKind.FIELD) else ())
     return Drift(patient=patient.key, ehr=ehr, billing=billing, what=slot, cause=cause, fields=fields, values=values)
 
 
@@ -141,7 +142,7 @@ def _values(write: AnyWrite, patient: Patient, slot: str) -> dict[str, tuple[str
         case UpdateEhrChart() | UpdateBillingChart():
             return {name: (write.expected.get(name, ""), value) for name, value in write.fields.items()}
         case UpdateEhrAppointment():
-            entry = patient.appointments.get(slot.removeprefix("appointment:"))
+            entry = patient.appointments.get(parse_slot(slot).id)
             return _differences(entry.written if entry else None, write.terms)
         case SyncPolicies():
             found: dict[str, tuple[str, str]] = {}

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
     Body,
@@ -61,8 +61,6 @@ from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
-
-NOBODY = PatientKey("")
 
 
 @dataclass(frozen=True)
@@ -134,7 +132,7 @@ class _Run:
         for key, body in found.items():
             self._take(body, key)
         self.batch.touched.clear()
-        live = self._take(WentLive(), NOBODY)
+        live = self._take(WentLive(), PRACTICE)
         self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
 
     def step(self) -> bool:
@@ -174,19 +172,19 @@ class _Run:
             self.result.writes.append(planned)
         result = self._told(patient, body.write)
         if isinstance(result, BillingChartWritten) and isinstance(body.write, CreateBillingChart):
-            self._first[PatientKey(f"K:{result.chart.id}")] = key
+            self._first[billing_key(result.chart.id)] = key
         self._take(IntentSucceeded(intent=body.intent, slot=body.slot, attempt=1, result=result), key)
 
     def _take(self, body: Body, key: PatientKey) -> Event:
-        number = int(key[2:]) if key else 0
+        charts = charts_of(key)
         event = Event(
             id=event_id(self.batch.practice, "dry run", len(self.batch.events)),
             practice=self.batch.practice,
             origin=Origin.CHARTWIRE,
             observed=self.batch.moment.now,
             body=body,
-            ehr=EhrChartId(number) if key.startswith("E:") else None,
-            billing=BillingPatientId(number) if key.startswith("K:") else None,
+            ehr=charts.ehr,
+            billing=charts.billing,
         )
         self.batch.take(event)
         return event
@@ -207,7 +205,7 @@ class _Run:
                 there = BillingChart(id=BillingPatientId(self._new()), cases=(case,))
                 return BillingChartWritten(chart=told_billing(there, write.fields, write.provider), read_at=now)
             case UpdateEhrChart() if patient is not None and patient.ehr is not None:
-                return EhrChartWritten(chart=told_ehr(patient.ehr.chart, write.fields, write.physician), read_at=now)
+                return EhrChartWritten(chart=told_update(patient.ehr.chart, write), read_at=now)
             case UpdateBillingChart() if patient is not None and patient.billing is not None:
                 return BillingChartWritten(
                     chart=told_billing(patient.billing.chart, write.fields, write.provider), read_at=now
@@ -232,6 +230,11 @@ class _Run:
     def _new(self) -> int:
         self._made += 1
         return -self._made
+
+
+def told_update(chart: EhrChart, write: UpdateEhrChart) -> EhrChart:
+    """A chart after the chart side took the update."""
+    return replace(chart, **told(chart, System.EHR, write.fields, write.physician, write.beside))
 
 
 def told_ehr(chart: EhrChart, fields: dict[str, str], physician: int | None) -> EhrChart:

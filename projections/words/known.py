@@ -6,14 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from events.schema import Recorded
-from events.writes import Resource
+from events.slots import SlotKind, slot_of
+from events.writes import Resource, System
 from projections.rules.fields import DEMOGRAPHICS, billing_view, ehr_view, same
 from projections.rules.reconcile import reconcile
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, row
-from projections.words.lines import QUOTING, Shown, write_shown
+from projections.words.remedy import meaning_of
+from projections.words.shown import Shown
+from projections.words.writes import describe_write
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,8 @@ def known(state: PracticeState, directory: Directory, policy: Policy, shown: Sho
 def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> Known:
     link = patient.link
     waiting = tuple(
-        (slot, one.code, one.text if shown.all or one.code not in QUOTING else "") for slot, one in patient.waiting.items()
+        (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+        for slot, one in patient.waiting.items()
     )
     return Known(
         patient=patient.key,
@@ -66,7 +70,7 @@ def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown)
         billing=patient.billing.chart.id if patient.billing else link.billing if link else None,
         link="none" if link is None else "suspended" if link.suspended else "linked",
         fields=tuple(fields_known(patient, directory, policy, shown)),
-        intents=tuple((slot, one.state, write_shown(one.write, shown)) for slot, one in patient.intents.items()),
+        intents=tuple((slot, one.state, describe_write(one.write, shown)) for slot, one in patient.intents.items()),
         waiting=waiting,
         records={"appointments": len(patient.appointments), "bills": len(patient.bills), "policies": len(patient.policies)},
     )
@@ -94,15 +98,17 @@ def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: 
 
 def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Patient, policy: Policy) -> str:
     if not here or not there:
-        return f"known in {'Kareo' if there else 'Elation'} only" if here or there else "not known"
+        side = System.BILLING if there else System.EHR
+        return f"known in {policy.names.label(side)} only" if here or there else "not known"
     if same(name, here[name], there[name]):
         return "agree"
-    if f"field:{name}" in patient.waiting:
-        return f"differ: waits ({patient.waiting[f'field:{name}'].code})"
+    slot = slot_of(SlotKind.FIELD, name)
+    if slot in patient.waiting:
+        return f"differ: waits ({patient.waiting[slot].code})"
     if patient.link is None:
         return "differ: not linked"
     table = row(policy, Resource.DEMOGRAPHICS)
     merged = reconcile(here, there, patient.base, policy.preference, policy.table[Resource.DEMOGRAPHICS])
-    goes = "Elation" if name in merged.to_ehr else "Kareo"
+    goes = policy.names.label(System.EHR if name in merged.to_ehr else System.BILLING)
     changed = "both sides changed it" if any(one.field == name for one in merged.conflicts) else "one side changed it"
     return f"differ: {changed}, to be written to {goes} ({table})"

@@ -1,4 +1,4 @@
-"""Which moment of a practice's history people mean."""
+"""Which events a moment takes in: a moment is typed as a sequence number, or as a time of recording."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ AsOf = int | datetime
 """A sequence number, or a time of recording."""
 
 
-class NoMoment(ValueError):
+class NotAMoment(ValueError):
     """Text that is neither a sequence number nor an ISO time."""
 
 
 def parse_moment(text: str, zone: ZoneInfo) -> AsOf:
     """`1234` or `#1234`: that event; else an ISO date or time of recording, in `zone` unless it says otherwise.
 
-    A date alone is its first moment. Raises NoMoment.
+    A date alone is its first moment. Raises NotAMoment.
     """
     number = text.removeprefix("#")
     if number.isascii() and number.isdigit():
@@ -26,7 +26,7 @@ def parse_moment(text: str, zone: ZoneInfo) -> AsOf:
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise NoMoment(f"{text} is neither a sequence number nor an ISO time such as 2026-03-02T14:30") from None
+        raise NotAMoment(f"{text} is neither a sequence number nor an ISO time such as 2026-03-02T14:30") from None
     return time if time.tzinfo is not None else time.replace(tzinfo=zone)
 
 

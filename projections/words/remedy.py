@@ -1,65 +1,177 @@
-"""What resolves a waiting item: the command to type, after what its reason asks for is done in the vendors' own screens."""
+"""What a waiting item means for people: whom it is for, whether its text quotes a record, and the command that resolves it.
+
+`MEANINGS` has a row for each code. The command is typed after what the item's reason asks for is done in the vendors' own
+screens.
+"""
 
 from __future__ import annotations
 
-from events.ids import PracticeId
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from events.codes import WaitCode
+from events.ids import PracticeId, number_of
+from events.slots import SlotKind, is_slot, parse_slot
 from projections.rules.links import is_barred
 from projections.state.patient import Patient
+from projections.terms.names import Names
 
-BY_HAND = {
-    "differs-after-sent",
-    "billed-to-former",
-    "no-rank",
-    "chart-absorbed",
-    "not-created",
-    "external-id-too-long",
-    "left-behind",
+
+class Audience(StrEnum):
+    """Who in a practice can do something about it."""
+
+    FRONT_DESK = "front desk"
+    BILLER = "biller"
+    OPERATOR = "operator"
+
+
+class Remedy(StrEnum):
+    """What resolves an item. `BY_HAND` is put right in the vendors' screens only and then accepted here, as nothing comes back."""
+
+    RESYNC = "resync"
+    RETRY = "retry"
+    RETRY_SHARED = "retry for the practice"
+    SEEN = "seen"
+    LINK_CANDIDATE = "link with the candidate"
+    LINK = "link"
+    UNLINK = "unlink"
+    BILL = "resend"
+    BY_HAND = "dismiss"
+    REDRIVE = "redrive"
+    CHECK_CONFIG = "check-config"
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """`quotes`: the item's text repeats words of a vendor or of a record, which may be a patient's data."""
+
+    audience: Audience
+    remedy: Remedy = Remedy.RESYNC
+    quotes: bool = False
+
+
+_DESK, _BILLER, _OPERATOR = Audience.FRONT_DESK, Audience.BILLER, Audience.OPERATOR
+
+MEANINGS: Mapping[WaitCode, Meaning] = {
+    WaitCode.DIRECTORY_PENDING: Meaning(_OPERATOR),
+    WaitCode.UNREACHABLE: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.CREDENTIALS: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.THROTTLED: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.UNUSABLE: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.TROUBLED: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
+    WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
+    WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
+    WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
+    WaitCode.EHR_CHART_DELETED: Meaning(_DESK),
+    WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.UNLINK),
+    WaitCode.EXTERNAL_ID_TOO_LONG: Meaning(_OPERATOR, Remedy.BY_HAND),
+    WaitCode.INCOMPLETE: Meaning(_DESK),
+    WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.MERGE_CYCLE: Meaning(_DESK, Remedy.UNLINK),
+    WaitCode.MERGED_BOTH_LINKED: Meaning(_DESK, Remedy.UNLINK),
+    WaitCode.NO_PROVIDER: Meaning(_OPERATOR),
+    WaitCode.NOT_CREATED: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.SURVIVOR_NOT_SEEN: Meaning(_OPERATOR),
+    WaitCode.UNLINKED: Meaning(_DESK, Remedy.LINK),
+    WaitCode.CONFLICT: Meaning(_DESK, Remedy.SEEN),
+    WaitCode.FIELD_CANNOT_CLEAR: Meaning(_DESK),
+    WaitCode.FIELD_NO_ROOM: Meaning(_DESK),
+    WaitCode.FIELD_NO_STREET: Meaning(_DESK),
+    WaitCode.FIELD_NOT_A_DATE: Meaning(_DESK),
+    WaitCode.FIELD_NOT_A_PHONE: Meaning(_DESK),
+    WaitCode.FIELD_NOT_A_STATE: Meaning(_DESK),
+    WaitCode.FIELD_NOT_A_ZIP: Meaning(_DESK),
+    WaitCode.FIELD_NOT_AN_EMAIL: Meaning(_DESK),
+    WaitCode.FIELD_REQUIRED: Meaning(_DESK),
+    WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
+    WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
+    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.CARRIER_PENDING: Meaning(_BILLER),
+    WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
+    WaitCode.NO_PLAN: Meaning(_BILLER),
+    WaitCode.NO_RANK: Meaning(_BILLER, Remedy.BY_HAND),
+    WaitCode.NOT_AN_AMOUNT: Meaning(_BILLER),
+    WaitCode.PLAN_PENDING: Meaning(_BILLER),
+    WaitCode.PLAN_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
+    WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
+    WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
+    WaitCode.CASE_PENDING: Meaning(_BILLER),
+    WaitCode.CASES_PENDING: Meaning(_BILLER),
+    WaitCode.CHART_ABSORBED: Meaning(_BILLER, Remedy.BY_HAND),
+    WaitCode.CHART_PENDING: Meaning(_BILLER),
+    WaitCode.DEFERRED: Meaning(_BILLER),
+    WaitCode.DIFFERS_AFTER_SENT: Meaning(_BILLER, Remedy.BY_HAND),
+    WaitCode.NO_PRIMARY_CASE: Meaning(_BILLER),
+    WaitCode.UNSIGNED: Meaning(_BILLER),
+    WaitCode.REFUSED: Meaning(_DESK, Remedy.RETRY, quotes=True),
 }
-"""Put right in the vendors' screens only: then accepted here, as nothing of it comes back to us."""
+
+UNKNOWN = Meaning(Audience.OPERATOR, quotes=True)
+"""Of a code that only a later version knows."""
+
+_BY_VALUE = {code.value: meaning for code, meaning in MEANINGS.items()}
 
 
-def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str) -> str:
+def meaning_of(code: str) -> Meaning:
+    """What a stored code means."""
+    return _BY_VALUE.get(code, UNKNOWN)
+
+
+def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str, names: Names) -> str:
     """The command, complete but for what only the person can know (in capitals)."""
-    return f"chartwire {_remedy(practice, patient, slot, code)}"
+    command = _of_practice(practice, slot) if patient is None else _of_patient(practice, patient, slot, code, names)
+    return f"chartwire {command}"
 
 
-def _remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str) -> str:
-    if patient is None:
-        if slot.startswith("quarantine:"):
-            return f"redrive {practice} {slot}"
-        return "check-config" if slot.startswith("system:") else f"dismiss {practice} {slot} --reason TEXT"
-    chart = chart_of(patient)
-    kind, _, name = slot.partition(":")
-    if kind == "bill" and code in ("refused", "bill-error"):
-        return f"resend {practice} {name}"
-    if code in BY_HAND:
-        return f"dismiss {practice} {chart} {slot} --reason TEXT"
-    match code:
-        case "refused":
+def _of_practice(practice: PracticeId, slot: str) -> str:
+    if is_slot(slot, SlotKind.QUARANTINE):
+        return f"{Remedy.REDRIVE} {practice} {slot}"
+    return (
+        Remedy.CHECK_CONFIG.value if is_slot(slot, SlotKind.SYSTEM) else f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
+    )
+
+
+def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, names: Names) -> str:
+    chart, (kind, id_) = chart_of(patient, names), parse_slot(slot)
+    match meaning_of(code).remedy:
+        case Remedy.BILL | Remedy.RETRY if kind is SlotKind.BILL:
+            return f"resend {practice} {id_}"
+        case Remedy.BY_HAND:
+            return f"dismiss {practice} {chart} {slot} --reason TEXT"
+        case Remedy.RETRY:
             return f"retry {practice} {chart} {slot}"
-        case "carrier-refused" | "plan-refused":
+        case Remedy.RETRY_SHARED:
             return f"retry {practice} {slot}"
-        case "conflict":
-            return f"seen {practice} {chart} {name}"
-        case "candidates":
-            return _candidates(practice, patient, chart)
-        case "unlinked":
-            other = "elation:ID" if patient.in_billing else "kareo:ID"
-            return f"link {practice} {' '.join(sorted((chart, other)))}"
-        case "merged-both-linked" | "kareo-chart-gone" | "merge-cycle":
+        case Remedy.SEEN:
+            return f"seen {practice} {chart} {id_}"
+        case Remedy.LINK_CANDIDATE:
+            return _link(practice, patient, _candidate(patient), names)
+        case Remedy.LINK:
+            return _link(practice, patient, None, names)
+        case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"
 
 
-def chart_of(patient: Patient) -> str:
+def chart_of(patient: Patient, names: Names) -> str:
     """A chart by which commands find the patient."""
-    return f"{'kareo' if patient.in_billing else 'elation'}:{patient.key[2:]}"
+    number = number_of(patient.key)
+    return names.patient(number) if patient.in_billing else names.chart(number)
 
 
-def _candidates(practice: PracticeId, patient: Patient, chart: str) -> str:
-    """With one candidate the whole command; `unlink` with the same arguments says that it is somebody else."""
-    system = "elation" if patient.in_billing else "kareo"
+def _candidate(patient: Patient) -> int | None:
+    """The one chart on the other side that may be the patient's; None for several."""
     found = patient.search.candidates if patient.search else ()
     ids = [one.id for one in found if not is_barred(patient, one.id, patient.in_billing)]
-    other = f"{system}:{ids[0]}" if len(ids) == 1 else f"{system}:ID"
-    return f"link {practice} {' '.join(sorted((chart, other)))}"
+    return ids[0] if len(ids) == 1 else None
+
+
+def _link(practice: PracticeId, patient: Patient, other: int | None, names: Names) -> str:
+    """With the other chart the whole command; `unlink` with the same arguments says that it is somebody else."""
+    there = "ID" if other is None else other
+    mine = number_of(patient.key)
+    ehr, billing = (there, mine) if patient.in_billing else (mine, there)
+    return f"link {practice} {names.ehr.prefix}:{ehr} {names.billing.prefix}:{billing}"

@@ -1,4 +1,8 @@
-"""Events in words, for people: one sentence each. They hold patients' data and go to a terminal or the console only."""
+"""Events in words, for people: one sentence each, with no more of a person than may be shown.
+
+Every value of a record goes through `Shown`, which masks unless asked not to. The sentences go to a terminal or the console
+only.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.records import type_of
+from events.records import BillingChart, EhrChart, type_of
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -31,6 +35,7 @@ from events.schema import (
     EhrChartMerged,
     EhrChartObserved,
     EhrDirectoryObserved,
+    FieldConflict,
     FieldsAgreed,
     IntentAttempted,
     IntentOutcomeUnknown,
@@ -50,127 +55,151 @@ from events.schema import (
     WaitingRaised,
     WentLive,
 )
-from events.writes import (
-    AddBillingCase,
-    AnyResult,
-    AnyWrite,
-    BillingChartWritten,
-    CancelEhrAppointment,
-    CreateBillingChart,
-    CreateCarrier,
-    CreateEhrAppointment,
-    CreateEhrChart,
-    CreateEncounter,
-    CreatePlan,
-    DeleteEhrAppointment,
-    EhrChartWritten,
-    MarkBilled,
-    MarkBillError,
-    RecordCreated,
-    SearchBilling,
-    Searched,
-    SearchEhr,
-    SyncPolicies,
-    UpdateBillingChart,
-    UpdateEhrAppointment,
-    UpdateEhrChart,
-)
+from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
+from projections.words.remedy import meaning_of
+from projections.words.shown import NOTHING, Shown
+from projections.words.writes import describe_write
 
 
-def describe(body: Body) -> str:
-    """What happened, as a sentence without a full stop."""
+def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str:
+    """What happened, as a sentence without a full stop.
+
+    `news` are the words for what the observation of a chart changed; without them the person is named.
+    """
     match body:
         case EhrChartObserved(chart=chart):
-            state = f", merged into {chart.merged_into}" if chart.merged_into else ", deleted" if chart.deleted else ""
-            return f"saw chart {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{state}"
+            ending = f", merged into {chart.merged_into}" if chart.merged_into else ", deleted" if chart.deleted else ""
+            return f"saw chart {chart.id}{_person(chart, shown, news)}{ending}"
         case EhrChartDeleted():
             return f"saw that chart {body.chart} is deleted"
         case EhrChartMerged():
             return f"saw that chart {body.chart} was merged into {body.survivor}"
-        case BillingChartObserved(chart=chart):
-            cases = "" if chart.cases is None else f", {len(chart.cases)} cases"
-            return f"saw patient {chart.id}: {chart.first_name} {chart.last_name}, born {chart.birth_date}{cases}"
+        case BillingChartObserved(chart=there):
+            cases = f", {len(there.cases)} cases" if there.cases is not None and news is None else ""
+            return f"saw patient {there.id}{_person(there, shown, news)}{cases}"
         case BillingChartVanished():
             return f"saw that patient {body.patient} is gone"
         case BillingAppointmentObserved(appointment=seen):
-            state = "cancelled " if seen.cancelled else ""
-            return f"saw {state}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min: {seen.reason}"
+            state, reason = "cancelled" if seen.cancelled else seen.moved, shown.with_values(f": {seen.reason}")
+            return f"saw {state and state + ' '}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min{reason}"
         case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
         case BillObserved(bill=bill):
-            deferred = ", deferred" if bill.deferred else ""
-            return (
-                f"saw bill {bill.id} of {bill.service_day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
-            )
+            day = shown.with_values(f" of {bill.service_day}")
+            deferred = shown.with_values(", deferred") if bill.deferred else ""
+            return f"saw bill {bill.id}{day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
         case EhrDirectoryObserved() | BillingDirectoryObserved():
             return f"saw the directory: {len(body.providers)} providers, {len(body.locations)} locations"
-        case ChangeQuarantined():
-            return f"set aside {body.system.value} {body.resource} {body.record}: {body.reason} at {body.path}"
         case RevisitDue():
             return f"looked again: {body.reason}"
-    return _decision(body)
+    return _set_aside(body, shown)
 
 
-def _decision(body: Body) -> str:
+def _person(chart: EhrChart | BillingChart, shown: Shown, news: str | None) -> str:
+    """Whose chart it is, or what of it changed."""
+    name = f"{chart.first_name} {chart.last_name}"
+    if news is not None:
+        return shown.with_names(f" ({name})") + news
+    born = shown.value("birth_date", str(chart.birth_date))
+    return f": {shown.with_names(name, 'a person')}, born {born}" if shown.any else ""
+
+
+def _set_aside(body: Body, shown: Shown) -> str:
+    match body:
+        case ChangeQuarantined():
+            what = f"{shown.prefix(body.system)} {body.resource} {body.record}"
+            return f"set aside {what}: {body.reason} at {body.path}"
+        case MessageUnreadable():
+            return f"set aside the message at {body.topic}, partition {body.partition}, offset {body.offset}: {body.reason}"
+    return _about_links(body, shown)
+
+
+def _about_links(body: Body, shown: Shown) -> str:
+    ehr, billing = shown.label(System.EHR), shown.label(System.BILLING)
     match body:
         case ChartLinked():
-            return f"linked Elation chart {body.ehr} with Kareo patient {body.billing}: {body.how}"
+            return f"linked {ehr} chart {body.ehr} with {billing} patient {body.billing}: {body.how}"
         case LinkMoved():
             return f"moved the link of patient {body.billing} from chart {body.source} to {body.target}, which absorbed it"
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
             return f"resumed the link: chart {body.ehr} was restored"
-        case ObservingBegan():
-            return "only observed from now on: nothing is decided or written"
+        case ChartUnlinked():
+            return f"unlinked {ehr} chart {body.ehr} from {billing} patient {body.billing}; a person decides about both"
+        case PairBarred():
+            return f"{ehr} chart {body.ehr} and {billing} patient {body.billing} are not the same person"
         case CounterpartsFound():
             return f"matching found {len(body.candidates)} candidates"
+        case ObservingBegan():
+            return "only observed from now on: nothing is decided or written"
         case WentLive():
             return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case ConflictRecorded():
-            fields = "; ".join(
-                f"{one.field}: was {one.base!r}, Elation {one.ehr!r}, Kareo {one.billing!r}, {one.winner.value} wins"
-                for one in body.conflicts
-            )
-            return f"conflict in {fields}"
-        case ConflictSeen():
-            by = f" by {body.who}" if body.who else ""
-            return f"conflict seen{by}: {', '.join(body.fields) or 'all'}"
+            return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
+    return _about_writes(body, shown)
+
+
+def _conflict(one: FieldConflict, shown: Shown) -> str:
+    wins = f"{shown.prefix(one.winner)} wins"
+    if not shown.values:
+        return f"{one.field}, {wins}"
+    base = None if one.base is None else shown.value(one.field, one.base)
+    ehr, billing = shown.value(one.field, one.ehr), shown.value(one.field, one.billing)
+    sides = f"{shown.label(System.EHR)} {ehr!r}, {shown.label(System.BILLING)} {billing!r}"
+    return f"{one.field}: was {base!r}, {sides}, {wins}"
+
+
+def _about_writes(body: Body, shown: Shown) -> str:
+    match body:
         case IntentRequested():
             notes = f" [{'; '.join(body.notes)}]" if body.notes else ""
-            return f"wants {write_in_words(body.write)}{notes}, by {body.rule}"
+            return f"wants {describe_write(body.write, shown)}{notes}, by {body.rule}"
         case IntentAttempted():
             return f"attempt {body.attempt} at {body.slot} (epoch {body.epoch})"
         case IntentSucceeded():
             lost = ", found by looking after a lost answer" if body.settled_by == "lookup" else ""
-            return f"done {body.slot}: {_result(body.result)}{lost}"
+            return f"done {body.slot}: {_result(body.result, shown)}{lost}"
         case IntentRefused():
-            return f"refused {body.slot}: {body.text or body.code}"
+            return f"refused {body.slot}: {shown.quoting(body.text) or body.code}"
         case IntentOutcomeUnknown():
             return f"lost the answer of {body.slot}; looking what came of it"
         case IntentSuperseded():
             return f"gave up {body.slot}: {body.reason}"
         case WaitingRaised():
-            return f"waits ({body.code}): {body.text}"
+            text = f": {body.text}"
+            return f"waits ({body.code})" + (
+                shown.quoting(text, f" at {body.slot}") if meaning_of(body.code).quotes else text
+            )
         case WaitingCleared():
             return f"waits no longer: {body.slot} ({body.how})"
-        case ChartUnlinked():
-            return f"unlinked Elation chart {body.ehr} from Kareo patient {body.billing}; a person decides about both"
-        case PairBarred():
-            return f"Elation chart {body.ehr} and Kareo patient {body.billing} are not the same person"
         case WaitingDismissed():
             return f"accepted as it is: {body.slot} ({body.code}), by {body.who}: {body.reason}"
-        case MessageUnreadable():
-            return f"set aside the message at {body.topic}, partition {body.partition}, offset {body.offset}: {body.reason}"
+    return _command(body, shown)
+
+
+def _result(result: AnyResult, shown: Shown) -> str:
+    match result:
+        case Searched():
+            return f"{len(result.candidates)} candidates"
+        case EhrChartWritten():
+            return f"{shown.label(System.EHR)} chart {result.chart.id} as wanted"
+        case BillingChartWritten():
+            return f"{shown.label(System.BILLING)} patient {result.chart.id} as wanted"
+        case RecordCreated():
+            return f"created {result.id}"
+    return "as wanted"
+
+
+def _command(body: Body, shown: Shown) -> str:
+    match body:
+        case ConflictSeen():
+            by = f" by {body.who}" if body.who else ""
+            return f"conflict seen{by}: {', '.join(body.fields) or 'all'}"
         case CommandRefused():
             return f"did not do it ({body.code}): {body.text}"
-    return _command(body)
-
-
-def _command(body: Body) -> str:
-    match body:
         case ResyncRequested():
             what = "treat it as never linked: look again" if body.as_new else "read it again and decide anew"
         case RetryRequested():
@@ -178,8 +207,8 @@ def _command(body: Body) -> str:
         case BillResendRequested():
             what = f"send bill {body.bill} again"
         case LinkRequested():
-            forced = ", though they differ" if body.force else ""
-            what = f"link Elation chart {body.ehr} with Kareo patient {body.billing}{forced}"
+            pair = f"{shown.label(System.EHR)} chart {body.ehr} with {shown.label(System.BILLING)} patient {body.billing}"
+            what = f"link {pair}{', though they differ' if body.force else ''}"
         case UnlinkRequested():
             names = (f"{name} {id_}" for name, id_ in (("chart", body.ehr), ("patient", body.billing)) if id_ is not None)
             what = f"unlink {' and '.join(names)}"
@@ -190,55 +219,3 @@ def _command(body: Body) -> str:
         case _:
             return type_of(body)
     return f"{body.who} asked to {what}" + (f": {body.reason}" if body.reason else "")
-
-
-def write_in_words(write: AnyWrite) -> str:
-    """What a write would do."""
-    match write:
-        case SearchEhr() | SearchBilling():
-            where = "Elation" if isinstance(write, SearchEhr) else "Kareo"
-            return f"to look for {write.first_name} {write.last_name} in {where}"
-        case CreateEhrChart():
-            return "to create the chart in Elation"
-        case CreateBillingChart():
-            return "to create the patient in Kareo"
-        case UpdateEhrChart() | UpdateBillingChart():
-            where = "Elation" if isinstance(write, UpdateEhrChart) else "Kareo"
-            changes = ", ".join(f"{name} = {value!r}" for name, value in write.fields.items())
-            return f"to set {changes} in {where}"
-        case AddBillingCase():
-            return f"to add the case {write.case_name!r} in Kareo"
-        case CreateCarrier() | CreatePlan():
-            kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
-            return f"to create the {kind} {write.name!r} in Elation"
-        case SyncPolicies():
-            return f"{len(write.terms)} policies in Elation, {len(write.remove)} removed"
-        case CreateEhrAppointment() | UpdateEhrAppointment():
-            verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
-            return (
-                f"to {verb} the appointment at {write.terms.start:%Y-%m-%d %H:%M}Z for {write.terms.minutes} min in Elation"
-            )
-        case CancelEhrAppointment():
-            return f"to cancel appointment {write.appointment} in Elation"
-        case DeleteEhrAppointment():
-            return f"to delete appointment {write.appointment} in Elation"
-        case CreateEncounter():
-            codes = ", ".join(line.cpt for line in write.lines)
-            return f"to send bill {write.bill} to Kareo as an encounter of {write.service_day} ({codes})"
-        case MarkBilled():
-            return f"to mark bill {write.bill} as billed with reference {write.ref_number}"
-        case MarkBillError():
-            return f"to put a Bill Error on bill {write.bill}: {write.text}"
-
-
-def _result(result: AnyResult) -> str:
-    match result:
-        case Searched():
-            return f"{len(result.candidates)} candidates"
-        case EhrChartWritten():
-            return f"Elation chart {result.chart.id} as wanted"
-        case BillingChartWritten():
-            return f"Kareo patient {result.chart.id} as wanted"
-        case RecordCreated():
-            return f"created {result.id}"
-    return "as wanted"

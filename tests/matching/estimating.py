@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 
-from projections.matching import Field, Frequencies, Level, normalize
+from projections.matching import Compared, Frequencies, Level, normalize
 from projections.matching.compare import compared
 from projections.matching.weights import ASSUMED, WEIGHTS
 from tests.matching.febrl import febrl
@@ -14,7 +14,7 @@ from tests.matching.town import town
 
 RANDOM_PAIRS = 200_000
 ESTIMATION_SEED = 1
-Counts = dict[Field, Counter[Level]]
+Counts = dict[Compared, Counter[Level]]
 
 
 def counted(lists: Lists, random_pairs: int = RANDOM_PAIRS) -> tuple[Counts, Counts]:
@@ -22,8 +22,8 @@ def counted(lists: Lists, random_pairs: int = RANDOM_PAIRS) -> tuple[Counts, Cou
     left = {one.id: normalize(one) for one in lists.left}
     right = {one.id: normalize(one) for one in lists.right}
     frequencies = Frequencies.of(list(left.values()), list(right.values()))
-    same: Counts = {field: Counter() for field in Field}
-    apart: Counts = {field: Counter() for field in Field}
+    same: Counts = {field: Counter() for field in Compared}
+    apart: Counts = {field: Counter() for field in Compared}
     for one, other in sorted(lists.truth):
         for field, level in compared(left[one], right[other], frequencies).items():
             same[field][level] += 1
@@ -42,10 +42,10 @@ def shares(counts: Counter[Level], levels: tuple[Level, ...], floor: float) -> d
     return {level: max(counts[level] / total, floor) for level in levels} if total >= 50 else {}
 
 
-def estimated(size: int = 5_000, random_pairs: int = RANDOM_PAIRS) -> dict[Field, dict[Level, tuple[float, float]]]:
+def estimated(size: int = 5_000, random_pairs: int = RANDOM_PAIRS) -> dict[Compared, dict[Level, tuple[float, float]]]:
     """The mean of FEBRL set 1 and of mix 1 of the generator, rounded to two digits; the assumed ones as they are."""
     samples = [counted(lists, random_pairs) for lists in (febrl(1), town(size, seed=ESTIMATION_SEED, judging=False))]
-    table: dict[Field, dict[Level, tuple[float, float]]] = {}
+    table: dict[Compared, dict[Level, tuple[float, float]]] = {}
     for field, known in WEIGHTS.items():
         levels = tuple(known)
         ms = [found for same, _ in samples if (found := shares(same[field], levels, 0.002))]

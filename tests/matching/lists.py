@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from projections.matching import Matched, Person, Verdict
+from projections.matching import Matched, MatchVerdict, Person
 
 
 @dataclass
@@ -44,8 +44,8 @@ class Judged:
 
 def judged(lists: Lists, matched: Matched) -> Judged:
     """A person who has several charts counts once for each pair of them; those wait rightly and are never missed if shown."""
-    certain = {(one.left, one.right) for one in matched.of(Verdict.CERTAIN)}
-    candidates = {(one.left, one.right) for one in matched.of(Verdict.CANDIDATE)}
+    certain = {(one.left, one.right) for one in matched.of(MatchVerdict.CERTAIN)}
+    candidates = {(one.left, one.right) for one in matched.of(MatchVerdict.CANDIDATE)}
     copies = Counter(chart for pair in lists.truth for chart in pair)
     linked = {chart for pair in certain & lists.truth for chart in pair}
     missed = sorted(

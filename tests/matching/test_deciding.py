@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from projections.matching import (
     Frequencies,
+    MatchVerdict,
     Person,
-    Verdict,
     Veto,
     decide,
     decisions_about,
@@ -30,11 +30,11 @@ BROTHER = {"first_name": "Theodore", "middle_name": "Amos", "sex": "Male"}
 
 
 def certain(left: list[Person], right: list[Person]) -> set[tuple[str, str]]:
-    return {(one.left, one.right) for one in match(left, right).of(Verdict.CERTAIN)}
+    return {(one.left, one.right) for one in match(left, right).of(MatchVerdict.CERTAIN)}
 
 
 def candidates(left: list[Person], right: list[Person]) -> dict[tuple[str, str], tuple[Veto, ...]]:
-    return {(one.left, one.right): one.vetoes for one in match(left, right).of(Verdict.CANDIDATE)}
+    return {(one.left, one.right): one.vetoes for one in match(left, right).of(MatchVerdict.CANDIDATE)}
 
 
 @pytest.mark.parametrize("double", [ada(id="2"), ada(id="2", last_name="Wenerholm"), ada(id="2", middle_name="")])
@@ -111,7 +111,7 @@ def test_which_list_comes_first_does_not_matter():
 
 
 def test_every_certain_pair_is_one_to_one_and_without_a_veto():
-    sure = MATCHED.of(Verdict.CERTAIN)
+    sure = MATCHED.of(MatchVerdict.CERTAIN)
     assert len({one.left for one in sure}) == len({one.right for one in sure}) == len(sure) > 100
     assert all(not one.vetoes and one.probability >= 0.999 for one in sure)
 
@@ -120,11 +120,13 @@ def test_a_live_search_decides_as_the_whole_lists_do():
     """By keys, one chart at a time, against charts that are free."""
     ours, theirs = [normalize(one) for one in TOWN.left], [normalize(one) for one in TOWN.right]
     frequencies = Frequencies.of(ours, theirs)
-    wholly = {one.left: one.right for one in decide(_all_pairs(ours, theirs, frequencies)) if one.verdict is Verdict.CERTAIN}
+    wholly = {
+        one.left: one.right for one in decide(_all_pairs(ours, theirs, frequencies)) if one.verdict is MatchVerdict.CERTAIN
+    }
     for one in ours[:60]:
         near = _sharing([one], theirs)
         found = decisions_about(one, near, _sharing(near, ours), frequencies)
-        linked = [decision.right for decision in found if decision.verdict is Verdict.CERTAIN]
+        linked = [decision.right for decision in found if decision.verdict is MatchVerdict.CERTAIN]
         assert linked == [wholly[one.id]] if linked else True
         if one.id in wholly:
             assert wholly[one.id] in {decision.right for decision in found}
@@ -156,7 +158,7 @@ def test_duplicates_within_one_list():
     twin = ada(id="3", **BROTHER)
     found = duplicates([twin, again, ADA, elsewhere(id="4", first_name="Xenia", last_name="Olatunji")])
     assert {frozenset((found[0].left, found[0].right))} == {frozenset("12")}
-    assert all(one.verdict is Verdict.CANDIDATE for one in found)
+    assert all(one.verdict is MatchVerdict.CANDIDATE for one in found)
     assert found[0].vetoes == ()
     assert all(Veto.TWINS in one.vetoes for one in found[1:])
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from projections.matching import Field as F
+from projections.matching import Compared as F
 from projections.matching import Frequencies, Level, Person, normalize, score
 from projections.matching import Level as L
 from projections.matching.weights import WEIGHTS

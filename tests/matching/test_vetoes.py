@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from projections.matching import Verdict, Veto, keys_of, match, normalize
+from projections.matching import MatchVerdict, Veto, keys_of, match, normalize
 from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
@@ -60,7 +60,7 @@ AMONG_OTHERS = {Veto.RIVAL, Veto.TWO_ALIKE, Veto.LINKED}
 def test_a_veto_leaves_the_pair_to_a_person(veto: Veto, pair: tuple):
     decision = decided(*pair)
     assert decision is not None
-    assert decision.verdict is Verdict.CANDIDATE
+    assert decision.verdict is MatchVerdict.CANDIDATE
     assert veto in decision.vetoes
 
 
@@ -101,12 +101,12 @@ def test_what_people_mistype_and_change_is_certain(other: object):
         for number in range(4)
     ]
     matched = match([ADA, *known], [other])  # type: ignore[list-item]
-    assert [(one.left, one.right) for one in matched.of(Verdict.CERTAIN)] == [("1", "1")], matched.decisions
+    assert [(one.left, one.right) for one in matched.of(MatchVerdict.CERTAIN)] == [("1", "1")], matched.decisions
 
 
 def test_one_ssn_makes_a_person_certain_where_nothing_else_does():
-    assert decided(ada(ssn=SSN), elsewhere(ssn=SSN)).verdict is Verdict.CERTAIN
-    assert decided(ada(ssn=SSN), elsewhere(ssn="530-12-4418")).verdict is Verdict.CANDIDATE
+    assert decided(ada(ssn=SSN), elsewhere(ssn=SSN)).verdict is MatchVerdict.CERTAIN
+    assert decided(ada(ssn=SSN), elsewhere(ssn="530-12-4418")).verdict is MatchVerdict.CANDIDATE
 
 
 def test_strangers_are_nobody():
@@ -126,7 +126,7 @@ def test_strangers_are_nobody():
 )
 def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, other: str):
     here, there = ada(last_name=one), ada(last_name=other)
-    assert decided(here, there).verdict is Verdict.CERTAIN
+    assert decided(here, there).verdict is MatchVerdict.CERTAIN
     assert {key for key in keys_of(normalize(here)) if key.startswith("name:")} & set(keys_of(normalize(there)))
 
 
@@ -134,4 +134,4 @@ def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, 
     ("formal", "short"), [("Robert", "Bob"), ("William", "Bill"), ("Margaret", "Peggy"), ("Elizabeth", "Liz")]
 )
 def test_nicknames_are_certain(formal: str, short: str):
-    assert decided(ada(first_name=formal), ada(first_name=short)).verdict is Verdict.CERTAIN
+    assert decided(ada(first_name=formal), ada(first_name=short)).verdict is MatchVerdict.CERTAIN

@@ -13,6 +13,7 @@ PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
     ("sections", "telemetry"),
+    ("servers", "shape"),
     ("config",),
     ("tables",),
     ("history", "vendors"),
@@ -30,22 +31,7 @@ VISITORS = {"cli", "demo", "sandbox"}
 
 VENDOR = re.compile(r"(?<!corr)elation|kareo|tebra", re.IGNORECASE)
 NAMELESS = ("runtime", "operator", "history", "tables", "cli", "vendors/ports")
-GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "telemetry")]
-
-EXEMPT = {
-    "daemon/cli/explain.py",
-    "daemon/cli/history.py",
-    "daemon/cli/history_page.py",
-    "daemon/cli/listen.py",
-    "daemon/cli/onboard.py",
-    "daemon/cli/repair.py",
-    "daemon/cli/replay.py",
-    "daemon/cli/status.py",
-    "daemon/cli/verify.py",
-    "daemon/cli/waiting.py",
-    "daemon/operator/onboarding.py",
-}
-"""Files that still name a vendor; the list only gets shorter (`test_what_is_exempt_needs_it`)."""
+GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "servers", "shape", "telemetry")]
 
 
 def files(*folders: str) -> list[Path]:
@@ -184,14 +170,8 @@ def test_the_test_of_circles_can_fail() -> None:
     "file", files(*(f"daemon/{name}" for name in NAMELESS)), ids=lambda file: str(file.relative_to(ROOT))
 )
 def test_no_vendor_is_named_outside_its_folder(file: Path) -> None:
-    if str(file.relative_to(ROOT)) in EXEMPT:
-        pytest.skip("still on the list of exempt files")
     assert vendors_named(file.read_text()) == set()
     assert VENDOR.search(file.name) is None
-
-
-def test_what_is_exempt_needs_it() -> None:
-    assert {name for name in EXEMPT if not vendors_named((ROOT / name).read_text())} == set()
 
 
 @pytest.mark.parametrize(

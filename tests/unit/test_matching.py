@@ -15,8 +15,9 @@ from projections.rules.links import Grade, grade, judge, middle_name
 from projections.rules.matching import Index, candidate, charts_of, searched_as, unlike
 from projections.state.patient import BillingSide, EhrSide, Patient, Search, bar
 from projections.state.state import PracticeState
+from projections.terms.names import NAMES
 from projections.trial.dry_run import DryRun, rehearse
-from tests.crowded import found
+from tests.invented_practice import found
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_THERE, BLUE
@@ -94,9 +95,9 @@ def test_a_rival_whom_a_person_ruled_out_is_none():
     state = PracticeState(patients=known)
     for key, body in counterparts(known).items():
         known[key] = replace(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
-    assert judge(known["E:101"], state).rivals == (102,)
+    assert judge(known["E:101"], state, NAMES).rivals == (102,)
     known["K:901"] = bar(known["K:901"], EhrChartId(102), ADA_THERE.id)
-    assert judge(known["E:101"], state).match == 901
+    assert judge(known["E:101"], state, NAMES).match == 901
 
 
 def test_charts_that_are_gone_are_nobody():

@@ -10,7 +10,7 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow
 from daemon.vendors.ports.errors import Gone, NotFound
-from daemon.vendors.ports.vendor import Edits, WrittenAppointment, WrittenPolicy
+from daemon.vendors.ports.vendor import Edits, SentAppointment, SentPolicy
 from events.calendar import shifted
 from events.ids import EhrChartId
 
@@ -21,12 +21,12 @@ class ElationHeld:
     def __init__(self, client: ElationClient) -> None:
         self._client = client
 
-    async def appointment_edits(self, written: Mapping[int, WrittenAppointment]) -> dict[int, Edits]:
+    async def appointment_edits(self, written: Mapping[int, SentAppointment]) -> dict[int, Edits]:
         """As `ports.vendor.HeldRecords`; an appointment that is gone is one edit, "deleted"."""
         held = await self._appointments(written)
         return {id_: _edits(one, held.get(id_)) for id_, one in written.items()}
 
-    async def _appointments(self, written: Mapping[int, WrittenAppointment]) -> dict[int, wire.Appointment]:
+    async def _appointments(self, written: Mapping[int, SentAppointment]) -> dict[int, wire.Appointment]:
         """The appointments listed by their days, else asked for by id (moved far, or gone)."""
         if not written:
             return {}
@@ -42,7 +42,7 @@ class ElationHeld:
                 continue
         return {id_: one for id_, one in held.items() if one.deleted_date is None}
 
-    async def policy_edits(self, chart: EhrChartId, written: Mapping[str, WrittenPolicy]) -> Edits:
+    async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
         """As `ports.vendor.HeldRecords`."""
         held = {one.id: one for one in await self._client.list_policies(chart)}
         values: dict[str, tuple[str, str]] = {}
@@ -59,7 +59,7 @@ class ElationHeld:
         return values
 
 
-def _edits(written: WrittenAppointment, held: wire.Appointment | None) -> Edits:
+def _edits(written: SentAppointment, held: wire.Appointment | None) -> Edits:
     if held is None:
         return {"deleted": ("yes", "no")}
     called_off = held.status is not None and held.status.status == "Cancelled"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from events.calendar import is_known
+from projections.terms.codecs import NO_DAYS
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -118,7 +118,7 @@ class Patient(Wire, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.dob is not None and not is_known(self.dob):
+        if self.dob in NO_DAYS:
             raise ValueError("a birth date that stands for none")
 
 

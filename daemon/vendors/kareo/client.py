@@ -21,6 +21,7 @@ from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard
 from events.calendar import shifted
 
@@ -57,6 +58,7 @@ class KareoClient:
         meter: CallMeter | None = None,
         timeout: float = 60.0,
         guard: Guard | None = None,
+        gate: AccountGate | None = None,
         tries: int = 1,
     ) -> None:
         self._service = service
@@ -75,6 +77,7 @@ class KareoClient:
         self._meter = meter
         self._timeout = timeout
         self._guard = guard
+        self._gate = gate or AccountGate()
         self._tries = tries
 
     # -- calling ----------------------------------------------------------------------------------------------------------
@@ -98,7 +101,7 @@ class KareoClient:
 
     async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
-        async with self.limiter.turn(operation):
+        async with self._gate.turn(f"kareo.{operation}"), self.limiter.turn(operation):
             members = await request()
             started = loop.time()
             outcome = "cancelled"
@@ -124,7 +127,7 @@ class KareoClient:
                     self._meter(f"kareo.{operation}", outcome, loop.time() - started)
         return answer
 
-    async def _rows(self, found: list[Node], read: Callable[[rows.Reader], T], where: str) -> wire.Rows[T]:
+    async def _rows(self, found: list[Node], read: Callable[[rows.RowReader], T], where: str) -> wire.Rows[T]:
         """Typed rows; many of them are read in a thread, so that one practice never stalls another."""
         if len(found) > IN_THREAD:
             return await asyncio.to_thread(rows.read_rows, found, read, self._zone, where)
@@ -244,7 +247,7 @@ class KareoClient:
         if row is None or row.text("ID") in ("", "0"):
             return None
         try:
-            found = rows.patient(rows.Reader(row, self._zone))
+            found = rows.patient(rows.RowReader(row, self._zone))
             cases = [one for one in rows.listed(row, "Cases", "PatientCaseData") if one.text("PatientCaseID")]
             return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
         except rows.BadMember as error:
@@ -337,7 +340,7 @@ class KareoClient:
         found = answer.node("Appointment")
         if found is None:
             return None
-        reader = rows.Reader(found, UTC_ZONE)
+        reader = rows.RowReader(found, UTC_ZONE)
         try:
             id_, start, provider = reader.number("AppointmentId"), reader.moment("StartTime"), reader.number("ProviderId")
         except rows.BadMember as error:

@@ -29,7 +29,7 @@ class BadMember(Exception):
     """A member of a row that does not parse, by name."""
 
 
-class Reader:
+class RowReader:
     """Reads the members of one element; missing, nil and empty are the same (NOTES, section 2)."""
 
     def __init__(self, row: Node, zone: ZoneInfo) -> None:
@@ -71,13 +71,13 @@ def listed(answer: Node, container: str, member: str) -> list[Node]:
 
 
 def read_rows(
-    rows: Iterable[Node], read: Callable[[Reader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
+    rows: Iterable[Node], read: Callable[[RowReader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
 ) -> wire.Rows[T]:
     """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
     good: list[T] = []
     bad: list[wire.BadRow] = []
     for index, row in enumerate(rows):
-        reader = Reader(row, zone)
+        reader = RowReader(row, zone)
         if broken := reader.text(BROKEN):
             bad.append(wire.BadRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
             continue
@@ -94,14 +94,14 @@ def read_rows(
     return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
 
 
-def _legible(reader: Reader, id_member: str) -> int | None:
+def _legible(reader: RowReader, id_member: str) -> int | None:
     try:
         return reader.number(id_member)
     except BadMember:
         return None
 
 
-def patient(reader: Reader) -> wire.KareoPatient:
+def patient(reader: RowReader) -> wire.KareoPatient:
     """A row of GetPatients or GetAllPatients."""
     shown = [reader.text(f"{rank}InsurancePolicy{name}") for rank in ("Primary", "Secondary") for name in INSURANCE_SHOWN]
     return wire.KareoPatient(
@@ -132,18 +132,18 @@ def patient(reader: Reader) -> wire.KareoPatient:
 
 def case(row: Node, zone: ZoneInfo) -> wire.BillingCase:
     """A case with its policies; rows without an id are phantoms."""
-    reader = Reader(row, zone)
+    reader = RowReader(row, zone)
     policies = listed(row, "InsurancePolicies", "PatientInsurancePolicyData")
     return wire.BillingCase(
         id=reader.required("PatientCaseID"),
         name=reader.text("Name"),
         payer_scenario=reader.text("PayerScenario"),
         is_primary=reader.flag("IsPrimaryCase"),
-        policies=tuple(_policy(Reader(one, zone)) for one in policies if Reader(one, zone).text("InsurancePolicyID")),
+        policies=tuple(_policy(RowReader(one, zone)) for one in policies if RowReader(one, zone).text("InsurancePolicyID")),
     )
 
 
-def _policy(reader: Reader) -> wire.BillingPolicy:
+def _policy(reader: RowReader) -> wire.BillingPolicy:
     return wire.BillingPolicy(
         id=reader.required("InsurancePolicyID"),
         company_id=reader.text("CompanyID"),
@@ -175,7 +175,7 @@ def _policy(reader: Reader) -> wire.BillingPolicy:
     )
 
 
-def appointment(reader: Reader) -> wire.BillingAppointment:
+def appointment(reader: RowReader) -> wire.BillingAppointment:
     """A row of GetAppointments asked with offset 0: its times are UTC, its modified time is not."""
     utc = ZoneInfo("UTC")
     start, end = reader.moment("StartDate", utc), reader.moment("EndDate", utc)
@@ -202,7 +202,7 @@ def folded_status(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalpha())
 
 
-def provider(reader: Reader) -> wire.KareoProvider:
+def provider(reader: RowReader) -> wire.KareoProvider:
     return wire.KareoProvider(
         id=reader.required("ID"),
         first_name=reader.text("FirstName"),
@@ -213,17 +213,17 @@ def provider(reader: Reader) -> wire.KareoProvider:
     )
 
 
-def location(reader: Reader) -> wire.KareoLocation:
+def location(reader: RowReader) -> wire.KareoLocation:
     return wire.KareoLocation(
         id=reader.required("ID"), name=reader.text("Name"), place_of_service=reader.text("PlaceOfService")
     )
 
 
-def practice(reader: Reader) -> wire.KareoPractice:
+def practice(reader: RowReader) -> wire.KareoPractice:
     return wire.KareoPractice(id=reader.required("ID"), name=reader.text("PracticeName"))
 
 
-def charge(reader: Reader) -> wire.KareoCharge:
+def charge(reader: RowReader) -> wire.KareoCharge:
     return wire.KareoCharge(
         id=reader.required("ID"),
         encounter_id=reader.number("EncounterID"),

@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from events.calendar import in_zone, is_known, known, shifted
+from events.calendar import in_zone, shifted
+from projections.terms.codecs import NO_DAYS, known_day
 
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
+
+
+_NO_DAYS = frozenset(
+    form
+    for one in NO_DAYS
+    for form in (one.isoformat(), f"{one.month}/{one.day}/{one.year:04}", f"{one:%m/%d}/{one.year:04}")
+)
 
 
 class BadValue(ValueError):
@@ -19,49 +26,58 @@ class BadValue(ValueError):
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text, and for no date."""
-    if not text:
+    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text and an empty date."""
+    if not text or _is_no_day(text):
         return None
-    found = _first(text, MOMENT_FORMS)
-    if found is None:
-        raise BadValue("not a date and time")
-    if not is_known(found.date()):
-        return None
+    for form in MOMENT_FORMS:
+        try:
+            return _in_utc(datetime.strptime(text, form), zone)
+        except ValueError:
+            continue
+    try:
+        return _in_utc(datetime.fromisoformat(text), zone)
+    except ValueError:
+        raise BadValue("not a date and time") from None
+
+
+def _in_utc(found: datetime, zone: ZoneInfo) -> datetime | None:
+    """None for a moment at the end of the calendar, where there is no UTC any more."""
     try:
         return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
     except OverflowError:
         return None
 
 
-def day(text: str) -> date | None:
-    """A calendar date; None for no text, for what stands for none, and for an open end (events/calendar.py)."""
-    if not text:
-        return None
-    found = _first(text, ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]))
-    if found is None:
-        raise BadValue("not a date")
-    return known(found.date())
-
-
-def _first(text: str, forms: Sequence[str]) -> datetime | None:
-    """The text by the first of the forms that it has, or as ISO text; None for no date."""
-    for form in forms:
-        try:
-            return datetime.strptime(text, form)
-        except ValueError:
-            continue
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
+def _is_no_day(text: str) -> bool:
+    """Whether the text begins with a date that .NET or SQL Server writes for an empty one."""
+    return text.replace("T", " ").split(" ")[0] in _NO_DAYS
 
 
 def birth_day(text: str) -> date | None:
-    """A calendar date that somebody can be born on; None for no text."""
+    """A birth date; None for no text. An empty date of .NET or SQL Server is nobody's birth date."""
     found = day(text)
     if text and found is None:
         raise BadValue("not a birth date")
     return found
+
+
+def day(text: str) -> date | None:
+    """A calendar date; None for no text, and for a date that only stands for an empty one."""
+    return known_day(_any_day(text))
+
+
+def _any_day(text: str) -> date | None:
+    if not text:
+        return None
+    for form in ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]):
+        try:
+            return datetime.strptime(text, form).date()
+        except ValueError:
+            continue
+    try:
+        return datetime.fromisoformat(text).date()
+    except ValueError:
+        raise BadValue("not a date") from None
 
 
 def number(text: str) -> int | None:

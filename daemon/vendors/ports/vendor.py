@@ -16,6 +16,7 @@ import aiohttp
 
 from daemon.sections import Problem, VendorSection
 from daemon.telemetry import Meter
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
@@ -104,12 +105,14 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A vendor at work for one practice. `concurrency` is how many writes may be under way at once."""
+    """A vendor at work for one practice. `concurrency` is how many writes may be under way at once; `gate` is its
+    account's."""
 
     connector: Connector
     writer: Writer
     concurrency: int
     limits: Limits | None = None
+    gate: AccountGate | None = None
 
 
 Opener = Callable[[Side], Opened]
@@ -125,14 +128,14 @@ class Delivery(Protocol):
         """Publish what it tells; returns the HTTP status to answer: 200, 400 malformed, 401 not signed, 404 not subscribed."""
 
 
-class WrittenAppointment(NamedTuple):
+class SentAppointment(NamedTuple):
     """An appointment as it was written."""
 
     terms: AppointmentTerms
     cancelled: bool
 
 
-class WrittenPolicy(NamedTuple):
+class SentPolicy(NamedTuple):
     """An insurance policy as it was written; `id` is that of the system it was written to."""
 
     id: int
@@ -142,10 +145,10 @@ class WrittenPolicy(NamedTuple):
 class HeldRecords(Protocol):
     """Looks what a system holds of the records that were written to it."""
 
-    async def appointment_edits(self, written: Mapping[int, WrittenAppointment]) -> dict[int, Edits]:
+    async def appointment_edits(self, written: Mapping[int, SentAppointment]) -> dict[int, Edits]:
         """What differs of each appointment, by its id."""
 
-    async def policy_edits(self, chart: EhrChartId, written: Mapping[str, WrittenPolicy]) -> Edits:
+    async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
         """What differs of a chart's policies; the keys of `written` are part of the fields' names."""
 
 

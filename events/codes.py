@@ -1,0 +1,101 @@
+"""The closed sets of reasons: why something waits for a person, and why a command was refused.
+
+A stored event keeps the value as text, so an event of a later version with a code unknown here can still be read.
+What each code means for people stands in `projections.words.remedy`.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class WaitCode(StrEnum):
+    """Why something cannot go on by itself (`WaitingRaised.code`)."""
+
+    # the practice and its systems
+    DIRECTORY_PENDING = "directory-pending"
+    UNREACHABLE = "unreachable"
+    CREDENTIALS = "credentials"
+    THROTTLED = "throttled"
+    UNUSABLE = "unusable"
+    TROUBLED = "troubled"
+    QUARANTINED = "quarantined"
+    UNREADABLE_MESSAGE = "unreadable-message"
+
+    # charts and links
+    CANDIDATES = "candidates"
+    CHART_NOT_READ = "chart-not-read"
+    EHR_CHART_DELETED = "elation-chart-deleted"
+    BILLING_CHART_GONE = "kareo-chart-gone"
+    EXTERNAL_ID_TOO_LONG = "external-id-too-long"
+    INCOMPLETE = "incomplete"
+    LEFT_BEHIND = "left-behind"
+    MERGE_CYCLE = "merge-cycle"
+    MERGED_BOTH_LINKED = "merged-both-linked"
+    NO_PROVIDER = "no-provider"
+    NOT_CREATED = "not-created"
+    SURVIVOR_NOT_SEEN = "survivor-not-seen"
+    UNLINKED = "unlinked"
+
+    # demographics: one for each `Problem` of a field's codec
+    CONFLICT = "conflict"
+    FIELD_CANNOT_CLEAR = "field-cannot-clear"
+    FIELD_NO_ROOM = "field-no-room"
+    FIELD_NO_STREET = "field-no-street"
+    FIELD_NOT_A_DATE = "field-not-a-date"
+    FIELD_NOT_A_PHONE = "field-not-a-phone"
+    FIELD_NOT_A_STATE = "field-not-a-state"
+    FIELD_NOT_A_ZIP = "field-not-a-zip"
+    FIELD_NOT_AN_EMAIL = "field-not-an-email"
+    FIELD_REQUIRED = "field-required"
+    FIELD_TOO_LONG = "field-too-long"
+    FIELD_UNKNOWN_SEX = "field-unknown-sex"
+    FIELD_UNMAPPED = "field-unmapped"
+
+    # insurance
+    CARRIER_PENDING = "carrier-pending"
+    CARRIER_REFUSED = "carrier-refused"
+    NO_PLAN = "no-plan"
+    NO_RANK = "no-rank"
+    NOT_AN_AMOUNT = "not-an-amount"
+    PLAN_PENDING = "plan-pending"
+    PLAN_REFUSED = "plan-refused"
+
+    # appointments
+    NO_CALENDAR = "no-calendar"
+
+    # bills
+    BILL_ERROR = "bill-error"
+    BILLED_TO_FORMER = "billed-to-former"
+    CASE_PENDING = "case-pending"
+    CASES_PENDING = "cases-pending"
+    CHART_ABSORBED = "chart-absorbed"
+    CHART_PENDING = "chart-pending"
+    DEFERRED = "deferred"
+    DIFFERS_AFTER_SENT = "differs-after-sent"
+    NO_PRIMARY_CASE = "no-primary-case"
+    UNSIGNED = "unsigned"
+
+    # any write
+    REFUSED = "refused"
+
+
+class CommandCode(StrEnum):
+    """Why what a person asked for was not done (`CommandRefused.code`)."""
+
+    ANOTHER_PRACTICE = "another-practice"
+    DEFECT = "defect"
+    DIFFERS = "differs"
+    GONE = "gone"
+    LINKED = "linked"
+    NO_CONFLICT = "no-conflict"
+    NOT_KNOWN = "not-known"
+    NOT_LINKED = "not-linked"
+    NOT_QUARANTINED = "not-quarantined"
+    NOT_REFUSED = "not-refused"
+    NOT_WAITING = "not-waiting"
+    NOTHING_IN_IT = "nothing-in-it"
+    PASSES_BY_ITSELF = "passes-by-itself"
+    SENT = "sent"
+    STILL_UNREADABLE = "still-unreadable"
+    UNDER_WAY = "under-way"

@@ -1,0 +1,59 @@
+"""How much of a person a sentence may show, and what it calls the two systems. Nothing of a person is shown unless asked for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from events.writes import System
+from projections.terms.names import NAMES, Names
+
+PERSONS_NAMES = frozenset({"first_name", "middle_name", "last_name"})
+MASK = "•••"
+
+
+@dataclass(frozen=True)
+class Shown:
+    """What may be shown: the values of fields, and persons' names. `systems` are the names of the two systems."""
+
+    values: bool = False
+    names: bool = False
+    systems: Names = NAMES
+
+    @property
+    def all(self) -> bool:
+        """Also words that may quote anything of a record: a vendor's refusal, a Bill Error."""
+        return self.values and self.names
+
+    @property
+    def any(self) -> bool:
+        """Whether a field is worth more than its name here."""
+        return self.values or self.names
+
+    def value(self, field: str, text: str) -> str:
+        """The value of a field, or a mask where it is not to be shown; nothing stays nothing."""
+        allowed = self.names if field in PERSONS_NAMES else self.values
+        return text if allowed or not text else MASK
+
+    def with_values(self, text: str, otherwise: str = "") -> str:
+        """Words that hold values of fields, or what stands in for them."""
+        return text if self.values else otherwise
+
+    def with_names(self, text: str, otherwise: str = "") -> str:
+        """Words that hold a person's name, or what stands in for them."""
+        return text if self.names else otherwise
+
+    def quoting(self, text: str, otherwise: str = "") -> str:
+        """Words that may quote anything of a record, or what stands in for them."""
+        return text if self.all else otherwise
+
+    def label(self, system: System) -> str:
+        """A system in a sentence."""
+        return self.systems.label(system)
+
+    def prefix(self, system: System) -> str:
+        """A system as it stands before its ids."""
+        return self.systems.of(system).prefix
+
+
+NOTHING = Shown()
+EVERYTHING = Shown(values=True, names=True)

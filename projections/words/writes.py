@@ -1,0 +1,74 @@
+"""Writes in words: what one would do, with no more of a person than may be shown."""
+
+from __future__ import annotations
+
+from events.writes import (
+    AddBillingCase,
+    AnyWrite,
+    CancelEhrAppointment,
+    CreateBillingChart,
+    CreateCarrier,
+    CreateEhrAppointment,
+    CreateEhrChart,
+    CreateEncounter,
+    CreatePlan,
+    DeleteEhrAppointment,
+    MarkBilled,
+    MarkBillError,
+    SearchBilling,
+    SearchEhr,
+    SyncPolicies,
+    UpdateBillingChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
+    system_of,
+)
+from projections.words.shown import NOTHING, Shown
+
+
+def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
+    """What a write would do."""
+    where = shown.label(system_of(write))
+    match write:
+        case SearchEhr() | SearchBilling():
+            return f"to look for {shown.with_names(f'{write.first_name} {write.last_name}', 'the person')} in {where}"
+        case CreateEhrChart():
+            return f"to create the chart in {where}"
+        case CreateBillingChart():
+            return f"to create the patient in {where}"
+        case UpdateEhrChart() | UpdateBillingChart():
+            return f"to set {_fields(write.fields, shown)} in {where}"
+        case AddBillingCase():
+            return f"to add the case {write.case_name!r} in {where}"
+        case CreateCarrier() | CreatePlan():
+            kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
+            return f"to create the {kind}{shown.with_values(f' {write.name!r}')} in {where}"
+        case SyncPolicies():
+            return f"{len(write.terms)} policies in {where}, {len(write.remove)} removed"
+        case CreateEhrAppointment() | UpdateEhrAppointment():
+            verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
+            time = f"{write.terms.start:%Y-%m-%d %H:%M}Z for {write.terms.minutes} min"
+            return f"to {verb} the appointment at {time} in {where}"
+        case CancelEhrAppointment():
+            return f"to cancel appointment {write.appointment} in {where}"
+        case DeleteEhrAppointment():
+            return f"to delete appointment {write.appointment} in {where}"
+    return _of_bill(write, shown)
+
+
+def _of_bill(write: CreateEncounter | MarkBilled | MarkBillError, shown: Shown) -> str:
+    match write:
+        case CreateEncounter():
+            codes = ", ".join(line.cpt for line in write.lines)
+            holds = shown.with_values(f"of {write.service_day} ({codes})", f"with {len(write.lines)} lines")
+            return f"to send bill {write.bill} to {shown.label(system_of(write))} as an encounter {holds}"
+        case MarkBilled():
+            return f"to mark bill {write.bill} as billed with reference {write.ref_number}"
+        case MarkBillError():
+            return f"to put a Bill Error on bill {write.bill}{shown.quoting(f': {write.text}')}"
+
+
+def _fields(fields: dict[str, str], shown: Shown) -> str:
+    if not shown.any:
+        return ", ".join(fields)
+    return ", ".join(f"{name} = {shown.value(name, value)!r}" for name, value in fields.items())

@@ -1,0 +1,33 @@
+"""One word, one meaning: no class name twice, and no vendor's name outside what is a vendor's (STYLE: Names and types)."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TWICE = {
+    # the vendors' records are called as the vendors call them (an anti-corruption layer)
+    "BadRow", "BillingAppointment", "BillingCase", "BillingPolicy", "Email", "Patient", "Phone", "Policy",
+    "Place",
+    "Reference", "Text",
+}  # fmt: skip
+"""Only ever gets shorter."""
+
+
+def classes() -> dict[str, list[str]]:
+    found: dict[str, list[str]] = defaultdict(list)
+    for room in ("daemon", "projections", "events"):
+        for file in sorted((ROOT / room).rglob("*.py")):
+            if "sandbox" not in file.parts:
+                for node in ast.walk(ast.parse(file.read_text())):
+                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                        found[node.name].append(str(file.relative_to(ROOT)))
+    return found
+
+
+def test_no_class_name_is_defined_twice() -> None:
+    twice = {name: files for name, files in classes().items() if len(files) > 1}
+    assert {name: files for name, files in twice.items() if name not in TWICE} == {}
+    assert TWICE - twice.keys() == set(), "take these off the list"
