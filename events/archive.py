@@ -25,6 +25,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
+from events.decoding import decoding, named
 from events.wrapping import KEY, NONCE
 
 MAGIC = b"chartwire-archive-2\n"
@@ -200,10 +201,9 @@ class ArchiveReader:
                 if self._file.read(1):
                     raise NoArchive("goes on after its end")
                 return
-            try:
-                yield _ROWS.decode(plain)
-            except msgspec.MsgspecError:
-                raise NoArchive(f"frame {self._count} is not understood by this version") from None
+            with decoding(named(NoArchive, f"frame {self._count} is not understood by this version")):
+                batch = _ROWS.decode(plain)
+            yield batch
 
     def _frame(self) -> tuple[bytes, bool]:
         mark = self._read(1)[0]
@@ -230,10 +230,8 @@ class ArchiveReader:
 
 
 def _decode(plain: bytes, kind: type[Any]) -> Any:
-    try:
+    with decoding(named(NoArchive, "is not understood by this version")):
         return msgspec.msgpack.decode(plain, type=kind)
-    except msgspec.MsgspecError:
-        raise NoArchive("is not understood by this version") from None
 
 
 def _nonce(count: int, last: bool) -> bytes:
@@ -268,10 +266,8 @@ def _wrap(content: bytes, recipient: Recipient) -> _Header:
 
 
 def _unwrap(encoded: bytes, recipient: Recipient, magic: bytes) -> bytes:
-    try:
+    with decoding(named(NoArchive, "has a damaged header")):
         header = msgspec.json.decode(encoded, type=_Header)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise NoArchive("has a damaged header") from None
     if header.way != ("key" if recipient.key else "passphrase"):
         raise NoArchive(f"opens with a {'key file' if header.way == 'key' else 'passphrase'}")
     key = recipient.key
@@ -280,10 +276,8 @@ def _unwrap(encoded: bytes, recipient: Recipient, magic: bytes) -> bytes:
             raise NoArchive("has a damaged header")
         if 128 * header.cost * header.block > LARGEST_MEMORY:
             raise NoArchive("asks for more memory than an archive of chartwire needs: its header was made by somebody else")
-        try:
+        with decoding(named(NoArchive, "has a damaged header")):
             key = _derived(recipient.passphrase, header.salt, header.cost, header.block, header.lanes)
-        except ValueError:
-            raise NoArchive("has a damaged header") from None
     try:
         return AESGCM(key).decrypt(header.wrapped[:NONCE], header.wrapped[NONCE:], magic)
     except (InvalidTag, ValueError):

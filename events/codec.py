@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from events.decoding import decoding, named
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
 from events.keys import KeyMissing as KeyMissing
 from events.keys import Keyring as Keyring
@@ -22,6 +23,11 @@ Upcaster = Callable[[dict[str, object]], dict[str, object]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 
 B = TypeVar("B", bound=msgspec.Struct)
+
+
+def is_key_of(key_id: str, practice: str) -> bool:
+    """Whether a key of this id is the practice's."""
+    return key_id.rpartition(".")[0] == practice
 
 
 # -- bodies ---------------------------------------------------------------------------------------------------------------
@@ -49,15 +55,13 @@ def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
     decoder = _DECODERS.get(type_name)
     if decoder is None or version > VERSIONS[type_name]:
         raise UnreadableEvent(f"{type_name} version {version} is newer than this version of chartwire")
-    try:
+    with decoding(named(UnreadableEvent, f"{type_name} version {version} does not decode")):
         if version < VERSIONS[type_name]:
             mapping = msgspec.msgpack.decode(encoded)
             for step in range(version, VERSIONS[type_name]):
                 mapping = UPCASTERS[type_name, step](mapping)
             return msgspec.convert(mapping, TYPES[type_name])
         return decoder.decode(encoded)
-    except (msgspec.MsgspecError, LookupError, TypeError, ValueError, AttributeError) as error:  # whatever an upcaster meets
-        raise UnreadableEvent(f"{type_name} version {version} does not decode ({type(error).__name__})") from None
 
 
 # -- envelopes ------------------------------------------------------------------------------------------------------------
@@ -171,8 +175,8 @@ def encode_event(event: Event, keyring: Keyring) -> bytes:
 
 def decode_event(encoded: bytes, keyring: Keyring) -> Event:
     """Raises UnreadableEvent."""
-    try:
+    with decoding(named(UnreadableEvent, "not an event")):
         sealed = _SEALED.decode(encoded)
-    except msgspec.DecodeError as error:
-        raise UnreadableEvent(f"not an event ({type(error).__name__})") from None
+    if not is_key_of(sealed.key_id, sealed.envelope.practice):
+        raise UnreadableEvent("sealed with another practice's key")
     return open_event(sealed.envelope, sealed.key_id, sealed.body, keyring)

@@ -32,6 +32,7 @@ from events.ids import PracticeId, event_id
 from events.keys import KeyMissing, UnreadableEvent
 from events.schema import Event, MessageUnreadable, Origin
 from events.store import AWAY
+from events.text import name
 from events.topics import CHANGES, Change, Message, decode_message
 from events.watch import Stalled, Watch
 
@@ -367,13 +368,21 @@ def _unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:
     reason = type(error).__name__
     if not quiet:
         log.error("message_unreadable", topic=CHANGES, partition=record.partition, offset=record.offset, error_type=reason)
-    practice = PracticeId((record.key or b"").decode(errors="replace"))
+    practice = PracticeId(name((record.key or b"").decode(errors="replace")))
     raw = record.value or b""
     event = Event(
         id=event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, raw),
         practice=practice,
         origin=Origin.CHARTWIRE,
-        observed=datetime.fromtimestamp(record.timestamp / 1000, UTC),
+        observed=_written(record),
         body=MessageUnreadable(topic=record.topic, partition=record.partition, offset=record.offset, reason=reason, raw=raw),
     )
     return Change(practice=practice, event=event)
+
+
+def _written(record: Any) -> datetime:
+    """When the broker or the message's producer says that it was written; 1970 where that is no moment."""
+    try:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError, TypeError):
+        return datetime.fromtimestamp(0, UTC)

@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from events.chain import COVERED, GENESIS, link
+from events.decoding import decoding
 
 FORMAT = "chartwire-checkpoint-1"
 
@@ -40,10 +41,8 @@ class NoCheckpoint(ValueError):
 
 def decode_checkpoint(encoded: bytes) -> ChainCheckpoint:
     """Raises NoCheckpoint."""
-    try:
+    with decoding(lambda _: NoCheckpoint("is not a checkpoint of chartwire")):
         found = msgspec.json.decode(encoded, type=ChainCheckpoint)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
-        raise NoCheckpoint("is not a checkpoint of chartwire") from None
     if found.format != FORMAT:
         raise NoCheckpoint(f"has the format {found.format}, which this version does not know")
     return found

@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from events.codec import Keyring
+from events.decoding import decoding, named
 from events.schema import Recorded
 from events.store import open_row
 
@@ -71,10 +72,8 @@ _UUIDS = frozenset({"event_id", "cause", "correlation"})
 
 def decode_published(message: bytes | None) -> Published:
     """Raises NotAnEvent."""
-    try:
+    with decoding(named(NotAnEvent, "not an event of this feed")):
         return _DECODER.decode(message or b"")
-    except msgspec.DecodeError as error:
-        raise NotAnEvent(f"not an event of this feed ({type(error).__name__})") from None
 
 
 class InOrder:

@@ -77,7 +77,7 @@ class Handover(AbstractPartitionAssignor):  # type: ignore[misc]
 def _claim(encoded: bytes | None) -> Claim:
     try:
         return msgspec.msgpack.decode(encoded or b"", type=Claim)
-    except msgspec.DecodeError:
+    except (msgspec.MsgspecError, ValueError, RecursionError):
         return Claim()
 
 

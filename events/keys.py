@@ -185,6 +185,10 @@ class Keyring:
 
     # -- bodies -----------------------------------------------------------------------------------------------------------
 
+    def takes_unsigned(self, practice: str) -> bool:
+        """Whether a message that nobody signed may be the practice's: before `chartwire migrate --finish` older workers publish."""
+        return self.in_force(practice) is None
+
     def seal(self, practice: PracticeId, identity: bytes, plain: bytes) -> tuple[str, bytes]:
         """Encrypt with the practice's newest key, bound to `identity`: (key id, nonce and ciphertext)."""
         name = self.demand(practice)

@@ -2,6 +2,10 @@
 
 `chartwire.changes.v1` carries what connectors observe, keyed by practice: a practice's messages are in one partition, in order.
 `chartwire.events.v1` carries recorded events outward.
+
+A message of the changes is signed as a whole with its practice's key. Workers before signatures ignore the two last members, and
+publish without them: what nobody signed is believed only where each member is what a worker would write, and no longer once
+all workers sign (`Keyring.takes_unsigned`).
 """
 
 from __future__ import annotations
@@ -11,12 +15,14 @@ from uuid import UUID
 
 import msgspec
 
-from events.codec import decode_event, encode_event
+from events.codec import decode_event, encode_event, is_key_of
+from events.decoding import decoding, named
 from events.ids import EventId, PracticeId
 from events.keyed import hashed, keyed_event
-from events.keys import Keyring, UnreadableEvent
+from events.keys import KeyMissing, Keyring, UnreadableEvent
 from events.records import Value
 from events.schema import Event
+from events.text import LONGEST_NAME, holdable
 from events.writes import System
 
 CHANGES = "chartwire.changes.v1"
@@ -68,74 +74,115 @@ Message = Change | Checkpoint | Nudge
 
 
 class _Wire(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+    """`signature` is an encryption of nothing with the key `signed_by`, bound to all members before these two.
+
+    An older worker does not look at the members after `value`: a nudge is to it a change that tells nothing. `key_id` and `plain`
+    are for ids of events that are sealed.
+    """
+
     practice: PracticeId
     event: bytes = b""
     notes: tuple[Note, ...] = ()
     source: str = ""
     value: str = ""
-
-
-class _NudgeWire(_Wire, frozen=True, kw_only=True, array_like=True):
-    """An older worker does not look at the last two members: it reads a change that tells nothing, and records nothing."""
-
     system: str = ""
     what: str = ""
-
-
-class _ChangeWire(_NudgeWire, frozen=True, kw_only=True, array_like=True):
-    """`plain` is the event's plain id, sealed with the key `key_id`."""
-
     key_id: str = ""
     plain: bytes = b""
+    signed_by: str = ""
+    signature: bytes = b""
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_ChangeWire)
+_DECODER = msgspec.msgpack.Decoder(_Wire)
+_FIRST = bytes([0x90 + len(_Wire.__struct_fields__)])
+"""MessagePack's first byte of an array is this and the number of members, up to 15 of them."""
+_NO_SIGNATURE = b"\xa0\xc4\x00"
+"""The two last members, empty."""
 _NUDGE_BEFORE = re.compile(r"nudge\.(\w+)\.(.+)")
 """An older worker nudges with a checkpoint of such a name."""
+_NUDGED = re.compile(r"[a-z-]{1,40}(:[0-9]{1,18})?")
+_SOURCE = re.compile(r"[a-z]{1,20}\.[a-z-]{1,40}")
+_MARK = re.compile(r"[0-9]{1,18}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]{8,15}(\+00:00|Z)")
+_RESOURCE = re.compile(r"[A-Za-z_]{1,40}(\.[A-Za-z_]{1,40})?")
+_NUMBERED = re.compile(r"(patients|bills|appointments)(\..*)?")
+"""Resources whose records are read as numbers."""
+_RECORD = re.compile(r"[0-9]{1,18}(@[0-9]{8}T[0-9]{4})?")
+_WHOSE = re.compile(r"[0-9]{0,18}")
 
 
 def encode_message(message: Message, keyring: Keyring) -> bytes:
-    if isinstance(message, Checkpoint):
-        return _ENCODER.encode(_Wire(practice=message.practice, source=message.source, value=message.value))
-    if isinstance(message, Nudge):
-        return _ENCODER.encode(_NudgeWire(practice=message.practice, system=message.system.value, what=message.what))
+    """Raises KeyMissing."""
+    unsigned = _ENCODER.encode(_wire(message, keyring))[1 : -len(_NO_SIGNATURE)]
+    signed_by, signature = keyring.seal(message.practice, _identity(unsigned), b"")
+    return _FIRST + unsigned + _encoded(signed_by, signature)
+
+
+def _wire(message: Message, keyring: Keyring) -> _Wire:
+    match message:
+        case Checkpoint():
+            return _Wire(practice=message.practice, source=message.source, value=message.value)
+        case Nudge():
+            return _Wire(practice=message.practice, system=message.system.value, what=message.what)
     if keyring.hash_key(message.practice) is not None:
-        return _ENCODER.encode(_keyed(message, keyring))
+        return _keyed(message, keyring)
     event = encode_event(message.event, keyring) if message.event is not None else b""
-    return _ENCODER.encode(_Wire(practice=message.practice, event=event, notes=message.notes))
+    return _Wire(practice=message.practice, event=event, notes=message.notes)
 
 
-def _keyed(change: Change, keyring: Keyring) -> _ChangeWire:
+def _keyed(change: Change, keyring: Keyring) -> _Wire:
     """A change whose hashes and id tell nothing to those without the practice's keys."""
     notes = tuple(
         msgspec.structs.replace(one, content_hash=hashed(keyring, change.practice, one.content_hash)) for one in change.notes
     )
     if change.event is None:
-        return _ChangeWire(practice=change.practice, notes=notes)
+        return _Wire(practice=change.practice, notes=notes)
     event = keyed_event(keyring, change.event)
     key_id, plain = "", b""
     if event.id != change.event.id:
         key_id, plain = keyring.seal(change.practice, _plain_identity(event.id), change.event.id.bytes)
-    return _ChangeWire(practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain)
+    return _Wire(practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain)
 
 
 def _plain_identity(id_: EventId) -> bytes:
     return b"plain id|" + id_.bytes
 
 
-def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
-    """Raises UnreadableEvent, also for a message without a value and for a change that carries another practice's event."""
+def _encoded(signed_by: str, signature: bytes) -> bytes:
+    return _ENCODER.encode(signed_by) + _ENCODER.encode(signature)
+
+
+def _identity(unsigned: bytes) -> bytes:
+    """What a signature is bound to: that it is one of this topic, and the members as they are encoded."""
+    return CHANGES.encode() + b"\x00" + unsigned
+
+
+def decode_message(encoded: bytes | None, keyring: Keyring, *, by_hand: bool = False) -> Message:
+    """Raises KeyMissing, or UnreadableEvent for anything that is not a message as its practice's workers write it.
+
+    `by_hand`: a person has it read again, so it need not be signed.
+    """
     if encoded is None:
         raise UnreadableEvent("not a message (no value)")
-    try:
+    with decoding(named(UnreadableEvent, "not a message"), UnreadableEvent, KeyMissing):
         wire = _DECODER.decode(encoded)
-    except msgspec.DecodeError as error:
-        raise UnreadableEvent(f"not a message ({type(error).__name__})") from None
-    before = _NUDGE_BEFORE.fullmatch(wire.source)
-    system, what = before.groups() if before is not None else (wire.system, wire.what)
-    if system:
-        return _nudge(wire.practice, system, what)
+        before = _NUDGE_BEFORE.fullmatch(wire.source)
+        if before is not None:
+            system, what = before.groups()
+            wire = msgspec.structs.replace(wire, source="", value="", system=system, what=what)
+        _check(wire)
+        if wire.signature:
+            _check_signature(encoded, wire, keyring)
+        elif by_hand or keyring.takes_unsigned(wire.practice):
+            _check_unsigned(wire)
+        else:
+            raise UnreadableEvent("the message is not signed")
+        return _message(wire, keyring)
+
+
+def _message(wire: _Wire, keyring: Keyring) -> Message:
+    if wire.system:
+        return Nudge(practice=wire.practice, system=System(wire.system), what=wire.what)
     if wire.source:
         return Checkpoint(practice=wire.practice, source=wire.source, value=wire.value)
     event = decode_event(wire.event, keyring) if wire.event else None
@@ -148,8 +195,37 @@ def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
     return Change(practice=wire.practice, event=event, notes=wire.notes, plain=plain)
 
 
-def _nudge(practice: PracticeId, system: str, what: str) -> Nudge:
-    try:
-        return Nudge(practice=practice, system=System(system), what=what)
-    except ValueError:
-        raise UnreadableEvent("the message nudges a system that nobody here knows") from None
+def _check(wire: _Wire) -> None:
+    """Raise UnreadableEvent for what nothing can be done with, whoever wrote it."""
+    notes = [text for note in wire.notes for text in (note.resource, note.record, note.content_hash, note.parent)]
+    if not all(holdable(text) for text in (wire.practice, wire.source, wire.value, *notes)):
+        raise UnreadableEvent("the message holds a text that cannot be stored")
+    if wire.system and not (wire.system in set(System) and _NUDGED.fullmatch(wire.what)):
+        raise UnreadableEvent("the message nudges what nobody here knows")
+
+
+def _check_signature(encoded: bytes, wire: _Wire, keyring: Keyring) -> None:
+    end = len(encoded) - len(_encoded(wire.signed_by, wire.signature))
+    if encoded[:1] != _FIRST or not is_key_of(wire.signed_by, wire.practice):
+        raise UnreadableEvent("the message is not signed by its practice")
+    keyring.open_sealed(wire.signed_by, _identity(encoded[1:end]), wire.signature)
+
+
+def _check_unsigned(wire: _Wire) -> None:
+    """Raise UnreadableEvent for a member that no worker before signatures would write. An event is sealed by itself."""
+    told = [wire.event or wire.notes, wire.source, wire.system]
+    if sum(map(bool, told)) > 1 or bool(wire.source) != bool(wire.value) or not all(map(_is_note, wire.notes)):
+        raise UnreadableEvent("the message is not signed, and not as an older worker writes it")
+    if wire.source and not (_SOURCE.fullmatch(wire.source) and _MARK.fullmatch(wire.value)):
+        raise UnreadableEvent("the message is not signed, and no checkpoint of an older worker")
+
+
+def _is_note(note: Note) -> bool:
+    plain = all(len(text) <= LONGEST_NAME and text.isprintable() for text in (note.record, note.content_hash))
+    return plain and _RESOURCE.fullmatch(note.resource) is not None and is_record(note.resource, note.record, note.parent)
+
+
+def is_record(resource: str, record: str, parent: str) -> bool:
+    """Whether this can be a record of the resource, and whose it is: what is read as a number is one."""
+    numbered = _NUMBERED.fullmatch(resource) is None or _RECORD.fullmatch(record) is not None
+    return numbered and _WHOSE.fullmatch(parent) is not None

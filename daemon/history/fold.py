@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from events.calendar import local_day
 from events.codec import Keyring
 from events.connection import Batches
 from events.ids import PRACTICE, PatientKey, PracticeId
@@ -97,4 +98,4 @@ async def replayed(store: Store, practice: PracticeId, *, moment: AsOf | None = 
 
 
 def today_in(zone: str, now: datetime) -> date:
-    return now.astimezone(ZoneInfo(zone)).date()
+    return local_day(now, ZoneInfo(zone))

@@ -11,6 +11,7 @@ from events.connection import Connection
 from events.ids import PracticeId
 from events.keyed import MARK
 from events.keys import Keyring
+from events.topics import is_record
 from events.writes import System
 
 
@@ -29,9 +30,9 @@ class RecordedMemory:
         self.subscriptions = observed.StoredSubscriptions(pool, practice)
 
     async def known(self, resource: str) -> list[tuple[str, str]]:
-        """The recorded records of a resource, as (record, whose)."""
+        """The recorded records of a resource, as (record, whose); a row that cannot be one is passed over."""
         rows = await observed.observed_records(self._pool, self._practice, self._system, resource)
-        found = {record: parent for record, _, parent in rows}
+        found = {record: parent for record, _, parent in rows if is_record(resource, record, parent)}
         if resource == "patients" and self._linked:
             for ehr, billing in await tables.links(self._pool, self._practice):
                 chart = str(ehr if self._system is System.EHR else billing)
@@ -56,8 +57,14 @@ def seen_records(
         if keyed and keyring is not None and keyring.hash_key(practice) is None:
             await keyring.refresh([practice])
         return {
-            key: Seen(content_hash=row.content_hash if hashes else "", revision=row.revision, parent=row.parent)
+            key: Seen(
+                content_hash=row.content_hash if hashes else "",
+                revision=row.revision,
+                parent=row.parent,
+                seen_at=row.seen_at,
+            )
             for key, row in rows.items()
+            if is_record(*key, row.parent)
         }
 
     return known

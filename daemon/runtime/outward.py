@@ -17,6 +17,7 @@ from events.backoff import Backoff
 from events.feed import encode_row
 from events.ids import PracticeId
 from events.store import AWAY, Store
+from events.watermarks import read_position
 
 log = structlog.get_logger()
 
@@ -58,7 +59,7 @@ class Feed:
     async def _catch_up(self) -> None:
         self._due.clear()
         if self._after is None:
-            self._after = int(await observed.get_checkpoint(self._store.pool, self._practice, observed.FEED) or 0)
+            self._after = read_position(await observed.get_checkpoint(self._store.pool, self._practice, observed.FEED))
         batches = self._store.sealed(self._practice, self._after, batch=BATCH, chained=True)
         async with aclosing(batches):
             async for rows in batches:

@@ -13,15 +13,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-import msgspec
 import structlog
 
 from daemon.runtime.redrive import redrive
+from daemon.runtime.set_aside import instead_of
 from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
-from events.codec import Keyring, encode_body
-from events.codes import CommandCode
+from events.codec import encode_body
 from events.ids import (
     BillingPatientId,
     EhrChartId,
@@ -33,11 +32,10 @@ from events.ids import (
     event_id,
 )
 from events.keyed import Identified
+from events.keys import KeyMissing, Keyring
 from events.records import type_of
 from events.schema import (
     Body,
-    ChangeQuarantined,
-    CommandRefused,
     ConflictRecorded,
     Event,
     IntentRefused,
@@ -47,18 +45,18 @@ from events.schema import (
 )
 from events.store import AWAY, Fenced, Store, Transaction
 from events.topics import Change, Checkpoint
-from events.writes import System
 from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
 from projections.state.directory import Directory
 from projections.state.patient import Patient
-from projections.state.quarantine import record_of
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
 log = structlog.get_logger()
 
 REVISIT_CHUNK = 50
+NOT_THE_MESSAGES = (Fenced, KeyMissing, MemoryError, *AWAY)
+"""What says nothing about a message: it is recorded again later, whole."""
 OnlyIf = Callable[[PracticeState, PatientKey], bool]
 
 
@@ -129,7 +127,7 @@ class PracticeRecorder:
             events = [change.event for change in changes if change.event is not None]
             try:
                 await self._record(events, changes=changes, checkpoints=checkpoints)
-            except (Fenced, *AWAY):
+            except NOT_THE_MESSAGES:
                 raise
             except Exception as error:
                 log.error("batch_not_folded", practice=self.practice, count=len(messages), exc_info=error)
@@ -137,19 +135,35 @@ class PracticeRecorder:
             await self._revisit_dependents()
 
     async def _record_singly(self, messages: Sequence[Change | Checkpoint]) -> None:
-        """One at a time; what cannot be folded or decided about goes to quarantine, whole."""
+        """One at a time; what cannot be folded or decided about goes to quarantine."""
         for message in messages:
-            if isinstance(message, Checkpoint):
-                await self._record([], checkpoints=[message])
-                continue
-            events = [message.event] if message.event is not None else []
             try:
-                await self._record(events, changes=[message])
-            except (Fenced, *AWAY):
+                if isinstance(message, Checkpoint):
+                    await self._record([], checkpoints=[message])
+                else:
+                    await self._record_change(message)
+            except NOT_THE_MESSAGES:
                 raise
             except Exception as error:  # noqa: BLE001 - recorded as an event
-                aside = [_set_aside(self.practice, one, message.plain or one.id, error) for one in events]
-                await self._record(aside, changes=[message])
+                await self._set_aside(message, error)
+
+    async def _set_aside(self, message: Change | Checkpoint, error: Exception) -> None:
+        """Record of a message what can be recorded. Raises where nothing can: then it is not the message that is wrong."""
+        for make in instead_of(message, error) if isinstance(message, Change) else ():
+            try:
+                await self._record_change(make())
+            except NOT_THE_MESSAGES:
+                raise
+            except Exception as again:  # noqa: BLE001 - the next is tried
+                log.error("set_aside_failed", practice=self.practice, error_type=type(again).__name__)
+            else:
+                return
+        await self._record([])
+        log.error("message_dropped", practice=self.practice, error_type=type(error).__name__)
+        self._meter.count("messages_dropped")
+
+    async def _record_change(self, change: Change) -> None:
+        await self._record([] if change.event is None else [change.event], changes=[change])
 
     async def record_bodies(
         self,
@@ -375,22 +389,4 @@ def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
         gone=set(state.gone),
         directory=state.directory if state.directory_changed else None,
         reread=batch.in_doubt,
-    )
-
-
-def _set_aside(practice: PracticeId, event: Event, plain: EventId, error: Exception) -> Event:
-    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused.
-
-    `plain` is the event's plain id: set aside before an upgrade or after it, the quarantine is the same.
-    """
-    reason = f"cannot be folded ({type(error).__name__}); report it"
-    body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
-    if event.origin in (Origin.EHR, Origin.BILLING):
-        system, record = System(event.origin.value), record_of(event)
-        body = ChangeQuarantined(
-            system=system, resource=event.type, record=record, reason=reason, raw=encode_body(event.body)
-        )
-    id_ = event_id(practice, "set aside", plain)
-    return msgspec.structs.replace(
-        event, id=id_, practice=practice, body=body, ehr=None, billing=None, cause=event.cause or event.id
     )

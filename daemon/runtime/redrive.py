@@ -76,7 +76,7 @@ def _taken_out(held: Event, command: Event, keyring: Keyring) -> Redriven | None
 
 
 def _message(kept: MessageUnreadable, command: Event, keyring: Keyring) -> Event | CommandRefused:
-    message = decode_message(kept.raw, keyring)
+    message = decode_message(kept.raw, keyring, by_hand=True)
     if message.practice != command.practice:
         return _no(CommandCode.ANOTHER_PRACTICE, "the message belongs to another practice")
     if not isinstance(message, Change) or message.event is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 
 import msgspec
 
@@ -20,6 +21,7 @@ class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
     content_hash: str
     revision: int
     parent: str
+    seen_at: datetime
 
 
 async def lookup_observed(
@@ -35,7 +37,7 @@ async def lookup_observed(
     )
     return {
         (row["resource"], row["record"]): ObservedRow(
-            content_hash=row["content_hash"], revision=row["revision"], parent=row["parent"]
+            content_hash=row["content_hash"], revision=row["revision"], parent=row["parent"], seen_at=row["seen_at"]
         )
         for row in rows
     }

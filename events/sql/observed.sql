@@ -2,7 +2,7 @@
 
 -- name: lookup_observed
 -- What was recorded last of these records.
-SELECT resource, record, content_hash, revision, parent FROM chartwire.observed
+SELECT resource, record, content_hash, revision, parent, seen_at FROM chartwire.observed
 WHERE practice = $1 AND system = $2
     AND (resource, record) IN (SELECT * FROM unnest($3::text[], $4::text[]))
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from events.calendar import local_day
 from events.codes import WaitCode
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
@@ -31,7 +32,7 @@ class Moment:
     @classmethod
     def at(cls, now: datetime, time_zone: str) -> Moment:
         """The moment `now`, and the day it is where the practice is."""
-        return cls(now=now, today=now.astimezone(ZoneInfo(time_zone)).date())
+        return cls(now=now, today=local_day(now, ZoneInfo(time_zone)))
 
 
 @dataclass(frozen=True)

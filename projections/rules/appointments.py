@@ -34,6 +34,8 @@ RULE = "guide: Appointments"
 HINT = f"{System.BILLING.value}-appointment:"
 STEP = 5
 LONGEST = 1440
+MOST_MINUTES = 10**9
+"""Of a duration that can be told: longer ones do not fit into a `timedelta`."""
 DESCRIPTION_MOST = 500
 
 
@@ -66,7 +68,7 @@ def _note_rounded(seen: BillingAppointment) -> str:
     minutes = rounded(seen.minutes)
     if minutes == seen.minutes:
         return ""
-    return f"duration {timedelta(minutes=seen.minutes)} rounded to {timedelta(minutes=minutes)}"
+    return f"duration {timedelta(minutes=min(seen.minutes, MOST_MINUTES))} rounded to {timedelta(minutes=minutes)}"
 
 
 def _note_cut(seen: BillingAppointment) -> str:

@@ -13,6 +13,7 @@ from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
+from events import calendar
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.writes import CreateEncounter, EncounterTerms
 from projections.state.directory import Directory, location_for, provider_for
@@ -268,7 +269,7 @@ def encounter(
 
 def local_day(instant: datetime, time_zone: str) -> date:
     """The calendar day of an instant where the practice is."""
-    return instant.astimezone(ZoneInfo(time_zone)).date()
+    return calendar.local_day(instant, ZoneInfo(time_zone))
 
 
 def _undotted(code: str) -> str:

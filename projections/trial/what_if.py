@@ -19,6 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from zoneinfo import ZoneInfo
 
+from events.calendar import local_day
 from events.ids import PRACTICE, PatientKey, PracticeId, event_id
 from events.schema import (
     BillingDirectoryObserved,
@@ -156,7 +157,7 @@ class WhatIf:
     def _compare(self, key: PatientKey, requests: Sequence[Recorded], last: Recorded) -> Wants:
         """Compare one patient's writes; returns all that it wants, of the practice too (carriers and plans)."""
         patient = self._state.patients[key]
-        now = Moment(now=last.recorded, today=last.recorded.astimezone(self._zone).date())
+        now = Moment(now=last.recorded, today=local_day(last.recorded, self._zone))
         link = patient.link
         missing = link is not None and (link.ehr in self._no_ehr or link.billing in self._no_billing)
         wants = Wants() if missing else wants_of(self._state, key, self._policy, now)

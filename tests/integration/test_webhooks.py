@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import AsyncIterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import aiohttp
@@ -23,10 +23,12 @@ from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
 from events.schema import BillObserved, ChangeQuarantined, EhrChartObserved
+from events.text import LONGEST_NAME, holdable
 from events.topics import Change, Message, Nudge
 from events.writes import System
 from tests.conftest import PRACTICE
 
+NOW = datetime(2026, 3, 2, 15, 0, 10, tzinfo=UTC)
 ELATION_PRACTICE = 140000000000001
 OURS, OTHERS = Ed25519PrivateKey.generate(), Ed25519PrivateKey.generate()
 PATIENT: dict[str, Any] = {
@@ -62,8 +64,11 @@ class Broker:
 
 
 class Endpoint:
-    def __init__(self, address: str, broker: Broker, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, address: str, broker: Broker, session: aiohttp.ClientSession, seen: dict[tuple[str, str], Seen]
+    ) -> None:
         self.broker = broker
+        self.seen = seen
         self._address = address
         self._session = session
 
@@ -100,15 +105,17 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     broker = Broker()
     public = OURS.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 
-    async def known(_records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-        return {}
+    seen: dict[tuple[str, str], Seen] = {}
+
+    async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        return {one: seen[one] for one in records if one in seen}
 
     delivery = ElationDelivery(
         Intake(PRACTICE, System.EHR, broker.publish, known),
         practice=ELATION_PRACTICE,
         zone="America/Denver",
         subscriptions=Subscribed(base64.b64encode(public).decode()),
-        now=lambda: datetime(2026, 3, 2, tzinfo=UTC),
+        now=lambda: NOW,
     )
     app = web.Application(client_max_size=LARGEST)
     WebhookEndpoint({("elation", PRACTICE): delivery}, RESOURCES, meter=Meter()).routes(app)
@@ -117,7 +124,7 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     port = free_port()
     await web.TCPSite(runner, "127.0.0.1", port).start()
     async with aiohttp.ClientSession() as session:
-        yield Endpoint(f"http://127.0.0.1:{port}", broker, session)
+        yield Endpoint(f"http://127.0.0.1:{port}", broker, session, seen)
     await runner.cleanup()
 
 
@@ -134,10 +141,87 @@ async def test_a_broker_that_is_away_is_answered_503_so_that_elation_delivers_ag
 
 
 async def test_a_redelivery_is_the_same_event(endpoint: Endpoint) -> None:
-    for _ in range(2):
-        assert await endpoint.deliver(envelope(PATIENT)) == 200
+    """Also where another worker took the first one: here it comes as another delivery of the same save."""
+    for number in range(2):
+        assert await endpoint.deliver(envelope(PATIENT, attempt=number)) == 200
     first, second = (one.event.id for one in endpoint.broker.messages if isinstance(one, Change) and one.event)
     assert first == second
+
+
+async def test_a11_replays_of_one_delivery_are_taken_once(endpoint: Endpoint) -> None:
+    for _ in range(300):
+        assert await endpoint.deliver(envelope({"id": 7}, action="deleted")) == 200
+    assert endpoint.broker.messages == [Nudge(practice=PRACTICE, system=System.EHR, what="patient:7")]
+
+
+async def test_a11_what_was_not_taken_is_not_known_when_it_comes_again(endpoint: Endpoint) -> None:
+    endpoint.broker.away = True
+    assert await endpoint.deliver(envelope(PATIENT)) == 503
+    endpoint.broker.away = False
+    assert await endpoint.deliver(envelope(PATIENT)) == 200
+    assert len(endpoint.broker.messages) == 1
+
+
+@pytest.mark.parametrize(
+    ("age", "read", "taken"),
+    [
+        (timedelta(hours=23), None, True),
+        (timedelta(hours=25), None, False),
+        (timedelta(days=9000), None, False),
+        (-timedelta(days=9000), None, False),
+        (timedelta(minutes=1), timedelta(minutes=2), True),
+        (timedelta(minutes=2), timedelta(minutes=1), False),
+    ],
+    ids=[
+        "of today",
+        "of yesterday",
+        "of long ago",
+        "of the future",
+        "saved after the last reading",
+        "saved before the last reading",
+    ],
+)
+@pytest.mark.parametrize("resource", ["patients", "bills"])
+async def test_a11_an_old_delivery_is_a_nudge_to_read_and_never_content(
+    endpoint: Endpoint, age: timedelta, read: timedelta | None, taken: bool, resource: str
+) -> None:
+    saved = (NOW - age).isoformat()
+    record = {**PATIENT, "last_modified": saved} if resource == "patients" else {**BILL, "last_modified_date": saved}
+    if read is not None:
+        endpoint.seen[resource, str(record["id"])] = Seen(content_hash="x", revision=1, seen_at=NOW - read)
+    assert await endpoint.deliver(envelope(record, resource), resource=resource) == 200
+    (message,) = endpoint.broker.messages
+    if taken:
+        assert isinstance(message, Change)
+    else:
+        what = f"{'patient' if resource == 'patients' else 'bill'}:{record['id']}"
+        assert message == Nudge(practice=PRACTICE, system=System.EHR, what=what)
+
+
+@pytest.mark.parametrize("uuid", ["a\x00b", "\x1b[2J", "x" * 100_000], ids=["NUL", "escape sequence", "without end"])
+async def test_a5_what_names_a_record_in_quarantine_can_be_stored(endpoint: Endpoint, uuid: str) -> None:
+    assert await endpoint.deliver(envelope({"first_name": "Ada"}, event_uuid=uuid)) == 200
+    (change,) = endpoint.broker.messages
+    assert isinstance(change, Change)
+    assert change.event is not None
+    assert isinstance(change.event.body, ChangeQuarantined)
+    for text in (change.event.body.record, change.notes[0].record):
+        assert holdable(text)
+        assert text.isprintable()
+        assert len(text) <= LONGEST_NAME
+
+
+async def test_a4_a_delivery_that_no_decoder_reads_is_malformed_and_a_record_is_kept_whole(endpoint: Endpoint) -> None:
+    for body in (b"[" * 5000 + b"]" * 5000, b'{"action": "\xff\xfe"}'):
+        assert await endpoint.deliver(body) == 400
+    assert endpoint.broker.messages == []
+    for number, data in enumerate((b'{"id": 7, "first_name": "\xff\xfe"}', b"[" * 900 + b"]" * 900)):
+        assert await endpoint.deliver(envelope("DATA", attempt=number).replace(b'"DATA"', data)) == 200
+        change = endpoint.broker.messages[-1]
+        assert isinstance(change, Change)
+        assert change.event is not None
+        assert isinstance(change.event.body, ChangeQuarantined)
+        assert change.event.body.raw == data
 
 
 @pytest.mark.parametrize("key", [None, OTHERS], ids=["unsigned", "signed by another key"])

@@ -295,7 +295,7 @@ def save_dependencies(at: Statement, practice: str, depends_on: Sequence[str], k
 def lookup_observed(at: Statement, practice: str, system: str, resources: Sequence[str], records: Sequence[str]) -> Answer:
     wanted = dict.fromkeys(zip(resources, records, strict=True))
     rows = present(at.get("observed", practice, system, *one) for one in wanted)
-    return only(rows, "resource", "record", "content_hash", "revision", "parent")
+    return only(rows, "resource", "record", "content_hash", "revision", "parent", "seen_at")
 
 
 @answers

@@ -33,6 +33,7 @@ from events.codec import (
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
 from events.records import stored_type
 from events.schema import TYPES, VERSIONS, Body, Event, Origin, RevisitDue
+from events.text import holdable
 from events.topics import Change, Checkpoint, Note, Nudge, decode_message, encode_message
 from events.writes import System
 
@@ -109,7 +110,11 @@ def test_every_body_has_a_version_and_its_class_name_is_its_type() -> None:
     assert set(VERSIONS) == set(TYPES) == {stored_type(kind.__name__) for kind in get_args(Body)}
 
 
-@given(one=events(values(RevisitDue)), notes=st.lists(values(Note), max_size=3))
+def holdable_note(note: Note) -> bool:
+    return all(map(holdable, (note.resource, note.record, note.content_hash, note.parent)))
+
+
+@given(one=events(values(RevisitDue)), notes=st.lists(values(Note).filter(holdable_note), max_size=3))
 def test_a_change_comes_back_with_its_notes(one: Event, notes: list[Note]) -> None:
     change = Change(practice=one.practice, event=one, notes=tuple(notes))
     assert decode_message(encode_message(change, KEYS), KEYS) == change
@@ -145,10 +150,10 @@ def test_the_nudge_of_an_older_worker_is_one() -> None:
     assert decode_message(msgspec.msgpack.encode(before), KEYS) == NUDGE
 
 
-def test_other_messages_are_written_as_older_workers_write_them() -> None:
+def test_other_messages_are_read_by_older_workers_as_they_were() -> None:
     checkpoint = Checkpoint(practice=ELM, source="kareo.patients", value="2026")
     before = WireBefore(practice=ELM, source="kareo.patients", value="2026")
-    assert encode_message(checkpoint, KEYS) == msgspec.msgpack.encode(before)
+    assert msgspec.msgpack.decode(encode_message(checkpoint, KEYS), type=WireBefore) == before
 
 
 def test_a_nudge_of_a_system_that_nobody_knows_is_unreadable() -> None:

@@ -11,7 +11,7 @@ from lxml import etree
 from daemon.vendors.kareo import failures, rows, soap, values
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.values import BadValue
-from daemon.vendors.ports.errors import Defect, OutcomeUnknown, Unreachable
+from daemon.vendors.ports.errors import Defect, Malformed, OutcomeUnknown, Unreachable
 
 PACIFIC = ZoneInfo("America/Los_Angeles")
 NEW_YORK = ZoneInfo("America/New_York")
@@ -225,3 +225,58 @@ def test_problems_of_an_echo() -> None:
         '<!DOCTYPE a [<!ENTITY x SYSTEM "file:///etc/passwd">]><a>&x;<err/></a>',
     ):
         assert failures.problems(text) == ()
+
+
+# -- answers that are broken ------------------------------------------------------------------------------------------------
+
+
+def listed(*rows_: str) -> bytes:
+    inner = "".join(f"<b:PatientData>{row}</b:PatientData>" for row in rows_)
+    return (
+        '<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body><GetPatientsResponse xmlns="urn:k">'
+        f'<GetPatientsResult xmlns:b="urn:d"><b:Patients>{inner}</b:Patients></GetPatientsResult></GetPatientsResponse>'
+        "</s:Body></s:Envelope>"
+    ).encode()
+
+
+def read_patients(content: bytes) -> tuple[list[tuple[int, str]], list[tuple[int | None, str, bytes]]]:
+    answer = soap.read("GetPatients", 200, content, 1.0)
+    read = rows.read_rows(rows.listed(answer, "Patients", "PatientData"), rows.patient, PACIFIC, "rows")
+    return [(one.id, one.first_name) for one in read.rows], [(one.id, one.path, one.raw) for one in read.bad_rows]
+
+
+GOOD_ROW = "<b:ID>1</b:ID><b:FirstName>Ada</b:FirstName>"
+
+
+@pytest.mark.parametrize("name", ["a<b", "Ann&foo;a Maria", "Ann & Maria", "<i>Ann", "Ann]]>", "Ann &#12x; Maria"])
+def test_b1_a_row_of_broken_xml_is_unusable_and_no_cut_value(name: str) -> None:
+    broken = f"<b:ID>2</b:ID><b:FirstName>{name}</b:FirstName>"
+    good, bad = read_patients(listed(GOOD_ROW, broken, GOOD_ROW.replace("1", "3")))
+    assert good == [(1, "Ada"), (3, "Ada")]
+    assert bad == [(2, "rows[1]", f"<b:PatientData>{broken}</b:PatientData>".encode())]
+
+
+@pytest.mark.parametrize("name", ["A\x01da", "A&#0;da", "A&#x1F;da", "A\x00da", "A\ufffeda", "A&#xD800;da", "A&#1114112;da"])
+def test_b1_characters_that_xml_does_not_have_are_left_out(name: str) -> None:
+    good, bad = read_patients(listed(GOOD_ROW.replace("Ada", name)))
+    assert (good, bad) == ([(1, "Ada")], [])
+
+
+def test_b1_a_broken_row_without_a_legible_id_is_kept_too() -> None:
+    good, bad = read_patients(listed("<b:ID>2<b:FirstName>Ann</b:FirstName>", GOOD_ROW))
+    assert good == [(1, "Ada")]
+    assert [id_ for id_, _, _ in bad] == [None]
+
+
+def test_b1_an_answer_that_is_broken_elsewhere_is_malformed_and_a_write_unknown() -> None:
+    broken = listed(GOOD_ROW).replace(b"<b:Patients>", b"<b:Patients>a<b")
+    with pytest.raises(Malformed):
+        soap.read("GetPatients", 200, broken, 1.0)
+    with pytest.raises(OutcomeUnknown):
+        soap.read("CreatePatient", 200, broken, 1.0)
+
+
+def test_b1_rows_without_end_take_no_time() -> None:
+    content = listed().replace(b"<b:Patients>", b"<b:Patients>" + b"<b:PatientData>" * 200_000)
+    with pytest.raises(Malformed):
+        soap.read("GetPatients", 200, content, 1.0)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import msgspec
@@ -32,6 +32,8 @@ from events.schema import (
     EhrChartObserved,
     EhrDirectoryObserved,
 )
+from events.text import name
+from events.watermarks import EARLIEST, read_position, read_watermark
 from events.writes import System
 
 log = structlog.get_logger()
@@ -87,11 +89,14 @@ class ElationConnector:
             group.create_task(self.rounds.extras())
 
     def nudge(self, what: str) -> None:
-        """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` reads that chart."""
-        if what.startswith("patient:"):
-            self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(what.removeprefix("patient:")))))
-        else:
+        """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` and `bill:<id>` read that record."""
+        kind, _, record = what.partition(":")
+        if not record:
             self.rounds.nudge(what)
+        elif kind == "patient":
+            self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(record))))
+        elif kind == "bill":
+            self.rounds.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
@@ -103,10 +108,12 @@ class ElationConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_whole(EhrChartId(int(record)), because))
+            self.rounds.once(f"patient:{record}", lambda: self.read_whole(EhrChartId(int(record)), because), because)
         elif resource == "bills" and record.isdigit():
             bill = int(record)
-            self.rounds.once(f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because))
+            self.rounds.once(
+                f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because), because
+            )
         else:
             self.rounds.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
 
@@ -167,8 +174,7 @@ class ElationConnector:
     async def catch_up(self) -> None:
         """Charts modified since the watermark; notes modified since, and their bills."""
         started = self._now()
-        mark = await self._watermark("elation.catch-up")
-        since = datetime.fromisoformat(mark) if mark else datetime(2000, 1, 1, tzinfo=UTC)
+        since = read_watermark(await self._watermark("elation.catch-up"), started) or EARLIEST
         await self._observe_charts(self._client.patients_modified_since(since))
         notes = self._good("visit_notes", self._client.visit_notes_modified_since(since))
         changed = sorted({one.id async for one in notes if one.signed_date is not None})
@@ -192,7 +198,7 @@ class ElationConnector:
 
         The list has no filter and no order that is documented, so it is read whole, and only here (NOTES: published_events).
         """
-        mark = int(await self._watermark("elation.published") or 0)
+        mark = read_position(await self._watermark("elation.published"))
         newest, charts, bills = mark, set[int](), set[int]()
         async for event in self._good("published_events", self._client.published_events()):
             if event.event_id > mark:
@@ -306,5 +312,6 @@ def quarantined(
     resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit"
 ) -> Observation:
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
-    body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=path, reason=reason, raw=raw)
+    record = name(record)
+    body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=name(path), reason=reason, raw=raw)
     return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)

@@ -2,13 +2,18 @@
 
 The signature is checked over the raw body before anything is parsed. What is genuine but cannot be used goes to quarantine, so
 that it is answered 200 and not lost.
+
+No time is signed, so anybody who has seen a delivery can send it again. One that was taken is taken once. One that is older than
+the last reading of its record, or than a day, only says that the record is to be read.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
+from hashlib import blake2b
 from typing import ClassVar
 
 from daemon.vendors.elation import connector, signature, wire
@@ -18,6 +23,10 @@ from daemon.vendors.ports.vendor import Subscriptions
 
 KEY_SECONDS = 5.0
 """How long a signing key counts as known: another worker may subscribe anew."""
+
+OLD = timedelta(days=1)
+REMEMBERED = 500
+"""Deliveries of a practice that are known again when they come again."""
 
 
 class ElationDelivery:
@@ -34,6 +43,7 @@ class ElationDelivery:
         self._subscriptions = subscriptions
         self._now = now
         self._keys: dict[str, tuple[float, str]] = {}
+        self._taken: OrderedDict[bytes, None] = OrderedDict()
 
     async def take(self, resource: str, body: bytes, signed: str | None) -> int:
         """As `ports.vendor.Delivery`."""
@@ -48,7 +58,13 @@ class ElationDelivery:
             return 400
         if envelope.resource != resource:
             return 400
+        digest = blake2b(body, digest_size=16).digest()
+        if digest in self._taken:
+            return 200
         await self._accept(resource, envelope)
+        self._taken[digest] = None
+        if len(self._taken) > REMEMBERED:
+            self._taken.popitem(last=False)
         return 200
 
     async def _key(self, resource: str) -> str | None:
@@ -68,13 +84,25 @@ class ElationDelivery:
             await self._intake.nudge("directory")
         elif whole:
             observation = self._read(resource, envelope)
-            if observation is not None:
+            if observation is not None and await self._is_old(observation):
+                await self._intake.nudge(f"{'bill' if resource == 'bills' else 'patient'}:{observation.record}")
+            elif observation is not None:
                 change = self._intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await self._intake.publish([change])
         elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
             await self._intake.nudge(f"patient:{record}")
         else:
             await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
+
+    async def _is_old(self, one: Observation) -> bool:
+        """Whether the record may have changed since: it was saved more than a day ago, or has been read after that save.
+
+        A save in the future is nothing to believe either.
+        """
+        if one.modified is None:
+            return False
+        read = (await self._intake.seen(one.resource, one.record)).seen_at
+        return abs(self._now() - one.modified) > OLD or (read is not None and read >= one.modified)
 
     def _read(self, resource: str, envelope: wire.WebhookEnvelope) -> Observation | None:
         """The change; None when the record belongs to another practice of the same credential."""
@@ -90,5 +118,5 @@ class ElationDelivery:
             return connector.bill_observation(bill, self._zone, bill.last_modified_date)
         except Malformed as error:
             record = wire.peek_id(envelope.data)
-            name = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
-            return connector.quarantined(resource, name, error.path, bytes(envelope.data), self._now())
+            called = str(record) if record is not None else str(envelope.event_uuid or envelope.event_id or "unnamed")
+            return connector.quarantined(resource, called, error.path, bytes(envelope.data), self._now())

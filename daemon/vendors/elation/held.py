@@ -11,6 +11,7 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow
 from daemon.vendors.ports.errors import Gone, NotFound
 from daemon.vendors.ports.vendor import Edits, SentAppointment, SentPolicy
+from events.calendar import shifted
 from events.ids import EhrChartId
 
 
@@ -31,7 +32,7 @@ class ElationHeld:
             return {}
         days = [one.terms.start for one in written.values()]
         rows: AsyncIterator[wire.Appointment | BadRow] = self._client.appointments(
-            min(days) - timedelta(days=1), max(days) + timedelta(days=1)
+            shifted(min(days), -timedelta(days=1)), shifted(max(days), timedelta(days=1))
         )
         held = {one.id: one async for one in rows if not isinstance(one, BadRow) and one.id in written}
         for id_ in sorted(set(written) - set(held)):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Final
 
 import aiohttp
@@ -14,6 +13,7 @@ from yarl import URL
 from daemon.vendors.elation.exchange import Answer, exchange
 from daemon.vendors.elation.refusals import refusal
 from daemon.vendors.ports.errors import CredentialsRefused, Malformed, VendorError
+from events.decoding import decoding
 
 TEMPLATE: Final = "POST /oauth2/token/"
 OPERATION: Final = f"elation.{TEMPLATE}"
@@ -134,11 +134,8 @@ def _loop_time() -> float:
 
 
 def _read(answer: Answer) -> _Token:
-    token = None
-    with suppress(msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+    with decoding(lambda _: Malformed(OPERATION, "$")):
         token = msgspec.json.decode(answer.body or b"", type=_Token)
-    if token is None:
-        raise Malformed(OPERATION, "$")
     if not (token.access_token.isascii() and token.access_token.isprintable() and token.access_token.strip()):
         raise Malformed(OPERATION, "$.access_token")
     return token

@@ -13,6 +13,7 @@ from daemon.vendors.elation.exchange import Answer
 from daemon.vendors.ports.errors import (
     Duplicate,
     Gone,
+    Malformed,
     Moved,
     NotFound,
     OutcomeUnknown,
@@ -21,6 +22,7 @@ from daemon.vendors.ports.errors import (
     Unreachable,
     VendorError,
 )
+from events.decoding import decoding
 
 TEXT_CAP: Final = 16_384
 
@@ -90,14 +92,15 @@ def _existing(text: str) -> int | None:
     plain = _plain(text)
     redirect = plain.get("redirect") if isinstance(plain, dict) else None
     if isinstance(redirect, int) and not isinstance(redirect, bool):
-        return redirect
+        return redirect if 0 <= redirect < 10**18 else None
     return _last_id(_path(redirect)) if isinstance(redirect, str) else None
 
 
 def _plain(text: str) -> object:
     try:
-        return msgspec.json.decode(text)
-    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        with decoding(lambda _: Malformed("elation", "$")):
+            return msgspec.json.decode(text)
+    except Malformed:
         return None
 
 

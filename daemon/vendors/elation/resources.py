@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
+from projections.terms.codecs import NO_DAYS
+
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 if TYPE_CHECKING:
@@ -113,6 +115,11 @@ class Patient(Wire, frozen=True, kw_only=True):
     created_date: datetime | None = None
     deleted_date: datetime | None = None
     last_modified: datetime
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.dob in NO_DAYS:
+            raise ValueError("a birth date that stands for none")
 
 
 class Policy(Wire, frozen=True, kw_only=True):

@@ -6,10 +6,12 @@ from datetime import date
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
+from events.calendar import local_day
 from events.ids import EhrChartId
 from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
 from events.writes import Candidate, PolicyTerms
 from projections.rules.fields import ADDRESS, NOTHING, PHONE_KINDS, Beside, with_phones
+from projections.terms.codecs import known_day
 
 ADDRESS_ON_THE_WIRE = {
     "address1": "address_line1",
@@ -127,7 +129,7 @@ def _local_day(one: wire.Bill, practice_zone: str) -> date | None:
         zone = ZoneInfo(one.service_date_timezone or practice_zone)
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo(practice_zone)
-    return one.service_date.astimezone(zone).date()
+    return known_day(local_day(one.service_date, zone))
 
 
 def policy(one: wire.Policy) -> EhrPolicy:

@@ -38,6 +38,7 @@ from daemon.vendors.elation.resources import (
     Wire,
 )
 from daemon.vendors.ports.errors import Malformed
+from events.decoding import decoding
 
 __all__ = [
     "Address",
@@ -86,6 +87,8 @@ Body = bytes | msgspec.Raw
 
 _PATH: Final = re.compile(r" - at `([^`]*)`$")
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`")
+
+LARGEST_ID: Final = 10**18 - 1
 
 # One's own JSON lives under this key (metadata): its nulls mean something.
 _OPAQUE: Final = "data"
@@ -144,37 +147,23 @@ decode_service_location = partial(decode, ServiceLocation)
 
 def decode_webhook(body: Body, operation: str) -> WebhookEnvelope:
     """The envelope of a delivery, its `data` still unread (NOTES: Webhooks). Raises Malformed."""
-    path = "$"
-    try:
+    with decoding(lambda found: Malformed(operation, _path_of(found))):
         return _ENVELOPE.decode(body)
-    except msgspec.ValidationError as error:
-        path = _path_of(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    raise Malformed(operation, path)
 
 
 def peek_id(body: Body) -> int | None:
     """The `id` of a record that need not fit otherwise, as in the `data` of a "deleted" event; None if illegible."""
     try:
-        plain = msgspec.json.decode(body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        with decoding(lambda _: Malformed("elation.peek", "$")):
+            return _integer(msgspec.json.decode(body), "id")
+    except Malformed:
         return None
-    return _integer(plain, "id")
 
 
 def read_page(kind: type[T], body: Body, operation: str) -> Page[T]:
     """A list answer, row by row. Raises Malformed if the page itself does not fit."""
-    path = "$"
-    page = None
-    try:
+    with decoding(lambda found: Malformed(operation, _path_of(found))):
         page = _PAGE.decode(body)
-    except msgspec.ValidationError as error:
-        path = _path_of(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        pass
-    if page is None:
-        raise Malformed(operation, path)
     return Page(rows=tuple(_row(kind, raw, index) for index, raw in enumerate(page.results)), next=page.next)
 
 
@@ -197,16 +186,14 @@ def _row(kind: type[T], raw: msgspec.Raw, index: int) -> T | BadRow:
 def _fit(kind: type[T], body: Body) -> T | _Misfit:
     plain: object = None
     try:
-        plain = msgspec.json.decode(body)
-        typed = _without_nulls(plain)
-        if issubclass(kind, Policy) and isinstance(typed, dict):
-            typed["raw"] = plain
-        return msgspec.convert(typed, kind, dec_hook=_lenient)
-    except msgspec.ValidationError as error:
-        path = _path_of(error)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        path = "$"
-    return _Misfit(path=path, known=plain if isinstance(plain, dict) else {})
+        with decoding(lambda found: Malformed("elation", _path_of(found))):
+            plain = msgspec.json.decode(body)
+            typed = _without_nulls(plain)
+            if issubclass(kind, Policy) and isinstance(typed, dict):
+                typed["raw"] = plain
+            return msgspec.convert(typed, kind, dec_hook=_lenient)
+    except Malformed as error:
+        return _Misfit(path=error.path, known=plain if isinstance(plain, dict) else {})
 
 
 def _without_nulls(plain: object) -> object:
@@ -231,7 +218,9 @@ def _lenient(kind: type, value: object) -> object:
     raise ValueError("another type than expected")
 
 
-def _path_of(error: msgspec.ValidationError) -> str:
+def _path_of(error: Exception) -> str:
+    if not isinstance(error, msgspec.ValidationError):
+        return "$"
     # The message may quote a value; only the path and the name of a missing field, both ours, are taken from it.
     text = str(error)
     path = found.group(1) if (found := _PATH.search(text)) else "$"
@@ -241,7 +230,7 @@ def _path_of(error: msgspec.ValidationError) -> str:
 
 def _integer(plain: object, name: str) -> int | None:
     value = plain.get(name) if isinstance(plain, dict) else None
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= LARGEST_ID else None
 
 
 _PAGE: Final = msgspec.json.Decoder(_RawPage)

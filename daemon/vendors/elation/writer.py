@@ -13,6 +13,7 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
+from events.calendar import shifted
 from events.records import EhrChart
 from events.schema import EhrChartObserved
 from events.writes import (
@@ -223,7 +224,9 @@ class ElationWriter:
 
     async def _find_appointment(self, write: CreateEhrAppointment) -> RecordCreated | None:
         day = datetime.combine(write.terms.start.date(), time(), UTC)
-        found = self._client.appointments(day - timedelta(days=1), day + timedelta(days=2), patient=write.chart)
+        found = self._client.appointments(
+            shifted(day, -timedelta(days=1)), shifted(day, timedelta(days=2)), patient=write.chart
+        )
         async for one in _good(found):
             if one.metadata is not None and one.metadata.object_id == write.link_hint:
                 return RecordCreated(id=one.id)

@@ -6,10 +6,23 @@ as much (NOTES, section 2). Missing, nil and empty members are the same; unknown
 
 from __future__ import annotations
 
+import re
+from base64 import b64encode
+
 from lxml import etree
+
+from events.decoding import decoding
 
 _STRICT = {"resolve_entities": False, "no_network": True, "load_dtd": False, "remove_comments": True, "remove_pis": True}
 _END = b"Envelope>"
+BROKEN = "chartwire.broken"
+"""The member of a row that could not be read: its bytes in base64."""
+_IMPOSSIBLE = re.compile(rb"[\x00-\x08\x0b\x0c\x0e-\x1f]|\xef\xbf[\xbe\xbf]|\xed[\xa0-\xbf][\x80-\xbf]")
+_REFERENCE = re.compile(rb"&#([0-9]{1,10}|[xX][0-9a-fA-F]{1,8});")
+_NAMESPACE = re.compile(rb'(xmlns:\w+)="[^"<>&]*"')
+_LISTED = b"Practice|Provider|ServiceLocation|Patient|PatientBatch|Appointment|Charge|ExternalVendor"
+_ROW = re.compile(rb"<((?:\w+:)?(?:" + _LISTED + rb")Data)(?:\s[^<>]*)?>")
+_ID = re.compile(rb"<(?:\w+:)?ID>\s*([0-9]{1,18})\s*</")
 
 
 class Node:
@@ -42,17 +55,59 @@ def _local(element: etree._Element) -> str:
 
 
 def body_of(content: bytes) -> Node | None:
-    """The body of the envelope; None when this is no complete envelope, or declares a document type."""
-    root = _parsed(content, recover=False)
-    if root is None and content.rstrip().endswith(_END):  # complete, with a character in it that XML does not have
-        root = _parsed(content, recover=True)
+    """The body of the envelope; None when this is no complete envelope, or declares a document type.
+
+    Nothing is guessed: characters that XML does not have are left out, and a row that is broken then (`a<b`, `Ann&foo;a`) is
+    unusable (`BROKEN`), because a parser that goes on reads a cut value.
+    """
+    root = _parsed(content)
+    if root is None and is_complete(content):
+        content = _REFERENCE.sub(_without_impossible, _IMPOSSIBLE.sub(b"", content))
+        root = _parsed(content)
+        if root is None:
+            root = _parsed(_without_broken_rows(content))
     if root is None or _local(root) != "Envelope" or root.getroottree().docinfo.doctype:
         return None
     return Node(root).node("Body")
 
 
-def _parsed(content: bytes, *, recover: bool) -> etree._Element | None:
+def is_complete(content: bytes) -> bool:
+    """Whether an answer goes on to the end of its envelope; one that declares a document type is none."""
+    return b"<!DOCTYPE" not in content and content[-200:].rstrip().endswith(_END)
+
+
+def _parsed(content: bytes) -> etree._Element | None:
     try:
-        return etree.fromstring(content, etree.XMLParser(recover=recover, **_STRICT))
-    except (etree.XMLSyntaxError, ValueError):
+        with decoding(lambda _: ValueError("no XML")):
+            return etree.fromstring(content, etree.XMLParser(**_STRICT))
+    except ValueError:
         return None
+
+
+def _without_impossible(reference: re.Match[bytes]) -> bytes:
+    digits = reference.group(1)
+    code = int(digits[1:], 16) if digits[:1] in b"xX" else int(digits)
+    possible = code in (9, 10, 13) or 0x20 <= code <= 0xD7FF or 0xE000 <= code <= 0xFFFD or 0x10000 <= code <= 0x10FFFF
+    return reference.group() if possible else b""
+
+
+def _without_broken_rows(content: bytes) -> bytes:
+    """The content with each broken row of a list as `BROKEN`, that row's own bytes in it, and its id where that is legible."""
+    around = b" ".join({one.group(1): one.group() for one in _NAMESPACE.finditer(content)}.values())
+    parts: list[bytes] = []
+    at = 0
+    while (start := _ROW.search(content, at)) is not None:
+        name = start.group(1)
+        end = content.find(b"</" + name + b">", start.end())
+        if end < 0:
+            break
+        end += len(name) + 3
+        row = content[start.start() : end]
+        parts += [content[at : start.start()], row]
+        if _parsed(b"<rows " + around + b">" + row + b"</rows>") is None:
+            ids = _ID.findall(row)
+            id_ = b"<ID>" + ids[0] + b"</ID>" if len(ids) == 1 else b""
+            raw = f"<{BROKEN}>".encode() + b64encode(row) + f"</{BROKEN}>".encode()
+            parts[-1] = b"<" + name + b">" + id_ + raw + b"</" + name + b">"
+        at = end
+    return b"".join((*parts, content[at:]))

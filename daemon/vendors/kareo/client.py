@@ -23,6 +23,7 @@ from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
 from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard
+from events.calendar import shifted
 
 UTC_ZONE = ZoneInfo("UTC")
 EXTERNAL_ID_MOST = 25
@@ -194,7 +195,7 @@ class KareoClient:
             filters["LastName"] = last_name
         if birth_date is not None:
             filters["FromDateOfBirth"] = values.filter_day(birth_date)
-            filters["ToDateOfBirth"] = values.filter_day(birth_date + timedelta(days=1))
+            filters["ToDateOfBirth"] = values.filter_day(shifted(birth_date, timedelta(days=1)))
         found = await self._patients(**filters)
         return [
             row

@@ -18,9 +18,10 @@ import structlog
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.section import KareoConfig
-from daemon.vendors.ports.errors import Unreachable
+from daemon.vendors.ports.errors import Malformed, Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.passes import Rounds
+from events.calendar import shifted
 from events.ids import BillingPatientId, EventId
 from events.schema import (
     BillingAppointmentObserved,
@@ -31,8 +32,10 @@ from events.schema import (
     ChangeQuarantined,
 )
 from events.store import AWAY
+from events.text import name
 from events.topics import BILLING_ROW as ROW
 from events.topics import Note
+from events.watermarks import read_watermark
 from events.writes import System
 
 log = structlog.get_logger()
@@ -105,7 +108,9 @@ class KareoConnector:
         A resource that cannot be asked for by id has its whole pass made due.
         """
         if resource == "patients" and record.isdigit():
-            self.rounds.once(f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because))
+            self.rounds.once(
+                f"patient:{record}", lambda: self.read_patient(BillingPatientId(int(record)), because=because), because
+            )
         else:
             self.rounds.nudge("appointment-sweep" if resource == "appointments" else "sweep")
 
@@ -128,8 +133,7 @@ class KareoConnector:
     async def poll_patients(self) -> None:
         """Patients modified since the watermark. The first time there is none: the sweep brings them all."""
         started = self._now()
-        mark = await self._watermark("kareo.patients")
-        since = datetime.fromisoformat(mark) if mark else started
+        since = await self._since("kareo.patients", started, "sweep")
         rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
         await self._quarantine("patients", rows.bad_rows)
         await self._read_changed(rows.rows)
@@ -211,7 +215,11 @@ class KareoConnector:
         otherwise be skipped.
         """
         read_at = self._now()
-        found = await self._client.get_patient(patient)
+        try:
+            found = await self._client.get_patient(patient)
+        except Malformed as error:  # the others of the pass are read all the same
+            await self._reject("patients", str(patient), "does not fit", error.path, read_at, also)
+            return
         if found is None:
             if because is not None and (str(patient), str(patient)) in await self._known("patients"):
                 await self._observe_gone(patient, read_at, because)
@@ -263,8 +271,7 @@ class KareoConnector:
     async def poll_appointments(self) -> None:
         """Appointments modified since the watermark."""
         started = self._now()
-        mark = await self._watermark("kareo.appointments")
-        since = datetime.fromisoformat(mark) if mark else started
+        since = await self._since("kareo.appointments", started, "appointment-sweep")
         rows = await self._client.appointments_modified(since - OVERLAP, started + AHEAD)
         await self._observe_appointments(rows)
         await self._finish("kareo.appointments", started)
@@ -272,14 +279,14 @@ class KareoConnector:
     async def sweep_appointments(self) -> None:
         """A window of days in pieces: what polls missed, and what was deleted."""
         started = self._now()
-        start = started - timedelta(days=self._config.appointment_days_back)
-        end = started + timedelta(days=self._config.appointment_days_ahead)
+        start = shifted(started, -timedelta(days=self._config.appointment_days_back))
+        end = shifted(started, timedelta(days=self._config.appointment_days_ahead))
         present: set[str] = set()
         piece = start
         while piece < end:
-            rows = await self._client.appointments(piece, min(piece + PIECE, end))
+            rows = await self._client.appointments(piece, min(shifted(piece, PIECE), end))
             present |= await self._observe_appointments(rows)
-            piece += PIECE
+            piece = shifted(piece, PIECE)
         for record, parent in await self._known("appointments"):
             if record not in present and parent:
                 await self._confirm_deleted(record, parent, start, end)
@@ -352,6 +359,15 @@ class KareoConnector:
             [Observation(body=body, resource=resource, record=key, billing=patient, read_at=read_at, also=gone)]
         )
 
+    async def _since(self, source: str, started: datetime, sweep: str) -> datetime:
+        """The watermark; none for one that cannot be true: the sweep, due now, brings what there is."""
+        mark = await self._watermark(source)
+        since = read_watermark(mark, started)
+        if mark and since is None:
+            log.warning("watermark_dropped", practice=self._intake.practice, source=source)
+            self.rounds.nudge(sweep)
+        return since or started
+
     # -- common -----------------------------------------------------------------------------------------------------------
 
     async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadRow]) -> None:
@@ -368,7 +384,10 @@ class KareoConnector:
         also: tuple[Note, ...],
         raw: bytes = b"",
     ) -> None:
-        body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
+        record = name(record)
+        body = ChangeQuarantined(
+            system=System.BILLING, resource=resource, record=record, path=name(path), reason=reason, raw=raw
+        )
         await self._intake.observe(
             [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from hashlib import blake2b
@@ -11,7 +12,7 @@ from zoneinfo import ZoneInfo
 from lxml import etree
 
 from daemon.vendors.kareo import values, wire
-from daemon.vendors.kareo.answers import Node
+from daemon.vendors.kareo.answers import BROKEN, Node
 from daemon.vendors.kareo.failures import no, yes
 
 T = TypeVar("T")
@@ -77,17 +78,27 @@ def read_rows(
     bad: list[wire.BadRow] = []
     for index, row in enumerate(rows):
         reader = RowReader(row, zone)
+        if broken := reader.text(BROKEN):
+            bad.append(wire.BadRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
+            continue
         if not reader.text(id_member):
             continue
         try:
             good.append(read(reader))
         except BadMember as error:
-            try:
-                id_ = reader.number(id_member)
-            except BadMember:
-                id_ = None
-            bad.append(wire.BadRow(id=id_, path=f"{where}[{index}].{error}", raw=etree.tostring(row.element)))
+            bad.append(
+                wire.BadRow(
+                    id=_legible(reader, id_member), path=f"{where}[{index}].{error}", raw=etree.tostring(row.element)
+                )
+            )
     return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
+
+
+def _legible(reader: RowReader, id_member: str) -> int | None:
+    try:
+        return reader.number(id_member)
+    except BadMember:
+        return None
 
 
 def patient(reader: RowReader) -> wire.KareoPatient:

@@ -18,8 +18,8 @@ from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
 from zeep.transports import Transport
 
-from daemon.vendors.kareo.answers import Node, body_of
-from daemon.vendors.kareo.failures import faulted, lost, message_in, refuse
+from daemon.vendors.kareo.answers import Node, body_of, is_complete
+from daemon.vendors.kareo.failures import faulted, lost, malformed, message_in, refuse, writes
 from daemon.vendors.ports.errors import Defect, Refused, Unreachable
 
 IN_THREAD = 64 * 1024
@@ -138,8 +138,8 @@ class SoapService:
 def read(operation: str, status: int, content: bytes, pause: float) -> Node:
     """The result of an operation from the answer to it.
 
-    Raises what a SOAP fault comes to; Throttled or Refused where only the error can be made out; OutcomeUnknown or Unreachable for
-    anything else that is no complete answer.
+    Raises what a SOAP fault comes to; Throttled or Refused where only the error can be made out; Malformed for a reading whose answer
+    is complete and broken; OutcomeUnknown or Unreachable for anything else that is no complete answer.
     """
     body = body_of(content)
     if body is not None and (fault := body.node("Fault")) is not None:
@@ -150,6 +150,8 @@ def read(operation: str, status: int, content: bytes, pause: float) -> Node:
         return result
     if message := message_in(content):
         refuse(operation, message, pause)
+    if body is None and status == 200 and is_complete(content) and not writes(operation):
+        raise malformed(operation, "$")
     raise lost(operation)
 
 

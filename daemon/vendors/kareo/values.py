@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from events.calendar import in_zone, shifted
 from projections.terms.codecs import NO_DAYS, known_day
 
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
+_NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
 _NO_DAYS = frozenset(
@@ -28,14 +31,21 @@ def moment(text: str, zone: ZoneInfo) -> datetime | None:
         return None
     for form in MOMENT_FORMS:
         try:
-            return datetime.strptime(text, form).replace(tzinfo=zone).astimezone(UTC)
+            return _in_utc(datetime.strptime(text, form), zone)
         except ValueError:
             continue
     try:
-        parsed = datetime.fromisoformat(text)
+        return _in_utc(datetime.fromisoformat(text), zone)
     except ValueError:
         raise BadValue("not a date and time") from None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
+
+
+def _in_utc(found: datetime, zone: ZoneInfo) -> datetime | None:
+    """None for a moment at the end of the calendar, where there is no UTC any more."""
+    try:
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except OverflowError:
+        return None
 
 
 def _is_no_day(text: str) -> bool:
@@ -74,10 +84,9 @@ def number(text: str) -> int | None:
     """An id; None for no text."""
     if not text:
         return None
-    try:
-        return int(text)
-    except ValueError:
-        raise BadValue("not a number") from None
+    if not _NUMBER.fullmatch(text):
+        raise BadValue("not a number")
+    return int(text)
 
 
 def filter_day(value: date) -> str:
@@ -86,9 +95,9 @@ def filter_day(value: date) -> str:
 
 def filter_window(start: datetime, end: datetime, zone: ZoneInfo) -> tuple[str, str]:
     """Wall times of a window in the list's zone, widened to all of a repeated hour that either end touches."""
-    first, last = start.astimezone(zone), end.astimezone(zone)
+    first, last = in_zone(start, zone), in_zone(end, zone)
     if first.fold or _repeats(first):
-        first = (start - timedelta(hours=1)).astimezone(zone) if first.fold else first
+        first = in_zone(shifted(start, -timedelta(hours=1)), zone) if first.fold else first
         first = first.replace(minute=0, second=0, fold=0)
     if _repeats(last):
         last = last.replace(minute=59, second=59, fold=1)

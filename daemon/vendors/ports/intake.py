@@ -25,11 +25,15 @@ Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]
 
 
 class Seen(Value, frozen=True, kw_only=True):
-    """What the store knows of a record: the hash of its last content, how many contents it had, whose it is ("" = gone)."""
+    """What the store knows of a record: the hash of its last content, how many contents it had, whose it is ("" = gone).
+
+    `seen_at` is when it was recorded last that it was read.
+    """
 
     content_hash: str = ""
     revision: int = 0
     parent: str = ""
+    seen_at: datetime | None = None
 
 
 Known = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
@@ -91,12 +95,16 @@ class Intake:
             if not self._is_stored_as(known.get((resource, record), NEVER).content_hash, hash_)
         }
 
+    async def seen(self, resource: str, record: str) -> Seen:
+        """What was recorded last of a record."""
+        return (await self._known([(resource, record)])).get((resource, record), NEVER)
+
     def _is_stored_as(self, stored: str, plain: str) -> bool:
         return stored in (plain, self._hashed(plain))
 
     async def parent(self, resource: str, record: str) -> str:
         """Whose record this was when it was recorded last, "" when it was not or is gone."""
-        return (await self._known([(resource, record)])).get((resource, record), NEVER).parent
+        return (await self.seen(resource, record)).parent
 
     async def observe(self, observations: Sequence[Observation]) -> int:
         """Publish what is new in `observations`; returns how many events that were. Returns after the broker has them."""

@@ -27,6 +27,7 @@ class Rounds:
         self._practice = practice
         self._due: dict[str, asyncio.Event] = {}
         self._extra: asyncio.Queue[tuple[str, Pass]] = asyncio.Queue()
+        self._asked: set[tuple[str, object]] = set()
         self._hurried = Hurried()
         self.failing: dict[str, str] = {}
         self.done: dict[str, int] = {}
@@ -39,10 +40,18 @@ class Rounds:
         """Make a pass due now."""
         self._due.setdefault(name, asyncio.Event()).set()
 
-    def once(self, name: str, work: Pass) -> None:
-        """Do something besides the rounds, soon. What the vendor refuses or answers with nonsense is not tried for ever."""
+    def once(self, name: str, work: Pass, because: object = None) -> None:
+        """Do something besides the rounds, soon. What the vendor refuses or answers with nonsense is not tried for ever.
+
+        What was asked for with this name, for the same reason, and has not begun is the same request.
+        """
+        request = (name, because)
+        if request in self._asked:
+            return
+        self._asked.add(request)
 
         async def try_it() -> None:
+            self._asked.discard(request)  # who asks from now on has perhaps heard of something newer
             try:
                 await work()
             except (Refused, Malformed) as error:
