@@ -11,7 +11,7 @@ import asyncio
 import hashlib
 import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -30,6 +30,9 @@ from projections.state.patient import Patient, decode_patient
 
 MOST = 250
 """Charts of one system with one key; a key that more have tells nothing."""
+
+TOGETHER = 10_000
+"""Rows that are written at once."""
 
 NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
@@ -127,12 +130,18 @@ async def replace_all(connection: Connection, practice: PracticeId, rows: Rows) 
     """These rows and no others."""
     await connection.execute(SQL["clear_match_keys"], practice)
     await connection.execute(SQL["clear_match_counts"], practice)
-    for table, columns, found in (
-        ("match_key", ("practice", "system", "key", "chart"), rows.keys),
-        ("match_count", ("practice", "system", "value", "charts"), rows.counts),
-    ):
-        records = ((practice, *one) for one in sorted(found))
-        await connection.copy_records_to_table(table, schema_name="chartwire", columns=columns, records=records)
+    await _insert(connection, "save_match_keys", practice, rows.keys)
+    await _insert(connection, "add_match_counts", practice, rows.counts)
+
+
+def _batches(rows: Sequence[KeyRow]) -> Iterator[Sequence[KeyRow]]:
+    for start in range(0, len(rows), TOGETHER):
+        yield rows[start : start + TOGETHER]
+
+
+async def _insert(connection: Connection, query: str, practice: PracticeId, rows: Iterable[KeyRow]) -> None:
+    for some in _batches(sorted(rows)):
+        await connection.execute(SQL[query], practice, *map(list, zip(*some, strict=True)))
 
 
 class MatchTables:
