@@ -119,8 +119,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
-READS_ALL = {"read_types", "all_match_counts"}
-"""Look through all events, or counts, of a practice, seldom and told so: an index for them would cost every recording."""
+READS_ALL = {"read_types"}
+"""Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
 FILES = {one.name.removesuffix(".sql"): one.read_text() for one in files("events").joinpath("sql").iterdir()}
 QUERIES = queries.load(*FILES)
 
