@@ -26,7 +26,7 @@ from events.records import (
     stored_type,
     type_of,
 )
-from events.writes import AnyResult, AnyWrite, Candidate, Resource, SearchBilling, SearchEhr, System
+from events.writes import AnyResult, AnyWrite, Candidate, Likeness, Resource, SearchBilling, SearchEhr, System
 
 
 class Origin(StrEnum):
@@ -117,7 +117,7 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
 
     `resumes` are charts that were merged into this one and had been linked with this patient before: what was written to
-    them counts again, as does what was written to this one.
+    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on.
     """
 
     ehr: EhrChartId
@@ -125,6 +125,7 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     how: str
     base: dict[str, str] = {}
     resumes: tuple[EhrChartId, ...] = ()
+    likeness: Likeness | None = None
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
@@ -189,7 +190,7 @@ class ObservingBegan(Value, frozen=True, kw_only=True):
 
 
 class CounterpartsFound(Value, frozen=True, kw_only=True):
-    """What our own copy of the other system holds of this person, once both were read whole: a search without a call."""
+    """Who of the other system may be this person: from our own copy of it and from the vendor's search, each compared."""
 
     wanted: SearchEhr | SearchBilling
     candidates: tuple[Candidate, ...]

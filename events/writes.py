@@ -300,8 +300,26 @@ AnyWrite = (
 # -- results --------------------------------------------------------------------------------------------------------
 
 
+class Likeness(Value, frozen=True, kw_only=True):
+    """How alike two charts are, as matching found it (`projections.matching`); names no value.
+
+    `per_million` is the probability of being one person, `levels` are by field, `vetoes` what forbids a link without a person, `rivals` further charts of the searching chart's own
+    system that look like the candidate too.
+    """
+
+    certain: bool = False
+    per_million: int = 0
+    levels: dict[str, str] = {}
+    vetoes: tuple[str, ...] = ()
+    rivals: tuple[int, ...] = ()
+
+    @property
+    def probability(self) -> float:
+        return self.per_million / 1_000_000
+
+
 class Candidate(Value, frozen=True, kw_only=True):
-    """A chart of the other system that a search found."""
+    """A chart of the other system that a search found; `likeness` once it was compared with the person searched for."""
 
     id: int
     first_name: str = ""
@@ -309,6 +327,7 @@ class Candidate(Value, frozen=True, kw_only=True):
     last_name: str = ""
     birth_date: date | None = None
     sex: str = ""
+    likeness: Likeness | None = None
 
 
 class Result(Value, frozen=True, kw_only=True, tag=stored_type):

@@ -204,3 +204,33 @@ SYLLABLES = [
     "son",
     "ton",
 ]
+NICKNAMES = tuple(
+    frozenset(names.split())
+    for names in (
+        "robert bob rob bobby bert",
+        "william bill will liam billy",
+        "richard dick rick rich",
+        "margaret peggy meg maggie greta",
+        "elizabeth liz beth betty eliza lisa",
+        "james jim jimmy jamie",
+        "john jack johnny jon",
+        "katherine catherine kate kathy katie",
+        "michael mike mick",
+        "thomas tom tommy",
+        "charles charlie chuck",
+        "edward ed ted ned",
+        "joseph joe joey",
+        "anthony tony",
+        "christopher chris",
+        "daniel dan danny",
+        "susan sue suzanne",
+        "patricia pat patty tricia",
+        "barbara barb",
+        "deborah debra deb debbie",
+        "theresa tess terry",
+        "alexander alex sasha",
+        "alexandra alex sandra",
+        "samuel samantha sam",
+        "henry harry hank",
+    )
+)

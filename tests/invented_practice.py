@@ -18,8 +18,7 @@ import msgspec
 
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, EhrChart, Phone
-from projections.rules.links import NICKNAMES
-from tests.invented_names import COMMON, MEN, SYLLABLES, WOMEN
+from tests.invented_names import COMMON, MEN, NICKNAMES, SYLLABLES, WOMEN
 from tests.unit.records import GREY, HOUSE, KAREO_GREY, KAREO_HOUSE
 
 FIRST_ELATION, FIRST_KAREO = 100_000, 500_000
@@ -35,6 +34,11 @@ class Person:
     born: date
     sex: str
     middle: str = ""
+
+
+def _spread(one: Person) -> int:
+    """A number of seven digits that looks like no other person's: neighbours are no mistyped doubles."""
+    return one.number * 7_654_321 % 9_999_991
 
 
 @dataclass
@@ -95,8 +99,8 @@ class _Founder:
             last_name=one.last,
             birth_date=one.born,
             sex=one.sex,
-            phones=(Phone(kind="Home", number=f"706{one.number:07d}"),),
-            address1=f"{one.number} Main Street",
+            phones=(Phone(kind="Home", number=f"706{_spread(one):07d}"),),
+            address1=f"{_spread(one) % 9_973} Main Street",
             city="Augusta",
             state="GA",
             zip="30901",
@@ -114,8 +118,8 @@ class _Founder:
             last_name=one.last.upper() if number % 20 == 0 else one.last,
             birth_date=one.born,
             sex=one.sex,
-            home_phone=f"(706) {one.number // 10_000:03d}-{one.number % 10_000:04d}",
-            address1=f"{one.number} Main Street",
+            home_phone=f"(706) {_spread(one) // 10_000:03d}-{_spread(one) % 10_000:04d}",
+            address1=f"{_spread(one) % 9_973} Main Street",
             city="Augusta",
             state="GA",
             zip="30901",

@@ -15,7 +15,7 @@ import msgspec
 from daemon.history.events_of import events_of
 from daemon.history.fold import Progress, Replay, fold, untold
 from daemon.tables import documents as tables
-from daemon.tables import rows
+from daemon.tables import matching, rows
 from daemon.tables.queries import SQL
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.connection import Connection, Row
@@ -23,6 +23,7 @@ from events.ids import PRACTICE, PatientKey, PracticeId, billing_key
 from events.records import stored_field
 from events.schema import Recorded
 from events.store import Store
+from events.writes import System
 from projections.rules.insurance import next_revisit
 from projections.state.directory import decode_directory, encode_directory
 from projections.state.patient import Patient, decode_patient, encode_patient
@@ -59,6 +60,7 @@ async def verify(
         await fold(replay, batches, store.keyring, progress=progress)
         found = [one async for one in _documents(connection, replay, store.keyring, today)]
         found += await _lists(connection, replay)
+        found += await _matching(connection, replay, store.keyring)
     return [await _with_event(store, replay, one) for one in found]
 
 
@@ -139,6 +141,23 @@ async def _lists(connection: Connection, replay: Replay) -> list[_Found]:
             where = "events" if row in expected else "projections"
             found.append(_Found(one.table, key, f"a row is in the {where} only", one.member))
     return found
+
+
+async def _matching(connection: Connection, replay: Replay, keyring: Keyring) -> list[_Found]:
+    """The hashes by which charts are found; a practice whose owner has not filled them yet differs in nothing."""
+    if not keyring.keys_of(replay.practice):
+        return []
+    hashes = matching.Hashes(matching.match_secret(keyring, replay.practice))
+    there = await matching.stored(connection, replay.practice)
+    if (System.EHR.value, hashes.complete, 1) not in there.counts:
+        return []
+    expected = matching.rows_of(replay.state.patients.values(), hashes)
+    tables_of = (("match_key", expected.keys ^ there.keys), ("match_count", expected.counts ^ there.counts))
+    return [
+        _Found(table, PRACTICE, f"{len(differing)} hashes differ; replay --rebuild makes them anew")
+        for table, differing in tables_of
+        if differing
+    ]
 
 
 def _key_of(row: Row) -> PatientKey:

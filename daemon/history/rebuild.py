@@ -11,8 +11,8 @@ from datetime import date, datetime
 
 from daemon.history.fold import Progress, Replay, fold, replayed, untold
 from daemon.tables import documents as tables
+from daemon.tables import matching, rows
 from daemon.tables import open as still_open
-from daemon.tables import rows
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection
@@ -86,6 +86,8 @@ async def _replace(connection: Connection, replay: Replay, documents: dict[Patie
     if PRACTICE in replay.touched:
         encoded = encode_directory(replay.state.directory)
         await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
+    hashes = matching.Hashes(matching.match_secret(keyring, practice))
+    await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
     for one in rows.LISTS:
         if found := one.rows_of(replay.state):
             await connection.execute(SQL[one.save], practice, *map(list, zip(*found, strict=True)))

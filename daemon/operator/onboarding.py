@@ -18,15 +18,15 @@ from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr, System
 from projections.deciding.settle import Moment
-from projections.rules.links import middle_name
-from projections.rules.matching import charts_of, unlike
+from projections.rules.links import unlike
+from projections.rules.people import charts_of
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 
 
 class CandidatePair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
-    """Two charts that may be one person. `differ` are fields; `names` are (the EHR's, the billing system's).
+    """Two charts that may be one person. `differ` says in what, and why a person decides; `names` are (the EHR's, the billing system's).
 
     `taken`: one of them has its link already, so the other is a duplicate to be merged, or somebody else.
     """
@@ -112,6 +112,8 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[CandidatePair]:
         if search is None or search.wanted is None:
             continue
         for one in search.candidates:
+            if one.likeness is None:
+                continue
             pair = _pair(patient, search.wanted, one)
             if (pair.ehr, pair.billing) in patient.barred:
                 continue
@@ -123,7 +125,7 @@ def _pairs(run: DryRun, undecided: list[PatientKey]) -> list[CandidatePair]:
 
 def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -> CandidatePair:
     mine = number_of(patient.key)
-    differ = unlike(wanted, one, middle_name(patient))
+    differ = unlike(one.likeness) if one.likeness is not None else ()
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
     if isinstance(wanted, SearchEhr):
         return CandidatePair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from daemon.tables import documents as tables
 from daemon.tables import observed, rows
 from daemon.tables import open as still_open
+from daemon.tables.matching import MatchTables, charts_in
 from events.codec import Keyring
-from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.ids import (
+    PRACTICE,
+    BillingPatientId,
+    EhrChartId,
+    PatientKey,
+    PracticeId,
+    is_billing_key,
+    number_of,
+)
 from events.keyed import hashed
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import BILLING_ROW, Change, Checkpoint, Note
 from events.writes import BillingChartWritten, System
 from projections.deciding.batch import Batch, Missing
+from projections.matching import Normal, pair_of
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
-from projections.state.state import PracticeState
+from projections.state.state import Alike, PracticeState
 
 
 class StoredProjections:
@@ -32,6 +42,7 @@ class StoredProjections:
         self._directory: Directory | None = None
         self._loaded: dict[PatientKey, Patient] = {}
         self._rebuilt: int | None = None
+        self._matching = MatchTables(practice, keyring)
 
     def keep(self, directory: Directory) -> None:
         """This directory is committed."""
@@ -40,6 +51,7 @@ class StoredProjections:
     def forget(self) -> None:
         """The transaction failed, or the answer to its commit was lost."""
         self._directory = None
+        self._matching.forget()
 
     def take_rebuilt(self) -> bool:
         """Whether a rebuild has replaced the projections since the last call: what the sinks were told may be wrong."""
@@ -53,6 +65,7 @@ class StoredProjections:
         if tx.rebuilt != self._rebuilt:
             self._rebuilt_beside = self._rebuilt_beside or self._rebuilt is not None
             self._directory, self._rebuilt = None, tx.rebuilt
+            self._matching.forget()
         if self._directory is None:
             self._directory = await self._stored_directory(tx)
         self._loaded = {}
@@ -90,6 +103,45 @@ class StoredProjections:
     async def load_missing(self, tx: Transaction, state: PracticeState, missing: Missing) -> None:
         """Add the patients that deciding looks at (`Batch.settle`)."""
         await self._load(tx, state, missing.ehr, missing.billing)
+        if missing.alike:
+            await self._look_for(tx, state, missing.alike)
+
+    async def _look_for(self, tx: Transaction, state: PracticeState, keys: Iterable[PatientKey]) -> None:
+        """Who is like these unlinked patients in our own copy of the other system, and who of their own is like those."""
+        people = {one: _person(state.patients[one]) for one in sorted(keys)}
+        theirs: dict[PatientKey, tuple[int, ...]] = {}
+        ours: dict[PatientKey, tuple[int, ...]] = {}
+        for system, other in ((System.EHR, System.BILLING), (System.BILLING, System.EHR)):
+            asking: dict[str, Normal] = {
+                key: one for key, one in people.items() if is_billing_key(key) is (system is System.BILLING)
+            }
+            if not asking:
+                continue
+            found = await self._sharing(tx, state, other, asking)
+            theirs |= {PatientKey(key): charts for key, charts in found.items()}
+            alike = {key: _alike(asking[key], charts, state, other) for key, charts in found.items()}
+            wanted = {str(chart): one for each in alike.values() for chart, one in each.items()}
+            beside = await self._sharing(tx, state, system, wanted) if wanted else {}
+            for key, each in alike.items():
+                near = {chart for one in each for chart in beside.get(str(one), ())}
+                ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
+        compared = charts_in(state.patients.values()).values()
+        state.frequencies = await self._matching.frequencies(tx.connection, list(compared))
+        for key in people:
+            state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()))
+
+    async def _sharing(
+        self, tx: Transaction, state: PracticeState, system: System, people: Mapping[str, Normal]
+    ) -> dict[str, tuple[int, ...]]:
+        """The charts of `system` that share keys with these people; their patients are loaded."""
+        beside = [state.patients[key] for key in state.changed if key in state.patients]
+        found = await self._matching.sharing(tx.connection, system, people, beside)
+        charts = {chart for each in found.values() for chart in each}
+        if system is System.EHR:
+            await self._load(tx, state, {EhrChartId(one) for one in charts}, set())
+        else:
+            await self._load(tx, state, set(), {BillingPatientId(one) for one in charts})
+        return found
 
     async def _load(
         self, tx: Transaction, state: PracticeState, charts: set[EhrChartId], patients: set[BillingPatientId]
@@ -124,6 +176,8 @@ class StoredProjections:
             today = batch.moment.today
             documents = [rows.patient_row(patient, tx.sequence, today) for patient in changed.values()]
             await tables.save_patients(connection, self.practice, documents, self._keyring)
+        before = [one for key in (*changed, *state.gone) if (one := self._loaded.get(key)) is not None]
+        await self._matching.save(connection, before, changed.values())
         if state.recharted:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
         if batch.relinked:
@@ -172,6 +226,23 @@ class StoredProjections:
             await observed.save_observed(tx.connection, self.practice, notes)
         for checkpoint in checkpoints:
             await observed.set_checkpoint(tx.connection, self.practice, checkpoint.source, checkpoint.value)
+
+
+def _person(patient: Patient) -> Normal:
+    (one,) = charts_in([patient]).values()
+    return one
+
+
+def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: System) -> dict[int, Normal]:
+    """Those of the charts that look like `one`, by id, each with its person."""
+    ehr = system is System.EHR
+    found: dict[int, Normal] = {}
+    for chart in charts:
+        key = state.key_of(EhrChartId(chart), None) if ehr else state.key_of(None, BillingPatientId(chart))
+        other = charts_in([state.patients[key]]).get((system, chart)) if key in state.patients else None
+        if other is not None and pair_of(one, other, state.frequencies) is not None:
+            found[chart] = other
+    return found
 
 
 def _seen_in_billing(event: Event) -> BillingPatientId | None:

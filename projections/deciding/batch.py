@@ -51,6 +51,7 @@ from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
 from projections.deciding.settle import Moment
+from projections.rules.counterparts import needs_look
 from projections.rules.links import references
 from projections.state.folding import in_doubt
 from projections.state.patient import Patient
@@ -68,13 +69,17 @@ class Undecided(Exception):
 
 @dataclass(frozen=True)
 class Missing:
-    """Charts whose patients deciding looks at, and which are not loaded yet."""
+    """Charts whose patients deciding looks at, and which are not loaded yet.
+
+    `alike` are patients without a link whose like has to be looked for in our own copy first (`PracticeState.alike`).
+    """
 
     ehr: set[EhrChartId] = field(default_factory=set)
     billing: set[BillingPatientId] = field(default_factory=set)
+    alike: set[PatientKey] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.ehr or self.billing)
+        return bool(self.ehr or self.billing or self.alike)
 
 
 @dataclass(frozen=True)
@@ -191,12 +196,15 @@ class Batch:
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")
         elif isinstance(body, EhrChartObserved):
-            if before is None or before.ehr is None:
+            if before is None or before.ehr is None or (before.link is None and before.ehr.chart != body.chart):
                 self.dependencies.add(f"chart:{body.chart.id}")
             elif before.link is not None and after.ehr and before.ehr.chart == after.ehr.chart:
                 self.echoes += 1
-        elif isinstance(body, BillingChartObserved) and before is not None and before.link is not None and before.billing:
-            self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
+        elif isinstance(body, BillingChartObserved):
+            if before is None or before.billing is None or (before.link is None and before.billing.chart != body.chart):
+                self.dependencies.add(f"patient:{body.chart.id}")
+            elif before.link is not None:
+                self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
         if event.origin in (Origin.EHR, Origin.BILLING):
             self._understood(quarantined_as(event))
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
@@ -255,11 +263,13 @@ class Batch:
         missing, state, loaded = Missing(), self.state, self._loaded
         if loaded is None:
             return missing
-        pending, seen = list(keys), set(keys)
+        pending, seen, asked = list(keys), set(keys), set(keys)
         while pending:
             patient = state.patients.get(pending.pop())
             if patient is None:
                 continue
+            if patient.key in asked and patient.key not in state.alike and needs_look(patient, state):
+                missing.alike.add(patient.key)
             charts, patients = references(patient)
             missing.ehr.update(one for one in charts - loaded.ehr if self._unknown(state.key_of(one, None)))
             missing.billing.update(one for one in patients - loaded.billing if self._unknown(state.key_of(None, one)))

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey
+from events.ids import EventId, PatientKey
 from events.schema import (
     Body,
-    ChartLinked,
     IntentRequested,
     IntentSuperseded,
     LinkMoved,
@@ -22,37 +21,26 @@ from events.schema import (
     WaitingCleared,
     WaitingRaised,
 )
-from events.slots import CHART_SLOT, LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
+from events.slots import LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
 from events.writes import (
-    Resource,
-    SearchBilling,
-    SearchEhr,
     System,
 )
-from projections.deciding.settle import Moment, Wants, Wish, permitted, settle, settle_waiting
+from projections.deciding.settle import Moment, Wants, permitted, settle, settle_waiting
+from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
-from projections.rules.demographics import want_billing_chart, want_demographics, want_ehr_chart
-from projections.rules.fields import agreed, billing_view, ehr_view
+from projections.rules.demographics import want_demographics
 from projections.rules.insurance import want_insurance
 from projections.rules.links import (
     absorbers,
-    awaited,
-    hinted_patient,
     in_circles,
-    is_barred,
-    judge,
-    searched_in_billing,
-    searched_in_ehr,
     survivor,
 )
-from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import BillingSide, EhrSide, Former, Patient
+from projections.state.patient import Patient
 from projections.state.state import PracticeState
-from projections.terms.policy import Policy, allows
+from projections.terms.policy import Policy
 
-RULE = "guide: Chart creation"
 SETTLES = (IntentRequested, IntentSuperseded, WaitingRaised, WaitingCleared)
 
 
@@ -104,7 +92,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     _show_left_behind(patient, policy, wants)
     link = patient.link
     if link is None:
-        _want_link(patient, state, policy, wants)
+        want_link(patient, state, policy, wants)
         want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
     if not _follow_link(patient, state, policy, wants):
@@ -204,34 +192,6 @@ def _follow_merge(patient: Patient, state: PracticeState, policy: Policy, wants:
     wants.facts.append(LinkMoved(billing=link.billing, source=link.ehr, target=end))
 
 
-def _want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
-    """Search the other side, then link or create (DESIGN: Links)."""
-    ehr, billing = patient.ehr, patient.billing
-    if patient.in_billing:
-        if billing is not None and not billing.vanished and not _waits_unlinked(patient, policy, wants):
-            _want_ehr_counterpart(patient, billing, state, policy, wants)
-    elif (
-        ehr is not None
-        and not ehr.chart.deleted
-        and ehr.chart.merged_into is None
-        and not _waits_unlinked(patient, policy, wants)
-    ):
-        _want_billing_counterpart(patient, ehr, state, policy, wants)
-
-
-def _waits_unlinked(patient: Patient, policy: Policy, wants: Wants) -> bool:
-    """A person unlinked this chart: only a person's word links it again, or has it made anew on the other side."""
-    other = patient.held
-    if other is None and patient.created is not None and is_barred(patient, patient.created, patient.in_billing):
-        other = patient.created
-    if other is None:
-        return False
-    name = policy.names.chart(other) if patient.in_billing else policy.names.patient(other)
-    text = f"unlinked from {name} by a person; link it with the right chart, or resync it --as-new"
-    wants.wait(CHART_SLOT, WaitCode.UNLINKED, text)
-    return True
-
-
 def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
     """What was written to a chart that a person unlinked stays in it, whatever becomes of the patient: nobody else sees to it."""
     for chart, former in patient.former.items():
@@ -243,125 +203,6 @@ def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
                 "unlinked stay there; correct them by hand, then accept this"
             )
             wants.wait(slot_of(SlotKind.FORMER, chart), WaitCode.LEFT_BEHIND, text)
-
-
-def _want_ehr_counterpart(
-    patient: Patient, billing: BillingSide, state: PracticeState, policy: Policy, wants: Wants
-) -> None:
-    if patient.created is not None:
-        wants.facts.append(
-            link_of(
-                EhrChartId(patient.created), billing.chart.id, f"created in {policy.names.ehr.label}", patient, state, policy
-            )
-        )
-        return
-    chart = billing.chart
-    search = searched_in_ehr(chart)
-    if _under_way(patient) or not _searched(patient, search, wants):
-        return
-    verdict = judge(patient, state, policy.names)
-    if verdict.match is not None:
-        found = EhrChartId(verdict.match)
-        wants.facts.append(
-            link_of(found, billing.chart.id, f"one strong match in {policy.names.ehr.label}", patient, state, policy)
-        )
-    elif not verdict.create:
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=True))
-    elif not allows(policy, Resource.CHART, System.EHR):
-        wants.wait(
-            CHART_SLOT,
-            WaitCode.NOT_CREATED,
-            f"no chart in {policy.names.ehr.label}, and the practice does not create charts there",
-        )
-    else:
-        want_ehr_chart(billing, state.directory, policy, wants)
-
-
-def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
-    chart = ehr.chart
-    if patient.created is not None:
-        wants.facts.append(
-            link_of(
-                chart.id,
-                BillingPatientId(patient.created),
-                f"created in {policy.names.billing.label}",
-                patient,
-                state,
-                policy,
-            )
-        )
-        return
-    hinted = hinted_patient(chart.link_hint)
-    if hinted is not None:
-        other = state.patients.get(state.key_of(None, hinted))
-        if other is not None and other.link is None and not is_barred(patient, hinted, False):
-            wants.facts.append(
-                link_of(chart.id, hinted, f"our metadata on the {policy.names.ehr.label} chart", patient, state, policy)
-            )
-            return
-    search = searched_in_billing(chart)
-    if _under_way(patient) or not _searched(patient, search, wants):
-        return
-    verdict = judge(patient, state, policy.names)
-    if verdict.match is not None:
-        found = BillingPatientId(verdict.match)
-        wants.facts.append(
-            link_of(chart.id, found, f"one strong match in {policy.names.billing.label}", patient, state, policy)
-        )
-    elif not verdict.create:
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=False))
-    elif not allows(policy, Resource.CHART, System.BILLING):
-        wants.wait(
-            CHART_SLOT,
-            WaitCode.NOT_CREATED,
-            f"no patient in {policy.names.billing.label}, and the practice does not create patients there",
-        )
-    else:
-        want_billing_chart(ehr, state.directory, policy, wants)
-
-
-def _under_way(patient: Patient) -> bool:
-    """A creation that was attempted decides what comes next; nothing else is wanted in its slot."""
-    open_ = patient.intents.get(CHART_SLOT)
-    return open_ is not None and open_.state in UNDER_WAY
-
-
-def _searched(patient: Patient, search: SearchEhr | SearchBilling, wants: Wants) -> bool:
-    """Whether the search for this person as the chart has it now is done; else it is wanted."""
-    if patient.search is not None and patient.search.wanted == search:
-        return True
-    if not search.first_name or not search.last_name:
-        wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, "the chart has no first or last name; enter it")
-        return False
-    wants.writes[CHART_SLOT] = Wish(search, Resource.CHART, f"{RULE}, search before create")
-    return False
-
-
-def link_of(
-    ehr: EhrChartId, billing: BillingPatientId, how: str, patient: Patient, state: PracticeState, policy: Policy
-) -> ChartLinked:
-    """The link; its base are the fields on which both sides agree already, and what a creation of ours has just written.
-
-    Two that were linked before go on from what they had agreed on then.
-    """
-    here = patient.ehr
-    if here is None or here.chart.id != ehr:
-        other = state.patients.get(state.key_of(ehr, None))
-        here = other.ehr if other else None
-    there = patient.billing
-    if there is None:
-        other = state.patients.get(state.key_of(None, billing))
-        there = other.billing if other else None
-    base = agreed(ehr_view(here.chart, state.directory, policy), billing_view(there.chart)) if here and there else {}
-    known = state.patients.get(state.key_of(None, billing))
-    former = known.former if known else {}
-    merged = tuple(chart for chart in (EhrChartId(int(one)) for one in former) if ehr in absorbers(chart, state))
-    before = {name: value for chart in (*merged, ehr) for name, value in _base(former.get(str(chart))).items()}
-    return ChartLinked(ehr=ehr, billing=billing, how=how, base={**before, **patient.base, **base}, resumes=merged)
-
-
-def _base(former: Former | None) -> dict[str, str]:
-    return former.base if former is not None else {}
 
 
 # -- what people see ------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from events.records import type_of
 from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
-from projections.deciding.intents import link_of
+from projections.deciding.unlinked import link_of
 from projections.rules.accepted import about_digest
 from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting

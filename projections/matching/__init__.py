@@ -12,6 +12,7 @@ from projections.matching.deciding import (
     decide,
     decisions_about,
     duplicates,
+    is_again,
     match,
     pair_of,
 )
@@ -38,6 +39,7 @@ __all__ = [
     "decide",
     "decisions_about",
     "duplicates",
+    "is_again",
     "keys_of",
     "match",
     "normalize",

@@ -149,12 +149,12 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
-    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_again(one)]
+    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and is_again(one)]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 
 
-def _is_again(one: Pair) -> bool:
+def is_again(one: Pair) -> bool:
     """Whether a chart without a counterpart looks like the person of a linked chart: entered twice."""
     return _alike(one) and one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
 

@@ -38,7 +38,8 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
         case SlotKind.CHART | SlotKind.LINK:
             people = [[view.get(one) for one in IDENTITY] for view in _views(patient, directory, policy)]
             merged = patient.ehr.chart.merged_into if patient.ehr else None
-            return people, patient.search.candidates if patient.search else (), merged
+            found = patient.search.candidates if patient.search else ()
+            return people, tuple(msgspec.structs.replace(one, likeness=None) for one in found), merged
     return None
 
 

@@ -1,70 +1,108 @@
 """Who could be whom: all charts of a practice against each other, from our own copy of both systems.
 
 On the first day a search at the vendors for each of thousands of charts would take hours of their limits, and cannot find a
-changed last name. Here an index by names and birth date finds all that `links.grade` takes for alike; what comes of it is
+changed last name. Here all charts that share a key are compared, and all pairs are decided about together; what comes of it is
 judged where every other search is (`links.judge`).
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable
+from collections.abc import Iterable
 
+from msgspec.structs import replace
+
+from events.ids import PatientKey, number_of
 from events.records import BillingChart, EhrChart
 from events.schema import CounterpartsFound
-from events.writes import Candidate, SearchBilling, SearchEhr
-from projections.rules.links import (
-    Grade,
-    block_keys,
-    grade,
-    is_near,
-    middle_name,
-    name_key,
-    searched_in_billing,
-    searched_in_ehr,
-)
+from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
+from projections.matching import Frequencies, Pair, decide, is_again, normalize, pair_of, pairs
+from projections.rules.counterparts import again, cautious, is_barred, likeness_of
+from projections.rules.links import searched_in_billing, searched_in_ehr
+from projections.rules.people import candidate, charts_of, person_of
 from projections.state.patient import Patient
-from projections.terms.codecs import Sex
+from projections.state.state import Alike
 
 
 class Index:
-    """The charts of both systems that are there (not deleted, not merged away), by what they could be alike in."""
+    """The charts of both systems that are there (not deleted, not merged away), compared wherever they could be alike.
+
+    `frequencies` are those of these charts.
+    """
 
     def __init__(self, patients: Iterable[Patient]) -> None:
-        self._ehr: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
-        self._billing: defaultdict[Hashable, list[Candidate]] = defaultdict(list)
+        here: list[tuple[Patient, EhrChart]] = []
+        there: list[tuple[Patient, BillingChart]] = []
         for patient in patients:
-            here, there = charts_of(patient)
-            if here is not None:
-                _put(self._ehr, candidate(here))
-            if there is not None:
-                _put(self._billing, candidate(there))
-
-    def find(self, wanted: SearchEhr | SearchBilling, middle: str = "") -> tuple[Candidate, ...]:
-        """The charts that look like the person wanted, surely or perhaps, by id."""
-        index = self._ehr if isinstance(wanted, SearchEhr) else self._billing
-        near = {
-            one.id: one
-            for key in block_keys(wanted.first_name, wanted.last_name, wanted.birth_date)
-            for one in index.get(key, ())
+            ehr, billing = charts_of(patient)
+            if ehr is not None:
+                here.append((patient, ehr))
+            if billing is not None:
+                there.append((patient, billing))
+        ours = [normalize(person_of(chart)) for _, chart in here]
+        theirs = [normalize(person_of(chart)) for _, chart in there]
+        self.frequencies = cautious(Frequencies.of(ours, theirs))
+        self._charts: dict[bool, dict[int, EhrChart | BillingChart]] = {
+            True: {int(one.id): one for _, one in here},
+            False: {int(one.id): one for _, one in there},
         }
-        return tuple(near[id_] for id_ in sorted(near) if grade(wanted, near[id_], middle_name=middle) is not Grade.NONE)
+        self._found: dict[tuple[bool, int], dict[int, Likeness]] = defaultdict(dict)
+        self._beside: dict[tuple[bool, int], set[int]] = defaultdict(set)
+        free: list[Pair] = []
+        places, self.large = pairs(ours, theirs)
+        for left, right in places:
+            one, other = here[left][0], there[right][0]
+            if one.key == other.key or (one.link is not None and other.link is not None):
+                continue
+            if is_barred(one, int(theirs[right].id), False) or is_barred(other, int(ours[left].id), True):
+                continue
+            pair = pair_of(ours[left], theirs[right], self.frequencies)
+            if pair is not None:
+                self._take(pair, taken=(one.link is not None, other.link is not None), free=free)
+        for decision in decide(free):
+            ehr_id, billing_id = int(decision.left), int(decision.right)
+            self._found[True, ehr_id][billing_id] = self._found[False, billing_id][ehr_id] = likeness_of(decision)
+
+    def _take(self, pair: Pair, *, taken: tuple[bool, bool], free: list[Pair]) -> None:
+        """A pair of which at most one chart has its link."""
+        ehr_id, billing_id = int(pair.left), int(pair.right)
+        self._beside[True, ehr_id].add(billing_id)
+        self._beside[False, billing_id].add(ehr_id)
+        if not any(taken):
+            free.append(pair)
+        elif is_again(pair):
+            alone = (True, ehr_id) if taken[1] else (False, billing_id)
+            self._found[alone][billing_id if taken[1] else ehr_id] = likeness_of(again(pair))
+
+    def find(self, patient: Patient) -> tuple[Candidate, ...]:
+        """The charts of the other system that look like this unlinked patient, surely or perhaps, by id."""
+        ehr, number = not patient.in_billing, number_of(patient.key)
+        charts = self._charts[not ehr]
+        found = self._found.get((ehr, number), {})
+        return tuple(
+            replace(candidate(charts[id_]), likeness=replace(alike, rivals=self._rivals(ehr, number, id_)))
+            for id_, alike in sorted(found.items())
+        )
+
+    def _rivals(self, ehr: bool, number: int, other: int) -> tuple[int, ...]:
+        return tuple(sorted(set(self._found.get((not ehr, other), {})) - {number}))
+
+    def alike(self, patient: Patient) -> Alike:
+        """What a look into our own copy finds of an unlinked patient."""
+        ehr, number = not patient.in_billing, number_of(patient.key)
+        theirs = self._beside.get((ehr, number), set())
+        ours = {one for other in theirs for one in self._beside.get((not ehr, other), ())} - {number}
+        return Alike(theirs=tuple(sorted(theirs)), ours=tuple(sorted(ours)))
+
+    def all_alike(self, patients: Iterable[Patient]) -> dict[PatientKey, Alike]:
+        """What is looked up for deciding about those of `patients` that are not linked."""
+        return {one.key: self.alike(one) for one in patients if searched_as(one) is not None}
 
     def counterparts(self, patient: Patient) -> CounterpartsFound | None:
         """What to record about an unlinked patient; None where there is nobody alike, or nothing to look for."""
         wanted = searched_as(patient)
-        found = self.find(wanted, middle_name(patient)) if wanted is not None else ()
+        found = self.find(patient) if wanted is not None else ()
         return CounterpartsFound(wanted=wanted, candidates=found) if wanted is not None and found else None
-
-
-def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
-    """The charts of a patient that are there."""
-    here, there = patient.ehr, patient.billing
-    gone = here is None or here.chart.deleted or here.chart.merged_into is not None
-    return (
-        None if here is None or gone else here.chart,
-        None if there is None or there.vanished else there.chart,
-    )
 
 
 def searched_as(patient: Patient) -> SearchEhr | SearchBilling | None:
@@ -75,40 +113,3 @@ def searched_as(patient: Patient) -> SearchEhr | SearchBilling | None:
     if patient.in_billing:
         return searched_in_ehr(there) if there is not None else None
     return searched_in_billing(here) if here is not None else None
-
-
-def unlike(wanted: SearchEhr | SearchBilling, other: Candidate, middle: str) -> tuple[str, ...]:
-    """In what a candidate differs from the person wanted, in words that name no value."""
-    words = []
-    if name_key(wanted.last_name) != name_key(other.last_name):
-        words.append("last name")
-    if name_key(wanted.first_name) != name_key(other.first_name):
-        words.append("first name")
-    if middle and other.middle_name and name_key(middle) != name_key(other.middle_name):
-        words.append("middle name")
-    one, day = wanted.birth_date, other.birth_date
-    if one is None or day is None:
-        words.append("birth date missing")
-    elif one != day:
-        swapped = is_near(one, day) and (one.month, one.day) == (day.day, day.month)
-        words.append("day and month swapped" if swapped else "birth date")
-    if Sex().key(wanted.sex) != Sex().key(other.sex):
-        words.append("sex")
-    return tuple(words)
-
-
-def candidate(chart: EhrChart | BillingChart) -> Candidate:
-    """What a search shows of a chart."""
-    return Candidate(
-        id=chart.id,
-        first_name=chart.first_name,
-        middle_name=chart.middle_name,
-        last_name=chart.last_name,
-        birth_date=chart.birth_date,
-        sex=chart.sex,
-    )
-
-
-def _put(index: defaultdict[Hashable, list[Candidate]], one: Candidate) -> None:
-    for key in block_keys(one.first_name, one.last_name, one.birth_date):
-        index[key].append(one)

@@ -92,7 +92,8 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case CounterpartsFound():
             if patient.link is not None:
                 return patient
-            return replace(patient, search=Search(wanted=body.wanted, candidates=body.candidates))
+            refused = patient.search is not None and patient.search.refused and patient.search.wanted == body.wanted
+            return replace(patient, search=Search(wanted=body.wanted, candidates=body.candidates, refused=refused))
         case FieldsAgreed():
             return _agreed(patient, body.fields)
         case ConflictRecorded():

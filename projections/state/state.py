@@ -10,10 +10,21 @@ from dataclasses import dataclass, field
 
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
+from projections.matching.frequencies import Frequencies
 from projections.state.directory import Directory, fold_directory
 from projections.state.folding import fold_patient
 from projections.state.linking import linked, moved, unlinked
 from projections.state.patient import Patient, bar
+
+
+@dataclass(frozen=True)
+class Alike:
+    """Charts that share a key with an unlinked chart (`projections.matching.keys_of`): `theirs` of the other system by id, and
+    `ours` of its own system that share one with those of `theirs` that look like it."""
+
+    theirs: tuple[int, ...] = ()
+    ours: tuple[int, ...] = ()
+
 
 OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
 """Bodies of events that involve two patients."""
@@ -21,7 +32,11 @@ OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
 
 @dataclass
 class PracticeState:
-    """`charts` tells the patient of an Elation chart; `changed` and `gone` collect what a batch has to save."""
+    """`charts` tells the patient of an Elation chart; `changed` and `gone` collect what a batch has to save.
+
+    `alike` and `frequencies` are what was looked up for deciding about charts without a link. They are no projections: what
+    follows from them is recorded.
+    """
 
     directory: Directory = field(default_factory=Directory)
     patients: dict[PatientKey, Patient] = field(default_factory=dict)
@@ -30,6 +45,8 @@ class PracticeState:
     gone: set[PatientKey] = field(default_factory=set)
     recharted: set[EhrChartId] = field(default_factory=set)
     directory_changed: bool = False
+    alike: dict[PatientKey, Alike] = field(default_factory=dict)
+    frequencies: Frequencies = field(default_factory=Frequencies)
 
     def key_of(self, ehr: EhrChartId | None, billing: BillingPatientId | None) -> PatientKey:
         """The patient that an event about these charts belongs to; "" for the practice itself."""

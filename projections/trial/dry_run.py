@@ -120,6 +120,8 @@ class _Run:
             if patient.link is not None:
                 state.charts[patient.link.ehr] = key
         self.index = Index(patients.values())
+        state.alike = self.index.all_alike(patients.values())
+        state.frequencies = self.index.frequencies
         self.result = DryRun()
         moment = Moment.at(now, policy.time_zone)
         self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
@@ -194,7 +196,7 @@ class _Run:
         now = self.batch.moment.now
         match write:
             case SearchEhr() | SearchBilling():
-                return Searched(candidates=self.index.find(write))
+                return Searched(candidates=self.index.find(patient) if patient is not None else ())
             case CreateEhrChart():
                 chart = EhrChart(id=EhrChartId(self._new()), link_hint=write.link_hint)
                 return EhrChartWritten(chart=told_ehr(chart, write.fields, write.physician), read_at=now)

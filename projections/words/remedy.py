@@ -13,7 +13,7 @@ from enum import StrEnum
 from events.codes import WaitCode
 from events.ids import PracticeId, number_of
 from events.slots import SlotKind, is_slot, parse_slot
-from projections.rules.links import is_barred
+from projections.rules.counterparts import is_barred
 from projections.state.patient import Patient
 from projections.terms.names import Names
 

@@ -56,6 +56,7 @@ from events.schema import (
     WentLive,
 )
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
+from projections.words.likeness import how_alike
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
 from projections.words.writes import describe_write
@@ -118,7 +119,8 @@ def _about_links(body: Body, shown: Shown) -> str:
     ehr, billing = shown.label(System.EHR), shown.label(System.BILLING)
     match body:
         case ChartLinked():
-            return f"linked {ehr} chart {body.ehr} with {billing} patient {body.billing}: {body.how}"
+            alike = "" if body.likeness is None else f" ({how_alike(body.likeness)})"
+            return f"linked {ehr} chart {body.ehr} with {billing} patient {body.billing}: {body.how}{alike}"
         case LinkMoved():
             return f"moved the link of patient {body.billing} from chart {body.source} to {body.target}, which absorbed it"
         case LinkSuspended():
@@ -130,7 +132,8 @@ def _about_links(body: Body, shown: Shown) -> str:
         case PairBarred():
             return f"{ehr} chart {body.ehr} and {billing} patient {body.billing} are not the same person"
         case CounterpartsFound():
-            return f"matching found {len(body.candidates)} candidates"
+            found = "; ".join(f"{one.id}: {how_alike(one.likeness)}" for one in body.candidates if one.likeness is not None)
+            return f"matching found {len(body.candidates)} candidates" + (f" ({found})" if found else "")
         case ObservingBegan():
             return "only observed from now on: nothing is decided or written"
         case WentLive():

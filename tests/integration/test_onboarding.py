@@ -266,10 +266,11 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
     await office.all_read()
     told, _ = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     assert told.matching is not None
-    assert [(one.ehr, one.billing, one.differ) for one in told.matching.candidates] == [
-        (101, 901, ("last name",)),
-        (102, 901, ("birth date",)),
+    assert [(one.ehr, one.billing, one.differ[0]) for one in told.matching.candidates] == [
+        (101, 901, "last name: other"),
+        (102, 901, "birth date: one digit"),
     ]
+    assert all("two charts of one system look like it" in one.differ for one in told.matching.candidates)
 
     await office.operator(UnlinkRequested(ehr=other.id, billing=ADA_THERE.id, who="pat"), other.id, ADA_THERE.id)
     await office.operator(
@@ -289,15 +290,17 @@ async def test_a_person_links_and_says_no_while_observing(office: Office):
 
 
 async def test_names_are_shown_only_when_asked_for(office: Office):
-    married = replace(ADA, last_name="Lovelace")
+    married = replace(ADA, last_name="Lovelace", middle_name="Noel")
     await office.directories()
     await office.see(BillingChartObserved(chart=ADA_THERE), EhrChartObserved(chart=married))
-    await office.see(EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), first_name="Mary", city="Macon")))
+    mary = {"id": EhrChartId(102), "first_name": "Mary", "last_name": "Shelley", "city": "Macon"}
+    apart = {"birth_date": date(1997, 8, 30), "phones": (), "emails": (), "address1": "9 Elm Road"}
+    await office.see(EhrChartObserved(chart=replace(ADA, **mary, **apart)))
     told, run = await progress(office.store, OBSERVING, office.now, FIRST_READS)
     asked = argparse.Namespace(candidates=True, dry_run=True)
 
     shy = "\n".join(lines(told, run, asked, Shown()))
-    assert "elation:101 kareo:901: differ in last name" in shy
+    assert "elation:101 kareo:901: differ in middle name: other, last name: other" in shy
     assert "elation:102 chart: to create the patient in Kareo" in shy
     assert "still to be read whole before anything is decided: elation.sweep, kareo.sweep, kareo.appointment-sweep" in shy
     for private in ("Ada", "Byron", "Lovelace", "Mary", "Macon", "1985"):

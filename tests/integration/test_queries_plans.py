@@ -31,6 +31,8 @@ INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
 INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
+INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
     FROM one, unnest(ARRAY['elation', 'kareo']) AS system, unnest(ARRAY['patients', 'bills']) AS resource;
 INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
@@ -105,6 +107,15 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_open_intents": {"open_intent_pkey": ("practice",)},
     "clear_waiting": {"waiting_pkey": ("practice",)},
     "clear_dependencies": {"dependency_by_patient": ("practice",)},
+    "match_alike": {"match_key_pkey": ("practice", "system", "key")},
+    "match_counts": {"match_count_pkey": ("practice", "system", "value")},
+    "save_match_keys": {},
+    "delete_match_keys": {"match_key_pkey": ("practice", "system", "key", "chart")},
+    "add_match_counts": {},
+    "all_match_keys": {"match_key_pkey": ("practice",)},
+    "all_match_counts": {"match_count_pkey": ("practice",)},
+    "clear_match_keys": {"match_key_pkey": ("practice",)},
+    "clear_match_counts": {"match_count_pkey": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 

@@ -65,6 +65,16 @@ _TABLES = (
         key=("practice", "depends_on", "patient_key"),
     ),
     Table(
+        "match_key",
+        columns=("practice", "system", "key", "chart"),
+        key=("practice", "system", "key", "chart"),
+    ),
+    Table(
+        "match_count",
+        columns=("practice", "system", "value", "charts"),
+        key=("practice", "system", "value"),
+    ),
+    Table(
         "observed",
         columns=("practice", "system", "resource", "record", "content_hash", "revision", "parent", "seen_at"),
         key=("practice", "system", "resource", "record"),

@@ -11,6 +11,7 @@ from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
 from events.records import type_of
 from events.schema import (
+    BillingChartObserved,
     BillingDirectoryObserved,
     BillObserved,
     Body,
@@ -147,8 +148,10 @@ class Recording:
                 come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
-            elif isinstance(body, EhrChartObserved) and (known is None or known.ehr is None):
-                come.add(f"chart:{body.chart.id}")
+            elif isinstance(body, EhrChartObserved | BillingChartObserved):
+                side = None if known is None else known.ehr if isinstance(body, EhrChartObserved) else known.billing
+                if side is None or (known is not None and known.link is None and side.chart != body.chart):
+                    come.add(f"{'chart' if isinstance(body, EhrChartObserved) else 'patient'}:{body.chart.id}")
         elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 
 from events.writes import SearchBilling
-from projections.rules.matching import candidate
+from projections.rules.people import candidate
 from tests.unit.records import ADA_THERE
 
 HERE = "E:101"

@@ -8,12 +8,12 @@ import pytest
 from msgspec.structs import replace
 
 from events.ids import BillingPatientId, EhrChartId
-from events.schema import LinkMoved, LinkResumed, LinkSuspended
+from events.schema import ChartLinked, LinkMoved, LinkResumed, LinkSuspended
 from events.writes import BillingChartWritten, CreateEhrAppointment, CreateEncounter, Searched
 from projections.rules.links import survivor
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
-from tests.unit.searches import HERE, SAME
+from tests.unit.searches import HERE
 from tests.unit.stories import VISIT
 
 SURVIVOR = replace(ADA, id=EhrChartId(102), address2="Suite 7")
@@ -203,7 +203,8 @@ def test_writes_requested_before_the_deletion_are_superseded():
 def test_a_patient_gone_in_kareo_before_anybody_read_it_waits_for_a_person_and_so_do_its_bills():
     clinic = Clinic()
     clinic.ehr(ADA)
-    clinic.succeed(HERE, "chart", Searched(candidates=(SAME,)))
+    clinic.succeed(HERE, "chart", Searched())
+    clinic.record(ChartLinked(ehr=ADA.id, billing=ADA_THERE.id, how="by hand"), ehr=ADA.id, billing=ADA_THERE.id)
     assert clinic.waits("link") == "chart-not-read"
     clinic.bill(GOOD_BILL)
     assert clinic.waits("bill:4001") == "chart-pending"

@@ -11,10 +11,9 @@ from daemon.runtime.go_live import counterparts
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.records import BillingChart, EhrChart, type_of
 from events.writes import CreateBillingChart, CreateEhrChart, SyncPolicies, changes_nothing
-from projections.rules.links import Grade, grade, judge, middle_name
-from projections.rules.matching import Index, candidate, charts_of, searched_as, unlike
+from projections.rules.links import judge
 from projections.state.patient import BillingSide, EhrSide, Patient, Search, bar
-from projections.state.state import PracticeState
+from projections.state.state import Alike, PracticeState
 from projections.terms.names import NAMES
 from projections.trial.dry_run import DryRun, rehearse
 from tests.invented_practice import found
@@ -97,6 +96,7 @@ def test_a_rival_whom_a_person_ruled_out_is_none():
         known[key] = replace(known[key], search=Search(wanted=body.wanted, candidates=body.candidates))
     assert judge(known["E:101"], state, NAMES).rivals == (102,)
     known["K:901"] = bar(known["K:901"], EhrChartId(102), ADA_THERE.id)
+    state.alike["E:101"] = Alike(theirs=(901,), ours=(102,))
     assert judge(known["E:101"], state, NAMES).match == 901
 
 
@@ -119,33 +119,6 @@ def test_no_town_gets_a_wrong_link_and_nobody_is_overlooked(seed: int):
     assert town.pairs <= links(run) | shown
 
 
-def test_the_index_finds_whom_comparing_with_everybody_finds():
-    town = found(150, seed=11, share=0.5)
-    known = patients(*town.ehr, *town.billing)
-    index = Index(known.values())
-    for patient in known.values():
-        wanted, middle = searched_as(patient), middle_name(patient)
-        others = [one for one in (charts_of(other)[not patient.in_billing] for other in known.values()) if one is not None]
-        alike = [candidate(one) for one in others if grade(wanted, candidate(one), middle_name=middle) is not Grade.NONE]
-        assert list(index.find(wanted, middle)) == sorted(alike, key=lambda one: one.id)
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, ()),
-        ({"first_name": "Adda", "sex": "Male"}, ("first name", "sex")),
-        ({"last_name": "Lovelace", "middle_name": "Noel"}, ("last name", "middle name")),
-        ({"birth_date": date(1985, 10, 12)}, ("day and month swapped",)),
-        ({"birth_date": date(1986, 12, 10)}, ("birth date",)),
-        ({"birth_date": None}, ("birth date missing",)),
-    ],
-)
-def test_in_what_two_charts_differ(changes: dict[str, object], words: tuple[str, ...]):
-    (patient,) = patients(ADA).values()
-    assert unlike(searched_as(patient), candidate(billing(901, **changes)), middle_name(patient)) == words
-
-
 # What going live would write
 
 
@@ -163,7 +136,8 @@ def test_what_follows_from_a_write_is_rehearsed_too():
 
 
 def test_creations_are_about_the_chart_there_is():
-    run = dry(patients(ADA, billing(902, first_name="Mary")))
+    mary = billing(902, first_name="Mary", last_name="Shelley", birth_date=date(1997, 8, 30), home_phone="", email="")
+    run = dry(patients(ADA, mary))
     made = {type(one.write): one.patient for one in run.writes}
     assert made == {CreateBillingChart: "E:101", CreateEhrChart: "K:902"}
 

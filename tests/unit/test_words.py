@@ -19,7 +19,7 @@ from tests.unit.canaries import Canaries, leaked
 SENTENCES = dict(
     line.split(": ", 1) for line in (Path(__file__).with_name("sentences.txt")).read_text(encoding="utf-8").splitlines()
 )
-"""Every event type and every write with all its fields filled, in full, as b260bfb said it."""
+"""Every event type and every write with all its fields filled, in full, as b260bfb said it; a link also says how alike the two are."""
 
 WRITES: dict[str, type[AnyWrite]] = {one.__name__: one for one in AnyWrite.__args__}
 
@@ -27,7 +27,7 @@ IDS_AND_TIMES = {
     "AppointmentTerms.minutes", "AppointmentTerms.start", "BillResendRequested.bill", "BillingAppointment.key",
     "BillingAppointment.minutes", "BillingAppointment.start", "BillingAppointmentVanished.key", "BillingChart.id",
     "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeQuarantined.record", "ChartLinked.billing",
-    "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
+    "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
     "IntentAttempted.epoch", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
@@ -41,7 +41,8 @@ NAMES_OF_FIELDS = {
 }  # fmt: skip
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
-    "ChartLinked.how", "CommandRefused.code", "CommandRefused.text", "IntentRefused.code", "IntentRequested.notes",
+    "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
+    "CommandRefused.code", "CommandRefused.text", "IntentRefused.code", "IntentRequested.notes",
     "IntentRequested.rule", "IntentSuperseded.reason", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",
 }  # fmt: skip

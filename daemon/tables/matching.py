@@ -1,0 +1,242 @@
+"""Who could be whom, in PostgreSQL: keyed hashes of what a practice's charts can be alike in, and how frequent values are.
+
+A projection: what the charts of the documents say, and nothing else. The hashes are made with a secret of the practice, so that
+the tables hold no patient's data. A row that stands for the secret says that the tables are complete: where it is missing (a
+practice from before the tables, another secret) the practice's owner fills them anew, in the transaction that needs them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from msgspec.structs import replace
+
+from daemon.tables import documents as tables
+from daemon.tables.queries import SQL
+from events.codec import KeyMissing, Keyring
+from events.connection import Connection
+from events.ids import PracticeId
+from events.writes import System
+from projections.matching import Frequencies, Normal, keys_of
+from projections.matching.frequencies import household_values
+from projections.rules.counterparts import cautious
+from projections.rules.people import charts_of, normal_of, person_of
+from projections.state.patient import Patient, decode_patient
+
+MOST = 250
+"""Charts of one system with one key; a key that more have tells nothing."""
+
+TOGETHER = 10_000
+"""Rows that are written at once."""
+
+NEAREST = 40
+"""Charts that are compared with one: those that share the most keys with it."""
+
+Charts = dict[tuple[System, int], Normal]
+KeyRow = tuple[str, bytes, int]
+"""System, hash, chart; of a count: system, hash, number of charts."""
+
+
+def match_secret(keyring: Keyring, practice: PracticeId) -> bytes:
+    """What a practice's hashes are made with. The first of its keys: a newer one changes no hash. Raises KeyMissing."""
+    keys = keyring.keys_of(practice)
+    if not keys:
+        raise KeyMissing(f"no key for practice {practice}: expected a file {practice}.1.key")
+    first = min(keys, key=lambda name: int(name.rpartition(".")[2]))
+    return hmac.digest(keys[first], b"chartwire match keys", hashlib.sha256)
+
+
+class Hashes:
+    """The hashes of one practice."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._secret = secret
+        self.complete = self.of("complete:")
+
+    def of(self, text: str) -> bytes:
+        return hmac.digest(self._secret, text.encode(), hashlib.sha256)[:16]
+
+    def keys(self, one: Normal) -> set[bytes]:
+        """What a person is found by."""
+        return {self.of(key) for key in keys_of(one)}
+
+    def values(self, one: Normal) -> dict[str, bytes]:
+        """What is counted of a person, by what it is counted as and the value."""
+        return {value: self.of(f"value:{value}") for value in values_of(one)}
+
+
+def values_of(one: Normal) -> list[str]:
+    """The values of which `Frequencies` asks how frequent they are, each after the name of its counts."""
+    plain = {
+        "names": one.names.first,
+        "lasts": one.names.last,
+        "middles": one.names.middle,
+        "dates": one.day,
+        "zips": one.zip,
+        "cities": one.city,
+        "areas": one.area if one.zip and one.city else "",
+        "lines": one.line2,
+        "states": one.state,
+        "streets": one.street.name if one.street else "",
+    }
+    found = [f"{kind}:{value}" for kind, value in plain.items() if value]
+    return ["charts:", *found, *(f"shared:{value}" for value in dict.fromkeys(household_values(one)))]
+
+
+def charts_in(patients: Iterable[Patient]) -> Charts:
+    """The charts of these patients that are there, as they are compared."""
+    found: Charts = {}
+    for patient in patients:
+        ehr, billing = charts_of(patient)
+        if ehr is not None:
+            found[System.EHR, int(ehr.id)] = normal_of(person_of(ehr))
+        if billing is not None:
+            found[System.BILLING, int(billing.id)] = normal_of(person_of(billing))
+    return found
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of the two tables."""
+
+    keys: set[KeyRow]
+    counts: set[KeyRow]
+
+
+def rows_of(patients: Iterable[Patient], hashes: Hashes) -> Rows:
+    """What the tables hold of a practice with these patients."""
+    keys: set[KeyRow] = set()
+    counts: Counter[tuple[str, bytes]] = Counter()
+    for (system, chart), one in charts_in(patients).items():
+        keys |= {(system.value, key, chart) for key in hashes.keys(one)}
+        counts.update((system.value, value) for value in hashes.values(one).values())
+    counts[System.EHR.value, hashes.complete] = 1
+    return Rows(keys, {(system, value, number) for (system, value), number in counts.items()})
+
+
+async def stored(connection: Connection, practice: PracticeId) -> Rows:
+    """The rows as they are stored."""
+    keys = await connection.fetch(SQL["all_match_keys"], practice)
+    counts = await connection.fetch(SQL["all_match_counts"], practice)
+    return Rows({tuple(row.values()) for row in keys}, {tuple(row.values()) for row in counts})
+
+
+async def replace_all(connection: Connection, practice: PracticeId, rows: Rows) -> None:
+    """These rows and no others."""
+    await connection.execute(SQL["clear_match_keys"], practice)
+    await connection.execute(SQL["clear_match_counts"], practice)
+    await _insert(connection, "save_match_keys", practice, rows.keys)
+    await _insert(connection, "add_match_counts", practice, rows.counts)
+
+
+def _batches(rows: Sequence[KeyRow]) -> Iterator[Sequence[KeyRow]]:
+    for start in range(0, len(rows), TOGETHER):
+        yield rows[start : start + TOGETHER]
+
+
+async def _insert(connection: Connection, query: str, practice: PracticeId, rows: Iterable[KeyRow]) -> None:
+    for some in _batches(sorted(rows)):
+        await connection.execute(SQL[query], practice, *map(list, zip(*some, strict=True)))
+
+
+class MatchTables:
+    """The tables of one practice, as its recorder reads and saves them inside its transaction."""
+
+    def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
+        self.practice = practice
+        self._keyring = keyring
+        self._complete: bytes | None = None
+
+    def forget(self) -> None:
+        """A transaction failed, or the tables were replaced: whether they are complete has to be seen anew."""
+        self._complete = None
+
+    def _hashes(self) -> Hashes:
+        return Hashes(match_secret(self._keyring, self.practice))
+
+    async def ensure(self, connection: Connection) -> Hashes:
+        """The practice's hashes, once the tables are complete with them."""
+        hashes = self._hashes()
+        if self._complete != hashes.complete:
+            found = await connection.fetch(SQL["match_counts"], self.practice, [System.EHR.value], [hashes.complete])
+            if not found:
+                documents = await tables.read_patients(connection, self.practice, self._keyring)
+                rows = await asyncio.to_thread(
+                    lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes)
+                )
+                await replace_all(connection, self.practice, rows)
+            self._complete = hashes.complete
+        return hashes
+
+    async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
+        """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""
+        old, new = charts_in(before), charts_in(after)
+        changed = [chart for chart in sorted(old.keys() | new.keys()) if old.get(chart) != new.get(chart)]
+        if not changed:
+            return
+        hashes = self._hashes()
+        gone: set[KeyRow] = set()
+        come: set[KeyRow] = set()
+        counts: Counter[tuple[str, bytes]] = Counter()
+        for system, chart in changed:
+            for one, keys, number in ((old.get((system, chart)), gone, -1), (new.get((system, chart)), come, 1)):
+                if one is not None:
+                    keys |= {(system.value, key, chart) for key in hashes.keys(one)}
+                    for value in hashes.values(one).values():
+                        counts[system.value, value] += number
+        if dropped := gone - come:
+            await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(dropped), strict=True)))
+        if added := come - gone:
+            await connection.execute(SQL["save_match_keys"], self.practice, *map(list, zip(*sorted(added), strict=True)))
+        if moved := [(system, value, number) for (system, value), number in sorted(counts.items()) if number]:
+            await connection.execute(SQL["add_match_counts"], self.practice, *map(list, zip(*moved, strict=True)))
+
+    async def sharing(
+        self, connection: Connection, system: System, people: Mapping[str, Normal], beside: Iterable[Patient] = ()
+    ) -> dict[str, tuple[int, ...]]:
+        """The charts of `system` that share keys with each of `people`: the nearest, by id.
+
+        `beside` are patients that changed in this transaction and are not in the tables yet.
+        """
+        hashes = await self.ensure(connection)
+        wanted = {name: hashes.keys(one) for name, one in people.items()}
+        keys = sorted({key for each in wanted.values() for key in each})
+        by_key: defaultdict[bytes, set[int]] = defaultdict(set)
+        for row in await connection.fetch(SQL["match_alike"], self.practice, system.value, keys, MOST + 1):
+            by_key[row["key"]].add(row["chart"])
+        for (side, chart), one in charts_in(beside).items():
+            if side is system:
+                for key in hashes.keys(one):
+                    by_key[key].add(chart)
+        found: dict[str, tuple[int, ...]] = {}
+        for name, each in wanted.items():
+            shared = Counter(chart for key in each if len(by_key.get(key, ())) <= MOST for chart in by_key.get(key, ()))
+            nearest = sorted(shared, key=lambda chart: (-shared[chart], chart))[:NEAREST]
+            found[name] = tuple(sorted(nearest))
+        return found
+
+    async def frequencies(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
+        """How frequent the values of these people are in the practice; of other values nothing is known."""
+        hashes = await self.ensure(connection)
+        asked = {value: of for one in people for value, of in hashes.values(one).items()}
+        asked["charts:"] = hashes.of("value:charts:")
+        systems = [System.EHR.value, System.BILLING.value]
+        counted: defaultdict[bytes, list[int]] = defaultdict(list)
+        for row in await connection.fetch(SQL["match_counts"], self.practice, systems, list(asked.values())):
+            counted[row["value"]].append(row["charts"])
+        counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        for value, of in asked.items():
+            kind, _, text = value.partition(":")
+            each = counted.get(of, [0])
+            counts[kind][text] = max(each) if kind in ("shared", "streets") else sum(each)
+        lists = counted.get(asked["charts:"], [0])
+        named = {kind: counts[kind] for kind in COUNTED}
+        return cautious(replace(Frequencies(charts=sum(lists), longest=max(lists)), **named))
+
+
+COUNTED = ("names", "lasts", "middles", "dates", "zips", "cities", "areas", "lines", "states", "shared", "streets")

@@ -1,0 +1,46 @@
+-- Who could be whom (daemon/tables/matching.py): charts by keyed hash, and how many charts have a value.
+
+-- name: match_alike
+-- The charts of a system that have these keys, at most so many of each key.
+SELECT wanted.key, found.chart FROM unnest($3::bytea[]) AS wanted (key)
+CROSS JOIN LATERAL (
+    SELECT chart FROM chartwire.match_key AS one
+    WHERE one.practice = $1 AND one.system = $2 AND one.key = wanted.key LIMIT $4
+) AS found
+
+-- name: match_counts
+-- How many charts of each system have these values.
+SELECT system, value, charts FROM chartwire.match_count
+WHERE practice = $1 AND system = ANY($2::text[]) AND value = ANY($3::bytea[])
+
+-- name: save_match_keys
+-- New keys of charts.
+INSERT INTO chartwire.match_key (practice, system, key, chart)
+SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::bigint[]) ON CONFLICT DO NOTHING
+
+-- name: delete_match_keys
+-- Keys that charts have no longer.
+DELETE FROM chartwire.match_key AS one USING unnest($2::text[], $3::bytea[], $4::bigint[]) AS gone (system, key, chart)
+WHERE one.practice = $1 AND one.system = gone.system AND one.key = gone.key AND one.chart = gone.chart
+
+-- name: add_match_counts
+-- So many charts more, or less, have these values.
+INSERT INTO chartwire.match_count AS known (practice, system, value, charts)
+SELECT $1, * FROM unnest($2::text[], $3::bytea[], $4::integer[])
+ON CONFLICT (practice, system, value) DO UPDATE SET charts = known.charts + excluded.charts
+
+-- name: all_match_keys
+-- All keys.
+SELECT system, key, chart FROM chartwire.match_key WHERE practice = $1
+
+-- name: all_match_counts
+-- All values that a chart has.
+SELECT system, value, charts FROM chartwire.match_count WHERE practice = $1 AND charts <> 0
+
+-- name: clear_match_keys
+-- All keys.
+DELETE FROM chartwire.match_key WHERE practice = $1
+
+-- name: clear_match_counts
+-- All counts.
+DELETE FROM chartwire.match_count WHERE practice = $1

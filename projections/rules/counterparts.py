@@ -1,0 +1,178 @@
+"""Who of the other system may be an unlinked chart's person: from our own copy and the vendor's search, each compared.
+
+What is found is recorded (`CounterpartsFound`) with how alike the two are, so that a replay never compares again. A chart that
+was not read yet is known by what the search shows of it; that is too little for a link, so it waits to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
+from events.slots import CHART_SLOT
+from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
+from projections.matching import Decision, Frequencies, MatchVerdict, Normal, Pair, Veto, decide, is_again, pair_of
+from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
+from projections.state.open_intents import UNDER_WAY
+from projections.state.patient import Patient
+from projections.state.state import Alike, PracticeState
+
+NOBODY = Alike()
+
+
+def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, ...]:
+    """The candidates of `patient`, compared, by id. What the search showed of a chart that is not alike stays as it was."""
+    search = patient.search
+    mine = _searched_for(patient)
+    if mine is None or search is None or search.wanted is None:
+        return ()
+    to_ehr = isinstance(search.wanted, SearchEhr)
+    shown = {one.id: replace(one, likeness=None) for one in search.candidates}
+    ids = sorted({*shown, *state.alike.get(patient.key, NOBODY).theirs})
+    known = {id_: chart_in(_patient_of(id_, state, to_ehr), ehr=to_ehr) or shown.get(id_) for id_ in ids}
+    pairs: dict[int, Pair] = {}
+    for id_, one in known.items():
+        if one is None or is_barred(patient, id_, to_ehr):
+            continue
+        pair = pair_of(mine, normal_of(person_of(one)), state.frequencies)
+        if pair is not None:
+            pairs[id_] = pair
+    free = {id_: pair for id_, pair in pairs.items() if not is_taken(id_, state, to_ehr)}
+    rivals = _rivals(patient, free, state, to_ehr)
+    decided = decide([*free.values(), *(pair for of_one in rivals.values() for pair in of_one)])
+    found = {int(one.right): likeness_of(one) for one in decided if one.left == mine.id}
+    doubles = {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and is_again(pair)}
+    if doubles:  # entered twice: a second pair of one person is not linked without a person
+        found = {id_: replace(one, certain=False, vetoes=_with(one.vetoes, Veto.TWO_ALIKE)) for id_, one in found.items()}
+    found |= doubles
+    for id_, alike in found.items():
+        found[id_] = replace(alike, rivals=tuple(sorted(int(one.left) for one in rivals.get(id_, ()))))
+    listed = {id_: shown.get(id_) or candidate(one) for id_, one in known.items() if one is not None}  # type: ignore[arg-type]
+    kept = {id_: one for id_, one in listed.items() if id_ in shown or id_ in found}
+    return tuple(replace(one, likeness=found.get(id_)) for id_, one in sorted(kept.items()))
+
+
+def cautious(frequencies: Frequencies) -> Frequencies:
+    """Where links are made without a person, nearly the same first name on one birth date always may be a twin's.
+
+    A practice's own charts cannot tell how many twins it has of whom each is in one system only.
+    """
+    return replace(frequencies, near_twins=frequencies.charts, bare=False)
+
+
+def _with(vetoes: tuple[str, ...], veto: Veto) -> tuple[str, ...]:
+    return vetoes if veto in vetoes else (*vetoes, veto.value)
+
+
+def is_news(found: Iterable[Candidate], known: Iterable[Candidate]) -> bool:
+    """Whether more or other charts are alike than is recorded, or alike in another way; a mere shift of probability is no news."""
+    return _told(found) != _told(known)
+
+
+def _told(candidates: Iterable[Candidate]) -> dict[int, Likeness]:
+    return {one.id: replace(one.likeness, per_million=0) for one in candidates if one.likeness is not None}
+
+
+def likeness_of(decision: Decision) -> Likeness:
+    """A decision as it is recorded."""
+    return Likeness(
+        certain=decision.verdict is MatchVerdict.CERTAIN,
+        per_million=round(decision.probability * 1_000_000),
+        levels={field.value: level.value for field, level in decision.levels},
+        vetoes=tuple(veto.value for veto in decision.vetoes),
+    )
+
+
+def again(pair: Pair) -> Decision:
+    """A linked chart that looks like the person: entered twice?"""
+    (one,) = decide([replace(pair, vetoes=(*pair.vetoes, Veto.LINKED))])
+    return one
+
+
+def needs_look(patient: Patient, state: PracticeState) -> bool:
+    """Whether deciding about `patient` compares it with our own copy: it is searched for, and nobody is certain yet."""
+    search = patient.search
+    if patient.link is not None or patient.created is not None or search is None or search.wanted is None:
+        return False
+    if _searched_for(patient) is None or patient.held is not None:
+        return False
+    to_ehr = isinstance(search.wanted, SearchEhr)
+    return certain_of(patient, search.candidates, state, to_ehr) is None
+
+
+def certain_of(
+    patient: Patient, candidates: Iterable[Candidate], state: PracticeState, to_ehr: bool
+) -> tuple[int, Likeness] | None:
+    """The one candidate that is linked without a person, and how alike the two are."""
+    for one in candidates:
+        alike = one.likeness
+        if alike is None or not alike.certain or is_barred(patient, one.id, to_ehr):
+            continue
+        if not is_taken(one.id, state, to_ehr):
+            return one.id, alike
+    return None
+
+
+def _searched_for(patient: Patient) -> Normal | None:
+    """The person of an unlinked patient's chart, as it is compared."""
+    here, there = charts_of(patient)
+    chart = there if patient.in_billing else here
+    return None if chart is None else normal_of(person_of(chart))
+
+
+def _rivals(patient: Patient, free: dict[int, Pair], state: PracticeState, to_ehr: bool) -> dict[int, list[Pair]]:
+    """Free charts on the side of `patient` compared with its candidates, by candidate; those alike are its rivals."""
+    mine = number_of(patient.key)
+    looked_up = set(state.alike.get(patient.key, NOBODY).ours)
+    found: dict[int, list[Pair]] = {}
+    for id_ in free:
+        other = _patient_of(id_, state, to_ehr)
+        theirs = chart_in(other, ehr=to_ehr)
+        if other is None or theirs is None:
+            continue
+        searched = {one.id for one in other.search.candidates} if other.search is not None else set()
+        for rival in sorted((looked_up | searched) - {mine}):
+            if is_barred(other, rival, not to_ehr) or is_taken(rival, state, not to_ehr):
+                continue
+            chart = chart_in(_patient_of(rival, state, not to_ehr), ehr=not to_ehr)
+            shown = next((one for one in other.search.candidates if one.id == rival), None) if other.search else None
+            if (one := chart or shown) is None:
+                continue
+            pair = pair_of(normal_of(person_of(one)), normal_of(person_of(theirs)), state.frequencies)
+            if pair is not None:
+                found.setdefault(id_, []).append(pair)
+    return found
+
+
+def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
+    return state.patients.get(_key_of(id_, state, ehr))
+
+
+def _key_of(id_: int, state: PracticeState, ehr: bool) -> PatientKey:
+    return state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
+
+
+def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
+    """Whether a person said that this chart of the other system is somebody else."""
+    if ehr:
+        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)
+
+
+def is_taken(id_: int, state: PracticeState, ehr: bool) -> bool:
+    """Whether a candidate is linked, merged away, deleted, or just being created on the other side."""
+    other = _patient_of(id_, state, ehr)
+    if other is None:
+        return False
+    if other.link is not None or other.created is not None:
+        return True
+    side = other.ehr
+    if side is not None and (side.chart.deleted or side.chart.merged_into is not None):
+        return ehr
+    if other.billing is not None and other.billing.vanished:
+        return True
+    creating = other.intents.get(CHART_SLOT)
+    under_way = creating is not None and creating.state in UNDER_WAY
+    return under_way and creating is not None and isinstance(creating.write, CreateEhrChart | CreateBillingChart)

@@ -1,0 +1,66 @@
+"""The person of a chart, as matching compares people: whichever system it is in."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from events.records import BillingChart, EhrChart
+from events.writes import Candidate
+from projections.matching import Normal, Person, normalize
+from projections.state.patient import Patient
+
+
+def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
+    """The charts of a patient that are there."""
+    here, there = patient.ehr, patient.billing
+    gone = here is None or here.chart.deleted or here.chart.merged_into is not None
+    return (
+        None if here is None or gone else here.chart,
+        None if there is None or there.vanished else there.chart,
+    )
+
+
+def chart_in(patient: Patient | None, *, ehr: bool) -> EhrChart | BillingChart | None:
+    """The chart on one side as it was last read, even if it is gone."""
+    if patient is None:
+        return None
+    side = patient.ehr if ehr else patient.billing
+    return None if side is None else side.chart
+
+
+def person_of(chart: EhrChart | BillingChart | Candidate) -> Person:
+    """What a chart, or what a search shows of it, says about who somebody is."""
+    named = {
+        "id": str(chart.id),
+        "first_name": chart.first_name,
+        "middle_name": chart.middle_name,
+        "last_name": chart.last_name,
+        "birth_date": chart.birth_date,
+        "sex": chart.sex,
+    }
+    if isinstance(chart, Candidate):
+        return Person(**named)  # type: ignore[arg-type]
+    lives = {name: getattr(chart, name) for name in ("address1", "address2", "city", "state", "zip")}
+    if isinstance(chart, EhrChart):
+        phones, email, ssn = tuple(one.number for one in chart.phones), next(iter(chart.emails), ""), ""
+    else:
+        phones, email, ssn = (chart.home_phone, chart.mobile_phone, chart.work_phone), chart.email, chart.ssn
+    return Person(**named, **lives, phones=tuple(filter(None, phones)), email=email, ssn=ssn)  # type: ignore[arg-type]
+
+
+@lru_cache(4_096)
+def normal_of(person: Person) -> Normal:
+    """`person` as it is compared; a burst about the same people makes each ready once."""
+    return normalize(person)
+
+
+def candidate(chart: EhrChart | BillingChart) -> Candidate:
+    """What a search shows of a chart."""
+    return Candidate(
+        id=chart.id,
+        first_name=chart.first_name,
+        middle_name=chart.middle_name,
+        last_name=chart.last_name,
+        birth_date=chart.birth_date,
+        sex=chart.sex,
+    )

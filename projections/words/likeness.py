@@ -1,0 +1,17 @@
+"""How alike two charts are, in words that name no value."""
+
+from __future__ import annotations
+
+from events.writes import Likeness
+from projections.matching import Level
+
+
+def how_alike(alike: Likeness) -> str:
+    """The probability, what agrees, what does not and how, and what forbids a link without a person."""
+    same = [field for field, level in alike.levels.items() if level == Level.EXACT]
+    parts = [f"{alike.probability:.2%} one person"]
+    if same:
+        parts.append(f"same {', '.join(same)}")
+    parts += [f"{field}: {level}" for field, level in alike.levels.items() if level != Level.EXACT]
+    parts += [f"not certain: {veto}" for veto in alike.vetoes]
+    return "; ".join(parts)

@@ -1,0 +1,173 @@
+"""FINDINGS C1: whoever comes in through either system is looked for in our own copy of both, whatever the vendor's search finds."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+from msgspec.structs import replace
+
+from daemon.history.compare import verify
+from daemon.history.fold import Replay
+from daemon.history.rebuild import rebuild
+from daemon.tables import documents, matching
+from events.codec import Keyring
+from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
+from events.records import type_of
+from events.schema import (
+    BillingChartObserved,
+    Body,
+    ChartLinked,
+    EhrChartObserved,
+    IntentAttempted,
+    IntentRequested,
+    IntentSucceeded,
+)
+from events.store import Store
+from events.writes import AnyResult, CreateBillingChart, CreateEhrChart, Searched
+from projections.state.open_intents import OpenIntent
+from tests.conftest import PRACTICE
+from tests.integration.recorder_driver import POLICY, RecorderDriver
+from tests.unit.records import ADA, ADA_THERE
+
+SPELLED = {
+    "two surnames": ("García-López", "Garcia Lopez"),
+    "an apostrophe": ("O'Brien", "OBrien"),
+    "particles": ("De La Cruz", "Delacruz"),
+    "a suffix": ("Peters Jr", "Peters"),
+    "an accent": ("Muñoz", "Munoz"),
+    "a typing error": ("Fitzgerald", "Fitzgreald"),
+}
+
+
+def ehr(number: int, **changes: object) -> EhrChartObserved:
+    return EhrChartObserved(chart=replace(ADA, id=EhrChartId(number), **changes))
+
+
+def billing(number: int, **changes: object) -> BillingChartObserved:
+    return BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(number), **changes))
+
+
+async def opened(store: Store, keyring: Keyring) -> RecorderDriver:
+    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    await desk.open()
+    return desk
+
+
+async def answer(desk: RecorderDriver, key: str, result: AnyResult) -> None:
+    """What was asked for in the slot of the chart is attempted and done."""
+    open_ = (await desk.patient(PatientKey(key))).intents["chart"]
+    await attempt(desk, key)
+    done = IntentSucceeded(intent=open_.intent, slot="chart", attempt=1, result=result)
+    await record(desk, key, done, open_)
+
+
+async def attempt(desk: RecorderDriver, key: str) -> None:
+    open_ = (await desk.patient(PatientKey(key))).intents["chart"]
+    body = IntentAttempted(intent=open_.intent, slot="chart", attempt=1, epoch=desk.recorder.epoch)
+    await record(desk, key, body, open_)
+
+
+async def record(desk: RecorderDriver, key: str, body: Body, open_: OpenIntent) -> None:
+    charts = charts_of(PatientKey(key))
+    parts = (open_.intent, type_of(body))
+    await desk.recorder.record_bodies([body], ehr=charts.ehr, billing=charts.billing, cause=open_.cause, parts=parts)
+
+
+async def links(store: Store) -> set[tuple[int, int]]:
+    return set(await documents.links(store.pool, PRACTICE))
+
+
+async def chart_wait(desk: RecorderDriver, key: str) -> str:
+    waiting = (await desk.patient(PatientKey(key))).waiting.get("chart")
+    return "" if waiting is None else waiting.code
+
+
+@pytest.mark.parametrize("kind", SPELLED)
+@pytest.mark.parametrize("first", ["ehr", "billing"])
+async def test_c1_a_last_name_spelled_another_way_is_found_with_the_vendors_answer_empty(
+    store: Store, keyring: Keyring, kind: str, first: str
+) -> None:
+    one, other = SPELLED[kind]
+    desk = await opened(store, keyring)
+    come = [ehr(101, last_name=one), billing(901, last_name=other)]
+    for body in come if first == "ehr" else come[::-1]:
+        await desk.see(body)
+    await answer(desk, "K:901" if first == "ehr" else "E:101", Searched())
+    assert await links(store) == {(101, 901)}
+    (linked,) = [one for one in await desk.bodies() if isinstance(one, ChartLinked)]
+    assert linked.likeness is not None
+    assert linked.likeness.certain
+    await desk.sound()
+
+
+async def test_c1_a_second_chart_of_somebody_linked_waits_and_is_never_created_over_there(
+    store: Store, keyring: Keyring
+) -> None:
+    desk = await opened(store, keyring)
+    await desk.link(replace(ADA, last_name="García-López"), replace(ADA_THERE, last_name="García-López"))
+    await desk.see(billing(902, last_name="Garcia Lopez"), ehr(103, last_name="Garcia Lopez"))
+    await answer(desk, "K:902", Searched())
+    await answer(desk, "E:103", Searched())
+    assert await links(store) == {(101, 901)}
+    assert [await chart_wait(desk, key) for key in ("K:902", "E:103")] == ["candidates", "candidates"]
+    assert not any(
+        isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingChart | CreateEhrChart)
+        for one in await desk.bodies()
+    )
+
+
+@pytest.mark.parametrize("attempted", [False, True])
+async def test_c1_two_registrations_within_a_minute_never_end_as_two_pairs(
+    store: Store, keyring: Keyring, attempted: bool
+) -> None:
+    """One that is not at the vendor yet is given up for the link; one that is under way lets the other chart wait."""
+    desk = await opened(store, keyring)
+    await desk.see(billing(901, last_name="Delacruz"))
+    await answer(desk, "K:901", Searched())
+    assert isinstance((await desk.patient(PatientKey("K:901"))).intents["chart"].write, CreateEhrChart)
+    if attempted:
+        await attempt(desk, "K:901")
+    await desk.see(ehr(101, last_name="De La Cruz"))
+    await answer(desk, "E:101", Searched())
+    if not attempted:
+        assert await links(store) == {(101, 901)}
+        assert "chart" not in (await desk.patient(PatientKey("K:901"))).intents
+        return
+    assert await links(store) == set()
+    assert await chart_wait(desk, "E:101") == "candidates"
+    assert "chart" not in (await desk.patient(PatientKey("E:101"))).intents
+
+
+async def test_two_charts_of_one_system_that_look_alike_wait_though_only_one_was_searched_for(
+    store: Store, keyring: Keyring
+) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(billing(901), billing(902, last_name="Byrne"), ehr(101))
+    await answer(desk, "E:101", Searched())
+    await answer(desk, "K:901", Searched())
+    assert await links(store) == set()
+    assert await chart_wait(desk, "K:901") == "candidates"
+
+
+async def test_the_tables_are_rebuilt_from_the_events_and_filled_where_they_are_missing(
+    store: Store, keyring: Keyring
+) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), ehr(102, first_name="Mary", last_name="Shelley", birth_date=date(1997, 8, 30)))
+    await desk.see(ehr(102, first_name="Mary", last_name="Godwin", birth_date=date(1997, 8, 30)), billing(901))
+    await answer(desk, "K:901", Searched())
+    kept = await matching.stored(store.pool, PRACTICE)
+    assert len(kept.keys) > 20
+    assert await verify(store, Replay(PRACTICE)) == []
+    await store.pool.execute("DELETE FROM chartwire.match_key WHERE chart = 102")
+    assert {one.table for one in await verify(store, Replay(PRACTICE))} == {"match_key"}
+    await rebuild(store, POLICY, desk.now)
+    assert await matching.stored(store.pool, PRACTICE) == kept
+    await store.pool.execute("DELETE FROM chartwire.match_key")
+    await store.pool.execute("DELETE FROM chartwire.match_count")
+    later = await desk.successor()
+    await later.see(billing(903, first_name="Mary", last_name="Shelley", birth_date=date(1997, 8, 30)))
+    await answer(later, "K:903", Searched())
+    assert await verify(store, Replay(PRACTICE)) == []
+    assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {101, 102, 901, 903}

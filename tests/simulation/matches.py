@@ -1,0 +1,76 @@
+"""The named queries of `events/sql/matching.sql`, as tests/simulation/answers.py has those of every day."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tests.simulation.answers import Answer, answers, only
+from tests.simulation.rows import Statement
+
+
+@answers
+def match_alike(at: Statement, practice: str, system: str, keys: Sequence[bytes], most: int) -> Answer:
+    found: Answer = []
+    rows = [row for row in at.rows("match_key", practice) if row["system"] == system]
+    for key in keys:
+        found += only([row for row in rows if row["key"] == key][:most], "key", "chart")
+    return found
+
+
+@answers
+def match_counts(at: Statement, practice: str, systems: Sequence[str], values: Sequence[bytes]) -> Answer:
+    wanted = set(values)
+    rows = [row for row in at.rows("match_count", practice) if row["system"] in systems and row["value"] in wanted]
+    return only(rows, "system", "value", "charts")
+
+
+@answers
+def save_match_keys(
+    at: Statement, practice: str, systems: Sequence[str], keys: Sequence[bytes], charts: Sequence[int]
+) -> None:
+    for system, key, chart in zip(systems, keys, charts, strict=True):
+        if at.get("match_key", practice, system, key, chart) is None:
+            at.insert("match_key", practice=practice, system=system, key=key, chart=chart)
+
+
+@answers
+def delete_match_keys(
+    at: Statement, practice: str, systems: Sequence[str], keys: Sequence[bytes], charts: Sequence[int]
+) -> None:
+    for system, key, chart in zip(systems, keys, charts, strict=True):
+        row = at.get("match_key", practice, system, key, chart)
+        if row is not None:
+            at.delete("match_key", row)
+
+
+@answers
+def add_match_counts(
+    at: Statement, practice: str, systems: Sequence[str], values: Sequence[bytes], numbers: Sequence[int]
+) -> None:
+    for system, value, number in zip(systems, values, numbers, strict=True):
+        known = at.get("match_count", practice, system, value)
+        total = number + (known["charts"] if known is not None else 0)
+        at.upsert("match_count", ("charts",), practice=practice, system=system, value=value, charts=total)
+
+
+@answers
+def all_match_keys(at: Statement, practice: str) -> Answer:
+    return only(at.rows("match_key", practice), "system", "key", "chart")
+
+
+@answers
+def all_match_counts(at: Statement, practice: str) -> Answer:
+    rows = [row for row in at.rows("match_count", practice) if row["charts"] != 0]
+    return only(rows, "system", "value", "charts")
+
+
+@answers
+def clear_match_keys(at: Statement, practice: str) -> None:
+    for row in at.rows("match_key", practice):
+        at.delete("match_key", row)
+
+
+@answers
+def clear_match_counts(at: Statement, practice: str) -> None:
+    for row in at.rows("match_count", practice):
+        at.delete("match_count", row)
