@@ -20,6 +20,7 @@ class WaitCode(StrEnum):
     UNUSABLE = "unusable"
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
+    STANDS_STILL = "stands-still"
 
     # charts and links
     CANDIDATES = "candidates"

@@ -36,6 +36,7 @@ from events.schema import (
     Origin,
 )
 from events.store import AWAY, Fenced
+from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.deciding.intents import observed_only
 from projections.state.open_intents import UNDER_WAY, OpenIntent
@@ -67,6 +68,7 @@ class Sink:
         pace: Pace,
         now: Callable[[], datetime],
         meter: Meter,
+        health: SystemHealth | None = None,
     ) -> None:
         self.system = system
         self._writer = writer
@@ -80,7 +82,7 @@ class Sink:
         self._running: set[str] = set()
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
-        self._health = SystemHealth(system, recorder, now)
+        self._health = health or SystemHealth(system, recorder, now)
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -136,7 +138,7 @@ class Sink:
         """Work until cancelled, or until this practice has another owner (Fenced)."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._work())
+                group.create_task(endless("writes", self._work()))
 
     async def close(self) -> None:
         """Begin nothing new; returns when what is under way is settled or recorded as unknown."""
@@ -204,7 +206,7 @@ class Sink:
         for failures in count(1):
             attempt = replace(attempt, job=self._newest.get(intent, attempt.job))
             try:
-                result = await self._writer.write(wanted)
+                result = await settled(self._writer.write(wanted))
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - what follows is recorded
@@ -232,7 +234,7 @@ class Sink:
         while lookups and not self._closing:
             await asyncio.sleep(lookups[0])
             try:
-                result = await self._writer.look_up(attempt.job.write)
+                result = await settled(self._writer.look_up(attempt.job.write))
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - what follows is recorded
