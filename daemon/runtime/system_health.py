@@ -23,7 +23,7 @@ from projections.state.directory import Directory
 log = structlog.get_logger()
 
 
-class Direction(Enum):
+class Dealing(Enum):
     """What was done when a call failed or worked."""
 
     READING = auto()
@@ -38,7 +38,7 @@ class SystemHealth:
         self._recorder = recorder
         self._now = now
         self._slot = slot_of(SlotKind.SYSTEM, system)
-        self._last = {one: deque[str](maxlen=VISIBLE_AFTER) for one in Direction}
+        self._last = {one: deque[str](maxlen=VISIBLE_AFTER) for one in Dealing}
         self._failures = 0
         self._shown = ""
 
@@ -50,11 +50,11 @@ class SystemHealth:
     async def heard(self, error: Exception | None, failures: int) -> None:
         """A pass has ended: well, or with an error, the `failures`-th of its own in a row."""
         if error is None:
-            await self.works(Direction.READING)
+            await self.works(Dealing.READING)
         elif (trouble := trouble_of(error, failures)) is not None:
-            await self.failed(trouble, Direction.READING)
+            await self.failed(trouble, Dealing.READING)
 
-    async def failed(self, trouble: Trouble, what: Direction = Direction.WRITING) -> None:
+    async def failed(self, trouble: Trouble, what: Dealing = Dealing.WRITING) -> None:
         """Count a failure; show it once calls have failed a few times in a row.
 
         Another cause replaces the one shown after as many failures in a row of its own: people get the right advice.
@@ -70,11 +70,11 @@ class SystemHealth:
         text = f"{self._recorder.policy.names.label(self._system)} {trouble.text}"
         await self._show(trouble.code, WaitingRaised(slot=self._slot, code=trouble.code, text=text))
 
-    async def works(self, what: Direction = Direction.WRITING) -> None:
+    async def works(self, what: Dealing = Dealing.WRITING) -> None:
         """The system has answered."""
         self._last[what].clear()
-        if what is Direction.WRITING:
-            self._last[Direction.READING].clear()
+        if what is Dealing.WRITING:
+            self._last[Dealing.READING].clear()
         if any(self._last.values()):
             return
         self._failures = 0
