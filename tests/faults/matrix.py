@@ -1,0 +1,245 @@
+"""Every error that a port can raise x every method of every port x before and after its effect. `python -m tests.faults.matrix`.
+
+One practice of two is struck, twice in a row, while both are at work on one worker in virtual time. A cell is green when the other
+practice's change was written within five minutes all the same, the worker did not end, and the struck practice writes again within
+half an hour after the last strike, without a restart. `-` is a method that nothing called while it was to be struck.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import random
+import sys
+import time
+from concurrent.futures import as_completed
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from daemon.demo.rehearsal import PASSES
+from daemon.runtime import worker
+from events.codec import Keyring
+from tests.faults.strikes import ANY, HIT, Armed, Port, Strike, armed, ports
+from tests.simulation.clock import Stalled, VirtualLoop, simulate
+from tests.simulation.crowd import crowd
+from tests.simulation.plan import Deed, Plan
+from tests.simulation.world import World, connected, surrounded
+
+OTHER = "oak"
+STRIKES = 2
+OTHERS_WITHIN = 300.0
+HEALED_WITHIN = 1800.0
+STRUCK_WITHIN = 120.0
+LOOK_SECONDS = 2.0
+NUDGE_SECONDS = 30.0
+
+DEEDS = {
+    "patient": ("registers a patient in Kareo", "registers a patient in Elation"),
+    "polic": ("enters a policy in Kareo", "edits a policy in Kareo"),
+    "insurance": ("enters a policy in Kareo",),
+    "appointment": ("books an appointment in Kareo", "moves an appointment in Kareo", "cancels an appointment in Kareo"),
+    "bill": ("signs a note in Elation",),
+    "encounter": ("signs a note in Elation",),
+    "charge": ("signs a note in Elation",),
+}
+"""By part of a method's name: what people do so that it is called."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell: `state` is "green", "red" or "-" (not called), `why` what was wrong."""
+
+    port: str
+    method: str
+    error: str
+    late: bool
+    state: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.port}.{self.method} {'after' if self.late else 'before'} its effect: {self.error}"
+
+
+class Clinic:
+    """A world whose first practice is struck."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._cities = 0
+        self._picks = random.Random(world.plan.seed)
+
+    async def opened(self) -> None:
+        """A patient in each practice, linked."""
+        for office in (0, 1):
+            self.deed("registers a patient in Kareo", office)
+        for practice in (HIT, OTHER):
+            await self.until(lambda practice=practice: bool(self._world.links(practice)), 3600.0, practice)  # type: ignore[misc]
+
+    def deed(self, kind: str, office: int) -> None:
+        self._world.people.do(Deed(at=0.0, office=office, kind=kind, pick=self._picks.randrange(1_000_000)))
+
+    def move(self, practice: str) -> str:
+        """The practice's first patient moves, in Kareo; returns where to."""
+        self._cities += 1
+        city = f"City {chr(65 + self._cities // 26 % 26)}{chr(97 + self._cities % 26)}"
+        _, patient = self._world.links(practice)[0]
+        self._world.clinic.billing.people.edit_patient(patient, city=city)
+        return city
+
+    def lives_in(self, practice: str, city: str) -> bool:
+        chart, _ = self._world.links(practice)[0]
+        return ((self._world.clinic.ehr.patients[chart]["address"] or {}).get("city") or "") == city
+
+    async def until(self, met: object, seconds: float, *practices: str) -> bool:
+        """Whether it came to be; passes of these practices are made due now and then."""
+        loop = asyncio.get_running_loop()
+        end, nudged = loop.time() + seconds, -NUDGE_SECONDS
+        while not met():  # type: ignore[operator]
+            if loop.time() > end:
+                return False
+            if loop.time() - nudged >= NUDGE_SECONDS:
+                nudged = loop.time()
+                self._nudge(practices)
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
+
+    def _nudge(self, practices: tuple[str, ...]) -> None:
+        for practice in practices:
+            if (runtime := self._world.owner(practice)) is not None:
+                for system, names in PASSES.items():
+                    for name in names:
+                        runtime.connectors[system].nudge(name)
+
+    async def struck(self, strike: Strike) -> tuple[str, str]:
+        """Whether others and the practice itself came through: state and reason."""
+        for part, kinds in DEEDS.items():
+            if part in strike.method:
+                for kind in kinds:
+                    self.deed(kind, 0)
+        here, there = self.move(HIT), self.move(OTHER)
+        if not await self.until(lambda: self.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
+            return "red", "the other practice's change was not written in time"
+        if strike.port.name == "store" and strike.method == "take_over":
+            self._fail()
+        await self.until(lambda: strike.left == 0, STRUCK_WITHIN, HIT)
+        strike.left = 0
+        here = self.move(HIT)
+        if not await self.until(lambda: self.lives_in(HIT, here), HEALED_WITHIN, HIT):
+            return "red", "the practice does not heal"
+        if any(machine.starts != 1 for machine in self._world.machines):
+            return "red", "the worker ended"
+        return ("green", "") if strike.hits else ("-", "")
+
+    def _fail(self) -> None:
+        """The practice fails, so that it is taken over anew."""
+        runtime = self._world.owner(HIT)
+        if runtime is not None and runtime._task is not None:
+            runtime.failure = RuntimeError("made to fail")
+            runtime._task.cancel()
+
+
+def cells(port: Port, method: str) -> list[Cell]:
+    """The row of a method."""
+    return [Cell(port.name, method, name, late) for name in (*port.tree, *ANY) for late in (False, True)]
+
+
+def everything() -> list[tuple[str, str]]:
+    """Every method of every port."""
+    return [(port.name, method) for port in ports(0, "") for method in port.methods]
+
+
+def row(port: str, method: str, wanted: list[Cell] | None = None) -> list[Cell]:
+    """Strike one method with everything; after a red cell the others get a world of their own."""
+    left = wanted or cells(next(one for one in ports(0, "") if one.name == port), method)
+    done: list[Cell] = []
+    while left:
+        before = len(done)
+        _in_one_world(port, method, left, done)
+        if len(done) == before:
+            done.append(replace(left[0], state="red", why="the world does not begin"))
+        left = left[len(done) - before :]
+    return done
+
+
+def _in_one_world(port_name: str, method: str, left: list[Cell], done: list[Cell]) -> None:
+    async def main(loop: VirtualLoop) -> None:
+        world = World(Plan(seed=len(done) + 1, deeds=(), offices=2, workers=1), loop, folder)
+        office = world.clinic.offices[0]
+        port = next(one for one in ports(office.ehr, office.name) if one.name == port_name)
+        _keep_apart(world, port)
+        with connected(world.cluster), armed(_of(world, port), method) as here:
+            try:
+                await _cells(world, here, _of(world, port), method, left, done)
+            except (Stalled, TimeoutError) as error:
+                done.append(replace(left[0], state="red", why=f"{type(error).__name__}"))
+            finally:
+                here.strike = None
+                await world.end()
+
+    with surrounded(1, None, lambda _text: None) as folder:
+        worker.REPORT_SECONDS = 60.0
+        simulate(main)
+
+
+def _keep_apart(world: World, port: Port) -> None:
+    """The keys of the workers are not those of the world that judges them; recorded events are published, too."""
+    if port.name == "keyring":
+        world.keyring = Keyring.from_directory(world.folder / "keys")
+    world.config = msgspec.structs.replace(world.config, kafka=msgspec.structs.replace(world.config.kafka, feed=True))
+
+
+async def _cells(world: World, here: Armed, port: Port, method: str, left: list[Cell], done: list[Cell]) -> None:
+    await world.begin()
+    clinic = Clinic(world)
+    await clinic.opened()
+    for cell in left:
+        strike = here.strike = Strike(port, method, {**port.tree, **ANY}[cell.error], cell.late, STRIKES)
+        state, why = await clinic.struck(strike)
+        done.append(replace(cell, state=state, why=why))
+        if state == "red":
+            return
+
+
+def _of(world: World, port: Port) -> Port:
+    """A keyring is struck only where the workers have it."""
+    if port.name != "keyring":
+        return port
+    return replace(port, about=lambda self, arguments: self is world.keyring and port.about(self, arguments))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.matrix", description=__doc__)
+    parser.add_argument("--port", help="only this port")
+    parser.add_argument("--method", help="only this method")
+    parser.add_argument("--processes", type=int, default=None, help="how many rows are played at once (one a processor)")
+    arguments = parser.parse_args()
+    rows = [one for one in everything() if arguments.port in (None, one[0]) and arguments.method in (None, one[1])]
+    began, played = time.monotonic(), list[Cell]()
+    with crowd(arguments.processes) as pool:
+        futures = {pool.submit(row, *one): one for one in rows}
+        for future in as_completed(futures):
+            found = future.result()
+            played += found
+            print(_line(*futures[future], found), flush=True)
+    return _sum(played, time.monotonic() - began)
+
+
+def _line(port: str, method: str, found: list[Cell]) -> str:
+    marks = "".join({"green": "+", "red": "X"}.get(one.state, "-") for one in found)
+    return f"{port + '.' + method:<44} {marks}"
+
+
+def _sum(played: list[Cell], seconds: float) -> int:
+    red = [one for one in played if one.state == "red"]
+    for one in red:
+        print(f"red: {one}: {one.why}")
+    idle = sum(one.state == "-" for one in played)
+    print(
+        f"{len(played)} cells in {seconds:.0f} s: {len(played) - len(red) - idle} green, {len(red)} red, {idle} never called"
+    )
+    return 1 if red else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
