@@ -16,6 +16,7 @@ from datetime import datetime
 import msgspec
 import structlog
 
+from daemon.runtime.blame import is_given_up
 from daemon.runtime.redrive import redrive
 from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
@@ -44,7 +45,7 @@ from events.schema import (
     Origin,
     Recorded,
 )
-from events.store import AWAY, Fenced, Store, Transaction
+from events.store import AWAY, Store, Transaction
 from events.topics import Change, Checkpoint
 from events.writes import System
 from projections.deciding.batch import Batch
@@ -117,6 +118,7 @@ class PracticeRecorder:
         self._pending_revisits = False
         self._catching_up = False
         self._doubt = asyncio.Event()
+        self._failures = 0
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -128,11 +130,13 @@ class PracticeRecorder:
             events = [change.event for change in changes if change.event is not None]
             try:
                 await self._record(events, changes=changes, checkpoints=checkpoints)
-            except (Fenced, *AWAY):
-                raise
             except Exception as error:
+                self._failures += 1
+                if not is_given_up(error, self._failures):
+                    raise
                 log.error("batch_not_folded", practice=self.practice, count=len(messages), exc_info=error)
                 await self._record_singly(messages)
+            self._failures = 0
             await self._revisit_dependents()
 
     async def _record_singly(self, messages: Sequence[Change | Checkpoint]) -> None:
@@ -144,9 +148,9 @@ class PracticeRecorder:
             events = [message.event] if message.event is not None else []
             try:
                 await self._record(events, changes=[message])
-            except (Fenced, *AWAY):
-                raise
-            except Exception as error:  # noqa: BLE001 - recorded as an event
+            except Exception as error:
+                if not is_given_up(error, self._failures):
+                    raise
                 await self._record([_set_aside(self.practice, one, error) for one in events], changes=[message])
 
     async def record_bodies(

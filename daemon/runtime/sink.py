@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from daemon.runtime.attempt import Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
@@ -35,7 +36,7 @@ from events.schema import (
     IntentSuperseded,
     Origin,
 )
-from events.store import AWAY, Fenced
+from events.store import Fenced
 from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.deciding.intents import observed_only
@@ -324,8 +325,12 @@ class Sink:
                     parts=(attempt.job.intent, attempt.number),
                     **more,
                 )
-            except AWAY as error:
+            except Fenced:
+                raise
+            except Exception as error:
                 failures += 1
+                if is_given_up(error, failures):
+                    raise
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures))
 

@@ -298,7 +298,6 @@ class Worker:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
             log.error("practice_without_key", practice=practice, count=len(messages))
-            return True
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
         else:

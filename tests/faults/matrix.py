@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import random
 import sys
 import time
 from concurrent.futures import as_completed
@@ -17,22 +16,21 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from daemon.demo.rehearsal import PASSES
 from daemon.runtime import worker
+from daemon.runtime.supervision import STEADY_SECONDS
 from events.codec import Keyring
-from tests.faults.strikes import ANY, HIT, Armed, Port, Strike, armed, ports
+from tests.faults.pair import HIT, OTHER, Pair
+from tests.faults.strikes import ANY, Armed, Port, Strike, armed, ports
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.crowd import crowd
-from tests.simulation.plan import Deed, Plan
+from tests.simulation.plan import Plan
 from tests.simulation.world import World, connected, surrounded
 
-OTHER = "oak"
 STRIKES = 2
 OTHERS_WITHIN = 300.0
 HEALED_WITHIN = 1800.0
 STRUCK_WITHIN = 120.0
-LOOK_SECONDS = 2.0
-NUDGE_SECONDS = 30.0
+TAKEN_WITHIN = 600.0
 
 DEEDS = {
     "patient": ("registers a patient in Kareo", "registers a patient in Elation"),
@@ -61,82 +59,28 @@ class Cell:
         return f"{self.port}.{self.method} {'after' if self.late else 'before'} its effect: {self.error}"
 
 
-class Clinic:
-    """A world whose first practice is struck."""
-
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._cities = 0
-        self._picks = random.Random(world.plan.seed)
-
-    async def opened(self) -> None:
-        """A patient in each practice, linked."""
-        for office in (0, 1):
-            self.deed("registers a patient in Kareo", office)
-        for practice in (HIT, OTHER):
-            await self.until(lambda practice=practice: bool(self._world.links(practice)), 3600.0, practice)  # type: ignore[misc]
-
-    def deed(self, kind: str, office: int) -> None:
-        self._world.people.do(Deed(at=0.0, office=office, kind=kind, pick=self._picks.randrange(1_000_000)))
-
-    def move(self, practice: str) -> str:
-        """The practice's first patient moves, in Kareo; returns where to."""
-        self._cities += 1
-        city = f"City {chr(65 + self._cities // 26 % 26)}{chr(97 + self._cities % 26)}"
-        _, patient = self._world.links(practice)[0]
-        self._world.clinic.billing.people.edit_patient(patient, city=city)
-        return city
-
-    def lives_in(self, practice: str, city: str) -> bool:
-        chart, _ = self._world.links(practice)[0]
-        return ((self._world.clinic.ehr.patients[chart]["address"] or {}).get("city") or "") == city
-
-    async def until(self, met: object, seconds: float, *practices: str) -> bool:
-        """Whether it came to be; passes of these practices are made due now and then."""
-        loop = asyncio.get_running_loop()
-        end, nudged = loop.time() + seconds, -NUDGE_SECONDS
-        while not met():  # type: ignore[operator]
-            if loop.time() > end:
-                return False
-            if loop.time() - nudged >= NUDGE_SECONDS:
-                nudged = loop.time()
-                self._nudge(practices)
-            await asyncio.sleep(LOOK_SECONDS)
-        return True
-
-    def _nudge(self, practices: tuple[str, ...]) -> None:
-        for practice in practices:
-            if (runtime := self._world.owner(practice)) is not None:
-                for system, names in PASSES.items():
-                    for name in names:
-                        runtime.connectors[system].nudge(name)
-
-    async def struck(self, strike: Strike) -> tuple[str, str]:
-        """Whether others and the practice itself came through: state and reason."""
-        for part, kinds in DEEDS.items():
-            if part in strike.method:
-                for kind in kinds:
-                    self.deed(kind, 0)
-        here, there = self.move(HIT), self.move(OTHER)
-        if not await self.until(lambda: self.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
-            return "red", "the other practice's change was not written in time"
-        if strike.port.name == "store" and strike.method == "take_over":
-            self._fail()
-        await self.until(lambda: strike.left == 0, STRUCK_WITHIN, HIT)
-        strike.left = 0
-        here = self.move(HIT)
-        if not await self.until(lambda: self.lives_in(HIT, here), HEALED_WITHIN, HIT):
-            return "red", "the practice does not heal"
-        if any(machine.starts != 1 for machine in self._world.machines):
-            return "red", "the worker ended"
-        return ("green", "") if strike.hits else ("-", "")
-
-    def _fail(self) -> None:
-        """The practice fails, so that it is taken over anew."""
-        runtime = self._world.owner(HIT)
-        if runtime is not None and runtime._task is not None:
-            runtime.failure = RuntimeError("made to fail")
-            runtime._task.cancel()
+async def struck(pair: Pair, strike: Strike) -> tuple[str, str]:
+    """Whether others and the practice itself came through: state and reason."""
+    for part, kinds in DEEDS.items():
+        if part in strike.method:
+            for kind in kinds:
+                pair.deed(kind, 0)
+    here, there = pair.move(HIT), pair.move(OTHER)
+    if not await pair.until(lambda: pair.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
+        return "red", "the other practice's change was not written in time"
+    taking = strike.method == "take_over"
+    if taking:
+        pair.fail()
+    await pair.until(lambda: strike.left == 0, TAKEN_WITHIN if taking else STRUCK_WITHIN, HIT)
+    strike.left = 0
+    here = pair.move(HIT)
+    if not await pair.until(lambda: pair.lives_in(HIT, here), HEALED_WITHIN, HIT):
+        return "red", "the practice does not heal"
+    if any(machine.starts != 1 for machine in pair.world.machines):
+        return "red", "the worker ended"
+    if taking:
+        await asyncio.sleep(2 * STEADY_SECONDS)  # the next cell begins with short pauses
+    return ("green", "") if strike.hits else ("-", "")
 
 
 def cells(port: Port, method: str) -> list[Cell]:
@@ -191,11 +135,11 @@ def _keep_apart(world: World, port: Port) -> None:
 
 async def _cells(world: World, here: Armed, port: Port, method: str, left: list[Cell], done: list[Cell]) -> None:
     await world.begin()
-    clinic = Clinic(world)
-    await clinic.opened()
+    pair = Pair(world)
+    await pair.opened()
     for cell in left:
         strike = here.strike = Strike(port, method, {**port.tree, **ANY}[cell.error], cell.late, STRIKES)
-        state, why = await clinic.struck(strike)
+        state, why = await struck(pair, strike)
         done.append(replace(cell, state=state, why=why))
         if state == "red":
             return

@@ -24,13 +24,11 @@ from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
 from events.schema import EhrChartObserved
 from events.store import Fenced, Store, Transaction
+from tests.faults.pair import HIT
 from tests.simulation.clock import PROCESS, VirtualLoop
 from tests.simulation.kafka import Consumer
 from tests.simulation.postgres import MemoryPool
 from tests.unit.records import ADA
-
-HIT = "elm"
-"""The practice that is struck."""
 
 Make = Callable[[], BaseException]
 
