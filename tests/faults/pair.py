@@ -27,6 +27,7 @@ class Pair:
     def __init__(self, world: World) -> None:
         self.world = world
         self._cities = 0
+        self._restarts = 0
         self._picks = random.Random(world.plan.seed)
 
     async def opened(self) -> None:
@@ -70,6 +71,18 @@ class Pair:
                 for system, names in PASSES.items():
                     for name in names:
                         runtime.connectors[system].nudge(name)
+
+    @property
+    def starts(self) -> int:
+        """How often the worker was to be started."""
+        return 1 + self._restarts
+
+    def restart(self) -> None:
+        """The worker is killed, and started again."""
+        (machine,) = self.world.machines
+        machine.kill()
+        machine.start()
+        self._restarts += 1
 
     def fail(self) -> None:
         """The struck practice fails, so that it is taken over anew."""
