@@ -148,15 +148,17 @@ class PracticeRuntime:
 
     async def stop(self) -> None:
         """Begin nothing new, settle what is under way, then stop."""
-        for sink in self.sinks.values():
-            try:
-                async with asyncio.timeout(20):
-                    await sink.close()
-            except TimeoutError:
-                log.warning("drain_cut_short", practice=self.practice, system=sink.system)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        try:
+            for sink in self.sinks.values():
+                try:
+                    async with asyncio.timeout(20):
+                        await sink.close()
+                except TimeoutError:
+                    log.warning("drain_cut_short", practice=self.practice, system=sink.system)
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
 
     @property
     def running(self) -> bool:

@@ -197,8 +197,12 @@ class Worker:
                 await asyncio.wait([taking])
             async with self._locks[practice]:
                 runtime = self.practices.pop(practice, None)
-                if runtime is not None:
-                    await runtime.stop()
+                if runtime is None:
+                    return
+                try:
+                    await settled(runtime.stop())
+                except Exception as error:  # noqa: BLE001 - said; its tasks are cancelled all the same
+                    log.error("practice_not_drained", practice=practice, error_type=type(error).__name__)
 
         await asyncio.gather(*(one(practice) for practice in practices))
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 from yarl import URL
 
 from daemon.demo.rehearsal import judge
@@ -21,15 +22,19 @@ IN_SCENES = ("new patients on both sides", "bills")
 
 @asynccontextmanager
 async def both_away(clinic: Clinic) -> AsyncIterator[None]:
-    """Connections to both vendors are refused, that for the WSDL included."""
-    ports = [URL(one.url).port or 0 for one in (clinic.ehr, clinic.billing)]
-    await clinic.ehr.stop()
-    await clinic.billing.stop()
+    """Connections to both vendors are refused, that for the WSDL included; their webhooks go on."""
+    sandboxes = (clinic.ehr, clinic.billing)
+    ports = [URL(one.url).port for one in sandboxes]
+    for one in sandboxes:
+        assert one._runner is not None
+        await one._runner.cleanup()
     try:
         yield
     finally:
-        await clinic.ehr.start(port=ports[0])
-        await clinic.billing.start(port=ports[1])
+        for one, port in zip(sandboxes, ports, strict=True):
+            one._runner = web.AppRunner(one.application(), access_log=None, shutdown_timeout=1.0)
+            await one._runner.setup()
+            await web.TCPSite(one._runner, "127.0.0.1", port).start()
 
 
 async def shown_as_away(store: Store) -> None:

@@ -21,7 +21,7 @@ from daemon.runtime.supervision import STEADY_SECONDS
 from events.codec import Keyring
 from tests.faults.pair import HIT, OTHER, Pair
 from tests.faults.strikes import ANY, Armed, Port, Strike, armed, ports
-from tests.simulation.clock import Stalled, VirtualLoop, simulate
+from tests.simulation.clock import VirtualLoop, simulate
 from tests.simulation.crowd import crowd
 from tests.simulation.plan import Plan
 from tests.simulation.world import World, connected, surrounded
@@ -107,6 +107,8 @@ def row(port: str, method: str, wanted: list[Cell] | None = None) -> list[Cell]:
 
 
 def _in_one_world(port_name: str, method: str, left: list[Cell], done: list[Cell]) -> None:
+    before = len(done)
+
     async def main(loop: VirtualLoop) -> None:
         world = World(Plan(seed=len(done) + 1, deeds=(), offices=2, workers=1), loop, folder)
         office = world.clinic.offices[0]
@@ -115,8 +117,8 @@ def _in_one_world(port_name: str, method: str, left: list[Cell], done: list[Cell
         with connected(world.cluster), armed(_of(world, port), method) as here:
             try:
                 await _cells(world, here, _of(world, port), method, left, done)
-            except (Stalled, TimeoutError) as error:
-                done.append(replace(left[0], state="red", why=f"{type(error).__name__}"))
+            except Exception as error:  # noqa: BLE001 - the cell is red, with its reason
+                done.append(replace(left[len(done) - before], state="red", why=f"{type(error).__name__}: {error}"))
             finally:
                 here.strike = None
                 await world.end()
@@ -154,11 +156,15 @@ def _of(world: World, port: Port) -> Port:
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.matrix", description=__doc__)
-    parser.add_argument("--port", help="only this port")
+    parser.add_argument("--port", action="append", help="only this port; may be given again")
     parser.add_argument("--method", help="only this method")
     parser.add_argument("--processes", type=int, default=None, help="how many rows are played at once (one a processor)")
     arguments = parser.parse_args()
-    rows = [one for one in everything() if arguments.port in (None, one[0]) and arguments.method in (None, one[1])]
+    rows = [
+        one
+        for one in everything()
+        if (arguments.port is None or one[0] in arguments.port) and arguments.method in (None, one[1])
+    ]
     began, played = time.monotonic(), list[Cell]()
     with crowd(arguments.processes) as pool:
         futures = {pool.submit(row, *one): one for one in rows}
