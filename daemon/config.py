@@ -7,18 +7,20 @@ it names files (relative ones lie beside it, or below systemd's credentials dire
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Literal
 
 import msgspec
 
-from daemon.sections import Problem, Section, VendorSection, check_secret, check_url, check_zone, resolve
+from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
+from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, PostgresConfig
+from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.writes import Resource, System
 from projections.terms.names import Names
-from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy
+from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy, Rescheduled
 
 
 class ConfigError(Exception):
@@ -29,45 +31,8 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-S = TypeVar("S", bound=Section)
 Sections = Sequence[type[VendorSection]]
 """The sections that a practice may have for its systems; of one role, the first is asked for where none is given."""
-
-
-class PostgresConfig(Section, frozen=True, kw_only=True):
-    """`dsn` is the daemon's own role; `migrate_dsn` the owner's, for `chartwire migrate` only."""
-
-    dsn: str
-    migrate_dsn: str = ""
-    pool: int = 8
-
-
-class KafkaConfig(Section, frozen=True, kw_only=True):
-    """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
-
-    bootstrap_servers: str
-    group: str = "chartwire"
-    partitions: int = 12
-    replication: int = 1
-    idempotent: bool = True
-    security_protocol: str = "PLAINTEXT"
-    sasl_mechanism: str = "PLAIN"
-    sasl_username: str = ""
-    sasl_password_file: str = ""
-    ca_file: str = ""
-    session_timeout_seconds: float = 45.0
-    feed: bool = True
-
-
-class KeysConfig(Section, frozen=True, kw_only=True):
-    directory: str
-
-
-class HttpConfig(Section, frozen=True, kw_only=True):
-    """`listen` is `host:port`; `public_url` the address Elation reaches it by."""
-
-    listen: str = "127.0.0.1:8440"
-    public_url: str
 
 
 class OverridesConfig(Section, frozen=True, kw_only=True):
@@ -83,15 +48,16 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
+    rescheduled: Rescheduled | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
     """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes."""
 
-    providers: dict[str, int] = {}
-    locations: dict[str, int] = {}
-    places_of_service: dict[str, str] = {}
-    default_physician: int | None = None
+    providers: dict[str, Id] = {}
+    locations: dict[str, Id] = {}
+    places_of_service: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$")]] = {}
+    default_physician: Id | None = None
 
 
 class PracticeRules(Section, frozen=True, kw_only=True):
@@ -121,10 +87,18 @@ class PaceConfig(Section, frozen=True, kw_only=True):
     """Seconds: pauses between tries grow from `first_pause` to `longest_pause`; a lost answer is looked for after each of
     `looks`; a pass that is not recorded within `patience` starts over."""
 
-    first_pause: float = 1.0
-    longest_pause: float = 300.0
-    looks: tuple[float, ...] = (1.0, 15.0)
-    patience: float = 60.0
+    first_pause: Seconds = 1.0
+    longest_pause: Seconds = 300.0
+    looks: tuple[Seconds, ...] = (1.0, 15.0)
+    patience: Seconds = 60.0
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        if self.longest_pause < self.first_pause:
+            problems.append((f"{key}.longest_pause", "must not be below first_pause"))
+        if not self.looks:
+            problems.append((f"{key}.looks", "needs at least one: a lost answer that nobody looks for is written twice"))
+        return problems
 
 
 class Config(Section, frozen=True, kw_only=True):
@@ -134,7 +108,7 @@ class Config(Section, frozen=True, kw_only=True):
     http: HttpConfig
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
-    log_level: str = "INFO"
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
 def load(path: Path, sections: Sections) -> Config:
@@ -142,31 +116,36 @@ def load(path: Path, sections: Sections) -> Config:
 
     Raises ConfigError with every problem: unknown or missing keys, wrong types, unknown names, unreadable secrets.
     """
-    try:
-        document = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError([(str(path), "no such file")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
+    document = _document(path)
     problems: list[Problem] = []
-    _check_shape(document, Config, "", problems, sections)
-    _check_values(document, path.parent, problems, sections)
+    check_shape(document, Config, "", problems, lambda wanted, given: _fields(wanted, given, sections))
+    _check_values(document, path, problems, sections)
     if problems:
         raise ConfigError(problems)
     practices = [_practice(one, sections) for one in document["practice"]]
-    return msgspec.convert(document | {"practice": practices}, Config, strict=False)
+    return msgspec.convert(document | {"practice": practices}, Config)
+
+
+def _document(path: Path) -> dict[str, Any]:
+    """The file as TOML reads it. Raises ConfigError, whatever the file holds."""
+    try:
+        return tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        raise ConfigError([(str(path), "no such file")]) from None
+    except OSError as error:
+        raise ConfigError([(str(path), f"cannot be read ({type(error).__name__})")]) from None
+    except RecursionError:
+        raise ConfigError([(str(path), "is not TOML: nested too deeply")]) from None
+    except ValueError as error:  # TOMLDecodeError, UnicodeDecodeError, numbers of too many digits
+        raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
 
 
 def _practice(document: dict[str, Any], sections: Sections) -> PracticeConfig:
     given = {
-        one.role: msgspec.convert(document[one.system.prefix], one, strict=False)
-        for one in sections
-        if one.system.prefix in document
+        one.role: msgspec.convert(document[one.system.prefix], one) for one in sections if one.system.prefix in document
     }
     named = {one.system.prefix for one in sections}
-    rules = msgspec.convert(
-        {name: value for name, value in document.items() if name not in named}, PracticeRules, strict=False
-    )
+    rules = msgspec.convert({name: value for name, value in document.items() if name not in named}, PracticeRules)
     return PracticeConfig(
         ehr=given[System.EHR],
         billing=given[System.BILLING],
@@ -184,14 +163,9 @@ class VariantConfig(Section, frozen=True, kw_only=True):
 
 def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
     """The practice as it would be with the keys of `path`. Raises ConfigError."""
-    try:
-        document = tomllib.loads(path.read_text())
-    except OSError:
-        raise ConfigError([(str(path), "cannot be read")]) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError([(str(path), f"is not TOML: {error}")]) from None
+    document = _document(path)
     problems: list[Problem] = []
-    _check_shape(document, VariantConfig, "", problems, ())
+    check_shape(document, VariantConfig, "", problems)
     if problems:
         raise ConfigError(problems)
     variant = msgspec.convert(document, VariantConfig)
@@ -209,134 +183,89 @@ def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
     return changed
 
 
-def _check_shape(value: object, wanted: Any, key: str, problems: list[Problem], sections: Sections) -> None:
-    """Walk the document beside the schema, so that every wrong key is reported, not just the first."""
-    if isinstance(wanted, type) and issubclass(wanted, Section):
-        if not isinstance(value, dict):
-            problems.append((key or "file", "must be a table"))
-            return
-        fields = _fields(wanted, value, sections)
-        for name in value:
-            if name not in fields:
-                near = ", ".join(sorted(fields))
-                problems.append((_join(key, name), f"unknown key; known here: {near}"))
-        for name, (kind, required) in fields.items():
-            if name in value:
-                _check_shape(value[name], kind, _join(key, name), problems, sections)
-            elif required:
-                problems.append((_join(key, name), "is missing"))
-        if wanted is PracticeConfig:
-            _check_roles(value, key, problems, sections)
-        return
-    if get_origin(wanted) is tuple and isinstance(value, list):
-        for index, item in enumerate(value, start=1):
-            _check_shape(item, get_args(wanted)[0], f"{key}[{index}]", problems, sections)
-        return
-    try:
-        msgspec.convert(value, wanted, strict=wanted is not float)
-    except msgspec.ValidationError as error:
-        problems.append((key, str(error)))
-
-
-def _fields(wanted: type[Section], document: dict[str, Any], sections: Sections) -> dict[str, tuple[Any, bool]]:
-    """Each field's type and whether it has to be there. A practice has, for each role, the section of one system."""
+def _fields(wanted: type[Section], document: Mapping[str, Any], sections: Sections) -> Mapping[str, tuple[Any, bool]]:
+    """As `own_fields`; a practice has, for each role, the section of one system."""
     if wanted is not PracticeConfig:
-        return {field.name: (field.type, field.required) for field in msgspec.structs.fields(wanted)}
+        return own_fields(wanted, document)
     roles = {one.role for one in sections if one.system.prefix in document}
-    found = _fields(PracticeRules, document, sections)
+    found = own_fields(PracticeRules, document)
     for one in sections:
         found[one.system.prefix] = (one, one.role not in roles)
         roles.add(one.role)
     return found
 
 
-def _check_roles(document: dict[str, Any], key: str, problems: list[Problem], sections: Sections) -> None:
-    plays: dict[System, str] = {}
-    for one in sections:
-        name = one.system.prefix
-        if name in document and plays.setdefault(one.role, name) != name:
-            problems.append((_join(key, name), f"plays the same role as {plays[one.role]}: a practice has one of the two"))
-
-
-def _join(key: str, name: str) -> str:
-    return f"{key}.{name}" if key else name
-
-
-def _mended(value: object, wanted: Any, key: str, wrong: set[str]) -> object:
-    """`value` with what is wrong replaced by emptiness, so that the rest of it can still be checked."""
-    if not (isinstance(wanted, type) and issubclass(wanted, Section)):
-        return {int: 0, float: 0.0, str: ""}.get(wanted, ()) if key in wrong else value
-    given = value if isinstance(value, dict) else {}
-    return {
-        field.name: _mended(given.get(field.name), field.type, _join(key, field.name), wrong)
-        for field in msgspec.structs.fields(wanted)
-        if field.required or (field.name in given and _join(key, field.name) not in wrong)
-    }
-
-
-def _check_values(document: dict[str, Any], beside: Path, problems: list[Problem], sections: Sections) -> None:
+def _check_values(document: dict[str, Any], path: Path, problems: list[Problem], sections: Sections) -> None:
     """What no type can say, also beside what has the wrong shape: so that everything is reported at once."""
     wrong = {key for key, _ in problems}
     found: list[Problem] = []
-
-    def section(value: object, kind: type[S], key: str) -> S:
-        return msgspec.convert(_mended(value, kind, key, wrong), kind, strict=False)
-
-    _check_servers(
-        section(document.get("keys"), KeysConfig, "keys"),
-        section(document.get("http"), HttpConfig, "http"),
-        section(document.get("kafka"), KafkaConfig, "kafka"),
-        beside,
-        found,
-    )
+    for name, kind in SERVERS.items():
+        found += mended(document.get(name), kind, name, wrong).check(name, path.parent)
+    postgres = mended(document.get("postgres"), PostgresConfig, "postgres", wrong)
+    if postgres.holds_password and not postgres.insecure:
+        check_private(path, "postgres.dsn", found)
     practices = document.get("practice")
     if practices == []:
         found.append(("practice", "at least one [[practice]] is needed"))
     seen: dict[str, int] = {}
     for index, one in enumerate(practices if isinstance(practices, list) else (), start=1):
         key = f"practice[{index}]"
-        practice = section(one, PracticeRules, key)
+        practice = mended(one, PracticeRules, key, wrong)
         if practice.id in seen:
             found.append((f"{key}.id", f"is used by practice[{seen[practice.id]}] already"))
         seen[practice.id] = index
-        if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
-            found.append((f"{key}.id", "must be letters, digits, - and _"))
-        check_zone(practice.time_zone, f"{key}.time_zone", found)
-        given = [kind for kind in sections if isinstance(one, dict) and kind.system.prefix in one]
-        label = next((kind.system.label for kind in given if kind.role is System.EHR), "EHR")
-        _check_rules(practice, label, key, found)
-        for kind in given:
-            name = _join(key, kind.system.prefix)
-            found += section(one[kind.system.prefix], kind, name).check(name, beside)
+        _check_practice(practice, one if isinstance(one, dict) else {}, key, path.parent, found, sections, wrong)
     problems += [(key, text) for key, text in found if not any(key == one or key.startswith(f"{one}.") for one in wrong)]
 
 
-def _check_servers(keys: KeysConfig, http: HttpConfig, kafka: KafkaConfig, beside: Path, problems: list[Problem]) -> None:
-    if not resolve(keys.directory, beside).is_dir():
-        problems.append(("keys.directory", "is not a directory; create it with `chartwire new-key PRACTICE`"))
-    check_url(http.public_url, "http.public_url", problems)
-    host, _, port = http.listen.rpartition(":")
-    if not host or not port.isdigit():
-        problems.append(("http.listen", "must be host:port"))
-    if kafka.sasl_password_file:
-        check_secret(kafka.sasl_password_file, "kafka.sasl_password_file", beside, problems)
+SERVERS: Mapping[str, type[Section]] = {
+    "keys": KeysConfig,
+    "http": HttpConfig,
+    "kafka": KafkaConfig,
+    "postgres": PostgresConfig,
+    "pace": PaceConfig,
+}
+
+
+def _check_practice(
+    practice: PracticeRules,
+    document: Mapping[str, Any],
+    key: str,
+    beside: Path,
+    problems: list[Problem],
+    sections: Sections,
+    wrong: set[str],
+) -> None:
+    if not practice.id or not all(char.isalnum() or char in "-_" for char in practice.id):
+        problems.append((f"{key}.id", "must be letters, digits, - and _"))
+    check_zone(practice.time_zone, f"{key}.time_zone", problems)
+    given = [kind for kind in sections if kind.system.prefix in document]
+    label = next((kind.system.label for kind in given if kind.role is System.EHR), "EHR")
+    _check_rules(practice, label, key, problems)
+    plays: dict[System, str] = {}
+    for kind in given:
+        prefix = kind.system.prefix
+        name = join(key, prefix)
+        if plays.setdefault(kind.role, prefix) != prefix:
+            problems.append((name, f"plays the same role as {plays[kind.role]}: a practice has one of the two"))
+        problems += mended(document[prefix], kind, name, wrong).check(name, beside)
 
 
 def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[Problem]) -> None:
     if practice.profile not in PROFILES:
-        problems.append((_join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
+        problems.append((join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
     for resource in Resource:
         direction = getattr(practice.overrides, resource.value)
         if direction is not None and direction not in POSSIBLE[resource]:
             possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
-            problems.append((_join(key, f"overrides.{resource.value}"), f"cannot be carried out; possible: {possible}"))
+            problems.append((join(key, f"overrides.{resource.value}"), f"cannot be carried out; possible: {possible}"))
     status = practice.overrides.encounter_status
     if status is not None and status not in ENCOUNTER_STATUSES:
-        problems.append((_join(key, "overrides.encounter_status"), f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
+        problems.append((join(key, "overrides.encounter_status"), f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
     for name in ("providers", "locations", "places_of_service"):
         for id_ in getattr(practice.maps, name):
-            if not id_.isdigit():
-                problems.append((_join(key, f"maps.{name}.{id_}"), f"must be an {label} id (a number)"))
+            if not (id_.isascii() and id_.isdecimal() and len(id_) <= 18):
+                problems.append((join(key, f"maps.{name}.{id_}"), f"must be an {label} id (a number)"))
 
 
 def accounts(config: Config, beside: Path) -> dict[PracticeId, str]:
@@ -373,7 +302,7 @@ def policy_of(practice: PracticeConfig) -> Policy:
             table[resource] = direction
     chosen = {
         name: value
-        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers")
+        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers", "rescheduled")
         if (value := getattr(overrides, name)) is not None
     }
     return Policy(

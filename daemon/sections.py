@@ -6,8 +6,9 @@ A vendor's section lies beside its code (`daemon/vendors/*/section.py`); `daemon
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -19,9 +20,25 @@ from projections.terms.names import SystemName
 Problem = tuple[str, str]
 """A key of the configuration (`practice[2].name`), and what is wrong with it."""
 
+Seconds = Annotated[float, msgspec.Meta(gt=0, le=2_678_400)]
+"""A pause or an interval: more than none, and at most a month."""
+
+SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=2_678_400)]
+"""As `Seconds`; 0 says that it is not done."""
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+
+LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
+"""Hosts that what is sent to does not leave the machine."""
+
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A table of the file; a key that no field has is a problem."""
+    """A table of the file; a key that no field has is a problem, and so is a value outside its field's range."""
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        """What no type can say; `key` is the section's own, `beside` the folder of the file."""
+        return []
 
 
 class VendorSection(Section, frozen=True, kw_only=True):
@@ -39,6 +56,9 @@ class VendorSection(Section, frozen=True, kw_only=True):
     restart: ClassVar[tuple[str, ...]] = ()
     account_name: ClassVar[str] = ""
 
+    insecure: bool = False
+    """Secret files that anybody on the machine can read are taken as they are."""
+
     def check(self, key: str, beside: Path) -> list[Problem]:
         """What no type can say; `key` is the section's own, `beside` the folder of the file."""
         return self.secret_problems(key, beside)
@@ -48,10 +68,10 @@ class VendorSection(Section, frozen=True, kw_only=True):
         return None
 
     def secret_problems(self, key: str, beside: Path) -> list[Problem]:
-        """The secret files that are empty or cannot be read."""
+        """The secret files that are empty, cannot be read, or can be read by anybody."""
         problems: list[Problem] = []
         for name in self.secrets:
-            check_secret(getattr(self, name), f"{key}.{name}", beside, problems)
+            check_secret(getattr(self, name), f"{key}.{name}", beside, problems, insecure=self.insecure)
         return problems
 
 
@@ -69,25 +89,59 @@ def secret(name: str, beside: Path) -> str:
 
 def check_url(url: str, key: str, problems: list[Problem]) -> None:
     """An address that patients' data may travel to."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:  # brackets without an IPv6 address, a port that is none
+        problems.append((key, "is not an address: bad host or port (an IPv6 address stands in brackets)"))
+        return
+    if parts.scheme not in ("http", "https") or not host:
         problems.append((key, "must be an http or https address"))
-    elif parts.scheme == "http" and parts.hostname not in ("localhost", "127.0.0.1", "::1"):
+    elif parts.scheme == "http" and host not in LOCAL:
         problems.append((key, "must be https: patients' data would travel in the clear"))
 
 
-def check_secret(name: str, key: str, beside: Path, problems: list[Problem]) -> None:
-    """A file that holds something and can be read."""
+def check_secret(name: str, key: str, beside: Path, problems: list[Problem], *, insecure: bool = False) -> None:
+    """A file that holds one line of text and can be read, though not by anybody (unless `insecure`)."""
+    value = check_readable(name, key, beside, problems)
+    if value is None:
+        return
+    if not value.isprintable():
+        problems.append((key, "holds a line break or a control character; one line of text is expected"))
+    if not insecure:
+        check_private(resolve(name, beside), key, problems)
+
+
+def check_readable(name: str, key: str, beside: Path, problems: list[Problem]) -> str | None:
+    """The text of a file that can be read and is not empty; None where it is a problem."""
     try:
-        if not secret(name, beside):
-            problems.append((key, "is empty"))
-    except OSError as error:
+        value = secret(name, beside)
+    except UnicodeDecodeError:
+        problems.append((key, "is not text"))
+    except (OSError, ValueError) as error:  # a name with U+0000 is a ValueError
         problems.append((key, f"cannot be read ({type(error).__name__})"))
+    else:
+        if value:
+            return value
+        problems.append((key, "is empty"))
+    return None
+
+
+def check_private(file: Path, key: str, problems: list[Problem]) -> None:
+    """A file that not everybody on the machine may read or change."""
+    if mode := stat.S_IMODE(file.stat().st_mode) & 0o007:
+        done = "changed" if mode & 0o002 else "read"
+        problems.append((key, f"{file} can be {done} by anybody on this machine: chmod o= it, {or_insecure(key)}"))
+
+
+def or_insecure(key: str) -> str:
+    """How a section says that it is meant so."""
+    return f"or say insecure = true in [{key.rpartition('.')[0]}]"
 
 
 def check_zone(zone: str, key: str, problems: list[Problem]) -> None:
     """The name of a time zone."""
     try:
         ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError):  # also a folder of the zones, and names with U+0000
         problems.append((key, "is not a time zone name such as America/Denver"))

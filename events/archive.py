@@ -1,18 +1,21 @@
-"""An archive: one practice's events as stored, with their chain and keys, in one encrypted file that needs nothing else.
+"""An archive: one practice's events as stored, with their chain, in one encrypted file that needs nothing else.
 
     magic, length and header (JSON, in the clear: how the content key is wrapped)
     frames: length, AES-256-GCM of a MessagePack value, the nonce counting frames, the last frame marked in its nonce
 
 The content key is random and wrapped by a passphrase (scrypt) or a key file. Header and position are associated data, so
-frames cannot be changed, reordered, dropped or cut off at the end unnoticed. The practice's data keys travel in the first
-frame. Both directions stream.
+frames cannot be changed, reordered, dropped or cut off at the end unnoticed. Both directions stream.
+
+No key of the practice travels along: whoever has the archive opens what it holds, and nothing that is stored later. Each body is in
+it twice, as it is stored (the chain covers it, and the archive cannot open it), and sealed with a key of the archive's own that
+lies in the first frame. An archive of before (version 1) has bodies once, and the practice's keys of then in its first frame.
 """
 
 from __future__ import annotations
 
 import base64
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, BinaryIO
 from uuid import UUID
@@ -22,13 +25,18 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
-from events.codec import KEY, NONCE
+from events.wrapping import KEY, NONCE
 
-MAGIC = b"chartwire-archive-1\n"
+MAGIC = b"chartwire-archive-2\n"
+MAGIC_BEFORE = b"chartwire-archive-1\n"
 SCRYPT_COST, SCRYPT_BLOCK, SCRYPT_LANES = 2**17, 8, 1
-LARGEST_COST, LARGEST_BLOCK, LARGEST_LANES = 2**20, 16, 4
-"""What a header may ask for: an archive from elsewhere must not be able to take all memory."""
-LARGEST_HEADER, LARGEST_FRAME = 64 * 1024, 256 * 1024 * 1024
+LARGEST_MEMORY, LARGEST_LANES = 256 * 1024 * 1024, 4
+"""What a header may ask for (scrypt takes 128 bytes times cost times block): an archive from elsewhere must not take all memory."""
+LARGEST_HEADER = 4 * 1024
+LARGEST_FRAME, LARGEST_FRAME_BEFORE = 64 * 1024 * 1024, 256 * 1024 * 1024
+FRAME = 8 * 1024 * 1024
+"""A writer ends a frame of rows at this size."""
+PIECE = 1024 * 1024
 LAST = 0x80
 
 
@@ -55,7 +63,7 @@ class _Header(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """The first frame. `keys` are the practice's data keys by key id; `time_zone` is for telling times."""
+    """The first frame. `keys` open the archived bodies, by key id: the archive's own; `time_zone` is for telling times."""
 
     practice: str
     name: str = ""
@@ -95,15 +103,30 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 COLUMNS = Row.__struct_fields__
+
+
+class ArchivedRow(Row, frozen=True, kw_only=True, array_like=True):
+    """A row with its body sealed anew with the archive's own key, "" where it could not be opened when it was archived."""
+
+    own_key_id: str = ""
+    own_body: bytes = b""
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_ROWS = msgspec.msgpack.Decoder(list[Row])
+_ROWS = msgspec.msgpack.Decoder(list[ArchivedRow])
+
+Resealed = Callable[[Mapping[str, Any]], tuple[str, bytes]]
 
 
 class ArchiveWriter:
-    """Writes an archive to an open binary file: rows in batches, then `end`. An archive without its end does not open."""
+    """Writes an archive to an open binary file: rows in batches, then `end`. An archive without its end does not open.
 
-    def __init__(self, out: BinaryIO, manifest: Manifest, recipient: Recipient) -> None:
+    `resealed` seals a row's body anew with the key of the manifest: (key id, body), or ("", b"") where it cannot be opened.
+    """
+
+    def __init__(self, out: BinaryIO, manifest: Manifest, recipient: Recipient, resealed: Resealed) -> None:
         self._out = out
+        self._resealed = resealed
         self._content = AESGCM.generate_key(bit_length=8 * KEY)
         self._header = msgspec.json.encode(_wrap(self._content, recipient))
         self._cipher = AESGCM(self._content)
@@ -113,7 +136,14 @@ class ArchiveWriter:
 
     def rows(self, batch: Sequence[Mapping[str, Any]]) -> None:
         """The next rows of `chartwire.event`, in order."""
-        self._frame([_row(one) for one in batch], last=False)
+        frame: list[bytes] = []
+        for one in batch:
+            frame.append(_ENCODER.encode(_row(one, *self._resealed(one))))
+            if sum(map(len, frame)) >= FRAME:
+                self._frame([msgspec.Raw(row) for row in frame], last=False)
+                frame = []
+        if frame:
+            self._frame([msgspec.Raw(row) for row in frame], last=False)
 
     def end(self, sequence: int, chain: bytes | None) -> None:
         self._frame(End(sequence=sequence, chain=chain), last=True)
@@ -130,21 +160,39 @@ class ArchiveReader:
     def __init__(self, file: BinaryIO, recipient: Recipient) -> None:
         self._file = file
         self._count = 0
-        if self._read(len(MAGIC)) != MAGIC:
+        magic = self._read(len(MAGIC))
+        if magic not in (MAGIC, MAGIC_BEFORE):
             raise NoArchive("is not an archive of chartwire, or of a newer version")
+        self._largest = LARGEST_FRAME if magic == MAGIC else LARGEST_FRAME_BEFORE
         size = int.from_bytes(self._read(4), "big")
         if size > LARGEST_HEADER:
             raise NoArchive("has a damaged header")
         self._header = self._read(size)
-        self._cipher = AESGCM(_unwrap(self._header, recipient))
+        self._cipher = AESGCM(_unwrap(self._header, recipient, magic))
         self.end: End | None = None
         plain, last = self._frame()
         if last:
             raise NoArchive("holds no events")
         self.manifest = _decode(plain, Manifest)
 
+    def stored(self) -> Iterator[list[dict[str, Any]]]:
+        """The rows as they lay in the table, as mappings by column, in batches: what the chain covers.
+
+        Raises NoArchive at the first frame that is not as it was written.
+        """
+        for batch in self._batches():
+            yield [{name: getattr(one, name) for name in COLUMNS} for one in batch]
+
     def rows(self) -> Iterator[list[dict[str, Any]]]:
-        """The rows as mappings by column, in batches. Raises NoArchive at the first frame that is not as it was written."""
+        """As `stored`, but with the bodies that the keys of the manifest open."""
+        for batch in self._batches():
+            rows = [{name: getattr(one, name) for name in COLUMNS} for one in batch]
+            for row, one in zip(rows, batch, strict=True):
+                if one.own_key_id:
+                    row |= {"key_id": one.own_key_id, "body": one.own_body}
+            yield rows
+
+    def _batches(self) -> Iterator[list[ArchivedRow]]:
         while True:
             plain, last = self._frame()
             if last:
@@ -153,15 +201,14 @@ class ArchiveReader:
                     raise NoArchive("goes on after its end")
                 return
             try:
-                batch = _ROWS.decode(plain)
+                yield _ROWS.decode(plain)
             except msgspec.MsgspecError:
                 raise NoArchive(f"frame {self._count} is not understood by this version") from None
-            yield [{name: getattr(one, name) for name in COLUMNS} for one in batch]
 
     def _frame(self) -> tuple[bytes, bool]:
         mark = self._read(1)[0]
         size = int.from_bytes(self._read(4), "big")
-        if size > LARGEST_FRAME or mark not in (0, LAST):
+        if size > self._largest or mark not in (0, LAST):
             raise NoArchive(f"frame {self._count} was changed")
         last = mark == LAST
         try:
@@ -172,10 +219,14 @@ class ArchiveReader:
         return plain, last
 
     def _read(self, size: int) -> bytes:
-        got = self._file.read(size)
-        if len(got) != size:
-            raise NoArchive("is cut off")
-        return got
+        """In pieces: a file that only claims to be large takes no memory."""
+        got = bytearray()
+        while len(got) < size:
+            piece = self._file.read(min(PIECE, size - len(got)))
+            if not piece:
+                raise NoArchive("is cut off")
+            got += piece
+        return bytes(got)
 
 
 def _decode(plain: bytes, kind: type[Any]) -> Any:
@@ -189,12 +240,12 @@ def _nonce(count: int, last: bool) -> bytes:
     return bytes([LAST if last else 0]) + count.to_bytes(NONCE - 1, "big")
 
 
-def _row(row: Mapping[str, Any]) -> Row:
+def _row(row: Mapping[str, Any], own_key_id: str, own_body: bytes) -> ArchivedRow:
     values = {name: row[name] for name in COLUMNS}
     for name in ("event_id", "cause", "correlation"):
         if values[name] is not None:
             values[name] = UUID(bytes=values[name].bytes)
-    return Row(**values)
+    return ArchivedRow(**values, own_key_id=own_key_id, own_body=own_body)
 
 
 # -- the content key ------------------------------------------------------------------------------------------------------
@@ -216,7 +267,7 @@ def _wrap(content: bytes, recipient: Recipient) -> _Header:
     )
 
 
-def _unwrap(encoded: bytes, recipient: Recipient) -> bytes:
+def _unwrap(encoded: bytes, recipient: Recipient, magic: bytes) -> bytes:
     try:
         header = msgspec.json.decode(encoded, type=_Header)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -225,14 +276,16 @@ def _unwrap(encoded: bytes, recipient: Recipient) -> bytes:
         raise NoArchive(f"opens with a {'key file' if header.way == 'key' else 'passphrase'}")
     key = recipient.key
     if not key:
-        if header.cost > LARGEST_COST or header.block > LARGEST_BLOCK or header.lanes > LARGEST_LANES:
+        if min(header.cost, header.block, header.lanes) < 1 or header.lanes > LARGEST_LANES:
             raise NoArchive("has a damaged header")
+        if 128 * header.cost * header.block > LARGEST_MEMORY:
+            raise NoArchive("asks for more memory than an archive of chartwire needs: its header was made by somebody else")
         try:
             key = _derived(recipient.passphrase, header.salt, header.cost, header.block, header.lanes)
         except ValueError:
             raise NoArchive("has a damaged header") from None
     try:
-        return AESGCM(key).decrypt(header.wrapped[:NONCE], header.wrapped[NONCE:], MAGIC)
+        return AESGCM(key).decrypt(header.wrapped[:NONCE], header.wrapped[NONCE:], magic)
     except (InvalidTag, ValueError):
         raise NoArchive(f"does not open with this {'key' if recipient.key else 'passphrase'}") from None
 

@@ -114,6 +114,16 @@ class Bus:
             await self._given_up[0].stop()
             del self._given_up[0]
 
+    async def reach(self) -> None:
+        """Return when a broker answers. Raises ConnectionError."""
+        producer = self._producer
+        if producer is None:
+            raise ConnectionError("no producer")
+        try:
+            await producer.client.fetch_all_metadata()
+        except KafkaError as error:
+            raise ConnectionError(f"no broker answers ({type(error).__name__})") from None
+
     async def stop(self) -> None:
         """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
         self._started = False

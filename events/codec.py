@@ -1,4 +1,4 @@
-"""Events as bytes: msgspec for shape, AES-256-GCM for secrecy, upcasters for age.
+"""Events as bytes: msgspec for shape, AES-256-GCM for secrecy (events/keys.py), upcasters for age.
 
 A body is encrypted with its practice's key wherever it rests or travels; what identifies the event is associated data, so that
 a body cannot be moved to another event unnoticed. Unknown newer members are ignored, older versions are brought up to date.
@@ -6,109 +6,22 @@ a body cannot be moved to another event unnoticed. Unknown newer members are ign
 
 from __future__ import annotations
 
-import base64
-import os
-import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events.ids import BillingPatientId, EhrChartId, EventId, PatientKey, PracticeId
+from events.keys import KeyMissing as KeyMissing
+from events.keys import Keyring as Keyring
+from events.keys import UnreadableEvent as UnreadableEvent
 from events.schema import TYPES, VERSIONS, Body, Event, Origin
-
-NONCE = 12
-KEY = 32
-_NUMBER = re.compile(r"[0-9]+")
 
 Upcaster = Callable[[dict[str, object]], dict[str, object]]
 UPCASTERS: dict[tuple[str, int], Upcaster] = {}
 
 B = TypeVar("B", bound=msgspec.Struct)
-
-
-class UnreadableEvent(Exception):
-    """An event that this version cannot read; the message names type, version and why, never content."""
-
-
-class KeyMissing(Exception):
-    """No key for a practice; the message says which file is looked for."""
-
-
-class Keyring:
-    """The practices' keys: files `<practice>.<n>.key`, each the base64 of 32 bytes. The highest n writes, all read."""
-
-    def __init__(self, keys: dict[str, bytes]) -> None:
-        self._keys: dict[str, bytes] = {}
-        self._ciphers: dict[str, AESGCM] = {}
-        self._newest: dict[str, tuple[int, str]] = {}
-        self._add(keys)
-
-    def _add(self, keys: Mapping[str, bytes]) -> None:
-        self._keys |= keys
-        self._ciphers |= {name: AESGCM(key) for name, key in keys.items()}
-        for name in keys:
-            practice, _, number = name.rpartition(".")
-            self._newest[practice] = max(self._newest.get(practice, (0, "")), (int(number), name))
-
-    def renew(self, later: Keyring) -> None:
-        """Take the keys of `later` in; one that is missing there stays, what it encrypted may still be under way."""
-        self._add(later._keys)
-
-    @classmethod
-    def from_directory(cls, path: Path) -> Keyring:
-        """Read every key file of a folder. Raises ValueError naming the file that holds no key."""
-        keys: dict[str, bytes] = {}
-        for file in sorted(path.glob("*.key")):
-            try:
-                key = base64.b64decode(file.read_text().strip(), validate=True)
-            except (ValueError, UnicodeDecodeError):
-                key = b""
-            practice, _, number = file.stem.rpartition(".")
-            if len(key) != KEY or not practice or not _NUMBER.fullmatch(number):
-                raise ValueError(f"{file.name}: must be <practice>.<n>.key and hold the base64 of {KEY} bytes")
-            keys[file.stem] = key
-        return cls(keys)
-
-    @staticmethod
-    def create_key(path: Path, practice: PracticeId) -> Path:
-        """Make the practice's next key in the folder `path`, readable by its owner only; returns the file."""
-        parts = [file.stem.rpartition(".") for file in path.glob("*.key")]
-        numbers = [int(number) for owner, _, number in parts if owner == practice and _NUMBER.fullmatch(number)]
-        file = path / f"{practice}.{max(numbers, default=0) + 1}.key"
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as out:
-            out.write(base64.b64encode(AESGCM.generate_key(bit_length=8 * KEY)).decode() + "\n")
-        return file
-
-    def keys_of(self, practice: str) -> dict[str, bytes]:
-        """All keys of a practice by key id: what its archive takes along."""
-        return {name: key for name, key in self._keys.items() if name.rpartition(".")[0] == practice}
-
-    def has(self, practice: str) -> bool:
-        return practice in self._newest
-
-    def seal(self, practice: PracticeId, identity: bytes, plain: bytes) -> tuple[str, bytes]:
-        """Encrypt with the practice's newest key, bound to `identity`: (key id, nonce and ciphertext)."""
-        if practice not in self._newest:
-            raise KeyMissing(f"no key for practice {practice}: expected a file {practice}.1.key")
-        name = self._newest[practice][1]
-        nonce = os.urandom(NONCE)
-        return name, nonce + self._ciphers[name].encrypt(nonce, plain, identity)
-
-    def open_sealed(self, key_id: str, identity: bytes, sealed: bytes) -> bytes:
-        """Decrypt. Raises KeyMissing, or UnreadableEvent when content or identity was changed."""
-        cipher = self._ciphers.get(key_id)
-        if cipher is None:
-            raise KeyMissing(f"no key {key_id}: expected a file {key_id}.key")
-        try:
-            return cipher.decrypt(sealed[:NONCE], sealed[NONCE:], identity)
-        except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
-            raise UnreadableEvent("content or identity was changed after encryption") from None
 
 
 # -- bodies ---------------------------------------------------------------------------------------------------------------
@@ -219,6 +132,18 @@ def open_body(
     except UnreadableEvent as error:
         raise UnreadableEvent(f"{type_name} version {version}: {error}") from None
     return decode_body(type_name, version, plain)
+
+
+def reseal(row: Mapping[str, Any], keyring: Keyring, other: Keyring) -> tuple[str, bytes]:
+    """The body of a row of `chartwire.event` sealed with the key of another ring: (key id, sealed). Raises as `open_event` does."""
+    clear = _ENCODER.encode(
+        (
+            row["event_id"], row["practice"], row["type"], row["version"], row["origin"], row["observed_at"],
+            row["elation_chart"], row["kareo_patient"], row["patient_key"], row["modified_at"], row["cause"],
+            row["correlation"],
+        )
+    )  # fmt: skip
+    return other.seal(row["practice"], clear, keyring.open_sealed(row["key_id"], clear, row["body"]))
 
 
 def open_event(clear: Envelope, key_id: str, sealed: bytes, keyring: Keyring) -> Event:

@@ -45,6 +45,7 @@ class WaitCode(StrEnum):
     FIELD_NOT_A_DATE = "field-not-a-date"
     FIELD_NOT_A_PHONE = "field-not-a-phone"
     FIELD_NOT_A_STATE = "field-not-a-state"
+    FIELD_NOT_A_ZIP = "field-not-a-zip"
     FIELD_NOT_AN_EMAIL = "field-not-an-email"
     FIELD_REQUIRED = "field-required"
     FIELD_TOO_LONG = "field-too-long"

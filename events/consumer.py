@@ -27,10 +27,11 @@ from events.aiokafka_inside import generation, rejoin
 from events.backlog import Backlog, Queue
 from events.backoff import Backoff
 from events.bus import Bus
-from events.codec import KeyMissing, UnreadableEvent
 from events.handover import Claim, Handover, numbers
 from events.ids import PracticeId, event_id
+from events.keys import KeyMissing, UnreadableEvent
 from events.schema import Event, MessageUnreadable, Origin
+from events.store import AWAY
 from events.stray import settled
 from events.topics import CHANGES, Change, Message, decode_message
 from events.watch import Stalled, Watch
@@ -54,6 +55,7 @@ STALL_SECONDS = 60.0
 RESTARTING = Backoff(first=0.4, longest=5.0, jitter=0.0)
 RECORDING = Backoff(first=0.2, longest=5.0, jitter=0.0)
 CLOSE_SECONDS = 10.0
+KEYS_PAUSE = 1.0
 COMMIT_LOST = (CommitFailedError, IllegalGenerationError, RebalanceInProgressError, UnknownMemberIdError, IllegalStateError)
 
 
@@ -162,7 +164,7 @@ class ChangeConsumer:
             while not self._stopping.is_set():
                 records = await consumer.getmany(timeout_ms=FETCH_MS, max_records=FETCH)
                 self.beat = asyncio.get_running_loop().time()
-                self._read(records)
+                await self._read(records)
                 await self._commit()
                 await watch.look(self._backlogs, rebalancing=self._rebalancing)
             await self._finish()
@@ -247,7 +249,7 @@ class ChangeConsumer:
 
     # -- messages ---------------------------------------------------------------------------------------------------------
 
-    def _read(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
+    async def _read(self, records: Mapping[TopicPartition, Sequence[Any]]) -> None:
         for partition, batch in records.items():
             backlog = self._backlogs.get(partition)
             if backlog is None or backlog.closed:
@@ -256,7 +258,7 @@ class ChangeConsumer:
                 known = backlog.seen(record.offset)
                 message: Message
                 try:
-                    message = decode_message(record.value, self._bus.keyring)
+                    message = await self._decode(record, backlog)
                 except (UnreadableEvent, KeyMissing) as error:
                     message = self._owner.adopt(_unreadable(record, error, quiet=known))
                 queue = backlog.queue(message.practice)
@@ -264,6 +266,26 @@ class ChangeConsumer:
                     queue.busy = True
                     assert self._tasks is not None
                     self._tasks.create_task(self._record(partition, backlog, message.practice, queue))
+
+    async def _decode(self, record: Any, backlog: Backlog) -> Message:
+        """A message; one sealed with a key that is not known here is read again with the keys of now. Raises as `decode_message`.
+
+        Whoever sealed it may have learnt of the key first. While PostgreSQL is away nobody can tell, and nothing could be recorded.
+        """
+        try:
+            return decode_message(record.value, self._bus.keyring)
+        except KeyMissing as error:
+            missing = error.practice
+        while not backlog.closed:
+            try:
+                await self._bus.keyring.refresh([missing])
+            except AWAY as error:
+                log.warning("keys_unknown", topic=CHANGES, error_type=type(error).__name__)
+                await asyncio.sleep(KEYS_PAUSE)
+                self.beat = asyncio.get_running_loop().time()
+                continue
+            break
+        return decode_message(record.value, self._bus.keyring)
 
     async def _record(self, partition: TopicPartition, backlog: Backlog, practice: PracticeId, queue: Queue) -> None:
         """Record a practice's messages until none are left; alone in its wait when that does not succeed."""

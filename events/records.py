@@ -141,7 +141,10 @@ class BillingChart(Value, frozen=True, kw_only=True):
 
 
 class BillingAppointment(Value, frozen=True, kw_only=True):
-    """One occurrence of a Kareo appointment; `key` is `<id>` or, for a series, `<id>@<start>`. Times are UTC instants."""
+    """One occurrence of a Kareo appointment; `key` is `<id>` or, for a series, `<id>@<start>`. Times are UTC instants.
+
+    `moved` is `rescheduled` or `needs-reschedule` where Kareo says so of an appointment that stays at its old time.
+    """
 
     key: str
     id: int
@@ -152,6 +155,7 @@ class BillingAppointment(Value, frozen=True, kw_only=True):
     provider: int | None = None
     provider_name: str = ""
     cancelled: bool = False
+    moved: str = ""
 
 
 class BillLine(Value, frozen=True, kw_only=True):

@@ -22,34 +22,21 @@ import asyncpg
 
 from events import queries
 from events.chain import COVERED, GENESIS, link
-from events.codec import Keyring, UnreadableEvent, open_body, seal_event
+from events.codec import open_body, seal_event
 from events.connection import Batches, Connection, Page, Row, pages
+from events.data_keys import read_keys
 from events.ids import EventId, PracticeId
+from events.keys import Keyring, UnreadableEvent
+from events.pool import AWAY as AWAY
+from events.pool import open_pool
 from events.schema import Event, Origin, Recorded
 
-_SQL = queries.load("heads", "events")
+_SQL = queries.load("heads", "events", "keys")
 CHANNEL = "chartwire_recorded"
 COLUMNS = (*COVERED, "chain")
 ALL = 2**62
 BATCH = 2000
 ORIGINS = {one.value: one for one in Origin}
-
-AWAY = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.ObjectNotInPrerequisiteStateError,
-    asyncpg.OperatorInterventionError,
-)
-"""What PostgreSQL being away looks like, and what else passes by itself: try again later.
-
-By SQLSTATE: 08 (connection), 25006 (read-only, as after a failover), 40 (rolled back), 53 (connections, memory, disk), 55 (not in the
-state for it, locks) and 57 (shut down, starting, cancelled by a time-out).
-"""
 
 
 BLAMING = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
@@ -168,48 +155,37 @@ class Transaction:
             yield one
 
 
-class _Pool(asyncpg.Pool):  # type: ignore[misc]
-    """A cancellation stays one where the connection breaks in the same moment: asyncpg raises only the latter (one of `AWAY`) then,
-    and whoever waits for PostgreSQL to come back would go on for ever instead of ending."""
-
-    @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
-        task = asyncio.current_task()
-        assert task is not None
-        before = task.cancelling()
-        try:
-            async with super().acquire(timeout=timeout) as connection:
-                yield connection
-        except AWAY as error:
-            if task.cancelling() > before:
-                raise asyncio.CancelledError from error
-            raise
-
-
 class Store:
     """A pool of connections with the practices' keys; create with `open`."""
 
     def __init__(self, pool: Any, keyring: Keyring) -> None:
         self.pool = pool
         self.keyring = keyring
+        keyring.source = self.load_keys
 
     @classmethod
     async def open(cls, dsn: str, keyring: Keyring, *, min_size: int = 1, max_size: int = 8) -> Store:
-        """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
-        pool = await _Pool(
-            dsn,
-            min_size=min_size,
-            max_size=max_size,
-            max_queries=50_000,
-            max_inactive_connection_lifetime=300.0,
-            loop=None,
-            connection_class=asyncpg.Connection,
-            record_class=asyncpg.Record,
-            command_timeout=60,
-            server_settings={"timezone": "UTC"},
-            reset=_keep_session,
-        )
-        return cls(pool, keyring)
+        """Connect, and read the practices' data keys. Raises OSError or asyncpg.PostgresError when that fails."""
+        pool = await open_pool(dsn, min_size=min_size, max_size=max_size)
+        store = cls(pool, keyring)
+        try:
+            await store.load_keys()
+        except BaseException:
+            pool.terminate()
+            raise
+        return store
+
+    async def load_keys(self, practice: str | None = None, connection: Connection | None = None) -> None:
+        """Read the data keys of a practice, or of all, into the keyring. A database that is still to be migrated has none."""
+        with suppress(asyncpg.UndefinedTableError, asyncpg.UndefinedColumnError, asyncpg.InvalidSchemaNameError):
+            for keys in await read_keys(connection or self.pool, practice):
+                self.keyring.take(keys)
+
+    async def renew_keys(self) -> None:
+        """Read the data keys that have changed since they were read: those who only publish learn of it this way."""
+        for row in await self.pool.fetch(_SQL["key_counts"]):
+            if row["keys"] > self.keyring.changes(row["practice"]):
+                await self.load_keys(row["practice"])
 
     async def close(self) -> None:
         await self.pool.close()
@@ -227,6 +203,8 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_SQL["lock_head"], practice)
             fence(practice, None if head is None else head["epoch"], epoch)
+            if head["keys"] != self.keyring.changes(practice):
+                await self.load_keys(practice, connection)
             chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]
             yield Transaction(connection, self.keyring, practice, epoch, head["sequence"], chain, rebuilt)
 
@@ -399,8 +377,3 @@ def open_row(row: Row, keyring: Keyring) -> Recorded:
         correlation=correlation,
     )
     return Recorded(sequence=sequence, recorded=recorded, event=event)
-
-
-async def _keep_session(_connection: Any) -> None:
-    """A connection goes back to the pool without a round trip: nobody here sets session variables or session locks, asyncpg
-    itself has rolled back what was open, and whoever listened has stopped."""

@@ -7,11 +7,14 @@
 from __future__ import annotations
 
 import re
+from uuid import UUID
 
 import msgspec
 
-from events.codec import Keyring, UnreadableEvent, decode_event, encode_event
-from events.ids import PracticeId
+from events.codec import decode_event, encode_event
+from events.ids import EventId, PracticeId
+from events.keyed import hashed, keyed_event
+from events.keys import Keyring, UnreadableEvent
 from events.records import Value
 from events.schema import Event
 from events.writes import System
@@ -34,11 +37,15 @@ class Note(Value, frozen=True, kw_only=True):
 
 
 class Change(Value, frozen=True, kw_only=True):
-    """An observation and the notes that come with it; without an event only the notes are kept."""
+    """An observation and the notes that come with it; without an event only the notes are kept.
+
+    `plain` is the event's plain id where it travels under its keyed one (events/keyed.py).
+    """
 
     practice: PracticeId
     event: Event | None = None
     notes: tuple[Note, ...] = ()
+    plain: EventId | None = None
 
 
 class Checkpoint(Value, frozen=True, kw_only=True):
@@ -75,8 +82,15 @@ class _NudgeWire(_Wire, frozen=True, kw_only=True, array_like=True):
     what: str = ""
 
 
+class _ChangeWire(_NudgeWire, frozen=True, kw_only=True, array_like=True):
+    """`plain` is the event's plain id, sealed with the key `key_id`."""
+
+    key_id: str = ""
+    plain: bytes = b""
+
+
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_NudgeWire)
+_DECODER = msgspec.msgpack.Decoder(_ChangeWire)
 _NUDGE_BEFORE = re.compile(r"nudge\.(\w+)\.(.+)")
 """An older worker nudges with a checkpoint of such a name."""
 
@@ -86,8 +100,28 @@ def encode_message(message: Message, keyring: Keyring) -> bytes:
         return _ENCODER.encode(_Wire(practice=message.practice, source=message.source, value=message.value))
     if isinstance(message, Nudge):
         return _ENCODER.encode(_NudgeWire(practice=message.practice, system=message.system.value, what=message.what))
+    if keyring.hash_key(message.practice) is not None:
+        return _ENCODER.encode(_keyed(message, keyring))
     event = encode_event(message.event, keyring) if message.event is not None else b""
     return _ENCODER.encode(_Wire(practice=message.practice, event=event, notes=message.notes))
+
+
+def _keyed(change: Change, keyring: Keyring) -> _ChangeWire:
+    """A change whose hashes and id tell nothing to those without the practice's keys."""
+    notes = tuple(
+        msgspec.structs.replace(one, content_hash=hashed(keyring, change.practice, one.content_hash)) for one in change.notes
+    )
+    if change.event is None:
+        return _ChangeWire(practice=change.practice, notes=notes)
+    event = keyed_event(keyring, change.event)
+    key_id, plain = "", b""
+    if event.id != change.event.id:
+        key_id, plain = keyring.seal(change.practice, _plain_identity(event.id), change.event.id.bytes)
+    return _ChangeWire(practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain)
+
+
+def _plain_identity(id_: EventId) -> bytes:
+    return b"plain id|" + id_.bytes
 
 
 def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
@@ -107,7 +141,11 @@ def decode_message(encoded: bytes | None, keyring: Keyring) -> Message:
     event = decode_event(wire.event, keyring) if wire.event else None
     if event is not None and event.practice != wire.practice:
         raise UnreadableEvent("the message carries an event of another practice")
-    return Change(practice=wire.practice, event=event, notes=wire.notes)
+    plain = None
+    if event is not None and wire.plain:
+        opened = keyring.open_sealed(wire.key_id, _plain_identity(event.id), wire.plain)
+        plain = EventId(UUID(bytes=opened))
+    return Change(practice=wire.practice, event=event, notes=wire.notes, plain=plain)
 
 
 def _nudge(practice: PracticeId, system: str, what: str) -> Nudge:

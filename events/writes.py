@@ -83,13 +83,15 @@ class CreateBillingChart(BillingWrite, frozen=True, kw_only=True):
 class UpdateEhrChart(EhrWrite, frozen=True, kw_only=True):
     """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is.
 
-    `expected` are the values that are to be replaced: where the chart shows others, somebody was faster.
+    `expected` are the values that are to be replaced: where the chart shows others, somebody was faster. `beside` are numbers of
+    the same kind as a field's, by its name, that are not ours: they stay where they are.
     """
 
     chart: EhrChartId
     fields: dict[str, str]
     expected: dict[str, str] = {}
     physician: int | None = None
+    beside: dict[str, tuple[str, ...]] = {}
 
 
 class UpdateBillingChart(BillingWrite, frozen=True, kw_only=True):
@@ -132,7 +134,10 @@ class CreatePlan(EhrWrite, frozen=True, kw_only=True):
 
 
 class PolicyTerms(Value, frozen=True, kw_only=True):
-    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3."""
+    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3.
+
+    `keeps` names the members that nothing usable is known of: whatever the policy has there stays.
+    """
 
     billing_policy: int
     rank: int
@@ -162,6 +167,7 @@ class PolicyTerms(Value, frozen=True, kw_only=True):
     insured_ssn: str = ""
     insured_birth_date: date | None = None
     insured_sex: str = ""
+    keeps: tuple[str, ...] = ()
 
 
 class SyncPolicies(EhrWrite, frozen=True, kw_only=True):

@@ -29,7 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `pytest -n 3 --dist loadgroup`: tests that share what takes long to start stay together in one process."""
     for item in items:
         file = item.nodeid.partition("::")[0]
-        if "rehearsed" in getattr(item, "fixturenames", ()):
+        if "played_day" in getattr(item, "fixturenames", ()):
             group = "the clinic day"
         elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):
             group = file.rpartition("/")[0]

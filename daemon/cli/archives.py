@@ -9,18 +9,25 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from daemon.cli.common import Asked, add_config, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.progress import Progress
 from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
+from events.codec import reseal
 from events.connection import Batches
 from events.evidence import Inspection
+from events.files import create_private
+from events.keys import KeyMissing, Keyring, UnreadableEvent
+from events.store import Store
+from events.wrapping import KEY
 
 
 def register(commands: Any) -> None:
@@ -68,42 +75,72 @@ def export(arguments: argparse.Namespace) -> int:
     if recipient is None:
         return 2
     out: Path = arguments.out
-    if out.exists():
+    if out.exists() or out.is_symlink():
         raise Ended(f"{out} exists already")
-    return run_async(_export(it, recipient, out))
+    return run_async(_export(it, recipient, out, arguments.key_file))
 
 
-async def _export(it: Asked, recipient: Recipient, out: Path) -> int:
+async def _export(it: Asked, recipient: Recipient, out: Path, key_file: Path | None) -> int:
     partial = out.with_name(out.name + ".partial")
     async with it.opened() as store:
-        head = await store.head_row(it.id)
-        up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
-        seen = Inspection(it.id)
-        manifest = Manifest(
-            practice=it.id,
-            name=it.practice.name,
-            time_zone=it.practice.time_zone,
-            made=datetime.now(UTC),
-            keys=store.keyring.keys_of(it.id),
-        )
-        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "wb") as file, Progress("exported", up_to) as progress:
-            writer = ArchiveWriter(file, manifest, recipient)
-            async with aclosing(store.sealed(it.id, up_to=up_to, chained=True)) as batches:
-                async for rows in batches:
-                    if not all(seen.take(row) for row in rows):
-                        break
-                    writer.rows(rows)
-                    progress(rows[-1]["sequence"])
-            seen.end(up_to, chain)
-            writer.end(up_to, chain)
-            size = file.tell()
-    if seen.problem is not None:
-        partial.unlink()
-        raise Ended(f"not exported: {seen.problem}", 1)
-    partial.rename(out)
-    print(f"{out}: {up_to} events of {it.id}, {size:,} bytes, chain {(chain or b'').hex()}")
+        if recipient.key and store.keyring.is_file_key(recipient.key):
+            raise Ended(f"{key_file}: is the key of a practice; an archive has a key of its own")
+        try:
+            descriptor = create_private(partial)
+        except OSError as error:
+            where = error.strerror
+            if isinstance(error, FileExistsError):
+                where = "another export is making it, or one was killed: delete it"
+            raise Ended(f"{partial}: cannot be made ({where})", 1) from None
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                seen = await _write(it, store, file, recipient)
+                size = file.tell()
+            if seen.problem is not None:
+                raise Ended(f"not exported: {seen.problem}", 1)
+            partial.rename(out)
+        finally:
+            partial.unlink(missing_ok=True)
+    print(f"{out}: {seen.sequence} events of {it.id}, {size:,} bytes, chain {seen.chain.hex()}")
     return 0
+
+
+async def _write(it: Asked, store: Store, file: BinaryIO, recipient: Recipient) -> Inspection:
+    """The practice's events written to `file`; the inspection says what is wrong with them, if anything."""
+    head = await store.head_row(it.id)
+    up_to, chain = (head.sequence, head.chain) if head is not None else (0, None)
+    own = Keyring({f"{it.id}.0": AESGCM.generate_key(bit_length=8 * KEY)})
+    manifest = Manifest(
+        practice=it.id,
+        name=it.practice.name,
+        time_zone=it.practice.time_zone,
+        made=datetime.now(UTC),
+        keys=own.files_of(it.id),
+    )
+    unopened = 0
+
+    def resealed(row: Mapping[str, Any]) -> tuple[str, bytes]:
+        nonlocal unopened
+        try:
+            return reseal(row, store.keyring, own)
+        except (UnreadableEvent, KeyMissing):
+            unopened += 1
+            return "", b""
+
+    seen = Inspection(it.id)
+    writer = ArchiveWriter(file, manifest, recipient, resealed)
+    with Progress("exported", up_to) as progress:
+        async with aclosing(store.sealed(it.id, up_to=up_to, chained=True)) as batches:
+            async for rows in batches:
+                if not all(seen.take(row) for row in rows):
+                    break
+                writer.rows(rows)
+                progress(rows[-1]["sequence"])
+    seen.end(up_to, chain)
+    writer.end(up_to, chain)
+    if unopened and seen.problem is None:
+        print(f"{unopened} bodies could not be opened: the archive proves them and cannot show them", file=sys.stderr)
+    return seen
 
 
 @contextmanager

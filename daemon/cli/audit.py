@@ -111,7 +111,7 @@ def _verify_archive(arguments: argparse.Namespace, marks: tuple[Mark, ...]) -> i
                 return 1
             seen = Inspection(practice, marks_of(practice, marks))
             with Progress(f"{practice}: checked", 0) as progress:
-                for batch in reader.rows():
+                for batch in reader.stored():
                     if not all(seen.take(row) for row in batch):
                         break
                     progress(seen.sequence)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from collections.abc import Collection
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
@@ -21,6 +22,7 @@ from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.codec import Keyring
+from events.data_keys import read_keys
 
 REACHED_AT_ONCE = 32
 REACH_SECONDS = 90.0
@@ -62,7 +64,7 @@ async def reach_own(config: Config, beside: Path) -> list[Problem]:
     problems: list[Problem] = []
     try:
         keyring = keyring_of(config, beside)
-        problems += without_key(config, keyring)
+        problems += without_key(config, keyring, await _shredded(config))
     except (OSError, ValueError) as error:
         problems.append(("keys.directory", str(error)))
     problems += await _postgres(config)
@@ -96,10 +98,24 @@ async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
     return [problem for problems in found for problem in problems]
 
 
-def without_key(config: Config, keyring: Keyring) -> list[Problem]:
-    """Practices whose data could not be encrypted."""
-    missing = [one.id for one in config.practice if not keyring.has(one.id)]
+def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[Problem]:
+    """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down."""
+    missing = [one.id for one in config.practice if not keyring.has(one.id) and one.id not in shredded]
     return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
+
+
+async def _shredded(config: Config) -> set[str]:
+    """Practices that were shredded; none where the database does not tell."""
+    try:
+        connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
+    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError):
+        return set()  # `_postgres` complains
+    try:
+        return {one.practice for one in await read_keys(connection) if one.shredded_at is not None}
+    except asyncpg.PostgresError:
+        return set()  # a database that is still to be migrated
+    finally:
+        await connection.close()
 
 
 async def _postgres(config: Config) -> list[Problem]:

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -131,6 +132,18 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
         yield store
     finally:
         await store.close()
+
+
+@asynccontextmanager
+async def owner_connection(config: Config) -> AsyncIterator[Any]:
+    """A connection as the schema's owner, for what the daemon's own role may not do."""
+    connection = await asyncpg.connect(
+        config.postgres.migrate_dsn or config.postgres.dsn, server_settings={"timezone": "UTC"}
+    )
+    try:
+        yield connection
+    finally:
+        await connection.close()
 
 
 class Away:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
-from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured
-from daemon.config import Config, keyring_of
+from daemon.cli.common import add_config, away, configured, opened
+from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
+from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
@@ -35,16 +36,21 @@ def listen(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-    try:
-        return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
-    except KafkaError as error:
-        print(f"kafka.bootstrap_servers: Kafka cannot be reached ({type(error).__name__})", file=sys.stderr)
-        return 1
+    with away() as problem:
+        problem.code = asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
+    return problem.code
 
 
 async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bodies: bool) -> int:
-    keyring = keyring_of(config, beside)
-    bus, order = bus_of(config, beside, keyring), InOrder()
+    """Bodies are opened with the practices' data keys, which lie in PostgreSQL."""
+    async with contextlib.AsyncExitStack() as stack:
+        keyring = (await stack.enter_async_context(opened(config, beside))).keyring if bodies else Keyring({})
+        await _print(bus_of(config, beside, keyring), wanted, new, keyring if bodies else None)
+    return 0
+
+
+async def _print(bus: Bus, wanted: set[str], new: bool, keyring: Keyring | None) -> None:
+    order = InOrder()
     consumer = AIOKafkaConsumer(
         EVENTS,
         bootstrap_servers=bus.bootstrap_servers,
@@ -60,10 +66,16 @@ async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bod
                 print(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}", file=sys.stderr)
                 continue
             if order.accept(event) and (not wanted or event.practice in wanted):
-                print(line(event, keyring if bodies else None), flush=True)
+                print(await _line(event, keyring), flush=True)
     finally:
         await consumer.stop()
-    return 0
+
+
+async def _line(event: Published, keyring: Keyring | None) -> str:
+    """With the data keys of now, where the event is sealed with one that is not known yet."""
+    if keyring is not None and not keyring.knows(event.key_id):
+        await keyring.refresh([event.practice])
+    return line(event, keyring)
 
 
 def line(event: Published, keyring: Keyring | None) -> str:

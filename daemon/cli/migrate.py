@@ -1,16 +1,27 @@
-"""`chartwire migrate`: bring the database to this version's schema. Forward only, safe while older workers run."""
+"""`chartwire migrate`: bring the database to this version's schema. Forward only, safe while older workers run.
+
+`--finish` also turns on what older workers cannot read: data keys (events/keys.py) and keyed hashes (events/keyed.py).
+"""
 
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.common import add_config, configured, owner_connection, run_async
+from daemon.config import Config, keyring_of
+from daemon.operator.finishing import Finished, OlderOwners, finish
+from daemon.sections import resolve
 from events.migrate import migrate as apply
 
 
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("migrate", help="create or upgrade the database schema")
+    parser.add_argument(
+        "--finish", action="store_true", help="also turn on the new formats: only once every worker runs this version"
+    )
     add_config(parser)
     parser.set_defaults(handler=migrate)
 
@@ -20,11 +31,50 @@ def migrate(arguments: argparse.Namespace) -> int:
     found = configured(arguments)
     if found is None:
         return 1
-    config, _ = found
+    config, beside = found
 
     async def work() -> int:
         applied = await apply(config.postgres.migrate_dsn or config.postgres.dsn)
         print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
-        return 0
+        return await _finish(config, beside) if arguments.finish else 0
 
     return run_async(work())
+
+
+async def _finish(config: Config, beside: Path) -> int:
+    """Exit code 1 when any practice goes on as before; the others do not wait for it."""
+    folder = resolve(config.keys.directory, beside)
+    try:
+        ring = keyring_of(config, beside)
+    except ValueError as error:
+        print(f"keys.directory: {folder}: {error}", file=sys.stderr)
+        return 1
+    code = 0
+    async with owner_connection(config) as connection:
+        try:
+            async for one in finish(connection, [each.id for each in config.practice], ring):
+                code = max(code, _told(one, folder))
+        except OlderOwners as error:
+            print(f"not finished: an older worker had these practices last: {error}", file=sys.stderr)
+            print("start this version in its place, then call this again", file=sys.stderr)
+            return 1
+    print("the new formats are on; an older worker cannot read them")
+    return code
+
+
+def _told(one: Finished, folder: Path) -> int:
+    if one.problem:
+        print(
+            f"{one.practice}: goes on as before: {one.problem} ({folder}); call this again when it is there", file=sys.stderr
+        )
+        return 1
+    if not one.wrapped_by:
+        print(f"{one.practice}: was shredded")
+        return 0
+    print(f"{one.practice}: its data keys are wrapped by {one.wrapped_by}.key; {one.hashes} stored hashes were keyed")
+    for name in one.retired:
+        print(
+            f"{one.practice}: {name}.key is not needed any more and can be deleted, with all its copies:"
+            " a copy still opens what was stored with it before, in the database and in backups"
+        )
+    return 0

@@ -16,7 +16,6 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_config, asked, away, run_async
 from daemon.cli.ended import Ended
-from daemon.config import keyring_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
@@ -102,7 +101,7 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
         asks = await ask(arguments, store, it)
         if not asks:
             return 0
-        bus = bus_of(it.config, it.beside, keyring_of(it.config, it.beside))
+        bus = bus_of(it.config, it.beside, store.keyring)
         code = 0
         try:
             await _reach(bus)

@@ -79,7 +79,7 @@ async def _reloads(worker: Worker, path: Path, beside: Path, asked: asyncio.Even
         try:
             config = await asyncio.to_thread(load, path, SECTIONS)
             keyring = await asyncio.to_thread(keyring_of, config, beside)
-            if problems := without_key(config, keyring):
+            if problems := without_key(config, keyring, [one.id for one in config.practice if worker.is_shredded(one.id)]):
                 raise ConfigError(problems)
             found = await worker.reload(config, keyring)
         except ConfigError as error:

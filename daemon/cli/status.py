@@ -1,4 +1,7 @@
-"""`chartwire status`: per practice, from any machine: its owner, how far it is, what is open, what waits, what a vendor bears."""
+"""`chartwire status`: per practice, from any machine: its owner, how far it is, what is open, what waits, what a vendor bears.
+
+Exits 0, or 1 when a practice passes one of the limits given (for monitoring; each is named on stderr).
+"""
 
 from __future__ import annotations
 
@@ -27,6 +30,13 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("practice", nargs="*", help="only these (default: all of the configuration)")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument(
+        "--fail-lag", type=int, metavar="MESSAGES", help="exit 1 when more are not recorded yet, or nobody knows how many"
+    )
+    parser.add_argument(
+        "--fail-silent", type=float, metavar="SECONDS", help="exit 1 when an owner was not heard of for longer"
+    )
+    parser.add_argument("--fail-waiting", type=int, metavar="ITEMS", help="exit 1 when more items wait for a person")
     add_config(parser)
     parser.set_defaults(handler=status)
 
@@ -49,7 +59,26 @@ def status(arguments: argparse.Namespace) -> int:
             print("\n".join(lines(row)))
             if row.practice in observed:
                 print("  only observed: nothing is decided or written (chartwire onboard)")
-    return 0
+    found_wrong = [
+        text for row in rows for text in passed(row, arguments.fail_lag, arguments.fail_silent, arguments.fail_waiting)
+    ]
+    for text in found_wrong:
+        print(text, file=sys.stderr)
+    return 1 if found_wrong else 0
+
+
+def passed(row: PracticeStatus, lag: int | None, silent: float | None, waiting: int | None) -> list[str]:
+    """Which of the limits (None: not asked) a practice passes. What is not known counts as passed."""
+    out = []
+    if lag is not None and (row.lag is None or row.lag > lag):
+        behind = "an unknown number of" if row.lag is None else f"{row.lag}"
+        out.append(f"{row.practice}: {behind} messages behind (--fail-lag {lag})")
+    if silent is not None and (row.report_age is None or row.report_age > silent):
+        heard = "never heard of" if row.report_age is None else f"not heard of for {_ago(row.report_age)}"
+        out.append(f"{row.practice}: its owner was {heard} (--fail-silent {silent:g})")
+    if waiting is not None and (count := sum(number for _, number in row.waiting)) > waiting:
+        out.append(f"{row.practice}: {count} items wait for a person (--fail-waiting {waiting})")
+    return out
 
 
 async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:

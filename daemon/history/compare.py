@@ -23,7 +23,7 @@ from events.ids import PRACTICE, PatientKey, PracticeId, billing_key
 from events.records import stored_field
 from events.schema import Recorded
 from events.store import Store
-from projections.rules.insurance import next_expiry
+from projections.rules.insurance import next_revisit
 from projections.state.directory import decode_directory, encode_directory
 from projections.state.patient import Patient, decode_patient, encode_patient
 from projections.state.state import PracticeState
@@ -97,7 +97,7 @@ async def _documents(connection: Connection, replay: Replay, keyring: Keyring, t
             yield _named("patient", found)
         if not replay.touched[key] <= row["sequence"] <= replay.sequence:
             yield _Found("patient", key, f"says it is as of #{row['sequence']}")
-        due = next_expiry(patient.billing, today) if today is not None else None
+        due = next_revisit(patient.billing, today) if today is not None else None
         if due is not None and (row["revisit_on"] is None or row["revisit_on"] > due):
             yield _Found("patient", key, "is to be looked at again too late", "billing")
     for key in sorted(missing):

@@ -9,6 +9,8 @@ from daemon.tables import observed
 from daemon.vendors.ports.intake import Known, Seen
 from events.connection import Connection
 from events.ids import PracticeId
+from events.keyed import MARK
+from events.keys import Keyring
 from events.writes import System
 
 
@@ -40,11 +42,19 @@ class RecordedMemory:
         return await observed.get_checkpoint(self._pool, self._practice, source)
 
 
-def seen_records(pool: Connection, practice: PracticeId, system: System, *, hashes: bool = True) -> Known:
-    """What an intake asks: what was recorded of records. Without `hashes` nothing counts as read, so that all is read again."""
+def seen_records(
+    pool: Connection, practice: PracticeId, system: System, keyring: Keyring | None = None, *, hashes: bool = True
+) -> Known:
+    """What an intake asks: what was recorded of records. Without `hashes` nothing counts as read, so that all is read again.
+
+    Where hashes are keyed and `keyring` does not know of it yet, it learns it first: nothing would compare equal.
+    """
 
     async def known(records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
         rows = await observed.lookup_observed(pool, practice, system, records)
+        keyed = any(row.content_hash.startswith(MARK) for row in rows.values())
+        if keyed and keyring is not None and keyring.hash_key(practice) is None:
+            await keyring.refresh([practice])
         return {
             key: Seen(content_hash=row.content_hash if hashes else "", revision=row.revision, parent=row.parent)
             for key, row in rows.items()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import structlog
@@ -24,6 +25,7 @@ from daemon.vendors.ports.writer import Guard
 from events.codes import WaitCode
 from events.commands import RedriveRequested, ResyncRequested
 from events.ids import PracticeId
+from events.keyed import hashed
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
 from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
@@ -248,9 +250,10 @@ class PracticeRuntime:
 def side(config: PracticeConfig, around: Surroundings, system: System, guard: Guard | None = None) -> Side:
     """The practice's side of the system that plays a role for it."""
     practice, pool = PracticeId(config.id), around.store.pool
+    known = seen_records(pool, practice, system, around.keyring)
     return Side(
         time_zone=config.time_zone,
-        intake=Intake(practice, system, around.bus.publish, seen_records(pool, practice, system)),
+        intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
         memory=RecordedMemory(pool, practice, system, linked=True),
         guard=guard,
     )

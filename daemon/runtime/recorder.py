@@ -33,6 +33,7 @@ from events.ids import (
     content_hash,
     event_id,
 )
+from events.keyed import Identified
 from events.records import type_of
 from events.schema import (
     Body,
@@ -151,7 +152,8 @@ class PracticeRecorder:
             except Exception as error:
                 if not is_given_up(error, self._failures):
                     raise
-                await self._record([_set_aside(self.practice, one, error) for one in events], changes=[message])
+                aside = [_set_aside(self.practice, one, message.plain or one.id, error) for one in events]
+                await self._record(aside, changes=[message])
 
     async def record_bodies(
         self,
@@ -270,8 +272,10 @@ class PracticeRecorder:
         """Record what is not recorded yet. False when `only_if` says no."""
 
         async def load(tx: Transaction) -> _Loaded | None:
-            known = await tx.known([event.id for event in events])
-            fresh = {event.id: event for event in events if event.id not in known}
+            plain = {one.event.id: one.plain for one in changes if one.event is not None and one.plain is not None}
+            same = Identified.of(self._keyring, events, plain)
+            known = await tx.known(list(same.forms))
+            fresh = {event.id: event for event in same.events if not same.is_known(event.id, known)}
             state = await self._stored.state(tx)
             await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
             if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
@@ -283,7 +287,7 @@ class PracticeRecorder:
                 batch.take(event, redriven.get(event.id))
             return _Loaded(
                 batch,
-                told=[one for one in changes if one.event is None or one.event.id not in known],
+                told=[one for one in changes if one.event is None or not same.is_known(one.event.id, known)],
                 checkpoints=checkpoints,
                 unobserved=() if changes else list(fresh.values()),
                 repeated=len(events) - len(fresh),
@@ -378,8 +382,11 @@ def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
     )
 
 
-def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
-    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused."""
+def _set_aside(practice: PracticeId, event: Event, plain: EventId, error: Exception) -> Event:
+    """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused.
+
+    `plain` is the event's plain id: set aside before an upgrade or after it, the quarantine is the same.
+    """
     reason = f"cannot be folded ({type(error).__name__}); report it"
     body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
     if event.origin in (Origin.EHR, Origin.BILLING):
@@ -387,7 +394,7 @@ def _set_aside(practice: PracticeId, event: Event, error: Exception) -> Event:
         body = ChangeQuarantined(
             system=system, resource=event.type, record=record, reason=reason, raw=encode_body(event.body)
         )
-    id_ = event_id(practice, "set aside", event.id)
+    id_ = event_id(practice, "set aside", plain)
     return msgspec.structs.replace(
         event, id=id_, practice=practice, body=body, ehr=None, billing=None, cause=event.cause or event.id
     )

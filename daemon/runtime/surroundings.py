@@ -11,6 +11,7 @@ from pathlib import Path
 import aiohttp
 
 from daemon.config import Config, accounts, keyring_of
+from daemon.runtime.listening import MOST_OUTGOING, Budget
 from daemon.runtime.pace import Pace
 from daemon.sections import secret
 from daemon.telemetry import Meter
@@ -61,7 +62,7 @@ async def surroundings(
     try:
         await bus.start()
         await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
-        async with session() as http:
+        async with session(Budget.of_process(config.postgres.pool).outgoing) as http:
             yield Surroundings(
                 config=config,
                 beside=beside,
@@ -101,6 +102,6 @@ def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
     )
 
 
-def session() -> aiohttp.ClientSession:
-    """The HTTP session of a worker: redirects are never followed on their own, cookies never kept."""
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=200))
+def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:
+    """The HTTP session of a worker, with `most` connections: redirects are never followed on their own, cookies never kept."""
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=most))

@@ -8,6 +8,7 @@ after that (events/handover.py); one that stays is not touched. Stopping drains 
 from __future__ import annotations
 
 import asyncio
+import math
 import os
 import socket
 from collections import defaultdict
@@ -19,15 +20,19 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config
+from daemon.runtime.health import HealthEndpoint
+from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.supervision import Standing, again_and_again, failed_again
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
+from daemon.servers import host_and_port
 from daemon.tables.status import Report, save_reports
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
+from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
@@ -69,6 +74,7 @@ class Worker:
         self._epochs: dict[PracticeId, int] = {}
         self._taking: dict[PracticeId, asyncio.Task[None]] = {}
         self._room = asyncio.Semaphore(TAKEN_AT_ONCE)
+        self._troubles: dict[PracticeId, str] = {}
         self.address = ""
         self.ready = asyncio.Event()
 
@@ -98,20 +104,24 @@ class Worker:
         self._stopping.set()
 
     async def _serve(self) -> web.AppRunner:
-        app = web.Application(client_max_size=LARGEST)
+        app = web.Application(client_max_size=LARGEST, middlewares=[timed])
         WebhookEndpoint(self._deliveries, self._around.vendors.delivered, meter=self._around.meter).routes(app)
-        app.router.add_get("/health", self._health)
+        HealthEndpoint(self, self._around.store, self._around.bus).routes(app)
         return await self._listen(app)
 
     async def _listen(self, app: web.Application) -> web.AppRunner:
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
-        host, _, port = self._around.config.http.listen.rpartition(":")
-        site = web.TCPSite(runner, host, int(port))
-        await site.start()
+        where = host_and_port(self._around.config.http.listen)
+        assert where is not None, "checked with the configuration"
+        most = Budget.of_process(self._around.config.postgres.pool).incoming
+        await Site(runner, *where, most=most).start()
         self.address = self._around.config.http.listen
         log.info("endpoint_opened", address=self.address)
         return runner
+
+    def is_shredded(self, practice: str) -> bool:
+        return self._around.keyring.shredded(practice)
 
     @property
     def healthy(self) -> bool:
@@ -119,9 +129,22 @@ class Worker:
         taken (its vendor is away) is no reason to restart the others'."""
         return asyncio.get_running_loop().time() - min(self._consumer.beat, self._watched) < STALLED
 
-    async def _health(self, _request: web.Request) -> web.Response:
-        """200 while this worker makes progress; no patient's data, so no authentication."""
-        return web.json_response({"practices": len(self.practices)}, status=200 if self.healthy else 503)
+    @property
+    def owned(self) -> Collection[PracticeId]:
+        """The practices of its partitions."""
+        return self._owned
+
+    @property
+    def standing(self) -> dict[PracticeId, str]:
+        """The owned practices that are not at work, each with the reason."""
+        working = {one for one, runtime in self.practices.items() if runtime.running}
+        idle = dict.fromkeys(self._owned - working, "not taken yet")
+        return idle | {one: why for one, why in self._troubles.items() if one in self._owned}
+
+    @property
+    def joined(self) -> bool:
+        """Whether Kafka has given it its share (which may be none)."""
+        return self.ready.is_set()
 
     # -- ownership --------------------------------------------------------------------------------------------------------
 
@@ -170,6 +193,7 @@ class Worker:
         """Take note that a practice failed, and of when it is begun again."""
         time = asyncio.get_running_loop().time()
         standing = self._standing[practice] = failed_again(self._standing.get(practice), error, datetime.now(UTC), time)
+        self._troubles[practice] = standing.reason
         log.error(
             event,
             practice=practice,
@@ -182,13 +206,33 @@ class Worker:
         async with self._locks[practice]:
             if practice in self.practices or practice not in self._owned or self._group is None or self._stopping.is_set():
                 return
+            if not await self._has_keys(practice):
+                return
             config = self._configs[practice]
             epoch = await self._around.store.take_over(practice, OWNER)
             self._epochs[practice] = epoch
             runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
             await runtime.start(self._group, self._standing.get(practice))
             self.practices[practice] = runtime
+            self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
+
+    async def _has_keys(self, practice: PracticeId) -> bool:
+        """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
+
+        False for one that was shredded: it stays down, without a word more than once.
+        """
+        around = self._around
+        await around.store.load_keys(practice)
+        if around.keyring.in_force(practice) is None and await is_switched(around.store.pool):
+            async with around.store.pool.acquire() as connection:
+                await make_keys(connection, practice, around.keyring)
+            await around.store.load_keys(practice)
+        if not around.keyring.shredded(practice):
+            return True
+        log.warning("practice_shredded", practice=practice)
+        self._left_until[practice] = math.inf
+        return False
 
     async def _release(self, practices: Sequence[PracticeId]) -> None:
         async def one(practice: PracticeId) -> None:
@@ -268,6 +312,7 @@ class Worker:
             made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
             reports = {one: (self._epochs[one], report) for one, report in made.items() if one in self._epochs}
             try:
+                await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, reports)
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
@@ -279,6 +324,8 @@ class Worker:
         """See `Owner`: it is shown with the first practice of its partition."""
         event = unreadable.event
         if event is None or unreadable.practice in self._configs or not isinstance(event.body, MessageUnreadable):
+            return unreadable
+        if self._around.keyring.shredded(unreadable.practice):
             return unreadable
         heirs = sorted(self._practices_of([event.body.partition]))
         if not heirs:
@@ -293,6 +340,9 @@ class Worker:
         if practice not in self._configs:
             log.warning("practice_unknown", count=len(messages))
             return True
+        if self._around.keyring.shredded(practice):
+            log.warning("practice_shredded", practice=practice, count=len(messages))
+            return True
         runtime = self.practices.get(practice)
         if runtime is None or not runtime.running:
             return False
@@ -301,9 +351,12 @@ class Worker:
         except Fenced:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
+            self._troubles[practice] = "no key"
             log.error("practice_without_key", practice=practice, count=len(messages))
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
+            self._troubles[practice] = type(error).__name__
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
         else:
+            self._troubles.pop(practice, None)
             return True
         return False

@@ -104,14 +104,14 @@ class Clinic:
         for office in self.offices:
             key = folder / "keys" / f"{office.id}.1.key"
             if not key.exists():
-                key.write_text(base64.b64encode(os.urandom(32)).decode())
+                write_private(key, base64.b64encode(os.urandom(32)).decode())
             secrets = {
                 "elation": f"secret-{office.id}",
                 "kareo-key": office.customer_key,
                 "kareo-password": f"password-{office.id}",
             }
             for name, secret in secrets.items():
-                (folder / f"{office.id}.{name}").write_text(secret)
+                write_private(folder / f"{office.id}.{name}", secret)
         text = f"""
 [postgres]
 dsn = "{dsn}"
@@ -172,3 +172,10 @@ directory_seconds = {self.seconds * 20}
 appointment_days_ahead = 60
 limits = {{ scale = {self.limits_scale} }}
 """
+
+
+def write_private(file: Path, text: str) -> None:
+    """Write a file that nobody else on the machine can read."""
+    file.touch(mode=0o600)
+    file.chmod(0o600)
+    file.write_text(text)

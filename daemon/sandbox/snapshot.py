@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from daemon.sandbox.clinic import Clinic, Office
 
 Snapshot = dict[str, list[str]]
+
+POLICY = (
+    "rank", "carrier_name", "plan_name", "member_id", "group_id", "copay", "deductible", "address",
+    "relationship_to_insured", "insured_person_last_name",
+)  # fmt: skip
 
 
 def snapshot(clinic: Clinic) -> Snapshot:
@@ -39,42 +45,14 @@ def _ehr(clinic: Clinic, office: Office) -> dict[str, list[str]]:
         return f"{one['first_name']} {one['last_name']} {one['dob']}"
 
     return {
-        "charts": [
-            _line(
-                who(id_),
-                one["middle_name"],
-                one["sex"],
-                sorted((phone["phone_type"], phone["phone"]) for phone in one["phones"] if not phone.get("deleted_date")),
-                [email["email"] for email in one["emails"] if not email.get("deleted_date")],
-                one["address"],
-                doctors.get(one["primary_physician"]),
-                bool(one["deleted_date"]),
-                bool(one["merged_into_chart"]),
-            )
-            for id_, one in charts.items()
-        ],
+        "charts": [_chart(who(id_), one, doctors) for id_, one in charts.items()],
         "policies": [
-            _line(
-                who(one["patient_id"]),
-                *(
-                    one[name]
-                    for name in ("rank", "carrier_name", "plan_name", "member_id", "group_id", "copay", "deductible")
-                ),
-                *(one[name] for name in ("address", "relationship_to_insured", "insured_person_last_name")),
-            )
+            _line(who(one["patient_id"]), *(one[name] for name in POLICY))
             for one in tables.policies.values()
             if one["patient_id"] in charts and one["status"] == "active"
         ],
         "appointments": [
-            _line(
-                who(one["patient"]),
-                one["scheduled_date"],
-                one["duration"],
-                one["description"],
-                doctors.get(one["physician"]),
-                (one["status"] or {}).get("status"),
-                bool(one["deleted_date"]),
-            )
+            _appointment(who(one["patient"]), one, doctors)
             for one in tables.appointments.values()
             if one["patient"] in charts
         ],
@@ -86,6 +64,32 @@ def _ehr(clinic: Clinic, office: Office) -> dict[str, list[str]]:
         "carriers": [one["carrier"] for one in tables.insurance_companies.values() if one["practice"] == office.ehr],
         "plans": [one["name"] for one in tables.insurance_plans.values() if one["practice"] == office.ehr],
     }
+
+
+def _chart(who: str, one: dict[str, Any], doctors: Mapping[int, str]) -> str:
+    return _line(
+        who,
+        one["middle_name"],
+        one["sex"],
+        sorted((phone["phone_type"], phone["phone"]) for phone in one["phones"] if not phone.get("deleted_date")),
+        [email["email"] for email in one["emails"] if not email.get("deleted_date")],
+        one["address"],
+        doctors.get(one["primary_physician"]),
+        bool(one["deleted_date"]),
+        bool(one["merged_into_chart"]),
+    )
+
+
+def _appointment(who: str, one: dict[str, Any], doctors: Mapping[int, str]) -> str:
+    return _line(
+        who,
+        one["scheduled_date"],
+        one["duration"],
+        one["description"],
+        doctors.get(one["physician"]),
+        (one["status"] or {}).get("status"),
+        bool(one["deleted_date"]),
+    )
 
 
 def _cpts(bill: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from datetime import date
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from events.ids import PRACTICE, PatientKey, billing_key
-from projections.rules.insurance import next_expiry
+from projections.rules.insurance import next_revisit
 from projections.state.directory import Directory
 from projections.state.open_intents import OpenIntent, Waiting, dependencies
 from projections.state.patient import Patient, encode_patient
@@ -22,7 +22,7 @@ from projections.state.state import PracticeState
 
 def patient_row(patient: Patient, sequence: int, today: date) -> tables.PatientRow:
     """The document, folded up to `sequence`, and the day after `today` on which time alone changes what is wanted."""
-    doc, due = encode_patient(patient), next_expiry(patient.billing, today)
+    doc, due = encode_patient(patient), next_revisit(patient.billing, today)
     return tables.PatientRow(key=patient.key, sequence=sequence, doc=doc, revisit_on=due)
 
 

@@ -11,6 +11,7 @@ from daemon.tables import observed, rows
 from daemon.tables import open as still_open
 from events.codec import Keyring
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, PracticeId
+from events.keyed import hashed
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import BILLING_ROW, Change, Checkpoint, Note
@@ -162,6 +163,10 @@ class StoredProjections:
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+        ]
+        notes = [
+            msgspec.structs.replace(one, content_hash=hashed(self._keyring, self.practice, one.content_hash))
+            for one in notes
         ]
         if notes:
             await observed.save_observed(tx.connection, self.practice, notes)

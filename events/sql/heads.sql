@@ -2,13 +2,15 @@
 
 -- name: take_over
 -- Raise the practice's epoch: whoever had it before is fenced.
-INSERT INTO chartwire.practice_head AS head (practice, epoch, owner, taken_at) VALUES ($1, 1, $2, clock_timestamp())
-ON CONFLICT (practice) DO UPDATE SET epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at
+INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at)
+VALUES ($1, 1, 1, $2, clock_timestamp())
+ON CONFLICT (practice) DO UPDATE
+SET epoch = head.epoch + 1, reader_epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at
 RETURNING epoch
 
 -- name: lock_head
 -- What the next event follows on; nobody else records until the transaction ends.
-SELECT sequence, epoch, chain, rebuilt FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
+SELECT sequence, epoch, chain, rebuilt, keys FROM chartwire.practice_head WHERE practice = $1 FOR UPDATE
 
 -- name: epoch
 -- Whose the practice is, asked before each call to a vendor.

@@ -117,7 +117,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
-    want_insurance(patient, link.ehr, billing, state.directory, policy, moment.today, wants)
+    want_insurance(patient, ehr, billing, state.directory, policy, moment.today, wants)
     want_appointments(patient, link.ehr, state.directory, policy, wants)
     want_bills(patient, billing, state.directory, policy, wants)
 

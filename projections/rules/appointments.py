@@ -28,7 +28,7 @@ from projections.deciding.settle import Wants, Wish
 from projections.state.directory import Directory, physician_for, provider_named
 from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
-from projections.terms.policy import Policy, allows
+from projections.terms.policy import Policy, Rescheduled, allows
 
 RULE = "guide: Appointments"
 HINT = f"{System.BILLING.value}-appointment:"
@@ -134,7 +134,22 @@ def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory,
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
         return
     for key, entry in patient.appointments.items():
-        _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants)
+        off = entry.seen.cancelled or _given_up(entry, patient, policy)
+        _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
+
+
+def _given_up(entry: AppointmentState, patient: Patient, policy: Policy) -> bool:
+    """Whether an appointment that the billing side wants at another time leaves its old one (`Policy.rescheduled`).
+
+    Another appointment was made after it when its id is higher: the billing side gives no other order.
+    """
+    if not entry.seen.moved or policy.rescheduled is Rescheduled.KEEP:
+        return False
+    if policy.rescheduled is Rescheduled.CANCEL:
+        return True
+    others = (one for one in patient.appointments.values() if one.seen.id > entry.seen.id)
+    replaced = any(not (one.vanished or one.seen.cancelled or one.seen.moved) for one in others)
+    return replaced and entry.seen.moved == "rescheduled"
 
 
 def want_removals(patient: Patient, policy: Policy, wants: Wants) -> None:
@@ -155,12 +170,21 @@ def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
-def _want(slot: str, entry: AppointmentState, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def _want(
+    slot: str,
+    entry: AppointmentState,
+    chart: EhrChartId,
+    directory: Directory,
+    policy: Policy,
+    wants: Wants,
+    *,
+    off: bool,
+) -> None:
     there = entry.ehr is not None and not entry.deleted
     if entry.vanished:
         _want_removal(slot, entry, wants)
         return
-    if entry.seen.cancelled:
+    if off:
         if there and not entry.cancelled and entry.ehr is not None:
             write = CancelEhrAppointment(appointment=entry.ehr)
             wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, cancelled")

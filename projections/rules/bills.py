@@ -14,13 +14,13 @@ from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, S
 from projections.deciding.settle import Wants, Wish
 from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter
 from projections.rules.insurance import primary_case
+from projections.rules.refusals import ERROR_MOST, refusal_text
 from projections.state.directory import Directory
 from projections.state.patient import BillingSide, BillState, Patient, bill_content
 from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Bills"
-ERROR_MOST = 200
 
 
 def want_bills(
@@ -125,7 +125,7 @@ def _want_encounter(
     open_ = patient.intents.get(slot)
     if open_ is not None and open_.state == "refused" and open_.write == result:
         there = policy.names.billing.label
-        error = MarkBillError(bill=entry.bill.id, text=(open_.text or f"{there} refused the bill")[:ERROR_MOST])
+        error = MarkBillError(bill=entry.bill.id, text=refusal_text(open_.text, result, billing.chart, policy.names))
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, refused by {there}")
 
 

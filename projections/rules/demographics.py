@@ -20,6 +20,8 @@ from projections.rules.fields import (
     ehr_view,
     fit,
     hold_address,
+    own_phones,
+    phones_beside,
     place_phones,
     same,
     unmapped_physician,
@@ -54,6 +56,7 @@ def want_demographics(
         wants.wait(
             slot_of(SlotKind.FIELD, "provider"), WaitCode.FIELD_UNMAPPED, unmapped_physician(policy.names).text, "directory"
         )
+    ours |= own_phones(ehr.chart, (patient.base, theirs), patient.beside)
     base = patient.base | _come_back(patient, ours, theirs)
     merged = reconcile(ours, theirs, base, policy.preference, direction, skip=("provider",) if unmapped else ())
     if merged.agreed:
@@ -86,9 +89,14 @@ def _want_ehr(
     side: EhrSide, changes: dict[str, str], current: dict[str, str], directory: Directory, policy: Policy, wants: Wants
 ) -> None:
     fields, problems = fit(changes, System.EHR, directory, policy)
-    for arrange, names in ((place_phones, PHONE_KINDS), (hold_address, ADDRESS)):
-        kept, refused = arrange(side.chart, {name: fields[name] for name in names if name in fields}, policy.names)
-        fields = {name: value for name, value in fields.items() if name not in names} | kept
+    beside = phones_beside(side.chart, fields, current)
+    phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
+    address = {name: fields[name] for name in ADDRESS if name in fields}
+    for part, (kept, refused) in (
+        (phones, place_phones(side.chart, phones, policy.names, beside)),
+        (address, hold_address(side.chart, address, policy.names)),
+    ):
+        fields = {name: value for name, value in fields.items() if name not in part} | kept
         problems |= refused
     _wait_for(problems, System.EHR, policy.names, wants)
     if not fields:
@@ -98,7 +106,13 @@ def _want_ehr(
         fields["provider"] = changes["provider"]
     ordered = {name: fields[name] for name in NAMES if name in fields}
     expected = {name: current[name] for name in ordered}
-    write = UpdateEhrChart(chart=side.chart.id, fields=ordered, expected=expected, physician=physician)
+    write = UpdateEhrChart(
+        chart=side.chart.id,
+        fields=ordered,
+        expected=expected,
+        physician=physician,
+        beside={name: numbers for name, numbers in beside.items() if name in ordered},
+    )
     wants.writes[SLOTS[System.EHR]] = Wish(write, Resource.DEMOGRAPHICS, RULE)
 
 

@@ -17,7 +17,7 @@ from events.records import BillingCase, BillLine, EhrBill, Value
 from events.writes import CreateEncounter, EncounterTerms
 from projections.state.directory import Directory, location_for, provider_for
 from projections.state.patient import BillingSide, BillState, bill_content
-from projections.terms.codecs import Unfit
+from projections.terms.codecs import Unfit, plain_amount
 from projections.terms.policy import Policy
 
 A = TypeVar("A")
@@ -31,7 +31,6 @@ _CPT = re.compile(r"\d{4}[0-9A-Z]|[A-Z]\d{4}", re.ASCII)
 _MODIFIER = re.compile(r"[0-9A-Z]{2}")
 _ICD10 = re.compile(r"[A-Z]\d[0-9A-Z](\.?[0-9A-Z]{1,4})?", re.ASCII)
 _AMOUNT = re.compile(r"\d{1,7}(\.\d{1,4})?", re.ASCII)
-_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _PLACE = re.compile(r"[0-9]{1,2}")
 
 
@@ -270,14 +269,6 @@ def encounter(
 def local_day(instant: datetime, time_zone: str) -> date:
     """The calendar day of an instant where the practice is."""
     return instant.astimezone(ZoneInfo(time_zone)).date()
-
-
-def plain_amount(text: str) -> str:
-    """The amount as people write it, without a dollar sign and the commas of thousands, and with a digit before the point."""
-    value = text.strip().removeprefix("$").lstrip()
-    if _THOUSANDS.fullmatch(value):
-        value = value.replace(",", "")
-    return f"0{value}" if value.startswith(".") else value
 
 
 def _undotted(code: str) -> str:

@@ -6,11 +6,13 @@ The provider is canonical as the billing side's id; a physician of the chart sid
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from events.records import BillingChart, EhrChart, Phone
 from events.writes import System
-from projections.rules.places import AddressPart, Attr, Changes, Day, First, PhoneOf, Place, RecordId, with_phone
+from projections.rules.places import AddressPart, Attr, Changes, Day, First, PhoneOf, Place, RecordId, numbers_of, with_phone
 from projections.state.directory import Directory, physician_for, provider_for
 from projections.terms.codecs import (
     CalendarDay,
@@ -29,6 +31,9 @@ from projections.terms.policy import Policy
 
 PHONE_SLOTS = 2
 UNMAPPED = "E:"
+Beside = Mapping[str, tuple[str, ...]]
+"""Numbers of the same kind as a phone field's that are not ours, by the field's name."""
+NOTHING: Beside = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -203,7 +208,29 @@ def billing_view(chart: BillingChart) -> dict[str, str]:
     return {name: (text := read(chart)) and clean(text) for name, read, clean in _BILLING}
 
 
-def told(chart: EhrChart | BillingChart, side: System, fields: dict[str, str], provider: int | None) -> Changes:
+def own_phones(chart: EhrChart, known: tuple[Mapping[str, str], ...], beside: Beside) -> dict[str, str]:
+    """Of several numbers of a kind the one that is ours: one that is `known`, first of all, else the first of them."""
+    found: dict[str, str] = {}
+    for name, kind in PHONE_KINDS.items():
+        numbers = numbers_of(chart.phones, kind, beside.get(name, ()))
+        ours = [number for values in known if (number := values.get(name, "")) in numbers]
+        found[name] = next(iter([*ours, *numbers]), "")
+    return found
+
+
+def phones_beside(chart: EhrChart, fields: dict[str, str], current: dict[str, str]) -> dict[str, tuple[str, ...]]:
+    """For each phone among the `fields` to write the other numbers of its kind than the `current` one: they are not ours."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, kind in PHONE_KINDS.items():
+        if name in fields and name in current:
+            others = tuple(one for one in numbers_of(chart.phones, kind) if one not in (current[name], fields[name]))
+            found |= {name: others} if others else {}
+    return found
+
+
+def told(
+    chart: EhrChart | BillingChart, side: System, fields: dict[str, str], provider: int | None, beside: Beside = NOTHING
+) -> Changes:
     """The members of `chart` that differ once its system took a write of `fields`; `provider` is the id on that side."""
     changes: Changes = {}
     for field in DEMOGRAPHICS:
@@ -211,6 +238,8 @@ def told(chart: EhrChart | BillingChart, side: System, fields: dict[str, str], p
         if isinstance(place, RecordId):
             if provider is not None:
                 place.put(chart, str(provider), changes)
+        elif isinstance(place, PhoneOf) and field.name in fields:
+            place.put_beside(chart, fields[field.name], changes, beside.get(field.name, ()))
         elif field.name in fields:
             place.put(chart, fields[field.name], changes)
     return changes
@@ -263,12 +292,14 @@ def unmapped_physician(names: Names) -> Unfit:
     return Unfit("unmapped", f"the {names.ehr.label} physician has no counterpart in {names.billing.label}; map it")
 
 
-def place_phones(chart: EhrChart, changes: dict[str, str], names: Names) -> tuple[dict[str, str], dict[str, Unfit]]:
+def place_phones(
+    chart: EhrChart, changes: dict[str, str], names: Names, beside: Beside = NOTHING
+) -> tuple[dict[str, str], dict[str, Unfit]]:
     """Which phone changes find room in the chart side's two places; no phone that is there is evicted (guide: Demographics).
 
     Removals and changes of a number in place always fit. New numbers take the room that is left, in the table's order.
     """
-    held = {phone.kind for phone in chart.phones}
+    held = {kind for name, kind in PHONE_KINDS.items() if numbers_of(chart.phones, kind, beside.get(name, ()))}
     room = PHONE_SLOTS - len(chart.phones)
     fitting: dict[str, str] = {}
     for name, kind in PHONE_KINDS.items():
@@ -290,10 +321,10 @@ def place_phones(chart: EhrChart, changes: dict[str, str], names: Names) -> tupl
     return fitting, problems
 
 
-def with_phones(phones: tuple[Phone, ...], changes: dict[str, str]) -> tuple[Phone, ...]:
-    """The whole array to send: `changes` carried out on the first entry of each kind, all other entries kept as read."""
+def with_phones(phones: tuple[Phone, ...], changes: dict[str, str], beside: Beside = NOTHING) -> tuple[Phone, ...]:
+    """The whole array to send: `changes` carried out on our entry of each kind, all other entries kept as read."""
     for name, number in changes.items():
-        phones = with_phone(phones, PHONE_KINDS[name], number)
+        phones = with_phone(phones, PHONE_KINDS[name], number, beside.get(name, ()))
     return phones
 
 

@@ -13,14 +13,14 @@ from msgspec.structs import replace
 
 from events.codes import WaitCode
 from events.ids import EhrChartId
-from events.records import BillingCase, BillingChart, BillingPolicy
+from events.records import BillingCase, BillingChart, BillingPolicy, EhrChart
 from events.slots import POLICIES_SLOT, SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
 from projections.deciding.settle import Wants, Wish
-from projections.rules.policies import carrier_address, policy_terms
+from projections.rules.policies import AMOUNTS, carrier_address, policy_terms, says_the_same
 from projections.state.directory import Directory, carrier_for, plan_for
-from projections.state.patient import BillingSide, Patient, WrittenPolicy
-from projections.terms.codecs import Unfit, squeeze
+from projections.state.patient import BillingSide, EhrSide, Patient, WrittenPolicy
+from projections.terms.codecs import OPEN_END, known_day, last_day, squeeze
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Insurance"
@@ -34,26 +34,36 @@ def primary_case(cases: tuple[BillingCase, ...]) -> BillingCase | None:
 
 def in_force(policy: BillingPolicy, today: date) -> bool:
     """Not ended before today. A start in the future does not hide a policy: the chart side shows the dates."""
-    return policy.end is None or policy.end >= today
+    end = last_day(policy.end)
+    return end is None or end >= today
 
 
-OPEN_END = date(9999, 1, 1)
-"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+def in_order(policies: tuple[BillingPolicy, ...], today: date) -> list[BillingPolicy]:
+    """The policies that count, in the order of their ranks: those in force today in the case's order, then those that begin
+    later. One that begins later displaces nothing; it takes its place on its day."""
+    counting = [one for one in policies if in_force(one, today)]
+    return sorted(counting, key=lambda one: _begins_later(one, today))
 
 
-def next_expiry(billing: BillingSide | None, today: date) -> date | None:
-    """The first day on which a policy in force today will not be any more: no event will say so.
+def _begins_later(policy: BillingPolicy, today: date) -> bool:
+    return policy.start is not None and policy.start > today
+
+
+def next_revisit(billing: BillingSide | None, today: date) -> date | None:
+    """The first day on which a policy ends to be in force, or begins to be: no event will say so.
 
     A policy that ends in the year 9999 has an open end.
     """
     case = primary_case(billing.chart.cases or ()) if billing else None
-    ends = [policy.end for policy in (case.policies if case else ()) if policy.end and today <= policy.end < OPEN_END]
-    return min(ends) + timedelta(days=1) if ends else None
+    policies = [one for one in (case.policies if case else ()) if in_force(one, today)]
+    days = [end + timedelta(days=1) for one in policies if (end := last_day(one.end))]
+    days += [one.start for one in policies if one.start and today < one.start < OPEN_END]
+    return min(days, default=None)
 
 
 def want_insurance(
     patient: Patient,
-    chart: EhrChartId,
+    ehr: EhrSide,
     billing: BillingSide,
     directory: Directory,
     policy: Policy,
@@ -64,22 +74,36 @@ def want_insurance(
     if not allows(policy, Resource.INSURANCE, System.EHR) or billing.chart.cases is None:
         return
     case = primary_case(billing.chart.cases)
-    active = [one for one in (case.policies if case else ()) if in_force(one, today)]
-    made = [(one, _terms(one, rank, billing.chart, directory, policy, wants)) for rank, one in enumerate(active, start=1)]
+    person = _person(ehr.chart, billing.chart)
+    active = [
+        (rank, one)
+        for rank, one in enumerate(in_order(case.policies if case else (), today), start=1)
+        if rank <= RANKS or not _begins_later(one, today)
+    ]
+    made = [(one, _terms(one, rank, person, directory, policy, wants)) for rank, one in active]
     terms = [one for _, one in made if one is not None]
     pending = [str(one.id) for one, ready in made if ready is None]
     written = patient.policies
     wanted = {_key(one): one for one in terms}
-    unchanged = all(key in written and written[key].terms == one for key, one in wanted.items())
+    unchanged = all(key in written and says_the_same(one, written[key].terms) for key, one in wanted.items())
     if unchanged and all(key in wanted or key in pending for key in written):
         return
     terms += _kept(pending, terms, written)
-    if billing.chart.birth_date is None:
+    if person.birth_date is None:
         text = f"{policy.names.ehr.label} needs the patient's birth date for insurance; enter it"
         wants.wait(POLICIES_SLOT, WaitCode.INCOMPLETE, text)
         return
-    wants.writes[POLICIES_SLOT] = Wish(
-        _sync(chart, billing.chart, billing.chart.birth_date, terms, written), Resource.INSURANCE, RULE
+    write = _sync(ehr.chart.id, person, person.birth_date, terms, written)
+    wants.writes[POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE)
+
+
+def _person(ehr: EhrChart, billing: BillingChart) -> BillingChart:
+    """The patient by the names and the birth date of the chart that the policies belong to, as far as it has them."""
+    return replace(
+        billing,
+        first_name=ehr.first_name or billing.first_name,
+        last_name=ehr.last_name or billing.last_name,
+        birth_date=known_day(ehr.birth_date) or known_day(billing.birth_date),
     )
 
 
@@ -110,7 +134,7 @@ def _sync(
 
 
 def _terms(
-    one: BillingPolicy, rank: int, chart: BillingChart, directory: Directory, policy: Policy, wants: Wants
+    one: BillingPolicy, rank: int, person: BillingChart, directory: Directory, policy: Policy, wants: Wants
 ) -> PolicyTerms | None:
     """The policy in the chart side's terms, or None while it waits."""
     slot = slot_of(SlotKind.POLICY, one.id)
@@ -121,11 +145,10 @@ def _terms(
     insurer = _insurer(slot, one, directory, policy, wants)
     if insurer is None:
         return None
-    made = policy_terms(one, rank, *insurer, chart)
-    if isinstance(made, Unfit):
-        text = f"copay or deductible is not an amount of money; correct it in {policy.names.billing.label}"
+    made = policy_terms(one, rank, *insurer, person)
+    if wrong := [name for name in made.keeps if name in AMOUNTS]:
+        text = f"{' and '.join(wrong)} is not an amount of money; correct it in {policy.names.billing.label}"
         wants.wait(slot, WaitCode.NOT_AN_AMOUNT, text)
-        return None
     return made
 
 

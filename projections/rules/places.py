@@ -6,7 +6,7 @@ read for every change that comes in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 from operator import attrgetter
@@ -15,9 +15,11 @@ from typing import Protocol
 from msgspec import Struct
 
 from events.records import Phone
+from projections.terms.codecs import PhoneNumber
 
 Reader = Callable[[Struct], str]
 Changes = dict[str, object]
+_clean = PhoneNumber().clean
 
 
 class Place(Protocol):
@@ -109,14 +111,28 @@ class PhoneOf(Attr):
         return number
 
     def put(self, record: Struct, text: str, changes: Changes) -> None:
+        self.put_beside(record, text, changes, ())
+
+    def put_beside(self, record: Struct, text: str, changes: Changes, beside: Collection[str]) -> None:
+        """As `put`; the numbers `beside` ours stay."""
         phones = changes[self.name] if self.name in changes else getattr(record, self.name)
-        changes[self.name] = with_phone(phones, self.kind, text)  # type: ignore[arg-type]
+        changes[self.name] = with_phone(phones, self.kind, text, beside)  # type: ignore[arg-type]
 
 
-def with_phone(phones: tuple[Phone, ...], kind: str, number: str) -> tuple[Phone, ...]:
-    """The phones after the first one of its kind became `number`; "" takes it away, and all others are kept as they are."""
-    new = (Phone(kind=kind, number=number),) if number else ()
+def numbers_of(phones: tuple[Phone, ...], kind: str, beside: Collection[str] = ()) -> list[str]:
+    """The numbers of a kind, cleaned, without those that are `beside` ours."""
+    return [number for phone in phones if phone.kind == kind and (number := _clean(phone.number)) not in beside]
+
+
+def with_phone(phones: tuple[Phone, ...], kind: str, number: str, beside: Collection[str] = ()) -> tuple[Phone, ...]:
+    """The phones after ours became `number`: the first one of its kind that is not `beside` ours.
+
+    "" takes it away, all others are kept as they are, and a number that is there already is not there twice.
+    """
+    ours = numbers_of(phones, kind, beside)[:1]
+    there = [one for one in numbers_of(phones, kind) if one not in ours]
+    new = (Phone(kind=kind, number=number),) if number and _clean(number) not in there else ()
     for at, phone in enumerate(phones):
-        if phone.kind == kind:
+        if phone.kind == kind and _clean(phone.number) in ours:
             return (*phones[:at], *new, *phones[at + 1 :])
     return (*phones, *new)

@@ -6,15 +6,20 @@ chart side keeps with a policy or a carrier is the plan's (guide: Insurance).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from operator import attrgetter
 from typing import Any, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from events.records import BillingChart, BillingPolicy
 from events.writes import PolicyTerms, System
-from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, squeeze
+from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, known_day, last_day, plain_amount, squeeze
+from projections.terms.holder import holder_name
 
 V = TypeVar("V")
 
@@ -28,8 +33,10 @@ RELATIONSHIPS = {
     "u": "spouse",
     "spouse": "spouse",
 }
-SUFFIXES = {"jr", "sr", "ii", "iii", "iv", "md", "phd", "esq"}
-PREFIXES = {"mr", "mrs", "ms", "miss", "dr"}
+_MONEY = re.compile(r"\d{1,9}(\.\d{0,9})?", re.ASCII)
+_SSN = re.compile(r"(?!000)(?!.{3}00)(?!.{5}0000)(?!(.)\1{8})\d{9}", re.ASCII)
+AMOUNTS = frozenset(("copay", "deductible"))
+"""The members that a person has to correct where they are no amounts of money; the policy goes without them."""
 
 
 def relationship(text: str) -> str:
@@ -39,18 +46,19 @@ def relationship(text: str) -> str:
 
 
 def money(text: str) -> str | Unfit:
-    """An amount as decimal text with two places, "" for none."""
-    value = text.replace("$", "").replace(",", "").strip()
+    """An amount as decimal text with two places, rounded half up; "" for none."""
+    value = plain_amount(text)
     if not value:
         return ""
-    if not value.replace(".", "", 1).isdigit() or not value.isascii():
+    if not _MONEY.fullmatch(value):
         return Unfit("not-an-amount", "is not an amount of money")
-    whole, _, cents = value.partition(".")
-    return f"{int(whole or '0')}.{(cents + '00')[:2]}"
+    return str(Decimal(value).quantize(Decimal("0.01"), ROUND_HALF_UP))
 
 
-def digits(text: str) -> str:
-    return "".join(char for char in text if char.isdigit())
+def ssn(text: str) -> str | Unfit:
+    """The nine digits; a number that is masked, cut or made up is none."""
+    value = "".join(char for char in text if char not in " -.")
+    return value if not value or _SSN.fullmatch(value) else Unfit("not-an-ssn", "is not a social security number")
 
 
 def sex_letter(text: str) -> str:
@@ -71,12 +79,13 @@ def fit_phone(text: str) -> str:
     return "" if isinstance(fitted, Unfit) else fitted
 
 
-def as_it_is(day: date | None) -> date | None:
-    return day
+def fit_zip(text: str) -> str:
+    """The ZIP code, or nothing: a policy does not wait for it."""
+    fitted = _ZIP.fit(_ZIP.clean(text), System.EHR)
+    return "" if isinstance(fitted, Unfit) else fitted
 
 
-_SEX, _STATE, _PHONE = Sex(), State(), PhoneNumber()
-zip_code = ZipCode().clean
+_SEX, _STATE, _PHONE, _ZIP = Sex(), State(), PhoneNumber(), ZipCode()
 
 
 @dataclass(frozen=True)
@@ -104,20 +113,6 @@ class HolderName(PolicyField[str]):
     part: int = 0
 
 
-def holder_name(text: str, chart: BillingChart, own: bool) -> tuple[str, str]:
-    """First and last name of the holder from one text, "prefix first middle last suffix"."""
-    words = [word for word in squeeze(text).replace(",", " ").split(" ") if word]
-    while words and words[0].strip(".").casefold() in PREFIXES:
-        words = words[1:]
-    while len(words) > 1 and words[-1].strip(".").casefold() in SUFFIXES:
-        words = words[:-1]
-    if own and (not words or squeeze(chart.last_name).casefold() in " ".join(words).casefold()):
-        return squeeze(chart.first_name), squeeze(chart.last_name)
-    if not words:
-        return "", ""
-    return (words[0], words[-1]) if len(words) > 1 else ("", words[0])
-
-
 def _joined(first: str, second: str) -> Callable[[BillingPolicy | BillingChart], str]:
     """Both lines of an address as one."""
     read = attrgetter(first, second)
@@ -141,9 +136,17 @@ def _text(
 
 
 def _day(
-    name: str, label: str, ehr: str, billing: str, member: str, source: str, *, own: str = ""
+    name: str,
+    label: str,
+    ehr: str,
+    billing: str,
+    member: str,
+    source: str,
+    codec: Callable[[date | None], date | None] = known_day,
+    *,
+    own: str = "",
 ) -> PolicyField[date | None]:
-    return PolicyField(name, label, ehr, billing, attrgetter(member), as_it_is, source, attrgetter(own) if own else None)
+    return PolicyField(name, label, ehr, billing, attrgetter(member), codec, source, attrgetter(own) if own else None)
 
 
 _ROW = "guide: Insurance, row"
@@ -199,8 +202,8 @@ POLICIES: tuple[AnyPolicyField, ...] = (
     ),
     _text("insured_city", "Holder's city", "City", "City", "insured_city", f"{_ROW} 10", own="city"),
     _text("insured_state", "Holder's state", "State", "State", "insured_state", f"{_ROW} 11", fit_state, own="state"),
-    _text("insured_zip", "Holder's zip", "Zip", "Zip", "insured_zip", f"{_ROW} 12", zip_code, own="zip"),
-    _text("insured_ssn", "Holder's SSN", "SSN", "SSN", "insured_ssn", f"{_ROW} 13", digits, own="ssn"),
+    _text("insured_zip", "Holder's zip", "Zip", "Zip", "insured_zip", f"{_ROW} 12", fit_zip, own="zip"),
+    _text("insured_ssn", "Holder's SSN", "SSN", "SSN", "insured_ssn", f"{_ROW} 13", ssn, own="ssn"),
     _day("insured_birth_date", "Holder's birth date", "DOB", "DOB", "insured_birth_date", f"{_ROW} 14", own="birth_date"),
     _text(
         "insured_sex",
@@ -214,7 +217,7 @@ POLICIES: tuple[AnyPolicyField, ...] = (
         otherwise="N",
     ),
     _day("start", "In force from", "Start date", "Effective start", "start", "guide: Insurance, active policies"),
-    _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies"),
+    _day("end", "In force until", "End date", "Effective end", "end", "guide: Insurance, active policies", last_day),
 )
 
 _PLAN = "guide: Insurance, carriers"
@@ -224,7 +227,7 @@ PLAN_ADDRESS: tuple[PolicyField[str], ...] = (
     _text("address2", "Plan's address line 2", "Suite", "Plan address line 2", "plan_address2", _PLAN),
     _text("city", "Plan's city", "City", "Plan city", "plan_city", _PLAN),
     _text("state", "Plan's state", "State", "Plan state", "plan_state", _PLAN, fit_state),
-    _text("zip", "Plan's zip", "Zip", "Plan zip", "plan_zip", _PLAN, zip_code),
+    _text("zip", "Plan's zip", "Zip", "Plan zip", "plan_zip", _PLAN, fit_zip),
 )
 CARRIER_MOST = {"address2": 35, "city": 50, "zip": 10}
 """The characters that the chart side keeps of a carrier's address."""
@@ -242,22 +245,35 @@ _OTHERWISE = tuple((row.name, row.otherwise) for row in INSURANCE if row.otherwi
 """The rows taken apart once: every decision about a patient asks all of them for each policy."""
 
 
-def policy_terms(one: BillingPolicy, rank: int, carrier: int, plan: int, chart: BillingChart) -> PolicyTerms | Unfit:
-    """The policy as the chart side shall hold it, or what no row can bring there."""
+def policy_terms(one: BillingPolicy, rank: int, carrier: int, plan: int, person: BillingChart) -> PolicyTerms:
+    """The policy as the chart side shall hold it. `person` is the patient, by the names and birth date of the chart there.
+
+    A value that no row can bring there is left out: the chart side keeps what it has.
+    """
     own = relationship(one.relationship) == "self"
     values: dict[str, Any] = {name: (raw := read(one)) and codec(raw) for name, read, codec in _READ}
     if own:
         for member, read, codec in _OWN:
-            if not values[member]:
-                values[member] = (raw := read(chart)) and codec(raw)
+            if not values[member] or isinstance(values[member], Unfit):
+                values[member] = ((raw := read(person)) and codec(raw)) or values[member]
+        values["insured_birth_date"] = person.birth_date or values["insured_birth_date"]
     for member, otherwise in _OTHERWISE:
         values[member] = values[member] or otherwise
-    if Unfit in map(type, values.values()):
-        return next(value for value in values.values() if isinstance(value, Unfit))
-    name = holder_name(one.insured_name, chart, own)
+    keeps = tuple(name for name, value in values.items() if isinstance(value, Unfit))
+    values |= dict.fromkeys(keeps, "")
+    family = squeeze(person.last_name)
+    name = (squeeze(person.first_name), family) if own else holder_name(one.insured_name, family)
     for member, part in _NAMES:
         values[member] = name[part]
-    return PolicyTerms(billing_policy=one.id, rank=rank, carrier_id=carrier, plan_id=plan, **values)
+    return PolicyTerms(billing_policy=one.id, rank=rank, carrier_id=carrier, plan_id=plan, keeps=keeps, **values)
+
+
+def says_the_same(terms: PolicyTerms, written: PolicyTerms) -> bool:
+    """Whether a policy that was written as `written` needs no write to become `terms`."""
+    if not set(written.keeps) <= set(terms.keeps):
+        return False
+    kept = {name: getattr(terms, name) for name in terms.keeps}
+    return terms == replace(written, keeps=terms.keeps, **kept)
 
 
 def carrier_address(one: BillingPolicy) -> dict[str, str]:

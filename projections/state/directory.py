@@ -170,15 +170,19 @@ def provider_named(name: str, directory: Directory) -> int | None:
 
 def _counterpart(provider: Provider, others: tuple[Provider, ...]) -> int | None:
     active = [one for one in others if one.active]
-    if provider.npi:
-        by_npi = [one.id for one in active if one.npi == provider.npi]
+    npi = _npi(provider)
+    if npi:
+        by_npi = [one.id for one in active if _npi(one) == npi]
         if by_npi:
             return _only(by_npi)
     return _only(
-        one.id
-        for one in active
-        if _person(one) == _person(provider) and not (one.npi and provider.npi and one.npi != provider.npi)
+        one.id for one in active if _person(one) == _person(provider) and not (_npi(one) and npi and _npi(one) != npi)
     )
+
+
+def _npi(provider: Provider) -> str:
+    """The NPI without the blanks that people type around and into it."""
+    return "".join(provider.npi.split())
 
 
 def _person(provider: Provider) -> tuple[str, str]:

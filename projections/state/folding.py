@@ -66,6 +66,7 @@ from projections.state.patient import (
     WrittenPolicy,
     is_of,
 )
+from projections.terms.codecs import PhoneNumber
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
@@ -204,7 +205,16 @@ def _ehr_seen(patient: Patient, event: Event, body: EhrChartObserved | EhrChartD
         case EhrChartMerged():
             chart = replace(side.chart if side else EhrChart(id=body.chart), merged_into=body.survivor)
     modified = event.modified or (side.modified if side else None)
-    return replace(patient, ehr=EhrSide(chart=chart, modified=modified, read_at=event.observed))
+    return _beside(replace(patient, ehr=EhrSide(chart=chart, modified=modified, read_at=event.observed)))
+
+
+def _beside(patient: Patient) -> Patient:
+    """The numbers beside ours that the chart still shows: one that is entered again later is somebody's entry."""
+    if not patient.beside or patient.ehr is None:
+        return patient
+    shown = {PhoneNumber().clean(phone.number) for phone in patient.ehr.chart.phones}
+    kept = {name: tuple(one for one in numbers if one in shown) for name, numbers in patient.beside.items()}
+    return replace(patient, beside={name: numbers for name, numbers in kept.items() if numbers})
 
 
 def _billing_gone(patient: Patient, chart: BillingPatientId, read_at: datetime) -> Patient:
@@ -311,7 +321,7 @@ def _wrote_ehr(patient: Patient, result: EhrChartWritten) -> Patient:
         return patient
     if side is not None and stale(result.modified, result.read_at, side.modified, side.read_at):
         return patient
-    return replace(patient, ehr=EhrSide(chart=result.chart, modified=result.modified, read_at=result.read_at))
+    return _beside(replace(patient, ehr=EhrSide(chart=result.chart, modified=result.modified, read_at=result.read_at)))
 
 
 def _updated(
@@ -321,6 +331,8 @@ def _updated(
     otherwise since is there by our doing all the same, and nobody's entry."""
     ours = without(result.sent or {}, *write.fields)
     patient = _agreed(patient, write.fields)
+    if isinstance(write, UpdateEhrChart) and write.beside:
+        patient = _beside(replace(patient, beside={**patient.beside, **write.beside}))
     return replace(patient, base={**patient.base, **ours})
 
 

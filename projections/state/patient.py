@@ -105,7 +105,8 @@ class Patient(Value, frozen=True, kw_only=True):
     """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text.
 
     `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
-    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it.
+    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
+    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours.
     """
 
     key: PatientKey
@@ -126,6 +127,7 @@ class Patient(Value, frozen=True, kw_only=True):
     held: int | None = None
     barred: tuple[tuple[EhrChartId, BillingPatientId], ...] = ()
     former: dict[str, Former] = {}
+    beside: dict[str, tuple[str, ...]] = {}
 
     @property
     def in_billing(self) -> bool:

@@ -16,8 +16,9 @@ from unicodedata import normalize
 from events.writes import System
 
 _NOT_A_DIGIT = re.compile(r"\D")
-_SPACE_OR_DASH = re.compile(r"[\s-]")
+_ZIP = re.compile(r"(\d{5})[\s_-]*(\d{4})?[\s_-]*", re.ASCII)
 _LETTER = re.compile(r"[^\W\d_]")
+_THOUSANDS = re.compile(r"\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
 
 STATES = {
@@ -56,6 +57,30 @@ def squeeze(text: str) -> str:
     return words if words.isascii() else normalize("NFC", words)
 
 
+NO_DAYS = frozenset((date(1, 1, 1), date(1900, 1, 1)))
+"""How .NET and SQL Server write an empty date."""
+OPEN_END = date(9999, 1, 1)
+"""Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
+
+
+def known_day(day: date | None) -> date | None:
+    """The day, or None for the dates that only stand for an empty one."""
+    return None if day in NO_DAYS else day
+
+
+def last_day(day: date | None) -> date | None:
+    """The last day of something, or None for an open end."""
+    return None if day is None or day in NO_DAYS or day >= OPEN_END else day
+
+
+def plain_amount(text: str) -> str:
+    """The amount as people write it, without a dollar sign and the commas of thousands, and with a digit before the point."""
+    value = text.strip().removeprefix("$").lstrip()
+    if _THOUSANDS.fullmatch(value):
+        value = value.replace(",", "")
+    return f"0{value}" if value.startswith(".") and len(value) > 1 else value
+
+
 @dataclass(frozen=True)
 class Text:
     """Free text up to `most` characters; `required` refuses to clear it (names)."""
@@ -77,15 +102,19 @@ class Text:
         return text
 
 
+_NO_DAYS = frozenset(day.isoformat() for day in NO_DAYS)
+
+
 @dataclass(frozen=True)
 class CalendarDay:
-    """A date as ISO text. Neither system can clear one."""
+    """A date as ISO text; an empty date of .NET or SQL Server is none. Neither system can clear one."""
 
     def clean(self, text: str) -> str:
-        return text.strip()
+        value = text.strip()
+        return "" if value in _NO_DAYS else value
 
     def key(self, text: str) -> str:
-        return text.strip()
+        return self.clean(text)
 
     def fit(self, text: str, system: System) -> str | Unfit:
         if not text:
@@ -171,10 +200,12 @@ class State:
 
 @dataclass(frozen=True)
 class ZipCode:
+    """Five digits, or nine with a dash; what an entry mask leaves behind (`02139-____`) is no part of it."""
+
     def clean(self, text: str) -> str:
         value = squeeze(text)
-        digits = _SPACE_OR_DASH.sub("", value)
-        return f"{digits[:5]}-{digits[5:]}" if digits.isdigit() and len(digits) == 9 else value
+        found = _ZIP.fullmatch(value)
+        return "-".join(part for part in found.groups() if part) if found else value
 
     def key(self, text: str) -> str:
         return self.clean(text)
@@ -182,6 +213,8 @@ class ZipCode:
     def fit(self, text: str, system: System) -> str | Unfit:
         if len(text) > 10:
             return Unfit("too-long", "is longer than the 10 characters that fit; correct it")
+        if text and not _ZIP.fullmatch(text):
+            return Unfit("not-a-zip", "is not a ZIP code of five or nine digits; correct it")
         return text
 
 

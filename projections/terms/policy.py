@@ -43,6 +43,15 @@ POSSIBLE: dict[Resource, frozenset[Direction]] = {
     Resource.BILL: frozenset({Direction.TO_BILLING, Direction.OFF}),
 }
 
+
+class Rescheduled(StrEnum):
+    """What becomes of an appointment that the billing side calls rescheduled, or in need of it, and leaves at its old time."""
+
+    WHEN_REPLACED = "when-replaced"
+    KEEP = "keep"
+    CANCEL = "cancel"
+
+
 ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
 
 
@@ -52,6 +61,7 @@ class Policy(Value, frozen=True, kw_only=True):
     `preference` decides conflicts. `providers` and `locations` map ids of the chart side to ids of the billing side, and go before
     any match by NPI or name. `places_of_service` overrides the code of a location by its id on the chart side.
     `default_physician` is the chart side's physician of a chart created for a patient without a mapped provider.
+    `rescheduled`: by default a rescheduled one is cancelled when another appointment of the patient was made after it.
     `observes`: nothing is decided, so nothing is written. `names` are what people call the two systems.
     """
 
@@ -67,6 +77,7 @@ class Policy(Value, frozen=True, kw_only=True):
     locations: dict[int, int] = {}
     places_of_service: dict[int, str] = {}
     default_physician: int | None = None
+    rescheduled: Rescheduled = Rescheduled.WHEN_REPLACED
     observes: bool = False
     names: Names = NAMES
 

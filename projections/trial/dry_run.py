@@ -205,7 +205,7 @@ class _Run:
                 there = BillingChart(id=BillingPatientId(self._new()), cases=(case,))
                 return BillingChartWritten(chart=told_billing(there, write.fields, write.provider), read_at=now)
             case UpdateEhrChart() if patient is not None and patient.ehr is not None:
-                return EhrChartWritten(chart=told_ehr(patient.ehr.chart, write.fields, write.physician), read_at=now)
+                return EhrChartWritten(chart=told_update(patient.ehr.chart, write), read_at=now)
             case UpdateBillingChart() if patient is not None and patient.billing is not None:
                 return BillingChartWritten(
                     chart=told_billing(patient.billing.chart, write.fields, write.provider), read_at=now
@@ -230,6 +230,11 @@ class _Run:
     def _new(self) -> int:
         self._made += 1
         return -self._made
+
+
+def told_update(chart: EhrChart, write: UpdateEhrChart) -> EhrChart:
+    """A chart after the chart side took the update."""
+    return replace(chart, **told(chart, System.EHR, write.fields, write.physician, write.beside))
 
 
 def told_ehr(chart: EhrChart, fields: dict[str, str], physician: int | None) -> EhrChart:

@@ -82,6 +82,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_NOT_A_DATE: Meaning(_DESK),
     WaitCode.FIELD_NOT_A_PHONE: Meaning(_DESK),
     WaitCode.FIELD_NOT_A_STATE: Meaning(_DESK),
+    WaitCode.FIELD_NOT_A_ZIP: Meaning(_DESK),
     WaitCode.FIELD_NOT_AN_EMAIL: Meaning(_DESK),
     WaitCode.FIELD_REQUIRED: Meaning(_DESK),
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),

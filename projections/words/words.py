@@ -80,8 +80,8 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
         case BillingChartVanished():
             return f"saw that patient {body.patient} is gone"
         case BillingAppointmentObserved(appointment=seen):
-            state, reason = "cancelled " if seen.cancelled else "", shown.with_values(f": {seen.reason}")
-            return f"saw {state}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min{reason}"
+            state, reason = "cancelled" if seen.cancelled else seen.moved, shown.with_values(f": {seen.reason}")
+            return f"saw {state and state + ' '}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min{reason}"
         case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
         case BillObserved(bill=bill):

@@ -20,9 +20,9 @@ from daemon.demo.rehearsal import CHECKED
 from events.schema import LinkMoved
 
 if TYPE_CHECKING:
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 180
@@ -65,11 +65,11 @@ def test_demos_stderr_shows_nothing_of_a_person(demo: subprocess.CompletedProces
 
 
 @pytest.fixture
-def config(rehearsed: Rehearsed, tmp_path: Path) -> Path:
+def config(played_day: PlayedDay, tmp_path: Path) -> Path:
     """A copy of the day's configuration, with its secrets, to break."""
     folder = tmp_path / "etc"
-    shutil.copytree(rehearsed.config.parent, folder)
-    return folder / rehearsed.config.name
+    shutil.copytree(played_day.config.parent, folder)
+    return folder / played_day.config.name
 
 
 def replace(file: Path, *changes: tuple[str, str]) -> None:
@@ -166,8 +166,8 @@ def test_check_config_names_the_file_that_is_none(tmp_path: Path, text: str | No
     assert about in complaints(done)[str(file)]
 
 
-def test_check_config_reaches_every_server(rehearsed: Rehearsed) -> None:
-    done = chartwire("check-config", "--config", rehearsed.config)
+def test_check_config_reaches_every_server(played_day: PlayedDay) -> None:
+    done = chartwire("check-config", "--config", played_day.config)
     assert (done.returncode, complaints(done)) == (0, {})
     assert "2 practices" in done.stdout
 
@@ -219,30 +219,30 @@ def test_check_config_names_a_service_that_does_not_answer(config: Path) -> None
 ALL = ("--values", "--names")
 
 
-def _history(rehearsed: Rehearsed, chart: str, *more: str) -> subprocess.CompletedProcess[str]:
-    return chartwire("history", "elm", chart, *more, "--config", rehearsed.config)
+def _history(played_day: PlayedDay, chart: str, *more: str) -> subprocess.CompletedProcess[str]:
+    return chartwire("history", "elm", chart, *more, "--config", played_day.config)
 
 
-def _moved(rehearsed: Rehearsed) -> LinkMoved:
-    (moved,) = [one.event.body for one in rehearsed.events["elm"] if isinstance(one.event.body, LinkMoved)]
+def _moved(played_day: PlayedDay) -> LinkMoved:
+    (moved,) = [one.event.body for one in played_day.events["elm"] if isinstance(one.event.body, LinkMoved)]
     return moved
 
 
-def test_history_is_the_same_from_every_id(rehearsed: Rehearsed) -> None:
+def test_history_is_the_same_from_every_id(played_day: PlayedDay) -> None:
     """From the Kareo patient, the chart that was merged away, and the one that absorbed it."""
-    moved = _moved(rehearsed)
+    moved = _moved(played_day)
     told = [
-        _history(rehearsed, one) for one in (f"kareo:{moved.billing}", f"elation:{moved.source}", f"elation:{moved.target}")
+        _history(played_day, one) for one in (f"kareo:{moved.billing}", f"elation:{moved.source}", f"elation:{moved.target}")
     ]
     assert [one.returncode for one in told] == [0, 0, 0]
     assert told[0].stdout == told[1].stdout == told[2].stdout
 
 
-def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> None:
+def test_history_tells_seen_decided_written_and_why(played_day: PlayedDay) -> None:
     """Searched, created, linked, merged; at last the survivor's name arrived in Kareo and was seen there."""
-    moved = _moved(rehearsed)
-    patient = rehearsed.clinic.billing.patients[moved.billing]
-    lines = _history(rehearsed, f"kareo:{moved.billing}", *ALL).stdout.splitlines()
+    moved = _moved(played_day)
+    patient = played_day.clinic.billing.patients[moved.billing]
+    lines = _history(played_day, f"kareo:{moved.billing}", *ALL).stdout.splitlines()
     assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  #\d+ +\w+ +\S", line) for line in lines)
     sequences = [int(re.search(r"#(\d+)", line)[1]) for line in lines]  # type: ignore[index]
     assert sequences == sorted(set(sequences))
@@ -261,10 +261,10 @@ def test_history_tells_seen_decided_written_and_why(rehearsed: Rehearsed) -> Non
     assert re.search(r"wants .*\(because of #\d+\)", text)
 
 
-def test_history_as_json_has_the_bodies(rehearsed: Rehearsed) -> None:
-    patient = _moved(rehearsed).billing
-    events = [json.loads(line) for line in _history(rehearsed, f"kareo:{patient}", "--json", *ALL).stdout.splitlines()]
-    recorded = [one.sequence for one in rehearsed.events["elm"] if one.event.billing == patient]
+def test_history_as_json_has_the_bodies(played_day: PlayedDay) -> None:
+    patient = _moved(played_day).billing
+    events = [json.loads(line) for line in _history(played_day, f"kareo:{patient}", "--json", *ALL).stdout.splitlines()]
+    recorded = [one.sequence for one in played_day.events["elm"] if one.event.billing == patient]
     assert {one["sequence"] for one in events} >= set(recorded)
     assert all(one["body"] and one["origin"] for one in events)
 
@@ -277,35 +277,35 @@ def test_history_as_json_has_the_bodies(rehearsed: Rehearsed) -> None:
         (("elm", "501001"), 2, "elation:ID or kareo:ID"),
     ],
 )
-def test_history_says_why_there_is_none(rehearsed: Rehearsed, arguments: tuple[str, ...], code: int, said: str) -> None:
-    done = chartwire("history", *arguments, "--config", rehearsed.config)
+def test_history_says_why_there_is_none(played_day: PlayedDay, arguments: tuple[str, ...], code: int, said: str) -> None:
+    done = chartwire("history", *arguments, "--config", played_day.config)
     assert (done.returncode, done.stdout) == (code, "")
     assert said in done.stderr
 
 
-def test_history_of_another_practices_patient_is_not_told(rehearsed: Rehearsed) -> None:
-    patient = rehearsed.day.kareo_ids["oak"][0]
-    assert _history(rehearsed, f"kareo:{patient}").returncode == 1
+def test_history_of_another_practices_patient_is_not_told(played_day: PlayedDay) -> None:
+    patient = played_day.day.kareo_ids["oak"][0]
+    assert _history(played_day, f"kareo:{patient}").returncode == 1
 
 
-def test_status_counts_by_practice(rehearsed: Rehearsed) -> None:
-    done = chartwire("status", "--config", rehearsed.config)
+def test_status_counts_by_practice(played_day: PlayedDay) -> None:
+    done = chartwire("status", "--config", played_day.config)
     assert done.returncode == 0
-    for practice, events in rehearsed.events.items():
+    for practice, events in played_day.events.items():
         block = re.search(rf"^{practice}: (\d+) events, epoch (\d+), owner (.*)\n((?:  .*\n)*)", done.stdout, re.MULTILINE)
         assert block is not None
         assert block[3].startswith(f"{socket.gethostname()}:{os.getpid()} since 20")
         assert "last complete pass: elation.catch-up " in block[4]
         assert "Kareo's limits used: " in block[4]
         assert (int(block[1]), int(block[2])) == (len(events), 1)
-        waits = Counter(one["code"] for one in rehearsed.report["waiting"] if one["practice"] == practice)
+        waits = Counter(one["code"] for one in played_day.report["waiting"] if one["practice"] == practice)
         assert {code: int(count) for count, code in re.findall(r"^  (\d+) waiting: (\S+)$", block[4], re.MULTILINE)} == waits
 
 
-def test_status_as_json_has_the_same_counts(rehearsed: Rehearsed) -> None:
-    rows = json.loads(chartwire("status", "--json", "--config", rehearsed.config).stdout)
+def test_status_as_json_has_the_same_counts(played_day: PlayedDay) -> None:
+    rows = json.loads(chartwire("status", "--json", "--config", played_day.config).stdout)
     assert {row["practice"]: row["events"] for row in rows} == {
-        practice: len(events) for practice, events in rehearsed.events.items()
+        practice: len(events) for practice, events in played_day.events.items()
     }
     assert all(row["lag"] < 50 for row in rows), "the worker recorded what was published until it was stopped"
     for row in rows:

@@ -15,9 +15,9 @@ from daemon.sandbox.clinic import Office
 from events.schema import LinkMoved, LinkResumed, LinkSuspended, WaitingCleared, WaitingRaised
 
 if TYPE_CHECKING:
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 
 NO_DATE_OF_BIRTH = 16
 COLORADO = 15
@@ -28,20 +28,20 @@ def live(values: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in values if not one.get("deleted_date")]
 
 
-def booked(rehearsed: Rehearsed, office: Office) -> list[int]:
+def booked(played_day: PlayedDay, office: Office) -> list[int]:
     """The practice's Kareo appointments in the order in which they were made."""
-    return [id_ for id_, one in rehearsed.clinic.billing.appointments.items() if one.practice_id == office.billing]
+    return [id_ for id_, one in played_day.clinic.billing.appointments.items() if one.practice_id == office.billing]
 
 
 # -- charts and demographics ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("number", [0, 8, 12])
-def test_new_patient_in_kareo_gets_a_chart(rehearsed: Rehearsed, office: Office, number: int) -> None:
-    patient = rehearsed.clinic.billing.patients[rehearsed.day.kareo_ids[office.id][number]]
-    chart = rehearsed.chart(office, patient.id)
+def test_new_patient_in_kareo_gets_a_chart(played_day: PlayedDay, office: Office, number: int) -> None:
+    patient = played_day.clinic.billing.patients[played_day.day.kareo_ids[office.id][number]]
+    chart = played_day.chart(office, patient.id)
     assert patient.dob is not None
-    assert chart["id"] not in rehearsed.day.elation_ids[office.id]
+    assert chart["id"] not in played_day.day.elation_ids[office.id]
     assert chart["caregiver_practice"] == office.ehr
     assert (chart["first_name"], chart["last_name"]) == (patient.first_name, patient.last_name)
     assert (chart["dob"], chart["sex"]) == (patient.dob.isoformat(), patient.gender)
@@ -54,13 +54,13 @@ def test_new_patient_in_kareo_gets_a_chart(rehearsed: Rehearsed, office: Office,
 
 
 @pytest.mark.parametrize("number", [0, 8, 12])
-def test_new_chart_in_elation_gets_a_patient_with_a_case(rehearsed: Rehearsed, office: Office, number: int) -> None:
+def test_new_chart_in_elation_gets_a_patient_with_a_case(played_day: PlayedDay, office: Office, number: int) -> None:
     """Without a case its bills could never be posted."""
-    billing, chart_id = rehearsed.clinic.billing, rehearsed.day.elation_ids[office.id][number]
-    chart = rehearsed.clinic.ehr.patients[chart_id]
-    (patient_id,) = [patient for patient, linked in rehearsed.links[office.id].items() if linked == chart_id]
+    billing, chart_id = played_day.clinic.billing, played_day.day.elation_ids[office.id][number]
+    chart = played_day.clinic.ehr.patients[chart_id]
+    (patient_id,) = [patient for patient, linked in played_day.links[office.id].items() if linked == chart_id]
     patient = billing.patients[patient_id]
-    assert patient_id not in rehearsed.day.kareo_ids[office.id]
+    assert patient_id not in played_day.day.kareo_ids[office.id]
     assert patient.dob is not None
     assert (patient.first_name, patient.last_name) == (chart["first_name"], chart["last_name"])
     assert (patient.dob.isoformat(), patient.gender) == (chart["dob"], chart["sex"])
@@ -73,144 +73,144 @@ def test_new_chart_in_elation_gets_a_patient_with_a_case(rehearsed: Rehearsed, o
 
 
 @pytest.mark.parametrize("number", [3, 4, 5])
-def test_person_in_both_systems_is_linked_not_doubled(rehearsed: Rehearsed, office: Office, number: int) -> None:
-    patient, chart = rehearsed.day.kareo_ids[office.id][number], rehearsed.day.elation_ids[office.id][number]
-    assert rehearsed.links[office.id][patient] == chart
+def test_person_in_both_systems_is_linked_not_doubled(played_day: PlayedDay, office: Office, number: int) -> None:
+    patient, chart = played_day.day.kareo_ids[office.id][number], played_day.day.elation_ids[office.id][number]
+    assert played_day.links[office.id][patient] == chart
 
 
-def test_chart_that_only_might_be_somebody_is_not_linked(rehearsed: Rehearsed, office: Office) -> None:
-    twin = rehearsed.day.elation_ids[office.id][16]
-    assert twin not in rehearsed.links[office.id].values()
-    assert f"E:{twin}" in {one["patient"] for one in rehearsed.waiting("candidates")}
+def test_chart_that_only_might_be_somebody_is_not_linked(played_day: PlayedDay, office: Office) -> None:
+    twin = played_day.day.elation_ids[office.id][16]
+    assert twin not in played_day.links[office.id].values()
+    assert f"E:{twin}" in {one["patient"] for one in played_day.waiting("candidates")}
 
 
-def test_person_without_birth_date_gets_a_chart_once_it_is_known(rehearsed: Rehearsed) -> None:
-    patients = {id_: rehearsed.day.kareo_ids[id_][NO_DATE_OF_BIRTH] for id_ in ("elm", "oak")}
-    elm, oak = rehearsed.offices
-    assert rehearsed.chart(elm, patients["elm"])["dob"] == "1971-07-17"
-    assert patients["oak"] not in rehearsed.links[oak.id]
+def test_person_without_birth_date_gets_a_chart_once_it_is_known(played_day: PlayedDay) -> None:
+    patients = {id_: played_day.day.kareo_ids[id_][NO_DATE_OF_BIRTH] for id_ in ("elm", "oak")}
+    elm, oak = played_day.offices
+    assert played_day.chart(elm, patients["elm"])["dob"] == "1971-07-17"
+    assert patients["oak"] not in played_day.links[oak.id]
 
 
-def test_both_sides_edits_of_different_fields_are_kept(rehearsed: Rehearsed, office: Office) -> None:
+def test_both_sides_edits_of_different_fields_are_kept(played_day: PlayedDay, office: Office) -> None:
     for number in range(3):
-        patient = rehearsed.clinic.billing.patients[rehearsed.day.kareo_ids[office.id][number]]
-        chart = rehearsed.chart(office, patient.id)
+        patient = played_day.clinic.billing.patients[played_day.day.kareo_ids[office.id][number]]
+        chart = played_day.chart(office, patient.id)
         assert (patient.middle_name, chart["middle_name"]) == (f"M{number}", f"M{number}")
         assert (patient.zip, chart["address"]["zip"]) == (f"8099{number}", f"8099{number}")
 
 
-def test_conflict_is_decided_by_the_practices_preference(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][4]
-    assert rehearsed.clinic.billing.patients[patient].city == "Kareoville"
-    assert rehearsed.chart(office, patient)["address"]["city"] == "Kareoville"
-    assert {one["slot"] for one in rehearsed.waiting("conflict") if one["patient"] == f"K:{patient}"} == {"conflict:city"}
+def test_conflict_is_decided_by_the_practices_preference(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][4]
+    assert played_day.clinic.billing.patients[patient].city == "Kareoville"
+    assert played_day.chart(office, patient)["address"]["city"] == "Kareoville"
+    assert {one["slot"] for one in played_day.waiting("conflict") if one["patient"] == f"K:{patient}"} == {"conflict:city"}
 
 
-def test_number_is_written_without_its_format_and_never_back(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][5]
-    assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035557777"]
-    assert rehearsed.clinic.billing.patients[patient].mobile_phone == "(303) 555-7777"
+def test_number_is_written_without_its_format_and_never_back(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][5]
+    assert [one["phone"] for one in live(played_day.chart(office, patient)["phones"])] == ["3035557777"]
+    assert played_day.clinic.billing.patients[patient].mobile_phone == "(303) 555-7777"
 
 
-def test_unusable_phone_number_waited_until_it_was_corrected(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][CALL_ME]
-    about = [one.event.body for one in rehearsed.events[office.id] if one.event.billing == patient]
+def test_unusable_phone_number_waited_until_it_was_corrected(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][CALL_ME]
+    about = [one.event.body for one in played_day.events[office.id] if one.event.billing == patient]
     waited = [body.code for body in about if isinstance(body, WaitingRaised) and body.slot == "field:mobile_phone"]
     assert waited
     assert waited[0].startswith("field-")
     assert any(isinstance(body, WaitingCleared) and body.slot == "field:mobile_phone" for body in about)
-    assert [one["phone"] for one in live(rehearsed.chart(office, patient)["phones"])] == ["3035559999"]
+    assert [one["phone"] for one in live(played_day.chart(office, patient)["phones"])] == ["3035559999"]
 
 
-def test_number_that_was_taken_out_is_taken_out(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][6]
-    assert live(rehearsed.chart(office, patient)["phones"]) == []
+def test_number_that_was_taken_out_is_taken_out(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][6]
+    assert live(played_day.chart(office, patient)["phones"]) == []
 
 
-def test_state_is_written_as_its_code_and_never_back(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][COLORADO]
-    assert rehearsed.chart(office, patient)["address"]["state"] == "CO"
-    assert rehearsed.clinic.billing.patients[patient].state == "Colorado"
+def test_state_is_written_as_its_code_and_never_back(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][COLORADO]
+    assert played_day.chart(office, patient)["address"]["state"] == "CO"
+    assert played_day.clinic.billing.patients[patient].state == "Colorado"
 
 
-def test_sex_that_kareo_does_not_know_is_unknown_there_and_kept_in_elation(rehearsed: Rehearsed, office: Office) -> None:
-    chart = rehearsed.day.elation_ids[office.id][14]
-    (patient,) = [one for one, linked in rehearsed.links[office.id].items() if linked == chart]
-    assert rehearsed.clinic.billing.patients[patient].gender == "Unknown"
-    assert rehearsed.clinic.ehr.patients[chart]["sex"] == "Other"
+def test_sex_that_kareo_does_not_know_is_unknown_there_and_kept_in_elation(played_day: PlayedDay, office: Office) -> None:
+    chart = played_day.day.elation_ids[office.id][14]
+    (patient,) = [one for one, linked in played_day.links[office.id].items() if linked == chart]
+    assert played_day.clinic.billing.patients[patient].gender == "Unknown"
+    assert played_day.clinic.ehr.patients[chart]["sex"] == "Other"
 
 
-def test_phones_of_other_types_stay_where_they_are(rehearsed: Rehearsed, office: Office) -> None:
-    chart = rehearsed.day.elation_ids[office.id][15]
-    (patient,) = [one for one, linked in rehearsed.links[office.id].items() if linked == chart]
-    there = rehearsed.clinic.billing.patients[patient]
+def test_phones_of_other_types_stay_where_they_are(played_day: PlayedDay, office: Office) -> None:
+    chart = played_day.day.elation_ids[office.id][15]
+    (patient,) = [one for one, linked in played_day.links[office.id].items() if linked == chart]
+    there = played_day.clinic.billing.patients[patient]
     assert (there.home_phone, there.mobile_phone, there.work_phone) == ("", "", "")
-    kept = {(one["phone"], one["phone_type"]) for one in live(rehearsed.clinic.ehr.patients[chart]["phones"])}
+    kept = {(one["phone"], one["phone_type"]) for one in live(played_day.clinic.ehr.patients[chart]["phones"])}
     assert kept == {("3035550100", "Fax"), ("3035550101", "Main")}
 
 
 # -- insurance ------------------------------------------------------------------------------------------------------------
 
 
-def test_primary_case_brings_its_policy_with_carrier_and_plan(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][6]
-    (held,) = rehearsed.policies(office, patient)
+def test_primary_case_brings_its_policy_with_carrier_and_plan(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][6]
+    (held,) = played_day.policies(office, patient)
     (given,) = [
         one
-        for one in rehearsed.clinic.billing.policies.values()
-        if rehearsed.clinic.billing.cases[one.case_id].patient_id == patient
+        for one in played_day.clinic.billing.policies.values()
+        if played_day.clinic.billing.cases[one.case_id].patient_id == patient
     ]
-    plan = rehearsed.clinic.billing.plans[given.plan_id]
-    company = rehearsed.clinic.billing.companies[plan.company_id]
+    plan = played_day.clinic.billing.plans[given.plan_id]
+    company = played_day.clinic.billing.companies[plan.company_id]
     assert (held["carrier_name"], held["plan_name"]) == (company.name, plan.name)
     assert (held["member_id"], held["group_id"]) == (given.number, given.group)
     assert (held["copay"], held["deductible"]) == ("25.00", "500.00")
     assert (held["address"], held["city"], held["zip"]) == (plan.address1, plan.city, plan.zip)
     assert (held["rank"], held["relationship_to_insured"]) == (1, "self")
-    carrier = rehearsed.clinic.ehr.insurance_companies[held["carrier_id"]]
+    carrier = played_day.clinic.ehr.insurance_companies[held["carrier_id"]]
     assert (carrier["carrier"], carrier["external_vendor_id"]) == (company.name, str(company.id))
-    assert rehearsed.clinic.ehr.insurance_plans[held["plan_id"]]["name"] == plan.name
+    assert played_day.clinic.ehr.insurance_plans[held["plan_id"]]["name"] == plan.name
 
 
-def test_policy_holder_who_is_another_person_is_named(rehearsed: Rehearsed, office: Office) -> None:
-    held = rehearsed.policies(office, rehearsed.day.kareo_ids[office.id][2])
+def test_policy_holder_who_is_another_person_is_named(played_day: PlayedDay, office: Office) -> None:
+    held = played_day.policies(office, played_day.day.kareo_ids[office.id][2])
     assert [one["relationship_to_insured"] for one in held] == ["self", "spouse"]
     assert (held[1]["insured_person_dob"], held[1]["insured_person_sex_at_birth"]) == ("1970-02-03", "M")
 
 
-def test_one_inactive_policy_is_removed_alone(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][1]
-    (held,) = rehearsed.policies(office, patient)
+def test_one_inactive_policy_is_removed_alone(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][1]
+    (held,) = played_day.policies(office, patient)
     assert held["member_id"] == f"MB{patient}2"
 
 
-def test_new_primary_case_replaces_the_policies(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][3]
-    (held,) = rehearsed.policies(office, patient)
+def test_new_primary_case_replaces_the_policies(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][3]
+    (held,) = played_day.policies(office, patient)
     assert (held["member_id"], held["copay"], held["rank"]) == (f"NEW{patient}", "40.00", 1)
-    old = [one for one in rehearsed.clinic.ehr.policies.values() if one["member_id"] == f"MB{patient}2"]
+    old = [one for one in played_day.clinic.ehr.policies.values() if one["member_id"] == f"MB{patient}2"]
     assert [one["status"] for one in old] == ["inactive"]
 
 
-def test_inactive_case_removes_its_policies(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][4]
-    assert rehearsed.policies(office, patient) == []
-    chart = rehearsed.links[office.id][patient]
-    assert any(one["patient_id"] == chart for one in rehearsed.clinic.ehr.policies.values())
+def test_inactive_case_removes_its_policies(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][4]
+    assert played_day.policies(office, patient) == []
+    chart = played_day.links[office.id][patient]
+    assert any(one["patient_id"] == chart for one in played_day.clinic.ehr.policies.values())
 
 
-def test_ended_policy_does_not_come(rehearsed: Rehearsed, office: Office) -> None:
-    assert rehearsed.policies(office, rehearsed.day.kareo_ids[office.id][10]) == []
+def test_ended_policy_does_not_come(played_day: PlayedDay, office: Office) -> None:
+    assert played_day.policies(office, played_day.day.kareo_ids[office.id][10]) == []
 
 
-def test_policy_without_a_plan_waits(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][9]
-    assert rehearsed.policies(office, patient) == []
-    assert f"K:{patient}" in {one["patient"] for one in rehearsed.waiting("no-plan")}
+def test_policy_without_a_plan_waits(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][9]
+    assert played_day.policies(office, patient) == []
+    assert f"K:{patient}" in {one["patient"] for one in played_day.waiting("no-plan")}
 
 
-def test_carrier_is_created_only_when_somebody_has_it(rehearsed: Rehearsed, office: Office) -> None:
-    ehr = rehearsed.clinic.ehr
+def test_carrier_is_created_only_when_somebody_has_it(played_day: PlayedDay, office: Office) -> None:
+    ehr = played_day.clinic.ehr
     used = {one["carrier_id"] for one in ehr.policies.values() if one["practice_id"] == office.ehr}
     carriers = [one for one in ehr.insurance_companies.values() if one["practice"] == office.ehr]
     assert {one["id"] for one in carriers} == used
@@ -220,210 +220,124 @@ def test_carrier_is_created_only_when_somebody_has_it(rehearsed: Rehearsed, offi
 # -- appointments ---------------------------------------------------------------------------------------------------------
 
 
-def _as_booked(rehearsed: Rehearsed, office: Office, number: int) -> tuple[Any, dict[str, Any]]:
-    key = booked(rehearsed, office)[number]
-    there = rehearsed.appointment(office, key)
+def _as_booked(played_day: PlayedDay, office: Office, number: int) -> tuple[Any, dict[str, Any]]:
+    key = booked(played_day, office)[number]
+    there = played_day.appointment(office, key)
     assert there is not None
-    return rehearsed.clinic.billing.appointments[key], there
+    return played_day.clinic.billing.appointments[key], there
 
 
-def test_appointment_goes_to_the_providers_calendar(rehearsed: Rehearsed, office: Office) -> None:
-    here, there = _as_booked(rehearsed, office, 8)
+def test_appointment_goes_to_the_providers_calendar(played_day: PlayedDay, office: Office) -> None:
+    here, there = _as_booked(played_day, office, 8)
     assert here.start.tzinfo is UTC or here.start.utcoffset() == timedelta()
     assert there["scheduled_date"] == f"{here.start:%Y-%m-%dT%H:%M:%SZ}"
     assert (there["duration"], there["description"]) == (20, "Follow-up 8")
     assert there["physician"] == office.physicians[office.providers.index(here.provider_id)]
-    assert there["patient"] == rehearsed.links[office.id][here.patient_id]
+    assert there["patient"] == played_day.links[office.id][here.patient_id]
 
 
-def test_length_is_rounded_up_to_what_elation_takes(rehearsed: Rehearsed, office: Office) -> None:
-    here, there = _as_booked(rehearsed, office, 12)
+def test_length_is_rounded_up_to_what_elation_takes(played_day: PlayedDay, office: Office) -> None:
+    here, there = _as_booked(played_day, office, 12)
     assert ((here.end - here.start) / timedelta(minutes=1), there["duration"]) == (12, 15)
 
 
 @pytest.mark.parametrize(("number", "minutes"), [(0, 20), (1, 45)])
-def test_moved_appointment_moves(rehearsed: Rehearsed, office: Office, number: int, minutes: int) -> None:
-    here, there = _as_booked(rehearsed, office, number)
+def test_moved_appointment_moves(played_day: PlayedDay, office: Office, number: int, minutes: int) -> None:
+    here, there = _as_booked(played_day, office, number)
     assert (there["scheduled_date"], there["duration"]) == (f"{here.start:%Y-%m-%dT%H:%M:%SZ}", minutes)
-    assert there["scheduled_date"][:10] >= (rehearsed.day._today + timedelta(days=9)).isoformat()
+    assert there["scheduled_date"][:10] >= (played_day.day._today + timedelta(days=9)).isoformat()
 
 
-def test_cancelled_appointment_stays_visible_as_cancelled(rehearsed: Rehearsed, office: Office) -> None:
-    _, there = _as_booked(rehearsed, office, 2)
+def test_cancelled_appointment_stays_visible_as_cancelled(played_day: PlayedDay, office: Office) -> None:
+    _, there = _as_booked(played_day, office, 2)
     assert (there["status"]["status"], there["deleted_date"]) == ("Cancelled", None)
 
 
-def test_appointment_booked_again_is_no_longer_cancelled(rehearsed: Rehearsed, office: Office) -> None:
-    _, there = _as_booked(rehearsed, office, 3)
+def test_appointment_booked_again_is_no_longer_cancelled(played_day: PlayedDay, office: Office) -> None:
+    _, there = _as_booked(played_day, office, 3)
     assert (there["status"] or {}).get("status") != "Cancelled"
 
 
-def test_deleted_appointment_is_deleted(rehearsed: Rehearsed, office: Office) -> None:
-    here, there = _as_booked(rehearsed, office, 4)
+def test_deleted_appointment_is_deleted(played_day: PlayedDay, office: Office) -> None:
+    here, there = _as_booked(played_day, office, 4)
     assert here.deleted
     assert there["deleted_date"]
 
 
-def test_new_reason_and_new_provider_follow(rehearsed: Rehearsed, office: Office) -> None:
-    assert _as_booked(rehearsed, office, 5)[1]["description"] == "Annual physical"
-    assert _as_booked(rehearsed, office, 6)[1]["physician"] == office.physicians[0]
+def test_new_reason_and_new_provider_follow(played_day: PlayedDay, office: Office) -> None:
+    assert _as_booked(played_day, office, 5)[1]["description"] == "Annual physical"
+    assert _as_booked(played_day, office, 6)[1]["physician"] == office.physicians[0]
 
 
-def test_staffs_change_in_elation_stays_there(rehearsed: Rehearsed, office: Office) -> None:
-    here, there = _as_booked(rehearsed, office, 7)
-    assert there["id"] in rehearsed.day.elation_edits
+def test_staffs_change_in_elation_stays_there(played_day: PlayedDay, office: Office) -> None:
+    here, there = _as_booked(played_day, office, 7)
+    assert there["id"] in played_day.day.elation_edits
     assert there["description"] == "Patient asked for a phone call first"
-    assert rehearsed.clinic.billing.reasons[here.reason_id].name == "Follow-up 7"
+    assert played_day.clinic.billing.reasons[here.reason_id].name == "Follow-up 7"
 
 
-def test_provider_without_a_calendar_keeps_the_appointment_waiting(rehearsed: Rehearsed, office: Office) -> None:
-    key = booked(rehearsed, office)[13]
-    assert rehearsed.appointment(office, key) is None
-    assert f"appointment:{key}" in {one["slot"] for one in rehearsed.waiting("no-calendar")}
+def test_provider_without_a_calendar_keeps_the_appointment_waiting(played_day: PlayedDay, office: Office) -> None:
+    key = booked(played_day, office)[13]
+    assert played_day.appointment(office, key) is None
+    assert f"appointment:{key}" in {one["slot"] for one in played_day.waiting("no-calendar")}
 
 
-def test_meeting_without_a_patient_is_no_appointment(rehearsed: Rehearsed, office: Office) -> None:
-    assert rehearsed.appointment(office, booked(rehearsed, office)[14]) is None
+def test_meeting_without_a_patient_is_no_appointment(played_day: PlayedDay, office: Office) -> None:
+    assert played_day.appointment(office, booked(played_day, office)[14]) is None
 
 
-def test_nothing_is_booked_in_kareo(rehearsed: Rehearsed) -> None:
+def test_nothing_is_booked_in_kareo(played_day: PlayedDay) -> None:
     """Appointments travel from Kareo only."""
-    made = {call.operation for call in rehearsed.clinic.billing.calls}
+    made = {call.operation for call in played_day.clinic.billing.calls}
     assert made & {"CreateAppointment", "UpdateAppointment", "DeleteAppointment"} == set()
-
-
-# -- bills ----------------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("name", [f"good{number}" for number in range(8)])
-def test_signed_bill_becomes_one_encounter_with_its_lines(rehearsed: Rehearsed, office: Office, name: str) -> None:
-    bill, encounters = rehearsed.bill(office, name)
-    (encounter,) = encounters
-    assert (bill["billing_status"], bill["ref_number"]) == ("Billed", str(encounter.id))
-    assert (encounter.status, encounter.location_id, encounter.place_of_service) == ("Draft", office.place[1], "11")
-    assert rehearsed.links[office.id][encounter.patient_id] == _today(rehearsed, bill["patient"])
-    assert encounter.service_start == rehearsed.day._today
-    assert encounter.rendering_id == office.providers[office.physicians.index(bill["rendering_provider"])]
-    assert [
-        (line.procedure_code, line.modifiers, line.diagnoses, line.units, line.unit_charge) for line in encounter.lines
-    ] == [
-        (line["cpt"], line["modifiers"], line["dxs"], float(line["units"]), float(line["unit_charge"]))
-        for line in bill["cpts"]
-    ]
-    assert encounter.orphan_diagnoses == []
-
-
-def _today(rehearsed: Rehearsed, chart: int) -> int:
-    """The chart that a chart has become by merging."""
-    return rehearsed.clinic.ehr.patients[chart]["merged_into_chart"] or chart
-
-
-def test_diagnoses_twelve_in_all_four_on_a_line(rehearsed: Rehearsed, office: Office) -> None:
-    """Fourteen codes, five on the first line: in the order entered, the remainder as further codes of the encounter."""
-    _, (encounter,) = rehearsed.bill(office, "many diagnoses")
-    assert [line.diagnoses for line in encounter.lines] == [
-        ["M10.1", "M11.1", "M12.1", "M13.1"],
-        ["M15.1", "M16.1", "M17.1", "M18.1"],
-    ]
-    assert encounter.orphan_diagnoses == ["M14.1", "M19.1", "M20.1", "M21.1"]
-
-
-@pytest.mark.parametrize("name", ["annex", "no lines", "bad diagnosis", "unknown procedure"])
-def test_corrected_bill_goes_out(rehearsed: Rehearsed, office: Office, name: str) -> None:
-    """First a Bill Error that says what to fix, then, after Save & Re-send, one encounter."""
-    bill, encounters = rehearsed.bill(office, name)
-    told = [
-        call.body["billing_error"]
-        for call in rehearsed.clinic.ehr.calls
-        if call.method == "PATCH"
-        and call.path == "/bills/{id}/"
-        and (call.ids or {}).get("id") == bill["id"]
-        and isinstance(call.body, dict)
-        and call.body.get("billing_error")
-    ]
-    assert len(told) == 1
-    assert 10 < len(told[0]) <= 200
-    (encounter,) = encounters
-    assert (bill["billing_status"], bill["ref_number"]) == ("Billed", str(encounter.id))
-
-
-def test_bill_that_cannot_be_sent_has_an_error_in_elation(rehearsed: Rehearsed, office: Office) -> None:
-    bill, encounters = rehearsed.bill(office, "huge charge")
-    assert encounters == []
-    assert bill["billing_status"] == "UnresolvedError"
-    assert "99213" in bill["billing_error"]
-
-
-def test_deferred_bill_goes_when_it_is_released(rehearsed: Rehearsed, office: Office) -> None:
-    bill, encounters = rehearsed.bill(office, "deferred")
-    assert (len(encounters), bill["billing_status"], bill["deferred_bill"]) == (1, "Billed", False)
-
-
-def test_deferred_bill_waits_until_then(rehearsed: Rehearsed, office: Office) -> None:
-    bill, encounters = rehearsed.bill(office, "deferred for good")
-    assert (encounters, bill["billing_status"]) == ([], "Unbilled")
-    assert f"bill:{bill['id']}" in {one["slot"] for one in rehearsed.waiting("deferred")}
-
-
-def test_bill_that_was_sent_is_frozen(rehearsed: Rehearsed, office: Office) -> None:
-    bill, (encounter,) = rehearsed.bill(office, "good0")
-    assert bill["notes"] == "Edited after it was sent"
-    assert (encounter.medical_notes, encounter.business_notes) == ("", "")
-    assert f"bill:{bill['id']}" in {one["slot"] for one in rehearsed.waiting("differs-after-sent")}
-
-
-def test_bill_of_a_patient_who_was_new_goes_to_the_case_made_for_them(rehearsed: Rehearsed, office: Office) -> None:
-    bill, (encounter,) = rehearsed.bill(office, "new patient")
-    assert rehearsed.links[office.id][encounter.patient_id] == bill["patient"]
-    assert rehearsed.clinic.billing.cases[encounter.case_id].patient_id == encounter.patient_id
 
 
 # -- merges, deletions, restores ------------------------------------------------------------------------------------------
 
 
-def test_merge_moves_the_link_to_the_survivor(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][8]
-    (moved,) = [one.event.body for one in rehearsed.events[office.id] if isinstance(one.event.body, LinkMoved)]
-    absorbed = rehearsed.clinic.ehr.patients[moved.source]
+def test_merge_moves_the_link_to_the_survivor(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][8]
+    (moved,) = [one.event.body for one in played_day.events[office.id] if isinstance(one.event.body, LinkMoved)]
+    absorbed = played_day.clinic.ehr.patients[moved.source]
     assert (moved.billing, moved.target) == (patient, absorbed["merged_into_chart"])
-    assert rehearsed.links[office.id][patient] == moved.target
-    survivor, kept = rehearsed.chart(office, patient), rehearsed.clinic.billing.patients[patient]
+    assert played_day.links[office.id][patient] == moved.target
+    survivor, kept = played_day.chart(office, patient), played_day.clinic.billing.patients[patient]
     assert survivor["last_name"] == kept.last_name
 
 
-def test_deletion_in_elation_suspends_the_link(rehearsed: Rehearsed, office: Office) -> None:
+def test_deletion_in_elation_suspends_the_link(played_day: PlayedDay, office: Office) -> None:
     """The Kareo patient stays."""
-    patient = rehearsed.day.kareo_ids[office.id][10]
-    assert rehearsed.chart(office, patient)["deleted_date"]
-    assert not rehearsed.clinic.billing.patients[patient].deleted
-    assert f"K:{patient}" in {one["patient"] for one in rehearsed.waiting("elation-chart-deleted")}
+    patient = played_day.day.kareo_ids[office.id][10]
+    assert played_day.chart(office, patient)["deleted_date"]
+    assert not played_day.clinic.billing.patients[patient].deleted
+    assert f"K:{patient}" in {one["patient"] for one in played_day.waiting("elation-chart-deleted")}
 
 
-def test_restored_chart_resumes_the_link(rehearsed: Rehearsed, office: Office) -> None:
+def test_restored_chart_resumes_the_link(played_day: PlayedDay, office: Office) -> None:
     """What changed in Kareo afterwards arrives."""
-    patient = rehearsed.day.kareo_ids[office.id][9]
-    chart = rehearsed.chart(office, patient)
+    patient = played_day.day.kareo_ids[office.id][9]
+    chart = played_day.chart(office, patient)
     assert (chart["deleted_date"], chart["address"]["city"]) == (None, "Restoreton")
-    about = [one.event.body for one in rehearsed.events[office.id] if one.event.billing == patient]
+    about = [one.event.body for one in played_day.events[office.id] if one.event.billing == patient]
     kinds = [type(body) for body in about if isinstance(body, LinkSuspended | LinkResumed)]
     assert kinds == [LinkSuspended, LinkResumed]
 
 
-def test_patient_deleted_in_kareo_leaves_the_chart_alone(rehearsed: Rehearsed, office: Office) -> None:
-    patient = rehearsed.day.kareo_ids[office.id][11]
-    assert rehearsed.clinic.billing.patients[patient].deleted
-    assert not rehearsed.chart(office, patient)["deleted_date"]
-    assert f"K:{patient}" in {one["patient"] for one in rehearsed.waiting("kareo-chart-gone")}
+def test_patient_deleted_in_kareo_leaves_the_chart_alone(played_day: PlayedDay, office: Office) -> None:
+    patient = played_day.day.kareo_ids[office.id][11]
+    assert played_day.clinic.billing.patients[patient].deleted
+    assert not played_day.chart(office, patient)["deleted_date"]
+    assert f"K:{patient}" in {one["patient"] for one in played_day.waiting("kareo-chart-gone")}
 
 
 # -- practices apart ------------------------------------------------------------------------------------------------------
 
 
-def test_practices_do_not_touch_each_other(rehearsed: Rehearsed) -> None:
+def test_practices_do_not_touch_each_other(played_day: PlayedDay) -> None:
     """I11: every link, encounter and policy stays within its practice."""
-    ehr, billing = rehearsed.clinic.ehr, rehearsed.clinic.billing
-    for office in rehearsed.offices:
-        for patient, chart in rehearsed.links[office.id].items():
+    ehr, billing = played_day.clinic.ehr, played_day.clinic.billing
+    for office in played_day.offices:
+        for patient, chart in played_day.links[office.id].items():
             assert billing.patients[patient].practice_id == office.billing
             assert ehr.patients[chart]["caregiver_practice"] == office.ehr
         for encounter in billing.encounters.values():

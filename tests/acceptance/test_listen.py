@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 if TYPE_CHECKING:
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def heard(rehearsed: Rehearsed, count: int, *arguments: str) -> list[dict[str, Any]]:
+def heard(played_day: PlayedDay, count: int, *arguments: str) -> list[dict[str, Any]]:
     """The first `count` lines; it listens until it is stopped."""
-    command = [sys.executable, "-m", "daemon", "listen", *arguments, "--config", str(rehearsed.config)]
+    command = [sys.executable, "-m", "daemon", "listen", *arguments, "--config", str(played_day.config)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         try:
@@ -30,15 +30,15 @@ def heard(rehearsed: Rehearsed, count: int, *arguments: str) -> list[dict[str, A
             process.terminate()
 
 
-def test_everything_recorded_is_heard_once_and_in_order(rehearsed: Rehearsed) -> None:
-    lines = heard(rehearsed, sum(len(events) for events in rehearsed.events.values()))
-    for practice, events in rehearsed.events.items():
+def test_everything_recorded_is_heard_once_and_in_order(played_day: PlayedDay) -> None:
+    lines = heard(played_day, sum(len(events) for events in played_day.events.values()))
+    for practice, events in played_day.events.items():
         mine = [one for one in lines if one["practice"] == practice]
         assert [(one["sequence"], one["event_id"]) for one in mine] == [(one.sequence, str(one.event.id)) for one in events]
     assert not any("body" in one for one in lines), "bodies are patients' data: only when asked for"
 
 
-def test_one_practices_bodies_when_asked_for(rehearsed: Rehearsed) -> None:
-    practice, events = next(iter(rehearsed.events.items()))
-    lines = heard(rehearsed, 50, practice, "--bodies")
+def test_one_practices_bodies_when_asked_for(played_day: PlayedDay) -> None:
+    practice, events = next(iter(played_day.events.items()))
+    lines = heard(played_day, 50, practice, "--bodies")
     assert [one["body"] for one in lines] == [json.loads(msgspec.json.encode(one.event.body)) for one in events[:50]]

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 from daemon.sandbox.clinic import Office
 
 if TYPE_CHECKING:
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_after_the_day_nothing_is_unexplained(rehearsed: Rehearsed, office: Office) -> None:
-    command = [sys.executable, "-m", "daemon", "verify", office.id, "--json", "--config", str(rehearsed.config)]
+def test_after_the_day_nothing_is_unexplained(played_day: PlayedDay, office: Office) -> None:
+    command = [sys.executable, "-m", "daemon", "verify", office.id, "--json", "--config", str(played_day.config)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads(done.stdout)
@@ -27,7 +27,7 @@ def test_after_the_day_nothing_is_unexplained(rehearsed: Rehearsed, office: Offi
     assert report["causes"]["in flight"] == 0
     assert report["causes"]["edited on the losing side"] >= 1
     stored = {
-        (one["patient"], one["slot"], one["code"]) for one in rehearsed.report["waiting"] if one["practice"] == office.id
+        (one["patient"], one["slot"], one["code"]) for one in played_day.report["waiting"] if one["practice"] == office.id
     }
     told = {(one["patient"], one["what"], one["code"]) for one in report["drift"] if one["cause"] == "waiting"}
     assert told

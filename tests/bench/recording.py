@@ -23,7 +23,7 @@ from tests.bench.rounds import in_turns, repeated
 from tests.bench.storage import save
 from tests.bench.table import Clock, Line, progress
 from tests.conftest import PRACTICE
-from tests.integration.desk import Desk, hinted
+from tests.integration.recorder_driver import RecorderDriver, hinted
 
 SAVED = 3
 """Events that the library saves in a round for each patient, as many as a change makes of ours: what was seen, the write that it
@@ -31,7 +31,7 @@ replaces, the write."""
 FOREVER = 1_000_000_000
 
 
-async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: int) -> tuple[Store, Desk]:
+async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: int) -> tuple[Store, RecorderDriver]:
     """A recorder with this many linked patients."""
     from events.codec import Keyring
 
@@ -39,25 +39,25 @@ async def _linked(server: EmbeddedPostgres, folder: Path, name: str, patients: i
     Keyring.create_key(folder / "keys", PRACTICE)
     ring = Keyring.from_directory(folder / "keys")
     store = await Store.open(await material.database(server, name), ring, max_size=2)
-    desk = Desk(store, ring, await store.take_over(PRACTICE))
-    await desk.open()
+    driver = RecorderDriver(store, ring, await store.take_over(PRACTICE))
+    await driver.open()
     people = [(material.chart(number, 0), _here(number)) for number in range(1, patients + 1)]
-    changes = [desk.change(BillingChartObserved(chart=there)) for there, _ in people]
-    changes += [desk.change(EhrChartObserved(chart=hinted(here, there))) for there, here in people]
+    changes = [driver.change(BillingChartObserved(chart=there)) for there, _ in people]
+    changes += [driver.change(EhrChartObserved(chart=hinted(here, there))) for there, here in people]
     for batch in _batched(changes):
-        await desk.recorder.record_messages(batch)
-    return store, desk
+        await driver.recorder.record_messages(batch)
+    return store, driver
 
 
 def _batched(changes: list[Change]) -> list[list[Change]]:
     return [changes[start : start + BATCH] for start in range(0, len(changes), BATCH)]
 
 
-async def _record(desk: Desk, changes: list[Change]) -> AsyncIterator[float]:
+async def _record(driver: RecorderDriver, changes: list[Change]) -> AsyncIterator[float]:
     """Seconds of each batch."""
     for batch in _batched(changes):
         clock = Clock()
-        await desk.recorder.record_messages(batch)
+        await driver.recorder.record_messages(batch)
         yield clock.lap()
 
 
@@ -82,14 +82,16 @@ def _here(number: int) -> EhrChart:
 async def recording(server: EmbeddedPostgres, folder: Path, patients: int, rounds: int) -> list[Line]:
     """Every patient moves house in each round; a write is decided about each time. The library saves as many events."""
     progress(f"recording: {patients} patients are linked")
-    store, desk = await _linked(server, folder, "recording", patients)
+    store, driver = await _linked(server, folder, "recording", patients)
     peer = Peer(await material.database(server, "recording_peer"))
     stream = peer.events(patients, FOREVER, material.as_json)
 
     def moved(version: int) -> list[Change]:
-        return [desk.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
+        return [driver.change(BillingChartObserved(chart=material.chart(one, version))) for one in range(1, patients + 1)]
 
-    async for _ in _record(desk, moved(1)):  # after it every round finds the write of the one before, and has the same work
+    async for _ in _record(
+        driver, moved(1)
+    ):  # after it every round finds the write of the one before, and has the same work
         pass
 
     async def work(number: int) -> list[Line]:
@@ -97,7 +99,7 @@ async def recording(server: EmbeddedPostgres, folder: Path, patients: int, round
         before = await store.head(PRACTICE)
         await material.settle(server)
         took = await in_turns(
-            number, {"ours": _record(desk, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
+            number, {"ours": _record(driver, changes), "theirs": save(peer, islice(stream, patients * SAVED))}
         )
         count = await store.head(PRACTICE) - before
         rates = {"ours": count / took["ours"], "theirs": patients * SAVED / took["theirs"]}
@@ -118,11 +120,13 @@ async def long_history(server: EmbeddedPostgres, folder: Path, count: int, round
     from daemon.sandbox.clinic import Clinic
 
     progress(f"long: one patient with {count} events")
-    store, desk = await _linked(server, folder, "long", 1)
+    store, driver = await _linked(server, folder, "long", 1)
     there = material.chart(1, 0)
-    changes = [desk.change(BillingChartObserved(chart=replace(there, address1=f"{number} Elm"))) for number in range(count)]
+    changes = [
+        driver.change(BillingChartObserved(chart=replace(there, address1=f"{number} Elm"))) for number in range(count)
+    ]
     for batch in _batched(changes):
-        await desk.recorder.record_messages(batch)
+        await driver.recorder.record_messages(batch)
     events = await store.head(PRACTICE)
     await store.close()
     clinic = Clinic(offices=1)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from daemon.sandbox.clinic import write_private
 from daemon.sandbox.elation import ElationSandbox
 from daemon.sandbox.kareo import KareoSandbox
 from daemon.vendors.elation.section import ElationConfig
@@ -33,7 +34,7 @@ class ElationStand:
 
     async def start(self, folder: Path) -> None:
         await self.sandbox.start()
-        (folder / "client-secret").write_text("secret")
+        write_private(folder / "client-secret", "secret")
 
     async def stop(self) -> None:
         await self.sandbox.stop()
@@ -96,8 +97,8 @@ class KareoStand(BillingWrites):
 
     async def start(self, folder: Path) -> None:
         await self.sandbox.start()
-        (folder / "customer-key").write_text("k3y")
-        (folder / "password").write_text("s3cret")
+        write_private(folder / "customer-key", "k3y")
+        write_private(folder / "password", "s3cret")
 
     async def stop(self) -> None:
         await self.sandbox.stop()
@@ -135,7 +136,7 @@ class LedgerStand(BillingWrites):
 
     async def start(self, folder: Path) -> None:
         await self.sandbox.start()
-        (folder / "ledger-key").write_text("l3dg3r")
+        write_private(folder / "ledger-key", "l3dg3r")
 
     async def stop(self) -> None:
         await self.sandbox.stop()

@@ -24,9 +24,9 @@ from daemon.sandbox.elation.calls import Call
 from tests.conftest import SHARED
 
 if TYPE_CHECKING:
-    from tests.rehearsed import Rehearsed
+    from tests.played_day import PlayedDay
 
-pytest_plugins = ("tests.rehearsed",)
+pytest_plugins = ("tests.played_day",)
 
 OPENAPI = SHARED / "apis" / "elation" / "openapi.json"
 WSDL = SHARED / "apis" / "kareo" / "KareoServices.wsdl"
@@ -113,20 +113,20 @@ def published() -> Published:
     return Published(document["paths"], Registry().with_resource("urn:elation", resource))
 
 
-def _asked(rehearsed: Rehearsed, *, policies: bool = False) -> list[Call]:
-    calls = [call for call in rehearsed.clinic.ehr.calls if call.path != GRANT]
+def _asked(played_day: PlayedDay, *, policies: bool = False) -> list[Call]:
+    calls = [call for call in played_day.clinic.ehr.calls if call.path != GRANT]
     return [call for call in calls if (call.path.rstrip("/") in POLICIES) is policies]
 
 
-def test_every_elation_request_is_as_published(rehearsed: Rehearsed, published: Published) -> None:
-    calls = _asked(rehearsed)
+def test_every_elation_request_is_as_published(played_day: PlayedDay, published: Published) -> None:
+    calls = _asked(played_day)
     assert {problem for call in calls for problem in published.problems(call)} == set()
     assert len(calls) > 200
 
 
-def test_day_exercises_each_write_to_elation(rehearsed: Rehearsed) -> None:
+def test_day_exercises_each_write_to_elation(played_day: PlayedDay) -> None:
     """A request that nobody made proves nothing."""
-    made = {(call.method, call.path) for call in rehearsed.clinic.ehr.calls}
+    made = {(call.method, call.path) for call in played_day.clinic.ehr.calls}
     assert made >= {
         ("POST", "/patients/"),
         ("PATCH", "/patients/{id}/"),
@@ -141,9 +141,9 @@ def test_day_exercises_each_write_to_elation(rehearsed: Rehearsed) -> None:
     }
 
 
-def test_paths_come_with_their_slash(rehearsed: Rehearsed) -> None:
-    assert {call.path for call in _asked(rehearsed) if not call.slash} == set()
-    assert {call.path for call in _asked(rehearsed, policies=True) if call.slash} == set()
+def test_paths_come_with_their_slash(played_day: PlayedDay) -> None:
+    assert {call.path for call in _asked(played_day) if not call.slash} == set()
+    assert {call.path for call in _asked(played_day, policies=True) if call.slash} == set()
 
 
 # -- Elation's policies, by the table in NOTES --------------------------------------------------------------------------------
@@ -205,21 +205,21 @@ def policy_problems(call: Call) -> Iterator[str]:
             yield f"{where} body {name} is not of its kind"
 
 
-def test_every_policy_request_is_as_in_the_notes(rehearsed: Rehearsed) -> None:
-    calls = _asked(rehearsed, policies=True)
+def test_every_policy_request_is_as_in_the_notes(played_day: PlayedDay) -> None:
+    calls = _asked(played_day, policies=True)
     assert {problem for call in calls for problem in policy_problems(call)} == set()
     assert {call.method for call in calls} >= {"GET", "POST", "PUT"}
 
 
-def test_active_policies_have_a_rank(rehearsed: Rehearsed) -> None:
+def test_active_policies_have_a_rank(played_day: PlayedDay) -> None:
     """NOTES, Insurance: one active policy per rank; null is only sensible for inactive ones."""
-    bodies = [call.body for call in _asked(rehearsed, policies=True) if isinstance(call.body, dict)]
+    bodies = [call.body for call in _asked(played_day, policies=True) if isinstance(call.body, dict)]
     assert [one for one in bodies if one["status"] == "active" and one.get("rank") is None] == []
 
 
-def _first(rehearsed: Rehearsed, method: str, path: str) -> Call:
+def _first(played_day: PlayedDay, method: str, path: str) -> Call:
     return copy.deepcopy(
-        next(call for call in rehearsed.clinic.ehr.calls if (call.method, call.path.rstrip("/")) == (method, path))
+        next(call for call in played_day.clinic.ehr.calls if (call.method, call.path.rstrip("/")) == (method, path))
     )
 
 
@@ -239,9 +239,9 @@ def _first(rehearsed: Rehearsed, method: str, path: str) -> Call:
     ids=["unlisted", "read-only", "missing", "date", "enum", "nested-enum", "query", "method", "path"],
 )
 def test_changed_elation_request_is_refused(
-    rehearsed: Rehearsed, published: Published, change: Callable[[Any], object]
+    played_day: PlayedDay, published: Published, change: Callable[[Any], object]
 ) -> None:
-    call = _first(rehearsed, "POST", "/patients")
+    call = _first(played_day, "POST", "/patients")
     assert list(published.problems(call)) == []
     change(call)
     assert list(published.problems(call)) != []
@@ -260,8 +260,8 @@ def test_changed_elation_request_is_refused(
     ],
     ids=lambda change: next(iter(change)),
 )
-def test_changed_policy_request_is_refused(rehearsed: Rehearsed, change: dict[str, Any]) -> None:
-    call = _first(rehearsed, "POST", "/patients/{id}/policies")
+def test_changed_policy_request_is_refused(played_day: PlayedDay, change: dict[str, Any]) -> None:
+    call = _first(played_day, "POST", "/patients/{id}/policies")
     assert list(policy_problems(call)) == []
     assert isinstance(call.body, dict)
     call.body.update(change)
@@ -301,21 +301,21 @@ def _request(raw: bytes) -> etree._Element:
     return etree.fromstring(etree.tostring(child))
 
 
-def test_every_kareo_request_is_as_the_wsdl_has_it(rehearsed: Rehearsed, contract: etree.XMLSchema) -> None:
+def test_every_kareo_request_is_as_the_wsdl_has_it(played_day: PlayedDay, contract: etree.XMLSchema) -> None:
     """Names, namespaces, order and types; the message is the one that its operation takes."""
     problems = set()
-    for call in rehearsed.clinic.billing.calls:
+    for call in played_day.clinic.billing.calls:
         request = _request(call.request)
         if request.tag != BILLING + call.operation:
             problems.add(f"{call.operation} came as {request.tag}")
         elif not contract.validate(request):
             problems |= {f"{call.operation} {one.path}: {one.type_name}" for one in contract.error_log}
     assert problems == set()
-    assert len(rehearsed.clinic.billing.calls) > 200
+    assert len(played_day.clinic.billing.calls) > 200
 
 
-def test_day_exercises_each_operation_of_the_sync(rehearsed: Rehearsed) -> None:
-    assert {call.operation for call in rehearsed.clinic.billing.calls} >= {
+def test_day_exercises_each_operation_of_the_sync(played_day: PlayedDay) -> None:
+    assert {call.operation for call in played_day.clinic.billing.calls} >= {
         "GetPractices",
         "GetProviders",
         "GetServiceLocations",
@@ -357,9 +357,9 @@ def _not_a_number(request: etree._Element) -> None:
 
 @pytest.mark.parametrize("change", [_swap, _unknown, _renamed, _foreign, _not_a_number], ids=lambda one: one.__name__[1:])
 def test_changed_kareo_request_is_refused(
-    rehearsed: Rehearsed, contract: etree.XMLSchema, change: Callable[[etree._Element], None]
+    played_day: PlayedDay, contract: etree.XMLSchema, change: Callable[[etree._Element], None]
 ) -> None:
-    raw = next(call.request for call in rehearsed.clinic.billing.calls if call.operation == "CreatePatient")
+    raw = next(call.request for call in played_day.clinic.billing.calls if call.operation == "CreatePatient")
     request = copy.deepcopy(_request(raw))
     assert contract.validate(request)
     change(request)

@@ -12,8 +12,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.crash.blow import KINDS, POINTS, POINTS_OF, VICTIMS, Victim
-from tests.crash.row import Cell, Nursery, Row
+from tests.crash.kill_points import KINDS, POINTS, POINTS_OF, VICTIMS, Victim
+from tests.crash.matrix_row import Cell, Nursery, Row
 
 
 async def play(
@@ -50,7 +50,7 @@ async def play(
                 try:
                     await in_one_clinic(victim, kind, remaining, nursery, here)
                 except TimeoutError as error:
-                    say(Cell(victim, kind, remaining.pop(0), wrong=[f"before the blow: {error}"]))
+                    say(Cell(victim, kind, remaining.pop(0), wrong=[f"before the kill: {error}"]))
 
     async with Nursery(bug) as nursery, asyncio.TaskGroup() as group:
         for _ in range(lanes):

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.crash.blow import KINDS, POINTS_OF, Victim
+from tests.crash.kill_points import KINDS, POINTS_OF, Victim
 from tests.crash.matrix import main, play, table
-from tests.crash.row import Cell
+from tests.crash.matrix_row import Cell
 from tests.crash.scenes import SCENES
 from tests.crash.victim import BUGS
 from tests.kafka.conftest import kafka_jars  # noqa: F401 - a fixture

@@ -1,7 +1,7 @@
-"""A daemon that strikes at a chosen point of its own work: `chartwire run` with blows built around its functions.
+"""A daemon that strikes at a chosen point of its own work: `chartwire run` with a kill built around its functions.
 
 `python -m tests.crash.victim` is a nursery: it has everything imported, and forks a daemon for each line on its standard
-input (configuration, log, arms; separated by tabs), answering its process id. An argument names a bug that they shall have. What runs in the daemon is the product's own
+input (configuration, log, file of the next kill; separated by tabs), answering its process id. An argument names a bug that they shall have. What runs in the daemon is the product's own
 `run`; only here, in the test, is it interfered with.
 """
 
@@ -34,7 +34,7 @@ from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import Store, Transaction
 from events.topics import Change
-from tests.crash.blow import Arms
+from tests.crash.kill_points import NextKill
 
 PR_SET_PDEATHSIG = 1
 Strike = Callable[..., None]
@@ -42,34 +42,34 @@ _carrying: ContextVar[str] = ContextVar("carrying", default="")
 _recording: ContextVar[tuple[str, str]] = ContextVar("recording", default=("", ""))
 
 
-def strike(arms: Arms, point: str, kind: str | None = None, *, committed: bool = False) -> None:
-    """Kill whom the blow is meant for, if this is its point; `kind` None stands for any.
+def strike(next_kill: NextKill, point: str, kind: str | None = None, *, committed: bool = False) -> None:
+    """Kill whom it is meant for, if this is the point; `kind` None stands for any.
 
     After a commit whose server is killed, its answer is lost on the way: the client hears of a broken connection.
     """
-    blow = arms.blow
-    if blow is None or blow.point != point or kind not in (None, blow.kind):
+    kill = next_kill.kill
+    if kill is None or kill.point != point or kind not in (None, kill.kind):
         return
-    if not blow.pid:
-        arms.lower()
+    if not kill.pid:
+        next_kill.clear()
         os.kill(os.getpid(), signal.SIGKILL)
-    children = psutil.Process(blow.pid).children(recursive=True)
-    os.kill(blow.pid, signal.SIGKILL)
+    children = psutil.Process(kill.pid).children(recursive=True)
+    os.kill(kill.pid, signal.SIGKILL)
     for child in children:
         with suppress(psutil.Error):
             child.kill()
-    arms.lower()
-    if committed and blow.victim == "postgres":
+    next_kill.clear()
+    if committed and kill.victim == "postgres":
         raise asyncpg.ConnectionDoesNotExistError("connection was closed in the middle of operation")
 
 
 # -- around the product's functions ---------------------------------------------------------------------------------------
 
 
-def install(arms: Arms) -> None:
-    """Build the blows in."""
+def install(next_kill: NextKill) -> None:
+    """Build the kills in."""
 
-    at = partial(strike, arms)
+    at = partial(strike, next_kill)
     _around_kafka(at)
     _around_recording(at)
     _around_calls(at)
@@ -224,7 +224,7 @@ BUGS: dict[str, dict[str, Any]] = {
 # -- the nursery ----------------------------------------------------------------------------------------------------------
 
 
-def live(config: str, log: str, arms: str, bug: str) -> None:
+def live(config: str, log: str, next_kill: str, bug: str) -> None:
     """One life: the product's `run`, in this process."""
     for name, function in BUGS.get(bug, {}).items():
         setattr(Sink, name, function)
@@ -233,7 +233,7 @@ def live(config: str, log: str, arms: str, bug: str) -> None:
     null, out = os.open(os.devnull, os.O_RDONLY), os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     for number, target in ((null, 0), (out, 1), (out, 2)):
         os.dup2(number, target)
-    install(Arms(Path(arms)))
+    install(NextKill(Path(next_kill)))
     os._exit(run.run(argparse.Namespace(config=Path(config), no_check=True)))
 
 
@@ -241,11 +241,11 @@ def main() -> None:
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody has to wait for the children
     children, bug = [], " ".join(sys.argv[1:])
     for line in sys.stdin:
-        config, log, arms = line.rstrip("\n").split("\t")
+        config, log, next_kill = line.rstrip("\n").split("\t")
         child = os.fork()
         if child == 0:
             try:
-                live(config, log, arms, bug)
+                live(config, log, next_kill, bug)
             finally:
                 os._exit(70)
         children.append(child)

@@ -12,13 +12,17 @@ import asyncio
 import sys
 import time
 from concurrent.futures import as_completed
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import Any
 
 import msgspec
 
 from daemon.runtime import worker
 from daemon.runtime.supervision import STEADY_SECONDS
+from daemon.vendors.ports.errors import OutcomeUnknown
 from events.codec import Keyring
+from events.writes import changes_nothing
 from tests.faults.pair import HIT, OTHER, Pair
 from tests.faults.strikes import ANY, Armed, Port, Strike, armed, ports
 from tests.simulation.clock import VirtualLoop, simulate
@@ -32,7 +36,12 @@ HEALED_WITHIN = 1800.0
 STRUCK_WITHIN = 120.0
 TAKEN_WITHIN = 600.0
 
+AT_A_TAKE_OVER = frozenset({"take_over", "get_practices", "ensure_external_vendor"})
+"""What is called once by each owner: the practice is made to fail first, so that it is taken anew."""
+
 DEEDS = {
+    "write": ("registers a patient in Elation", "registers a patient in Kareo"),
+    "look_up": ("registers a patient in Elation", "registers a patient in Kareo"),
     "patient": ("registers a patient in Kareo", "registers a patient in Elation"),
     "polic": ("enters a policy in Kareo", "edits a policy in Kareo"),
     "insurance": ("enters a policy in Kareo",),
@@ -60,6 +69,19 @@ class Cell:
 
 
 async def struck(pair: Pair, strike: Strike) -> tuple[str, str]:
+    """Whether others and the practice itself came through: state and reason. What is looked up has to be lost before."""
+    changing = replace(strike.port, about=lambda self, arguments: strike.port.about(self, arguments) and _changes(arguments))
+    with armed(strike.port, "write") if strike.method == "look_up" else nullcontext(Armed()) as writes:
+        writes.strike = Strike(changing, "write", lambda: OutcomeUnknown("op"), late=True, left=STRIKES)
+        return await _struck(pair, strike)
+
+
+def _changes(arguments: tuple[Any, ...]) -> bool:
+    """Whether what a writer is asked for changes something."""
+    return not changes_nothing(arguments[0]())
+
+
+async def _struck(pair: Pair, strike: Strike) -> tuple[str, str]:
     """Whether others and the practice itself came through: state and reason."""
     for part, kinds in DEEDS.items():
         if part in strike.method:
@@ -68,7 +90,7 @@ async def struck(pair: Pair, strike: Strike) -> tuple[str, str]:
     here, there = pair.move(HIT), pair.move(OTHER)
     if not await pair.until(lambda: pair.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
         return "red", "the other practice's change was not written in time"
-    taking = strike.method == "take_over"
+    taking = strike.method in AT_A_TAKE_OVER
     if taking:
         pair.fail()
     await pair.until(lambda: strike.left == 0, TAKEN_WITHIN if taking else STRUCK_WITHIN, HIT)

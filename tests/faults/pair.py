@@ -69,7 +69,7 @@ class Pair:
         for practice in practices:
             if (runtime := self.world.owner(practice)) is not None:
                 for system, names in PASSES.items():
-                    for name in names:
+                    for name in (*names, "directory"):
                         runtime.connectors[system].nudge(name)
 
     @property

@@ -21,7 +21,7 @@ from events.store import AWAY, Store
 from events.topics import Change, Checkpoint
 from tests.conftest import PRACTICE
 from tests.faults.proxy import KINDS, Proxy, proxy
-from tests.integration.desk import ADA_THERE, Desk, insured
+from tests.integration.recorder_driver import ADA_THERE, RecorderDriver, insured
 from tests.unit.records import ADA
 
 BATCHES = 30
@@ -33,11 +33,11 @@ async def network(postgres: EmbeddedPostgres) -> AsyncIterator[Proxy]:
         yield one
 
 
-async def record(desk: Desk, messages: list[Change | Checkpoint]) -> int:
+async def record(driver: RecorderDriver, messages: list[Change | Checkpoint]) -> int:
     """As a worker does it: again, until it is recorded. Returns how often it failed."""
     for failures in itertools.count():
         try:
-            await desk.recorder.record_messages(messages)
+            await driver.recorder.record_messages(messages)
         except AWAY:
             await asyncio.sleep(0)
         else:
@@ -45,15 +45,15 @@ async def record(desk: Desk, messages: list[Change | Checkpoint]) -> int:
     raise AssertionError
 
 
-async def story(desk: Desk, weather: random.Random | None, network: Proxy | None) -> int:
+async def story(driver: RecorderDriver, weather: random.Random | None, network: Proxy | None) -> int:
     """A patient moves house many times; between any two statements the network may fail. Returns how often it did."""
-    await desk.open()
-    await desk.link()
+    await driver.open()
+    await driver.link()
     failures = 0
     for number in range(BATCHES):
         there = replace(insured(), city=f"Town {number}", zip=f"309{number:02d}")
         messages: list[Change | Checkpoint] = [
-            desk.change(BillingChartObserved(chart=there)),
+            driver.change(BillingChartObserved(chart=there)),
             Checkpoint(practice=PRACTICE, source="kareo.patients", value=str(number)),
         ]
         if weather is not None and network is not None:
@@ -61,7 +61,7 @@ async def story(desk: Desk, weather: random.Random | None, network: Proxy | None
                 network.plan(weather.choice(KINDS), 0.01, skip=weather.randrange(16))
             if weather.random() < 0.1:
                 network.cut_all()
-        failures += await record(desk, messages)
+        failures += await record(driver, messages)
     return failures
 
 
@@ -70,13 +70,13 @@ async def test_every_change_is_recorded_once_whatever_the_network_does(
     store: Store, keyring: Keyring, network: Proxy, dsn: str, postgres: EmbeddedPostgres, seed: int
 ) -> None:
     troubled = await Store.open(dsn.replace(f":{postgres.port}/", f":{network.port}/"), keyring, max_size=2)
-    desk = Desk(troubled, keyring, await troubled.take_over(PRACTICE))
-    failures = await story(desk, random.Random(seed), network)
+    driver = RecorderDriver(troubled, keyring, await troubled.take_over(PRACTICE))
+    failures = await story(driver, random.Random(seed), network)
     troubled.pool.terminate()
     assert failures >= 5, "the network did fail"
     assert set(network.met) == set(KINDS)
 
-    witness = Desk(store, keyring, desk.recorder.epoch)
+    witness = RecorderDriver(store, keyring, driver.recorder.epoch)
     recorded = [one async for one in store.read(PRACTICE)]
     assert [one.sequence for one in recorded] == list(range(1, len(recorded) + 1))
     seen = [one.event.body.chart.city for one in recorded if isinstance(one.event.body, BillingChartObserved)]
@@ -92,18 +92,18 @@ async def test_while_nobody_gets_through_nothing_is_recorded_and_nothing_lost(
     store: Store, keyring: Keyring, network: Proxy, dsn: str, postgres: EmbeddedPostgres
 ) -> None:
     troubled = await Store.open(dsn.replace(f":{postgres.port}/", f":{network.port}/"), keyring, max_size=2)
-    desk = Desk(troubled, keyring, await troubled.take_over(PRACTICE))
-    await desk.open()
+    driver = RecorderDriver(troubled, keyring, await troubled.take_over(PRACTICE))
+    await driver.open()
     network.refusing = True
     network.cut_all()
     before = await store.head(PRACTICE)
-    change = desk.change(BillingChartObserved(chart=ADA_THERE))
+    change = driver.change(BillingChartObserved(chart=ADA_THERE))
     with pytest.raises(AWAY):
-        await desk.recorder.record_messages([change])
+        await driver.recorder.record_messages([change])
     assert await store.head(PRACTICE) == before
     network.refusing = False
-    await record(desk, [change])
-    assert (await Desk(store, keyring, 0).patient()).billing is not None
+    await record(driver, [change])
+    assert (await RecorderDriver(store, keyring, 0).patient()).billing is not None
     troubled.pool.terminate()
 
 

@@ -1,6 +1,6 @@
 """The first day of a practice with years of charts on both sides: observed, matched, rehearsed, live (issue 4).
 
-The whole of it with the real daemon and both sandboxes is in tests/acceptance/test_first_day.py.
+The whole of it with the real daemon and both sandboxes is in tests/acceptance/test_onboarding_first_day.py.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
 from projections.words.shown import Shown
 from tests.conftest import PRACTICE
-from tests.crowded import Town, found
-from tests.integration.desk import POLICY, Crash, Desk, elation_directory
-from tests.integration.ward import Ward, opened
+from tests.integration.recorder_driver import POLICY, Crash, RecorderDriver, elation_directory
+from tests.integration.sink_driver import SinkDriver, opened
+from tests.invented_practice import Town, found
 from tests.unit.records import ADA, ADA_THERE, KAREO_MAIN_STREET, PROVIDERS
 
 OBSERVING = msgspec.structs.replace(POLICY, observes=True)
@@ -63,8 +63,8 @@ BIG = 5_000
 FIRST_READS = (*ElationConfig.first_reads, *KareoConfig.first_reads)
 
 
-class Office(Desk):
-    """A desk whose practice is observed first; `live` is the worker that takes it over with the other configuration."""
+class Office(RecorderDriver):
+    """A recorder whose practice is observed first; `live` is the worker that takes it over with the other configuration."""
 
     def __init__(self, store: Store, keyring: Keyring, epoch: int, policy: Policy = OBSERVING) -> None:
         super().__init__(store, keyring, epoch)
@@ -357,18 +357,18 @@ async def test_a_rebuild_while_going_live_forgets_nobody(office: Office):
 
 async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store: Store, keyring: Keyring):
     """Also not what was wanted before it was put back to observing."""
-    ward = await opened(store, keyring, patients=1)
-    await ward.move_to("Macon")
+    driver = await opened(store, keyring, patients=1)
+    await driver.move_to("Macon")
     office = Office(store, keyring, await store.take_over(PRACTICE))
     assert await office.recorder.observing()
-    held = Ward(office)
+    held = SinkDriver(office)
     held.sink.offer(await office.recorder.load_open(), resume=True)
     await held.finish()
     assert held.writer.asked == []
 
     await office.all_read()
     worker = await office.live()
-    working = Ward(worker)
+    working = SinkDriver(worker)
     working.sink.offer(await worker.recorder.load_open(), resume=True)
     await working.finish()
     assert working.writer.asked == [], "the configuration says live, but nothing was decided yet"
@@ -379,11 +379,11 @@ async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store
 
 
 async def test_a_practice_that_was_never_observed_decides_from_the_start(store: Store, keyring: Keyring):
-    desk = Office(store, keyring, await store.take_over(PRACTICE), POLICY)
-    assert not await desk.recorder.observing()
-    await desk.directories()
-    await desk.see(EhrChartObserved(chart=ADA))
-    assert "chart" in await desk.intents(PatientKey("E:101"))
+    source = Office(store, keyring, await store.take_over(PRACTICE), POLICY)
+    assert not await source.recorder.observing()
+    await source.directories()
+    await source.see(EhrChartObserved(chart=ADA))
+    assert "chart" in await source.intents(PatientKey("E:101"))
 
 
 async def _all(office: Office) -> list[Recorded]:

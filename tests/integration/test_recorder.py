@@ -19,13 +19,11 @@ from events.schema import (
     BillingAppointmentObserved,
     BillingChartObserved,
     BillingDirectoryObserved,
-    Body,
     ChangeQuarantined,
     ChartLinked,
     EhrChartObserved,
     Origin,
     RevisitDue,
-    WaitingCleared,
 )
 from events.store import Fenced, Store
 from events.topics import Change, Checkpoint, Note
@@ -41,84 +39,98 @@ from events.writes import (
     UpdateEhrChart,
 )
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.desk import LOCUM, NOON, VISIT, Crash, Desk, elation_directory, everything, hinted, insured
+from tests.integration.recorder_driver import (
+    LOCUM,
+    NOON,
+    VISIT,
+    Crash,
+    RecorderDriver,
+    elation_directory,
+    everything,
+    hinted,
+    insured,
+)
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN, PHYSICIANS, PROVIDERS
 
 
 @pytest_asyncio.fixture
-async def desk(store: Store, keyring: Keyring) -> Desk:
-    return Desk(store, keyring, await store.take_over(PRACTICE))
+async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
+    return RecorderDriver(store, keyring, await store.take_over(PRACTICE))
 
 
 # -- once, and whole --------------------------------------------------------------------------------------------------
 
 
-async def test_the_same_batch_again_changes_nothing(desk: Desk) -> None:
+async def test_the_same_batch_again_changes_nothing(driver: RecorderDriver) -> None:
     note = Note(system=System.BILLING, resource="patients", record="901", content_hash="ab", parent="901")
     batch = [
-        desk.change(elation_directory()),
-        desk.change(BillingDirectoryObserved(providers=PROVIDERS)),
-        desk.change(BillingChartObserved(chart=ADA_THERE), notes=[note]),
-        desk.change(EhrChartObserved(chart=ADA)),
+        driver.change(elation_directory()),
+        driver.change(BillingDirectoryObserved(providers=PROVIDERS)),
+        driver.change(BillingChartObserved(chart=ADA_THERE), notes=[note]),
+        driver.change(EhrChartObserved(chart=ADA)),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="then"),
     ]
-    await desk.recorder.record_messages(batch)
-    before = await everything(desk.store)
+    await driver.recorder.record_messages(batch)
+    before = await everything(driver.store)
     assert before["open_intent"]
     assert before["observed"]
     for again in (batch, batch[2:3], [*batch, *batch]):
-        await desk.recorder.record_messages(again)
-        assert await everything(desk.store) == before
-    await (await desk.successor()).recorder.record_messages(batch)
-    assert await everything(desk.store) == before
-    await desk.sound()
+        await driver.recorder.record_messages(again)
+        assert await everything(driver.store) == before
+    await (await driver.successor()).recorder.record_messages(batch)
+    assert await everything(driver.store) == before
+    await driver.sound()
 
 
 @pytest.mark.parametrize("read", [0.0, 0.4], ids=["by another webhook", "by reading, or by a write of ours"])
-async def test_of_two_saves_within_one_second_nothing_is_believed_until_the_record_is_read(desk: Desk, read: float) -> None:
+async def test_of_two_saves_within_one_second_nothing_is_believed_until_the_record_is_read(
+    driver: RecorderDriver, read: float
+) -> None:
     """The later webhook may be of the earlier save, and the other way round; what it says must not be what the next poll
     compares with."""
     note = Note(system=System.EHR, resource="patients", record=str(ADA.id), content_hash="first", parent=str(ADA.id))
-    first = desk.change(EhrChartObserved(chart=ADA), notes=[note])
+    first = driver.change(EhrChartObserved(chart=ADA), notes=[note])
     other = replace(ADA, city="Macon")
     assert first.event is not None
     saved = first.event.observed
     first = replace(first, event=replace(first.event, modified=saved, observed=saved + timedelta(seconds=read)))
     assert first.event is not None
     tie = replace(first.event, body=EhrChartObserved(chart=other), id=event_id(PRACTICE, "tie"), observed=saved)
-    await desk.recorder.record_messages([first])
-    assert desk.outcomes[-1].reread == set()
+    await driver.recorder.record_messages([first])
+    assert driver.outcomes[-1].reread == set()
     later = replace(first, event=tie, notes=(replace(note, content_hash="second"),))
-    await desk.recorder.record_messages([later])
-    assert desk.outcomes[-1].reread == {("patients", str(ADA.id))}
+    await driver.recorder.record_messages([later])
+    assert driver.outcomes[-1].reread == {("patients", str(ADA.id))}
     for again in (later, first):
-        await desk.recorder.record_messages([again])
-    (kept,) = (await kept_rows.lookup_observed(desk.store.pool, PRACTICE, System.EHR, [("patients", str(ADA.id))])).values()
+        await driver.recorder.record_messages([again])
+    (kept,) = (
+        await kept_rows.lookup_observed(driver.store.pool, PRACTICE, System.EHR, [("patients", str(ADA.id))])
+    ).values()
     assert kept.content_hash == "", "whatever is read next is published"
-    patient = await desk.patient(PatientKey(f"E:{ADA.id}"))
+    patient = await driver.patient(PatientKey(f"E:{ADA.id}"))
     assert patient.ehr is not None
     assert patient.ehr.chart == ADA
-    await desk.see(EhrChartObserved(chart=other))
-    patient = await desk.patient(PatientKey(f"E:{ADA.id}"))
+    await driver.see(EhrChartObserved(chart=other))
+    patient = await driver.patient(PatientKey(f"E:{ADA.id}"))
     assert patient.ehr is not None
     assert patient.ehr.chart == other
-    await desk.sound()
+    await driver.sound()
 
 
-async def test_a_change_that_is_twice_in_one_batch_counts_once(desk: Desk) -> None:
-    change = desk.change(BillingChartObserved(chart=ADA_THERE))
-    await desk.recorder.record_messages([change, change])
-    assert sum(isinstance(body, BillingChartObserved) for body in await desk.bodies()) == 1
+async def test_a_change_that_is_twice_in_one_batch_counts_once(driver: RecorderDriver) -> None:
+    change = driver.change(BillingChartObserved(chart=ADA_THERE))
+    await driver.recorder.record_messages([change, change])
+    assert sum(isinstance(body, BillingChartObserved) for body in await driver.bodies()) == 1
 
 
 @pytest.mark.parametrize("table", ["event", "patient", "chart", "link", "open_intent", "waiting", "dependency"])
-async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> None:
+async def test_all_of_it_or_nothing(driver: RecorderDriver, owner_dsn: str, table: str) -> None:
     """Events, projections and intents are one transaction: wherever it breaks, nothing has happened, and it works later."""
-    await desk.open()
-    await desk.see(
+    await driver.open()
+    await driver.see(
         BillingAppointmentObserved(appointment=VISIT), BillingChartObserved(chart=replace(ADA_THERE, city="Macon"))
     )
-    before = await everything(desk.store)
+    before = await everything(driver.store)
     owner = await asyncpg.connect(owner_dsn)
     await owner.execute(
         "CREATE FUNCTION stumble() RETURNS trigger LANGUAGE plpgsql AS "
@@ -128,81 +140,83 @@ async def test_all_of_it_or_nothing(desk: Desk, owner_dsn: str, table: str) -> N
     seen = EhrChartObserved(chart=hinted(ADA, ADA_THERE))
 
     async def record() -> None:
-        await desk.recorder.record_bodies([seen], ehr=ADA.id, billing=None, cause=None, origin=Origin.EHR)
+        await driver.recorder.record_bodies([seen], ehr=ADA.id, billing=None, cause=None, origin=Origin.EHR)
 
     with pytest.raises(asyncpg.DiskFullError):
         await record()
-    assert await everything(desk.store) == before
+    assert await everything(driver.store) == before
     await owner.execute(f"DROP TRIGGER stumble ON chartwire.{table}")
     await owner.close()
     await record()
-    assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, ADA_THERE.id)]
-    assert isinstance((await desk.intents())["demographics:elation"].write, UpdateEhrChart)
-    await desk.sound()
+    assert await tables.links(driver.store.pool, PRACTICE) == [(ADA.id, ADA_THERE.id)]
+    assert isinstance((await driver.intents())["demographics:elation"].write, UpdateEhrChart)
+    await driver.sound()
 
 
-async def test_notes_and_checkpoints_are_recorded_with_their_batch(desk: Desk) -> None:
+async def test_notes_and_checkpoints_are_recorded_with_their_batch(driver: RecorderDriver) -> None:
     notes = [
         Note(system=System.BILLING, resource="patients", record="901", content_hash=hash_, parent="901")
         for hash_ in ("a", "b")
     ]
     batch: list[Change | Checkpoint] = [
-        desk.change(BillingChartObserved(chart=ADA_THERE), notes=notes[:1]),
+        driver.change(BillingChartObserved(chart=ADA_THERE), notes=notes[:1]),
         Change(practice=PRACTICE, notes=(notes[1],)),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="first"),
         Checkpoint(practice=PRACTICE, source="kareo.patients", value="second"),
     ]
-    await desk.recorder.record_messages(batch)
-    assert await kept_rows.get_checkpoint(desk.store.pool, PRACTICE, "kareo.patients") == "second"
-    assert await kept_rows.observed_records(desk.store.pool, PRACTICE, System.BILLING, "patients") == [("901", "b", "901")]
-    assert await kept_rows.get_checkpoint(desk.store.pool, OTHER, "kareo.patients") is None
+    await driver.recorder.record_messages(batch)
+    assert await kept_rows.get_checkpoint(driver.store.pool, PRACTICE, "kareo.patients") == "second"
+    assert await kept_rows.observed_records(driver.store.pool, PRACTICE, System.BILLING, "patients") == [("901", "b", "901")]
+    assert await kept_rows.get_checkpoint(driver.store.pool, OTHER, "kareo.patients") is None
 
 
 # -- one writer -------------------------------------------------------------------------------------------------------
 
 
-async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared_last(desk: Desk) -> None:
+async def test_what_a_sink_saw_of_a_kareo_patient_outdates_the_list_row_compared_last(driver: RecorderDriver) -> None:
     """A policy may end before any list shows it, and the list looks as it did before (seed 3893)."""
     record = str(ADA_THERE.id)
     row = Note(system=System.BILLING, resource="patients.row", record=record, content_hash="row")
-    await desk.open()
-    await desk.link()
-    await desk.recorder.record_messages([desk.change(BillingChartObserved(chart=ADA_THERE), notes=[row])])
-    await desk.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
+    await driver.open()
+    await driver.link()
+    await driver.recorder.record_messages([driver.change(BillingChartObserved(chart=ADA_THERE), notes=[row])])
+    await driver.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
 
     async def compared() -> list[str]:
-        kept = await kept_rows.lookup_observed(desk.store.pool, PRACTICE, System.BILLING, [("patients.row", record)])
+        kept = await kept_rows.lookup_observed(driver.store.pool, PRACTICE, System.BILLING, [("patients.row", record)])
         return [one.content_hash for one in kept.values()]
 
     assert await compared() == ["row"]
-    await desk.succeed("demographics:kareo", BillingChartWritten(chart=replace(ADA_THERE, city="Macon"), read_at=desk.now))
+    await driver.succeed(
+        "demographics:kareo", BillingChartWritten(chart=replace(ADA_THERE, city="Macon"), read_at=driver.now)
+    )
     assert await compared() == [""]
 
 
-async def test_who_was_overtaken_writes_nothing_any_more(desk: Desk) -> None:
-    await desk.open()
-    successor = await desk.successor()
-    before = await everything(desk.store)
+async def test_who_was_overtaken_writes_nothing_any_more(driver: RecorderDriver) -> None:
+    await driver.open()
+    successor = await driver.successor()
+    before = await everything(driver.store)
     seen = BillingChartObserved(chart=ADA_THERE)
     with pytest.raises(Fenced):
-        await desk.see(seen)
+        await driver.see(seen)
     with pytest.raises(Fenced):
-        await desk.recorder.record_messages([Checkpoint(practice=PRACTICE, source="kareo.patients", value="late")])
+        await driver.recorder.record_messages([Checkpoint(practice=PRACTICE, source="kareo.patients", value="late")])
     with pytest.raises(Fenced):
-        await desk.recorder.record_bodies([seen], ehr=None, billing=ADA_THERE.id, cause=None)
+        await driver.recorder.record_bodies([seen], ehr=None, billing=ADA_THERE.id, cause=None)
     with pytest.raises(Fenced):
-        await desk.recorder.revisit("late")
+        await driver.recorder.revisit("late")
     with pytest.raises(Fenced):
-        await desk.recorder.load_open()
-    assert await everything(desk.store) == before
+        await driver.recorder.load_open()
+    assert await everything(driver.store) == before
     await successor.see(seen)
     assert (await successor.patient()).billing is not None
 
 
-async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> None:
-    await desk.open()
-    await desk.link()
-    before = await everything(desk.store)
+async def test_with_a_condition_the_projections_are_asked_first(driver: RecorderDriver) -> None:
+    await driver.open()
+    await driver.link()
+    before = await everything(driver.store)
     asked: list[tuple[PatientKey, bool]] = []
 
     async def record(answer: bool) -> bool:
@@ -210,7 +224,7 @@ async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> N
             asked.append((key, key in state.patients))
             return answer
 
-        return await desk.recorder.record_bodies(
+        return await driver.recorder.record_bodies(
             [EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon"))],
             ehr=ADA.id,
             billing=None,
@@ -220,85 +234,85 @@ async def test_with_a_condition_the_projections_are_asked_first(desk: Desk) -> N
         )
 
     assert not await record(answer=False)
-    assert await everything(desk.store) == before
+    assert await everything(driver.store) == before
     assert await record(answer=True)
     assert asked == [(ADA_KEY, True)] * 2, "the chart is known to be this patient's"
-    after = await everything(desk.store)
+    after = await everything(driver.store)
     assert await record(answer=True), "recorded by the first try, whose answer may have been lost"
-    assert await everything(desk.store) == after
+    assert await everything(driver.store) == after
 
 
-async def test_a_second_link_of_a_chart_is_refused_whole_and_shows(desk: Desk) -> None:
+async def test_a_second_link_of_a_chart_is_refused_whole_and_shows(driver: RecorderDriver) -> None:
     """I1, if ever a defect should come so far: the database says no, the change waits, and the others go on."""
-    await desk.open()
-    await tables.replace_links(desk.store.pool, PRACTICE, [(ADA.id, 999)])
+    await driver.open()
+    await tables.replace_links(driver.store.pool, PRACTICE, [(ADA.id, 999)])
     bob = BillingChart(id=BillingPatientId(902), first_name="Bob", last_name="Boole")
     batch = [
-        desk.change(BillingChartObserved(chart=ADA_THERE)),
-        desk.change(EhrChartObserved(chart=hinted(ADA, ADA_THERE))),
-        desk.change(BillingChartObserved(chart=bob)),
+        driver.change(BillingChartObserved(chart=ADA_THERE)),
+        driver.change(EhrChartObserved(chart=hinted(ADA, ADA_THERE))),
+        driver.change(BillingChartObserved(chart=bob)),
     ]
-    await desk.recorder.record_messages(batch)
-    assert await tables.links(desk.store.pool, PRACTICE) == [(ADA.id, 999)]
-    bodies = await desk.bodies()
+    await driver.recorder.record_messages(batch)
+    assert await tables.links(driver.store.pool, PRACTICE) == [(ADA.id, 999)]
+    bodies = await driver.bodies()
     assert not any(isinstance(body, ChartLinked | EhrChartObserved) for body in bodies)
     assert [body.reason for body in bodies if isinstance(body, ChangeQuarantined)] == [
         "cannot be folded (LinkTaken); report it"
     ]
-    assert "quarantined" in (await desk.waiting()).values()
-    assert (await desk.patient(PatientKey("K:902"))).billing is not None
+    assert "quarantined" in (await driver.waiting()).values()
+    assert (await driver.patient(PatientKey("K:902"))).billing is not None
 
 
 # -- looking again ----------------------------------------------------------------------------------------------------
 
 
-async def test_an_appointment_goes_out_once_its_provider_has_a_calendar(desk: Desk) -> None:
-    await desk.open()
-    await desk.link()
-    await desk.see(BillingAppointmentObserved(appointment=VISIT))
-    assert "appointment:61" not in await desk.intents()
-    assert "appointment:61" in (await desk.patient()).waiting
-    await desk.see(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
-    write = (await desk.intents())["appointment:61"].write
+async def test_an_appointment_goes_out_once_its_provider_has_a_calendar(driver: RecorderDriver) -> None:
+    await driver.open()
+    await driver.link()
+    await driver.see(BillingAppointmentObserved(appointment=VISIT))
+    assert "appointment:61" not in await driver.intents()
+    assert "appointment:61" in (await driver.patient()).waiting
+    await driver.see(elation_directory(physicians=(*PHYSICIANS, LOCUM)))
+    write = (await driver.intents())["appointment:61"].write
     assert isinstance(write, CreateEhrAppointment)
     assert write.terms.physician == LOCUM.id
-    assert (await desk.patient()).waiting == {}
-    assert any(isinstance(body, RevisitDue) for body in await desk.bodies())
-    await desk.sound()
+    assert (await driver.patient()).waiting == {}
+    assert any(isinstance(body, RevisitDue) for body in await driver.bodies())
+    await driver.sound()
 
 
-async def test_a_directory_that_brings_nothing_wakes_nobody(desk: Desk) -> None:
-    await desk.open()
-    await desk.link()
-    await desk.see(BillingAppointmentObserved(appointment=VISIT))
-    await desk.see(elation_directory(carriers=(BLUE_CARRIER,)))
-    assert not any(isinstance(body, RevisitDue) for body in await desk.bodies())
-    assert await desk.recorder.revisit("again") == 0
+async def test_a_directory_that_brings_nothing_wakes_nobody(driver: RecorderDriver) -> None:
+    await driver.open()
+    await driver.link()
+    await driver.see(BillingAppointmentObserved(appointment=VISIT))
+    await driver.see(elation_directory(carriers=(BLUE_CARRIER,)))
+    assert not any(isinstance(body, RevisitDue) for body in await driver.bodies())
+    assert await driver.recorder.revisit("again") == 0
 
 
-async def test_insurance_goes_out_once_carrier_and_plan_are_there(desk: Desk) -> None:
-    await desk.open()
-    await desk.link(there=insured(BLUE))
-    (carrier,) = (await desk.intents(PatientKey(""))).items()
+async def test_insurance_goes_out_once_carrier_and_plan_are_there(driver: RecorderDriver) -> None:
+    await driver.open()
+    await driver.link(there=insured(BLUE))
+    (carrier,) = (await driver.intents(PatientKey(""))).items()
     assert isinstance(carrier[1].write, CreateCarrier)
-    await desk.succeed(carrier[0], RecordCreated(id=BLUE_CARRIER.id), PatientKey(""))
-    (plan,) = (await desk.intents(PatientKey(""))).items()
+    await driver.succeed(carrier[0], RecordCreated(id=BLUE_CARRIER.id), PatientKey(""))
+    (plan,) = (await driver.intents(PatientKey(""))).items()
     assert isinstance(plan[1].write, CreatePlan)
-    await desk.succeed(plan[0], RecordCreated(id=BLUE_PLAN.id), PatientKey(""))
-    write = (await desk.intents())["policies"].write
+    await driver.succeed(plan[0], RecordCreated(id=BLUE_PLAN.id), PatientKey(""))
+    write = (await driver.intents())["policies"].write
     assert isinstance(write, SyncPolicies)
     assert [(one.carrier_id, one.plan_id) for one in write.terms] == [(BLUE_CARRIER.id, BLUE_PLAN.id)]
-    await desk.sound()
+    await driver.sound()
 
 
-async def test_whoever_waited_is_looked_at_also_after_a_crash_in_between(desk: Desk) -> None:
+async def test_whoever_waited_is_looked_at_also_after_a_crash_in_between(driver: RecorderDriver) -> None:
     """The carrier is recorded as created, and before the patients that wait for it are decided about, the process ends."""
-    await desk.open()
-    await desk.link(there=insured(BLUE))
-    ((slot, _),) = (await desk.intents(PatientKey(""))).items()
+    await driver.open()
+    await driver.link(there=insured(BLUE))
+    ((slot, _),) = (await driver.intents(PatientKey(""))).items()
     with pytest.raises(Crash):
-        await desk.succeed(slot, RecordCreated(id=BLUE_CARRIER.id), PatientKey(""), crash=True)
-    successor = await desk.successor()
+        await driver.succeed(slot, RecordCreated(id=BLUE_CARRIER.id), PatientKey(""), crash=True)
+    successor = await driver.successor()
     assert await successor.intents(PatientKey("")) == {}
     while await successor.recorder.revisit("what it waited for has come"):
         pass
@@ -307,82 +321,39 @@ async def test_whoever_waited_is_looked_at_also_after_a_crash_in_between(desk: D
     await successor.sound()
 
 
-async def test_a_policy_is_removed_when_its_last_day_has_passed(desk: Desk) -> None:
-    await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+async def test_a_policy_is_removed_when_its_last_day_has_passed(driver: RecorderDriver) -> None:
+    await driver.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     last_day = NOON.date() + timedelta(days=1)
-    await desk.link(there=insured(replace(BLUE, end=last_day)))
-    await desk.succeed("policies", PoliciesWritten(known={"3001": 9001}))
-    assert "policies" not in await desk.intents()
-    assert await desk.recorder.revisit("nobody is due") == 0
-    desk.now += timedelta(days=1)
-    assert desk.now.date() == last_day
-    await desk.recorder.revisit("a policy ended")
-    assert "policies" not in await desk.intents(), "it is in force on its last day"
-    desk.now += timedelta(days=1)
-    assert await desk.recorder.revisit("a policy ended") == 1
-    write = (await desk.intents())["policies"].write
+    await driver.link(there=insured(replace(BLUE, end=last_day)))
+    await driver.succeed("policies", PoliciesWritten(known={"3001": 9001}))
+    assert "policies" not in await driver.intents()
+    assert await driver.recorder.revisit("nobody is due") == 0
+    driver.now += timedelta(days=1)
+    assert driver.now.date() == last_day
+    await driver.recorder.revisit("a policy ended")
+    assert "policies" not in await driver.intents(), "it is in force on its last day"
+    driver.now += timedelta(days=1)
+    assert await driver.recorder.revisit("a policy ended") == 1
+    write = (await driver.intents())["policies"].write
     assert isinstance(write, SyncPolicies)
     assert (write.terms, write.remove) == ((), (9001,))
-    assert await desk.recorder.revisit("a policy ended") == 0, "once"
-    await desk.sound()
+    assert await driver.recorder.revisit("a policy ended") == 0, "once"
+    await driver.sound()
 
 
-async def test_the_day_is_the_practices_own(desk: Desk) -> None:
+async def test_the_day_is_the_practices_own(driver: RecorderDriver) -> None:
     """23:30 in New York is the next day in UTC: the policy is still in force."""
-    desk.now = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
-    await desk.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
-    await desk.link(there=insured(replace(BLUE, end=date(2026, 3, 2))))
-    assert "policies" in await desk.intents()
+    driver.now = datetime(2026, 3, 3, 4, 0, tzinfo=UTC)
+    await driver.open(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    await driver.link(there=insured(replace(BLUE, end=date(2026, 3, 2))))
+    assert "policies" in await driver.intents()
 
 
-# -- quarantine -------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("quarantined", "understood"),
-    [
-        (
-            ChangeQuarantined(system=System.EHR, resource="patients", record="101", reason="does not fit"),
-            EhrChartObserved(chart=ADA),
-        ),
-        (
-            ChangeQuarantined(system=System.BILLING, resource="patients", record="901", reason="does not fit"),
-            BillingChartObserved(chart=ADA_THERE),
-        ),
-        (
-            ChangeQuarantined(system=System.BILLING, resource="appointments", record="61", reason="does not fit"),
-            BillingAppointmentObserved(appointment=VISIT),
-        ),
-        (
-            ChangeQuarantined(
-                system=System.BILLING, resource="appointments", record="61@20260305T1700", reason="no patient"
-            ),
-            BillingAppointmentObserved(appointment=replace(VISIT, key="61@20260305T1700")),
-        ),
-    ],
-    ids=["chart", "patient", "appointment", "occurrence of a series"],
-)
-async def test_a_record_that_is_understood_waits_no_longer(
-    desk: Desk, quarantined: ChangeQuarantined, understood: Body
-) -> None:
-    await desk.open()
-    await desk.see(quarantined)
-    slot = f"quarantine:{quarantined.system}:{quarantined.resource}:{quarantined.record}"
-    assert await desk.waiting() == {slot: "quarantined"}
-    other = BillingChartObserved(chart=BillingChart(id=BillingPatientId(902), first_name="Bob", last_name="Boole"))
-    await desk.see(other)
-    assert await desk.waiting() == {slot: "quarantined"}
-    await desk.see(understood)
-    assert await desk.waiting() == {}
-    assert WaitingCleared(slot=slot, how="understood now") in await desk.bodies()
-    await desk.sound()
-
-
-async def test_what_the_sinks_start_from_after_a_take_over(desk: Desk) -> None:
-    await desk.open()
-    await desk.link()
-    await desk.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
-    outcome = await (await desk.successor()).recorder.load_open()
+async def test_what_the_sinks_start_from_after_a_take_over(driver: RecorderDriver) -> None:
+    await driver.open()
+    await driver.link()
+    await driver.see(EhrChartObserved(chart=replace(hinted(ADA, ADA_THERE), city="Macon")))
+    outcome = await (await driver.successor()).recorder.load_open()
     assert list(outcome.patients) == [ADA_KEY]
     assert list(outcome.patients[ADA_KEY].intents) == ["demographics:kareo"]
     assert outcome.directory is not None

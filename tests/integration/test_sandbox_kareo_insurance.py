@@ -3,30 +3,31 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from tests.integration.kareo_customer import World
 
 # -- insurance --------------------------------------------------------------------------------------------------------
 
 
+SPOUSES: dict[str, Any] = {
+    "number": "W1",
+    "group": "G7",
+    "copay": "25.00",
+    "start": "2026-01-01",
+    "relationship": "Spouse",
+    "insured": {"first_name": "Tom", "last_name": "Byrne", "dob": "1979-05-06", "gender": "Male"},
+    "address1": "PO Box 1",
+    "city": "Hartford",
+    "state": "CT",
+    "zip": "06101",
+}
+
+
 async def test_policies_read_and_flattened(both: World) -> None:
     people, ada = both.sandbox.people, both.ada()
     (case,) = both.sandbox.state.cases_of(ada)
-    policy = people.add_policy(
-        case.id,
-        "Aetna",
-        "PPO",
-        number="W1",
-        group="G7",
-        copay="25.00",
-        start="2026-01-01",
-        relationship="Spouse",
-        insured={"first_name": "Tom", "last_name": "Byrne", "dob": "1979-05-06", "gender": "Male"},
-        address1="PO Box 1",
-        city="Hartford",
-        state="CT",
-        zip="06101",
-    )
+    policy = people.add_policy(case.id, "Aetna", "PPO", **SPOUSES)
     own = people.add_policy(case.id, "Medicare", "Part B", number="M2")
     people.add_policy(case.id, "Third", "Third", number="T3")
     first, second, _ = (await both.cases(ada))[0].InsurancePolicies.PatientInsurancePolicyData

@@ -31,13 +31,13 @@ from events.writes import (
     EhrChartWritten,
 )
 from tests.conftest import PRACTICE, until
-from tests.integration.desk import hinted
-from tests.integration.ward import AWAY, LOST, NO, SLOT, Ward, opened
+from tests.integration.recorder_driver import hinted
+from tests.integration.sink_driver import AWAY, LOST, NO, SLOT, SinkDriver, opened
 from tests.unit.records import ADA, ADA_THERE
 
 
 @pytest_asyncio.fixture
-async def ward(store: Store, keyring: Keyring) -> Ward:
+async def driver(store: Store, keyring: Keyring) -> SinkDriver:
     """Ada is linked and agrees; nothing is to do."""
     return await opened(store, keyring, patients=1)
 
@@ -45,31 +45,31 @@ async def ward(store: Store, keyring: Keyring) -> Ward:
 # -- outcomes ---------------------------------------------------------------------------------------------------------
 
 
-async def test_an_attempt_is_recorded_before_the_call(ward: Ward) -> None:
+async def test_an_attempt_is_recorded_before_the_call(driver: SinkDriver) -> None:
     states: list[tuple[str, int]] = []
 
     async def look(write: AnyWrite) -> AnyResult:
-        open_ = (await ward.desk.intents())[SLOT]
+        open_ = (await driver.source.intents())[SLOT]
         states.append((open_.state, open_.attempt))
-        return ward.writer.done(write)
+        return driver.writer.done(write)
 
-    ward.writer.answers = [look]
-    await ward.move_to("Macon")
-    await ward.finish()
+    driver.writer.answers = [look]
+    await driver.move_to("Macon")
+    await driver.finish()
     assert states == [("attempted", 1)]
-    (attempted,) = await ward.recorded(IntentAttempted)
-    assert attempted.epoch == ward.desk.recorder.epoch
+    (attempted,) = await driver.recorded(IntentAttempted)
+    assert attempted.epoch == driver.source.recorder.epoch
 
 
-async def test_success_ends_the_intent_and_is_the_new_agreement(ward: Ward) -> None:
-    await ward.move_to("Macon")
-    await ward.finish()
-    (succeeded,) = await ward.recorded(IntentSucceeded)
+async def test_success_ends_the_intent_and_is_the_new_agreement(driver: SinkDriver) -> None:
+    await driver.move_to("Macon")
+    await driver.finish()
+    (succeeded,) = await driver.recorded(IntentSucceeded)
     assert (succeeded.attempt, succeeded.settled_by) == (1, "answer")
-    patient = await ward.desk.patient()
+    patient = await driver.source.patient()
     assert patient.intents == {}
     assert patient.base["city"] == "Macon"
-    await ward.desk.sound()
+    await driver.source.sound()
 
 
 @pytest.mark.parametrize(
@@ -82,157 +82,157 @@ async def test_success_ends_the_intent_and_is_the_new_agreement(ward: Ward) -> N
     ids=["refused", "not as written", "a defect of ours"],
 )
 async def test_what_cannot_be_done_waits_for_a_person_and_is_not_tried_again(
-    ward: Ward, answer: Exception, code: str, text: str
+    driver: SinkDriver, answer: Exception, code: str, text: str
 ) -> None:
-    ward.writer.answers = [answer] * (tries := DEFECT_AFTER if code == "defect" else 1)
-    await ward.move_to("Macon")
-    await ward.finish()
-    (refused,) = await ward.recorded(IntentRefused)
+    driver.writer.answers = [answer] * (tries := DEFECT_AFTER if code == "defect" else 1)
+    await driver.move_to("Macon")
+    await driver.finish()
+    (refused,) = await driver.recorded(IntentRefused)
     assert (refused.code, refused.text) == (code, text)
-    patient = await ward.desk.patient()
+    patient = await driver.source.patient()
     assert patient.intents[SLOT].state == "refused"
     assert patient.waiting[SLOT].code == "refused"
-    await ward.desk.see(EhrChartObserved(chart=hinted(ADA, ADA_THERE)))
-    await ward.finish()
-    assert len([one for one in ward.writer.did if one == "carry out"]) == tries
-    await ward.move_to("Savannah")
-    await ward.finish()
-    assert len([one for one in ward.writer.did if one == "carry out"]) == tries + 1, "another value is another write"
-    assert (await ward.desk.patient()).waiting == {}
-    await ward.desk.sound()
+    await driver.source.see(EhrChartObserved(chart=hinted(ADA, ADA_THERE)))
+    await driver.finish()
+    assert len([one for one in driver.writer.did if one == "carry out"]) == tries
+    await driver.move_to("Savannah")
+    await driver.finish()
+    assert len([one for one in driver.writer.did if one == "carry out"]) == tries + 1, "another value is another write"
+    assert (await driver.source.patient()).waiting == {}
+    await driver.source.sound()
 
 
-async def test_somebody_was_faster_so_it_is_decided_again(ward: Ward) -> None:
+async def test_somebody_was_faster_so_it_is_decided_again(driver: SinkDriver) -> None:
     edited = replace(hinted(ADA, ADA_THERE), zip="30999")
-    ward.writer.charts[ADA.id] = edited
-    ward.writer.answers = [ChangedMeanwhile(EhrChartObserved(chart=edited), None, ward.desk.now)]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert ward.writer.did == ["carry out"] * 2
-    (superseded,) = await ward.recorded(IntentSuperseded)
-    first, second, *_ = [one for one in await ward.recorded(IntentRequested) if one.slot == SLOT]
+    driver.writer.charts[ADA.id] = edited
+    driver.writer.answers = [ChangedMeanwhile(EhrChartObserved(chart=edited), None, driver.source.now)]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out"] * 2
+    (superseded,) = await driver.recorded(IntentSuperseded)
+    first, second, *_ = [one for one in await driver.recorded(IntentRequested) if one.slot == SLOT]
     assert (superseded.intent, second.intent != first.intent) == (first.intent, True)
-    patient = await ward.desk.patient()
+    patient = await driver.source.patient()
     assert list(patient.intents) == ["demographics:kareo"], "the other's edit goes its own way"
     assert patient.ehr is not None
     assert (patient.ehr.chart.city, patient.ehr.chart.zip) == ("Macon", "30999")
-    await ward.desk.sound()
+    await driver.source.sound()
 
 
 # -- answers that got lost --------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("lost", [LOST, Malformed("elation.PATCH /patients/{id}/", "$.id")], ids=["lost", "unusable"])
-async def test_a_lost_answer_is_looked_for_and_found(ward: Ward, lost: Exception) -> None:
-    ward.writer.answers = [lost]
-    await ward.move_to("Macon")
-    ward.writer.found = [EhrChartWritten(chart=replace(hinted(ADA, ADA_THERE), city="Macon"), read_at=ward.desk.now)]
-    await ward.finish()
-    assert ward.writer.did == ["carry out", "look up"]
-    assert (await ward.desk.patient()).intents == {}
-    (succeeded,) = await ward.recorded(IntentSucceeded)
+async def test_a_lost_answer_is_looked_for_and_found(driver: SinkDriver, lost: Exception) -> None:
+    driver.writer.answers = [lost]
+    await driver.move_to("Macon")
+    driver.writer.found = [EhrChartWritten(chart=replace(hinted(ADA, ADA_THERE), city="Macon"), read_at=driver.source.now)]
+    await driver.finish()
+    assert driver.writer.did == ["carry out", "look up"]
+    assert (await driver.source.patient()).intents == {}
+    (succeeded,) = await driver.recorded(IntentSucceeded)
     assert (succeeded.attempt, succeeded.settled_by) == (1, "lookup")
-    assert len(await ward.recorded(IntentOutcomeUnknown)) == 1
-    await ward.desk.sound()
+    assert len(await driver.recorded(IntentOutcomeUnknown)) == 1
+    await driver.source.sound()
 
 
-async def test_what_was_certainly_not_done_is_attempted_again(ward: Ward) -> None:
-    ward.writer.answers = [LOST]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert ward.writer.did == ["carry out", "look up", "look up", "carry out"]
-    assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1, 2]
-    assert [one.attempt for one in await ward.recorded(IntentSucceeded)] == [2]
-    await ward.desk.sound()
+async def test_what_was_certainly_not_done_is_attempted_again(driver: SinkDriver) -> None:
+    driver.writer.answers = [LOST]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out", "look up", "look up", "carry out"]
+    assert [one.attempt for one in await driver.recorded(IntentAttempted)] == [1, 2]
+    assert [one.attempt for one in await driver.recorded(IntentSucceeded)] == [2]
+    await driver.source.sound()
 
 
-async def test_looking_goes_on_while_the_system_is_away(ward: Ward) -> None:
-    ward.writer.answers = [LOST]
-    await ward.move_to("Macon")
-    write = (await ward.desk.intents())[SLOT].write
-    ward.writer.found = [AWAY, LOST, Throttled("elation.GET", 0.0), ward.writer.done(write)]
-    await ward.finish()
-    assert ward.writer.did == ["carry out", *["look up"] * 4]
-    await ward.desk.sound()
+async def test_looking_goes_on_while_the_system_is_away(driver: SinkDriver) -> None:
+    driver.writer.answers = [LOST]
+    await driver.move_to("Macon")
+    write = (await driver.source.intents())[SLOT].write
+    driver.writer.found = [AWAY, LOST, Throttled("elation.GET", 0.0), driver.writer.done(write)]
+    await driver.finish()
+    assert driver.writer.did == ["carry out", *["look up"] * 4]
+    await driver.source.sound()
 
 
 @pytest.mark.parametrize(("trouble", "code"), [(NO, "refused"), (KeyError("Macon"), "defect")])
-async def test_when_looking_is_impossible_a_person_has_to(ward: Ward, trouble: Exception, code: str) -> None:
+async def test_when_looking_is_impossible_a_person_has_to(driver: SinkDriver, trouble: Exception, code: str) -> None:
     """It may have been done, so it is not repeated; and the sink goes on."""
-    ward.writer.answers = [LOST]
-    ward.writer.found = [trouble] * (looks := DEFECT_AFTER if code == "defect" else 1)
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert ward.writer.did == ["carry out", *["look up"] * looks]
-    assert [one.code for one in await ward.recorded(IntentRefused)] == [code]
-    assert (await ward.desk.patient()).waiting[SLOT].code == "refused"
+    driver.writer.answers = [LOST]
+    driver.writer.found = [trouble] * (looks := DEFECT_AFTER if code == "defect" else 1)
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out", *["look up"] * looks]
+    assert [one.code for one in await driver.recorded(IntentRefused)] == [code]
+    assert (await driver.source.patient()).waiting[SLOT].code == "refused"
 
 
 @pytest.mark.parametrize("lost", [LOST, Malformed("elation.GET /patients/", "$.results")], ids=["lost", "unusable"])
-async def test_a_search_is_simply_repeated(ward: Ward, lost: Exception) -> None:
-    ward.writer.answers = [lost, lost]
+async def test_a_search_is_simply_repeated(driver: SinkDriver, lost: Exception) -> None:
+    driver.writer.answers = [lost, lost]
     stranger = replace(ADA_THERE, id=BillingPatientId(950), first_name="Bob", last_name="Boole")
-    ward.writer.answers.append(NO)
-    await ward.desk.see(BillingChartObserved(chart=stranger))
-    await ward.finish()
-    assert ward.writer.did == ["carry out"] * 3
-    assert len(await ward.recorded(IntentAttempted)) == 1
-    assert await ward.recorded(IntentOutcomeUnknown) == []
+    driver.writer.answers.append(NO)
+    await driver.source.see(BillingChartObserved(chart=stranger))
+    await driver.finish()
+    assert driver.writer.did == ["carry out"] * 3
+    assert len(await driver.recorded(IntentAttempted)) == 1
+    assert await driver.recorded(IntentOutcomeUnknown) == []
 
 
 # -- taking over ------------------------------------------------------------------------------------------------------
 
 
-async def test_who_takes_over_looks_before_anything_else(ward: Ward) -> None:
-    await ward.move_to("Macon")
-    intent = (await ward.desk.intents())[SLOT].intent
-    attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=ward.desk.recorder.epoch)
-    await ward.desk.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
-    successor = Ward(await ward.desk.successor())
-    outcome = await successor.desk.recorder.load_open()
+async def test_who_takes_over_looks_before_anything_else(driver: SinkDriver) -> None:
+    await driver.move_to("Macon")
+    intent = (await driver.source.intents())[SLOT].intent
+    attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=driver.source.recorder.epoch)
+    await driver.source.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
+    successor = SinkDriver(await driver.source.successor())
+    outcome = await successor.source.recorder.load_open()
     successor.sink.offer(outcome)
     assert successor.sink.idle, "an attempt of one's own is not offered again"
     successor.sink.offer(outcome, resume=True)
-    successor.writer.found = [None, EhrChartWritten(chart=replace(ADA, city="Macon"), read_at=successor.desk.now)]
+    successor.writer.found = [None, EhrChartWritten(chart=replace(ADA, city="Macon"), read_at=successor.source.now)]
     await successor.finish()
     assert successor.writer.did == ["look up", "look up"]
     assert [one.settled_by for one in await successor.recorded(IntentSucceeded)] == ["lookup"]
-    await successor.desk.sound()
+    await successor.source.sound()
 
 
-async def test_who_takes_over_repeats_what_was_certainly_not_done(ward: Ward) -> None:
-    await ward.move_to("Macon")
-    intent = (await ward.desk.intents())[SLOT].intent
-    attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=ward.desk.recorder.epoch)
-    await ward.desk.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
-    successor = Ward(await ward.desk.successor())
-    successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)
+async def test_who_takes_over_repeats_what_was_certainly_not_done(driver: SinkDriver) -> None:
+    await driver.move_to("Macon")
+    intent = (await driver.source.intents())[SLOT].intent
+    attempted = IntentAttempted(intent=intent, slot=SLOT, attempt=1, epoch=driver.source.recorder.epoch)
+    await driver.source.recorder.record_bodies([attempted], ehr=ADA.id, billing=None, cause=None, parts=(intent, 1))
+    successor = SinkDriver(await driver.source.successor())
+    successor.sink.offer(await successor.source.recorder.load_open(), resume=True)
     await successor.finish()
     assert successor.writer.did == ["look up", "look up", "carry out"]
     assert [(one.attempt, one.epoch) for one in await successor.recorded(IntentAttempted)] == [(1, 1), (2, 2)]
-    await successor.desk.sound()
+    await successor.source.sound()
 
 
-async def test_who_was_overtaken_calls_nobody_any_more(ward: Ward) -> None:
-    await ward.move_to("Macon")
-    await ward.desk.store.take_over(PRACTICE)
+async def test_who_was_overtaken_calls_nobody_any_more(driver: SinkDriver) -> None:
+    await driver.move_to("Macon")
+    await driver.source.store.take_over(PRACTICE)
     with pytest.raises(ExceptionGroup) as raised:
-        await asyncio.wait_for(ward.sink.run(), 15)
+        await asyncio.wait_for(driver.sink.run(), 15)
     assert raised.group_contains(Fenced)
-    assert ward.writer.asked == []
+    assert driver.writer.asked == []
 
 
 # -- trouble ----------------------------------------------------------------------------------------------------------
 
 
-async def test_throttled_and_unreachable_repeat_the_same_attempt(ward: Ward) -> None:
-    ward.writer.answers = [Throttled("elation.PATCH", 0.0), AWAY, Throttled("elation.PATCH", 0.0)]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert ward.writer.did == ["carry out"] * 4
-    assert [one.attempt for one in await ward.recorded(IntentAttempted)] == [1]
-    assert [one.attempt for one in await ward.recorded(IntentSucceeded)] == [1]
-    assert await ward.recorded(WaitingRaised) == []
+async def test_throttled_and_unreachable_repeat_the_same_attempt(driver: SinkDriver) -> None:
+    driver.writer.answers = [Throttled("elation.PATCH", 0.0), AWAY, Throttled("elation.PATCH", 0.0)]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out"] * 4
+    assert [one.attempt for one in await driver.recorded(IntentAttempted)] == [1]
+    assert [one.attempt for one in await driver.recorded(IntentSucceeded)] == [1]
+    assert await driver.recorded(WaitingRaised) == []
 
 
 @pytest.mark.parametrize(
@@ -245,107 +245,107 @@ async def test_throttled_and_unreachable_repeat_the_same_attempt(ward: Ward) -> 
     ids=["unreachable", "credentials", "throttled"],
 )
 async def test_a_system_that_keeps_failing_shows_until_it_works_again(
-    ward: Ward, trouble: Exception, times: int, code: str
+    driver: SinkDriver, trouble: Exception, times: int, code: str
 ) -> None:
     shown: list[dict[str, str]] = []
 
     async def look(write: AnyWrite) -> AnyResult:
-        shown.append(await ward.desk.waiting())
-        return ward.writer.done(write)
+        shown.append(await driver.source.waiting())
+        return driver.writer.done(write)
 
-    ward.writer.answers = [*[trouble] * times, look]
-    await ward.move_to("Macon")
-    await ward.finish()
+    driver.writer.answers = [*[trouble] * times, look]
+    await driver.move_to("Macon")
+    await driver.finish()
     assert shown == [{"system:elation": code}]
-    assert await ward.desk.waiting() == {}
-    assert len(await ward.recorded(WaitingRaised)) == len(await ward.recorded(WaitingCleared)) == 1
-    await ward.desk.sound()
+    assert await driver.source.waiting() == {}
+    assert len(await driver.recorded(WaitingRaised)) == len(await driver.recorded(WaitingCleared)) == 1
+    await driver.source.sound()
 
 
-async def test_a_refusal_is_an_answer_too(ward: Ward) -> None:
-    ward.writer.answers = [AWAY, AWAY, AWAY, NO]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert await ward.desk.waiting() == {}
+async def test_a_refusal_is_an_answer_too(driver: SinkDriver) -> None:
+    driver.writer.answers = [AWAY, AWAY, AWAY, NO]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert await driver.source.waiting() == {}
 
 
-async def test_trouble_that_the_owner_before_has_shown_is_over_when_it_works(ward: Ward) -> None:
+async def test_trouble_that_the_owner_before_has_shown_is_over_when_it_works(driver: SinkDriver) -> None:
     async def enough(_: AnyWrite) -> AnyResult:
         await asyncio.Event().wait()
         raise AssertionError
 
-    ward.writer.answers = [AWAY, AWAY, AWAY, enough]
-    await ward.move_to("Macon")
-    async with ward.at_work():
-        await until(lambda: len(ward.writer.asked) == 4)
-    assert await ward.desk.waiting() == {"system:elation": "unreachable"}
-    successor = Ward(await ward.desk.successor())
-    successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)
+    driver.writer.answers = [AWAY, AWAY, AWAY, enough]
+    await driver.move_to("Macon")
+    async with driver.at_work():
+        await until(lambda: len(driver.writer.asked) == 4)
+    assert await driver.source.waiting() == {"system:elation": "unreachable"}
+    successor = SinkDriver(await driver.source.successor())
+    successor.sink.offer(await successor.source.recorder.load_open(), resume=True)
     await successor.finish()
-    assert await successor.desk.waiting() == {}
-    await successor.desk.sound()
+    assert await successor.source.waiting() == {}
+    await successor.source.sound()
 
 
-async def test_a_look_up_that_meets_wrong_credentials_says_so(ward: Ward) -> None:
+async def test_a_look_up_that_meets_wrong_credentials_says_so(driver: SinkDriver) -> None:
     """What it says is what people repair: a password, not the network."""
-    ward.writer.answers = [LOST]
-    await ward.move_to("Macon")
-    write = (await ward.desk.intents())[SLOT].write
-    ward.writer.found = [*[Unauthorized("elation.GET")] * 3, ward.writer.done(write)]
-    await ward.finish()
-    assert [one.code for one in await ward.recorded(WaitingRaised)] == ["credentials"]
-    assert await ward.desk.waiting() == {}
-    await ward.desk.sound()
+    driver.writer.answers = [LOST]
+    await driver.move_to("Macon")
+    write = (await driver.source.intents())[SLOT].write
+    driver.writer.found = [*[Unauthorized("elation.GET")] * 3, driver.writer.done(write)]
+    await driver.finish()
+    assert [one.code for one in await driver.recorded(WaitingRaised)] == ["credentials"]
+    assert await driver.source.waiting() == {}
+    await driver.source.sound()
 
 
-async def test_what_is_shown_follows_the_cause(ward: Ward) -> None:
+async def test_what_is_shown_follows_the_cause(driver: SinkDriver) -> None:
     """The network was away; since it is back the vendor wants other credentials. One failure alone changes no advice."""
     wrong = Unauthorized("elation.PATCH")
     shown: list[dict[str, str]] = []
 
     async def look(write: AnyWrite) -> AnyResult:
-        shown.append(await ward.desk.waiting())
-        return ward.writer.done(write)
+        shown.append(await driver.source.waiting())
+        return driver.writer.done(write)
 
-    ward.writer.answers = [AWAY, AWAY, AWAY, wrong, AWAY, wrong, wrong, wrong, look]
-    await ward.move_to("Macon")
-    await ward.finish()
+    driver.writer.answers = [AWAY, AWAY, AWAY, wrong, AWAY, wrong, wrong, wrong, look]
+    await driver.move_to("Macon")
+    await driver.finish()
     assert shown == [{"system:elation": "credentials"}]
-    assert [one.code for one in await ward.recorded(WaitingRaised)] == ["unreachable", "credentials"]
-    assert await ward.desk.waiting() == {}
-    assert len(await ward.recorded(WaitingCleared)) == 1
-    await ward.desk.sound()
+    assert [one.code for one in await driver.recorded(WaitingRaised)] == ["unreachable", "credentials"]
+    assert await driver.source.waiting() == {}
+    assert len(await driver.recorded(WaitingCleared)) == 1
+    await driver.source.sound()
 
 
-async def test_what_the_owner_before_has_shown_follows_the_cause_too(ward: Ward) -> None:
+async def test_what_the_owner_before_has_shown_follows_the_cause_too(driver: SinkDriver) -> None:
     async def enough(_: AnyWrite) -> AnyResult:
         await asyncio.Event().wait()
         raise AssertionError
 
-    ward.writer.answers = [AWAY, AWAY, AWAY, enough]
-    await ward.move_to("Macon")
-    async with ward.at_work():
-        await until(lambda: len(ward.writer.asked) == 4)
-    successor = Ward(await ward.desk.successor())
-    successor.sink.offer(await successor.desk.recorder.load_open(), resume=True)
+    driver.writer.answers = [AWAY, AWAY, AWAY, enough]
+    await driver.move_to("Macon")
+    async with driver.at_work():
+        await until(lambda: len(driver.writer.asked) == 4)
+    successor = SinkDriver(await driver.source.successor())
+    successor.sink.offer(await successor.source.recorder.load_open(), resume=True)
     successor.writer.found = [Unauthorized("elation.GET")] * 3
     await successor.finish()
     assert [one.code for one in await successor.recorded(WaitingRaised)] == ["unreachable", "credentials"]
-    await successor.desk.sound()
+    await successor.source.sound()
 
 
-async def test_what_nobody_thought_of_is_looked_for_and_tried_again(ward: Ward) -> None:
+async def test_what_nobody_thought_of_is_looked_for_and_tried_again(driver: SinkDriver) -> None:
     """Out of memory, or a library's own trouble, may pass: nothing waits for a person because of it."""
-    ward.writer.answers = [MemoryError(), OSError("Macon")]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert ward.writer.did == ["carry out", "look up", "look up"] * 2 + ["carry out"]
-    assert not await ward.recorded(IntentRefused)
-    assert (await ward.desk.patient()).base["city"] == "Macon"
+    driver.writer.answers = [MemoryError(), OSError("Macon")]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out", "look up", "look up"] * 2 + ["carry out"]
+    assert not await driver.recorded(IntentRefused)
+    assert (await driver.source.patient()).base["city"] == "Macon"
 
 
-async def test_a_cancellation_that_nobody_asked_for_ends_no_sink(ward: Ward) -> None:
-    ward.writer.answers = [asyncio.CancelledError()]  # type: ignore[list-item]
-    await ward.move_to("Macon")
-    await ward.finish()
-    assert (await ward.desk.patient()).base["city"] == "Macon"
+async def test_a_cancellation_that_nobody_asked_for_ends_no_sink(driver: SinkDriver) -> None:
+    driver.writer.answers = [asyncio.CancelledError()]  # type: ignore[list-item]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert (await driver.source.patient()).base["city"] == "Macon"

@@ -265,6 +265,19 @@ class World:
         return [row["practice"] for row in rows]
 
 
+async def _adapt(clinic: Clinic, process: Process, file: Path, changed: dict[str, str]) -> None:
+    """Change a worker's configuration, and give it entrances of its own to both sandboxes."""
+    for sandbox in (clinic.ehr, clinic.billing):
+        entrance = free_port()
+        process.entrances.add(entrance)
+        await sandbox.listen(entrance)
+        changed[sandbox.url] = f"http://127.0.0.1:{entrance}"
+    text = file.read_text()
+    for old, new in changed.items():
+        text = text.replace(old, new)
+    file.write_text(text)
+
+
 @contextlib.asynccontextmanager
 async def world(
     folder: Path,
@@ -297,22 +310,13 @@ async def world(
                 listen=f"127.0.0.1:{port}",
                 partitions=PARTITIONS,
             )
-            process = Process(file, port)
+            processes.append(Process(file, port))
             changed = {
                 "idempotent = false": "idempotent = true",
                 'directory = "keys"': f'directory = "{folder / "w1" / "keys"}"',
                 f'public_url = "http://127.0.0.1:{port}"': f'public_url = "http://127.0.0.1:{balancer.port}"',
             }
-            for sandbox in (clinic.ehr, clinic.billing):
-                entrance = free_port()
-                process.entrances.add(entrance)
-                await sandbox.listen(entrance)
-                changed[sandbox.url] = f"http://127.0.0.1:{entrance}"
-            text = file.read_text()
-            for old, new in changed.items():
-                text = text.replace(old, new)
-            file.write_text(text)
-            processes.append(process)
+            await _adapt(clinic, processes[-1], file, changed)
         config = load(folder / "w1" / CONFIG, SECTIONS)
         store = await opened_store(config, folder / "w1")
         stack.push_async_callback(store.close)

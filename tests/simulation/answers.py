@@ -15,9 +15,11 @@ from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
 Function = Callable[..., Answer | None]
-FILES = sorted(one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir())
+FILES = sorted(
+    one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir() if one.name != "data_keys.sql"
+)
 SQL = queries.load(*FILES)
-"""All queries by name."""
+"""All queries by name, without those of the commands that work on data keys: the simulated practices have none."""
 
 ANSWERS: dict[str, tuple[str, Function]] = {}
 """By the query's text: its name and its function."""
@@ -52,6 +54,24 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
             at.delete(table, row)
 
 
+# -- keys.sql -------------------------------------------------------------------------------------------------------------
+
+
+@answers
+def keys_in_force(at: Statement, practice: str | None) -> Answer:
+    return []
+
+
+@answers
+def key_counts(at: Statement) -> Answer:
+    return []
+
+
+@answers
+def switched(at: Statement, name: str) -> Answer:
+    return [{"exists": at.get("switch", name) is not None}]
+
+
 # -- heads.sql and events.sql ------------------------------------------------------------------------------------------------------------
 
 
@@ -59,8 +79,8 @@ def _delete(at: Statement, table: str, practice: str, column: str, values: Seque
 def take_over(at: Statement, practice: str, owner: str) -> Answer:
     old = at.get("practice_head", practice)
     epoch = 1 if old is None else old["epoch"] + 1
-    changed = ("epoch", "owner", "taken_at")
-    at.upsert("practice_head", changed, practice=practice, epoch=epoch, owner=owner, taken_at=at.clock())
+    changed = ("epoch", "reader_epoch", "owner", "taken_at")
+    at.upsert("practice_head", changed, practice=practice, epoch=epoch, reader_epoch=epoch, owner=owner, taken_at=at.clock())
     return [{"epoch": epoch}]
 
 
@@ -70,7 +90,7 @@ def lock_head(at: Statement, practice: str) -> Answer:
     if head is None:
         return []
     at.lock("practice_head", head)
-    return only([head], "sequence", "epoch", "chain", "rebuilt")
+    return only([head], "sequence", "epoch", "chain", "rebuilt", "keys")
 
 
 @answers
@@ -372,9 +392,3 @@ def status_intents(at: Statement, practice: str) -> Answer:
 def status_waiting(at: Statement, practice: str) -> Answer:
     codes = sorted(row["code"] for row in at.rows("waiting", practice))
     return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
-
-
-@answers
-def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
-    keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
-    return [{"patient_key": key} for key in sorted(keys - {""})]

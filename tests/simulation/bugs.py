@@ -19,7 +19,7 @@ from events.records import BillingChart, Phone
 from events.writes import Resource
 from projections.deciding import settle as wants
 from projections.rules import appointments, demographics
-from projections.rules.fields import PHONE_KINDS, with_phones
+from projections.rules.fields import PHONE_KINDS, Beside, with_phones
 from projections.rules.reconcile import reconcile as demographics_reconcile
 from projections.state import folding
 
@@ -28,8 +28,8 @@ async def _never_look(_sink: Sink, *_arguments: object) -> bool:
     return False
 
 
-def _only_ours(phones: tuple[Phone, ...], changes: dict[str, str]) -> tuple[Phone, ...]:
-    return tuple(one for one in with_phones(phones, changes) if one.kind in PHONE_KINDS.values())
+def _only_ours(phones: tuple[Phone, ...], changes: dict[str, str], beside: Beside) -> tuple[Phone, ...]:
+    return tuple(one for one in with_phones(phones, changes, beside) if one.kind in PHONE_KINDS.values())
 
 
 def _agreed_once(*arguments: Any, **options: Any) -> Any:

@@ -10,7 +10,7 @@ said by the three callables. tests/simulation/test_postgres*.py holds it against
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Hashable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
 from typing import Any
@@ -19,6 +19,7 @@ import asyncpg
 
 from events.store import AWAY
 from tests.simulation import answers, replays, schema  # noqa: F401 - replays: registers its answers
+from tests.simulation.postgres_pool import MemoryPool
 from tests.simulation.rows import Row, Statement, Values, Written
 
 COMMAND_SECONDS = 60.0
@@ -68,7 +69,18 @@ class MemoryDatabase:
         self._released: list[asyncio.Future[None]] = []
 
     def pool(self, *, max_size: int = 8) -> MemoryPool:
-        return MemoryPool(self, max_size)
+        return MemoryPool(self.connect, max_size)
+
+    async def connect(self, refuse: Callable[[], None]) -> MemoryConnection:
+        """A new connection; `refuse` raises where nobody wants one any more by then."""
+        await asyncio.sleep(self.latency())
+        if not self.up:
+            raise ConnectionRefusedError("the server is away")
+        self.fault("connect")
+        refuse()
+        connection = MemoryConnection(self)
+        self.connections.append(connection)
+        return connection
 
     def rows(self, table: str, practice: str | None = None) -> list[dict[str, Any]]:
         """What is committed, for a test to look at: of one practice, or of all."""
@@ -327,106 +339,6 @@ class MemoryConnection:
         self._listeners = []
         if self._work is not None:
             await self._end(commit=False)
-
-
-class MemoryPool:
-    """What `asyncpg.Pool` is to the project: at most `max_size` connections, the rest waits its turn."""
-
-    def __init__(self, database: MemoryDatabase, max_size: int) -> None:
-        self._database = database
-        self._size = max_size
-        self._room = asyncio.Semaphore(max_size)
-        self._idle: list[MemoryConnection] = []
-        self._made: list[MemoryConnection] = []
-        self._closed = False
-
-    def acquire(self) -> _Acquiring:
-        """To be awaited (and given back with `release`), or used as `async with`."""
-        return _Acquiring(self)
-
-    async def take(self) -> MemoryConnection:
-        self._refuse_closed()
-        await self._room.acquire()
-        try:
-            self._refuse_closed()
-            while self._idle:
-                if not (connection := self._idle.pop()).is_closed():
-                    return connection
-            return await self._connect()
-        except BaseException:
-            self._room.release()
-            raise
-
-    async def _connect(self) -> MemoryConnection:
-        await asyncio.sleep(self._database.latency())
-        if not self._database.up:
-            raise ConnectionRefusedError("the server is away")
-        self._database.fault("connect")
-        self._refuse_closed()
-        connection = MemoryConnection(self._database)
-        self._database.connections.append(connection)
-        self._made = [one for one in self._made if not one.is_closed()] + [connection]
-        return connection
-
-    async def release(self, connection: MemoryConnection) -> None:
-        try:
-            if not connection.is_closed():
-                await connection.reset()
-                self._idle.append(connection)
-        finally:
-            self._room.release()
-
-    def _refuse_closed(self) -> None:
-        if self._closed:
-            raise asyncpg.InterfaceError("pool is closed")
-
-    async def fetch(self, query: str, *arguments: object) -> list[Row]:
-        async with self.acquire() as connection:
-            return await connection.fetch(query, *arguments)
-
-    async def fetchrow(self, query: str, *arguments: object) -> Row | None:
-        async with self.acquire() as connection:
-            return await connection.fetchrow(query, *arguments)
-
-    async def fetchval(self, query: str, *arguments: object) -> Any:
-        async with self.acquire() as connection:
-            return await connection.fetchval(query, *arguments)
-
-    async def execute(self, query: str, *arguments: object) -> None:
-        async with self.acquire() as connection:
-            await connection.execute(query, *arguments)
-
-    async def close(self) -> None:
-        """Wait until all connections are back, then close them."""
-        self._closed = True
-        for _ in range(self._size):
-            await self._room.acquire()
-        self.terminate()
-        for _ in range(self._size):
-            self._room.release()
-
-    def terminate(self) -> None:
-        """Close at once, as when the process that owns the pool is killed: open transactions are rolled back."""
-        self._closed = True
-        for connection in self._made:
-            connection.cut()
-
-
-class _Acquiring:
-    def __init__(self, pool: MemoryPool) -> None:
-        self._pool = pool
-        self._connection: MemoryConnection | None = None
-
-    def __await__(self) -> Generator[Any, None, MemoryConnection]:
-        return self._pool.take().__await__()
-
-    async def __aenter__(self) -> MemoryConnection:
-        self._connection = await self._pool.take()
-        return self._connection
-
-    async def __aexit__(self, *error: object) -> None:
-        assert self._connection is not None
-        await self._pool.release(self._connection)
 
 
 def _known(query: str) -> tuple[str, Callable[..., list[Values] | None]]:

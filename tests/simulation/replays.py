@@ -1,4 +1,4 @@
-"""The named queries of `events/sql` that replays, audits and rebuilds ask, as tests/simulation/answers.py has those of every day."""
+"""The named queries of `events/sql` that replays, audits, rebuilds and commands ask, as tests/simulation/answers.py has those of every day."""
 
 from __future__ import annotations
 
@@ -91,3 +91,9 @@ def clear_waiting(at: Statement, practice: str) -> None:
 @answers
 def clear_dependencies(at: Statement, practice: str) -> None:
     _clear(at, "dependency", practice)
+
+
+@answers
+def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
+    keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
+    return [{"patient_key": key} for key in sorted(keys - {""})]

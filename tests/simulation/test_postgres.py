@@ -9,7 +9,7 @@ import pytest
 
 from events.codec import Keyring
 from events.store import Store
-from tests.integration import test_chain, test_reports, test_store, test_tables
+from tests.integration import test_documents, test_events_chain, test_reporter, test_store
 from tests.simulation import answers, schema
 from tests.simulation.postgres import UnknownQuery
 
@@ -68,7 +68,7 @@ WRITTEN_IN_SQL = {
 }
 BORROWED = [
     pytest.param(function, id=name)
-    for module in (test_store, test_tables, test_chain, test_reports)
+    for module in (test_store, test_documents, test_events_chain, test_reporter)
     for name, function in vars(module).items()
     if name.startswith("test_")
     and name not in WRITTEN_IN_SQL

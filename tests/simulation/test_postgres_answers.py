@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import asyncpg
@@ -21,7 +21,7 @@ from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
 from daemon.tables.status import Report, practice_status, save_reports
 from events.codec import Keyring
-from events.ids import IntentId, PracticeId
+from events.ids import IntentId, PatientKey, PracticeId
 from events.store import Fenced, Store
 from events.topics import Note
 from events.writes import System
@@ -31,20 +31,14 @@ from tests.simulation.answers import SQL
 from tests.simulation.conftest import KEYS, NOW
 
 
-def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
-    """One call of daemon.tables with arguments of the chance's choosing, small enough that they meet each other."""
-    practice: PracticeId = chance.choice([PRACTICE, PRACTICE, PRACTICE, OTHER])
-    keys = chance.sample(KEYS, chance.randrange(1, 4))
-    charts = chance.sample(range(1, 7), chance.randrange(1, 4))
-    patients = chance.sample(range(1, 7), len(charts))
-    today = NOW.date() + timedelta(days=chance.randrange(-2, 3))
-    system = chance.choice(list(System))
-    records = chance.sample(["1", "2", "10", "x:3"], 2)
-    resource = chance.choice(["patients", "appointments"])
-    rows = [
+def patient_rows(chance: random.Random, keys: list[PatientKey], today: date) -> list[PatientRow]:
+    return [
         PatientRow(key=key, sequence=chance.randrange(99), doc=chance.randbytes(4), revisit_on=chance.choice([today, None]))
         for key in keys
     ]
+
+
+def open_rows(chance: random.Random, keys: list[PatientKey]) -> dict[PatientKey, OpenRows]:
     intents = {
         key: [
             IntentRow(
@@ -62,8 +56,11 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         key: [WaitingRow(slot=slot, code=chance.choice("xyz")) for slot in chance.sample("abc", chance.randrange(3))]
         for key in keys
     }
-    open_ = {key: OpenRows(intents[key], waits[key], chance.choices("pqr", k=2)) for key in keys}
-    notes = [
+    return {key: OpenRows(intents[key], waits[key], chance.choices("pqr", k=2)) for key in keys}
+
+
+def some_notes(chance: random.Random, system: System, resource: str) -> list[Note]:
+    return [
         Note(
             system=system,
             resource=resource,
@@ -73,6 +70,20 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         )
         for one in chance.choices(["1", "2", "10", "x:3"], k=3)
     ]
+
+
+def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
+    """One call of daemon.tables with arguments of the chance's choosing, small enough that they meet each other."""
+    practice: PracticeId = chance.choice([PRACTICE, PRACTICE, PRACTICE, OTHER])
+    keys = chance.sample(KEYS, chance.randrange(1, 4))
+    charts = chance.sample(range(1, 7), chance.randrange(1, 4))
+    patients = chance.sample(range(1, 7), len(charts))
+    today = NOW.date() + timedelta(days=chance.randrange(-2, 3))
+    system = chance.choice(list(System))
+    records = chance.sample(["1", "2", "10", "x:3"], 2)
+    resource = chance.choice(["patients", "appointments"])
+    rows, open_ = patient_rows(chance, keys, today), open_rows(chance, keys)
+    notes = some_notes(chance, system, resource)
     value, depends, most = str(chance.randrange(9)), [*chance.sample("pqr", 1)], chance.randrange(1, 4)
     code = chance.choice([None, "x"])
     reports = {
@@ -165,6 +176,49 @@ async def test_any_steps_have_the_same_answers(real: Store, memory: Store, keyri
         assert here == there, f"step {number}"
 
 
+async def same_event(db: Any) -> None:
+    (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
+    columns = list(row.keys())
+    record = [3 if name == "sequence" else row[name] for name in columns]
+    await db.copy_records_to_table("event", schema_name="chartwire", columns=columns, records=[record])
+
+
+async def same_sequence(db: Any) -> None:
+    (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
+    await db.copy_records_to_table("event", schema_name="chartwire", columns=list(row.keys()), records=[tuple(row)])
+
+
+async def go_on_after_an_error(db: Any) -> None:
+    await tables.save_charts(db, PRACTICE, {1: KEYS[0]})
+    try:
+        await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
+    except LinkTaken:
+        await tables.links(db, PRACTICE)
+
+
+async def commit_after_an_error(db: Any) -> str:
+    await tables.save_charts(db, PRACTICE, {2: KEYS[0]})
+    try:
+        await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
+    except LinkTaken:
+        return "goes on"
+    return "linked"
+
+
+async def twice_in_a_statement(db: Any) -> None:
+    await db.execute(SQL["save_charts"], PRACTICE, [3, 3], ["E:1", "E:2"])
+
+
+async def nothing_where_something_must_be(db: Any) -> None:
+    await db.execute(SQL["save_charts"], PRACTICE, [3], [None])
+
+
+ATTEMPTS = (
+    same_event, same_sequence, go_on_after_an_error, commit_after_an_error, twice_in_a_statement,
+    nothing_where_something_must_be,
+)  # fmt: skip
+
+
 async def refusals(store: Store) -> list[object]:
     """What is refused, and that it leaves nothing behind."""
     said: list[object] = []
@@ -178,41 +232,7 @@ async def refusals(store: Store) -> list[object]:
         except Exception as error:  # noqa: BLE001 - compared
             said.append(type(error))
 
-    async def same_event(db: Any) -> None:
-        (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
-        columns = list(row.keys())
-        record = [3 if name == "sequence" else row[name] for name in columns]
-        await db.copy_records_to_table("event", schema_name="chartwire", columns=columns, records=[record])
-
-    async def same_sequence(db: Any) -> None:
-        (row,) = await db.fetch(SQL["read"], PRACTICE, 0, 1, 1)
-        await db.copy_records_to_table("event", schema_name="chartwire", columns=list(row.keys()), records=[tuple(row)])
-
-    async def go_on_after_an_error(db: Any) -> None:
-        await tables.save_charts(db, PRACTICE, {1: KEYS[0]})
-        try:
-            await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
-        except LinkTaken:
-            await tables.links(db, PRACTICE)
-
-    async def commit_after_an_error(db: Any) -> str:
-        await tables.save_charts(db, PRACTICE, {2: KEYS[0]})
-        try:
-            await tables.replace_links(db, PRACTICE, [(1, 5), (1, 6)])
-        except LinkTaken:
-            return "goes on"
-        return "linked"
-
-    async def twice_in_a_statement(db: Any) -> None:
-        await db.execute(SQL["save_charts"], PRACTICE, [3, 3], ["E:1", "E:2"])
-
-    async def nothing_where_something_must_be(db: Any) -> None:
-        await db.execute(SQL["save_charts"], PRACTICE, [3], [None])
-
-    for what in (
-        same_event, same_sequence, go_on_after_an_error, commit_after_an_error, twice_in_a_statement,
-        nothing_where_something_must_be,
-    ):  # fmt: skip
+    for what in ATTEMPTS:
         await attempt(what)
     said.append(await tables.resolve_charts(store.pool, PRACTICE, [1, 2, 3]))
     for name, arguments in (

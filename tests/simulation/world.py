@@ -204,7 +204,7 @@ class World:
 
     def _config(self) -> Config:
         file = self.clinic.write_config(
-            self.folder, dsn="postgresql://simulated", bootstrap_servers="simulated:9092", listen="127.0.0.1:8440"
+            self.folder, dsn="postgresql://localhost/simulated", bootstrap_servers="localhost:9092", listen="127.0.0.1:8440"
         )
         config = load(file, SECTIONS)
         settings = self.plan.settings

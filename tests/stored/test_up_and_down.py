@@ -131,8 +131,24 @@ class Site:
                 worker.terminate()
             code = await asyncio.wait_for(worker.wait(), MOST_SECONDS)
         assert code == 0
+        await Version(ROOT).run("migrate", "--config", str(self._config), log=self._log)  # what verifies is of now
+        await self.store.load_keys()
         replay = await replayed(self.store, self._practice)
         assert [str(one) for one in await verify(self.store, replay)] == []
+
+    async def command(self, version: Version, name: str, *more: str) -> None:
+        """A command of `version` about the practice, while a worker runs or none does."""
+        await version.run(name, *more, "--config", str(self._config), log=self._log)
+
+    async def shredded(self, version: Version) -> None:
+        """A worker of `version` starts, says that the practice was shredded, and is up until it is told to stop."""
+        worker = await version.start("run", "--config", str(self._config), log=self._log)
+        try:
+            await until(lambda: "practice_shredded" in self._log.read_text(), MOST_SECONDS)
+            assert worker.returncode is None
+        finally:
+            worker.terminate()
+            assert await asyncio.wait_for(worker.wait(), MOST_SECONDS) == 0
 
     async def prove(self, version: Version) -> None:
         """`version` finds the projections equal to the events, and every event as it was recorded."""
@@ -304,3 +320,36 @@ async def test_a_version_that_takes_over_sees_nothing_new_where_nothing_has_chan
             async with site.turn(version):
                 await site.rest()
             assert await site.recorded_since(head) == []
+
+
+@pytest.mark.slow
+async def test_a_worker_goes_on_while_its_practice_is_finished_and_rotated_and_starts_after_it_was_shredded(
+    old: Version, new: Version, tmp_path: Path
+) -> None:
+    """FINDINGS B4 and B6. What the older version has observed is not observed anew under keyed hashes."""
+    async with opened_site(old, tmp_path) as site:
+        practice, keys = site.office.id, tmp_path / "keys"
+        async with site.turn(old):
+            chart, patient = await site.chart_to_kareo()
+            await site.rest()
+        async with site.turn(new):
+            await site.command(new, "migrate", "--finish")
+            head = await site.head()
+            await site.rest()
+            assert await site.recorded_since(head) == []
+            await site.address_to_elation(patient, chart, "Upton")
+            await site.command(new, "rotate-key", practice)
+            await site.appointment_to_elation(patient, chart)
+            await site.command(new, "rotate-key", practice, "--delete-old")
+            await site.address_to_elation(patient, chart, "Downham")
+            await site.rest()
+            head = await site.head()
+        assert [one.name for one in keys.iterdir()] == [f"{practice}.3.key"]
+        async with site.turn(new):
+            await site.rest()
+            assert await site.recorded_since(head) == []
+        await site.prove(new)
+        await site.command(new, "shred", practice, "--confirm", practice, "--receipt", str(tmp_path / "receipt.json"))
+        assert list(keys.iterdir()) == []
+        await site.command(new, "audit", "verify", practice)
+        await site.shredded(new)

@@ -18,6 +18,7 @@ from daemon.history.invariants import audit
 from daemon.operator.drift import verify
 from daemon.runtime.surroundings import Surroundings, surroundings
 from daemon.runtime.worker import Worker
+from daemon.sandbox.clinic import write_private
 from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors import registry
@@ -82,9 +83,9 @@ class Street:
 
     def write_config(self, folder: Path, *, dsn: str, kafka: str) -> Path:
         (folder / "keys").mkdir()
-        (folder / "keys" / "third.1.key").write_text(base64.b64encode(os.urandom(32)).decode())
-        (folder / "elation").write_text("secret")
-        (folder / "ledger").write_text(self.ledger.key)
+        write_private(folder / "keys" / "third.1.key", base64.b64encode(os.urandom(32)).decode())
+        write_private(folder / "elation", "secret")
+        write_private(folder / "ledger", self.ledger.key)
         file = folder / "chartwire.toml"
         listen = f"127.0.0.1:{free_port()}"
         file.write_text(
@@ -183,7 +184,7 @@ def idle(worker: Worker) -> Callable[[], Awaitable[bool]]:
 
 async def test_the_configuration_takes_one_system_a_role(tmp_path: Path) -> None:
     async with street() as there:
-        file = there.write_config(tmp_path, dsn="postgresql://x", kafka="127.0.0.1:1")
+        file = there.write_config(tmp_path, dsn="postgresql://localhost/x", kafka="127.0.0.1:1")
     names = policy_of(load(file, SECTIONS).practice[0]).names
     assert (names.billing.label, names.patient(7)) == ("Ledger", "ledger:7")
     with pytest.raises(ConfigError) as unknown:

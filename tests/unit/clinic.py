@@ -73,7 +73,7 @@ from events.writes import (
 from projections.state.open_intents import OpenIntent, Waiting
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
-from projections.trial.dry_run import told_billing, told_ehr
+from projections.trial.dry_run import told_billing, told_ehr, told_update
 from tests.unit.recording import ROUNDS, Recording, charts
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
 
@@ -204,7 +204,7 @@ class Clinic(Recording):
                 chart = replace(EhrChart(id=EhrChartId(self._new())), link_hint=write.link_hint)
                 return self._elation_answer(told_ehr(chart, write.fields, write.physician))
             case UpdateEhrChart():
-                return self._elation_answer(told_ehr(patient.ehr.chart, write.fields, write.physician))
+                return self._elation_answer(told_update(patient.ehr.chart, write))
             case CreateBillingChart():
                 case = BillingCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario)
                 chart = BillingChart(id=BillingPatientId(self._new()), cases=(replace(case, is_primary=True),))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import resource
+import tracemalloc
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -216,7 +218,8 @@ def test_what_is_no_checkpoint() -> None:
 
 def archived(recipient: Recipient = KEY) -> bytes:
     out = io.BytesIO()
-    writer = ArchiveWriter(out, Manifest(practice="elm", made=MADE, keys={"elm.1": b"k" * 32}), recipient)
+    manifest = Manifest(practice="elm", made=MADE, keys={"elm.0": b"k" * 32})
+    writer = ArchiveWriter(out, manifest, recipient, lambda row: ("elm.0", b"own" + row["body"]))
     writer.rows(list(ROWS[:7]))
     writer.rows(list(ROWS[7:]))
     writer.end(LENGTH, ROWS[-1]["chain"])
@@ -225,7 +228,7 @@ def archived(recipient: Recipient = KEY) -> bytes:
 
 def opened(encoded: bytes, recipient: Recipient = KEY) -> tuple[Manifest, list[dict[str, Any]], End | None]:
     reader = ArchiveReader(io.BytesIO(encoded), recipient)
-    rows = [one for batch in reader.rows() for one in batch]
+    rows = [one for batch in reader.stored() for one in batch]
     return reader.manifest, rows, reader.end
 
 
@@ -235,9 +238,11 @@ ARCHIVE = archived()
 def test_an_archive_holds_the_rows_as_they_are() -> None:
     manifest, rows, end = opened(ARCHIVE)
     assert rows == ROWS
-    assert (manifest.practice, manifest.keys) == ("elm", {"elm.1": b"k" * 32})
+    assert (manifest.practice, manifest.keys) == ("elm", {"elm.0": b"k" * 32})
     assert end == End(sequence=LENGTH, chain=ROWS[-1]["chain"])
     assert inspected(rows).problem is None
+    shown = [one for batch in ArchiveReader(io.BytesIO(ARCHIVE), KEY).rows() for one in batch]
+    assert shown == [{**one, "key_id": "elm.0", "body": b"own" + one["body"]} for one in ROWS]
 
 
 def test_an_archive_shows_nothing_without_its_key() -> None:
@@ -260,6 +265,52 @@ def test_an_archive_opens_with_its_passphrase_only(monkeypatch: pytest.MonkeyPat
         opened(encoded)
     with pytest.raises(NoArchive, match="damaged header"):
         opened(encoded.replace(b'"cost":1024', b'"cost":9024'), Recipient(passphrase="correct horse"))
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"cost": 2**20, "block": 16},
+        {"cost": 2**24},
+        {"block": 2**20},
+        {"lanes": 5},
+        {"cost": 0},
+        {"block": -8},
+        {"lanes": -1},
+    ],
+    ids=str,
+)
+def test_a_header_may_not_ask_for_all_memory(asked: dict[str, int]) -> None:
+    """FINDINGS B6: 2 GiB was granted. Nothing is derived at all before it is refused."""
+    header = {"way": "passphrase", "wrapped": "AAAA", "salt": "AAAA", "cost": 2**10, "block": 8, "lanes": 1, **asked}
+    encoded = msgspec.json.encode(header)
+    made = archive.MAGIC + len(encoded).to_bytes(4, "big") + encoded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(NoArchive, match="header"):
+        opened(made, Recipient(passphrase="correct horse"))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 * 1024
+
+
+def test_a_frame_that_only_claims_to_be_large_takes_no_memory() -> None:
+    start = len(archive.MAGIC)
+    start += 4 + int.from_bytes(ARCHIVE[start : start + 4], "big")
+    for size in (archive.LARGEST_FRAME, archive.LARGEST_FRAME + 1, 2**32 - 1):
+        tracemalloc.start()
+        with pytest.raises(NoArchive, match=r"is cut off|was changed"):
+            opened(ARCHIVE[:start] + b"\0" + size.to_bytes(4, "big") + ARCHIVE[start + 5 :])
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        assert peak < 8 * archive.PIECE
+
+
+def test_many_large_rows_make_frames_of_bounded_size() -> None:
+    large = [{**one, "body": bytes(3 * 1024 * 1024)} for one in ROWS]
+    out = io.BytesIO()
+    writer = ArchiveWriter(out, Manifest(practice="elm", made=MADE, keys={}), KEY, lambda row: ("", b""))
+    writer.rows(large)
+    writer.end(LENGTH, None)
+    assert max(len(batch) for batch in ArchiveReader(io.BytesIO(out.getvalue()), KEY).rows()) == 3
+    assert [one["sequence"] for one in opened(out.getvalue())[1]] == [one["sequence"] for one in ROWS]
 
 
 @settings(max_examples=400, deadline=None)

@@ -13,6 +13,7 @@ PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
     ("sections", "telemetry"),
+    ("servers", "shape"),
     ("config",),
     ("tables",),
     ("history", "vendors"),
@@ -30,7 +31,7 @@ VISITORS = {"cli", "demo", "sandbox"}
 
 VENDOR = re.compile(r"(?<!corr)elation|kareo|tebra", re.IGNORECASE)
 NAMELESS = ("runtime", "operator", "history", "tables", "cli", "vendors/ports")
-GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "telemetry")]
+GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "servers", "shape", "telemetry")]
 
 
 def files(*folders: str) -> list[Path]:

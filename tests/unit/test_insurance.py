@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy, Carrier, Plan
 from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, PolicyTerms, RecordCreated, Resource, SyncPolicies
-from projections.rules.insurance import in_force, next_expiry, primary_case
+from projections.rules.insurance import in_force, next_revisit, primary_case
 from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
@@ -202,13 +202,13 @@ def test_a_policy_that_has_ended_counts_no_more(end: date | None, counts: bool):
 
 def test_a_policy_that_ends_is_removed_the_day_after_without_a_change():
     clinic = written(replace(BLUE, end=date(2026, 3, 3)))
-    assert next_expiry(clinic.patient().billing, clinic.moment.today) == date(2026, 3, 4)
+    assert next_revisit(clinic.patient().billing, clinic.moment.today) == date(2026, 3, 4)
 
     clinic.pass_days(1)
     assert clinic.open() == []
     clinic.pass_days(1)
     assert clinic.wanted("policies").terms == ()
-    assert next_expiry(clinic.patient().billing, clinic.moment.today) is None
+    assert next_revisit(clinic.patient().billing, clinic.moment.today) is None
 
 
 def test_a_policy_that_starts_later_is_shown_already():
@@ -261,11 +261,12 @@ def test_a_policy_without_a_plan_or_company_waits_and_the_others_go(lacking: dic
     assert [one.billing_policy for one in terms(clinic)] == [3001]
 
 
-@pytest.mark.parametrize("odd", ["20%", "twenty", "1.2.3", "."])
-def test_a_copay_that_is_no_amount_waits(odd: str):
+@pytest.mark.parametrize("odd", ["20%", "$20/visit", "N/A", "twenty", "1.2.3", "."])
+def test_c8_a_copay_that_is_no_amount_waits_and_the_policy_goes_without_it(odd: str):
     clinic = clinic_with(replace(BLUE, copay=odd))
     assert clinic.waits("policy:3001") == "not-an-amount"
-    assert clinic.open() == []
+    (one,) = terms(clinic)
+    assert (one.copay, one.keeps, one.deductible) == ("", ("copay",), "1500.00")
 
 
 def test_a_policy_that_waits_keeps_what_elation_has():
@@ -282,8 +283,9 @@ def test_insurance_is_left_alone_where_it_is_off():
     assert clinic.waiting() == {}
 
 
-def test_a_patient_without_a_birth_date_in_kareo_waits():
+def test_a_patient_without_a_birth_date_in_either_system_waits():
     clinic = clinic_with(BLUE)
+    clinic.ehr(replace(ADA, birth_date=None))
     clinic.billing(replace(insured(BLUE), birth_date=None))
     assert clinic.waits("policies") == "incomplete"
     assert clinic.wanted("policies") is None

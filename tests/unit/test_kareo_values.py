@@ -116,11 +116,11 @@ def row(**members: str | None) -> Node:
     [("True", True), ("true", True), ("1", True), ("False", False), ("0", False), (None, False), ("", False)],
 )
 def test_booleans_are_text(text: str | None, flag: bool) -> None:
-    assert rows.Reader(row(IsPrimaryCase=text), PACIFIC).flag("IsPrimaryCase") is flag
+    assert rows.RowReader(row(IsPrimaryCase=text), PACIFIC).flag("IsPrimaryCase") is flag
 
 
 def test_missing_nil_and_empty_are_the_same() -> None:
-    reader = rows.Reader(row(A=None, B="", C="  "), PACIFIC)
+    reader = rows.RowReader(row(A=None, B="", C="  "), PACIFIC)
     assert [reader.text(name) for name in "ABCD"] == [""] * 4
     assert [reader.day(name) for name in "ABCD"] == [None] * 4
     with pytest.raises(rows.BadMember, match="A"):
@@ -137,7 +137,7 @@ def test_statuses_are_folded(text: str) -> None:
 )
 def test_types_are_folded_by_their_first_letter(text: str, kind: str) -> None:
     one = row(ID="1", StartDate="3/2/2026 8:00:00 PM", EndDate="3/2/2026 8:30:00 PM", Type=text)
-    assert rows.appointment(rows.Reader(one, PACIFIC)).type == kind
+    assert rows.appointment(rows.RowReader(one, PACIFIC)).type == kind
 
 
 def test_phantoms_are_dropped_and_bad_rows_are_kept_apart() -> None:

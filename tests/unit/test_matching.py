@@ -17,7 +17,7 @@ from projections.state.patient import BillingSide, EhrSide, Patient, Search, bar
 from projections.state.state import PracticeState
 from projections.terms.names import NAMES
 from projections.trial.dry_run import DryRun, rehearse
-from tests.crowded import found
+from tests.invented_practice import found
 from tests.unit.clinic import Clinic
 from tests.unit.recording import START
 from tests.unit.records import ADA, ADA_THERE, BLUE

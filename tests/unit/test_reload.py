@@ -18,7 +18,9 @@ put = msgspec.structs.replace
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    file = Clinic(offices=3).write_config(tmp_path, dsn="postgresql://", bootstrap_servers="b", listen="127.0.0.1:1")
+    file = Clinic(offices=3).write_config(
+        tmp_path, dsn="postgresql://", bootstrap_servers="127.0.0.1:9092", listen="127.0.0.1:1"
+    )
     address = r'\1 = "https://sandbox.example"'
     file.write_text(re.sub(r"^(base_url|wsdl|endpoint) = .*$", address, file.read_text(), flags=re.MULTILINE))
     return load(file, SECTIONS)

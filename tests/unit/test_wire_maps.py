@@ -95,7 +95,7 @@ def test_a_field_goes_to_kareos_wire_and_comes_back(field: Field):
     text = value.strftime("%m/%d/%Y") if isinstance(value, datetime) else value
     text = str(text["ProviderID"]) if isinstance(text, dict) else text
 
-    chart = kareo.chart(rows.patient(rows.Reader(row(ID="901", **{READ_AS.get(member, member): text}), ZONE)))
+    chart = kareo.chart(rows.patient(rows.RowReader(row(ID="901", **{READ_AS.get(member, member): text}), ZONE)))
 
     assert field.billing.reader()(chart) == sample(field)
 
@@ -115,7 +115,7 @@ def test_what_a_system_took_is_read_from_its_place(field: Field, side: System):
 
 
 def test_every_member_of_a_policy_has_a_row_and_every_row_a_member():
-    decided = {"billing_policy", "rank", "carrier_id", "plan_id"}
+    decided = {"billing_policy", "rank", "carrier_id", "plan_id", "keeps"}
     assert sorted([row_.name for row_ in INSURANCE] + [*decided]) == sorted(PolicyTerms.__struct_fields__)
     assert {"company_id", "name", *(row_.name for row_ in PLAN_ADDRESS)} == set(CreateCarrier.__struct_fields__)
 
@@ -130,7 +130,7 @@ def test_a_field_of_a_policy_reaches_elation(name: str):
 
 
 def test_elations_map_names_every_member_of_a_policy():
-    assert {*elation.POLICY_ON_THE_WIRE, "billing_policy"} == set(PolicyTerms.__struct_fields__)
+    assert {*elation.POLICY_ON_THE_WIRE, "billing_policy", "keeps"} == set(PolicyTerms.__struct_fields__)
 
 
 def test_kareos_map_names_every_member_of_a_policy():

@@ -12,6 +12,15 @@ from daemon.sandbox.elation.shapes import BILL
 from daemon.sandbox.elation.state import State
 
 _EMPTY: Final = (None, "")
+_UNBILLED: Final[Record] = {
+    "payment": None,
+    "prior_authorization": None,
+    "ref_number": None,
+    "billing_date": None,
+    "billing_error": None,
+    "billing_raw_error": None,
+    "billing_status": "Unbilled",
+}
 
 
 def sign_note(
@@ -31,35 +40,11 @@ def sign_note(
     zone = _zone(state, practice, service_location)
     moment = _moment(service_date, zone)
     note_id, bill_id, stamp = state.new_id(), state.new_id(), state.stamp()
-    note: Record = {
-        "id": note_id,
-        "patient": patient["id"],
-        "physician": physician,
-        "practice": practice,
-        "document_date": moment,
-        "chart_date": moment,
-        "created_date": stamp,
-        "deleted_date": None,
-        "signed_date": stamp,
-        "signed_by": signer["user_id"],
-        "signatures": [],
-        "amendment_request": None,
-        "clinical_summary_link": None,
-        "visit_summary_link": None,
-        "template": "SOAP",
-        "type": "Office Visit Note",
-        "confidential": False,
-        "edits": [],
-        "checklists": {},
-        "bullets": [
-            {"category": "Assessment", "text": "Rehearsal: clinical text that a sync must never keep.", "version": 1}
-        ],
-    }
+    shared: Record = {"patient": patient["id"], "physician": physician, "practice": practice}
+    note: Record = {"id": note_id, **shared, **_signed(moment, stamp, signer["user_id"])}
     bill: Record = {
         "id": bill_id,
-        "patient": patient["id"],
-        "physician": physician,
-        "practice": practice,
+        **shared,
         "visit_note_id": note_id,
         "visit_note_signed_date": stamp,
         "visit_note_deleted_date": None,
@@ -73,19 +58,37 @@ def sign_note(
         "service_location": service_location,
         "cpts": [_line(state, practice, line) for line in cpts],
         "notes": notes,
-        "payment": None,
-        "prior_authorization": None,
-        "ref_number": None,
-        "billing_date": None,
-        "billing_error": None,
-        "billing_raw_error": None,
-        "billing_status": "Unbilled",
+        **_UNBILLED,
         "deferred_bill": deferred,
         "created_date": stamp,
     }
     state.insert("visit_notes", note, None)
     state.insert("bills", bill, None)
     return note, bill
+
+
+def _signed(moment: str, stamp: str, signer: int) -> Record:
+    """What a visit note has beside its patient: signed at once, by its author."""
+    return {
+        "document_date": moment,
+        "chart_date": moment,
+        "created_date": stamp,
+        "deleted_date": None,
+        "signed_date": stamp,
+        "signed_by": signer,
+        "signatures": [],
+        "amendment_request": None,
+        "clinical_summary_link": None,
+        "visit_summary_link": None,
+        "template": "SOAP",
+        "type": "Office Visit Note",
+        "confidential": False,
+        "edits": [],
+        "checklists": {},
+        "bullets": [
+            {"category": "Assessment", "text": "Rehearsal: clinical text that a sync must never keep.", "version": 1}
+        ],
+    }
 
 
 def patch(state: State, bill: Record, body: object, *, by: str) -> Record:

@@ -19,6 +19,16 @@ from daemon.sandbox.kareo.wire import RefusedError, Values
 
 Path = tuple[str | int, ...]
 
+PROVIDERS = ("RenderingProvider", "SupervisingProvider", "ReferringProvider", "SchedulingProvider")
+TEXTS: Mapping[str, str] = {
+    "batch_number": "BatchNumber",
+    "external_id": "EncounterExternalID",
+    "authorization_number": "AuthorizationNumber",
+    "medical_notes": "MedicalOfficeNotes",
+    "business_notes": "BusinessOfficeNotes",
+}
+"""An encounter's texts that are kept as they come."""
+
 OVERALL = 6100
 STATUS: Mapping[str, str] = {"Submitted": "Review"}
 """The enum's word to the screens' where they differ."""
@@ -54,66 +64,9 @@ def create_encounter(call: Call, request: Values) -> Values:
     written: Values = request.get("Encounter") or {}
     findings = Findings()
     practice = _practice(call, written, findings)
-    if practice is None:
+    encounter = None if practice is None else _encounter(call, practice, written, findings)
+    if encounter is None:
         raise RefusedError(echo(written, findings))
-    patient = _patient(call, practice, written, findings)
-    case = None if patient is None else _case(call, patient, written, findings)
-    providers = {
-        member: _provider(call, practice, written, member, findings)
-        for member in ("RenderingProvider", "SupervisingProvider", "ReferringProvider", "SchedulingProvider")
-    }
-    location = _location(call, practice, written, findings)
-    start, post = _day(call, written, "ServiceStartDate"), _day(call, written, "PostDate")
-    for member, value in (("ServiceStartDate", start), ("PostDate", post)):
-        if value is None:
-            findings.add((member,), "required")
-    lines = [_line(call, line, at, findings) for at, line in enumerate(written.get("ServiceLines", []))]
-    if not lines:
-        findings.add(("ServiceLines",), "required")
-    orphans = _orphans(call, written, findings)
-    place: Values = written.get("PlaceOfService") or {}
-    if place.get("PlaceOfServiceCode") and not re.fullmatch(r"\d\d", place["PlaceOfServiceCode"]):
-        findings.add(("PlaceOfService", "PlaceOfServiceCode"), "place")
-    rendering = providers["RenderingProvider"]
-    if (
-        findings.found
-        or patient is None
-        or case is None
-        or location is None
-        or rendering is None
-        or start is None
-        or post is None
-    ):
-        raise RefusedError(echo(written, findings))
-    status: str = written.get("EncounterStatus", "Draft")
-    encounter = Encounter(
-        id=call.state.new_id("encounters"),
-        practice_id=practice.id,
-        patient_id=patient.id,
-        case_id=case.id,
-        status=STATUS.get(status, status),
-        service_start=start,
-        service_end=_day(call, written, "ServiceEndDate") or start,
-        post_date=post,
-        location_id=location,
-        place_of_service=place.get("PlaceOfServiceCode") or call.state.locations[location].place_of_service,
-        rendering_id=rendering,
-        supervising_id=providers["SupervisingProvider"],
-        referring_id=providers["ReferringProvider"],
-        scheduling_id=providers["SchedulingProvider"],
-        appointment_id=(written.get("Appointment") or {}).get("AppointmentID"),
-        batch_number=written.get("BatchNumber", ""),
-        external_id=written.get("EncounterExternalID", ""),
-        external_vendor_id=written.get("ExternalVendorID"),
-        authorization_number=written.get("AuthorizationNumber", ""),
-        medical_notes=written.get("MedicalOfficeNotes", ""),
-        business_notes=written.get("BusinessOfficeNotes", ""),
-        amount_paid=(written.get("Payment") or {}).get("AmountPaid", ""),
-        orphan_diagnoses=orphans,
-        lines=[line for line in lines if line is not None],
-        created=call.now,
-        modified=call.now,
-    )
     call.state.encounters[encounter.id] = encounter
     return encounter_response(call, encounter)
 
@@ -142,6 +95,64 @@ def encounter_response(call: Call, encounter: Encounter) -> Values:
 
 
 # -- the parts --------------------------------------------------------------------------------------------------------
+
+
+def _encounter(call: Call, practice: Practice, written: Values, findings: Findings) -> Encounter | None:
+    """As it is written; None when anything is wrong with it."""
+    patient = _patient(call, practice, written, findings)
+    case = None if patient is None else _case(call, patient, written, findings)
+    providers = {member: _provider(call, practice, written, member, findings) for member in PROVIDERS}
+    location = _location(call, practice, written, findings)
+    start, post = (_required_day(call, written, member, findings) for member in ("ServiceStartDate", "PostDate"))
+    lines = [_line(call, line, at, findings) for at, line in enumerate(written.get("ServiceLines", []))]
+    if not lines:
+        findings.add(("ServiceLines",), "required")
+    orphans = _orphans(call, written, findings)
+    place = _place_of_service(written, findings)
+    rendering = providers["RenderingProvider"]
+    if patient is None or case is None or location is None or rendering is None or start is None or post is None:
+        return None
+    if findings.found:
+        return None
+    return Encounter(
+        id=call.state.new_id("encounters"),
+        practice_id=practice.id,
+        patient_id=patient.id,
+        case_id=case.id,
+        status=STATUS.get(status := written.get("EncounterStatus", "Draft"), status),
+        service_start=start,
+        service_end=_day(call, written, "ServiceEndDate") or start,
+        post_date=post,
+        location_id=location,
+        place_of_service=place or call.state.locations[location].place_of_service,
+        rendering_id=rendering,
+        supervising_id=providers["SupervisingProvider"],
+        referring_id=providers["ReferringProvider"],
+        scheduling_id=providers["SchedulingProvider"],
+        appointment_id=(written.get("Appointment") or {}).get("AppointmentID"),
+        external_vendor_id=written.get("ExternalVendorID"),
+        amount_paid=(written.get("Payment") or {}).get("AmountPaid", ""),
+        orphan_diagnoses=orphans,
+        lines=[line for line in lines if line is not None],
+        created=call.now,
+        modified=call.now,
+        **{name: written.get(member, "") for name, member in TEXTS.items()},
+    )
+
+
+def _required_day(call: Call, written: Values, member: str, findings: Findings) -> date | None:
+    day = _day(call, written, member)
+    if day is None:
+        findings.add((member,), "required")
+    return day
+
+
+def _place_of_service(written: Values, findings: Findings) -> str | None:
+    """Its code, where one is given: any two digits."""
+    code: str | None = (written.get("PlaceOfService") or {}).get("PlaceOfServiceCode")
+    if code and not re.fullmatch(r"\d\d", code):
+        findings.add(("PlaceOfService", "PlaceOfServiceCode"), "place")
+    return code
 
 
 def _day(call: Call, written: Values, member: str) -> date | None:

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from daemon.sandbox.kareo.billing import create_encounter, encounter_response
 from daemon.sandbox.kareo.calling import Call, Handler, in_range, only
-from daemon.sandbox.kareo.records import Encounter, ServiceLine
+from daemon.sandbox.kareo.records import Encounter, Patient, ServiceLine
 from daemon.sandbox.kareo.values import filter_time, list_date, midnight, money, quantity, squeeze, wall_time
 from daemon.sandbox.kareo.wire import RefusedError, Values
 
@@ -105,31 +105,22 @@ def _charge(call: Call, encounter: Encounter, line: ServiceLine) -> Values:
         "LastModifiedDate": call.stamp(encounter.modified),
         "LineNote": line.note or None,
         "Minutes": str(line.minutes) if line.minutes else None,
-        "PatientDateOfBirth": None if patient.dob is None else list_date(patient.dob),
-        "PatientFirstName": patient.first_name,
-        "PatientID": str(patient.id),
-        "PatientLastName": patient.last_name,
-        "PatientMiddleName": patient.middle_name or None,
-        "PatientName": patient.full_name,
+        **_whose(patient),
         "PostingDate": midnight(encounter.post_date),
         "PracticeID": str(encounter.practice_id),
         "PracticeName": state.practices[encounter.practice_id].name,
         "ProcedureCode": line.procedure_code,
         "RefCode": line.ref_code or None,
-        "ReferringProviderID": _id(encounter.referring_id),
-        "ReferringProviderName": state.provider_name(encounter.referring_id),
-        "RenderingProviderID": _id(encounter.rendering_id),
-        "RenderingProviderName": state.provider_name(encounter.rendering_id),
-        "SchedulingProviderID": _id(encounter.scheduling_id),
-        "SchedulingProviderName": state.provider_name(encounter.scheduling_id),
+        **_provider(call, "Referring", encounter.referring_id),
+        **_provider(call, "Rendering", encounter.rendering_id),
+        **_provider(call, "Scheduling", encounter.scheduling_id),
         "ServiceEndDate": midnight(line.end),
         "ServiceLocationId": str(location.id),
         "ServiceLocationName": location.name,
         "ServiceLocationPlaceOfServiceCode": encounter.place_of_service or None,
         "ServiceStartDate": midnight(line.start),
         "Status": "Ready" if approved else "Pending",
-        "SupervisingProviderID": _id(encounter.supervising_id),
-        "SupervisingProviderName": state.provider_name(encounter.supervising_id),
+        **_provider(call, "Supervising", encounter.supervising_id),
         "TotalBalance": money(total),
         "TotalCharges": money(total),
         "TypeOfService": line.type_of_service or None,
@@ -138,6 +129,21 @@ def _charge(call: Call, encounter: Encounter, line: ServiceLine) -> Values:
     }
     row |= {f"EncounterDiagnosisID{at}": code for at, code in enumerate(line.diagnoses[:4], start=1)}
     return row | {f"ProcedureModifier{at}": code for at, code in enumerate(line.modifiers[:4], start=1)}
+
+
+def _whose(patient: Patient) -> Values:
+    return {
+        "PatientDateOfBirth": None if patient.dob is None else list_date(patient.dob),
+        "PatientFirstName": patient.first_name,
+        "PatientID": str(patient.id),
+        "PatientLastName": patient.last_name,
+        "PatientMiddleName": patient.middle_name or None,
+        "PatientName": patient.full_name,
+    }
+
+
+def _provider(call: Call, role: str, provider: int | None) -> Values:
+    return {f"{role}ProviderID": _id(provider), f"{role}ProviderName": call.state.provider_name(provider)}
 
 
 def _id(value: int | None) -> str | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
-from daemon.sections import Problem, VendorSection, check_url
+import msgspec
+
+from daemon.sections import Id, Problem, Seconds, Text, VendorSection, check_url
 from events.writes import System
 from projections.terms.names import SystemName
 
@@ -19,12 +21,12 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     secrets: ClassVar[tuple[str, ...]] = ("client_secret_file",)
 
     base_url: str
-    client_id: str
-    client_secret_file: str
-    practice_id: int
-    catch_up_seconds: float = 300.0
-    sweep_seconds: float = 3600.0
-    concurrency: int = 4
+    client_id: Text
+    client_secret_file: Text
+    practice_id: Id
+    catch_up_seconds: Seconds = 300.0
+    sweep_seconds: Seconds = 3600.0
+    concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     webhooks: bool = True
 
     def check(self, key: str, beside: Path) -> list[Problem]:

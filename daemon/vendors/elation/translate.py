@@ -9,7 +9,7 @@ from daemon.vendors.elation import resources as wire
 from events.ids import EhrChartId
 from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
 from events.writes import Candidate, PolicyTerms
-from projections.rules.fields import ADDRESS, PHONE_KINDS, with_phones
+from projections.rules.fields import ADDRESS, NOTHING, PHONE_KINDS, Beside, with_phones
 
 ADDRESS_ON_THE_WIRE = {
     "address1": "address_line1",
@@ -170,13 +170,15 @@ def plan(one: wire.InsurancePlan) -> Plan:
 # -- bodies of requests ---------------------------------------------------------------------------------------------------
 
 
-def patient_body(fields: dict[str, str], physician: int | None, current: EhrChart | None) -> dict[str, object]:
+def patient_body(
+    fields: dict[str, str], physician: int | None, current: EhrChart | None, beside: Beside = NOTHING
+) -> dict[str, object]:
     """The part of a chart that a create or PATCH names: only `fields`; arrays whole, with what is not ours kept."""
     known = current or EhrChart(id=EhrChartId(0))
     body: dict[str, object] = {wire_name: fields[name] for name, wire_name in PLAIN_FIELDS.items() if name in fields}
     phones = {name: fields[name] for name in PHONE_KINDS if name in fields}
     if phones:
-        body["phones"] = [{"phone": one.number, "phone_type": one.kind} for one in with_phones(known.phones, phones)]
+        body["phones"] = [{"phone": one.number, "phone_type": one.kind} for one in with_phones(known.phones, phones, beside)]
     if "email" in fields:
         body["emails"] = [{"email": fields["email"]}] if fields["email"] else []
     if any(name in fields for name in ADDRESS):
@@ -188,9 +190,11 @@ def patient_body(fields: dict[str, str], physician: int | None, current: EhrChar
 
 
 def policy_body(terms: PolicyTerms, who: dict[str, object]) -> dict[str, object]:
-    """A policy in force on the wire; `who` are the required members that repeat the chart."""
+    """A policy in force on the wire; `who` are the required members that repeat the chart. What the policy keeps is left out."""
     body: dict[str, object] = {**who, "status": "active"}
     for name, on_the_wire in POLICY_ON_THE_WIRE.items():
+        if name in terms.keeps:
+            continue
         value = getattr(terms, name)
         if isinstance(value, date):
             value = value.isoformat()

@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
+from msgspec.structs import replace
+
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
@@ -38,7 +40,7 @@ from events.writes import (
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
-from projections.rules.fields import BY_NAME, PHONE_KINDS
+from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
 from projections.terms.codecs import squeeze
 
 W = TypeVar("W", bound=wire.Wire)
@@ -92,7 +94,7 @@ class ElationWriter:
             case UpdateEhrChart():
                 read_at = self._now()
                 patient = await self._client.get_patient(write.chart)
-                if _differing(translate.chart(patient), write.fields):
+                if _differing(translate.chart(patient), write.fields, write.beside):
                     return None
                 return _written(patient, read_at)
         return None
@@ -142,14 +144,15 @@ class ElationWriter:
         before, newest = await self._client.get_patient(write.chart), wanted()
         assert isinstance(newest, UpdateEhrChart)
         write, current = newest, translate.chart(before)
-        if not _differing(current, write.fields) and write.physician in (None, current.physician):
+        if not _differing(current, write.fields, write.beside) and write.physician in (None, current.physician):
             return _written(before, read_at, sent={})
-        if _differing(current, write.expected):
+        if _differing(current, write.expected, write.beside):
             raise ChangedMeanwhile(EhrChartObserved(chart=current), before.last_modified, read_at)
-        body = translate.patient_body(write.fields, write.physician, current)
+        beside = {**write.beside, **phones_beside(current, write.fields, write.expected)}
+        body = translate.patient_body(write.fields, write.physician, current, beside)
         read_at = self._now()
         patient = await self._client.update_patient(write.chart, body)
-        differing = _differing(translate.chart(patient), write.fields)
+        differing = _differing(translate.chart(patient), write.fields, beside)
         if differing:
             raise NotAsWritten(differing)
         return _written(patient, read_at, sent=write.fields)
@@ -191,7 +194,8 @@ class ElationWriter:
             body = translate.policy_body(terms, who)
             target = _policy_for(terms, write.known, before, taken)
             if target is None:
-                created = await self._client.create_policy(write.chart, body)
+                whole = translate.policy_body(replace(terms, keeps=()), who)
+                created = await self._client.create_policy(write.chart, whole)
                 known[str(terms.billing_policy)] = created.id
                 changed = True
             else:
@@ -302,12 +306,12 @@ def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | No
     return EhrChartWritten(chart=chart, modified=patient.last_modified, read_at=read_at, sent=sent)
 
 
-def _differing(chart: EhrChart, fields: dict[str, str]) -> tuple[str, ...]:
+def _differing(chart: EhrChart, fields: dict[str, str], beside: Beside) -> tuple[str, ...]:
     """The fields (by canonical name) that the chart does not show as written; the provider is checked by its id alone."""
     shown = {
         "birth_date": chart.birth_date.isoformat() if chart.birth_date else "",
         "email": chart.emails[0] if chart.emails else "",
-        **{name: next((one.number for one in chart.phones if one.kind == kind), "") for name, kind in PHONE_KINDS.items()},
+        **own_phones(chart, (fields,), beside),
     }
     return tuple(
         name

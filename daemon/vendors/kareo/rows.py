@@ -47,6 +47,9 @@ class RowReader:
     def day(self, name: str) -> date | None:
         return self._parsed(name, values.day)
 
+    def birth_day(self, name: str) -> date | None:
+        return self._parsed(name, values.birth_day)
+
     def moment(self, name: str, zone: ZoneInfo | None = None) -> datetime | None:
         return self._parsed(name, lambda text: values.moment(text, zone or self._zone))
 
@@ -96,7 +99,7 @@ def patient(reader: RowReader) -> wire.KareoPatient:
         first_name=reader.text("FirstName"),
         middle_name=reader.text("MiddleName"),
         last_name=reader.text("LastName"),
-        birth_date=reader.day("DOB"),
+        birth_date=reader.birth_day("DOB"),
         sex=reader.text("Gender"),
         ssn=reader.text("SSN"),
         address_line1=reader.text("AddressLine1"),

@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
-from urllib.parse import urlsplit
+from typing import Annotated, ClassVar
 
-from daemon.sections import Problem, VendorSection, check_url, check_zone, resolve, secret
+import msgspec
+
+from daemon.sections import (
+    Problem,
+    Seconds,
+    SecondsOrNone,
+    Text,
+    VendorSection,
+    check_url,
+    check_zone,
+    resolve,
+    secret,
+)
 from events.writes import System
 from projections.terms.names import SystemName
+
+Days = Annotated[int, msgspec.Meta(ge=0, le=3660)]
 
 
 class KareoConfig(VendorSection, frozen=True, kw_only=True):
@@ -25,32 +38,39 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
     restart: ClassVar[tuple[str, ...]] = ("limits",)
     account_name: ClassVar[str] = "Kareo customer key"
 
-    wsdl: str
+    wsdl: Text
     endpoint: str
-    customer_key_file: str
-    user: str
-    password_file: str
-    practice_name: str
-    poll_seconds: float = 300.0
-    sweep_seconds: float = 14_400.0
-    directory_seconds: float = 3600.0
-    patient_round_seconds: float = 86_400.0
-    limits: dict[str, float] = {}
+    customer_key_file: Text
+    user: Text
+    password_file: Text
+    practice_name: Text
+    poll_seconds: Seconds = 300.0
+    sweep_seconds: Seconds = 14_400.0
+    directory_seconds: Seconds = 3600.0
+    patient_round_seconds: SecondsOrNone = 86_400.0
+    limits: dict[str, Annotated[float, msgspec.Meta(gt=0, le=3600)]] = {}
     list_zone: str = "America/Los_Angeles"
-    external_vendor: str = "chartwire"
-    appointment_days_back: int = 7
-    appointment_days_ahead: int = 180
+    external_vendor: Text = "chartwire"
+    appointment_days_back: Days = 7
+    appointment_days_ahead: Days = 180
 
     def check(self, key: str, beside: Path) -> list[Problem]:
         problems: list[Problem] = []
         check_zone(self.list_zone, f"{key}.list_zone", problems)
         check_url(self.endpoint, f"{key}.endpoint", problems)
-        if urlsplit(self.wsdl).scheme in ("http", "https"):
+        if "://" in self.wsdl:
             check_url(self.wsdl, f"{key}.wsdl", problems)
-        elif not resolve(self.wsdl, beside).is_file():
+        elif not _is_file(self.wsdl, beside):
             problems.append((f"{key}.wsdl", "is neither a URL nor a file that can be read"))
         return problems + self.secret_problems(key, beside)
 
     def account(self, beside: Path) -> str | None:
         """The customer key: its limits hold for all its practices together (NOTES, section 4)."""
         return secret(self.customer_key_file, beside)
+
+
+def _is_file(name: str, beside: Path) -> bool:
+    try:
+        return resolve(name, beside).is_file()
+    except (OSError, ValueError):  # a name too long, or with U+0000
+        return False

@@ -54,6 +54,8 @@ POLICY_ON_THE_WIRE = {
     "insured_sex": "insured_sex",
 }
 """The members of a case's policy, by the client's names; the ids of company and plan go beside."""
+MOVED = {"rescheduled": "rescheduled", "needsreschedule": "needs-reschedule"}
+"""The statuses of an appointment whose time is not meant any more."""
 
 
 def chart(patient: wire.KareoPatient) -> BillingChart:
@@ -131,6 +133,7 @@ def appointment(one: wire.BillingAppointment, key: str, provider_id: int | None)
         provider=provider_id,
         provider_name=name,
         cancelled=one.status == "cancelled",
+        moved=MOVED.get(one.status, ""),
     )
 
 

@@ -5,8 +5,17 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from projections.terms.codecs import NO_DAYS, known_day
+
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
+
+
+_NO_DAYS = frozenset(
+    form
+    for one in NO_DAYS
+    for form in (one.isoformat(), f"{one.month}/{one.day}/{one.year:04}", f"{one:%m/%d}/{one.year:04}")
+)
 
 
 class BadValue(ValueError):
@@ -14,8 +23,8 @@ class BadValue(ValueError):
 
 
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
-    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text."""
-    if not text:
+    """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text and an empty date."""
+    if not text or _is_no_day(text):
         return None
     for form in MOMENT_FORMS:
         try:
@@ -29,8 +38,25 @@ def moment(text: str, zone: ZoneInfo) -> datetime | None:
     return (parsed if parsed.tzinfo else parsed.replace(tzinfo=zone)).astimezone(UTC)
 
 
+def _is_no_day(text: str) -> bool:
+    """Whether the text begins with a date that .NET or SQL Server writes for an empty one."""
+    return text.replace("T", " ").split(" ")[0] in _NO_DAYS
+
+
+def birth_day(text: str) -> date | None:
+    """A birth date; None for no text. An empty date of .NET or SQL Server is nobody's birth date."""
+    found = day(text)
+    if text and found is None:
+        raise BadValue("not a birth date")
+    return found
+
+
 def day(text: str) -> date | None:
-    """A calendar date; None for no text."""
+    """A calendar date; None for no text, and for a date that only stands for an empty one."""
+    return known_day(_any_day(text))
+
+
+def _any_day(text: str) -> date | None:
     if not text:
         return None
     for form in ("%m/%d/%Y", "%Y-%m-%d", *MOMENT_FORMS[:3]):

@@ -99,7 +99,7 @@ class KareoPatient(_Row, frozen=True, kw_only=True):
 
 
 class BillingAppointment(_Row, frozen=True, kw_only=True):
-    """`status` is `cancelled` or something else, lower case; `type` is `patient`, `other` or `unknown`."""
+    """`status` is `cancelled`, `rescheduled`, `needsreschedule` or something else, lower case; `type` is `patient`, `other` or `unknown`."""
 
     id: int
     start: datetime

@@ -62,13 +62,24 @@ def fingerprint(value: object, modified: datetime | None = None) -> str:
 
 
 class Intake:
-    """The way in for one practice and system. `known` looks (resource, record) up: what was recorded."""
+    """The way in for one practice and system. `known` looks (resource, record) up: what was recorded.
 
-    def __init__(self, practice: PracticeId, system: System, publish: Publish, known: Known) -> None:
+    `hashed` makes the form in which a hash is stored of the plain one; rows from before that form are still plain.
+    """
+
+    def __init__(
+        self,
+        practice: PracticeId,
+        system: System,
+        publish: Publish,
+        known: Known,
+        hashed: Callable[[str], str] = str,
+    ) -> None:
         self.practice = practice
         self.system = system
         self._publish = publish
         self._known = known
+        self._hashed = hashed
         self._recorded: dict[str, asyncio.Event] = {}
 
     async def unknown(self, rows: Sequence[tuple[str, str, str]]) -> set[tuple[str, str]]:
@@ -77,8 +88,11 @@ class Intake:
         return {
             (resource, record)
             for resource, record, hash_ in rows
-            if known.get((resource, record), NEVER).content_hash != hash_
+            if not self._is_stored_as(known.get((resource, record), NEVER).content_hash, hash_)
         }
+
+    def _is_stored_as(self, stored: str, plain: str) -> bool:
+        return stored in (plain, self._hashed(plain))
 
     async def parent(self, resource: str, record: str) -> str:
         """Whose record this was when it was recorded last, "" when it was not or is gone."""
@@ -94,7 +108,7 @@ class Intake:
         for one in observations:
             hash_ = fingerprint(one.body, one.modified)
             seen = known.get((one.resource, one.record), NEVER)
-            if seen.content_hash == hash_ and one.because is None:
+            if self._is_stored_as(seen.content_hash, hash_) and one.because is None:
                 if one.also:
                     messages.append(Change(practice=self.practice, notes=one.also))
                 continue

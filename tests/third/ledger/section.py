@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from daemon.sections import Problem, VendorSection, check_url
+from daemon.sections import Problem, Seconds, VendorSection, check_url
 from events.writes import System
 from projections.terms.names import SystemName
 
@@ -18,7 +18,7 @@ class LedgerConfig(VendorSection, frozen=True, kw_only=True):
 
     base_url: str
     key_file: str
-    poll_seconds: float = 60.0
+    poll_seconds: Seconds = 60.0
 
     def check(self, key: str, beside: Path) -> list[Problem]:
         problems: list[Problem] = []

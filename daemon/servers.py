@@ -1,0 +1,182 @@
+"""What a worker is told of its servers: `[postgres]`, `[kafka]`, `[keys]` and `[http]`, each with the checks that no type can say.
+
+What would let others on the network or the machine read patients' data is refused, unless the section says `insecure = true`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+import msgspec
+
+from daemon.sections import (
+    LOCAL,
+    Problem,
+    Section,
+    Text,
+    check_private,
+    check_readable,
+    check_secret,
+    check_url,
+    or_insecure,
+    resolve,
+)
+
+ENCRYPTED = ("require", "verify-ca", "verify-full")
+"""The values of `sslmode` that never fall back to plain text."""
+
+SHOWN_FILES = 3
+
+
+class PostgresConfig(Section, frozen=True, kw_only=True):
+    """`dsn` is the daemon's own role; `migrate_dsn` the owner's, for `chartwire migrate` only."""
+
+    dsn: Text
+    migrate_dsn: str = ""
+    pool: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        for name in ("dsn", "migrate_dsn"):
+            if dsn := getattr(self, name):
+                self._check(dsn, f"{key}.{name}", problems)
+        return problems
+
+    def _check(self, dsn: str, key: str, problems: list[Problem]) -> None:
+        try:
+            scheme, hosts, mode = _postgres_hosts(dsn)
+        except ValueError:
+            scheme, hosts, mode = "", [], ""
+        if scheme not in ("postgresql", "postgres"):
+            problems.append((key, "must be postgresql://USER@HOST:PORT/DATABASE (an IPv6 address stands in brackets)"))
+        elif not self.insecure and mode not in ENCRYPTED and (away := [one for one in hosts if not _local(one)]):
+            text = f"{away[0]} is another host, and without TLS: add ?sslmode=verify-full, {or_insecure(key)}"
+            problems.append((key, text))
+
+    @property
+    def holds_password(self) -> bool:
+        """Whether the file itself holds a secret."""
+        return any(_password(one) for one in (self.dsn, self.migrate_dsn))
+
+
+class KafkaConfig(Section, frozen=True, kw_only=True):
+    """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
+
+    bootstrap_servers: Text
+    group: Text = "chartwire"
+    partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 12
+    replication: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
+    idempotent: bool = True
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] = "PLAIN"
+    sasl_username: str = ""
+    sasl_password_file: str = ""
+    ca_file: str = ""
+    session_timeout_seconds: Annotated[float, msgspec.Meta(ge=1, le=1800)] = 45.0
+    feed: bool = True
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        servers = [one.strip() for one in self.bootstrap_servers.split(",")]
+        if wrong := [one for one in servers if host_and_port(one) is None]:
+            problems.append((f"{key}.bootstrap_servers", f"must be host:port, comma between; {wrong[0]!r} is not"))
+        away = [found[0] for one in servers if (found := host_and_port(one)) is not None and not _local(found[0])]
+        if away and not self.insecure and self.security_protocol.endswith("PLAINTEXT"):
+            named = f"{key}.security_protocol"
+            problems.append(
+                (named, f"{away[0]} is another host, and without TLS: use SSL or SASL_SSL, {or_insecure(named)}")
+            )
+        if self.security_protocol.startswith("SASL"):
+            problems += [(f"{key}.{name}", "is missing") for name in _SASL if not getattr(self, name)]
+        if self.sasl_password_file:
+            check_secret(self.sasl_password_file, f"{key}.sasl_password_file", beside, problems, insecure=self.insecure)
+        if self.ca_file:
+            check_readable(self.ca_file, f"{key}.ca_file", beside, problems)
+        return problems
+
+
+_SASL = ("sasl_username", "sasl_password_file")
+
+
+class KeysConfig(Section, frozen=True, kw_only=True):
+    """`directory` holds the practices' keys, and is nobody else's to read."""
+
+    directory: Text
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        try:
+            folder = resolve(self.directory, beside)
+            files = sorted(folder.glob("*.key")) if folder.is_dir() else None
+            for file in files or [] if not self.insecure else []:
+                check_private(file, f"{key}.directory", problems)
+        except (OSError, ValueError) as error:
+            return [(f"{key}.directory", f"cannot be read ({type(error).__name__})")]
+        if files is None:
+            return [(f"{key}.directory", "is not a directory; create it with `chartwire new-key PRACTICE`")]
+        return problems[:SHOWN_FILES]
+
+
+class HttpConfig(Section, frozen=True, kw_only=True):
+    """`listen` is `host:port`; `public_url` the address Elation reaches it by."""
+
+    listen: str = "127.0.0.1:8440"
+    public_url: str
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        check_url(self.public_url, f"{key}.public_url", problems)
+        found = host_and_port(self.listen)
+        if found is None:
+            problems.append((f"{key}.listen", "must be host:port (an IPv6 address stands in brackets)"))
+        elif not self.insecure and not _local(found[0]):
+            named = f"{key}.listen"
+            problems.append((named, f"takes plain HTTP from other machines: let a proxy here do TLS, {or_insecure(named)}"))
+        return problems
+
+
+def host_and_port(address: str) -> tuple[str, int] | None:
+    """The parts of `host:port`; an IPv6 host without its brackets. None for anything else."""
+    host, _, port = address.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    host = host[1:-1] if bracketed else host
+    if not host or not host.isprintable() or (":" in host) is not bracketed or set(host) & set("[]/@ "):
+        return None
+    if not (port.isascii() and port.isdecimal() and len(port) <= 5 and 0 < int(port) <= 65_535):
+        return None
+    return host, int(port)
+
+
+def _local(host: str) -> bool:
+    return host in LOCAL or host.startswith(("/", "127."))
+
+
+def _postgres_hosts(dsn: str) -> tuple[str, list[str], str]:
+    """The scheme, the hosts (a socket's folder is one, "" the default) and the `sslmode`. Raises ValueError."""
+    parts = urlsplit(dsn)
+    query = dict(parse_qsl(parts.query))
+    place = parts.netloc.rpartition("@")[2]
+    named = [unquote(one) for one in (place or query.get("host", "")).split(",")]
+    hosts = []
+    for one in named:
+        found = host_and_port(one) if ":" in one else (one.strip("[]"), 0)
+        if found is None and (one.startswith(":") or not one.startswith("/")):
+            found = host_and_port(f"localhost{one}")
+        if found is None:
+            raise ValueError("neither a host nor host:port")
+        hosts.append(found[0])
+    return parts.scheme, hosts, query.get("sslmode", "")
+
+
+def _password(dsn: str) -> bool:
+    try:
+        parts = urlsplit(dsn)
+        return bool(parts.password) or "password" in dict(parse_qsl(parts.query))
+    except ValueError:
+        return False

@@ -1,0 +1,36 @@
+"""FINDINGS A12: `chartwire status` ends in 1 when a practice passes a limit that was given."""
+
+from __future__ import annotations
+
+import pytest
+
+from daemon.cli.status import passed
+from daemon.tables.status import PracticeStatus
+
+WELL = PracticeStatus(practice="elm", lag=3, report_age=10.0, waiting=(("conflict", 2), ("refused", 1)))
+UNKNOWN = PracticeStatus(practice="elm")
+
+
+@pytest.mark.parametrize("limits", [(None, None, None), (3, 10.0, 3), (100, 60.0, 100)])
+def test_a12_within_the_limits_nothing_is_said(limits: tuple[int | None, float | None, int | None]) -> None:
+    assert passed(WELL, *limits) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "limits", "said"),
+    [
+        (WELL, (2, None, None), "elm: 3 messages behind (--fail-lag 2)"),
+        (WELL, (None, 9.0, None), "elm: its owner was not heard of for 10 s (--fail-silent 9)"),
+        (WELL, (None, None, 2), "elm: 3 items wait for a person (--fail-waiting 2)"),
+        (UNKNOWN, (5, None, None), "elm: an unknown number of messages behind (--fail-lag 5)"),
+        (UNKNOWN, (None, 60.0, None), "elm: its owner was never heard of (--fail-silent 60)"),
+    ],
+)
+def test_a12_each_limit_that_is_passed_is_named(
+    row: PracticeStatus, limits: tuple[int | None, float | None, int | None], said: str
+) -> None:
+    assert passed(row, *limits) == [said]
+
+
+def test_a12_all_limits_together() -> None:
+    assert len(passed(WELL, 0, 0.0, 0)) == 3
