@@ -1,56 +1,47 @@
+# PYTHON_ARGCOMPLETE_OK
 """`chartwire`: the command line. Each command lives in `daemon/cli/`, one file each."""
 
 from __future__ import annotations
 
-import argparse
+import os
 import sys
-from importlib import import_module
 
+from daemon.cli.advice import pasteable
+from daemon.cli.commands import parser_of
 from daemon.cli.ended import Ended
+from daemon.cli.failures import TRACEBACK, failure
+from daemon.cli.printing import warn
 
-COMMANDS = {
-    "demo": ("demo",),
-    "run": ("run",),
-    "sandbox": ("sandbox",),
-    "migrate": ("migrate",),
-    "check": ("check-config",),
-    "keys": ("new-key", "rotate-key"),
-    "shred": ("shred",),
-    "history": ("history",),
-    "status": ("status",),
-    "listen": ("listen",),
-    "explain": ("explain",),
-    "replay": ("replay",),
-    "audit": ("audit",),
-    "archives": ("export",),
-    "what_if": ("what-if",),
-    "rules": ("rules",),
-    "verify": ("verify",),
-    "onboard": ("onboard",),
-    "waiting": ("waiting",),
-    "match": ("match",),
-    "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
-}
-"""The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
+COMPLETING = "_ARGCOMPLETE"
+"""Set while a shell asks what could come next (`pip install chartwire[completion]`)."""
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command; returns its exit code (0 done, 1 found something wrong, 2 used wrongly)."""
+    """Run one command; returns its exit code (0 done, 1 found something wrong, 2 used wrongly, 3 a server is away)."""
     given = sys.argv[1:] if argv is None else argv
-    parser = argparse.ArgumentParser(prog="chartwire", description="Keeps Elation and Kareo in agreement, and can prove it.")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    called = [module for module, names in COMMANDS.items() if given and given[0] in names]
-    for module in called or COMMANDS:
-        import_module(f"daemon.cli.{module}").register(commands)
+    parser = parser_of(given, whole=COMPLETING in os.environ)
+    if COMPLETING in os.environ:
+        import argcomplete
+
+        argcomplete.autocomplete(parser)
     arguments = parser.parse_args(argv)
     try:
         return int(arguments.handler(arguments))
     except Ended as ended:
         if text := str(ended):
-            print(text, file=sys.stderr)
+            warn(pasteable(text, arguments))
         return ended.code
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:  # whoever read the output has seen enough
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nothing is left to say, not even at the interpreter's end
+        return 0
+    except Exception as error:
+        if os.environ.get(TRACEBACK):
+            raise
+        failed = failure(error, arguments)
+        warn(failed.text)
+        return failed.code
 
 
 if __name__ == "__main__":

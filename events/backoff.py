@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,3 +24,23 @@ class Backoff:
         """The pause after so many failures in a row, 1 and more; `uniform` draws a number between two."""
         pause = min(self.longest, self.first * self.growth ** min(failures - 1, 32))
         return uniform(pause * (1.0 - self.jitter), pause)
+
+
+class Hurried:
+    """Pauses that somebody can end: `now` ends all that are under way."""
+
+    def __init__(self) -> None:
+        self._now = asyncio.Event()
+
+    def now(self) -> None:
+        """End every pause."""
+        self._now.set()
+        self._now = asyncio.Event()
+
+    async def sleep(self, seconds: float) -> None:
+        """Pause for so many seconds, or until `now`."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._now.wait()
+        except TimeoutError:
+            pass

@@ -18,6 +18,7 @@ class WaitCode(StrEnum):
     CREDENTIALS = "credentials"
     THROTTLED = "throttled"
     UNUSABLE = "unusable"
+    TROUBLED = "troubled"
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
     STANDS_STILL = "stands-still"

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
@@ -17,8 +16,10 @@ from typing import Any, BinaryIO
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from daemon.cli.common import Asked, add_config, asked, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import Asked, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
 from events.codec import reseal
@@ -52,18 +53,18 @@ def recipient_of(arguments: argparse.Namespace) -> Recipient | None:
     """None after it was said what is missing. A passphrase has at least 12 characters."""
     file: Path | None = arguments.passphrase_file or arguments.key_file
     if file is None:
-        print("give --passphrase-file or --key-file", file=sys.stderr)
+        warn("give --passphrase-file or --key-file")
         return None
     try:
         text = file.read_text()
         if arguments.key_file:
             return Recipient(key=recipient_key(text))
     except (OSError, ValueError) as error:
-        print(f"{file}: cannot be used ({type(error).__name__})", file=sys.stderr)
+        warn(f"{file}: cannot be used ({type(error).__name__})")
         return None
     passphrase = (text.splitlines() or [""])[0].strip()
     if len(passphrase) < 12:
-        print(f"{file}: a passphrase has at least 12 characters", file=sys.stderr)
+        warn(f"{file}: a passphrase has at least 12 characters")
         return None
     return Recipient(passphrase=passphrase)
 
@@ -101,7 +102,7 @@ async def _export(it: Asked, recipient: Recipient, out: Path, key_file: Path | N
             partial.rename(out)
         finally:
             partial.unlink(missing_ok=True)
-    print(f"{out}: {seen.sequence} events of {it.id}, {size:,} bytes, chain {seen.chain.hex()}")
+    say(f"{out}: {seen.sequence} events of {it.id}, {size:,} bytes, chain {seen.chain.hex()}")
     return 0
 
 
@@ -139,7 +140,7 @@ async def _write(it: Asked, store: Store, file: BinaryIO, recipient: Recipient) 
     seen.end(up_to, chain)
     writer.end(up_to, chain)
     if unopened and seen.problem is None:
-        print(f"{unopened} bodies could not be opened: the archive proves them and cannot show them", file=sys.stderr)
+        warn(f"{unopened} bodies could not be opened: the archive proves them and cannot show them")
     return seen
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from daemon.cli.advice import add_config
 from daemon.cli.archives import add_recipient, archive, recipient_of
-from daemon.cli.common import add_config, configured, opened
+from daemon.cli.common import configured, opened
+from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.config import Config
 from daemon.history.chain import inspect, marks_of
@@ -43,7 +44,7 @@ def verify(arguments: argparse.Namespace) -> int:
     try:
         marks = decode_checkpoint(arguments.checkpoint.read_bytes()).marks if arguments.checkpoint else ()
     except (OSError, NoCheckpoint) as error:
-        print(f"{arguments.checkpoint}: {error if isinstance(error, NoCheckpoint) else 'cannot be read'}", file=sys.stderr)
+        warn(f"{arguments.checkpoint}: {error if isinstance(error, NoCheckpoint) else 'cannot be read'}")
         return 2
     if arguments.archive:
         return _verify_archive(arguments, marks)
@@ -59,7 +60,7 @@ def checkpoint(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     if arguments.out.exists():
-        print(f"{arguments.out} exists already", file=sys.stderr)
+        warn(f"{arguments.out} exists already")
         return 2
     code, inspected = asyncio.run(_inspections(*found, arguments.practice, ()))
     if code:
@@ -67,7 +68,7 @@ def checkpoint(arguments: argparse.Namespace) -> int:
     marks = tuple(Mark(practice=one.practice, sequence=one.sequence, chain=one.chain.hex()) for one in inspected)
     made = ChainCheckpoint(made=datetime.now(UTC), marks=tuple(one for one in marks if one.chain))
     arguments.out.write_bytes(msgspec.json.format(msgspec.json.encode(made), indent=2) + b"\n")
-    print(f"{arguments.out}: keep it where nobody who may write to the database can change it")
+    say(f"{arguments.out}: keep it where nobody who may write to the database can change it")
     return 0
 
 
@@ -79,7 +80,7 @@ async def _inspections(
         ends = await store.heads()
         known = {PracticeId(one.id) for one in config.practice} | set(ends) | {PracticeId(one.practice) for one in marks}
         if only is not None and only not in known:
-            print(f"practice: {only} is in neither the configuration nor the database", file=sys.stderr)
+            warn(f"practice: {only} is in neither the configuration nor the database")
             return 1, []
         inspected: list[Inspection] = []
         for practice in [PracticeId(only)] if only is not None else sorted(known):
@@ -91,11 +92,11 @@ async def _inspections(
 def _told(inspected: list[Inspection]) -> int:
     for one in inspected:
         if one.problem is not None:
-            print(one.problem, file=sys.stderr)
+            warn(one.problem)
             continue
         unlinked = f", the first {one.unlinked} from before there was a chain" if one.unlinked else ""
         against = f", {len(one.marks)} marks of the checkpoint hold" if one.marks else ""
-        print(f"{one.practice}: {one.sequence} events as they were recorded{unlinked}{against}; chain {one.chain.hex()}")
+        say(f"{one.practice}: {one.sequence} events as they were recorded{unlinked}{against}; chain {one.chain.hex()}")
     return int(any(one.problem for one in inspected))
 
 
@@ -107,7 +108,7 @@ def _verify_archive(arguments: argparse.Namespace, marks: tuple[Mark, ...]) -> i
         with archive(arguments.archive, recipient) as reader:
             practice = reader.manifest.practice
             if arguments.practice not in (None, practice):
-                print(f"{arguments.archive}: holds {practice}", file=sys.stderr)
+                warn(f"{arguments.archive}: holds {practice}")
                 return 1
             seen = Inspection(practice, marks_of(practice, marks))
             with Progress(f"{practice}: checked", 0) as progress:
@@ -119,6 +120,6 @@ def _verify_archive(arguments: argparse.Namespace, marks: tuple[Mark, ...]) -> i
                     assert reader.end is not None
                     seen.end(reader.end.sequence, reader.end.chain)
     except NoArchive as error:
-        print(f"{arguments.archive}: {error}", file=sys.stderr)
+        warn(f"{arguments.archive}: {error}")
         return 1
     return _told([seen])

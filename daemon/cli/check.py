@@ -12,12 +12,15 @@ from typing import Any
 
 import asyncpg
 
-from daemon.cli.common import add_config, complain, configured
+from daemon.cli.advice import add_config
+from daemon.cli.common import complain, configured
+from daemon.cli.failures import place_of
+from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of, session
 from daemon.sections import Problem, VendorSection
-from daemon.telemetry import Meter, configure_logging
+from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
@@ -46,11 +49,10 @@ def check_config(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-    configure_logging(json=False, level="CRITICAL")
     problems = [] if arguments.offline else asyncio.run(reach(config, beside))
-    complain(problems)
+    complain(problems, arguments)
     if not problems:
-        print(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
+        say(f"{arguments.config}: {len(config.practice)} practices, nothing to complain about")
     return 1 if problems else 0
 
 
@@ -122,7 +124,7 @@ async def _postgres(config: Config) -> list[Problem]:
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
-        return [("postgres.dsn", f"PostgreSQL cannot be reached ({type(error).__name__})")]
+        return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
     try:
         if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
@@ -146,7 +148,12 @@ async def _kafka(config: Config, beside: Path) -> list[Problem]:
         async with asyncio.timeout(20):
             await bus.start()
     except (Exception, TimeoutError) as error:  # noqa: BLE001 - aiokafka raises many kinds; each means it cannot be used
-        return [("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")]
+        return [
+            (
+                "kafka.bootstrap_servers",
+                f"Kafka at {config.kafka.bootstrap_servers} cannot be reached ({type(error).__name__})",
+            )
+        ]
     finally:
         await bus.stop()
     return []

@@ -4,39 +4,32 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
-from collections.abc import AsyncIterator, Coroutine, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
-from aiokafka.errors import KafkaError
 
+from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
-from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, policy_of
-from daemon.vendors.registry import SECTIONS
+from daemon.cli.printing import warn
+from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, names_of, policy_of
+from daemon.telemetry import configure_logging
+from daemon.vendors.sections import SECTIONS
+from events.codec import Keyring
 from events.ids import Charts, PracticeId
 from events.store import Store
 from projections.terms.names import NAMES, Names
 from projections.terms.policy import Policy
-from projections.words.moment import AsOf, parse_moment
+from projections.words.moment import UTC, AsOf, parse_moment
 from projections.words.shown import Shown
 
 
 class KafkaAway(Exception):
     """Kafka did not answer or take a message in time."""
-
-
-DEFAULT_CONFIG = "/etc/chartwire/chartwire.toml"
-
-
-def add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--config", type=Path, default=Path(DEFAULT_CONFIG), help=f"configuration file (default {DEFAULT_CONFIG})"
-    )
 
 
 def add_shown(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +38,11 @@ def add_shown(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--names", action="store_true", help="show persons' names; with --values also the vendors' own words"
     )
+    add_utc(parser)
+
+
+def add_utc(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--utc", action="store_true", help="times in UTC (default: in the practice's time zone)")
 
 
 EITHER, BOTH = NAMES.either, NAMES.both
@@ -83,7 +81,8 @@ class Asked:
 
     @property
     def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.practice.time_zone)
+        """The zone of all times that are typed and shown: the practice's, or UTC where that was asked for."""
+        return self.shown.zone
 
     @property
     def names(self) -> Names:
@@ -105,29 +104,46 @@ def asked(arguments: argparse.Namespace) -> Asked:
     if practice is None:
         raise Ended(f"practice: {arguments.practice} is not in the configuration", 1)
     policy = policy_of(practice)
+    return Asked(config, beside, practice, policy, shown_of(arguments, practice))
+
+
+def shown_of(arguments: argparse.Namespace, practice: PracticeConfig) -> Shown:
+    """How much was asked to be shown of a practice's persons, and in which zone."""
     values, names = getattr(arguments, "values", False), getattr(arguments, "names", False)
-    return Asked(config, beside, practice, policy, Shown(values=values, names=names, systems=policy.names))
+    zone = UTC if getattr(arguments, "utc", False) else ZoneInfo(practice.time_zone)
+    return Shown(values=values, names=names, systems=names_of(practice), zone=zone)
 
 
 def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
-    """The configuration and the folder it lies in; None after its problems were printed."""
+    """The configuration and the folder it lies in; None after its problems were printed. What libraries log is not shown."""
+    configure_logging(json=False, level="CRITICAL")
     try:
         return load(arguments.config, SECTIONS), arguments.config.resolve().parent
     except ConfigError as error:
-        complain(error.problems)
+        complain(error.problems, arguments)
         return None
 
 
-def complain(problems: list[tuple[str, str]]) -> None:
-    """Problems as `key: what is wrong`, a line each."""
+def complain(problems: list[tuple[str, str]], arguments: argparse.Namespace) -> None:
+    """Problems as `key: what is wrong`, a line each; commands in them can be pasted as they are."""
     for key, text in problems:
-        print(f"{key}: {text}", file=sys.stderr)
+        warn(f"{key}: {pasteable(text, arguments)}")
+
+
+def keys_of(config: Config, beside: Path) -> Keyring:
+    """The practices' keys. Raises Ended."""
+    try:
+        return keyring_of(config, beside)
+    except OSError as error:
+        raise Ended(f"keys.directory: {error.filename}: cannot be read ({error.strerror})", 1) from None
+    except ValueError as error:
+        raise Ended(f"keys.directory: {error}", 1) from None
 
 
 @asynccontextmanager
 async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
     """The store, for commands that only look."""
-    store = await Store.open(config.postgres.dsn, keyring_of(config, beside), min_size=1, max_size=2)
+    store = await Store.open(config.postgres.dsn, keys_of(config, beside), min_size=1, max_size=2)
     try:
         yield store
     finally:
@@ -144,26 +160,6 @@ async def owner_connection(config: Config) -> AsyncIterator[Any]:
         yield connection
     finally:
         await connection.close()
-
-
-class Away:
-    """Whether a server was away; `code` is the exit code of a command that could not go on."""
-
-    code = 0
-
-
-@contextmanager
-def away() -> Iterator[Away]:
-    """PostgreSQL or Kafka that cannot be reached is one line, and exit code 1."""
-    problem = Away()
-    try:
-        yield problem
-    except (KafkaError, KafkaAway) as error:
-        complain([("kafka.bootstrap_servers", f"Kafka cannot be reached ({type(error).__name__})")])
-        problem.code = 1
-    except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError) as error:
-        complain([("postgres.dsn", f"PostgreSQL cannot be reached ({type(error).__name__})")])
-        problem.code = 1
 
 
 def run_async(work: Coroutine[object, object, int]) -> int:

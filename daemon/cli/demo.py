@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from daemon.cli.printing import say, warn
 from daemon.demo.embedded import NotInstalled
 from daemon.demo.rehearsal import Rehearsal, Report
 from daemon.sandbox.clinic import Clinic
@@ -40,28 +41,28 @@ def demo(arguments: argparse.Namespace) -> int:
 
     def tell(line: str) -> None:
         if not arguments.headless:
-            print(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
+            say(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
 
     async def hold(config: str) -> None:
-        print(f"configuration: {config}")
-        print(f"{NAMES.ehr.label} sandbox: {clinic.ehr.url}\n{NAMES.billing.label} sandbox: {clinic.billing.url}")
-        print("everything keeps running; press Ctrl-C to end", flush=True)
+        say(f"configuration: {config}")
+        say(f"{NAMES.ehr.label} sandbox: {clinic.ehr.url}", f"{NAMES.billing.label} sandbox: {clinic.billing.url}")
+        say("everything keeps running; press Ctrl-C to end", flush=True)
         await asyncio.Event().wait()
 
     try:
         report = asyncio.run(Rehearsal(clinic, day, tell).run(hold=hold if arguments.keep else None))
     except NotInstalled as error:
-        print(error, file=sys.stderr)
+        warn(error)
         return 1
     report["seconds"] = round(time.monotonic() - started, 1)
     if arguments.json:
-        print(json.dumps(report, indent=None if arguments.headless else 2))
+        say(*json.dumps(report, indent=None if arguments.headless else 2).rstrip("\n").split("\n"))
     else:
-        print(summary(report))
+        say(*summary(report))
     return 0 if report["ok"] else 1
 
 
-def summary(report: Report) -> str:
+def summary(report: Report) -> list[str]:
     """The result in words."""
     lines = [
         "",
@@ -80,5 +81,4 @@ def summary(report: Report) -> str:
     lines += [f"  {count:3} x {code}: {reason}" for (code, reason), count in sorted(waiting.items())]
     broken = {name: problems for name, problems in report["invariants"].items() if problems}
     lines += ["", "every invariant holds" if not broken else "BROKEN:"]
-    lines += [f"  {name}: {problem}" for name, problems in broken.items() for problem in problems]
-    return "\n".join(lines)
+    return [*lines, *(f"  {name}: {problem}" for name, problems in broken.items() for problem in problems)]

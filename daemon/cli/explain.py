@@ -7,15 +7,17 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say
 from daemon.history.events_of import event_at, events_of_charts
 from daemon.history.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
 from events.ids import Charts, PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
 from projections.rules.fields import BY_NAME
-from projections.terms.names import NAMES, Names
+from projections.terms.names import LARGEST_ID, NAMES, Names
 from projections.words.known import FieldKnown
 from projections.words.moment import AsOf, is_past
 
@@ -53,9 +55,9 @@ async def _field(it: Asked, arguments: argparse.Namespace, charts: Charts, momen
             raise Ended(f"nothing is recorded about {arguments.what} in {it.id}", 1)
         told = await explain_field(store, it.policy, past, arguments.field, it.shown)
     if arguments.json:
-        print("\n".join(msgspec.json.encode(one).decode() for one in told))
+        say(*(msgspec.json.encode(one).decode() for one in told))
     else:
-        print("\n\n".join("\n".join(field_lines(one, it.names)) for one in told))
+        say(*(line for number, one in enumerate(told) for line in [*[""][: number > 0], *field_lines(one, it.names)]))
     return 0
 
 
@@ -65,14 +67,14 @@ async def _intent(it: Asked, arguments: argparse.Namespace) -> int:
         if request is None:
             raise Ended(f"{arguments.what} is no intent and no event of one in {it.id}", 1)
         told = await explain_intent(store, it.policy, request, it.shown)
-    print(msgspec.json.encode(told).decode() if arguments.json else "\n".join(intent_lines(told, it.names)))
+    say(*([msgspec.json.encode(told).decode()] if arguments.json else intent_lines(told, it.names)))
     return 0
 
 
 async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | None:
     """The request that `what` names: by sequence of any event of the intent, or by the intent's id."""
     number = what.removeprefix("#")
-    if not (number.isascii() and number.isdigit() and len(number) < 20):
+    if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= LARGEST_ID):
         return await find_request(store, practice, what)
     one = await event_at(store, practice, int(number))
     if one is None or isinstance(one.event.body, IntentRequested):

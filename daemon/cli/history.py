@@ -15,9 +15,11 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import EITHER, Asked, add_config, add_shown, asked, chart_of, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
+from daemon.cli.printing import cell, say
 from daemon.history.events_of import events_of_charts
 from daemon.history.explain import directory_at
 from events.ids import Charts
@@ -26,10 +28,8 @@ from projections.rules.fields import BY_NAME
 from projections.terms.names import NAMES, Names
 from projections.words.known import Known, folded, known
 from projections.words.lines import Entry, about, entries
-from projections.words.moment import AsOf, is_past
+from projections.words.moment import AsOf, in_zone, is_past
 from projections.words.shown import Shown
-
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def register(commands: Any) -> None:
@@ -73,7 +73,7 @@ async def _history(it: Asked, arguments: argparse.Namespace, charts: Charts, mom
     told = entries(past, it.policy, it.shown)
     if arguments.field:
         told = about(told, arguments.field)
-    print(_text(it, arguments, told, state).rstrip("\n"))
+    say(*_text(it, arguments, told, state).rstrip("\n").split("\n"))
     return 0
 
 
@@ -93,10 +93,10 @@ def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
     """The timeline as text: local time, sequence, who, what; causes by sequence."""
     text: list[str] = []
     for one in told:
-        local = one.recorded.recorded.astimezone(zone)
+        local = in_zone(one.recorded.recorded, zone)
         because = f"  (because of #{one.cause})" if one.cause else ""
         origin = one.recorded.event.origin.value
-        text.append(f"{local:%Y-%m-%d %H:%M:%S}  #{one.recorded.sequence:<6} {origin:<9} {one.text}{because}")
+        text.append(f"{local}  #{one.recorded.sequence:<6} {origin:<9} {one.text}{because}")
     return text
 
 
@@ -150,19 +150,18 @@ def spreadsheet(told: list[Entry], zone: ZoneInfo) -> str:
     writer.writerow(("sequence", "recorded", "origin", "type", "text", "fields", "because_of", "intent", "event_id"))
     for one in told:
         event = one.recorded.event
-        text = f"'{one.text}" if one.text.startswith(FORMULA) else one.text
         local = one.recorded.recorded.astimezone(zone).isoformat(timespec="seconds")
         writer.writerow(
             (
                 one.recorded.sequence,
                 local,
                 event.origin.value,
-                event.type,
-                text,
-                " ".join(one.fields),
+                cell(event.type),
+                cell(one.text),
+                cell(" ".join(one.fields)),
                 one.cause or "",
-                one.intent,
-                event.id,
+                cell(one.intent),
+                str(event.id),
             )
         )
     return out.getvalue()

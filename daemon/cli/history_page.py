@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from html import escape
+from html import escape as escape_html
 from zoneinfo import ZoneInfo
 
+from daemon.cli.printing import visible
 from events.schema import Origin
 from projections.terms.names import NAMES, Names
 from projections.words.known import Known
 from projections.words.lines import Entry
+from projections.words.moment import in_zone
 
 ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -32,6 +34,11 @@ tr:target { background: var(--hit); }
 tr.differ td { font-weight: 600; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
+
+
+def escape(text: str) -> str:
+    """`text` in a page: markup and whatever a browser obeys are shown, not followed."""
+    return escape_html(visible(text))
 
 
 def page(
@@ -87,7 +94,7 @@ def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo) -> s
     fields = f"<br><small>{escape(', '.join(entry.fields))}</small>" if entry.fields and not entry.changes else ""
     return (
         f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
-        f'<td class="when">{one.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}</td>'
+        f'<td class="when">{escape(in_zone(one.recorded, zone))}</td>'
         f'<td><span class="origin {ROLES.get(one.event.origin, origin)}">{origin}</span></td>'
         f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
     )

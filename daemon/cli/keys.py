@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, away, configured, owner_connection, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, owner_connection, run_async
+from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.operator.key_rotation import KeyElsewhere, Rotated, rotate
 from daemon.sections import resolve
@@ -24,7 +27,8 @@ def register(commands: Any) -> None:
         "new-key", help="make an encryption key for a practice (or its next)"
     )
     parser.add_argument("practice", help="the practice's id")
-    parser.add_argument("--directory", type=Path, required=True, help="the folder of [keys] in the configuration")
+    parser.add_argument("--directory", type=Path, help="the folder of keys (default: [keys] of the configuration)")
+    add_config(parser)
     parser.set_defaults(handler=new_key)
     rotate_: argparse.ArgumentParser = commands.add_parser(
         "rotate-key", help="wrap a practice's data keys by a new key file, while workers run"
@@ -37,18 +41,26 @@ def register(commands: Any) -> None:
 
 def new_key(arguments: argparse.Namespace) -> int:
     """Make the key. Older ones stay: `rotate-key` says when one is of no use any more. Back the folder up."""
-    folder: Path = arguments.directory
+    folder: Path = arguments.directory or _configured(arguments.config)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = Keyring.create_key(folder, PracticeId(arguments.practice))
     except NoPractice as error:
-        print(f"practice: {error}", file=sys.stderr)
+        warn(f"practice: {error}")
         return 2
     except OSError as error:
-        print(f"{folder}: no key can be made there ({error.strerror})", file=sys.stderr)
+        warn(f"{folder}: no key can be made there ({error.strerror})")
         return 1
-    print(f"{path} made; without it the practice's history cannot be read: back it up apart from the database")
+    say(f"{path} made; without it the practice's history cannot be read: back it up apart from the database")
     return 0
+
+
+def _configured(config: Path) -> Path:
+    """The folder that the configuration names: the rest of it need not be right yet. Raises Ended."""
+    try:
+        return resolve(tomllib.loads(config.read_text())["keys"]["directory"], config.resolve().parent)
+    except (OSError, ValueError, LookupError, TypeError):
+        raise Ended(f"{config}: names no keys.directory; give --directory, or --config") from None
 
 
 def rotate_key(arguments: argparse.Namespace) -> int:
@@ -60,9 +72,7 @@ def rotate_key(arguments: argparse.Namespace) -> int:
     practice, folder = PracticeId(arguments.practice), resolve(config.keys.directory, beside)
 
     async def work() -> int:
-        done = None
-        with away():
-            done = await _rotated(config, practice, folder)
+        done = await _rotated(config, practice, folder)
         return 1 if done is None else _told(practice, folder, done, delete=arguments.delete_old)
 
     return run_async(work())
@@ -72,13 +82,13 @@ async def _rotated(config: Config, practice: PracticeId, folder: Path) -> Rotate
     """None after it was said what is wrong."""
     try:
         async with owner_connection(config) as connection:
-            return await rotate(connection, practice, folder, after_step=lambda step: print(f"{practice}: {_SAID[step]}"))
+            return await rotate(connection, practice, folder, after_step=lambda step: say(f"{practice}: {_SAID[step]}"))
     except (KeyMissing, KeyElsewhere) as error:
-        print(error, file=sys.stderr)
+        warn(error)
     except NotFinished:
-        print(f"{practice}: {FINISH}", file=sys.stderr)
+        warn(f"{practice}: {FINISH}")
     except ValueError as error:
-        print(f"keys.directory: {folder}: {error}", file=sys.stderr)
+        warn(f"keys.directory: {folder}: {error}")
     return None
 
 
@@ -86,11 +96,11 @@ _SAID = {"file": "the new key file is there", "rewrapped": "its data keys are wr
 
 
 def _told(practice: str, folder: Path, done: Rotated, *, delete: bool) -> int:
-    print(f"{done.file}: back it up apart from the database, and copy it to every machine that runs a worker")
+    say(f"{done.file}: back it up apart from the database, and copy it to every machine that runs a worker")
     kept = [name for name in done.retired if not (delete and destroy(folder / f"{name}.key"))]
     for name in done.retired:
         what = f"still to be deleted: {folder / name}.key" if name in kept else f"deleted: {folder / name}.key"
-        print(f"{what}; nothing in the database needs it any more, backups from before this rotation do")
+        say(f"{what}; nothing in the database needs it any more, backups from before this rotation do")
     for name in done.sealed_directly:
-        print(f"note: a copy of {name}.key still opens what {practice} stored before `migrate --finish`: delete all copies")
+        say(f"note: a copy of {name}.key still opens what {practice} stored before `migrate --finish`: delete all copies")
     return 1 if delete and kept else 0

@@ -5,20 +5,23 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import sys
 from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
-from daemon.cli.common import add_config, away, configured, opened
+from daemon.cli.advice import add_config
+from daemon.cli.common import KafkaAway, configured, opened
+from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published
 from events.topics import EVENTS
+
+BROKER_SECONDS = 20.0
 
 
 def register(commands: Any) -> None:
@@ -36,9 +39,7 @@ def listen(arguments: argparse.Namespace) -> int:
     if found is None:
         return 1
     config, beside = found
-    with away() as problem:
-        problem.code = asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
-    return problem.code
+    return asyncio.run(_listen(config, beside, set(arguments.practice), arguments.new, arguments.bodies))
 
 
 async def _listen(config: Config, beside: Path, wanted: set[str], new: bool, bodies: bool) -> int:
@@ -57,16 +58,16 @@ async def _print(bus: Bus, wanted: set[str], new: bool, keyring: Keyring | None)
         auto_offset_reset="latest" if new else "earliest",
         **bus.security,
     )
-    await consumer.start()
     try:
+        await _started(consumer)
         async for message in consumer:
             try:
                 event = decode_published(message.value)
             except NotAnEvent as error:
-                print(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}", file=sys.stderr)
+                warn(f"{EVENTS} partition {message.partition} offset {message.offset}: {error}")
                 continue
             if order.accept(event) and (not wanted or event.practice in wanted):
-                print(await _line(event, keyring), flush=True)
+                say(await _line(event, keyring), flush=True)
     finally:
         await consumer.stop()
 
@@ -76,6 +77,14 @@ async def _line(event: Published, keyring: Keyring | None) -> str:
     if keyring is not None and not keyring.knows(event.key_id):
         await keyring.refresh([event.practice])
     return line(event, keyring)
+
+
+async def _started(consumer: AIOKafkaConsumer) -> None:
+    try:
+        async with asyncio.timeout(BROKER_SECONDS):
+            await consumer.start()
+    except (OSError, TimeoutError) as error:
+        raise KafkaAway from error
 
 
 def line(event: Published, keyring: Keyring | None) -> str:

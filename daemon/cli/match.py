@@ -17,6 +17,8 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon.cli.printing import say, warn
+
 if TYPE_CHECKING:
     from projections.matching import Decision, Matched, Person
 
@@ -77,7 +79,7 @@ def handle(arguments: argparse.Namespace) -> int:
     try:
         lists = [read(path) for path in (arguments.a, arguments.b)]
     except Unusable as problem:
-        print(problem, file=sys.stderr)
+        warn(problem)
         return 1
     for one in lists:
         _tell_problems(one)
@@ -86,17 +88,17 @@ def handle(arguments: argparse.Namespace) -> int:
     matched = match(lists[0].people, lists[1].people)
     report = sys.stderr if arguments.json == "-" else sys.stdout
     if arguments.json:
-        text = json.dumps(answer(matched), indent=None, separators=(",", ":"), ensure_ascii=False) + "\n"
+        text = json.dumps(answer(matched), indent=None, separators=(",", ":"), ensure_ascii=False)
         if arguments.json == "-":
-            sys.stdout.write(text)
+            say(text)
         else:
             try:
-                _write(Path(arguments.json), text)
+                _write(Path(arguments.json), f"{text}\n")
             except OSError as error:
-                print(f"{arguments.json}: cannot be written ({error.strerror})", file=sys.stderr)
+                warn(f"{arguments.json}: cannot be written ({error.strerror})")
                 return 1
     for line in told(lists, matched):
-        print(line, file=report)
+        say(line, to=report)
     return 0
 
 
@@ -237,9 +239,9 @@ def _by_frequency(reasons: Iterator[str]) -> Iterator[str]:
 def _tell_problems(listed: Listed) -> None:
     for what, lines in listed.lines.items():
         for line in lines[:NAMED]:
-            print(f"{listed.path}:{line}: {what}", file=sys.stderr)
+            warn(f"{listed.path}:{line}: {what}")
         if len(lines) > 1:
-            print(f"{listed.path}: {len(lines)} times: {what}", file=sys.stderr)
+            warn(f"{listed.path}: {len(lines)} times: {what}")
 
 
 def _write(path: Path, text: str) -> None:

@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, configured, owner_connection, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, owner_connection, run_async
+from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.operator.finishing import Finished, OlderOwners, finish
 from daemon.sections import resolve
@@ -35,7 +36,7 @@ def migrate(arguments: argparse.Namespace) -> int:
 
     async def work() -> int:
         applied = await apply(config.postgres.migrate_dsn or config.postgres.dsn)
-        print("\n".join(f"applied {name}" for name in applied) or "the schema is up to date")
+        say(*[f"applied {name}" for name in applied] or ["the schema is up to date"])
         return await _finish(config, beside) if arguments.finish else 0
 
     return run_async(work())
@@ -47,7 +48,7 @@ async def _finish(config: Config, beside: Path) -> int:
     try:
         ring = keyring_of(config, beside)
     except ValueError as error:
-        print(f"keys.directory: {folder}: {error}", file=sys.stderr)
+        warn(f"keys.directory: {folder}: {error}")
         return 1
     code = 0
     async with owner_connection(config) as connection:
@@ -55,25 +56,23 @@ async def _finish(config: Config, beside: Path) -> int:
             async for one in finish(connection, [each.id for each in config.practice], ring):
                 code = max(code, _told(one, folder))
         except OlderOwners as error:
-            print(f"not finished: an older worker had these practices last: {error}", file=sys.stderr)
-            print("start this version in its place, then call this again", file=sys.stderr)
+            warn(f"not finished: an older worker had these practices last: {error}")
+            warn("start this version in its place, then call this again")
             return 1
-    print("the new formats are on; an older worker cannot read them")
+    say("the new formats are on; an older worker cannot read them")
     return code
 
 
 def _told(one: Finished, folder: Path) -> int:
     if one.problem:
-        print(
-            f"{one.practice}: goes on as before: {one.problem} ({folder}); call this again when it is there", file=sys.stderr
-        )
+        warn(f"{one.practice}: goes on as before: {one.problem} ({folder}); call this again when it is there")
         return 1
     if not one.wrapped_by:
-        print(f"{one.practice}: was shredded")
+        say(f"{one.practice}: was shredded")
         return 0
-    print(f"{one.practice}: its data keys are wrapped by {one.wrapped_by}.key; {one.hashes} stored hashes were keyed")
+    say(f"{one.practice}: its data keys are wrapped by {one.wrapped_by}.key; {one.hashes} stored hashes were keyed")
     for name in one.retired:
-        print(
+        say(
             f"{one.practice}: {name}.key is not needed any more and can be deleted, with all its copies:"
             " a copy still opens what was stored with it before, in the database and in backups"
         )

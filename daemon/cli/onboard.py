@@ -14,8 +14,10 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, add_shown, asked, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import add_shown, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say
 from daemon.operator.onboarding import Matching, Onboarding, progress, reasons
 from daemon.runtime.go_live import first_reads
 from events.ids import charts_of
@@ -48,11 +50,13 @@ def onboard(arguments: argparse.Namespace) -> int:
         async with it.opened() as store:
             told, run = await progress(store, it.policy, datetime.now(UTC), first_reads(it.practice))
         if run is None and (arguments.candidates or arguments.dry_run):
-            raise Ended(f"{told.practice} is live: see `chartwire status` and `chartwire verify`", 1)
+            raise Ended(
+                f"{told.practice} is live: see `chartwire status {told.practice}` and `chartwire verify {told.practice}`", 1
+            )
         if arguments.json:
-            print(msgspec.json.encode(document(told, run, arguments, it.shown)).decode())
+            say(msgspec.json.encode(document(told, run, arguments, it.shown)).decode())
         else:
-            print("\n".join(lines(told, run, arguments, it.shown)))
+            say(*lines(told, run, arguments, it.shown))
         return 0
 
     return run_async(work())

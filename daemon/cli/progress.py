@@ -6,6 +6,8 @@ import sys
 import time
 from types import TracebackType
 
+from daemon.cli.printing import visible
+
 TERMINAL_SECONDS = 0.5
 FILE_SECONDS = 10.0
 
@@ -14,7 +16,7 @@ class Progress:
     """Call it with the count so far; `what` is a verb in the past, `total` the count at the end (0: not known), `of` what is counted. Use as `with`."""
 
     def __init__(self, what: str, total: int, of: str = "events") -> None:
-        self._what = what
+        self._what = visible(what)
         self._total = total
         self._of = of
         self._terminal = sys.stderr.isatty()

@@ -1,26 +1,26 @@
 """The commands that put things right: resync, retry, resend, link, unlink, dismiss, seen, redrive.
 
 Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
-Kafka and the database. Exits 0 done, 1 refused, not found or not recorded in time, 2 used wrongly.
+Kafka and the database. Exits 0 done, 1 refused, not found, not recorded or not carried out in time, 2 used wrongly, 3 a server is away.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_config, asked, away, run_async
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_shown, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
 from daemon.tables import observed
-from daemon.telemetry import configure_logging
 from events.bus import Bus
 from events.commands import (
     BillResendRequested,
@@ -40,11 +40,14 @@ from events.store import Store
 from events.writes import System
 from projections.deciding.repair import COMPARED, differing
 from projections.rules.fields import BY_NAME, billing_view, ehr_view
-from projections.terms.names import NAMES, Names
+from projections.terms.names import LARGEST_ID, NAMES
 from projections.words.shown import Shown
 from projections.words.words import describe
 
 BROKER_SECONDS = 20.0
+SILENT_SECONDS = 2.0
+NOT_YET = 1
+"""Exit code of a command that was recorded, but not carried out in the time that was waited for."""
 
 
 Asks = list[Followed]
@@ -57,6 +60,7 @@ def register(commands: Any) -> None:
         parser.add_argument("practice", help="the practice's id")
         parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="for what follows (default 20)")
         parser.add_argument("--reason", default="", help="kept in the history")
+        add_shown(parser)
         add_config(parser)
         parser.set_defaults(handler=lambda arguments: run(arguments, ask))
         return parser
@@ -66,16 +70,16 @@ def register(commands: Any) -> None:
     resync.add_argument(
         "--as-new", action="store_true", help="an unlinked chart: search, and create it there if nobody matches"
     )
-    retry = add("retry", _retry, "try refused writes again")
-    retry.add_argument("what", nargs="+", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
-    add("resend", _resend, "send a failed bill again, after a fix").add_argument(
-        "bill", type=int, help=f"{NAMES.ehr.label}'s bill id"
-    )
+    retry = add("retry", _retry, "try refused writes again; refused credentials and what pauses, too")
+    retry.add_argument("what", nargs="*", metavar="CHART|SLOT", help=f"{EITHER}, then slots (none: all refused)")
+    add("resend", _resend, "send a failed bill again, after a fix").add_argument("bill", help=f"{NAMES.ehr.label}'s bill id")
     link = add("link", _link, "link two charts: they are one person")
     link.add_argument("charts", nargs=2, metavar="CHART", help=BOTH)
     link.add_argument("--force", action="store_true", help="though birth date, sex or last name differ")
     link.add_argument(
-        "--show", action="store_true", help="show both persons' identifying fields (patients' data!), link nothing"
+        "--show",
+        action="store_true",
+        help="compare both persons' identifying fields (with --values --names shown), link nothing",
     )
     unlink = add("unlink", _unlink, "undo a link; with both charts: they are not the same person")
     unlink.add_argument("charts", nargs="+", metavar="CHART", help=f"{EITHER}, or both")
@@ -90,10 +94,7 @@ def register(commands: Any) -> None:
 def run(arguments: argparse.Namespace, ask: Ask) -> int:
     """Check what was typed, ask, and tell what followed."""
     it = asked(arguments)
-    configure_logging(json=False, level="CRITICAL")
-    with away() as problem:
-        problem.code = run_async(_run(it, arguments, ask))
-    return problem.code
+    return run_async(_run(it, arguments, ask))
 
 
 async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
@@ -107,13 +108,17 @@ async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
             await _reach(bus)
             for followed in asks:
                 try:
-                    await write(bus, store, followed, followed_seconds=arguments.wait)
+                    await write(bus, store, followed, followed_seconds=arguments.wait, waits=_waits)
                 except ConnectionError as error:
                     raise KafkaAway from error
-                code = max(code, tell(followed, it.names))
+                code = max(code, tell(followed, it.shown, arguments))
         finally:
             await bus.stop()
     return code
+
+
+def _waits(seconds: float) -> None:
+    warn(f"waiting for the practice's owner to record it, at most {seconds:.0f} s ...")
 
 
 async def _reach(bus: Bus) -> None:
@@ -125,25 +130,31 @@ async def _reach(bus: Bus) -> None:
         raise KafkaAway from error
 
 
-def tell(followed: Followed, names: Names) -> int:
-    """Print what came of a command, patients' data included; returns the exit code."""
-    everything = Shown(values=True, names=True, systems=names)
+def tell(followed: Followed, shown: Shown, arguments: argparse.Namespace) -> int:
+    """Print what came of a command, no more of a person than may be shown; returns the exit code."""
     if not followed.recorded:
-        print(
+        practice, charts = (
+            followed.command.practice,
+            shown.systems.one_of(Charts(followed.command.ehr, followed.command.billing)),
+        )
+        looking = f"history {practice} {charts}" if charts else f"status {practice}"
+        warn(
             "not recorded yet: the practice's owner is not running or is behind. Kafka has the command and it will be carried "
-            "out; do not repeat it, look at `chartwire history`",
-            file=sys.stderr,
+            f"out; do not repeat it, look at `{advice(looking, arguments)}`"
         )
         return 1
     if followed.refused is not None:
-        print(followed.refused.text, file=sys.stderr)
+        warn(followed.refused.text)
         return 1
     for recorded in followed.events:
-        print(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, everything)}")
+        say(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, shown)}")
     if not followed.settled:
         what = [f"reading {one.value}" for one in sorted(followed.reading)]
         what += [f"{len(followed.open)} writes"] if followed.open else []
-        print(f"recorded; still under way: {', '.join(what)}")
+        warn(
+            f"recorded; not done within the time to wait (--wait): {', '.join(what)} still under way; it goes on without you"
+        )
+        return NOT_YET
     return 0
 
 
@@ -179,7 +190,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    first, *more = arguments.what
+    first, *more = arguments.what or [""]
     if it.names.charts_in(first) is None:
         body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
         return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
@@ -192,12 +203,16 @@ async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    record = ("bills", str(arguments.bill))
+    text = arguments.bill
+    if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
+        raise Ended(f"{text}: must be a bill's id")
+    bill = int(text)
+    record = ("bills", str(bill))
     rows = await observed.lookup_observed(store.pool, it.id, System.EHR, [record])
     if record not in rows or not rows[record].parent:
-        raise Ended(f"bill {arguments.bill} has never been seen in {it.id}", 1)
+        raise Ended(f"bill {bill} has never been seen in {it.id}", 1)
     chart = EhrChartId(int(rows[record].parent))
-    return [_ask(it, BillResendRequested(bill=arguments.bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
+    return [_ask(it, BillResendRequested(bill=bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
 
 
 def _pair(texts: list[str], it: Asked) -> tuple[EhrChartId, BillingPatientId]:
@@ -220,12 +235,12 @@ async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
             ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
             for name in COMPARED:
                 mark = " " if ours[name] == theirs[name] else "*"
-                here_, there_ = ours[name] or "-", theirs[name] or "-"
-                print(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
+                here_, there_ = (it.shown.value(name, view[name]) or "-" for view in (ours, theirs))
+                say(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
             return []
         state = here.state()
         names = [BY_NAME[name].label.lower() for name in differing(here.patient, there.patient, state, it.policy)]
-        print(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
+        say(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
     body = LinkRequested(ehr=ehr, billing=billing, who=login(), reason=arguments.reason, force=arguments.force)
     return [_ask(it, body, Charts(ehr, billing))]
 
@@ -255,7 +270,11 @@ async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     found = await find_patient(store, it.id, Charts())
     slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
     if not slots:
-        print("nothing is in quarantine")
+        say("nothing is in quarantine")
+    if arguments.slot and arguments.slot not in (found.directory.quarantined if found else {}):
+        raise Ended(
+            f"{arguments.slot!r}: nothing of this name is in quarantine (chartwire waiting {it.id} shows what is)", 1
+        )
     asks = []
     for slot in slots:
         followed = _ask(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.cli.advice import add_config, advice
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
-from daemon.cli.common import EITHER, Asked, add_config, asked, chart_of, moment_of, run_async
+from daemon.cli.common import EITHER, Asked, add_utc, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.history.compare import Difference, verify, verify_patient
 from daemon.history.events_of import events_of_charts
@@ -22,8 +23,7 @@ from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import Charts, PracticeId
 from events.store import Store
 from projections.deciding.settle import Moment
-from projections.terms.policy import Policy
-from projections.words.moment import AsOf, is_past, parse_moment
+from projections.words.moment import AsOf, in_zone, is_past, parse_moment
 
 SHOWN = 20
 
@@ -37,6 +37,7 @@ def register(commands: Any) -> None:
     parser.add_argument("--as-of", metavar="T", help="also tell the projections as of a sequence number or an ISO time")
     parser.add_argument("--archive", type=Path, help="fold an archive instead of the database; no configuration is needed")
     add_recipient(parser)
+    add_utc(parser)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--verify", action="store_true", help="compare with the stored projections, byte for byte")
     what.add_argument("--rebuild", action="store_true", help="replace the stored projections, while the daemon runs")
@@ -57,25 +58,26 @@ def replay(arguments: argparse.Namespace) -> int:
     async def work() -> int:
         async with it.opened() as store:
             if arguments.rebuild:
-                return await _rebuild(store, it.policy)
+                return await _rebuild(store, it)
             if charts is not None:
-                return await _one_chart(store, it, charts, moment, arguments.verify)
-            return await _whole(store, it.id, it.practice.time_zone, moment, arguments)
+                return await _one_chart(store, it, charts, moment, arguments)
+            return await _whole(store, it, moment, arguments)
 
     try:
         return run_async(work())
-    except (UnreadableEvent, KeyMissing, ValueError) as error:
-        raise Ended(f"{error}; see `chartwire audit verify {it.id}`", 1) from None
+    except ValueError as error:
+        raise Ended(f"{error}; see `{advice(f'audit verify {it.id}', arguments)}`", 1) from None
 
 
-async def _whole(store: Store, practice: PracticeId, zone: str, moment: AsOf | None, arguments: argparse.Namespace) -> int:
+async def _whole(store: Store, it: Asked, moment: AsOf | None, arguments: argparse.Namespace) -> int:
+    practice = it.id
     with Progress("replayed", await store.head(practice)) as progress:
         folded = await replayed(store, practice, moment=moment, progress=progress)
-        print(_told(folded, ZoneInfo(zone)))
+        say(*_told(folded, it.zone))
         if not arguments.verify:
             return 0
-        found = await verify(store, folded, Moment.at(datetime.now(UTC), zone).today, progress=progress)
-    return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients")
+        found = await verify(store, folded, Moment.at(datetime.now(UTC), it.practice.time_zone).today, progress=progress)
+    return _verdict(found, f"{folded.sequence} events and {len(folded.state.patients)} patients", practice, arguments)
 
 
 def _archived(arguments: argparse.Namespace) -> int:
@@ -84,36 +86,37 @@ def _archived(arguments: argparse.Namespace) -> int:
     if recipient is None:
         return 2
     if arguments.verify or arguments.rebuild or arguments.chart:
-        print("an archive has no stored projections: compare the sha256 with the other installation's", file=sys.stderr)
+        warn("an archive has no stored projections: compare the sha256 with the other installation's")
         return 2
     try:
         with archive(arguments.archive, recipient) as reader:
             manifest = reader.manifest
             if manifest.practice != arguments.practice:
-                print(f"{arguments.archive}: holds {manifest.practice}", file=sys.stderr)
+                warn(f"{arguments.archive}: holds {manifest.practice}")
                 return 1
-            zone = ZoneInfo(manifest.time_zone)
+            zone = ZoneInfo("UTC" if arguments.utc else manifest.time_zone)
             moment = parse_moment(arguments.as_of, zone) if arguments.as_of else None
             folded = Replay(PracticeId(manifest.practice))
             with Progress("replayed", 0) as progress:
                 rows = archived_rows(reader)
                 asyncio.run(fold(folded, rows, Keyring(manifest.keys), moment=moment, progress=progress))
     except (UnreadableEvent, KeyMissing, ValueError) as error:
-        print(f"{arguments.archive}: {error}", file=sys.stderr)
+        warn(f"{arguments.archive}: {error}")
         return 1
-    print(_told(folded, zone))
+    say(*_told(folded, zone))
     return 0
 
 
-async def _rebuild(store: Store, policy: Policy) -> int:
+async def _rebuild(store: Store, it: Asked) -> int:
+    policy = it.policy
     with Progress("replayed", await store.head(policy.practice)) as progress:
         folded = await rebuild(store, policy, datetime.now(UTC), progress=progress)
-    print(_told(folded, ZoneInfo(policy.time_zone)))
-    print("the stored projections were replaced by these")
+    say(*_told(folded, it.zone))
+    say("the stored projections were replaced by these")
     return 0
 
 
-async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | None, verifying: bool) -> int:
+async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | None, arguments: argparse.Namespace) -> int:
     chart = it.names.one_of(charts)
     story = await events_of_charts(store, it.id, charts)
     if not story:
@@ -123,30 +126,31 @@ async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | Non
     for one in past:
         told.state.apply(one.event, one.sequence)
     last = f"#{past[-1].sequence}" if past else "its beginning"
-    print(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
-    if not verifying:
+    say(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
+    if not arguments.verify:
         return 0
     compared, found = await verify_patient(store, it.id, story)
-    return _verdict(found, f"{len(story)} events and {compared} documents")
+    return _verdict(found, f"{len(story)} events and {compared} documents", it.id, arguments)
 
 
-def _told(folded: Replay, zone: ZoneInfo) -> str:
+def _told(folded: Replay, zone: ZoneInfo) -> list[str]:
     state = folded.state
     linked = sum(one.link is not None for one in state.patients.values())
-    at = f" of {folded.recorded.astimezone(zone):%Y-%m-%d %H:%M:%S}" if folded.recorded else ""
-    return (
-        f"{folded.practice} as of #{folded.sequence}{at}: {len(state.patients)} patients, {linked} linked\n"
-        f"projections sha256 {folded.digest()}"
-    )
+    at = f" of {in_zone(folded.recorded, zone)}" if folded.recorded else ""
+    return [
+        f"{folded.practice} as of #{folded.sequence}{at}: {len(state.patients)} patients, {linked} linked",
+        f"projections sha256 {folded.digest()}",
+    ]
 
 
-def _verdict(found: list[Difference], what: str) -> int:
+def _verdict(found: list[Difference], what: str, practice: PracticeId, arguments: argparse.Namespace) -> int:
     if not found:
-        print(f"equal, byte for byte: {what}")
+        say(f"equal, byte for byte: {what}")
         return 0
     for one in found[:SHOWN]:
-        print(one, file=sys.stderr)
+        warn(one)
     if len(found) > SHOWN:
-        print(f"... and {len(found) - SHOWN} more", file=sys.stderr)
-    print(f"{len(found)} differences in {what}; `chartwire replay --rebuild` makes the projections anew", file=sys.stderr)
+        warn(f"... and {len(found) - SHOWN} more")
+    again = advice(f"replay {practice} --rebuild", arguments)
+    warn(f"{len(found)} differences in {what}; `{again}` makes the projections anew")
     return 1

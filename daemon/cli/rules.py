@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from daemon.cli.printing import say
 from events.writes import Resource
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
 from projections.terms.names import NAMES, Names
@@ -49,11 +50,11 @@ def rules(arguments: argparse.Namespace) -> int:
     """Print the tables under a profile; nothing is read but the program itself."""
     directions = PROFILES[arguments.profile]
     if arguments.json:
-        print(as_json(arguments.profile, directions, NAMES))
+        say(*as_json(arguments.profile, directions, NAMES).rstrip("\n").split("\n"))
     elif arguments.html:
-        print(as_page(arguments.profile, directions, NAMES), end="")
+        say(*as_page(arguments.profile, directions, NAMES).rstrip("\n").split("\n"))
     else:
-        print("\n".join(as_text(arguments.profile, directions, NAMES)))
+        say(*as_text(arguments.profile, directions, NAMES))
     return 0
 
 

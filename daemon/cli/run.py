@@ -12,15 +12,16 @@ from typing import Any
 
 import structlog
 
+from daemon.cli.advice import add_config
 from daemon.cli.check import reach_own, without_key
-from daemon.cli.common import add_config, complain, configured
+from daemon.cli.common import complain, configured
 from daemon.config import Config, ConfigError, keyring_of, load
 from daemon.runtime.supervision import again_and_again
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.systemd import notify
 from daemon.runtime.worker import Worker
 from daemon.telemetry import configure_logging
-from daemon.vendors.registry import SECTIONS
+from daemon.vendors.sections import SECTIONS
 
 log = structlog.get_logger()
 
@@ -42,12 +43,12 @@ def run(arguments: argparse.Namespace) -> int:
         return 1
     config, beside = found
     configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
-    return asyncio.run(_run(config, arguments.config, beside, check=not arguments.no_check))
+    return asyncio.run(_run(config, beside, arguments))
 
 
-async def _run(config: Config, path: Path, beside: Path, *, check: bool) -> int:
-    if check and (problems := await reach_own(config, beside)):
-        complain(problems)
+async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> int:
+    if not arguments.no_check and (problems := await reach_own(config, beside)):
+        complain(problems, arguments)
         return 1
     async with surroundings(config, beside) as around:
         worker = Worker(around)
@@ -59,7 +60,7 @@ async def _run(config: Config, path: Path, beside: Path, *, check: bool) -> int:
         async with asyncio.TaskGroup() as group:
             beside_it = [
                 group.create_task(again_and_again("heartbeat", lambda: _heartbeat(worker))),
-                group.create_task(again_and_again("reload", lambda: _reloads(worker, path, beside, asked))),
+                group.create_task(again_and_again("reload", lambda: _reloads(worker, arguments.config, beside, asked))),
             ]
             try:
                 await worker.run()

@@ -7,6 +7,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+from daemon.cli.printing import say
 from daemon.sandbox.clinic import Clinic
 from projections.terms.names import NAMES
 
@@ -35,10 +36,10 @@ def sandbox(arguments: argparse.Namespace) -> int:
                 NAMES.billing.label: clinic.billing.url,
                 "WSDL": clinic.billing.wsdl_url,
             }
-            print("\n".join(f"{name + ':':<8} {url}" for name, url in shown.items()))
+            say(*(f"{name + ':':<8} {url}" for name, url in shown.items()))
             ehr, billing = NAMES.ehr.label, NAMES.billing.label
             for office in clinic.offices:
-                print(f"practice {office.id}: {ehr} {office.ehr}, {billing} {office.billing} ({office.name})")
+                say(f"practice {office.id}: {ehr} {office.ehr}, {billing} {office.billing} ({office.name})")
             if arguments.write_config is not None:
                 file = clinic.write_config(
                     arguments.write_config,
@@ -46,7 +47,7 @@ def sandbox(arguments: argparse.Namespace) -> int:
                     bootstrap_servers=arguments.kafka,
                     listen="127.0.0.1:8440",
                 )
-                print(f"configuration: {file}", flush=True)
+                say(f"configuration: {file}", flush=True)
             await asyncio.Event().wait()
         finally:
             await clinic.stop()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.common import add_config, away, configured, owner_connection, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import configured, owner_connection, run_async
 from daemon.cli.keys import FINISH
+from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred, told
 from daemon.sections import resolve
@@ -44,20 +45,18 @@ def shred_(arguments: argparse.Namespace) -> int:
     practice = PracticeId(arguments.practice)
     places = Places(keys=resolve(config.keys.directory, beside), receipt=arguments.receipt)
     if places.receipt.suffix != ".json":
-        print(f"{places.receipt}: the receipt's name ends with .json", file=sys.stderr)
+        warn(f"{places.receipt}: the receipt's name ends with .json")
         return 2
     if not _confirmed(practice, places, arguments.confirm):
-        print("not confirmed: nothing was done", file=sys.stderr)
+        warn("not confirmed: nothing was done")
         return 2
 
     async def work() -> int:
-        receipt = None
-        with away():
-            receipt = await _shredded(config, practice, places)
+        receipt = await _shredded(config, practice, places)
         if receipt is None:
             return 1
-        print(told(receipt), end="")
-        print(f"receipt: {places.receipt} and {places.text}")
+        say(*told(receipt).rstrip("\n").split("\n"))
+        say(f"receipt: {places.receipt} and {places.text}")
         return 0 if receipt.state == "finished" else 1
 
     return run_async(work())
@@ -65,8 +64,8 @@ def shred_(arguments: argparse.Namespace) -> int:
 
 def _confirmed(practice: str, places: Places, typed: str | None) -> bool:
     if typed is None:
-        print(f"All bodies of practice {practice} become unreadable for ever: in the database and in every backup of it.")
-        print(f"Its key files in {places.keys} are destroyed. This cannot be undone.")
+        say(f"All bodies of practice {practice} become unreadable for ever: in the database and in every backup of it.")
+        say(f"Its key files in {places.keys} are destroyed. This cannot be undone.")
         try:
             typed = input("Type the practice's id to go on: ")
         except EOFError:
@@ -77,11 +76,11 @@ def _confirmed(practice: str, places: Places, typed: str | None) -> bool:
 async def _shredded(config: Config, practice: PracticeId, places: Places) -> Receipt | None:
     try:
         async with owner_connection(config) as connection:
-            return await shred(connection, practice, places, after_step=lambda step: print(f"{practice}: {_SAID[step]}"))
+            return await shred(connection, practice, places, after_step=lambda step: say(f"{practice}: {_SAID[step]}"))
     except NotFinished:
-        print(f"{practice}: {FINISH}", file=sys.stderr)
+        warn(f"{practice}: {FINISH}")
     except OtherReceipt as error:
-        print(error, file=sys.stderr)
+        warn(error)
     except FileExistsError as error:
-        print(f"{error.filename}: exists already and is no receipt", file=sys.stderr)
+        warn(f"{error.filename}: exists already and is no receipt")
     return None

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import sys
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 from aiokafka.errors import KafkaError
 
-from daemon.cli.common import add_config, configured, opened
-from daemon.config import Config, keyring_of
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
+from daemon.cli.printing import say, warn
+from daemon.config import Config
 from daemon.runtime.surroundings import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
 from projections.terms.names import NAMES
+from projections.words.moment import in_zone
 
 BROKER_SECONDS = 10.0
 
@@ -30,6 +33,7 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("practice", nargs="*", help="only these (default: all of the configuration)")
     parser.add_argument("--json", action="store_true")
+    add_utc(parser)
     parser.add_argument(
         "--fail-lag", type=int, metavar="MESSAGES", help="exit 1 when more are not recorded yet, or nobody knows how many"
     )
@@ -48,22 +52,25 @@ def status(arguments: argparse.Namespace) -> int:
     config, beside = found
     known = [one.id for one in config.practice]
     if strangers := sorted(set(arguments.practice) - set(known)):
-        print(f"practice: {', '.join(strangers)} is not in the configuration", file=sys.stderr)
+        warn(f"practice: {', '.join(strangers)} is not in the configuration")
         return 1
     rows = asyncio.run(_rows(config, beside, arguments.practice or known))
     if arguments.json:
-        print(msgspec.json.format(msgspec.json.encode(rows), indent=2).decode())
+        say(*msgspec.json.format(msgspec.json.encode(rows), indent=2).decode().rstrip("\n").split("\n"))
     else:
-        observed = {one.id for one in config.practice if one.mode == "observe"}
+        practices = {one.id: one for one in config.practice}
         for row in rows:
-            print("\n".join(lines(row)))
-            if row.practice in observed:
-                print("  only observed: nothing is decided or written (chartwire onboard)")
+            practice = practices[row.practice]
+            say(*lines(row, shown_of(arguments, practice).zone))
+            if practice.mode == "observe":
+                say(
+                    f"  only observed: nothing is decided or written; `{advice(f'onboard {row.practice}', arguments)}` tells more"
+                )
     found_wrong = [
         text for row in rows for text in passed(row, arguments.fail_lag, arguments.fail_silent, arguments.fail_waiting)
     ]
     for text in found_wrong:
-        print(text, file=sys.stderr)
+        warn(text)
     return 1 if found_wrong else 0
 
 
@@ -84,20 +91,20 @@ def passed(row: PracticeStatus, lag: int | None, silent: float | None, waiting: 
 async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[PracticeStatus]:
     async with opened(config, beside) as store:
         rows = [await practice_status(store.pool, PracticeId(one)) for one in wanted]
-    bus = bus_of(config, beside, keyring_of(config, beside))
+    bus = bus_of(config, beside, keys_of(config, beside))
     try:
         async with asyncio.timeout(BROKER_SECONDS):
             lag = await bus.lag(config.kafka.group)
     except (KafkaError, OSError) as error:
-        print(f"kafka: the lag is not known ({type(error).__name__})", file=sys.stderr)
+        warn(f"kafka: the lag is not known ({type(error).__name__})")
         return rows
     bus.partitions = len(lag)
     return [msgspec.structs.replace(row, lag=lag[bus.partition_of(PracticeId(row.practice))]) for row in rows]
 
 
-def lines(row: PracticeStatus) -> list[str]:
-    """One practice in words."""
-    owner = f", owner {row.owner} since {row.taken_at:%Y-%m-%d %H:%M:%S}Z" if row.owner else ", no owner yet"
+def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
+    """One practice in words, with times in `zone`."""
+    owner = f", owner {row.owner} since {in_zone(row.taken_at, zone)}" if row.owner and row.taken_at else ", no owner yet"
     out = [f"{row.practice}: {row.events} events, epoch {row.epoch}{owner}"]
     lag = "" if row.lag is None else f"{row.lag} messages behind in its partition"
     unfed = f"{row.unfed} events not published outward yet" if row.unfed else ""
@@ -108,7 +115,7 @@ def lines(row: PracticeStatus) -> list[str]:
     if row.report is not None and row.report_age is not None:
         out += _reported(row, row.report_age)
     for system, state, count, oldest in row.open_intents:
-        since = "" if oldest is None else f", oldest since {oldest:%Y-%m-%d %H:%M:%S}Z"
+        since = "" if oldest is None else f", oldest since {in_zone(oldest, zone)}"
         out.append(f"  {count} writes to {system} {state}{since}")
     for code, count in row.waiting:
         out.append(f"  {count} waiting: {code}")

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections import Counter, defaultdict
 from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, configured, run_async
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import add_shown, configured, run_async, shown_of
+from daemon.cli.failures import SERVER_AWAY
+from daemon.cli.printing import say, warn
 from daemon.cli.repair import tell
 from daemon.config import policy_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.drift import verify
 from daemon.runtime.surroundings import Surroundings, surroundings
-from daemon.telemetry import configure_logging
 from daemon.vendors.ports.errors import VendorError
 from events.commands import ResyncRequested, RetryRequested
 from events.ids import BillingPatientId, Charts, EhrChartId
 from events.schema import Origin
-from events.store import AWAY
+from projections.rules.fields import BY_NAME
 from projections.terms.policy import Policy
 from projections.trial.drift import Cause, Drift
+from projections.words.shown import MASK, Shown
 
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
 
@@ -35,7 +37,7 @@ def register(commands: Any) -> None:
     how.add_argument(
         "--repair", action="store_true", help="have charts that differ read again, and refused writes tried again"
     )
-    parser.add_argument("--show", action="store_true", help="also the values, which are patients' data")
+    add_shown(parser)
     add_config(parser)
     parser.set_defaults(handler=handle)
 
@@ -48,31 +50,33 @@ def handle(arguments: argparse.Namespace) -> int:
     config, beside = found
     practice = next((one for one in config.practice if one.id == arguments.practice), None)
     if practice is None:
-        print(f"{arguments.practice}: no such practice in the configuration", file=sys.stderr)
+        warn(f"{arguments.practice}: no such practice in the configuration")
         return 2
     if practice.mode == "observe":
-        print(f"{practice.id} is only observed: `chartwire onboard {practice.id}` says what it would do", file=sys.stderr)
+        warn(f"{practice.id} is only observed: `{advice(f'onboard {practice.id}', arguments)}` says what it would do")
         return 2
-    configure_logging(json=False, level="CRITICAL")
+
+    shown = shown_of(arguments, practice)
 
     async def work() -> int:
         try:
             async with surroundings(config, beside) as around:
-                drift = await verify(practice, around, lambda line: print(line, file=sys.stderr))
-                if not arguments.show:
-                    drift = [msgspec.structs.replace(one, values={}) for one in drift]
+                drift = await verify(practice, around, warn)
+                drift = [msgspec.structs.replace(one, values=_values(one, shown)) for one in drift]
                 _print(drift, as_json=arguments.json, policy=policy_of(practice))
                 if arguments.repair:
-                    return await _repair(around, policy_of(practice), drift)
-        except (VendorError, *AWAY) as error:
-            print(f"not everything could be read ({type(error).__name__}); nothing can be said", file=sys.stderr)
-            return 1
+                    return await _repair(around, policy_of(practice), drift, shown, arguments)
+        except VendorError as error:
+            warn(f"{practice.id}: not everything could be read ({type(error).__name__}); nothing can be said, try again")
+            return SERVER_AWAY
         return 1 if any(one.cause is Cause.UNEXPLAINED for one in drift) else 0
 
     return run_async(work())
 
 
-async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> int:
+async def _repair(
+    around: Surroundings, policy: Policy, drift: list[Drift], shown: Shown, arguments: argparse.Namespace
+) -> int:
     """Ask as `chartwire resync` and `retry` do; what people changed on the losing side, and what waits for them, is theirs.
 
     0 when everything asked for was carried out.
@@ -87,16 +91,27 @@ async def _repair(around: Surroundings, policy: Policy, drift: list[Drift]) -> i
         if not name:
             continue
         if found & RESYNCED:
-            print(f"{name}: to be read again")
+            say(f"{name}: to be read again")
             ask = Followed(command(practice, ResyncRequested(who=who, reason=why), charts), reading={Origin.BILLING})
         elif Cause.REFUSED in found:
-            print(f"{name}: refused writes to be tried again")
+            say(f"{name}: refused writes to be tried again")
             ask = Followed(command(practice, RetryRequested(slots=(), who=who, reason=why), charts))
         else:
             continue
         await write(around.bus, around.store, ask)
-        code = max(code, tell(ask, names))
+        code = max(code, tell(ask, shown, arguments))
     return code
+
+
+def _values(one: Drift, shown: Shown) -> dict[str, tuple[str, str]]:
+    """What may be shown of the values: none where nothing was asked for."""
+    if not shown.any:
+        return {}
+
+    def value(name: str, text: str) -> str:
+        return shown.value(name, text) if name in BY_NAME else shown.quoting(text, MASK)
+
+    return {name: (value(name, held), value(name, wanted)) for name, (held, wanted) in one.values.items()}
 
 
 def _charts(one: Drift) -> Charts:
@@ -110,12 +125,12 @@ def _print(drift: list[Drift], *, as_json: bool, policy: Policy) -> None:
     counts = Counter(one.cause.value for one in drift)
     if as_json:
         report = {"practice": policy.practice, "causes": {one.value: counts[one.value] for one in Cause}, "drift": drift}
-        print(msgspec.json.encode(report).decode())
+        say(msgspec.json.encode(report).decode())
         return
     for one in drift:
         who = f"{policy.names.ehr.label} {one.ehr or '-'} / {policy.names.billing.label} {one.billing or '-'}"
-        print(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
+        say(f"{who}: {one.what} {' '.join(one.fields)}: {one.cause.value} {one.code}".rstrip())
         for name, (held, wanted) in one.values.items():
-            print(f"    {name}: holds {held!r}, should hold {wanted!r}")
+            say(f"    {name}: holds {held!r}, should hold {wanted!r}")
     summary = ", ".join(f"{counts[one.value]} {one.value}" for one in Cause if counts[one.value])
-    print(f"{policy.practice}: {summary or 'no difference'}")
+    say(f"{policy.practice}: {summary or 'no difference'}")

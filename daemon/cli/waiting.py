@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import msgspec
 
-from daemon.cli.common import add_config, away, configured, opened, run_async
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import add_shown, configured, opened, run_async, shown_of
+from daemon.cli.printing import say, warn
 from daemon.config import policy_of
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
@@ -20,11 +22,16 @@ from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
 from projections.terms.policy import Policy
+from projections.words.moment import in_zone_to_the_minute
 from projections.words.remedy import Audience, chart_of, meaning_of, remedy
+from projections.words.shown import MASK, Shown
+
+QUOTED = f"{MASK} (--values --names shows the words of the vendor or the record)"
+"""Stands in for a reason that may quote anything of a record."""
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
-    """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may name people.
+    """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may quote a record.
 
     `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
@@ -49,31 +56,32 @@ def register(commands: Any) -> None:
     parser.add_argument("--code", help="only items of this code")
     parser.add_argument("--dismissed", action="store_true", help="instead those that a person accepted as they are")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    add_shown(parser)
     add_config(parser)
     parser.set_defaults(handler=waiting)
 
 
 def waiting(arguments: argparse.Namespace) -> int:
-    """Exits 0 whatever waits. The reasons may hold patients' data: they go to the terminal only."""
+    """Exits 0 whatever waits. Reasons that repeat words of a vendor or a record are shown with --values --names only."""
     found = configured(arguments)
     if found is None:
         return 1
     config, beside = found
-    practices = [policy_of(one) for one in config.practice if arguments.practice in (None, one.id)]
+    practices = [one for one in config.practice if arguments.practice in (None, one.id)]
     if not practices:
-        print(f"practice: {arguments.practice} is not in the configuration", file=sys.stderr)
+        warn(f"practice: {arguments.practice} is not in the configuration")
         return 1
 
     async def work() -> int:
         async with opened(config, beside) as store:
-            for policy in practices:
-                for one in await items(store, policy, code=arguments.code, dismissed=arguments.dismissed):
-                    print(msgspec.json.encode(one).decode() if arguments.json else "\n".join(lines(one)))
+            for practice in practices:
+                shown = shown_of(arguments, practice)
+                for item in await items(store, policy_of(practice), code=arguments.code, dismissed=arguments.dismissed):
+                    one = complete(item, shown, arguments)
+                    say(*([msgspec.json.encode(one).decode()] if arguments.json else lines(one, shown.zone)))
         return 0
 
-    with away() as problem:
-        problem.code = run_async(work())
-    return problem.code
+    return run_async(work())
 
 
 async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
@@ -120,8 +128,15 @@ def charts_of(patient: Patient, names: Names) -> str:
     return chart_of(patient, names)
 
 
-def lines(item: Item) -> list[str]:
-    since = f"since {item.since:%Y-%m-%d %H:%M}Z" if item.since else ""
+def complete(item: Item, shown: Shown, arguments: argparse.Namespace) -> Item:
+    """The item as it is shown: no more of a person than was asked for, and a command that can be pasted as it is."""
+    reason = shown.quoting(item.reason, QUOTED) if meaning_of(item.code).quotes else item.reason
+    command = advice(item.command.removeprefix("chartwire "), arguments) if item.command else ""
+    return msgspec.structs.replace(item, reason=reason, command=command)
+
+
+def lines(item: Item, zone: ZoneInfo) -> list[str]:
+    since = f"since {in_zone_to_the_minute(item.since, zone)}" if item.since else ""
     who = item.patient or "the practice"
     out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
     if item.dismissed_by:

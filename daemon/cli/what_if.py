@@ -8,8 +8,10 @@ from typing import Any
 
 import msgspec
 
-from daemon.cli.common import add_config, add_shown, asked, complain, moment_of, run_async
+from daemon.cli.advice import add_config
+from daemon.cli.common import add_shown, asked, complain, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
 from daemon.history.what_if import compare
@@ -50,7 +52,7 @@ def what_if(arguments: argparse.Namespace) -> int:
     try:
         policy = policy_of(load_variant(arguments.policy, it.practice))
     except ConfigError as error:
-        complain(error.problems)
+        complain(error.problems, arguments)
         raise Ended from None
 
     async def work() -> int:
@@ -59,7 +61,7 @@ def what_if(arguments: argparse.Namespace) -> int:
             with Progress("replayed", head) as progress:
                 batches = store.sealed(it.id, up_to=head)
                 result = await compare(batches, store.keyring, policy, since=since, progress=progress)
-        print(_json(result, it.shown) if arguments.json else "\n".join(lines(result, it.shown)))
+        say(*([_json(result, it.shown)] if arguments.json else lines(result, it.shown)))
         return 0
 
     return run_async(work())

@@ -22,7 +22,7 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.telemetry import Meter
-from daemon.vendors.registry import SECTIONS
+from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
 from events.store import AWAY, Store

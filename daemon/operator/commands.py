@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -34,6 +35,8 @@ from events.topics import Change
 
 RECORDED_SECONDS = 30.0
 FOLLOWED_SECONDS = 20.0
+TOLD_SECONDS = 8.0
+"""After which somebody who waits is told for what."""
 
 
 def login() -> str:
@@ -108,6 +111,19 @@ class Followed:
         return isinstance(body, Outcome) and body.intent in self._intents and self.recorded
 
 
+@asynccontextmanager
+async def _telling(followed: Followed, most: float, waits: Callable[[float], None]) -> AsyncIterator[None]:
+    def look() -> None:
+        if not followed.recorded:
+            waits(most - TOLD_SECONDS)
+
+    timer = asyncio.get_running_loop().call_later(TOLD_SECONDS, look)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
 async def write(
     bus: Bus,
     store: Store,
@@ -115,8 +131,11 @@ async def write(
     *,
     recorded_seconds: float = RECORDED_SECONDS,
     followed_seconds: float = FOLLOWED_SECONDS,
+    waits: Callable[[float], None] = lambda _seconds: None,
 ) -> None:
     """Publish a command and follow it: until it is recorded, then until it is settled, each for so long at most.
+
+    `waits` is told how long it may still take when it is not recorded soon.
 
     Raises ConnectionError when Kafka does not take it.
     """
@@ -124,7 +143,7 @@ async def write(
     head = await store.head(practice)
     await bus.publish(practice, [Change(practice=practice, event=followed.command)])
     with suppress(TimeoutError):
-        async with asyncio.timeout(recorded_seconds) as limit:
+        async with asyncio.timeout(recorded_seconds) as limit, _telling(followed, recorded_seconds, waits):
             async for batch in store.follow(practice, after=head, poll_seconds=1.0):
                 before = followed.recorded
                 for one in batch:

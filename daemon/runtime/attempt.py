@@ -3,6 +3,7 @@
 Throttled                     pause, as long as the vendor asks; shown once it has asked a few times in a row
 Unauthorized                  pause; shown as credentials to correct
 Unreachable                   pause; shown as unreachable
+Troubled                      pause, then look, then again: for hours, shown meanwhile; after that refused
 OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
 ChangedMeanwhile              superseded: it is decided again
 Refused (all), NotAsWritten   refused: a person decides
@@ -21,6 +22,7 @@ from daemon.vendors.ports.errors import (
     OutcomeUnknown,
     Refused,
     Throttled,
+    Troubled,
     Unauthorized,
     Unreachable,
 )
@@ -34,6 +36,8 @@ VISIBLE_AFTER = 3
 
 DEFECT_AFTER = 3
 """Attempts after which an error that nobody thought of is a defect: out of memory, or a library's, it may pass."""
+TROUBLED_TRIES = 80
+"""About five hours with the usual pauses (`Backoff`: up to five minutes)."""
 
 
 @dataclass(frozen=True)
@@ -57,15 +61,22 @@ class Trouble:
 THROTTLED = Trouble("throttled", "asks for patience again and again; writes wait until it takes them")
 CREDENTIALS = Trouble("credentials", "does not accept the credentials; correct them")
 UNREACHABLE = Trouble("unreachable", "cannot be reached; writes wait until it can")
+TROUBLED = Trouble(
+    "troubled", "has trouble of its own with some writes; each is tried again for hours, then waits for a person"
+)
 UNUSABLE = Trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
 
 
 @dataclass(frozen=True)
 class Pause:
-    """Nothing was done: the same attempt goes on after a pause, of at least `seconds` where the vendor named them."""
+    """Nothing was done: the same attempt goes on after a pause, of at least `seconds` where the vendor named them.
+
+    `look`: that is likely and not certain, so look first.
+    """
 
     trouble: Trouble | None
     seconds: float | None = None
+    look: bool = False
 
 
 @dataclass(frozen=True)
@@ -92,7 +103,7 @@ class Superseded:
 
 
 def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Pause | Look | Refuse | Superseded:
-    """What follows from the error of a call, the `failures`-th in a row. `label` is what people call the system."""
+    """What follows from the error of a call, the `failures`-th of its kind in a row. `label` is what people call the system."""
     match error:
         case OutcomeUnknown() | Malformed() if not changes_nothing(attempt.job.write):
             return Look()
@@ -103,7 +114,7 @@ def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Paus
         case NotAsWritten():
             fields = ", ".join(error.fields).replace("_", " ")
             return Refuse(_refusal(attempt, "not-kept", f"{label} took the write but shows another value in: {fields}"))
-        case Refused() | Throttled() | Unauthorized() | Unreachable():
+        case Refused() | Throttled() | Unauthorized() | Unreachable() | Troubled():
             return after_lookup(error, attempt, failures)
     if attempt.number < DEFECT_AFTER and not changes_nothing(attempt.job.write):
         return Look()
@@ -129,6 +140,11 @@ def after_lookup(error: Exception, attempt: Attempt, failures: int) -> Pause | R
     match error:
         case Throttled():
             return Pause(trouble_of(error, failures), error.retry_after)
+        case Troubled() if failures <= TROUBLED_TRIES:
+            return Pause(TROUBLED, look=not changes_nothing(attempt.job.write))
+        case Troubled():
+            text = "it had trouble of its own again and again, for hours; try again later, or ask its support"
+            return Refuse(_refusal(attempt, TROUBLED.code, text, error.vendor_text))
         case Unauthorized() | Unreachable() | OutcomeUnknown() | Malformed():
             return Pause(trouble_of(error, failures))
         case Refused():

@@ -61,7 +61,7 @@ class Budget:
         return cls.of(soft if soft != resource.RLIM_INFINITY else 2**20, pool)
 
 
-class Connection(web.RequestHandler):
+class HttpConnection(web.RequestHandler):
     """One connection: closed when no complete head of a request comes in time."""
 
     def __init__(self, site: Site, manager: web.Server, **more: Any) -> None:
@@ -116,9 +116,9 @@ class Site(web.BaseSite):
         self._where = host, port
         self._most = most
         self.head_seconds = head_seconds
-        self._idle: dict[Connection, None] = {}
+        self._idle: dict[HttpConnection, None] = {}
         """In the order in which they began to wait."""
-        self._busy: set[Connection] = set()
+        self._busy: set[HttpConnection] = set()
 
     @property
     def name(self) -> str:
@@ -129,13 +129,13 @@ class Site(web.BaseSite):
         host, port = self._where
         self._server = await asyncio.get_running_loop().create_server(self._connection, host, port, backlog=BACKLOG)
 
-    def _connection(self) -> Connection:
+    def _connection(self) -> HttpConnection:
         manager = self._runner.server
         assert manager is not None
         loop = asyncio.get_running_loop()
-        return Connection(self, manager, loop=loop, access_log=None, lingering_time=LINGER_SECONDS)
+        return HttpConnection(self, manager, loop=loop, access_log=None, lingering_time=LINGER_SECONDS)
 
-    def waits(self, connection: Connection) -> None:
+    def waits(self, connection: HttpConnection) -> None:
         """`connection` has no request under way. Where there are too many, the one that has waited longest is closed."""
         self._busy.discard(connection)
         self._idle[connection] = None
@@ -145,12 +145,12 @@ class Site(web.BaseSite):
             self.closed(oldest)
             oldest.force_close()
 
-    def works(self, connection: Connection) -> None:
+    def works(self, connection: HttpConnection) -> None:
         """`connection` has a request under way."""
         self._idle.pop(connection, None)
         self._busy.add(connection)
 
-    def closed(self, connection: Connection) -> None:
+    def closed(self, connection: HttpConnection) -> None:
         self._idle.pop(connection, None)
         self._busy.discard(connection)
 
@@ -159,7 +159,7 @@ class Site(web.BaseSite):
 async def timed(request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.StreamResponse:
     """Note that a request is under way on its connection; the handler bounds the time for its body (`body_of`)."""
     connection = request.protocol
-    if not isinstance(connection, Connection):
+    if not isinstance(connection, HttpConnection):
         return await handler(request)
     connection.begin()
     try:

@@ -23,7 +23,7 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
 from events.codes import WaitCode
-from events.commands import RedriveRequested, ResyncRequested
+from events.commands import RedriveRequested, ResyncRequested, RetryRequested
 from events.ids import PracticeId
 from events.keyed import hashed
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
@@ -201,6 +201,15 @@ class PracticeRuntime:
                 sink.offer(opened, resume=True)
             self.feed.nudge()
 
+    def hurry(self) -> None:
+        """A person says that what failed may work now: refused credentials are tried, and no pause is waited for."""
+        for one in self.opened.values():
+            if one.gate is not None:
+                one.gate.reopen()
+            one.connector.rounds.hurry()
+        for sink in self.sinks.values():
+            sink.hurry()
+
     # -- recording --------------------------------------------------------------------------------------------------------
 
     async def record(self, messages: Sequence[Message]) -> None:
@@ -239,6 +248,8 @@ class PracticeRuntime:
                 aside = set_aside_in(event.body.slot)
                 if aside is not None and aside.system in set(System):
                     self.connectors[System(aside.system)].look(aside.resource, aside.record, event.id)
+            elif isinstance(event.body, RetryRequested):
+                self.hurry()
             elif isinstance(event.body, ResyncRequested) and patient is not None:
                 chart = patient.link.ehr if patient.link else patient.ehr.chart.id if patient.ehr else None
                 if chart is not None:

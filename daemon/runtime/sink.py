@@ -16,13 +16,14 @@ from typing import Any
 
 import structlog
 
-from daemon.runtime.attempt import Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
+from events.backoff import Hurried
 from events.codec import encode_body
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, ehr_key
 from events.records import type_of
@@ -84,6 +85,7 @@ class Sink:
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
         self._health = health or SystemHealth(system, recorder, now)
+        self._hurried = Hurried()
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
@@ -204,6 +206,7 @@ class Sink:
         def wanted() -> AnyWrite:
             return self._newest.get(intent, attempt.job).write
 
+        alike, last = 0, Exception
         for failures in count(1):
             attempt = replace(attempt, job=self._newest.get(intent, attempt.job))
             try:
@@ -211,9 +214,12 @@ class Sink:
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - what follows is recorded
-                match after(error, attempt, failures, self._label):
+                alike, last = alike + 1 if type(error) is last else 1, type(error)
+                match after(error, attempt, alike, self._label):
                     case Pause() as pause:
-                        await self._wait(pause, failures)
+                        await self._wait(pause, failures, attempt)
+                        if pause.look and await self._resolve_unknown(attempt):
+                            return True
                     case Look():
                         unknown = IntentOutcomeUnknown(intent=intent, slot=attempt.slot, attempt=attempt.number)
                         await self._record(unknown, attempt)
@@ -241,7 +247,7 @@ class Sink:
             except Exception as error:  # noqa: BLE001 - what follows is recorded
                 match after_lookup(error, attempt, failures := failures + 1):
                     case Pause() as pause:
-                        await self._wait(pause, failures)
+                        await self._wait(pause, failures, attempt)
                     case end:
                         await self._end(attempt, end, error)
                         return True
@@ -252,12 +258,18 @@ class Sink:
                 lookups.pop(0)
         return self._closing
 
-    async def _wait(self, pause: Pause, failures: int) -> None:
-        """Pause before the next try; what keeps failing is shown."""
-        if pause.trouble is not None:
+    async def _wait(self, pause: Pause, failures: int, attempt: Attempt) -> None:
+        """Pause before the next try, not beyond `hurry`; what keeps failing is shown."""
+        if pause.trouble is TROUBLED:
+            await self._health.troubled(attempt.job.intent)
+        elif pause.trouble is not None:
             await self._health.failed(pause.trouble)
         least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
-        await asyncio.sleep(max(least, self._pace.pause(failures)))
+        await self._hurried.sleep(max(least, self._pace.pause(failures)))
+
+    def hurry(self) -> None:
+        """Somebody says that it may work now: what pauses is tried."""
+        self._hurried.now()
 
     # -- outcomes ---------------------------------------------------------------------------------------------------------
 
@@ -271,6 +283,7 @@ class Sink:
             self._meter.count(f"written.{self.system}.{job.resource}.{type_of(job.write)}")
             if job.since is not None:
                 self._meter.took(f"change_to_write.{self.system}", (self._now() - job.since).total_seconds())
+        await self._health.ended(job.intent)
         await self._health.works()
 
     async def _end(self, attempt: Attempt, end: Refuse | Superseded, error: Exception) -> None:
@@ -280,6 +293,7 @@ class Sink:
             origin = Origin.EHR if self.system is System.EHR else Origin.BILLING
             await self._record(end.seen, attempt, origin=origin, observed=end.read_at, modified=end.modified)
         await self._record(end.body, attempt)
+        await self._health.ended(attempt.job.intent)
         if isinstance(end, Refuse) and not end.answered:
             log.error("write_failed_by_defect", system=self.system, operation=operation, exc_info=error)
             return

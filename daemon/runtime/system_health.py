@@ -12,8 +12,9 @@ from enum import Enum, auto
 
 import structlog
 
-from daemon.runtime.attempt import VISIBLE_AFTER, Trouble, trouble_of
+from daemon.runtime.attempt import TROUBLED, VISIBLE_AFTER, Trouble, trouble_of
 from daemon.runtime.recorder import PracticeRecorder
+from events.ids import IntentId
 from events.schema import Body, WaitingCleared, WaitingRaised
 from events.slots import SlotKind, slot_of
 from events.store import AWAY
@@ -41,11 +42,15 @@ class SystemHealth:
         self._last = {one: deque[str](maxlen=VISIBLE_AFTER) for one in Dealing}
         self._failures = 0
         self._shown = ""
+        self._trouble = slot_of(SlotKind.SYSTEM, system, "writes")
+        self._trouble_shown = False
+        self._troubled: dict[IntentId, int] = {}
 
     def recall(self, directory: Directory) -> None:
         """What the owner before has shown is shown still."""
         if self._slot in directory.waiting:
             self._shown = directory.waiting[self._slot].code
+        self._trouble_shown = self._trouble_shown or self._trouble in directory.waiting
 
     async def heard(self, error: Exception | None, failures: int) -> None:
         """A pass has ended: well, or with an error, the `failures`-th of its own in a row."""
@@ -81,13 +86,34 @@ class SystemHealth:
         if self._shown:
             await self._show("", WaitingCleared(slot=self._slot, how="works again"))
 
+    async def troubled(self, intent: IntentId) -> None:
+        """The system had trouble of its own with this write; others may go through all the same, so it has an item of its own."""
+        self._troubled[intent] = self._troubled.get(intent, 0) + 1
+        log.warning("system_failed", system=self._system, code=TROUBLED.code, attempt=self._troubled[intent])
+        if self._troubled[intent] < VISIBLE_AFTER or self._trouble_shown:
+            return
+        text = f"{self._recorder.policy.names.label(self._system)} {TROUBLED.text}"
+        body = WaitingRaised(slot=self._trouble, code=TROUBLED.code, text=text)
+        self._trouble_shown = await self._recorded(body, TROUBLED.code)
+
+    async def ended(self, intent: IntentId) -> None:
+        """The write was done, or waits for a person."""
+        self._troubled.pop(intent, None)
+        if self._trouble_shown and all(count < VISIBLE_AFTER for count in self._troubled.values()):
+            self._trouble_shown = not await self._recorded(WaitingCleared(slot=self._trouble, how="works again"), "ended")
+
     async def _show(self, code: str, body: Body) -> None:
         """While PostgreSQL is away it is left for the next time."""
         before, self._shown = self._shown, code
+        if not await self._recorded(body, code):
+            self._shown = before
+
+    async def _recorded(self, body: Body, code: str) -> bool:
         try:
             await self._recorder.record_bodies(
                 [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat(), code)
             )
         except AWAY as error:
-            self._shown = before
             log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)
+            return False
+        return True

@@ -270,6 +270,8 @@ class Worker:
                 self._deliveries |= deliveries(self._configs[practice], self._around)
             self._owned = set(self._practices_of(self._partitions))
             await self._release(sorted(found.removed | found.changed))
+            for runtime in self.practices.values():
+                runtime.hurry()
             for practice in found.removed | found.changed:
                 self._standing.pop(practice, None)
             self._begin(sorted((found.added | found.changed) & self._owned))

@@ -9,12 +9,12 @@ from daemon.sections import VendorSection
 from daemon.vendors.elation.opening import Elation
 from daemon.vendors.kareo.opening import Kareo
 from daemon.vendors.ports.vendor import Vendor
+from daemon.vendors.sections import SECTIONS
 from events.writes import System
 
-VENDORS: tuple[type[Vendor[Any]], ...] = (Elation, Kareo)
+__all__ = ["SECTIONS", "VENDORS", "Registry", "role_of"]
 
-SECTIONS: tuple[type[VendorSection], ...] = tuple(one.section for one in VENDORS)
-"""What a practice's configuration may hold for its systems (`daemon.config.load`)."""
+VENDORS: tuple[type[Vendor[Any]], ...] = (Elation, Kareo)
 
 
 def role_of(prefix: str, sections: Sequence[type[VendorSection]] = SECTIONS) -> System | None:

@@ -135,8 +135,13 @@ def _retry(patient: Patient, slots: tuple[str, ...]) -> None:
 
 
 def _retry_shared(state: PracticeState, body: RetryRequested) -> tuple[Body, ...]:
-    """Carriers and plans: given up, so that the patients who need them ask for them anew, as they are in Kareo now."""
+    """Carriers and plans: given up, so that the patients who need them ask for them anew, as they are in Kareo now.
+
+    Without slots it is all of them, and none is fine: what pauses after failures is tried, too (daemon/runtime/practice.py).
+    """
     intents = state.directory.intents
+    if not body.slots and all(one.state != "refused" for one in intents.values()):
+        return ()
     return tuple(
         IntentSuperseded(intent=intents[slot].intent, slot=slot, reason="tried again from the start")
         for slot in _refused(intents, body.slots)

@@ -10,6 +10,9 @@ from events.ids import BillingPatientId, Charts, EhrChartId
 from events.records import Value
 from events.writes import System
 
+LARGEST_ID = 2**63 - 1
+"""As large as an id, or a sequence number, can be stored."""
+
 
 class SystemName(Value, frozen=True, kw_only=True):
     """`label` is the product's name in a sentence ("Elation"), `prefix` stands before its ids ("elation:12")."""
@@ -47,9 +50,9 @@ class Names(Value, frozen=True, kw_only=True):
         return "" if charts.billing is None else self.patient(charts.billing)
 
     def charts_in(self, text: str) -> Charts | None:
-        """The chart that `elation:12` or `kareo:12` names; None for any other text."""
+        """The chart that `elation:12` or `kareo:12` names; None for any other text and for what no id can be."""
         prefix, _, number = text.partition(":")
-        if not (number.isascii() and number.isdigit()):
+        if not (number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= LARGEST_ID):
             return None
         if prefix == self.ehr.prefix:
             return Charts(ehr=EhrChartId(int(number)))

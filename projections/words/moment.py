@@ -1,4 +1,4 @@
-"""Which events a moment takes in: a moment is typed as a sequence number, or as a time of recording."""
+"""Moments as people type them (a sequence number, or a time of recording) and as they read them: with their zone, always."""
 
 from __future__ import annotations
 
@@ -6,9 +6,23 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from events.schema import Recorded
+from projections.terms.names import LARGEST_ID
 
 AsOf = int | datetime
 """A sequence number, or a time of recording."""
+
+
+UTC = ZoneInfo("UTC")
+
+
+def in_zone(time: datetime, zone: ZoneInfo) -> str:
+    """A time as people read it, to the second: `2026-03-02 14:30:05 MST`."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def in_zone_to_the_minute(time: datetime, zone: ZoneInfo) -> str:
+    """As `in_zone`, for times that have no seconds: `2026-03-02 14:30 MST`."""
+    return f"{time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 class NotAMoment(ValueError):
@@ -21,7 +35,7 @@ def parse_moment(text: str, zone: ZoneInfo) -> AsOf:
     A date alone is its first moment. Raises NotAMoment.
     """
     number = text.removeprefix("#")
-    if number.isascii() and number.isdigit():
+    if number.isascii() and number.isdigit() and len(number) < 20 and int(number) <= LARGEST_ID:
         return int(number)
     try:
         time = datetime.fromisoformat(text)

@@ -59,6 +59,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.CREDENTIALS: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.THROTTLED: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.UNUSABLE: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.TROUBLED: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from events.writes import System
 from projections.terms.names import NAMES, Names
+from projections.words.moment import UTC, in_zone_to_the_minute
 
 PERSONS_NAMES = frozenset({"first_name", "middle_name", "last_name"})
 MASK = "•••"
@@ -13,11 +16,15 @@ MASK = "•••"
 
 @dataclass(frozen=True)
 class Shown:
-    """What may be shown: the values of fields, and persons' names. `systems` are the names of the two systems."""
+    """What may be shown: the values of fields, and persons' names. `systems` are the names of the two systems.
+
+    Times are shown in `zone`, the practice's.
+    """
 
     values: bool = False
     names: bool = False
     systems: Names = NAMES
+    zone: ZoneInfo = UTC
 
     @property
     def all(self) -> bool:
@@ -45,6 +52,10 @@ class Shown:
     def quoting(self, text: str, otherwise: str = "") -> str:
         """Words that may quote anything of a record, or what stands in for them."""
         return text if self.all else otherwise
+
+    def time(self, time: datetime) -> str:
+        """A time that has no seconds, with its zone."""
+        return in_zone_to_the_minute(time, self.zone)
 
     def label(self, system: System) -> str:
         """A system in a sentence."""

@@ -81,7 +81,7 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
             return f"saw that patient {body.patient} is gone"
         case BillingAppointmentObserved(appointment=seen):
             state, reason = "cancelled" if seen.cancelled else seen.moved, shown.with_values(f": {seen.reason}")
-            return f"saw {state and state + ' '}appointment {seen.key} at {seen.start:%Y-%m-%d %H:%M}Z for {seen.minutes} min{reason}"
+            return f"saw {state and state + ' '}appointment {seen.key} at {shown.time(seen.start)} for {seen.minutes} min{reason}"
         case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
         case BillObserved(bill=bill):

@@ -47,7 +47,7 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
             return f"{len(write.terms)} policies in {where}, {len(write.remove)} removed"
         case CreateEhrAppointment() | UpdateEhrAppointment():
             verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
-            time = f"{write.terms.start:%Y-%m-%d %H:%M}Z for {write.terms.minutes} min"
+            time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"
             return f"to {verb} the appointment at {time} in {where}"
         case CancelEhrAppointment():
             return f"to cancel appointment {write.appointment} in {where}"

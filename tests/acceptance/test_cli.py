@@ -243,7 +243,7 @@ def test_history_tells_seen_decided_written_and_why(played_day: PlayedDay) -> No
     moved = _moved(played_day)
     patient = played_day.clinic.billing.patients[moved.billing]
     lines = _history(played_day, f"kareo:{moved.billing}", *ALL).stdout.splitlines()
-    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d  #\d+ +\w+ +\S", line) for line in lines)
+    assert all(re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d M[DS]T  #\d+ +\w+ +\S", line) for line in lines)
     sequences = [int(re.search(r"#(\d+)", line)[1]) for line in lines]  # type: ignore[index]
     assert sequences == sorted(set(sequences))
     text = "\n".join(lines)

@@ -52,6 +52,7 @@ VENDOR: Mapping[str, Make] = {
     "Unreachable": lambda: errors.Unreachable("op"),
     "OutcomeUnknown": lambda: errors.OutcomeUnknown("op"),
     "Malformed": lambda: errors.Malformed("op", "$"),
+    "Troubled": lambda: errors.Troubled("op"),
     "Refused": lambda: errors.Refused("op", status=400),
     "Defect": lambda: errors.Defect("op", status=400),
     "NotFound": lambda: errors.NotFound("op", status=404),

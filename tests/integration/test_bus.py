@@ -37,6 +37,13 @@ async def bus(broker: EmbeddedBroker, keyring: Keyring) -> AsyncIterator[Bus]:
     await opened.stop()
 
 
+async def test_a12_whether_a_broker_answers(bus: Bus, keyring: Keyring) -> None:
+    await bus.reach()
+    nowhere = Bus("127.0.0.1:1", {}, keyring, enable_idempotence=False)
+    with pytest.raises(ConnectionError):
+        await nowhere.reach()
+
+
 class Reader:
     """A consumer of a group of its own, keeping what it recorded of the practices of this test's keyring."""
 

@@ -10,7 +10,7 @@ from aiohttp import web
 from yarl import URL
 
 from daemon.vendors.elation.oauth import TokenCache
-from daemon.vendors.ports.errors import Malformed, Throttled, Unauthorized, Unreachable
+from daemon.vendors.ports.errors import CredentialsRefused, Malformed, Throttled, Unauthorized, Unreachable
 from tests.integration.elation_script import PATIENT, TOKEN
 
 # Tokens (NOTES: OAuth2)
@@ -78,8 +78,8 @@ async def test_401s_at_the_same_time_renew_once(vendor, client):
 @pytest.mark.parametrize(
     ("status", "body", "error"),
     [
-        (400, {"error": "invalid_client"}, Unauthorized),
-        (401, {}, Unauthorized),
+        (400, {"error": "invalid_client"}, CredentialsRefused),
+        (401, {}, CredentialsRefused),
         (429, {}, Throttled),
         (503, {}, Unreachable),
         (200, {"token": "t"}, Malformed),

@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -39,8 +40,13 @@ async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None
     row = await practice_status(store.pool, PRACTICE)
     assert (row.events, row.epoch, row.owner, row.unfed, list(row.sources)) == (2, 2, "new:2", 1, ["kareo.patients"])
     assert row.report == report, "a worker that was overtaken does not overwrite its successor's report"
-    text = "\n".join(lines(row))
-    for words in ("owner new:2 since 20", "1 events not published outward yet", "kareo.patients 0 s ago", "GetPatients 50%"):
+    text = "\n".join(lines(row, ZoneInfo("America/Denver")))
+    for words in (
+        f"owner new:2 since {row.taken_at.astimezone(ZoneInfo('America/Denver')):%Y-%m-%d %H:%M:%S %Z}",
+        "1 events not published outward yet",
+        "kareo.patients 0 s ago",
+        "GetPatients 50%",
+    ):
         assert words in text
     for words in ("2 writes to kareo", "failing: kareo.patients: Unreachable", "nothing open, nothing waits"):
         assert words in text

@@ -116,7 +116,15 @@ class Troubles:
             people.expire_tokens(client)
             return None
         people.revoke_credential(client)
-        return lambda: _nothing(people.restore_credential(client))
+
+        def end() -> None:
+            """Who puts the credential right also reloads the workers (SIGHUP)."""
+            people.restore_credential(client)
+            for machine in self._world.machines:
+                for practice in machine.worker.practices.values() if machine.worker is not None else ():
+                    practice.hurry()
+
+        return end
 
     # -- our own ----------------------------------------------------------------------------------------------------------
 

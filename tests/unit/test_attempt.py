@@ -11,6 +11,8 @@ import pytest
 from daemon.runtime.attempt import (
     CREDENTIALS,
     THROTTLED,
+    TROUBLED,
+    TROUBLED_TRIES,
     UNREACHABLE,
     UNUSABLE,
     Attempt,
@@ -22,6 +24,7 @@ from daemon.runtime.attempt import (
     after_lookup,
 )
 from daemon.vendors.ports import errors
+from events.backoff import Backoff
 from events.ids import EhrChartId, IntentId
 from events.schema import EhrChartObserved, IntentRefused, IntentSuperseded
 from events.writes import AnyWrite, Resource, SearchEhr, System, UpdateEhrChart
@@ -57,6 +60,8 @@ NOT_KEPT = refusal("not-kept", "Elation took the write but shows another value i
 TABLE: list[tuple[Exception, object, object, object]] = [
     (errors.Throttled("op", 7.0), Pause(None, 7.0), Pause(None, 7.0), Pause(None, 7.0)),
     (errors.Unauthorized("op"), Pause(CREDENTIALS), Pause(CREDENTIALS), Pause(CREDENTIALS)),
+    (errors.CredentialsRefused("op"), Pause(CREDENTIALS), Pause(CREDENTIALS), Pause(CREDENTIALS)),
+    (errors.Troubled("op"), Pause(TROUBLED, look=True), Pause(TROUBLED), Pause(TROUBLED, look=True)),
     (errors.Unreachable("op"), Pause(UNREACHABLE), Pause(UNREACHABLE), Pause(UNREACHABLE)),
     (errors.OutcomeUnknown("op"), Look(), Pause(UNUSABLE), Pause(UNUSABLE)),
     (errors.Malformed("op", "$.id"), Look(), Pause(UNUSABLE), Pause(UNUSABLE)),
@@ -112,3 +117,14 @@ def test_what_nobody_thought_of_is_a_defect_the_third_time() -> None:
 
 def numbered(one: Refuse, number: int) -> Refuse:
     return replace(one, body=msgspec.structs.replace(one.body, attempt=number))
+
+
+def test_a9_trouble_of_the_vendors_own_is_tried_again_for_hours_and_then_waits_for_a_person() -> None:
+    error = errors.Troubled("op", vendor_text="An unexpected error occurred.")
+    found = [after(error, attempt(CHANGE), failures, "Kareo") for failures in range(1, TROUBLED_TRIES + 2)]
+    assert found[:-1] == [Pause(TROUBLED, look=True)] * TROUBLED_TRIES
+    assert isinstance(found[-1], Refuse)
+    assert found[-1].body.code == "troubled"
+    assert found[-1].body.raw == "An unexpected error occurred."
+    backoff = Backoff()
+    assert sum(backoff.pause(one, lambda least, _most: least) for one in range(1, TROUBLED_TRIES + 1)) > 3 * 3600

@@ -63,11 +63,14 @@ TESTED_IN = {
     "projections/words/remedy": "unit/test_words",
     "projections/words/shown": "unit/test_words",
     "projections/words/writes": "unit/test_words",
+    "daemon/cli/advice": "integration/test_commands_show_little",
     "daemon/cli/archives": "acceptance/test_audit",
+    "daemon/cli/commands": "unit/test_main",
     "daemon/cli/common": "unit/test_cli_history",
     "daemon/cli/demo": "acceptance/test_cli",
     "daemon/cli/ended": "unit/test_cli_history",
     "daemon/cli/explain": "acceptance/test_audit",
+    "daemon/cli/failures": "integration/test_commands_fail_well",
     "daemon/cli/history_page": "unit/test_cli_history",
     "daemon/cli/migrate": "stored/test_up_and_down",
     "daemon/cli/onboard": "integration/test_onboarding",
@@ -127,6 +130,8 @@ TESTED_IN = {
     "daemon/vendors/ports/vendor": "contract/test_vendors",
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "daemon/vendors/registry": "acceptance/test_reload",
+    "daemon/vendors/sections": "unit/test_main",
+    "projections/terms/holder": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""
 
@@ -150,9 +155,9 @@ def by_name(module: str, names: list[str]) -> list[str]:
 
 @cache
 def imports(module: str) -> frozenset[str]:
-    """The modules of this repository that a module imports; where it starts `daemon` as a process, all commands."""
+    """The modules of this repository that a module imports; all commands where it starts `daemon` as a process."""
     source = (ROOT / f"{module}.py").read_text()
-    found = set(COMMANDS) if '"-m", "daemon"' in source else set()
+    found = set(COMMANDS) if module == "daemon/__main__" or '"-m", "daemon"' in source else set()
     for node in ast.walk(ast.parse(source)):
         names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
         if isinstance(node, ast.ImportFrom) and node.module is not None:

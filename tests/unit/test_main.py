@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import argparse
+import re
+import subprocess
+import sys
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
 import daemon.cli
-from daemon.__main__ import COMMANDS, main
+from daemon.__main__ import main
+from daemon.cli.commands import ABOUT, COMMANDS, parser_of
+from daemon.vendors.registry import VENDORS
+from daemon.vendors.sections import SECTIONS
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize("module", COMMANDS)
@@ -31,3 +39,50 @@ def test_without_a_known_command_all_are_offered(given: list[str], capsys: pytes
         main(given)
     said = "".join(capsys.readouterr())
     assert all(name in said for names in COMMANDS.values() for name in names)
+
+
+def test_d6_help_says_of_each_command_what_its_module_says() -> None:
+    said = {}
+    for module in COMMANDS:
+        commands = argparse.ArgumentParser().add_subparsers()
+        import_module(f"daemon.cli.{module}").register(commands)
+        said |= {one.dest: one.help for one in commands._choices_actions}
+    assert said == ABOUT
+
+
+def test_d6_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert ended.value.code == 0
+    assert re.fullmatch(r"chartwire \d+\.\d+.*\n", capsys.readouterr().out)
+
+
+HEAVY = ("zeep", "aiohttp", "aiokafka", "asyncpg", "lxml", "cryptography", "structlog", "phonenumbers", "rapidfuzz")
+LIGHT = {
+    "--help": HEAVY,
+    "rules --help": HEAVY,
+    "match --help": HEAVY,
+    "history --help": ("zeep", "lxml", "aiohttp", "aiokafka"),
+    "explain --help": ("zeep", "lxml", "aiohttp", "aiokafka"),
+    "waiting --help": ("zeep", "lxml", "aiohttp", "aiokafka"),
+}
+
+
+@pytest.mark.parametrize("call", LIGHT)
+def test_d6_only_what_a_command_uses_is_loaded(call: str) -> None:
+    """In a process of its own: this one has loaded everything already."""
+    script = f"import sys; from daemon.cli.commands import parser_of; parser_of({call.split()!r})"
+    script += f"; print(*(one for one in {LIGHT[call]!r} if one in sys.modules))"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == []
+
+
+def test_d6_a_shell_can_complete_every_command_and_option() -> None:
+    parser = parser_of([], whole=True)
+    (commands,) = [one for one in parser._actions if isinstance(one, argparse._SubParsersAction)]
+    assert set(commands.choices) == set(ABOUT)
+    assert "--names" in commands.choices["history"]._option_string_actions
+
+
+def test_d6_the_sections_are_the_vendors() -> None:
+    assert tuple(one.section for one in VENDORS) == SECTIONS

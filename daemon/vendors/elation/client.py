@@ -22,6 +22,7 @@ import aiohttp
 from daemon.vendors.elation import wire
 from daemon.vendors.elation.transport import Transport, discard
 from daemon.vendors.ports.errors import Malformed
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard
 
 W = TypeVar("W", bound=wire.Wire)
@@ -54,6 +55,7 @@ class ElationClient:
         meter: CallMeter | None = None,
         rng: random.Random | None = None,
         guard: Guard | None = None,
+        gate: AccountGate | None = None,
     ) -> None:
         self.practice_id = practice_id
         self._transport = Transport(
@@ -66,6 +68,7 @@ class ElationClient:
             meter=meter,
             rng=rng,
             guard=guard,
+            gate=gate,
         )
 
     # Charts (NOTES: Patients)

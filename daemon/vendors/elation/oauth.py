@@ -13,13 +13,17 @@ from yarl import URL
 
 from daemon.vendors.elation.exchange import Answer, exchange
 from daemon.vendors.elation.refusals import refusal
-from daemon.vendors.ports.errors import Malformed, Unauthorized, VendorError
+from daemon.vendors.ports.errors import CredentialsRefused, Malformed, VendorError
 
 TEMPLATE: Final = "POST /oauth2/token/"
 OPERATION: Final = f"elation.{TEMPLATE}"
 
 # Assumed when the answer does not say; a 401 corrects a guess that is too long.
 _DEFAULT_LIFETIME: Final = 300.0
+
+SHORTEST: Final = 30.0
+LONGEST: Final = 86_400.0
+"""Seconds that a token is used for, whatever the answer says: one a call would be an attack, and a 401 corrects the rest."""
 
 
 class _Token(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,8 +66,8 @@ class TokenCache:
     async def get(self) -> str:
         """A token good for a while: renewed 60 seconds, or a tenth of a shorter life, before it expires.
 
-        Whoever waits while another fetches shares its result, failures included. Raises Unauthorized when the credential
-        is refused, Throttled, Unreachable (asking again is always safe), Malformed.
+        Whoever waits while another fetches shares its result, failures included. Raises CredentialsRefused when the
+        account is refused, Throttled, Unreachable (asking again is always safe), Malformed.
         """
         fetches = self._fetches
         if (token := self._current()) is not None:
@@ -98,7 +102,8 @@ class TokenCache:
                 self._failure = failure if isinstance(failure, VendorError) else None
         self._token = token.access_token
         # Counted from before the call: the token's life began somewhere during it.
-        self._renew_at = started + token.expires_in - min(60.0, token.expires_in / 10)
+        lifetime = min(max(token.expires_in, SHORTEST), LONGEST)
+        self._renew_at = started + lifetime - min(60.0, lifetime / 10)
         return token.access_token
 
     async def _fetch(self) -> _Token:
@@ -119,7 +124,7 @@ class TokenCache:
                 raise self._throttled(OPERATION)
             # OAuth answers a wrong client id or secret with 400 invalid_client as often as with 401 (RFC 6749, 5.2).
             case 400 | 401 | 403:
-                raise Unauthorized(OPERATION, f"HTTP {answer.status}")
+                raise CredentialsRefused(OPERATION, f"HTTP {answer.status}")
             case _:
                 raise refusal(OPERATION, answer, write=False)
 

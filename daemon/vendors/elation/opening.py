@@ -10,6 +10,7 @@ from daemon.vendors.elation.held import ElationHeld
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
 
@@ -22,19 +23,23 @@ class Elation:
     section = ElationConfig
     delivered = frozenset(RESOURCES)
 
+    def __init__(self) -> None:
+        self._gates = AccountGates(one_at_first=False)
+
     async def prepare(self, section: ElationConfig, means: Means) -> Opener:
         def open_(side: Side) -> Opened:
-            client = _client(section, means, side.guard)
+            client = self._client(section, means, side.guard)
             return Opened(
                 connector=_connector(client, section, means, side, webhook_base=means.public_url.rstrip("/")),
                 writer=ElationWriter(client, zone=side.time_zone, now=means.now),
                 concurrency=section.concurrency,
+                gate=self._gate(section, means),
             )
 
         return open_
 
     async def probe(self, section: ElationConfig, key: str, means: Means) -> list[Problem]:
-        client = _client(section, means, None, timeout=PROBE_SECONDS)
+        client = self._client(section, means, None, timeout=PROBE_SECONDS)
         try:
             await client.get_practice()
         except VendorError as error:
@@ -43,7 +48,7 @@ class Elation:
 
     async def reader(self, section: ElationConfig, means: Means, side: Side) -> Reader:
         """Directory, charts and bills."""
-        client = _client(section, means, side.guard)
+        client = self._client(section, means, side.guard)
         connector = _connector(client, section, means, side, webhook_base="")
 
         async def whole() -> None:
@@ -61,19 +66,22 @@ class Elation:
             now=means.now,
         )
 
+    def _client(self, section: ElationConfig, means: Means, guard: Guard | None, timeout: float = 30.0) -> ElationClient:
+        return ElationClient(
+            base_url=section.base_url,
+            client_id=section.client_id,
+            client_secret=secret(section.client_secret_file, means.folder),
+            session=means.session,
+            practice_id=section.practice_id,
+            concurrency=section.concurrency,
+            timeout=timeout,
+            meter=lambda operation, outcome, seconds: means.meter.call(f"elation.{operation}", outcome, seconds),
+            guard=guard,
+            gate=self._gate(section, means),
+        )
 
-def _client(section: ElationConfig, means: Means, guard: Guard | None, timeout: float = 30.0) -> ElationClient:
-    return ElationClient(
-        base_url=section.base_url,
-        client_id=section.client_id,
-        client_secret=secret(section.client_secret_file, means.folder),
-        session=means.session,
-        practice_id=section.practice_id,
-        concurrency=section.concurrency,
-        timeout=timeout,
-        meter=lambda operation, outcome, seconds: means.meter.call(f"elation.{operation}", outcome, seconds),
-        guard=guard,
-    )
+    def _gate(self, section: ElationConfig, means: Means) -> AccountGate:
+        return self._gates.of(section.base_url, section.client_id, secret(section.client_secret_file, means.folder))
 
 
 def _connector(

@@ -16,6 +16,7 @@ from daemon.vendors.elation.exchange import Answer, exchange
 from daemon.vendors.elation.oauth import TokenCache
 from daemon.vendors.elation.refusals import refusal
 from daemon.vendors.ports.errors import (
+    CredentialsRefused,
     Duplicate,
     Gone,
     Malformed,
@@ -27,6 +28,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard
 from events.backoff import Backoff
 
@@ -36,12 +38,17 @@ W = TypeVar("W", bound=wire.Wire)
 PAGE_SIZE: Final = 100
 BACKOFF: Final = Backoff(longest=60.0, jitter=1.0)
 
+MOST_PAGES: Final = 20_000
+MOST_EMPTY: Final = 3
+"""Pages of one list: two million rows, and pages in a row that hold none."""
+
 # Decoding more than this takes long enough to be noticed by the other practices of the process: it goes to a thread.
 _LARGE: Final = 1024 * 1024
 
 _OUTCOMES: Final[Mapping[type[BaseException], str]] = {
     Throttled: "throttled",
     Unauthorized: "unauthorized",
+    CredentialsRefused: "unauthorized",
     Refused: "refused",
     NotFound: "not_found",
     Gone: "gone",
@@ -73,6 +80,7 @@ class Transport:
         meter: CallMeter | None,
         rng: random.Random | None,
         guard: Guard | None = None,
+        gate: AccountGate | None = None,
     ) -> None:
         base = URL(base_url)
         if base.scheme not in {"http", "https"} or not base.host:
@@ -84,6 +92,7 @@ class Transport:
         self._meter = meter
         self._uniform = (rng or random).uniform
         self._guard = guard
+        self._gate = gate or AccountGate(one_at_first=False)
         self._throttles = 0
         self._tokens = TokenCache(
             session=session,
@@ -109,15 +118,16 @@ class Transport:
         """
         operation = f"elation.{method} {template}"
         data = None if body is None else msgspec.json.encode(body)
-        for _ in range(2):
-            if self._guard is not None:
-                await self._guard()
-            token = await self._tokens.get()
-            try:
-                return await self._once(method, template, url, read, data, token)
-            except _Expired:
-                self._tokens.discard(token)
-        raise Unauthorized(operation, "HTTP 401, with a new token too")
+        async with self._gate.turn(operation):
+            for _ in range(2):
+                if self._guard is not None:
+                    await self._guard()
+                token = await self._tokens.get()
+                try:
+                    return await self._once(method, template, url, read, data, token)
+                except _Expired:
+                    self._tokens.discard(token)
+            raise CredentialsRefused(operation, "HTTP 401, with a new token too")
 
     async def rows(
         self, template: str, path: str, kind: type[W], query: Mapping[str, str], *, paged: bool = True
@@ -125,13 +135,23 @@ class Transport:
         """Every row of a list, in the vendor's order, page by page as they are asked for (NOTES: Lists).
 
         `next` is followed as given, but only to the configured scheme, host and port, since it carries the token, and never
-        twice; `paged=False` asks for no page size. Raises Malformed with the path `$.next` otherwise.
+        twice; `paged=False` asks for no page size. A list that goes round, says nothing or never ends is given up. Raises
+        Malformed with the path `$.next` for all of that.
         """
         url: URL | None = self.url(path, {"limit": str(PAGE_SIZE), **query} if paged else query)
         seen: set[URL] = set()
+        pages: set[int] = set()
+        empty = 0
         while url is not None:
+            if len(seen) >= MOST_PAGES or empty >= MOST_EMPTY:
+                raise Malformed(f"elation.GET {template}", "$.next")
             seen.add(url)
             page = await self.call("GET", template, url, lambda body, operation: wire.read_page(kind, body, operation))
+            held = hash(tuple(repr(row) for row in page.rows))
+            if page.rows and held in pages:
+                raise Malformed(f"elation.GET {template}", "$.next")
+            pages.add(held)
+            empty = 0 if page.rows else empty + 1
             for row in page.rows:
                 yield row
             url = self._following(f"elation.GET {template}", page.next, seen)

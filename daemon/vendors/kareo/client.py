@@ -22,6 +22,7 @@ from daemon.vendors.kareo.described import DescribedService
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard
 
 UTC_ZONE = ZoneInfo("UTC")
@@ -57,6 +58,7 @@ class KareoClient:
         meter: CallMeter | None = None,
         timeout: float = 60.0,
         guard: Guard | None = None,
+        gate: AccountGate | None = None,
         tries: int = 1,
     ) -> None:
         self._service = service
@@ -75,6 +77,7 @@ class KareoClient:
         self._meter = meter
         self._timeout = timeout
         self._guard = guard
+        self._gate = gate or AccountGate()
         self._tries = tries
 
     # -- calling ----------------------------------------------------------------------------------------------------------
@@ -99,7 +102,7 @@ class KareoClient:
     async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
         service = await self._service.opened()
-        async with self.limiter.turn(operation):
+        async with self._gate.turn(f"kareo.{operation}"), self.limiter.turn(operation):
             members = await request()
             started = loop.time()
             outcome = "cancelled"

@@ -3,22 +3,61 @@
 from __future__ import annotations
 
 import re
+from enum import StrEnum
 
 from lxml import etree
 
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.ports.errors import (
+    CredentialsRefused,
     Defect,
     Malformed,
     OutcomeUnknown,
     Refused,
     Throttled,
+    Troubled,
     Unauthorized,
     Unreachable,
     VendorError,
 )
 
-_THROTTLED = re.compile(r"endpoint requested more than allowed|^\s*429\b", re.IGNORECASE)
+
+class Says(StrEnum):
+    """What an ErrorMessage means for who asked."""
+
+    TOO_FAST = "too fast"
+    TROUBLE = "trouble of its own"
+    """Tried again for hours, then a person."""
+    UNKNOWN = "the outcome is not known"
+    """Looked up."""
+    ABSENT = "there is no such record"
+    REFUSED = "refused for what was asked"
+    """A person."""
+
+
+TEXTS: tuple[tuple[str, Says], ...] = (
+    (r"endpoint requested more than allowed|^\s*429\b", Says.TOO_FAST),
+    (r"^\s*$", Says.TROUBLE),
+    (r"\bunexpected (error|exception)\b|\bunhandled exception\b|\binternal (server|service|system)? ?error\b", Says.TROUBLE),
+    (r"\bobject reference not set\b|\bnullreferenceexception\b|\bargumentnullexception\b", Says.TROUBLE),
+    (r"\bdeadlock(ed)?\b|\brerun the transaction\b|\bnetwork-related or instance-specific\b", Says.TROUBLE),
+    (
+        r"\b(service|system|server|database) (is )?(currently |temporarily )?(un|not )available\b|\btry again later\b",
+        Says.TROUBLE,
+    ),
+    (r"\bdown for maintenance\b|\bmaintenance window\b|\bmax pool size was reached\b", Says.TROUBLE),
+    (
+        r"\btime-?out( period)? (expired|elapsed)\b|\btimeout expired\b|\b(has )?timed out\b|\btransport-level error\b",
+        Says.UNKNOWN,
+    ),
+    (
+        r"\bnot (be )?found\b|\bnot find\b|\bdoes not exist\b|\bno longer exists\b|\bno such\b|\bunable to find\b",
+        Says.ABSENT,
+    ),
+)
+"""The service's words (none are documented), by regular expression; the first that fits counts, and any other text is REFUSED."""
+
+_TEXTS = tuple((re.compile(text, re.IGNORECASE), says) for text, says in TEXTS)
 _MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)
 SAFE_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
 UNREAD = frozenset({"DeserializationFailed", "ActionNotSupported"})
@@ -53,7 +92,11 @@ def judge(operation: str, answer: Node, pause: float) -> None:
     if error is not None and yes(error.text("IsError")):
         refuse(operation, error.text("ErrorMessage"), pause)
     security = answer.node("SecurityResponse")
-    if security is not None and any(no(security.text(name)) for name in ("Authenticated", "Authorized", "CustomerKeyValid")):
+    if security is None:
+        return
+    if any(no(security.text(name)) for name in ("Authenticated", "CustomerKeyValid")):
+        raise CredentialsRefused(f"kareo.{operation}")
+    if no(security.text("Authorized")):
         raise Unauthorized(f"kareo.{operation}")
 
 
@@ -68,10 +111,22 @@ def no(text: str) -> bool:
 
 
 def refuse(operation: str, message: str, pause: float) -> None:
-    """Raise Throttled or Refused for an ErrorMessage, with what can be extracted from an echoed encounter."""
-    if _THROTTLED.search(message):
-        raise Throttled(f"kareo.{operation}", pause)
+    """Raise what an ErrorMessage means (`TEXTS`), with what can be extracted from an echoed encounter."""
+    match said(message):
+        case Says.TOO_FAST:
+            raise Throttled(f"kareo.{operation}", pause)
+        case Says.TROUBLE:
+            raise Troubled(f"kareo.{operation}", vendor_text=message)
+        case Says.UNKNOWN:
+            raise lost(operation)
     raise Refused(f"kareo.{operation}", vendor_text=message, problems=problems(message))
+
+
+def said(message: str) -> Says:
+    """What a text means. An echoed record is a refusal, whatever words stand in it."""
+    if "<" in message and problems(message):
+        return Says.REFUSED
+    return next((says for text, says in _TEXTS if text.search(message)), Says.REFUSED)
 
 
 def message_in(raw: bytes) -> str:
@@ -106,7 +161,5 @@ def malformed(operation: str, path: str) -> Malformed:
 
 
 def not_found(refused: Refused) -> bool:
-    """Whether a refusal says that there is no such record; the service's words for it are not documented."""
-    text = refused.vendor_text.casefold()
-    words = ("not found", "not find", "does not exist", "no longer exists", "not be found", "no such", "unable to find")
-    return not isinstance(refused, Defect) and any(one in text for one in words)
+    """Whether a refusal says that there is no such record."""
+    return not isinstance(refused, Defect) and said(refused.vendor_text) is Says.ABSENT

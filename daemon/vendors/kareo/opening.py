@@ -14,6 +14,7 @@ from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.kareo.writer import KareoWriter
 from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
 
@@ -35,6 +36,11 @@ class Kareo:
     def __init__(self) -> None:
         self.limiters = LimiterRegistry()
         self._described: dict[str, DescribedService] = {}
+        self._gates = AccountGates()
+
+    def _gate(self, section: KareoConfig, means: Means) -> AccountGate:
+        key, password = (secret(name, means.folder) for name in (section.customer_key_file, section.password_file))
+        return self._gates.of(section.endpoint, key, section.user, password)
 
     async def prepare(self, section: KareoConfig, means: Means) -> Opener:
         wsdl, cache = _wsdl(section, means)
@@ -47,6 +53,7 @@ class Kareo:
                 writer=KareoWriter(client, vendor_name=section.external_vendor, now=means.now),
                 concurrency=WRITES,
                 limits=client.limiter,
+                gate=self._gate(section, means),
             )
 
         return open_
@@ -107,6 +114,7 @@ class Kareo:
             meter=means.meter.call,
             timeout=timeout,
             guard=guard,
+            gate=self._gate(section, means),
             tries=tries,
         )
 

@@ -24,6 +24,8 @@ from daemon.vendors.ports.errors import Defect, Refused, Unreachable
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024
+LARGEST_WSDL = 16 * 1024 * 1024
+"""Kareo's own has half a megabyte."""
 
 _SETTINGS = Settings(forbid_dtd=True, forbid_entities=True, forbid_external=True)
 _loaded: dict[str, SoapService] = {}
@@ -56,7 +58,7 @@ class SoapService:
         Raises Unreachable, OSError, or ValueError for what is no usable WSDL.
         """
         if "://" not in wsdl:
-            return await cls._parsed(await asyncio.to_thread(Path(wsdl).read_bytes))
+            return await cls._parsed(await asyncio.to_thread(_file, Path(wsdl)))
         copy = cache / f"{blake2b(wsdl.encode(), digest_size=8).hexdigest()}.wsdl" if cache else None
         try:
             content = await _fetch(wsdl, session)
@@ -160,11 +162,25 @@ def _untyped(function: Any) -> Any:
     return function
 
 
+def _file(path: Path) -> bytes:
+    with path.open("rb") as file:
+        content = file.read(LARGEST_WSDL + 1)
+    if len(content) > LARGEST_WSDL:
+        raise ValueError(f"not a usable WSDL (larger than {LARGEST_WSDL} bytes)")
+    return content
+
+
 async def _fetch(address: str, session: aiohttp.ClientSession) -> bytes:
     try:
         async with session.get(address, timeout=aiohttp.ClientTimeout(total=60), allow_redirects=False) as response:
             if response.status != 200:
                 raise aiohttp.ClientConnectionError
-            return await response.read()
+            content = bytearray()
+            async for chunk in response.content.iter_any():
+                content += chunk
+                if len(content) > LARGEST_WSDL:
+                    response.close()
+                    raise ValueError(f"not a usable WSDL (larger than {LARGEST_WSDL} bytes)")
+            return bytes(content)
     except (aiohttp.ClientError, TimeoutError, OSError):
         raise Unreachable("kareo.WSDL") from None

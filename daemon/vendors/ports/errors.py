@@ -3,6 +3,8 @@
     VendorError                 `operation` names the call
     ├── Throttled               nothing was done; again after `retry_after` seconds
     ├── Unauthorized            credentials or rights are missing
+    │   └── CredentialsRefused  the account itself: tried again seldom (gate.py), or it gets locked
+    ├── Troubled                the vendor had trouble of its own: tried again for hours, after a look
     ├── Unreachable             nothing was done, or it was a read: safe to repeat
     ├── OutcomeUnknown          a write may or may not have been done: look before repeating
     ├── Malformed               the answer does not fit at `path`
@@ -46,6 +48,21 @@ class Throttled(VendorError):
 
 class Unauthorized(VendorError):
     """Credentials or rights are missing: stop this practice's calls and alert."""
+
+
+class CredentialsRefused(Unauthorized):
+    """The account was not accepted, or it was not tried because it was refused a while ago."""
+
+
+class Troubled(VendorError):
+    """The vendor says that something went wrong in it: not with what was sent, and perhaps not for long.
+
+    A write is most likely not done; look before it is repeated. `vendor_text` as in Refused.
+    """
+
+    def __init__(self, operation: str, *, vendor_text: str = "") -> None:
+        super().__init__(operation, "the vendor had trouble of its own")
+        self.vendor_text = vendor_text
 
 
 class Refused(VendorError):

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 import structlog
 
 from daemon.vendors.ports.errors import Malformed, Refused, Throttled, Unauthorized, VendorError
-from events.backoff import Backoff
+from events.backoff import Backoff, Hurried
 from events.ids import PracticeId
 from events.store import AWAY, Fenced
 from events.stray import settled
@@ -37,8 +37,13 @@ class Rounds:
         self._due: dict[str, asyncio.Event] = {}
         self.heard: Heard | None = None
         self._extra: asyncio.Queue[tuple[str, Pass]] = asyncio.Queue()
+        self._hurried = Hurried()
         self.failing: dict[str, str] = {}
         self.done: dict[str, int] = {}
+
+    def hurry(self) -> None:
+        """Somebody says that it may work now: what pauses after a failure is tried."""
+        self._hurried.now()
 
     def nudge(self, name: str) -> None:
         """Make a pass due now."""
@@ -96,7 +101,7 @@ class Rounds:
                 if defects is not None and failures >= defects and not isinstance(error, PASSING):
                     self.failing.pop(name, None)
                     return
-                await asyncio.sleep(pause)
+                await self._hurried.sleep(pause)
             else:
                 self.failing.pop(name, None)
                 self.done[name] = self.done.get(name, 0) + 1

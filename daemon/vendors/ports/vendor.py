@@ -16,6 +16,7 @@ import aiohttp
 
 from daemon.sections import Problem, VendorSection
 from daemon.telemetry import Meter
+from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
@@ -104,12 +105,14 @@ class Connector(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Opened:
-    """A vendor at work for one practice. `concurrency` is how many writes may be under way at once."""
+    """A vendor at work for one practice. `concurrency` is how many writes may be under way at once; `gate` is its
+    account's."""
 
     connector: Connector
     writer: Writer
     concurrency: int
     limits: Limits | None = None
+    gate: AccountGate | None = None
 
 
 Opener = Callable[[Side], Opened]

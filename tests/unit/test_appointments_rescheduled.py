@@ -17,7 +17,7 @@ from projections.terms.policy import Rescheduled
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA_KEY
 from tests.unit.test_appointments import NOON, SLOT, VISIT, written
-from tests.unit.test_whatif import OFFICE
+from tests.unit.test_what_if import OFFICE
 
 NEW = replace(VISIT, key="7002", id=7002, start=NOON + timedelta(days=7))
 CANCELLED = CancelEhrAppointment(appointment=9001)

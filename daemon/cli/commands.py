@@ -1,0 +1,101 @@
+"""Which commands there are, which module of `daemon.cli` has each, and what each is for: known without loading any."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from importlib import import_module
+from importlib.metadata import PackageNotFoundError, version
+
+from daemon.cli.printing import say
+from projections.terms.names import NAMES
+
+COMMANDS = {
+    "demo": ("demo",),
+    "run": ("run",),
+    "sandbox": ("sandbox",),
+    "migrate": ("migrate",),
+    "check": ("check-config",),
+    "keys": ("new-key", "rotate-key"),
+    "shred": ("shred",),
+    "history": ("history",),
+    "status": ("status",),
+    "listen": ("listen",),
+    "explain": ("explain",),
+    "replay": ("replay",),
+    "audit": ("audit",),
+    "archives": ("export",),
+    "what_if": ("what-if",),
+    "rules": ("rules",),
+    "verify": ("verify",),
+    "onboard": ("onboard",),
+    "waiting": ("waiting",),
+    "match": ("match",),
+    "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
+}
+"""The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
+
+ABOUT = {
+    "demo": "see it work: a clinic day on sandboxes of both systems",
+    "run": "run the daemon",
+    "sandbox": "run the sandboxes of both systems",
+    "migrate": "create or upgrade the database schema",
+    "check-config": "check the configuration and reach every server",
+    "new-key": "make an encryption key for a practice (or its next)",
+    "rotate-key": "wrap a practice's data keys by a new key file, while workers run",
+    "shred": "destroy a practice's keys: nothing of it can be read any more, anywhere, ever",
+    "history": "a patient's sync history, from the events",
+    "status": "owner, lag, what is open and what waits, by practice",
+    "listen": "recorded events as they are published outward",
+    "explain": "why a write was made, or why a field is as it is: cause, values, rule, attempts, answer",
+    "replay": "fold the projections from the events alone, to prove or to rebuild the stored ones",
+    "audit": "tamper evidence: check the chain over all events",
+    "export": "a practice's events in one encrypted file that another installation can verify and replay",
+    "what-if": "replay history under another policy: the writes that would have been made or not made",
+    "rules": "what is synchronized: every field, its direction and where the rule comes from",
+    "verify": "compare both systems now and explain what differs",
+    "onboard": "the first day: what was read, who matches whom, and every write that going live would make",
+    "waiting": "what waits for a person, why, and what resolves it",
+    "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
+    "resync": "read a chart again from both systems and decide anew",
+    "retry": "try refused writes again",
+    "resend": "send a failed bill again, after a fix",
+    "link": "link two charts: they are one person",
+    "unlink": "undo a link; with both charts: they are not the same person",
+    "dismiss": "accept a waiting item as it is",
+    "seen": "conflicts have been looked at",
+    "redrive": "try again what is in quarantine",
+}
+"""What `chartwire --help` says of each; a test holds it equal to what the modules say."""
+
+ABOUT_ALL = f"Keeps {NAMES.ehr.label} and {NAMES.billing.label} in agreement, and can prove it."
+
+
+class Version(argparse.Action):
+    """`--version`: looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        try:
+            found = version("chartwire")
+        except PackageNotFoundError:
+            found = "not installed"
+        say(f"chartwire {found}")
+        parser.exit()
+
+
+def parser_of(given: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
+    """The parser for what was typed: with the module of the command called; without one, all commands by name only.
+
+    `whole` loads every command, as the completion of a shell needs.
+    """
+    parser = argparse.ArgumentParser(prog="chartwire", description=ABOUT_ALL)
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    first = next((one for one in given if not one.startswith("-")), "")
+    modules = [module for module, names in COMMANDS.items() if whole or first in names]
+    for module in modules:
+        import_module(f"daemon.cli.{module}").register(commands)
+    if not modules:
+        for name, about in ABOUT.items():
+            commands.add_parser(name, help=about)
+    return parser

@@ -1,0 +1,74 @@
+"""What is deployed: units that may do little, and threats whose every claim names its test (deploy/)."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+THREATS = ROOT / "deploy" / "THREATS.md"
+MOST_EXPOSED = 2.0
+TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
+
+
+def settings(unit: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for line in unit.read_text().splitlines():
+        name, equals, value = line.partition("=")
+        if equals and not line.startswith(("#", ";", "[")):
+            found.setdefault(name, []).append(value)
+    return found
+
+
+def test_there_are_units() -> None:
+    assert len(UNITS) >= 2
+
+
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_unit_sets_what_holds_its_process(unit: Path) -> None:
+    found = settings(unit)
+    assert found["UMask"] == ["0077"]
+    assert found["ProtectProc"] == ["invisible"]
+    assert found["SystemCallArchitectures"] == ["native"]
+    assert found["LimitCORE"] == ["0"]
+    assert int(found["LimitNOFILE"][0]) >= 1024
+    assert found["CapabilityBoundingSet"] == [""]
+    assert "prlimit64" in found["SystemCallFilter"][-1], "the budget of files is read with it (runtime/listening.py)"
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not installed")
+@pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
+def test_a_units_exposure_is_low(unit: Path) -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(unit)]
+    said = subprocess.run(command, capture_output=True, text=True, check=False)
+    level = re.search(r"Overall exposure level for \S+: ([0-9.]+)", said.stdout)
+    assert level is not None, said.stderr
+    assert float(level[1]) <= MOST_EXPOSED, said.stdout
+
+
+def test_the_units_differ_in_their_instance_alone() -> None:
+    one, many = (settings(unit) for unit in UNITS)
+    assert {name for name in one | many if one.get(name) != many.get(name)} == {"CacheDirectory", "Description", "ExecStart"}
+
+
+# -- threats --------------------------------------------------------------------------------------------------------------
+
+
+def test_every_claim_about_a_threat_names_a_test() -> None:
+    held = [line for line in THREATS.read_text().splitlines() if line.startswith("| ") and not line.startswith("| Who")]
+    assert len(held) >= 10
+    assert [line for line in held if not TEST.search(line)] == []
+
+
+@pytest.mark.parametrize(("file", "name"), sorted(set(TEST.findall(THREATS.read_text()))))
+def test_a_named_test_exists(file: str, name: str) -> None:
+    assert re.search(rf"^(?:async )?def {name}\(", (ROOT / file).read_text(), re.MULTILINE)
+
+
+def test_it_is_one_page() -> None:
+    assert len(THREATS.read_text().split()) < 1100
