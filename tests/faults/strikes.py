@@ -22,13 +22,13 @@ from daemon.vendors.ports import errors
 from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import PracticeId
-from events.schema import EhrChartObserved
+from events.schema import BillingChartObserved, EhrChartObserved
 from events.store import Fenced, Store, Transaction
 from tests.faults.pair import HIT
 from tests.simulation.clock import PROCESS, VirtualLoop
 from tests.simulation.kafka import Consumer
 from tests.simulation.postgres import MemoryPool
-from tests.unit.records import ADA
+from tests.unit.records import ADA, ADA_THERE
 
 Make = Callable[[], BaseException]
 
@@ -60,9 +60,14 @@ VENDOR: Mapping[str, Make] = {
     "Moved": lambda: errors.Moved("op", None),
     "Duplicate": lambda: errors.Duplicate("op", None),
 }
-WRITER: Mapping[str, Make] = {
+SEEN_AT = datetime(2026, 3, 2, tzinfo=UTC)
+EHR_WRITER: Mapping[str, Make] = {
     "NotAsWritten": lambda: errors.NotAsWritten(("city",)),
-    "ChangedMeanwhile": lambda: errors.ChangedMeanwhile(EhrChartObserved(chart=ADA), None, datetime(2026, 3, 2, tzinfo=UTC)),
+    "ChangedMeanwhile": lambda: errors.ChangedMeanwhile(EhrChartObserved(chart=ADA), None, SEEN_AT),
+}
+BILLING_WRITER: Mapping[str, Make] = {
+    "NotAsWritten": lambda: errors.NotAsWritten(("city",)),
+    "ChangedMeanwhile": lambda: errors.ChangedMeanwhile(BillingChartObserved(chart=ADA_THERE), None, SEEN_AT),
 }
 STORE: Mapping[str, Make] = {
     "ConnectionDoesNotExist": lambda: asyncpg.ConnectionDoesNotExistError("struck"),
@@ -139,8 +144,8 @@ def ports(ehr: int, billing: str) -> list[Port]:
         Port("consumer", Consumer, BUS, ("getmany", "commit"), _anybody),
         Port("keyring", Keyring, KEYS, ("seal", "open_sealed"), _first),
         Port("clock", VirtualLoop, {}, ("now",), _anybody),
-        Port("EHR writer", ElationWriter, {**VENDOR, **WRITER}, ("write", "look_up"), of_ehr),
-        Port("billing writer", KareoWriter, {**VENDOR, **WRITER}, ("write", "look_up"), of_billing),
+        Port("EHR writer", ElationWriter, {**VENDOR, **EHR_WRITER}, ("write", "look_up"), of_ehr),
+        Port("billing writer", KareoWriter, {**VENDOR, **BILLING_WRITER}, ("write", "look_up"), of_billing),
         Port("EHR client", ElationClient, VENDOR, _methods(ElationClient), of_ehr),
         Port("billing client", KareoClient, VENDOR, _methods(KareoClient, "interval"), of_billing),
     ]
