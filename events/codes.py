@@ -21,6 +21,7 @@ class WaitCode(StrEnum):
     TROUBLED = "troubled"
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
+    STANDS_STILL = "stands-still"
 
     # charts and links
     CANDIDATES = "candidates"

@@ -32,6 +32,7 @@ from events.ids import PracticeId, event_id
 from events.keys import KeyMissing, UnreadableEvent
 from events.schema import Event, MessageUnreadable, Origin
 from events.store import AWAY
+from events.stray import settled
 from events.text import name
 from events.topics import CHANGES, Change, Message, decode_message
 from events.watch import Stalled, Watch
@@ -124,8 +125,8 @@ class ChangeConsumer:
             while not self._stopping.is_set():
                 self.beat = began = loop.time()
                 try:
-                    await self._live()
-                except (KafkaError, Stalled, TimeoutError, OSError) as error:
+                    await settled(self._live())
+                except Exception as error:  # noqa: BLE001 - said, and answered by a new client
                     failures = 1 if loop.time() - began > self._stall else failures + 1
                     where = error.where if isinstance(error, Stalled) else ""
                     log.error("consumer_restarted", error_type=type(error).__name__, attempt=failures, reason=where)

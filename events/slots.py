@@ -43,6 +43,8 @@ class SlotKind(StrEnum):
     """A plan of the billing system."""
     SYSTEM = "system"
     """The system that takes no writes."""
+    STANDING = "standing"
+    """The practice stands still."""
     QUARANTINE = "quarantine"
     """The system, the resource and the record; or `kafka`, the partition and the offset."""
 
@@ -79,6 +81,7 @@ LINK_SLOT = slot_of(SlotKind.LINK)
 POLICIES_SLOT = slot_of(SlotKind.POLICIES)
 CASE_SLOT = slot_of(SlotKind.CASE)
 PRACTICE_SLOT = slot_of(SlotKind.PRACTICE)
+STANDING_SLOT = slot_of(SlotKind.STANDING)
 
 
 class SetAside(NamedTuple):

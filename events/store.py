@@ -39,6 +39,16 @@ BATCH = 2000
 ORIGINS = {one.value: one for one in Origin}
 
 
+BLAMING = (asyncpg.DataError, asyncpg.IntegrityConstraintViolationError, asyncpg.ProgramLimitExceededError)
+"""What PostgreSQL says of what it was given: a value that it cannot hold, a rule that is broken, too much of something."""
+
+
+def is_to_blame(error: Exception) -> bool:
+    """Whether what was to be recorded is to blame. PostgreSQL's other troubles (a revoked right, say) are the server's, whatever is
+    recorded; they pass once somebody puts them right."""
+    return not isinstance(error, (*AWAY, asyncpg.PostgresError)) or isinstance(error, BLAMING)
+
+
 class Head(NamedTuple):
     """How far a practice has come, in which epoch, and the last link of its chain."""
 

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 from collections.abc import Collection
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +16,20 @@ from daemon.cli.advice import add_config
 from daemon.cli.common import complain, configured
 from daemon.cli.failures import place_of
 from daemon.cli.printing import say
+from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of, session
-from daemon.sections import Problem
+from daemon.sections import Problem, VendorSection
 from daemon.telemetry import Meter
+from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.codec import Keyring
 from events.data_keys import read_keys
+
+REACHED_AT_ONCE = 32
+REACH_SECONDS = 90.0
+"""For one system, its WSDL included."""
 
 CLOCKS_APART = 5.0
 """Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
@@ -51,6 +58,11 @@ def check_config(arguments: argparse.Namespace) -> int:
 
 async def reach(config: Config, beside: Path) -> list[Problem]:
     """Reach everything the configuration names; each problem with the key it comes from."""
+    return [*await reach_own(config, beside), *await reach_vendors(config, beside)]
+
+
+async def reach_own(config: Config, beside: Path) -> list[Problem]:
+    """What a worker cannot start without: keys, PostgreSQL with its clock, Kafka."""
     problems: list[Problem] = []
     try:
         keyring = keyring_of(config, beside)
@@ -59,14 +71,33 @@ async def reach(config: Config, beside: Path) -> list[Problem]:
         problems.append(("keys.directory", str(error)))
     problems += await _postgres(config)
     problems += await _kafka(config, beside)
+    return problems
+
+
+async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
+    """Reach the vendors of all practices, many at once; how far that is goes to stderr."""
+    wanted = [
+        (f"practice[{index}].{section.system.prefix}", section)
+        for index, practice in enumerate(config.practice, start=1)
+        for section in (practice.ehr, practice.billing)
+    ]
+    room, done = asyncio.Semaphore(REACHED_AT_ONCE), count(1)
     async with session() as http:
         vendors = Registry()
         means = Means(session=http, folder=beside, now=lambda: datetime.now(UTC), meter=Meter())
-        for index, practice in enumerate(config.practice, start=1):
-            for section in (practice.ehr, practice.billing):
-                key = f"practice[{index}].{section.system.prefix}"
-                problems += await vendors.of(section).probe(section, key, means)
-    return problems
+
+        async def one(key: str, section: VendorSection) -> list[Problem]:
+            try:
+                async with room, asyncio.timeout(REACH_SECONDS):
+                    return await vendors.of(section).probe(section, key, means)
+            except (OSError, ValueError, VendorError) as error:
+                return [(key, f"cannot be reached ({type(error).__name__})")]
+            finally:
+                progress(next(done))
+
+        with Progress("reached", len(wanted), of="systems") as progress:
+            found = await asyncio.gather(*(one(key, section) for key, section in wanted))
+    return [problem for problems in found for problem in problems]
 
 
 def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[Problem]:

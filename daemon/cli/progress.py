@@ -13,11 +13,12 @@ FILE_SECONDS = 10.0
 
 
 class Progress:
-    """Call it with the count so far; `what` is a verb in the past, `total` the count at the end (0: not known). Use as `with`."""
+    """Call it with the count so far; `what` is a verb in the past, `total` the count at the end (0: not known), `of` what is counted. Use as `with`."""
 
-    def __init__(self, what: str, total: int) -> None:
+    def __init__(self, what: str, total: int, of: str = "events") -> None:
         self._what = visible(what)
         self._total = total
+        self._of = of
         self._terminal = sys.stderr.isatty()
         self._every = TERMINAL_SECONDS if self._terminal else FILE_SECONDS
         self._next = time.monotonic() + self._every
@@ -36,6 +37,6 @@ class Progress:
             return
         self._next = now + self._every
         self._shown = True
-        share = f" of {self._total:,} events ({done / self._total:.0%})" if self._total else " events"
+        share = f" of {self._total:,} {self._of} ({done / self._total:.0%})" if self._total else f" {self._of}"
         start, end = ("\r\x1b[K", "") if self._terminal else ("", "\n")
         print(f"{start}{self._what} {done:,}{share}", end=end, file=sys.stderr, flush=True)

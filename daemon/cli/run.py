@@ -13,9 +13,10 @@ from typing import Any
 import structlog
 
 from daemon.cli.advice import add_config
-from daemon.cli.check import reach, without_key
+from daemon.cli.check import reach_own, without_key
 from daemon.cli.common import complain, configured
 from daemon.config import Config, ConfigError, keyring_of, load
+from daemon.runtime.supervision import again_and_again
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.systemd import notify
 from daemon.runtime.worker import Worker
@@ -28,12 +29,15 @@ log = structlog.get_logger()
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("run", help="run the daemon")
     add_config(parser)
-    parser.add_argument("--no-check", action="store_true", help="start without reaching every server first")
+    parser.add_argument("--no-check", action="store_true", help="start without trying PostgreSQL and Kafka first")
     parser.set_defaults(handler=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Check, then run until SIGTERM or SIGINT; what is under way is settled first."""
+    """Check, then run until SIGTERM or SIGINT; what is under way is settled first.
+
+    Only configuration, keys, PostgreSQL, Kafka and the clock can stop a start. A vendor is tried by the practice that has it.
+    """
     found = configured(arguments)
     if found is None:
         return 1
@@ -43,7 +47,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> int:
-    if not arguments.no_check and (problems := await reach(config, beside)):
+    if not arguments.no_check and (problems := await reach_own(config, beside)):
         complain(problems, arguments)
         return 1
     async with surroundings(config, beside) as around:
@@ -55,7 +59,8 @@ async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> i
         log.info("worker_started", pid=os.getpid(), practices=len(config.practice))
         async with asyncio.TaskGroup() as group:
             beside_it = [
-                group.create_task(work) for work in (_heartbeat(worker), _reloads(worker, arguments.config, beside, asked))
+                group.create_task(again_and_again("heartbeat", lambda: _heartbeat(worker))),
+                group.create_task(again_and_again("reload", lambda: _reloads(worker, arguments.config, beside, asked))),
             ]
             try:
                 await worker.run()

@@ -128,6 +128,8 @@ def _reported(row: PracticeStatus, age: float) -> list[str]:
     report = row.report
     assert report is not None
     out = [f"  its owner was heard of {_ago(age)} ago"]
+    if report.standing:
+        out.append(f"  not at work: {report.standing}")
     if report.budget:
         most = sorted(report.budget.items(), key=lambda item: -item[1])[:3]
         out.append(

@@ -103,7 +103,7 @@ class Rest:
     async def _go_round(self) -> None:
         """Every pass ends twice: the second one began after now."""
         before = self._done()
-        while late := [key for key, count in self._done().items() if count < before[key] + 2]:
+        while late := [key for key, count in self._done().items() if count < before.get(key, 0) + 2]:
             for practice, system, name in late:
                 self._worker.practices[practice].connectors[system].nudge(name)
             await asyncio.sleep(0.05)

@@ -7,7 +7,7 @@ Troubled                      pause, then look, then again: for hours, shown mea
 OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
 ChangedMeanwhile              superseded: it is decided again
 Refused (all), NotAsWritten   refused: a person decides
-anything else                 refused: a defect of ours, a person reports it
+anything else                 look whether it was done, then again; the third time refused: a defect of ours, a person reports it
 """
 
 from __future__ import annotations
@@ -34,6 +34,8 @@ from projections.state.open_intents import OpenIntent
 VISIBLE_AFTER = 3
 """Failures in a row after which people are told."""
 
+DEFECT_AFTER = 3
+"""Attempts after which an error that nobody thought of is a defect: out of memory, or a library's, it may pass."""
 TROUBLED_TRIES = 80
 """About five hours with the usual pauses (`Backoff`: up to five minutes)."""
 
@@ -112,29 +114,45 @@ def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Paus
         case NotAsWritten():
             fields = ", ".join(error.fields).replace("_", " ")
             return Refuse(_refusal(attempt, "not-kept", f"{label} took the write but shows another value in: {fields}"))
-    return after_lookup(error, attempt, failures)
+        case Refused() | Throttled() | Unauthorized() | Unreachable() | Troubled():
+            return after_lookup(error, attempt, failures)
+    if attempt.number < DEFECT_AFTER and not changes_nothing(attempt.job.write):
+        return Look()
+    return after_lookup(error, attempt, max(failures, attempt.number))
+
+
+def trouble_of(error: Exception, failures: int) -> Trouble | None:
+    """What an error says about the system as a whole, the `failures`-th in a row; None for an answer like any other."""
+    match error:
+        case Throttled():
+            return THROTTLED if failures >= VISIBLE_AFTER else None
+        case Unauthorized():
+            return CREDENTIALS
+        case Unreachable():
+            return UNREACHABLE
+        case OutcomeUnknown() | Malformed():
+            return UNUSABLE
+    return None
 
 
 def after_lookup(error: Exception, attempt: Attempt, failures: int) -> Pause | Refuse:
     """What follows from the error of a look-up, or of any call that changes nothing."""
     match error:
         case Throttled():
-            return Pause(THROTTLED if failures >= VISIBLE_AFTER else None, error.retry_after)
-        case Unauthorized():
-            return Pause(CREDENTIALS)
-        case Unreachable():
-            return Pause(UNREACHABLE)
+            return Pause(trouble_of(error, failures), error.retry_after)
         case Troubled() if failures <= TROUBLED_TRIES:
             return Pause(TROUBLED, look=not changes_nothing(attempt.job.write))
         case Troubled():
             text = "it had trouble of its own again and again, for hours; try again later, or ask its support"
             return Refuse(_refusal(attempt, TROUBLED.code, text, error.vendor_text))
-        case OutcomeUnknown() | Malformed():
-            return Pause(UNUSABLE)
+        case Unauthorized() | Unreachable() | OutcomeUnknown() | Malformed():
+            return Pause(trouble_of(error, failures))
         case Refused():
             said = [" ".join(part for part in problem if part) for problem in error.problems]
             text = "; ".join(said) or error.vendor_text[:200] or f"HTTP {error.status or ''}".strip()
             return Refuse(_refusal(attempt, type(error).__name__.casefold(), text, error.vendor_text))
+    if failures < DEFECT_AFTER:
+        return Pause(None)
     text = f"chartwire could not carry this out ({type(error).__name__}); report it"
     return Refuse(_refusal(attempt, "defect", text), answered=False)
 

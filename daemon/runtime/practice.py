@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 
@@ -15,16 +16,20 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.sink import Sink
+from daemon.runtime.supervision import STEADY_SECONDS, Standing
 from daemon.runtime.surroundings import Surroundings
+from daemon.runtime.system_health import SystemHealth
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
+from events.codes import WaitCode
 from events.commands import RedriveRequested, ResyncRequested, RetryRequested
 from events.ids import PracticeId
 from events.keyed import hashed
-from events.schema import CommandRefused
-from events.slots import set_aside_in
+from events.schema import CommandRefused, WaitingCleared, WaitingRaised
+from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
+from events.stray import endless
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import System
 
@@ -44,6 +49,11 @@ class PracticeRuntime:
         self.epoch = epoch
         self.failure: Exception | None = None
         """What ended the practice's tasks, if a fault did."""
+        self.steady = False
+        """Whether it has been at work for a while."""
+        self.recording = ""
+        """Why messages cannot be recorded now, "" while they can."""
+        self._standing_shown = False
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._observing = False
@@ -61,6 +71,9 @@ class PracticeRuntime:
         self.sides = {system: side(config, around, system, owned) for system in System}
         self.opened = {system: openers[system](self.sides[system]) for system in System}
         self.connectors = {system: one.connector for system, one in self.opened.items()}
+        health = {system: SystemHealth(system, self.recorder, around.now) for system in System}
+        for system, one in self.opened.items():
+            one.connector.rounds.heard = health[system].heard
         self.sinks = {
             system: Sink(
                 system,
@@ -70,14 +83,18 @@ class PracticeRuntime:
                 pace=around.pace,
                 now=around.now,
                 meter=around.meter,
+                health=health[system],
             )
             for system, one in self.opened.items()
         }
 
     # -- life -------------------------------------------------------------------------------------------------------------
 
-    async def start(self, group: asyncio.TaskGroup) -> None:
-        """Take up what was left open, then observe and write, as a child of `group`, until stopped."""
+    async def start(self, group: asyncio.TaskGroup, standing: Standing | None = None) -> None:
+        """Take up what was left open, then observe and write, as a child of `group`, until stopped.
+
+        `standing` is what kept it from that before: people are told once it has failed a few times in a row.
+        """
         for one in self.opened.values():
             if one.limits is not None:
                 one.limits.taken_over()
@@ -85,7 +102,26 @@ class PracticeRuntime:
         outcome = await self.recorder.load_open()
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)
+        await self._show(standing, shown=outcome.directory is not None and STANDING_SLOT in outcome.directory.waiting)
         self._task = group.create_task(self._supervised(), name=f"practice {self.practice}")
+
+    async def _show(self, standing: Standing | None, *, shown: bool) -> None:
+        self._standing_shown = shown
+        if standing is not None and standing.shown and not shown:
+            code = WaitCode.STANDS_STILL.value
+            await self.recorder.record_practice([WaitingRaised(slot=STANDING_SLOT, code=code, text=str(standing))])
+            self._standing_shown = True
+
+    async def _steady(self) -> None:
+        """After a while at work: it works again."""
+        await asyncio.sleep(STEADY_SECONDS)
+        self.steady = True
+        while self._standing_shown:
+            try:
+                await self.recorder.record_practice([WaitingCleared(slot=STANDING_SLOT, how="works again")])
+                self._standing_shown = False
+            except AWAY:
+                await asyncio.sleep(AWAY_SECONDS)
 
     async def _supervised(self) -> None:
         """A fault ends this practice alone: it is kept in `failure`, and the worker says it and starts the practice anew."""
@@ -97,28 +133,34 @@ class PracticeRuntime:
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as group:
-                for connector in self.connectors.values():
-                    group.create_task(connector.run())
-                for sink in self.sinks.values():
-                    group.create_task(sink.run())
-                group.create_task(self._look_again())
-                group.create_task(self._resume())
-                if self._around.config.kafka.feed:
-                    group.create_task(self.feed.run())
+                for name, work in self._works():
+                    group.create_task(endless(name, work))
+                group.create_task(self._steady())
         except* Fenced:
             log.warning("practice_taken_over", practice=self.practice, epoch=self.epoch)
 
+    def _works(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
+        """What a practice at work consists of; none of it ends by itself."""
+        works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
+        works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
+        works += [("revisits", self._look_again()), ("resuming", self._resume())]
+        if self._around.config.kafka.feed:
+            works.append(("feed", self.feed.run()))
+        return works
+
     async def stop(self) -> None:
         """Begin nothing new, settle what is under way, then stop."""
-        for sink in self.sinks.values():
-            try:
-                async with asyncio.timeout(20):
-                    await sink.close()
-            except TimeoutError:
-                log.warning("drain_cut_short", practice=self.practice, system=sink.system)
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+        try:
+            for sink in self.sinks.values():
+                try:
+                    async with asyncio.timeout(20):
+                        await sink.close()
+                except TimeoutError:
+                    log.warning("drain_cut_short", practice=self.practice, system=sink.system)
+        finally:
+            if self._task is not None:
+                self._task.cancel()
+                await asyncio.wait([self._task])
 
     @property
     def running(self) -> bool:
@@ -174,7 +216,12 @@ class PracticeRuntime:
         """Record what came through Kafka, then tell the connectors how far it has come and what is to be read now."""
         kept = [message for message in messages if not isinstance(message, Nudge)]
         if kept:
-            await self.recorder.record_messages(kept)
+            try:
+                await self.recorder.record_messages(kept)
+            except Exception as error:
+                self.recording = type(error).__name__
+                raise
+            self.recording = ""
         for message in messages:
             match message:
                 case Nudge():

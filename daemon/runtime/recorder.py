@@ -15,6 +15,7 @@ from datetime import datetime
 
 import structlog
 
+from daemon.runtime.blame import is_given_up
 from daemon.runtime.redrive import redrive
 from daemon.runtime.set_aside import instead_of
 from daemon.tables import open as still_open
@@ -32,7 +33,7 @@ from events.ids import (
     event_id,
 )
 from events.keyed import Identified
-from events.keys import KeyMissing, Keyring
+from events.keys import Keyring
 from events.records import type_of
 from events.schema import (
     Body,
@@ -43,7 +44,7 @@ from events.schema import (
     Origin,
     Recorded,
 )
-from events.store import AWAY, Fenced, Store, Transaction
+from events.store import AWAY, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
 from projections.deciding.settle import Moment
@@ -55,8 +56,6 @@ from projections.terms.policy import Policy
 log = structlog.get_logger()
 
 REVISIT_CHUNK = 50
-NOT_THE_MESSAGES = (Fenced, KeyMissing, MemoryError, *AWAY)
-"""What says nothing about a message: it is recorded again later, whole."""
 OnlyIf = Callable[[PracticeState, PatientKey], bool]
 
 
@@ -116,6 +115,7 @@ class PracticeRecorder:
         self._pending_revisits = False
         self._catching_up = False
         self._doubt = asyncio.Event()
+        self._failures = 0
 
     # -- what others call -----------------------------------------------------------------------------------------------
 
@@ -127,11 +127,13 @@ class PracticeRecorder:
             events = [change.event for change in changes if change.event is not None]
             try:
                 await self._record(events, changes=changes, checkpoints=checkpoints)
-            except NOT_THE_MESSAGES:
-                raise
             except Exception as error:
+                self._failures += 1
+                if not is_given_up(error, self._failures):
+                    raise
                 log.error("batch_not_folded", practice=self.practice, count=len(messages), exc_info=error)
                 await self._record_singly(messages)
+            self._failures = 0
             await self._revisit_dependents()
 
     async def _record_singly(self, messages: Sequence[Change | Checkpoint]) -> None:
@@ -142,9 +144,9 @@ class PracticeRecorder:
                     await self._record([], checkpoints=[message])
                 else:
                     await self._record_change(message)
-            except NOT_THE_MESSAGES:
-                raise
-            except Exception as error:  # noqa: BLE001 - recorded as an event
+            except Exception as error:
+                if not is_given_up(error, self._failures):
+                    raise
                 await self._set_aside(message, error)
 
     async def _set_aside(self, message: Change | Checkpoint, error: Exception) -> None:
@@ -152,9 +154,9 @@ class PracticeRecorder:
         for make in instead_of(message, error) if isinstance(message, Change) else ():
             try:
                 await self._record_change(make())
-            except NOT_THE_MESSAGES:
-                raise
-            except Exception as again:  # noqa: BLE001 - the next is tried
+            except Exception as again:
+                if not is_given_up(again, self._failures):
+                    raise
                 log.error("set_aside_failed", practice=self.practice, error_type=type(again).__name__)
             else:
                 return

@@ -29,6 +29,9 @@ class AtWork(Protocol):
     @property
     def sinks(self) -> Mapping[System, Sink]: ...
 
+    @property
+    def recording(self) -> str: ...
+
 
 class Reporter:
     """Makes the reports of a worker's practices; keeps recent call counts to compute rates."""
@@ -71,6 +74,8 @@ def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
         for role, one in practice.opened.items()
         for name, why in one.connector.rounds.failing.items()
     }
+    if practice.recording:
+        failing["recording"] = practice.recording
     return Report(
         failing=failing,
         queued={role.value: sink.queued for role, sink in practice.sinks.items()},

@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 
 from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.system_health import SystemHealth
@@ -36,7 +37,8 @@ from events.schema import (
     IntentSuperseded,
     Origin,
 )
-from events.store import AWAY, Fenced
+from events.store import Fenced
+from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.deciding.intents import observed_only
 from projections.state.open_intents import UNDER_WAY, OpenIntent
@@ -68,6 +70,7 @@ class Sink:
         pace: Pace,
         now: Callable[[], datetime],
         meter: Meter,
+        health: SystemHealth | None = None,
     ) -> None:
         self.system = system
         self._writer = writer
@@ -81,7 +84,7 @@ class Sink:
         self._running: set[str] = set()
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
-        self._health = SystemHealth(system, recorder, now)
+        self._health = health or SystemHealth(system, recorder, now)
         self._hurried = Hurried()
         self._closing = False
         self._quiet = asyncio.Event()
@@ -138,7 +141,7 @@ class Sink:
         """Work until cancelled, or until this practice has another owner (Fenced)."""
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._work())
+                group.create_task(endless("writes", self._work()))
 
     async def close(self) -> None:
         """Begin nothing new; returns when what is under way is settled or recorded as unknown."""
@@ -207,7 +210,7 @@ class Sink:
         for failures in count(1):
             attempt = replace(attempt, job=self._newest.get(intent, attempt.job))
             try:
-                result = await self._writer.write(wanted)
+                result = await settled(self._writer.write(wanted))
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - what follows is recorded
@@ -238,7 +241,7 @@ class Sink:
         while lookups and not self._closing:
             await asyncio.sleep(lookups[0])
             try:
-                result = await self._writer.look_up(attempt.job.write)
+                result = await settled(self._writer.look_up(attempt.job.write))
             except Fenced:
                 raise
             except Exception as error:  # noqa: BLE001 - what follows is recorded
@@ -336,8 +339,12 @@ class Sink:
                     parts=(attempt.job.intent, attempt.number),
                     **more,
                 )
-            except AWAY as error:
+            except Fenced:
+                raise
+            except Exception as error:
                 failures += 1
+                if is_given_up(error, failures):
+                    raise
                 log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(self._pace.pause(failures))
 

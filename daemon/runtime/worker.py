@@ -13,6 +13,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Collection, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -24,17 +25,18 @@ from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
+from daemon.runtime.supervision import Standing, again_and_again, failed_again
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
-from daemon.tables.status import save_reports
-from daemon.vendors.ports.errors import VendorError
+from daemon.tables.status import Report, save_reports
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
+from events.stray import settled
 from events.topics import Change, Message
 
 log = structlog.get_logger()
@@ -42,6 +44,9 @@ log = structlog.get_logger()
 RESTART_PAUSE = 5.0
 STALLED = 120.0
 TAKE_SECONDS = 30.0
+TAKEN_AT_ONCE = 16
+"""Practices that begin side by side; more would wait for PostgreSQL anyway."""
+
 REPORT_SECONDS = 15.0
 OWNER = f"{socket.gethostname()}:{os.getpid()}"
 
@@ -65,6 +70,10 @@ class Worker:
         self._group: asyncio.TaskGroup | None = None
         self._reloading = asyncio.Lock()
         self._left_until: dict[PracticeId, float] = {}
+        self._standing: dict[PracticeId, Standing] = {}
+        self._epochs: dict[PracticeId, int] = {}
+        self._taking: dict[PracticeId, asyncio.Task[None]] = {}
+        self._room = asyncio.Semaphore(TAKEN_AT_ONCE)
         self._troubles: dict[PracticeId, str] = {}
         self.address = ""
         self.ready = asyncio.Event()
@@ -76,12 +85,15 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 consuming = group.create_task(self._consumer.run())
-                watching = [group.create_task(work) for work in (self._watch(), self._report())]
+                watching = [
+                    group.create_task(again_and_again(name, work))
+                    for name, work in (("watch", self._watch), ("report", self._report))
+                ]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
                 self._consumer.stop()
                 await consuming
-                for task in watching:
+                for task in (*watching, *self._taking.values()):
                     task.cancel()
                 async with self._reloading:
                     await self._release(list(self.practices))
@@ -137,11 +149,11 @@ class Worker:
     # -- ownership --------------------------------------------------------------------------------------------------------
 
     async def gained(self, partitions: Sequence[int]) -> None:
-        """These partitions are this worker's now: begin with their practices."""
+        """These partitions are this worker's now: their practices begin, side by side. None is waited for."""
         mine = self._practices_of(partitions)
         self._partitions |= set(partitions)
         self._owned |= set(mine)
-        await asyncio.gather(*(self._try_take(practice) for practice in mine))
+        self._begin(mine)
         log.info("partitions_gained", partitions=len(partitions), practices=len(mine))
         self.ready.set()
 
@@ -152,6 +164,7 @@ class Worker:
         self._owned -= set(gone)
         for practice in gone:
             self._left_until.pop(practice, None)
+            self._standing.pop(practice, None)
         await self._release(gone)
         if partitions:
             log.info("partitions_lost", partitions=len(partitions), practices=len(gone))
@@ -159,14 +172,35 @@ class Worker:
     def _practices_of(self, partitions: Collection[int]) -> list[PracticeId]:
         return [practice for practice in self._configs if self._around.bus.partition_of(practice) in partitions]
 
+    def _begin(self, practices: Collection[PracticeId]) -> None:
+        """Take these practices over, in tasks of their own."""
+        for practice in practices:
+            if practice in self._taking or self._group is None:
+                continue
+            task = self._taking[practice] = self._group.create_task(self._try_take(practice), name=f"taking {practice}")
+            task.add_done_callback(lambda _task, practice=practice: self._taking.pop(practice, None))  # type: ignore[misc]
+
     async def _try_take(self, practice: PracticeId) -> None:
-        """Take a practice over; one whose vendor cannot be reached does not hold up the others, and is tried again."""
-        try:
-            async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
-                await self._take(practice)
-        except (VendorError, ValueError, Fenced, KeyMissing, *AWAY) as error:
-            self._troubles[practice] = type(error).__name__
-            log.error("practice_not_taken", practice=practice, error_type=type(error).__name__)
+        """Take a practice over. Whatever keeps it from that is its own: it is shown, and tried again after a growing pause."""
+        async with self._room:
+            try:
+                async with asyncio.timeout(TAKE_SECONDS):  # a worker suspended in a transaction holds the practice's row
+                    await settled(self._take(practice))
+            except Exception as error:  # noqa: BLE001 - said, shown in the status, and tried again
+                self._stands(practice, error, "practice_not_taken")
+
+    def _stands(self, practice: PracticeId, error: BaseException, event: str) -> None:
+        """Take note that a practice failed, and of when it is begun again."""
+        time = asyncio.get_running_loop().time()
+        standing = self._standing[practice] = failed_again(self._standing.get(practice), error, datetime.now(UTC), time)
+        self._troubles[practice] = standing.reason
+        log.error(
+            event,
+            practice=practice,
+            error_type=standing.reason,
+            attempt=standing.failures,
+            delay_seconds=round(standing.again_at - time, 2),
+        )
 
     async def _take(self, practice: PracticeId) -> None:
         async with self._locks[practice]:
@@ -175,10 +209,10 @@ class Worker:
             if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
-            openers = await prepare(config, self._around)
             epoch = await self._around.store.take_over(practice, OWNER)
-            runtime = PracticeRuntime(config, self._around, openers, epoch)
-            await runtime.start(self._group)
+            self._epochs[practice] = epoch
+            runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
+            await runtime.start(self._group, self._standing.get(practice))
             self.practices[practice] = runtime
             self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
@@ -202,10 +236,17 @@ class Worker:
 
     async def _release(self, practices: Sequence[PracticeId]) -> None:
         async def one(practice: PracticeId) -> None:
+            if (taking := self._taking.get(practice)) is not None:
+                taking.cancel()
+                await asyncio.wait([taking])
             async with self._locks[practice]:
                 runtime = self.practices.pop(practice, None)
-                if runtime is not None:
-                    await runtime.stop()
+                if runtime is None:
+                    return
+                try:
+                    await settled(runtime.stop())
+                except Exception as error:  # noqa: BLE001 - said; its tasks are cancelled all the same
+                    log.error("practice_not_drained", practice=practice, error_type=type(error).__name__)
 
         await asyncio.gather(*(one(practice) for practice in practices))
 
@@ -231,7 +272,9 @@ class Worker:
             await self._release(sorted(found.removed | found.changed))
             for runtime in self.practices.values():
                 runtime.hurry()
-            await asyncio.gather(*(self._try_take(one) for one in sorted((found.added | found.changed) & self._owned)))
+            for practice in found.removed | found.changed:
+                self._standing.pop(practice, None)
+            self._begin(sorted((found.added | found.changed) & self._owned))
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:
@@ -250,24 +293,29 @@ class Worker:
             await asyncio.sleep(RESTART_PAUSE)
             ended = [practice for practice, runtime in self.practices.items() if not runtime.running]
             for practice in ended:
-                runtime = self.practices[practice]
-                if (error := runtime.failure) is None:
+                if (error := self.practices[practice].failure) is None:
                     self._left_until[practice] = loop.time() + self._around.config.kafka.session_timeout_seconds
                 else:
-                    log.error("practice_failed", practice=practice, error_type=_innermost(error))
+                    self._stands(practice, error, "practice_failed")
             await self._release(ended)
-            missing = [one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= loop.time()]
-            await asyncio.gather(*(self._try_take(practice) for practice in missing))
+            for practice in [one for one, runtime in self.practices.items() if runtime.steady]:
+                self._standing.pop(practice, None)
+            self._begin([one for one in self._owned - set(self.practices) if self._is_due(one, loop.time())])
+
+    def _is_due(self, practice: PracticeId, time: float) -> bool:
+        standing = self._standing.get(practice)
+        return self._left_until.get(practice, 0.0) <= time and (standing is None or standing.again_at <= time)
 
     async def _report(self) -> None:
         """Say now and then how each practice is, for `chartwire status` on any machine."""
         reporter, loop = Reporter(), asyncio.get_running_loop()
         while True:
             made = reporter.report(self.practices, loop.time())
-            epochs = {name: runtime.epoch for name, runtime in self.practices.items()}
+            made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
+            reports = {one: (self._epochs[one], report) for one, report in made.items() if one in self._epochs}
             try:
                 await self._around.store.renew_keys()
-                await save_reports(self._around.store.pool, {one: (epochs[one], made[one]) for one in made})
+                await save_reports(self._around.store.pool, reports)
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
             await asyncio.sleep(REPORT_SECONDS)
@@ -301,13 +349,12 @@ class Worker:
         if runtime is None or not runtime.running:
             return False
         try:
-            await runtime.record(messages)
+            await settled(runtime.record(messages))
         except Fenced:
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
             self._troubles[practice] = "no key"
             log.error("practice_without_key", practice=practice, count=len(messages))
-            return True
         except Exception as error:  # noqa: BLE001 - said, and the messages are kept
             self._troubles[practice] = type(error).__name__
             log.error("recording_failed", practice=practice, error_type=type(error).__name__)
@@ -315,9 +362,3 @@ class Worker:
             self._troubles.pop(practice, None)
             return True
         return False
-
-
-def _innermost(error: BaseException | None) -> str:
-    while isinstance(error, BaseExceptionGroup) and error.exceptions:
-        error = error.exceptions[0]
-    return type(error).__name__

@@ -62,6 +62,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.TROUBLED: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
+    WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
     WaitCode.EHR_CHART_DELETED: Meaning(_DESK),
@@ -130,7 +131,9 @@ def _of_practice(practice: PracticeId, slot: str) -> str:
     if is_slot(slot, SlotKind.QUARANTINE):
         return f"{Remedy.REDRIVE} {practice} {slot}"
     return (
-        Remedy.CHECK_CONFIG.value if is_slot(slot, SlotKind.SYSTEM) else f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
+        Remedy.CHECK_CONFIG.value
+        if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)
+        else f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
     )
 
 

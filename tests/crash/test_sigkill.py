@@ -30,9 +30,10 @@ KILLS_A_SCENE = {"new patients on both sides": 2, "insurance": 1, "appointments"
 
 
 class Daemon:
-    """`chartwire run` as a process of its own."""
+    """`chartwire run` as a process of its own; `command` is what it is asked for."""
 
-    def __init__(self, config: Path, log: Path) -> None:
+    def __init__(self, config: Path, log: Path, *command: str) -> None:
+        self._command = command or ("run", "--no-check")
         self._config = config
         self._log = log
         self._process: asyncio.subprocess.Process | None = None
@@ -41,7 +42,7 @@ class Daemon:
     async def start(self) -> None:
         with self._log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "daemon", "run", "--no-check", "--config", str(self._config), stdout=log, stderr=log
+                sys.executable, "-m", "daemon", *self._command, "--config", str(self._config), stdout=log, stderr=log
             )
 
     async def kill(self) -> None:
@@ -95,7 +96,7 @@ async def at_rest(store: Store, config: Config, clinic: Clinic) -> None:
 
 
 @contextlib.asynccontextmanager
-async def living(folder: Path) -> AsyncIterator[tuple[Clinic, Day, Daemon, Store, Config]]:
+async def living(folder: Path, *command: str) -> AsyncIterator[tuple[Clinic, Day, Daemon, Store, Config]]:
     clinic = Clinic(limits_scale=0.02, seconds=0.2)
     day = Day(clinic, seed=7, size=4)
     async with servers() as (postgres, broker):
@@ -103,7 +104,7 @@ async def living(folder: Path) -> AsyncIterator[tuple[Clinic, Day, Daemon, Store
         day.prepare()
         file = await prepare(clinic, folder, postgres, broker)
         config = load(file, SECTIONS)
-        daemon = Daemon(file, folder / "log")
+        daemon = Daemon(file, folder / "log", *command)
         store = await opened_store(config, folder)
         await daemon.start()
         try:

@@ -61,7 +61,7 @@ class ScriptedWriter:
         write = wanted()
         self.asked.append(("carry out", write))
         answer = self.answers.pop(0) if self.answers else self.done(write)
-        if isinstance(answer, Exception):
+        if isinstance(answer, BaseException):
             raise answer
         return await answer(write) if callable(answer) else answer
 

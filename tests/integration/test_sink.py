@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from daemon.runtime.attempt import DEFECT_AFTER
 from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
 from events.codec import Keyring
 from events.ids import BillingPatientId
@@ -83,7 +84,7 @@ async def test_success_ends_the_intent_and_is_the_new_agreement(driver: SinkDriv
 async def test_what_cannot_be_done_waits_for_a_person_and_is_not_tried_again(
     driver: SinkDriver, answer: Exception, code: str, text: str
 ) -> None:
-    driver.writer.answers = [answer]
+    driver.writer.answers = [answer] * (tries := DEFECT_AFTER if code == "defect" else 1)
     await driver.move_to("Macon")
     await driver.finish()
     (refused,) = await driver.recorded(IntentRefused)
@@ -93,10 +94,10 @@ async def test_what_cannot_be_done_waits_for_a_person_and_is_not_tried_again(
     assert patient.waiting[SLOT].code == "refused"
     await driver.source.see(EhrChartObserved(chart=hinted(ADA, ADA_THERE)))
     await driver.finish()
-    assert driver.writer.did == ["carry out"]
+    assert len([one for one in driver.writer.did if one == "carry out"]) == tries
     await driver.move_to("Savannah")
     await driver.finish()
-    assert driver.writer.did == ["carry out"] * 2, "another value is another write"
+    assert len([one for one in driver.writer.did if one == "carry out"]) == tries + 1, "another value is another write"
     assert (await driver.source.patient()).waiting == {}
     await driver.source.sound()
 
@@ -159,10 +160,10 @@ async def test_looking_goes_on_while_the_system_is_away(driver: SinkDriver) -> N
 async def test_when_looking_is_impossible_a_person_has_to(driver: SinkDriver, trouble: Exception, code: str) -> None:
     """It may have been done, so it is not repeated; and the sink goes on."""
     driver.writer.answers = [LOST]
-    driver.writer.found = [trouble]
+    driver.writer.found = [trouble] * (looks := DEFECT_AFTER if code == "defect" else 1)
     await driver.move_to("Macon")
     await driver.finish()
-    assert driver.writer.did == ["carry out", "look up"]
+    assert driver.writer.did == ["carry out", *["look up"] * looks]
     assert [one.code for one in await driver.recorded(IntentRefused)] == [code]
     assert (await driver.source.patient()).waiting[SLOT].code == "refused"
 
@@ -331,3 +332,20 @@ async def test_what_the_owner_before_has_shown_follows_the_cause_too(driver: Sin
     await successor.finish()
     assert [one.code for one in await successor.recorded(WaitingRaised)] == ["unreachable", "credentials"]
     await successor.source.sound()
+
+
+async def test_what_nobody_thought_of_is_looked_for_and_tried_again(driver: SinkDriver) -> None:
+    """Out of memory, or a library's own trouble, may pass: nothing waits for a person because of it."""
+    driver.writer.answers = [MemoryError(), OSError("Macon")]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert driver.writer.did == ["carry out", "look up", "look up"] * 2 + ["carry out"]
+    assert not await driver.recorded(IntentRefused)
+    assert (await driver.source.patient()).base["city"] == "Macon"
+
+
+async def test_a_cancellation_that_nobody_asked_for_ends_no_sink(driver: SinkDriver) -> None:
+    driver.writer.answers = [asyncio.CancelledError()]  # type: ignore[list-item]
+    await driver.move_to("Macon")
+    await driver.finish()
+    assert (await driver.source.patient()).base["city"] == "Macon"

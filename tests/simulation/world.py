@@ -46,7 +46,16 @@ from tests.simulation.plan import Plan
 EHR, BILLING, OURS = "elation.test", "kareo.test", "chartwire.test"
 RESTART = 10.0
 SESSION = 45.0
-DEFECTS = frozenset({"batch_not_folded", "write_failed_by_defect", "practice_failed", "message_unreadable"})
+DEFECTS = frozenset(
+    {
+        "batch_not_folded",
+        "write_failed_by_defect",
+        "practice_failed",
+        "pass_failed_by_defect",
+        "side_task_failed",
+        "message_unreadable",
+    }
+)
 """What the daemon logs when something happened that nobody thought of."""
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
+import msgspec
 import pytest
 
 from daemon.runtime.attempt import (
@@ -75,10 +77,11 @@ TABLE: list[tuple[Exception, object, object, object]] = [
             (errors.Duplicate("op", 12, vendor_text="exists"), "duplicate", "exists", "exists"),
         ]
     ),
-    (errors.NotAsWritten(("last_name", "city")), NOT_KEPT, NOT_KEPT, defect("NotAsWritten")),
-    (errors.ChangedMeanwhile(SEEN, None, NOW), FASTER, FASTER, defect("ChangedMeanwhile")),
-    (errors.VendorError("op"), defect("VendorError"), defect("VendorError"), defect("VendorError")),
-    (KeyError("a patient's own words"), defect("KeyError"), defect("KeyError"), defect("KeyError")),
+    (errors.NotAsWritten(("last_name", "city")), NOT_KEPT, NOT_KEPT, Pause(None)),
+    (errors.ChangedMeanwhile(SEEN, None, NOW), FASTER, FASTER, Pause(None)),
+    (errors.VendorError("op"), Look(), Pause(None), Pause(None)),
+    (KeyError("a patient's own words"), Look(), Pause(None), Pause(None)),
+    (MemoryError(), Look(), Pause(None), Pause(None)),
 ]
 NAMES = [f"{type(error).__name__} {number}" for number, (error, *_) in enumerate(TABLE)]
 
@@ -101,9 +104,19 @@ def test_asking_for_patience_is_shown_once_it_is_too_much() -> None:
 
 
 def test_the_words_of_a_defect_quote_nobody() -> None:
-    refused = after(KeyError("a patient's own words"), attempt(CHANGE), 1, "Elation")
+    refused = after(KeyError("a patient's own words"), replace(attempt(CHANGE), number=3), 1, "Elation")
     assert isinstance(refused, Refuse)
     assert "own words" not in str(refused.body)
+
+
+def test_what_nobody_thought_of_is_a_defect_the_third_time() -> None:
+    third = replace(attempt(CHANGE), number=3)
+    assert after(KeyError("x"), third, 1, "Elation") == numbered(defect("KeyError"), 3)
+    assert after_lookup(KeyError("x"), attempt(CHANGE), 3) == defect("KeyError")
+
+
+def numbered(one: Refuse, number: int) -> Refuse:
+    return replace(one, body=msgspec.structs.replace(one.body, attempt=number))
 
 
 def test_a9_trouble_of_the_vendors_own_is_tried_again_for_hours_and_then_waits_for_a_person() -> None:

@@ -18,6 +18,7 @@ import msgspec
 
 from daemon.vendors.kareo import failures, requests, rows, values, wire
 from daemon.vendors.kareo.answers import Node
+from daemon.vendors.kareo.described import DescribedService
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
@@ -44,7 +45,7 @@ class KareoClient:
     def __init__(
         self,
         *,
-        service: SoapService,
+        service: SoapService | DescribedService,
         endpoint: str,
         customer_key: str,
         user: str,
@@ -101,12 +102,13 @@ class KareoClient:
 
     async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
+        service = await self._service.opened()
         async with self._gate.turn(f"kareo.{operation}"), self.limiter.turn(operation):
             members = await request()
             started = loop.time()
             outcome = "cancelled"
             try:
-                answer = await self._service.call(
+                answer = await service.call(
                     operation,
                     self._endpoint,
                     {"RequestHeader": self._header, **members},

@@ -20,7 +20,7 @@ from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Malformed, Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import EXTRA_DEFECTS, Rounds
 from events.calendar import shifted
 from events.ids import BillingPatientId, EventId
 from events.schema import (
@@ -32,6 +32,7 @@ from events.schema import (
     ChangeQuarantined,
 )
 from events.store import AWAY
+from events.stray import endless
 from events.text import name
 from events.topics import BILLING_ROW as ROW
 from events.topics import Note
@@ -88,7 +89,7 @@ class KareoConnector:
             group.create_task(every("sweep", self._config.sweep_seconds, self.sweep_patients))
             group.create_task(every("appointment-sweep", self._config.sweep_seconds, self.sweep_appointments))
             if self._config.patient_round_seconds:
-                group.create_task(self._go_round())
+                group.create_task(endless("round", self._go_round()))
             group.create_task(self.rounds.extras())
 
     def nudge(self, what: str) -> None:
@@ -168,7 +169,7 @@ class KareoConnector:
             await asyncio.sleep(0 if members else min(pause, 60.0))
             for patient in members[int(begun * len(members)) :]:
                 await asyncio.sleep(pause)
-                await self.rounds.until_done("round", partial(self.read_patient, patient))
+                await self.rounds.until_done("round", partial(self.read_patient, patient), defects=EXTRA_DEFECTS)
             begun = 0.0
 
     async def _members(self) -> list[BillingPatientId]:

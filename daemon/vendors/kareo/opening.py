@@ -8,6 +8,7 @@ from pathlib import Path
 from daemon.sections import Problem, resolve, secret
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.connector import KareoConnector
+from daemon.vendors.kareo.described import DescribedService
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.soap import SoapService
@@ -34,6 +35,7 @@ class Kareo:
 
     def __init__(self) -> None:
         self.limiters = LimiterRegistry()
+        self._described: dict[str, DescribedService] = {}
         self._gates = AccountGates()
 
     def _gate(self, section: KareoConfig, means: Means) -> AccountGate:
@@ -41,7 +43,8 @@ class Kareo:
         return self._gates.of(section.endpoint, key, section.user, password)
 
     async def prepare(self, section: KareoConfig, means: Means) -> Opener:
-        service = await _service(section, means)
+        wsdl, cache = _wsdl(section, means)
+        service = self._described.setdefault(wsdl, DescribedService(wsdl, means.session, cache))
 
         def open_(side: Side) -> Opened:
             client = self._client(section, means, service, side.guard)
@@ -87,7 +90,7 @@ class Kareo:
         self,
         section: KareoConfig,
         means: Means,
-        service: SoapService,
+        service: SoapService | DescribedService,
         guard: Guard | None,
         *,
         timeout: float = 60.0,
@@ -117,15 +120,17 @@ class Kareo:
 
 
 async def _service(section: KareoConfig, means: Means, *, cached: bool = True) -> SoapService:
-    """The service described by the practice's WSDL; parsed once per process and content.
+    """The service described by the practice's WSDL, loaded now; parsed once per process and content."""
+    wsdl, cache = _wsdl(section, means)
+    return await SoapService.load(wsdl, means.session, cache if cached else None)
 
-    With systemd's `CacheDirectory` the last good copy serves while the address does not answer, where `cached`.
-    """
-    wsdl = section.wsdl
-    if "://" not in wsdl:
-        wsdl = str(resolve(wsdl, means.folder))
-    cache = os.environ.get("CACHE_DIRECTORY") if cached else None
-    return await SoapService.load(wsdl, means.session, Path(cache) if cache else None)
+
+def _wsdl(section: KareoConfig, means: Means) -> tuple[str, Path | None]:
+    """Where the practice's WSDL is, and its last good copies: with systemd's `CacheDirectory` one serves while the address does
+    not answer."""
+    cache = os.environ.get("CACHE_DIRECTORY")
+    wsdl = section.wsdl if "://" in section.wsdl else str(resolve(section.wsdl, means.folder))
+    return wsdl, Path(cache) if cache else None
 
 
 def _connector(client: KareoClient, section: KareoConfig, means: Means, side: Side) -> KareoConnector:

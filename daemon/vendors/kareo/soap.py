@@ -81,6 +81,10 @@ class SoapService:
                 raise ValueError(f"not a usable WSDL ({type(error).__name__})") from None
         return _loaded[name]
 
+    async def opened(self) -> SoapService:
+        """As it is: it is loaded already (see `DescribedService`)."""
+        return self
+
     def envelope(self, operation: str, request: dict[str, object]) -> tuple[bytes, dict[str, str]]:
         """The message and its headers; the parameter is named `request` but in UpdatePatient (NOTES, section 1).
 

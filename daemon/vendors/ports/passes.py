@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -10,13 +11,21 @@ import structlog
 from daemon.vendors.ports.errors import Malformed, Refused, Throttled, Unauthorized, VendorError
 from events.backoff import Backoff, Hurried
 from events.ids import PracticeId
-from events.store import AWAY
+from events.store import AWAY, Fenced
+from events.stray import settled
 
 log = structlog.get_logger()
 
 BACKOFF = Backoff()
+PASSING = (VendorError, *AWAY)
+
+EXTRA_DEFECTS = 3
+"""What was read besides the rounds waits for the next round then, so that it does not keep others waiting."""
 
 Pass = Callable[[], Awaitable[None]]
+
+Heard = Callable[[Exception | None, int], Awaitable[None]]
+"""Hears how a pass ended: the error (None: well), and how often in a row."""
 
 
 class Rounds:
@@ -26,6 +35,7 @@ class Rounds:
         self._source = source
         self._practice = practice
         self._due: dict[str, asyncio.Event] = {}
+        self.heard: Heard | None = None
         self._extra: asyncio.Queue[tuple[str, Pass]] = asyncio.Queue()
         self._asked: set[tuple[str, object]] = set()
         self._hurried = Hurried()
@@ -65,7 +75,7 @@ class Rounds:
         """Do what `once` was given, until cancelled."""
         while True:
             name, work = await self._extra.get()
-            await self.until_done(name, work)
+            await self.until_done(name, work, defects=EXTRA_DEFECTS)
 
     async def every(self, name: str, seconds: float, work: Pass, *, wait_first: bool = False) -> None:
         """Do `work` every so often until cancelled; a failed pass is tried again after a growing pause."""
@@ -81,29 +91,49 @@ class Rounds:
             due.clear()
             await self.until_done(name, work)
 
-    async def until_done(self, name: str, work: Pass) -> None:
-        """Try `work` until it succeeds. Vendor, broker and database may be away; anything else ends the task."""
+    async def until_done(self, name: str, work: Pass, *, defects: int | None = None) -> None:
+        """Try `work` until it succeeds. Vendor, broker and database may be away; a defect stops this pass and no other.
+
+        Given up after so many `defects` in a row, None: never. Raises Fenced once the practice is another owner's.
+        """
         failures = 0
         while True:
             try:
-                await work()
-            except (VendorError, *AWAY) as error:
+                await settled(work())
+                await self._told(None, 0)
+            except Fenced:
+                raise
+            except Exception as error:  # noqa: BLE001 - said, shown, and tried again
                 failures += 1
-                pause = BACKOFF.pause(failures)
-                if isinstance(error, Throttled):
-                    pause = max(error.retry_after, pause)
-                self.failing[name] = "credentials" if isinstance(error, Unauthorized) else type(error).__name__
-                log.warning(
-                    "pass_failed",
-                    practice=self._practice,
-                    source=f"{self._source}.{name.partition(':')[0]}",
-                    error_type=type(error).__name__,
-                    operation=getattr(error, "operation", "recording"),
-                    attempt=failures,
-                    delay_seconds=round(pause, 2),
-                )
+                pause = self._failed(name, error, failures)
+                await self._told(error, failures)
+                if defects is not None and failures >= defects and not isinstance(error, PASSING):
+                    self.failing.pop(name, None)
+                    return
                 await self._hurried.sleep(pause)
             else:
                 self.failing.pop(name, None)
                 self.done[name] = self.done.get(name, 0) + 1
                 return
+
+    async def _told(self, error: Exception | None, failures: int) -> None:
+        if self.heard is not None:
+            await self.heard(error, failures)
+
+    def _failed(self, name: str, error: Exception, failures: int) -> float:
+        """Say why a pass failed. Returns the pause before the next try."""
+        pause = BACKOFF.pause(failures)
+        if isinstance(error, Throttled):
+            pause = max(error.retry_after, pause)
+        self.failing[name] = "credentials" if isinstance(error, Unauthorized) else type(error).__name__
+        log.log(
+            logging.WARNING if isinstance(error, PASSING) else logging.ERROR,
+            "pass_failed" if isinstance(error, PASSING) else "pass_failed_by_defect",
+            practice=self._practice,
+            source=f"{self._source}.{name.partition(':')[0]}",
+            error_type=type(error).__name__,
+            operation=getattr(error, "operation", "recording"),
+            attempt=failures,
+            delay_seconds=round(pause, 2),
+        )
+        return pause

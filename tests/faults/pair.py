@@ -1,0 +1,117 @@
+"""Two practices at work on one worker, in virtual time: what happens to one must not matter to the other."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from daemon.demo.rehearsal import PASSES
+from daemon.runtime import worker
+from tests.simulation.clock import VirtualLoop, simulate
+from tests.simulation.plan import Deed, Plan
+from tests.simulation.world import World, connected, surrounded
+
+HIT, OTHER = "elm", "oak"
+"""The practice that is struck, and the other one."""
+
+LOOK_SECONDS = 2.0
+NUDGE_SECONDS = 30.0
+
+
+class Pair:
+    """The practices of a world, and what people do in them."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self._cities = 0
+        self._restarts = 0
+        self._picks = random.Random(world.plan.seed)
+
+    async def opened(self) -> None:
+        """A patient in each practice, linked."""
+        for office in (0, 1):
+            self.deed("registers a patient in Kareo", office)
+        for practice in (HIT, OTHER):
+            await self.until(lambda practice=practice: bool(self.world.links(practice)), 3600.0, practice)  # type: ignore[misc]
+
+    def deed(self, kind: str, office: int) -> None:
+        self.world.people.do(Deed(at=0.0, office=office, kind=kind, pick=self._picks.randrange(1_000_000)))
+
+    def move(self, practice: str) -> str:
+        """The practice's first patient moves, in Kareo; returns where to."""
+        self._cities += 1
+        city = f"City {chr(65 + self._cities // 26 % 26)}{chr(97 + self._cities % 26)}"
+        _, patient = self.world.links(practice)[0]
+        self.world.clinic.billing.people.edit_patient(patient, city=city)
+        return city
+
+    def lives_in(self, practice: str, city: str) -> bool:
+        chart, _ = self.world.links(practice)[0]
+        return ((self.world.clinic.ehr.patients[chart]["address"] or {}).get("city") or "") == city
+
+    async def until(self, met: object, seconds: float, *practices: str) -> bool:
+        """Whether it came to be; passes of these practices are made due now and then."""
+        loop = asyncio.get_running_loop()
+        end, nudged = loop.time() + seconds, -NUDGE_SECONDS
+        while not met():  # type: ignore[operator]
+            if loop.time() > end:
+                return False
+            if loop.time() - nudged >= NUDGE_SECONDS:
+                nudged = loop.time()
+                self._nudge(practices)
+            await asyncio.sleep(LOOK_SECONDS)
+        return True
+
+    def _nudge(self, practices: tuple[str, ...]) -> None:
+        for practice in practices:
+            if (runtime := self.world.owner(practice)) is not None:
+                for system, names in PASSES.items():
+                    for name in (*names, "directory"):
+                        runtime.connectors[system].nudge(name)
+
+    @property
+    def starts(self) -> int:
+        """How often the worker was to be started."""
+        return 1 + self._restarts
+
+    def restart(self) -> None:
+        """The worker is killed, and started again."""
+        (machine,) = self.world.machines
+        machine.kill()
+        machine.start()
+        self._restarts += 1
+
+    def fail(self) -> None:
+        """The struck practice fails, so that it is taken over anew."""
+        runtime = self.world.owner(HIT)
+        if runtime is not None and runtime._task is not None:
+            runtime.failure = RuntimeError("made to fail")
+            runtime._task.cancel()
+
+    def waiting(self, practice: str) -> set[tuple[str, str]]:
+        """What waits for a person in the practice: (slot, code)."""
+        return {(row["slot"], row["code"]) for row in self.world.database.rows("waiting", practice)}
+
+
+def lived(story: Callable[[Pair], Awaitable[None]], *, seed: int = 1, begun: bool = True) -> None:
+    """Live a story to its end; where it is not `begun` the story begins the world itself."""
+
+    async def main(loop: VirtualLoop) -> None:
+        world = World(Plan(seed=seed, deeds=(), offices=2, workers=1), loop, folder)
+        world.config = msgspec.structs.replace(world.config, kafka=msgspec.structs.replace(world.config.kafka, feed=True))
+        pair = Pair(world)
+        with connected(world.cluster):
+            try:
+                if begun:
+                    await world.begin()
+                    await pair.opened()
+                await story(pair)
+            finally:
+                await world.end()
+
+    with surrounded(seed, None, lambda _text: None) as folder:
+        worker.REPORT_SECONDS = 60.0
+        simulate(main)
