@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 from hypothesis import strategies as st
 
-from daemon.config import ConfigError, load, load_variant
+from daemon.config import ConfigError, load
 from daemon.vendors.elation import refusals, signature, translate, wire
 from daemon.vendors.elation.connector import bill_observation, chart_observation
 from daemon.vendors.elation.exchange import Answer
@@ -213,7 +213,7 @@ def _patient(body: bytes) -> None:
     answer = soap.read("GetPatient", 200, body, 1.0)
     row = answer.node("Patient")
     if row is not None:
-        rows.patient(rows.Reader(row, ZONE))
+        rows.patient(rows.RowReader(row, ZONE))
         for case in rows.listed(row, "Cases", "PatientCaseData"):
             rows.case(case, ZONE)
 
@@ -268,23 +268,17 @@ def _config(body: bytes) -> None:
     load(file, SECTIONS)
 
 
-def _variant(body: bytes) -> None:
-    file = _folder() / "variant.toml"
-    file.write_bytes(body)
-    load_variant(file, None)  # type: ignore[arg-type] - every problem of the file comes before the practice is looked at
-
-
 def _archives() -> list[bytes]:
     out = io.BytesIO()
     manifest = archive.Manifest(practice="elm", made=NOW, keys={"elm.1": b"1" * 32})
-    writer = archive.Writer(out, manifest, archive.Recipient(key=b"2" * 32))
+    writer = archive.ArchiveWriter(out, manifest, archive.Recipient(key=b"2" * 32), lambda row: ("", b""))
     writer.rows([])
     writer.end(0, None)
     return [out.getvalue()]
 
 
 def _archive(body: bytes) -> Iterator[Any]:
-    reader = archive.Reader(io.BytesIO(body), archive.Recipient(key=b"2" * 32))
+    reader = archive.ArchiveReader(io.BytesIO(body), archive.Recipient(key=b"2" * 32))
     return iter(list(reader.rows()))
 
 
@@ -337,5 +331,4 @@ TARGETS: Mapping[str, Target] = {
     "audit-checkpoint": Target(decode_checkpoint, lambda: [b'{"format": "chartwire-checkpoint-1", "made": "2026-03-02T15:00:00Z", "marks": []}'],
                                (NoCheckpoint,)),
     "configuration": Target(_config, lambda: [TOML], (ConfigError,)),
-    "configuration-variant": Target(_variant, lambda: [b'colour = 1\nprofile = "kareo-led"\n[overrides]\nchart = "both"\n'], (ConfigError,)),
 }  # fmt: skip
