@@ -1,7 +1,4 @@
-"""Writes the daemon can want: what an intent carries out, and what came of it.
-
-A third system adds a union of its own here and a sink under `daemon/vendors`. Every write names the system it goes to.
-"""
+"""Writes the daemon can want: what an intent carries out, and what came of it. Every write names the system it goes to."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ MOST = 250
 """Charts of one system with one key; a key that more have tells nothing."""
 
 TOGETHER = 10_000
-"""Rows that are written at once."""
+"""MatchRows that are written at once."""
 
 NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
@@ -106,14 +106,14 @@ def charts_in(patients: Iterable[Patient]) -> Charts:
 
 
 @dataclass(frozen=True)
-class Rows:
+class MatchRows:
     """All rows of the two tables."""
 
     keys: set[KeyRow]
     counts: set[KeyRow]
 
 
-def rows_of(patients: Iterable[Patient], hashes: Hashes) -> Rows:
+def rows_of(patients: Iterable[Patient], hashes: Hashes) -> MatchRows:
     """What the tables hold of a practice with these patients."""
     keys: set[KeyRow] = set()
     counts: Counter[tuple[str, bytes]] = Counter()
@@ -121,17 +121,17 @@ def rows_of(patients: Iterable[Patient], hashes: Hashes) -> Rows:
         keys |= {(system.value, key, chart) for key in hashes.keys(one)}
         counts.update((system.value, value) for value in hashes.values(one).values())
     counts[System.EHR.value, hashes.complete] = 1
-    return Rows(keys, {(system, value, number) for (system, value), number in counts.items()})
+    return MatchRows(keys, {(system, value, number) for (system, value), number in counts.items()})
 
 
-async def stored(connection: Connection, practice: PracticeId) -> Rows:
+async def stored(connection: Connection, practice: PracticeId) -> MatchRows:
     """The rows as they are stored."""
     keys = await connection.fetch(SQL["all_match_keys"], practice)
     counts = await connection.fetch(SQL["all_match_counts"], practice)
-    return Rows({tuple(row.values()) for row in keys}, {tuple(row.values()) for row in counts})
+    return MatchRows({tuple(row.values()) for row in keys}, {tuple(row.values()) for row in counts})
 
 
-async def replace_all(connection: Connection, practice: PracticeId, rows: Rows) -> None:
+async def replace_all(connection: Connection, practice: PracticeId, rows: MatchRows) -> None:
     """These rows and no others."""
     await connection.execute(SQL["clear_match_keys"], practice)
     await connection.execute(SQL["clear_match_counts"], practice)

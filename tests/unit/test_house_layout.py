@@ -131,6 +131,16 @@ TESTED_IN = {
     "daemon/vendors/ports/writer": "contract/test_vendors",
     "daemon/vendors/registry": "acceptance/test_reload",
     "daemon/vendors/sections": "unit/test_main",
+    "daemon/tables/matching": "integration/test_finding",
+    "events/calendar": "unit/test_extreme_dates",
+    "events/decoding": "unit/test_codec",
+    "events/text": "unit/test_codec",
+    "events/watermarks": "unit/test_foreign_messages",
+    "projections/deciding/unlinked": "unit/test_links",
+    "projections/rules/counterparts": "unit/test_links",
+    "projections/rules/matching": "unit/test_matching",
+    "projections/rules/people": "unit/test_links",
+    "projections/words/likeness": "unit/test_words",
     "projections/terms/holder": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""

@@ -1,9 +1,7 @@
-"""Observing Kareo: there is no push, so polls with overlap, and slow sweeps that find what polls cannot see (NOTES: Polling).
+"""Observing Kareo: there is no push, so polls with overlap, and slow sweeps that find what polls cannot see.
 
-What no list shows at all (policies beyond the second) is found by a slow round of GetPatient (NOTES: Insurance).
-
-A list row that says what it said last time costs nothing more; a row that changed costs one GetPatient, because only that has
-the cases. Deletions and merges leave no trace but absence from a complete sweep, and absence is confirmed by id.
+A list row that says what it said last time costs nothing; one that changed costs one GetPatient, because only that has the cases. A
+slow round of GetPatient finds what no list shows. Deletions and merges leave only absence, which is confirmed by id.
 """
 
 from __future__ import annotations
