@@ -1,8 +1,7 @@
 """Observing Kareo: there is no push, so polls with overlap, and slow sweeps that find what polls cannot see.
 
-A list row that says what it said last time costs nothing; one that changed costs one GetPatient, because only that has the cases. A
-slow round of GetPatient finds what no list shows. Deletions and merges leave only absence, which is confirmed by id.
-"""
+A list row that says what it said last time costs nothing; one that changed costs one GetPatient. A slow round of GetPatient finds
+what no list shows. Deletions and merges leave only absence, which is confirmed by id."""
 
 from __future__ import annotations
 
