@@ -43,7 +43,12 @@ KeyRow = tuple[str, bytes, int]
 
 
 def match_secret(keyring: Keyring, practice: PracticeId) -> bytes:
-    """What a practice's hashes are made with. The first of its keys: a newer one changes no hash. Raises KeyMissing."""
+    """What a practice's hashes are made with: never changed by a rotation. Raises KeyMissing.
+
+    Before the practice has data keys it is the first of its key files; afterwards the tables are filled anew, once.
+    """
+    if (kept := keyring.hash_key(practice)) is not None:
+        return hmac.digest(kept, b"chartwire match keys", hashlib.sha256)
     keys = keyring.keys_of(practice)
     if not keys:
         raise KeyMissing(f"no key for practice {practice}: expected a file {practice}.1.key")
