@@ -294,4 +294,5 @@ async def test_a_practice_that_cannot_be_recorded_holds_up_no_other(bus: Bus) ->
 def _neighbours(bus: Bus) -> tuple[PracticeId, PracticeId]:
     """Two practices of one partition."""
     names = [PracticeId(f"neighbour-{number}") for number in range(9)]
+    bus.keyring.renew(Keyring({f"{name}.1": name.encode().ljust(32) for name in names}))
     return next((a, b) for a, b in itertools.combinations(names, 2) if bus.partition_of(a) == bus.partition_of(b))

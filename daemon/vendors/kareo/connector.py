@@ -382,10 +382,8 @@ class KareoConnector:
         also: tuple[Note, ...],
         raw: bytes = b"",
     ) -> None:
-        record = name(record)
-        body = ChangeQuarantined(
-            system=System.BILLING, resource=resource, record=record, path=name(path), reason=reason, raw=raw
-        )
+        record, path = name(record), name(path)
+        body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
         await self._intake.observe(
             [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
         )
