@@ -29,7 +29,7 @@ from daemon.sandbox.day import GOOD_LINE
 from daemon.sandbox.snapshot import snapshot
 from daemon.vendors.registry import SECTIONS
 from events.commands import LinkRequested, UnlinkRequested
-from events.ids import BillingPatientId, EhrChartId, PracticeId
+from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.records import BillingChart, type_of
 from events.schema import ChartLinked, IntentAttempted, IntentRequested, IntentSucceeded, Recorded
 from events.store import Store
@@ -225,9 +225,9 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
     try:
         await bus.find_partitions()
         for here, there in others:
-            charts = EhrChartId(here), BillingPatientId(there)
-            link = LinkRequested(ehr=charts[0], billing=charts[1], who="pat", force=True)
-            body = link if verb == "link" else UnlinkRequested(ehr=charts[0], billing=charts[1], who="pat")
+            charts = Charts(EhrChartId(here), BillingPatientId(there))
+            link = LinkRequested(ehr=charts.ehr, billing=charts.billing, who="pat", force=True)
+            body = link if verb == "link" else UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who="pat")
             followed = operator.Followed(operator.command(ELM, body, charts))
             await operator.write(bus, store, followed)
             assert followed.recorded
