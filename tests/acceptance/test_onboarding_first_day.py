@@ -322,4 +322,4 @@ def line(patient: str, slot: str, write: Any) -> str:
 
 def set_by_matching(one: Recorded) -> bool:
     body = one.event.body
-    return isinstance(body, ChartLinked) and body.how.startswith("one strong match")
+    return isinstance(body, ChartLinked) and body.likeness is not None
