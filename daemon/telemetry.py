@@ -1,7 +1,7 @@
 """Logs and counters that cannot carry a patient's data.
 
 structlog with a processor that lets listed keys through and nothing else: a value under any other key, and the text of any
-exception, is dropped and counted (STYLE: Errors and logs). Event names are verbs in the past.
+exception, is dropped and counted. Event names are verbs in the past.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The Kafka bus: topics, and publishing to them, keyed by practice. Reading is events/consumer.py.
 
-Kafka is the buffer and the unit of scale-out, never the only copy (DESIGN 1.2).
+Kafka is the buffer and the unit of scale-out, never the only copy (deploy/DESIGN.md, The flow).
 """
 
 from __future__ import annotations

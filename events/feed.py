@@ -1,4 +1,4 @@
-"""The outward feed: recorded events as they lie in the store, for whoever wants to listen (DESIGN 1.7).
+"""The outward feed: recorded events as they lie in the store, for whoever wants to listen (deploy/DESIGN.md, The flow).
 
 A message of `chartwire.events.v1` is one stored row: the envelope in the clear, the body sealed with the practice's key, the
 link of the hash chain. The key of the message is the practice, so a practice's events are in one partition, in order. After

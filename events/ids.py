@@ -1,6 +1,6 @@
 """The identifiers of the field, kept apart by type, and the deterministic event id.
 
-An event id is a digest of what identifies the event, so that observing the same thing twice gives one event (DESIGN 1.3).
+An event id is a digest of what identifies the event, so that observing the same thing twice gives one event (deploy/DESIGN.md, The flow).
 """
 
 from __future__ import annotations

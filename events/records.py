@@ -1,6 +1,6 @@
 """Records of the two systems as events carry them: typed, still in each vendor's own words.
 
-They hold the mapped fields (DESIGN section 2) and what decisions need, nothing else: clinical text never gets this far.
+They hold the mapped fields (deploy/DESIGN.md, The two roles) and what decisions need, nothing else: clinical text never gets this far.
 Normalization and comparison belong to `projections.fields`.
 """
 
@@ -78,7 +78,7 @@ class EhrChart(Value, frozen=True, kw_only=True):
 
 
 class BillingPolicy(Value, frozen=True, kw_only=True):
-    """An insurance policy of a case, as GetPatient lists it (NOTES: Insurance)."""
+    """An insurance policy of a case, as GetPatient lists it."""
 
     id: int
     company_id: str = ""
@@ -169,7 +169,7 @@ class BillLine(Value, frozen=True, kw_only=True):
 
 
 class EhrBill(Value, frozen=True, kw_only=True):
-    """A bill as Elation's `bills` resource gives it; `service_day` is the local day of service (NOTES: Bills)."""
+    """A bill as Elation's `bills` resource gives it; `service_day` is the local day of service."""
 
     id: int
     patient: EhrChartId

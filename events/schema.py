@@ -52,7 +52,7 @@ class EhrChartDeleted(Value, frozen=True, kw_only=True):
 
 
 class EhrChartMerged(Value, frozen=True, kw_only=True):
-    """The chart answers with another's address (NOTES: 303)."""
+    """The chart answers with another's address."""
 
     chart: EhrChartId
     survivor: EhrChartId
@@ -63,7 +63,7 @@ class BillingChartObserved(Value, frozen=True, kw_only=True):
 
 
 class BillingChartVanished(Value, frozen=True, kw_only=True):
-    """Absent from a complete sweep and not to be had by id: deleted or merged away (NOTES: Polling)."""
+    """Absent from a complete sweep and not to be had by id: deleted or merged away."""
 
     patient: BillingPatientId
 
@@ -129,7 +129,7 @@ class ChartLinked(Value, frozen=True, kw_only=True):
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
-    """The linked chart was absorbed by an unlinked one (DESIGN: Links)."""
+    """The linked chart was absorbed by an unlinked one (guide: Links)."""
 
     billing: BillingPatientId
     source: EhrChartId
@@ -163,7 +163,7 @@ class FieldConflict(Value, frozen=True, kw_only=True):
 
 
 class ConflictRecorded(Value, frozen=True, kw_only=True):
-    """Both sides changed a field differently; the loser's value lives on here (DESIGN section 3)."""
+    """Both sides changed a field differently; the loser's value lives on here (guide: Demographics)."""
 
     conflicts: tuple[FieldConflict, ...]
 
@@ -221,7 +221,7 @@ class IntentRequested(Value, frozen=True, kw_only=True):
 
 
 class IntentAttempted(Value, frozen=True, kw_only=True):
-    """Recorded BEFORE the call, with the fencing epoch (DESIGN section 4)."""
+    """Recorded BEFORE the call, with the fencing epoch (deploy/DESIGN.md, The flow)."""
 
     intent: IntentId
     slot: str

@@ -15,7 +15,7 @@ class System(StrEnum):
 
 
 class Resource(StrEnum):
-    """Rows of the direction table (DESIGN section 2)."""
+    """Rows of the direction table (deploy/DESIGN.md, The two roles)."""
 
     CHART = "chart"
     DEMOGRAPHICS = "demographics"
@@ -40,7 +40,7 @@ class BillingWrite(Write, frozen=True, kw_only=True):
 
 
 class SearchEhr(EhrWrite, frozen=True, kw_only=True):
-    """Look for a chart before creating one (DESIGN: Links). Changes nothing."""
+    """Look for a chart before creating one (guide: Links). Changes nothing."""
 
     first_name: str
     last_name: str
@@ -49,7 +49,7 @@ class SearchEhr(EhrWrite, frozen=True, kw_only=True):
 
 
 class SearchBilling(BillingWrite, frozen=True, kw_only=True):
-    """Look for a patient before creating one (DESIGN: Links). Changes nothing."""
+    """Look for a patient before creating one (guide: Links). Changes nothing."""
 
     first_name: str
     last_name: str
@@ -101,7 +101,7 @@ class UpdateBillingChart(BillingWrite, frozen=True, kw_only=True):
 
 
 class AddBillingCase(BillingWrite, frozen=True, kw_only=True):
-    """A patient without a case cannot be billed (NOTES: Writing patients)."""
+    """A patient without a case cannot be billed."""
 
     patient: BillingPatientId
     case_name: str
@@ -131,7 +131,7 @@ class CreatePlan(EhrWrite, frozen=True, kw_only=True):
 
 
 class PolicyTerms(Value, frozen=True, kw_only=True):
-    """One policy as Elation shall hold it (field table: DESIGN Insurance). `rank` is 1 to 3.
+    """One policy as Elation shall hold it (`projections/rules/policies.py`). `rank` is 1 to 3.
 
     `keeps` names the members that nothing usable is known of: whatever the policy has there stays.
     """
@@ -258,7 +258,7 @@ class CreateEncounter(BillingWrite, frozen=True, kw_only=True):
 
 
 class MarkBilled(EhrWrite, frozen=True, kw_only=True):
-    """Success written back: the encounter id and the date (DESIGN: Bills)."""
+    """Success written back: the encounter id and the date (guide: Bills)."""
 
     bill: int
     ref_number: str

@@ -58,7 +58,7 @@ ABOUT = {
     "waiting": "what waits for a person, why, and what resolves it",
     "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
     "resync": "read a chart again from both systems and decide anew",
-    "retry": "try refused writes again",
+    "retry": "try refused writes again; refused credentials and what pauses, too",
     "resend": "send a failed bill again, after a fix",
     "link": "link two charts: they are one person",
     "unlink": "undo a link; with both charts: they are not the same person",

@@ -22,7 +22,7 @@ from daemon.history.rebuild import rebuild
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.ids import Charts, PracticeId
 from events.store import Store
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.words.moment import AsOf, in_zone, is_past, parse_moment
 
 SHOWN = 20

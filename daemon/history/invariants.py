@@ -1,4 +1,4 @@
-"""The invariants of DESIGN section 5, checked from the events and the stored projections, after a rehearsal or at any time."""
+"""The invariants of deploy/DESIGN.md, checked from the events and the stored projections, after a rehearsal or at any time."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from events.codec import Keyring
 from events.connection import Connection
 from events.ids import PRACTICE, PatientKey
 from events.store import Store
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.directory import encode_directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient

@@ -18,7 +18,7 @@ from events.ids import EhrChartId, PatientKey, PracticeId
 from events.schema import Event
 from events.topics import Change, Checkpoint, Message
 from events.writes import System
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
 from projections.trial.drift import Cause, Drift, find_drift

@@ -17,9 +17,9 @@ from events.records import stored_field
 from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr, System
-from projections.deciding.settle import Moment
 from projections.rules.links import unlike
 from projections.rules.people import charts_of
+from projections.rules.wants import Moment
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse

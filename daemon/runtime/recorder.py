@@ -47,7 +47,7 @@ from events.schema import (
 from events.store import AWAY, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState

@@ -1,4 +1,4 @@
-"""What a new configuration changes for a worker that runs; the worker carries it out (DESIGN 6: reload on SIGHUP)."""
+"""What a new configuration changes for a worker that runs; the worker carries it out (reload on SIGHUP)."""
 
 from __future__ import annotations
 

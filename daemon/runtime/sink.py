@@ -1,4 +1,4 @@
-"""Carrying out intents against one system: in order per patient, effectively once, every step an event (DESIGN section 4).
+"""Carrying out intents against one system: in order per patient, effectively once, every step an event (deploy/DESIGN.md, The flow).
 
 requested -> attempted (recorded BEFORE the call, with the epoch) -> succeeded | refused | unknown. An unknown outcome is
 resolved by looking, never by repeating blindly. What an error leads to is said in `attempt.py`. Whatever keeps failing becomes a

@@ -1,6 +1,6 @@
 """The endpoint that vendors deliver to: every worker has it, and it only publishes.
 
-200 is answered when, and only when, the broker has the change; anything else is delivered again (NOTES: Webhooks). What a
+200 is answered when, and only when, the broker has the change; anything else is delivered again. What a
 delivery says is read by its vendor (`Delivery` in daemon/vendors/ports/vendor.py).
 """
 

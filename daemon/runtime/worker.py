@@ -1,7 +1,7 @@
 """A worker: it owns the practices of its Kafka partitions, records their changes, and has the webhook endpoint.
 
 A practice's connectors and sinks run where its partition is. On taking a practice over its epoch is raised, so whoever had it
-before can neither append nor begin a call (DESIGN 1.4). A practice that moves is drained first, and taken by the next owner
+before can neither append nor begin a call (deploy/DESIGN.md, The flow). A practice that moves is drained first, and taken by the next owner
 after that (events/handover.py); one that stays is not touched. Stopping drains everything, then leaves the group.
 """
 

@@ -213,7 +213,7 @@ def _appointments(
 
 
 def _stands(clinic: Clinic, appointment: dict[str, Any]) -> bool:
-    """Is it in the calendar? Nothing is written to the records of a deleted chart (DESIGN: Links), so those may be out of date."""
+    """Is it in the calendar? Nothing is written to the records of a deleted chart (guide: Links), so those may be out of date."""
     chart = clinic.ehr.patients.get(appointment["patient"])
     return not appointment["deleted_date"] and not (chart and chart["deleted_date"])
 

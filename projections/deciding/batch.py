@@ -50,9 +50,9 @@ from events.schema import (
 from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
-from projections.deciding.settle import Moment
 from projections.rules.counterparts import needs_look
 from projections.rules.links import references
+from projections.rules.wants import Moment
 from projections.state.folding import in_doubt
 from projections.state.patient import Patient
 from projections.state.quarantine import outcome_slots, quarantined_as

@@ -25,7 +25,7 @@ from events.slots import LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
 from events.writes import (
     System,
 )
-from projections.deciding.settle import Moment, Wants, permitted, settle, settle_waiting
+from projections.deciding.settle import permitted, reconcile_intents, reconcile_waiting
 from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
@@ -37,6 +37,7 @@ from projections.rules.links import (
     in_circles,
     survivor,
 )
+from projections.rules.wants import Moment, Wants
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
@@ -60,10 +61,10 @@ def decide(
         return wants.facts, []
     _show_refused(patient, policy, wants)
     writes = permitted(wants.writes, policy)
-    bodies = settle(writes, patient.intents, policy.practice, policy, cause)
-    bodies += settle_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
+    bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause)
+    bodies += reconcile_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
-    return bodies, settle(shared, {}, policy.practice, policy, cause)
+    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause)
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
@@ -164,7 +165,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
 
 
 def _follow_merge(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
-    """The linked chart was absorbed: the link moves to an unlinked survivor, else a person decides (DESIGN: Links)."""
+    """The linked chart was absorbed: the link moves to an unlinked survivor, else a person decides (guide: Links)."""
     link = patient.link
     if link is None:
         return

@@ -1,61 +1,20 @@
-"""What a decision is made of: writes wanted by slot, items that wait by slot, and facts to record.
+"""From what is wanted to events, against what is open already.
 
-`settle` turns them into events against what is open already: the same wish is not recorded twice, a changed wish supersedes
-one that was not attempted yet, and a write under way is left to its outcome.
+The same wish is not recorded twice. A changed wish supersedes one that was not attempted yet. A write under way is left to its outcome.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
-from events.calendar import local_day
-from events.codes import WaitCode
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
-from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
+from events.writes import AnyWrite, MarkBilled, MarkBillError, System, changes_nothing, system_of
+from projections.rules.wants import Wish
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import Patient
 from projections.terms.policy import Policy, allows, row
-
-
-@dataclass(frozen=True)
-class Moment:
-    """The time of a decision, given from outside: `now` UTC, `today` the practice's local day."""
-
-    now: datetime
-    today: date
-
-    @classmethod
-    def at(cls, now: datetime, time_zone: str) -> Moment:
-        """The moment `now`, and the day it is where the practice is."""
-        return cls(now=now, today=local_day(now, ZoneInfo(time_zone)))
-
-
-@dataclass(frozen=True)
-class Wish:
-    """A write wanted, the row of the table it falls under, and what was adapted."""
-
-    write: AnyWrite
-    resource: Resource
-    rule: str
-    notes: tuple[str, ...] = ()
-
-
-@dataclass
-class Wants:
-    """`writes` are the patient's, `shared` the practice's (carriers and plans), `facts` are recorded as they are."""
-
-    writes: dict[str, Wish] = field(default_factory=dict)
-    shared: dict[str, Wish] = field(default_factory=dict)
-    waits: dict[str, Waiting] = field(default_factory=dict)
-    facts: list[Body] = field(default_factory=list)
-
-    def wait(self, slot: str, code: WaitCode, text: str, *depends_on: str) -> None:
-        self.waits[slot] = Waiting(code=code.value, text=text, depends_on=depends_on)
 
 
 def permitted(writes: dict[str, Wish], policy: Policy) -> dict[str, Wish]:
@@ -71,7 +30,7 @@ def _may(wish: Wish, policy: Policy) -> bool:
     return allows(policy, wish.resource, target)
 
 
-def settle(
+def reconcile_intents(
     wanted: dict[str, Wish], intents: dict[str, OpenIntent], practice: PracticeId, policy: Policy, cause: EventId | None
 ) -> list[Body]:
     """Events that bring the open `intents` to what is wanted now."""
@@ -99,7 +58,7 @@ def settle(
     return bodies
 
 
-def settle_waiting(waits: dict[str, Waiting], patient: Patient, about: Callable[[str], str]) -> list[Body]:
+def reconcile_waiting(waits: dict[str, Waiting], patient: Patient, about: Callable[[str], str]) -> list[Body]:
     """Events that bring the patient's waiting items to what waits now; `about` gives the digest of what a slot is about.
 
     An accepted item is raised again only when its text or subject changes. The acceptance is dropped once the cause is gone.

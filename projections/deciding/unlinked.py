@@ -1,5 +1,5 @@
 """A chart without a link: the other side is searched, in our own copy of it and at the vendor; then it is linked, waits for a
-person, or is created there (DESIGN: Links).
+person, or is created there (guide: Links).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from events.ids import BillingPatientId, EhrChartId
 from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
-from projections.deciding.settle import Wants, Wish
 from projections.rules.counterparts import is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
@@ -22,6 +21,7 @@ from projections.rules.links import (
     searched_in_billing,
     searched_in_ehr,
 )
+from projections.rules.wants import Wants, Wish
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide, EhrSide, Former, Patient
 from projections.state.state import PracticeState
@@ -31,7 +31,7 @@ RULE = "guide: Chart creation"
 
 
 def want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
-    """Search the other side, then link or create (DESIGN: Links)."""
+    """Search the other side, then link or create (guide: Links)."""
     ehr, billing = patient.ehr, patient.billing
     if patient.in_billing:
         if billing is not None and not billing.vanished and not _waits_unlinked(patient, policy, wants):

@@ -24,7 +24,7 @@ from events.writes import (
     System,
     UpdateEhrAppointment,
 )
-from projections.deciding.settle import Wants, Wish
+from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory, physician_for, provider_named
 from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze

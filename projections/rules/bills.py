@@ -11,10 +11,10 @@ from events.ids import EhrChartId
 from events.records import BillingCase
 from events.slots import CASE_SLOT, SlotKind, slot_of
 from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, System
-from projections.deciding.settle import Wants, Wish
 from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter
 from projections.rules.insurance import primary_case
 from projections.rules.refusals import ERROR_MOST, refusal_text
+from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
 from projections.state.patient import BillingSide, BillState, Patient, bill_content
 from projections.terms.codecs import Unfit

@@ -8,7 +8,6 @@ from events.records import EhrChart
 from events.schema import ConflictRecorded, FieldsAgreed
 from events.slots import CHART_SLOT, SlotKind, slot_of
 from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
-from projections.deciding.settle import Wants, Wish
 from projections.rules.fields import (
     ADDRESS,
     BY_NAME,
@@ -28,6 +27,7 @@ from projections.rules.fields import (
 )
 from projections.rules.links import LINK_HINT
 from projections.rules.reconcile import reconcile
+from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide, EhrSide, Patient

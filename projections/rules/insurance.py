@@ -16,8 +16,8 @@ from events.ids import EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy, EhrChart
 from events.slots import POLICIES_SLOT, SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
-from projections.deciding.settle import Wants, Wish
 from projections.rules.policies import AMOUNTS, carrier_address, policy_terms, says_the_same
+from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory, carrier_for, plan_for
 from projections.state.patient import BillingSide, EhrSide, Patient, WrittenPolicy
 from projections.terms.codecs import OPEN_END, known_day, last_day, squeeze

@@ -1,4 +1,4 @@
-"""Is this chart that person? Search before create, and what becomes of a link when charts merge (DESIGN: Links).
+"""Is this chart that person? Search before create, and what becomes of a link when charts merge (guide: Links).
 
 A wrong link is a safety incident, a missed one a duplicate for a person to merge: so only a match that is certain
 (`projections.matching`) and the only one counts, and everything in between waits.

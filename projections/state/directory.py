@@ -1,6 +1,6 @@
 """The practice's directory: providers, locations, carriers and plans of both systems, and how they map.
 
-Maps go by configuration first, then by NPI, then by exact name, only where unambiguous (DESIGN: maps). Anything unmapped is
+Maps go by configuration first, then by NPI, then by exact name, only where unambiguous (guide: maps). Anything unmapped is
 None here and a visible waiting item where it is needed; `Directory` itself is a pure fold of directory events and of
 practice-level intents (carriers and plans are created once per practice, not per patient).
 """
@@ -202,7 +202,7 @@ def location_for(location: int, directory: Directory, policy: Policy) -> int | N
 
 
 def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
-    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name (NOTES: Insurers and plans)."""
+    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name."""
     if company_id and company_id in directory.created_carriers:
         return directory.created_carriers[company_id]
     by_id = [one.id for one in directory.carriers if company_id and one.external_id == company_id]

@@ -149,7 +149,7 @@ def decode_patient(encoded: bytes) -> Patient:
 
 
 def bill_content(bill: EhrBill) -> str:
-    """Digest of what of a bill travels: lines, codes, place, day, providers and notes (DESIGN: Bills)."""
+    """Digest of what of a bill travels: lines, codes, place, day, providers and notes (guide: Bills)."""
     travels = replace(
         bill, status="", ref_number="", error="", deferred=False, signed=True, note_deleted=False, location_name=""
     )

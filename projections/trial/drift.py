@@ -19,7 +19,7 @@ from events.schema import Event, Origin, RevisitDue
 from events.slots import SlotKind, is_slot, parse_slot
 from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
 from projections.deciding.batch import Batch
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient

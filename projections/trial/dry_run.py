@@ -53,9 +53,9 @@ from events.writes import (
     system_of,
 )
 from projections.deciding.batch import Batch
-from projections.deciding.settle import Moment
 from projections.rules.fields import told
 from projections.rules.matching import Index
+from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient

@@ -44,7 +44,7 @@ from events.writes import (
 )
 from projections.deciding.batch import ROUNDS, Undecided
 from projections.deciding.intents import wanted
-from projections.deciding.settle import Moment, Wants, Wish
+from projections.rules.wants import Moment, Wants, Wish
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy

@@ -1,4 +1,4 @@
-"""The clinic day, end to end: what the guide promises (DESIGN section 2), looked up in the two products afterwards.
+"""The clinic day, end to end: what the guide promises (deploy/DESIGN.md, The two roles), looked up in the two products afterwards.
 
 People of the script by their place in `kareo_ids` and `elation_ids`: 0-2 were in one system only before the daemon came, 3-5
 in both; the scenes of `daemon.sandbox.day` say what happens to whom.

@@ -1,4 +1,4 @@
-"""Vendor calls of the clinic day, against the fewest that the vendors' interfaces allow (NOTES)."""
+"""Vendor calls of the clinic day, against the fewest that the vendors' interfaces allow."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Every request of the clinic day, held against what the vendors publish: Elation's OpenAPI document, Kareo's WSDL.
 
 The sandboxes are ours and may be wrong about what they take; the published schemas are not ours. Requests are held to them
-strictly: a property that is not listed, or is read-only, is an error even where the schema lets others through (NOTES of both).
+strictly: a property that is not listed, or is read-only, is an error even where the schema lets others through.
 """
 
 from __future__ import annotations

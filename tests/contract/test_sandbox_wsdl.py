@@ -81,7 +81,7 @@ def test_enums_are_the_vendors(real: wsdl.Interface) -> None:
 
 
 def test_members_are_in_ordinal_order_base_first() -> None:
-    """The DataContract rule (NOTES: Transport), except for the wrappers of arrays, which have one member."""
+    """The DataContract rule, except for the wrappers of arrays, which have one member."""
     for complex_ in OURS.complexes.values():
         names = [member.name for member in complex_.members]
         own = [name for name in names if name not in ("RequestHeader", "ErrorResponse", "SecurityResponse")]
@@ -90,7 +90,7 @@ def test_members_are_in_ordinal_order_base_first() -> None:
 
 
 def test_omission_of_nulls_is_as_annotated(real: wsdl.Interface) -> None:
-    """Answer types whose members the vendor annotates `EmitDefaultValue=false` are the ones that omit (NOTES: Transport)."""
+    """Answer types whose members the vendor annotates `EmitDefaultValue=false` are the ones that omit."""
     annotated: set[str] = set()
     for node in etree.parse(str(REAL)).iter("{http://schemas.microsoft.com/2003/10/Serialization/}DefaultValue"):
         if node.get("EmitDefaultValue") == "false":
@@ -98,7 +98,7 @@ def test_omission_of_nulls_is_as_annotated(real: wsdl.Interface) -> None:
             annotated.add(owner.get("name"))
     answers = {name[1] for name in _reachable(OURS, [one.result.type for one in OURS.operations.values()])}
     omitting = {name[1] for name, one in OURS.complexes.items() if any(member.omits for member in one.members)}
-    # A type of requests that one answer echoes, always empty (NOTES: External ids).
+    # A type of requests that one answer echoes, always empty.
     assert annotated & answers - {"PatientExternalIDSetting"} == omitting & answers
 
 

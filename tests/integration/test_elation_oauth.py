@@ -13,7 +13,7 @@ from daemon.vendors.elation.oauth import TokenCache
 from daemon.vendors.ports.errors import CredentialsRefused, Malformed, Throttled, Unauthorized, Unreachable
 from tests.integration.elation_script import PATIENT, TOKEN
 
-# Tokens (NOTES: OAuth2)
+# Tokens
 
 
 async def test_one_token_serves_all_who_wait(vendor, client, meters):

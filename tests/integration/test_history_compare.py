@@ -17,7 +17,7 @@ from events.codec import Keyring
 from events.ids import EhrChartId
 from events.schema import BillingAppointmentObserved, BillingChartObserved, EhrChartMerged, EhrChartObserved
 from events.store import Store
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.patient import decode_patient, encode_patient
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import VISIT, RecorderDriver, insured

@@ -276,7 +276,7 @@ async def test_appointments_deleted_moved_and_cancelled(billing: Kareo, post: Po
 
 
 async def test_the_round_sees_what_no_list_shows(billing: Kareo, post: Post) -> None:
-    """A third policy: no modified time moves, no row shows it, only GetPatient has it (NOTES: Insurance)."""
+    """A third policy: no modified time moves, no row shows it, only GetPatient has it."""
     billing.ada()
     (case,) = [one.id for one in billing.sandbox.cases.values()]
     policies = [billing.people.add_policy(case, "Blue", f"Plan {number}", f"N{number}").id for number in range(3)]
@@ -296,7 +296,7 @@ async def test_the_round_sees_what_no_list_shows(billing: Kareo, post: Post) -> 
 
 
 async def test_a_list_that_shows_again_what_it_showed_is_looked_at_after_other_news(billing: Kareo, post: Post) -> None:
-    """A policy that a person's request brought to light ends before any list has shown it (NOTES: Insurance)."""
+    """A policy that a person's request brought to light ends before any list has shown it."""
     ada = billing.ada()
     (case,) = [one.id for one in billing.sandbox.cases.values()]
     await everything(post)

@@ -1,4 +1,4 @@
-"""What the webhook endpoint answers: 200 when, and only when, the broker has the change (NOTES: Webhooks)."""
+"""What the webhook endpoint answers: 200 when, and only when, the broker has the change."""
 
 from __future__ import annotations
 

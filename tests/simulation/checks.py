@@ -190,7 +190,7 @@ class Checks:
         self.events += 1
 
     def offsets_committed(self, records: list[Record]) -> None:
-        """Before the offsets of changes are committed, the store has them (DESIGN 1.3)."""
+        """Before the offsets of changes are committed, the store has them (deploy/DESIGN.md, The flow)."""
         assert self.database is not None
         stored = self.database.tables["event"].index["practice", "event_id"]
         for record in records:

@@ -84,7 +84,7 @@ async def _day(world: World) -> None:
 
 
 async def _slow_round(world: World) -> None:
-    """The slow round of GetPatient comes by those whose policies no list shows whole; a lap of it takes a day (NOTES: Insurance)."""
+    """The slow round of GetPatient comes by those whose policies no list shows whole; a lap of it takes a day."""
     billing = world.clinic.billing
     for office in world.clinic.offices:
         for patient in [

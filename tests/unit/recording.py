@@ -30,7 +30,7 @@ from events.schema import (
 )
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState

@@ -30,7 +30,7 @@ PERCY_THERE = replace(ADA_THERE, id=BillingPatientId(902), first_name="Percy", l
 
 
 def clinic_day(policy: Policy | None = None) -> Clinic:
-    """Everything of DESIGN 2 once: both creations, every resource, a conflict, a merge, a deletion, an error."""
+    """Everything of deploy/DESIGN.md, The two roles once: both creations, every resource, a conflict, a merge, a deletion, an error."""
     clinic = Clinic(policy)
     clinic.linked(there=INSURED)
     clinic.ehr(MARY)

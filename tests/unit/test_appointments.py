@@ -1,4 +1,4 @@
-"""DESIGN 2, Appointments: Kareo -> Elation, to the mapped provider's calendar; Elation edits stay in Elation."""
+"""guide: Appointments: Kareo -> Elation, to the mapped provider's calendar; Elation edits stay in Elation."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ from events.schema import (
 )
 from events.writes import System
 from projections.deciding.batch import Batch, Redriven
-from projections.deciding.settle import Moment
+from projections.rules.wants import Moment
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from tests.unit.recording import PRACTICE

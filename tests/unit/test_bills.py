@@ -1,4 +1,4 @@
-"""DESIGN 2, Bills: on signing (or release), checked, sent once as an encounter, answered, frozen."""
+"""guide: Bills: on signing (or release), checked, sent once as an encounter, answered, frozen."""
 
 from __future__ import annotations
 

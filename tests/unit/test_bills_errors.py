@@ -1,4 +1,4 @@
-"""DESIGN 2, Bills: what is wrong is not sent, gets a Bill Error that says what to fix, and goes when it is corrected."""
+"""guide: Bills: what is wrong is not sent, gets a Bill Error that says what to fix, and goes when it is corrected."""
 
 from __future__ import annotations
 

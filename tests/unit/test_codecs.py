@@ -1,4 +1,4 @@
-"""DESIGN 2, Demographics: what the codecs make of values."""
+"""guide: Demographics: what the codecs make of values."""
 
 from __future__ import annotations
 

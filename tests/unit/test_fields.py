@@ -1,4 +1,4 @@
-"""DESIGN 2, Demographics: every row of the table both ways, providers, Elation's two slots for phones, the address."""
+"""guide: Demographics: every row of the table both ways, providers, Elation's two slots for phones, the address."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from projections.terms.names import NAMES
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM
 
-# The table of DESIGN 2: canonical name, how each system holds a changed value, and the value as it is written.
+# The table of deploy/DESIGN.md, The two roles: canonical name, how each system holds a changed value, and the value as it is written.
 ROWS = {
     "first_name": ({"first_name": "Adah"}, {"first_name": "Adah"}, "Adah"),
     "middle_name": ({"middle_name": "Noel"}, {"middle_name": "Noel"}, "Noel"),

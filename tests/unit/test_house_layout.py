@@ -140,6 +140,7 @@ TESTED_IN = {
     "projections/rules/counterparts": "unit/test_links",
     "projections/rules/matching": "unit/test_matching",
     "projections/rules/people": "unit/test_links",
+    "projections/rules/wants": "unit/test_reconcile",
     "projections/words/likeness": "unit/test_words",
     "projections/terms/holder": "unit/test_policies",
 }

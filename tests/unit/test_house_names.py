@@ -1,4 +1,4 @@
-"""One word, one meaning: no class name twice, and no vendor's name outside what is a vendor's (STYLE: Names and types)."""
+"""One word, one meaning: no class name twice, and no vendor's name outside what is a vendor's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""STYLE, Shape: imports point one way, and what is pure stays pure."""
+"""Imports point one way, and what is pure stays pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN 2, Insurance: the primary case's active policies, Kareo -> Elation; carriers and plans come along."""
+"""guide: Insurance: the primary case's active policies, Kareo -> Elation; carriers and plans come along."""
 
 from __future__ import annotations
 

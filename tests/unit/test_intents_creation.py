@@ -1,4 +1,4 @@
-"""DESIGN 2, Links: what the creation of a chart needs, and what it waits for."""
+"""guide: Links: what the creation of a chart needs, and what it waits for."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Kareo's texts as values (NOTES, section 6): every form that was seen, and nothing guessed."""
+"""Kareo's texts as values: every form that was seen, and nothing guessed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN 2, Links: merges, deletions and restores."""
+"""guide: Links: merges, deletions and restores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN 2, Links: search before create, one strong match is linked, the rest waits."""
+"""guide: Links: search before create, one strong match is linked, the rest waits."""
 
 from __future__ import annotations
 

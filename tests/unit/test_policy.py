@@ -1,4 +1,4 @@
-"""DESIGN 2: the direction table. No write against it is ever requested (I2), whatever happens."""
+"""deploy/DESIGN.md, The two roles: the direction table. No write against it is ever requested (I2), whatever happens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ from events.writes import (
     UpdateEhrChart,
     system_of,
 )
-from projections.deciding.settle import Wish, permitted
+from projections.deciding.settle import permitted
+from projections.rules.wants import Wish
 from projections.state.directory import physician_for, provider_for
 from projections.terms.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic

@@ -1,4 +1,4 @@
-"""DESIGN 3: the three-way merge, field by field, and how conflicts show until someone has seen them."""
+"""guide: Demographics: the three-way merge, field by field, and how conflicts show until someone has seen them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notes and the life of bills: signed, sent or failed, corrected and sent again, frozen once billed (NOTES: Bills)."""
+"""Notes and the life of bills: signed, sent or failed, corrected and sent again, frozen once billed."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def release(state: State, bill: Record, *, by: str | None) -> Record:
 
 
 def edit(state: State, bill: Record, changes: Record, *, resend: bool) -> Record:
-    """A user's edit of a bill; `resend` is "Save & Re-send", after which nothing but the cleared error tells (NOTES: Bills)."""
+    """A user's edit of a bill; `resend` is "Save & Re-send", after which nothing but the cleared error tells."""
     allowed = {"cpts", "notes", "service_location", "service_date", "prior_authorization", "physician", "rendering_provider"}
     if not changes.keys() <= allowed:
         raise refused(**dict.fromkeys(changes.keys() - allowed, "A user cannot change this field of a bill."))
@@ -142,7 +142,7 @@ def edit(state: State, bill: Record, changes: Record, *, resend: bool) -> Record
 
 
 def delete_note(state: State, note: Record) -> None:
-    """The note goes, its bill stays in sight and says so (NOTES: Bills)."""
+    """The note goes, its bill stays in sight and says so."""
     state.delete("visit_notes", note, None)
     for bill in state.tables["bills"].values():
         if bill["visit_note_id"] == note["id"]:
@@ -166,7 +166,7 @@ def _moment(given: str | datetime | date, zone: str) -> str:
 
 
 def _line(state: State, practice: int, line: Record) -> Record:
-    """The read form of a service line; `ndc` and its kin are absent, as in the vendor's samples (NOTES: Known faults)."""
+    """The read form of a service line; `ndc` and its kin are absent, as in the vendor's samples."""
     modifiers = [str(modifier) for modifier in line.get("modifiers") or ()]
     if len(modifiers) > 4:
         raise refused(cpts="A service line has at most four modifiers.")

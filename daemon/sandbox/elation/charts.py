@@ -1,4 +1,4 @@
-"""The rules of charts: required fields, two phones, one e-mail, the refusal of duplicates, merging (NOTES: Patients)."""
+"""The rules of charts: required fields, two phones, one e-mail, the refusal of duplicates, merging."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def create(state: State, body: object, *, by: str | None, practices: frozenset[i
 def update(
     state: State, chart: Record, body: object, *, by: str | None, practices: frozenset[int], partial: bool = True
 ) -> Record:
-    """Change a chart; arrays come whole (NOTES: Patients). Any save moves `last_modified`, also one that changes nothing."""
+    """Change a chart; arrays come whole. Any save moves `last_modified`, also one that changes nothing."""
     values = check(PATIENT, body, partial=partial)
     _references(state, {name: chart[name] for name in ("caregiver_practice", "primary_physician")} | values, practices)
     _contacts(values)
@@ -105,7 +105,7 @@ def find_duplicate(state: State, values: Record) -> Record | None:
 
 
 def merge(state: State, absorbed: Record, survivor: Record) -> None:
-    """A user's merge: `absorbed` points to `survivor`, which takes over its data and so changes as well (NOTES: Patients)."""
+    """A user's merge: `absorbed` points to `survivor`, which takes over its data and so changes as well."""
     if absorbed["id"] == survivor["id"] or absorbed["caregiver_practice"] != survivor["caregiver_practice"]:
         raise refused(survivor="Two different charts of one practice are needed.")
     for name in ("address", "ssn", "middle_name", "suffix", "emails", "phones"):

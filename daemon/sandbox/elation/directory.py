@@ -1,4 +1,4 @@
-"""Setting up practices: what in Elation is made under Settings, or by its staff (NOTES: Directory)."""
+"""Setting up practices: what in Elation is made under Settings, or by its staff."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Directory:
     def add_credential(
         self, client_id: str, client_secret: str, application_id: str | None = None, practices: Iterable[int] = ()
     ) -> Record:
-        """An API credential for `practices`; the application's id is the client id unless given (NOTES: Webhooks)."""
+        """An API credential for `practices`; the application's id is the client id unless given."""
         application = str(application_id) if application_id is not None else client_id
         known = {int(self._state.find("practices", key)["id"]) for key in practices}
         self._state.credentials[client_id] = Credential(client_id, client_secret, application, known)
@@ -71,7 +71,7 @@ class Directory:
         email: str | None = None,
         specialty: str = "Family Medicine",
     ) -> Record:
-        """A physician; `user_id` is another number than `id` (NOTES: Directory)."""
+        """A physician; `user_id` is another number than `id`."""
         self._state.find("practices", practice_id)
         key, user = self._state.new_id(), self._state.new_id()
         physician = {
@@ -116,7 +116,7 @@ class Directory:
         is_primary: bool = False,
         status: str = "active",
     ) -> Record:
-        """A place; `time_zone` may be "" or None: then the practice's holds (NOTES: Directory)."""
+        """A place; `time_zone` may be "" or None: then the practice's holds."""
         self._state.find("practices", practice_id)
         if place_of_service_code not in PLACES_OF_SERVICE:
             raise refused(place_of_service_code=f'"{place_of_service_code}" is not a valid choice.')

@@ -1,4 +1,4 @@
-"""The checking of request bodies, as tables: a field a row, and errors by field the way the vendor words them (NOTES: Errors)."""
+"""The checking of request bodies, as tables: a field a row, and errors by field the way the vendor words them."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ def no_such(name: str, key: object) -> Refusal:
 
 
 def as_text(moment: datetime) -> str:
-    """UTC in whole seconds, as the API writes instants (NOTES: Dates)."""
+    """UTC in whole seconds, as the API writes instants."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def as_instant(text: str) -> datetime:
-    """Most forms of ISO 8601 are taken; without a zone it is UTC (NOTES: Dates). Raises ValueError."""
+    """Most forms of ISO 8601 are taken; without a zone it is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 

@@ -1,4 +1,4 @@
-"""Policies, a service of its own with 422s and late reads; insurers and plans, where nothing prevents a duplicate (NOTES)."""
+"""Policies, a service of its own with 422s and late reads; insurers and plans, where nothing prevents a duplicate."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _COMPANY_BLANK: Final[Record] = {
 
 
 def create_company(state: State, body: object, *, by: str | None, practices: frozenset[int]) -> Record:
-    """A new insurer; the same name twice makes two (NOTES: Insurers)."""
+    """A new insurer; the same name twice makes two."""
     values = check(COMPANY, body, partial=False)
     _practice(values["practice"], practices)
     dates = {"created_date": state.stamp(), "deleted_date": None}
@@ -73,7 +73,7 @@ def create_policy(state: State, chart: Record, body: object, *, by: str | None) 
 
 
 def replace_policy(state: State, chart: Record, policy: Record, body: object, *, by: str | None) -> Record:
-    """PUT: the policy becomes what was sent; what was left out is lost (NOTES: Insurance). Raises Refusal 422."""
+    """PUT: the policy becomes what was sent; what was left out is lost. Raises Refusal 422."""
     values = _policy(state, chart, body)
     key = policy["id"]
     policy.clear()
@@ -152,7 +152,7 @@ def _unprocessable(errors: dict[str, str]) -> Refusal:
 
 
 def _take_rank(state: State, policy: Record) -> None:
-    """One active policy a rank: who held it before is made inactive without a word (NOTES: Insurance)."""
+    """One active policy a rank: who held it before is made inactive without a word."""
     if policy["status"] != "active" or policy["rank"] is None:
         return
     for key in sorted(state.policies_by_chart.get(policy["patient_id"], ())):
@@ -167,7 +167,7 @@ def _take_rank(state: State, policy: Record) -> None:
 
 
 def _tell(state: State, chart: Record, by: str | None) -> None:
-    """No event of its own: only the chart's old copy changes, later, and with it the chart (NOTES: Webhooks)."""
+    """No event of its own: only the chart's old copy changes, later, and with it the chart."""
     switches = state.switches
     author = by if switches.policy_event == "others" else None
 

@@ -1,4 +1,4 @@
-"""Tokens: client credentials only, with the scopes of the vendor's pages (NOTES: OAuth2)."""
+"""Tokens: client credentials only, with the scopes of the vendor's pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Lists: filters, cursor pages by ascending id, and the older limit/offset (NOTES: Lists)."""
+"""Lists: filters, cursor pages by ascending id, and the older limit/offset."""
 
 from __future__ import annotations
 

@@ -78,7 +78,7 @@ class People:
         return self._copy("patients", chart)
 
     def restore_patient(self, patient: int) -> Record:
-        """Elation's support brings a deleted chart back (NOTES: Patients, Delete)."""
+        """Elation's support brings a deleted chart back."""
         chart = self._state.find("patients", patient)
         chart["deleted_date"] = None
         return self._copy("patients", self._state.save("patients", chart, None))
@@ -157,7 +157,7 @@ class People:
         return self._copy("bills", billing.release(self._state, self._state.find("bills", bill), by=None))
 
     def resave_bill(self, bill: int, **changes: object) -> Record:
-        """Save & Re-send, with or without changes: the error is cleared (NOTES: Bills)."""
+        """Save & Re-send, with or without changes: the error is cleared."""
         return self._copy("bills", billing.edit(self._state, self._state.find("bills", bill), dict(changes), resend=True))
 
     def edit_bill(self, bill: int, **changes: object) -> Record:

@@ -1,4 +1,4 @@
-"""The paths of the API and what stands behind each (openapi.json, NOTES). Handlers are plain functions over the state."""
+"""The paths of the API and what stands behind each (its published openapi.json). Handlers are plain functions over the state."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Resources:
             listed: dict[str, Handler] = {"GET": self._subscriptions, "POST": self._subscribe}
             kept: dict[str, Handler] = {"GET": self._subscription, "DELETE": self._unsubscribe}
             event: dict[str, Handler] = dict.fromkeys(("GET", "PATCH", "PUT"), self._published_event)
-            # Without its slash this one path is unknown (NOTES: Transport).
+            # Without its slash this one path is unknown.
             routes.append(Route(f"{prefix}/subscriptions/", "", listed, slash_required=prefix == "/app"))
             routes.append(Route(f"{prefix}/subscriptions/{{id}}/", "", kept))
             routes.append(Route(f"{prefix}/published_events/", "", {"GET": self._published}))
@@ -173,7 +173,7 @@ class Resources:
         return self._shown("patients", chart, ask)
 
     def _refuse_lost_chart(self, chart: Record, *, reading: bool) -> None:
-        """Deleted is 410; a merged chart may be shown, gone or moved, which nobody documents (NOTES: Errors, 303)."""
+        """Deleted is 410; a merged chart may be shown, gone or moved, which nobody documents."""
         switches = self._state.switches
         gone = detail(410, "This resource has been deleted.")
         survivor = chart["merged_into_chart"]
@@ -309,7 +309,7 @@ class Resources:
         return Answer(204)
 
     def _events(self, ask: Ask) -> list[Record]:
-        """Kept for 30 days (NOTES: published_events)."""
+        """Kept for 30 days."""
         since = self._state.now() - timedelta(days=30)
         return [
             row
@@ -321,7 +321,7 @@ class Resources:
         return Answer(body=page(self._state.switches, self._events(ask), ask.url, _event_form))
 
     def _published_event(self, ask: Ask) -> Answer:
-        """The path names the EVENT's id, not the row's (NOTES: published_events)."""
+        """The path names the EVENT's id, not the row's."""
         row = next((row for row in self._events(ask) if row["event_id"] == ask.ids["event_id"]), None)
         if row is None:
             raise detail(404, "Not found.")

@@ -1,4 +1,4 @@
-"""Appointments: the full set on updates, lengths in steps of five, visit reasons that become types (NOTES: Appointments)."""
+"""Appointments: the full set on updates, lengths in steps of five, visit reasons that become types."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def _apply(state: State, slot: Record, values: Record, by: str | None) -> None:
 
 
 def _type_named(state: State, name: str, practice: int) -> int:
-    """The id of the practice's type of that name; an unknown one is created on the spot (NOTES: Appointments, `reason`)."""
+    """The id of the practice's type of that name; an unknown one is created on the spot."""
     for key, kind in state.tables["appointment_types"].items():
         if kind["practice"] == practice and kind["name"] == name and kind["deleted_date"] is None:
             return key

@@ -232,7 +232,7 @@ class ElationSandbox:
             return _respond(refusal.status, refusal.body, refusal.headers)
 
     def _route(self, path: str) -> tuple[Route | None, Mapping[str, int]]:
-        """Most paths also work without their trailing slash (NOTES: Transport)."""
+        """Most paths also work without their trailing slash."""
         for route in self._resources.routes:
             ids = route.match(path.rstrip("/"))
             if ids is not None:
@@ -255,7 +255,7 @@ class ElationSandbox:
 
 
 class _Limited:
-    """Holds a credential to its limits (NOTES: Errors, 429). They are the machine's seconds, as the load is."""
+    """Holds a credential to its limits. They are the machine's seconds, as the load is."""
 
     def __init__(self, sandbox: ElationSandbox, client_id: str) -> None:
         self._sandbox = sandbox

@@ -1,4 +1,4 @@
-"""What may be written of each resource: the vendor's lengths and enums (openapi.json; NOTES: Patients and following)."""
+"""What may be written of each resource: the vendor's lengths and enums (its published openapi.json)."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ APPOINTMENT_SET: Final = (
     "reason",
     "duration",
 )
-"""What an update must carry where partial ones are refused (NOTES: Appointments)."""
+"""What an update must carry where partial ones are refused."""
 
 BILL: Final[Table] = MappingProxyType(
     {
@@ -270,7 +270,7 @@ RESOURCES: Final = (
     "physicians",
     "service_locations",
 )
-"""What can be subscribed to (NOTES: Webhooks)."""
+"""What can be subscribed to."""
 
 SUBSCRIPTION: Final[Table] = MappingProxyType(
     {

@@ -89,7 +89,7 @@ class State:
         return self.last_id
 
     def stamp(self) -> str:
-        """Now, in whole seconds: two changes can share it (NOTES: Dates)."""
+        """Now, in whole seconds: two changes can share it."""
         return as_text(self.now())
 
     def visible(self, application: str) -> frozenset[int]:
@@ -138,7 +138,7 @@ class State:
         return record
 
     def delete(self, resource: str, record: Record, by: str | None) -> None:
-        """Soft, as nearly everywhere (NOTES: Dates)."""
+        """Soft, as nearly everywhere."""
         record["deleted_date"] = self.stamp()
         self.save(resource, record, by, "deleted")
 
@@ -148,7 +148,7 @@ class State:
             self.listener.changed(resource, key, action, by)
 
     def write_metadata(self, resource: str, key: int, application: str, sent: Record | None) -> None:
-        """Keep what one application notes at a record; nobody else sees it (NOTES: Metadata). Raises Refusal 400."""
+        """Keep what one application notes at a record; nobody else sees it. Raises Refusal 400."""
         slot = (resource, key, application)
         if sent is None:
             self.metadata.pop(slot, None)
@@ -159,7 +159,7 @@ class State:
         self.metadata[slot] = {"object_id": None, "object_web_link": None, "data": None} | held | sent
 
     def policies_of(self, patient: int) -> list[Record]:
-        """What the policy service shows of a chart now: writes come into sight late (NOTES: Insurance)."""
+        """What the policy service shows of a chart now: writes come into sight late."""
         shown = []
         now = self.now()
         for key in sorted(self.policies_by_chart.get(patient, ())):

@@ -1,4 +1,4 @@
-"""What Elation does not document, or documents twice: every answer that the real thing might give (NOTES, marked [?])."""
+"""What Elation does not document, or documents twice: every answer that the real thing might give."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ElationSwitches:
     lists_omit_deleted_charts: bool = True
     lists_omit_deleted: bool = True
     untidy_dates: bool = True
-    """No zone on the dates of phones, statuses and subscriptions; microseconds on notes and places (NOTES: Dates)."""
+    """No zone on the dates of phones, statuses and subscriptions; microseconds on notes and places."""
 
     # Charts
     redirect_form: Literal["number", "path"] = "number"

@@ -1,4 +1,4 @@
-"""Read forms: how each record looks in an answer and in a webhook (openapi.json; NOTES, for where that is wrong)."""
+"""Read forms: how each record looks in an answer and in a webhook (its published openapi.json, corrected by what it really answers)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def read_form(state: State, resource: str, key: int, application: str | None, *,
 
 
 def legacy_insurances(state: State, patient: int) -> list[Record]:
-    """The chart's old copy of its active policies (NOTES: Insurance): other names for ranks and relations."""
+    """The chart's old copy of its active policies: other names for ranks and relations."""
     return [
         {
             "id": policy["id"],
@@ -128,7 +128,7 @@ def _bill(state: State, record: Record, single: bool) -> None:
 
 
 def bill_write_form(state: State, key: int, application: str) -> Record:
-    """What a PATCH of a bill answers: the write form, without `id` and status (NOTES: Bills)."""
+    """What a PATCH of a bill answers: the write form, without `id` and status."""
     bill = state.tables["bills"][key]
     place = state.tables["service_locations"].get(bill["service_location"] or 0)
     same = (
@@ -205,7 +205,7 @@ def _subscription(state: State, record: Record, single: bool) -> None:
 
 
 def _bare(record: Record, *names: str) -> None:
-    """Take the zone off, as seen in samples (NOTES: Dates)."""
+    """Take the zone off, as seen in samples."""
     for name in names:
         if isinstance(record.get(name), str):
             record[name] = record[name].removesuffix("Z")

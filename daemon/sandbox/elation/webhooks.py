@@ -1,4 +1,4 @@
-"""Deliveries: signed per subscription, in order at first, repeated until 200 or 72 hours have passed (NOTES: Webhooks)."""
+"""Deliveries: signed per subscription, in order at first, repeated until 200 or 72 hours have passed."""
 
 from __future__ import annotations
 

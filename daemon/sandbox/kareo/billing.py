@@ -1,4 +1,4 @@
-"""CreateEncounter: an encounter with its charges, all or nothing (NOTES: CreateEncounter).
+"""CreateEncounter: an encounter with its charges, all or nothing.
 
 What the account does not know refuses the whole of it; the error message is an XML echo of the encounter with `<err>` inside
 the offending elements. It therefore quotes the patient.

@@ -24,7 +24,7 @@ class Call:
     now: datetime
 
     def rows(self, request: Values, rows: list[Values]) -> list[Values | None]:
-        """As the list calls answer: ticked Fields only, and a phantom row for none (NOTES: List calls)."""
+        """As the list calls answer: ticked Fields only, and a phantom row for none."""
         ticked = {name for name, value in request.get("Fields", {}).items() if value}
         if ticked and self.switches.ticks == "empty_row":
             return [None]
@@ -35,7 +35,7 @@ class Call:
         return [{name: value for name, value in row.items() if name in ticked} for row in rows]
 
     def practices(self, name: str | None, id_: str | int | None = None) -> list[Practice]:
-        """Those that the filter names: the name exactly; none named: all of the key (NOTES: List calls)."""
+        """Those that the filter names: the name exactly; none named: all of the key."""
         found = self.state.practices_of(self.customer)
         if name:
             found = [one for one in found if one.name == name]
@@ -53,7 +53,7 @@ class Call:
         return found[0]
 
     def name_matches(self, wanted: str | None, actual: str) -> bool:
-        """A name filter; absent or empty lets everything through. What it means is not documented (NOTES: List calls)."""
+        """A name filter; absent or empty lets everything through. What it means is not documented."""
         if not wanted:
             return True
         want, have = squeeze(wanted), squeeze(actual)
@@ -80,7 +80,7 @@ Handler = Callable[[Call, Values], Values]
 def in_range(
     filter_: Values, name: str, value: datetime, *, exclusive: bool = False, completed: timedelta | None = None
 ) -> bool:
-    """`From<name>` and `To<name>`. `completed`: a half-given pair is completed to this length (NOTES: Polling)."""
+    """`From<name>` and `To<name>`. `completed`: a half-given pair is completed to this length."""
     low = filter_time(filter_["From" + name]) if filter_.get("From" + name) else None
     high = filter_time(filter_["To" + name]) if filter_.get("To" + name) else None
     if completed is not None and low is not None and high is None:

@@ -30,7 +30,7 @@ HANDLERS: Mapping[str, Handler] = {
 }
 
 NO_REFERENCE = "Object reference not set to an instance of an object."
-"""For a missing or nil Filter, Fields, Patient, ... (NOTES: Outcome of a call)."""
+"""For a missing or nil Filter, Fields, Patient, ...."""
 
 NOBODY = "unknown"
 """The label of calls whose customer key nobody has."""
@@ -121,7 +121,7 @@ class Dispatcher:
         error: str | None = None,
         denied: bool = False,
     ) -> Answer:
-        """The result type's own members, under the two that every answer has (NOTES: Outcome of a call)."""
+        """The result type's own members, under the two that every answer has."""
         values: Values = dict(result or {})
         values["ErrorResponse"] = {"ErrorMessage": error, "IsError": error is not None, "StackTrace": None}
         values["SecurityResponse"] = self._security(customer, denied)

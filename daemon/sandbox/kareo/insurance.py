@@ -1,4 +1,4 @@
-"""Cases and policies: how they read, and how CreatePatient and UpdatePatient write them (NOTES: Insurance)."""
+"""Cases and policies: how they read, and how CreatePatient and UpdatePatient write them."""
 
 from __future__ import annotations
 
@@ -125,7 +125,7 @@ def _insured_row(call: Call, insured: Insured) -> Values:
 
 
 def flattened(call: Call, patient: Patient) -> Values:
-    """The primary case's first two policies as members of a patient's row (NOTES: Reading patients)."""
+    """The primary case's first two policies as members of a patient's row."""
     case = call.state.primary_case(patient.id)
     row: Values = {}
     if case is not None:
@@ -212,7 +212,7 @@ def _foreign_company(call: Call, company_id: int) -> bool:
 
 
 def _plan(call: Call, written: Values) -> Plan | None:
-    """The plan that a policy names: by id, else by names, created if unknown (NOTES: Insurance). None: it names none."""
+    """The plan that a policy names: by id, else by names, created if unknown. None: it names none."""
     plan = _named_plan(call, written)
     if plan is not None or not any(written.get(name) for name in ("CompanyID", "CompanyName", "PlanName")):
         return plan

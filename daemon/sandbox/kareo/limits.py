@@ -1,4 +1,4 @@
-"""The published limits: the least time between two calls of one operation, per customer key (NOTES: Published limits)."""
+"""The published limits: the least time between two calls of one operation, per customer key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Appointments: the list, the single record, creating, changing, deleting (NOTES: Appointments)."""
+"""Appointments: the list, the single record, creating, changing, deleting."""
 
 from __future__ import annotations
 
@@ -213,7 +213,7 @@ def create_appointment(call: Call, request: Values) -> Values:
 
 
 def update_appointment(call: Call, request: Values) -> Values:
-    """What is not nillable and absent becomes 0 or false, if the switch says so (NOTES: UpdateAppointment)."""
+    """What is not nillable and absent becomes 0 or false, if the switch says so."""
     written: Values = request.get("Appointment") or {}
     found = _find(call, written.get("AppointmentId"))
     if found.deleted:

@@ -1,4 +1,4 @@
-"""Practices, providers, service locations, procedure codes and external vendors (NOTES: Directory, External ids)."""
+"""Practices, providers, service locations, procedure codes and external vendors."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from daemon.sandbox.kareo.values import flag, phone
 from daemon.sandbox.kareo.wire import RefusedError, Values
 
 EXTERNAL_ID_LENGTH = 25
-"""External ids are cut to this in silence (NOTES: External ids)."""
+"""External ids are cut to this in silence."""
 
 
 def get_practices(call: Call, request: Values) -> Values:
@@ -107,7 +107,7 @@ def get_service_locations(call: Call, request: Values) -> Values:
 
 
 def get_procedure_codes(call: Call, request: Values) -> Values:
-    """Of the customer. `Active` and `CustomerSpecific` cannot be nil: absent is false, which is taken as "all" (NOTES: Directory)."""
+    """Of the customer. `Active` and `CustomerSpecific` cannot be nil: absent is false, which is taken as "all"."""
     filter_ = request["Filter"]
     rows: list[Values] = []
     for one in call.state.procedure_codes.values():
@@ -160,7 +160,7 @@ def register_external_vendor(call: Call, request: Values) -> Values:
 
 
 def update_patients_external_id(call: Call, request: Values) -> Values:
-    """All or nothing; `ItemsUpdated` is empty even on success (NOTES: External ids)."""
+    """All or nothing; `ItemsUpdated` is empty even on success."""
     settings: list[Values] = request["Updates"].get("UpdateBatch", []) if request.get("Updates") else []
     for one in settings:
         patient = call.state.patient_of(call.customer, one.get("patientID"))

@@ -1,4 +1,4 @@
-"""Reading bills back: charges, encounter details, and their status (NOTES: GetCharges, GetEncounterDetails)."""
+"""Reading bills back: charges, encounter details, and their status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from daemon.sandbox.kareo.values import filter_time, list_date, midnight, money,
 from daemon.sandbox.kareo.wire import RefusedError, Values
 
 STATUS_NUMBERS = {"Draft": "1", "Review": "2", "Approved": "3", "Rejected": "4", "Unpayable": "5"}
-"""As GetEncounterDetails gives them (NOTES: GetEncounterDetails)."""
+"""As GetEncounterDetails gives them."""
 
 STATUSES = {"draft": "Draft", "review": "Review", "submitted": "Review", "approved": "Approved", "rejected": "Rejected"}
 """The free strings that UpdateEncounterStatus takes."""
@@ -41,7 +41,7 @@ def get_charges(call: Call, request: Values) -> Values:
 
 
 def _in_ranges(call: Call, filter_: Values, encounter: Encounter) -> bool:
-    """Each half-given pair is completed to 7 days; a posting range beyond 60 finds nothing (NOTES: Polling, GetCharges)."""
+    """Each half-given pair is completed to 7 days; a posting range beyond 60 finds nothing."""
     zone = call.switches.list_zone
     low, high = filter_.get("FromPostingDate"), filter_.get("ToPostingDate")
     if low and high and filter_time(high) - filter_time(low) > LONGEST_POSTING:

@@ -1,4 +1,4 @@
-"""Patients: the list, the single record, the batches, creating and updating (NOTES: Reading patients, Writing patients)."""
+"""Patients: the list, the single record, the batches, creating and updating."""
 
 from __future__ import annotations
 
@@ -136,9 +136,7 @@ def _asked_for(call: Call, filter_: Values, patient: Patient) -> bool:
         return False
     if filter_.get("FromDateOfBirth") or filter_.get("ToDateOfBirth"):
         born = patient.dob
-        if born is None or not in_range(
-            filter_, "DateOfBirth", datetime(born.year, born.month, born.day), exclusive=True
-        ):  # (NOTES: ToDateOfBirth is exclusive)
+        if born is None or not in_range(filter_, "DateOfBirth", datetime(born.year, born.month, born.day), exclusive=True):
             return False
     if filter_.get("FromLastEncounterDate") or filter_.get("ToLastEncounterDate"):
         visits = [one.service_start for one in call.state.encounters.values() if one.patient_id == patient.id]
@@ -171,7 +169,7 @@ def _by_external_id(call: Call, external_id: str, vendor_id: int | None) -> int 
 
 
 def get_all_patients(call: Call, request: Values) -> Values:
-    """In order of id, from StartKey on; the key of the next batch is nil at the end (NOTES: GetAllPatients)."""
+    """In order of id, from StartKey on; the key of the next batch is nil at the end."""
     filter_ = request["Filter"]
     size = filter_.get("BatchSize", LARGEST_BATCH)
     if not 1 <= size <= LARGEST_BATCH:
@@ -204,7 +202,7 @@ def get_all_patients(call: Call, request: Values) -> Values:
 
 
 def create_patient(call: Call, request: Values) -> Values:
-    """No refusal of a second patient of the same name and birth date; only external ids are unique (NOTES: External ids)."""
+    """No refusal of a second patient of the same name and birth date; only external ids are unique."""
     written = _written(request)
     practice = call.practice(written["Practice"])
     cases: list[Values] = [{**one, "CaseID": None} for one in written.get("Cases", [])]
@@ -243,7 +241,7 @@ def update_patient(call: Call, request: Values) -> Values:
 
 
 def _written(request: Values) -> Values:
-    """Raises `FaultError` without a patient or practice, `RefusedError` without names (NOTES: Writing patients)."""
+    """Raises `FaultError` without a patient or practice, `RefusedError` without names."""
     written: Values = request.get("Patient") or {}
     if "Practice" not in written:
         raise FaultError("InternalServiceFault", "The server was unable to process the request.")
@@ -292,7 +290,7 @@ def _provider(call: Call, practice: Practice, reference: Values, key: str) -> in
 
 
 def _location(call: Call, practice: Practice, reference: Values) -> int:
-    """By id or name; an unknown name is created (NOTES: Writing patients)."""
+    """By id or name; an unknown name is created."""
     for one in call.state.locations.values():
         if one.practice_id == practice.id and (
             one.id == reference.get("LocationID") or one.name == reference.get("LocationName")

@@ -313,7 +313,7 @@ class People:
         return location
 
     def add_procedure_code(self, practice: int, code: str, name: str, **values: Any) -> ProcedureCode:
-        """For the whole customer of the practice: codes are not per practice (NOTES: Directory)."""
+        """For the whole customer of the practice: codes are not per practice."""
         now = self._state.now()
         added = ProcedureCode(
             id=self._state.new_id("procedure_codes"),
@@ -357,7 +357,7 @@ class People:
             other.is_primary = other.id == case.id
 
     def _insurance_edited(self, patient: Patient) -> None:
-        """Whether this moves the patient's LastModifiedDate is a switch (NOTES: Polling)."""
+        """Whether this moves the patient's LastModifiedDate is a switch."""
         if self._switches.policy_edits_modify_patient:
             patient.modified = self._state.now()
 

@@ -37,7 +37,7 @@ class Practice:
 
 @dataclass(kw_only=True, slots=True)
 class Provider:
-    """`type` is "Normal Provider" or "Referring Provider" (NOTES: GetProviders)."""
+    """`type` is "Normal Provider" or "Referring Provider"."""
 
     id: int
     practice_id: int
@@ -98,7 +98,7 @@ class Vendor:
 
 @dataclass(kw_only=True, slots=True)
 class Patient:
-    """`deleted` and `merged_into` are invisible from outside: the record is merely gone (NOTES: Polling).
+    """`deleted` and `merged_into` are invisible from outside: the record is merely gone.
 
     `entered_as` is who was meant when the record was created, whatever it was edited to afterwards.
     """
@@ -285,7 +285,7 @@ class ServiceLine:
 
 @dataclass(kw_only=True, slots=True)
 class Encounter:
-    """`status` is the screens' word: Draft, Review, Approved, Rejected, Unpayable (NOTES: CreateEncounter)."""
+    """`status` is the screens' word: Draft, Review, Approved, Rejected, Unpayable."""
 
     id: int
     practice_id: int
@@ -316,5 +316,5 @@ class Encounter:
 
 
 def full_name(*parts: str) -> str:
-    """Free text with the spaces of empty parts left in (NOTES: Values)."""
+    """Free text with the spaces of empty parts left in."""
     return " ".join(parts).strip()

@@ -56,7 +56,7 @@ class State:
         self.encounters: dict[int, Encounter] = {}
 
     def now(self) -> datetime:
-        """To the second, the resolution of the service's own dates (NOTES: Polling)."""
+        """To the second, the resolution of the service's own dates."""
         return self._now().replace(microsecond=0)
 
     def new_id(self, table: str) -> int:
@@ -88,7 +88,7 @@ class State:
         return next((case for case in self.cases_of(patient_id) if case.is_primary and case.active), None)
 
     def company(self, customer_key: str, name: str) -> Company:
-        """By name; an unknown one is created (NOTES: Insurance)."""
+        """By name; an unknown one is created."""
         for company in self.companies.values():
             if company.customer_key == customer_key and company.name.casefold() == name.casefold():
                 return company

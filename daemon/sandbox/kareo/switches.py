@@ -1,4 +1,4 @@
-"""What nobody documents about the live service, both ways (NOTES, marked [?]): each switch is one open question."""
+"""What nobody documents about the live service, both ways: each switch is one open question."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Literal
 
 @dataclass(kw_only=True, slots=True)
 class KareoSwitches:
-    """May be changed while the sandbox runs; the next call goes by it. The defaults are what the NOTES hold likeliest."""
+    """May be changed while the sandbox runs; the next call goes by it. The defaults are the likeliest answers."""
 
     list_zone: str = "America/Los_Angeles"
-    """Zone of CreatedDate, LastModifiedDate, of the filters, and of datetimes sent without a zone (NOTES: Values)."""
+    """Zone of CreatedDate, LastModifiedDate, of the filters, and of datetimes sent without a zone."""
     list_inactive_policies: bool = False
     list_inactive_cases: bool = False
     policy_edits_modify_patient: bool = False
-    """Whether people's edits of cases, policies and plans move the patient's LastModifiedDate (NOTES: Polling)."""
+    """Whether people's edits of cases, policies and plans move the patient's LastModifiedDate."""
     self_policies_empty: bool = True
-    """Policies of relationship Self come with empty Insured* members (NOTES: Insurance)."""
+    """Policies of relationship Self come with empty Insured* members."""
     insured_gender_letters: bool = False
-    """InsuredGender as M, F, U instead of words (NOTES: Values)."""
+    """InsuredGender as M, F, U instead of words."""
     deleted_appointment: Literal["refused", "marked"] = "refused"
     """GetAppointment of a deleted one: an error, or the record with IsDeleted."""
     unknown_patient: Literal["nil", "empty", "refused"] = "nil"
-    """GetPatient of an id that does not exist (NOTES: Reading patients)."""
+    """GetPatient of an id that does not exist."""
     phantom_rows: bool = True
-    """An empty list is one empty row (NOTES: List calls)."""
+    """An empty list is one empty row."""
     ticks: Literal["honoured", "empty_row"] = "honoured"
-    """Ticked Fields give those fields, or one empty row whatever is there (NOTES: List calls)."""
+    """Ticked Fields give those fields, or one empty row whatever is there."""
     name_filters: Literal["equal", "prefix", "contains"] = "equal"
     empty_clears: bool = True
-    """The empty string clears a field in UpdatePatient; else it is taken as absent (NOTES: Writing patients)."""
+    """The empty string clears a field in UpdatePatient; else it is taken as absent."""
     absent_erases_appointment: bool = True
-    """UpdateAppointment without its non-nillable members sets them to 0 or false (NOTES: Appointments)."""
+    """UpdateAppointment without its non-nillable members sets them to 0 or false."""
     case_required: bool = True
-    """CreateEncounter without Case is refused; else the default case is taken (NOTES: CreateEncounter)."""
+    """CreateEncounter without Case is refused; else the default case is taken."""
     security_on_errors: bool = True
-    """SecurityResponse is filled on errors too; else nil (NOTES: Outcome of a call)."""
+    """SecurityResponse is filled on errors too; else nil."""
     iso_birth_dates: bool = False
     """DOB as YYYY-MM-DD, the guide's form, instead of M/D/YYYY, the one seen."""
     unknown_members: bool = False

@@ -1,4 +1,4 @@
-"""The texts that values are read as, and the filters' ways of writing them (NOTES: Values)."""
+"""The texts that values are read as, and the filters' ways of writing them."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def wall_time(instant: datetime, zone: str) -> datetime:
 
 
 def calendar_day(value: datetime, zone: str) -> date:
-    """The day of an `xs:dateTime` that means a date: one with a zone is moved to the server's, and may shift (NOTES: Values)."""
+    """The day of an `xs:dateTime` that means a date: one with a zone is moved to the server's, and may shift."""
     _storable(value)
     return value.date() if value.tzinfo is None else wall_time(value, zone).date()
 

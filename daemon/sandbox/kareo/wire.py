@@ -1,4 +1,4 @@
-"""Reading and writing the way a .NET DataContract server does (NOTES: Transport), driven by the WSDL's member tables.
+"""Reading and writing the way a .NET DataContract server does, driven by the WSDL's member tables.
 
 Requests become `Values` (member name to value): absent and nil members are not in it, arrays are lists, `xs:dateTime` an
 aware or naive datetime just as it was written. Answers are written from such values.
@@ -23,7 +23,7 @@ XSI = "http://www.w3.org/2001/XMLSchema-instance"
 DISPATCH = "http://schemas.microsoft.com/net/2005/12/windowscommunicationfoundation/dispatcher"
 NIL = f"{{{XSI}}}nil"
 UNKNOWN_MEMBER = "SandboxAddition"
-"""A member that no WSDL describes, as newer servers send (NOTES: What does not exist, and what is newer)."""
+"""A member that no WSDL describes, as newer servers send."""
 
 
 class FaultError(Exception):
@@ -149,7 +149,7 @@ _DATE_TIME = re.compile(
 
 
 def _date_time(text: str) -> datetime:
-    """ISO only: the US form is a fault (NOTES: Values)."""
+    """ISO only: the US form is a fault."""
     match = _DATE_TIME.fullmatch(text)
     if match is None:
         raise ValueError

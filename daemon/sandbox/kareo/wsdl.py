@@ -1,6 +1,6 @@
 """The sandbox's own WSDL (`billing.wsdl`), and the member tables that reading and writing are driven by.
 
-A DataContract server goes by the order of the members, base type first (NOTES: Transport); both the order and what is
+A DataContract server goes by the order of the members, base type first; both the order and what is
 required or nillable is taken from the served document itself, so that what is promised and what is done cannot differ.
 """
 
@@ -24,7 +24,7 @@ QName = tuple[str, str]
 """Namespace and local name."""
 
 OMITTING = frozenset({"ModifyPatientResp", "PatientCaseRes", "InsurancePolicyRes", "PatientBatchKey"})
-"""Answer types besides `...Data` whose members are left out when null or false (NOTES: Transport, EmitDefaultValue)."""
+"""Answer types besides `...Data` whose members are left out when null or false."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,11 +1,10 @@
 """The calls of Elation's REST API that chartwire makes, one method each, for one practice of one credential.
 
 Every method raises the errors of `daemon.vendors.ports.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
-Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable
-(NOTES: Errors). Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
+Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable. Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
 
 Lists are asynchronous iterators of `wire.Row`: the typed value, or a `wire.BadRow` for a row that does not fit. They are
-narrowed to the client's practice by the API's filter where it has one, else by the record (NOTES: Lists, Directory).
+narrowed to the client's practice by the API's filter where it has one, else by the record.
 """
 
 from __future__ import annotations
@@ -71,7 +70,7 @@ class ElationClient:
             gate=gate,
         )
 
-    # Charts (NOTES: Patients)
+    # Charts
 
     async def get_patient(self, patient_id: int) -> wire.Patient:
         """A chart, of any practice the credential sees. Raises NotFound, Gone (deleted), Moved (303, not followed)."""
@@ -82,18 +81,18 @@ class ElationClient:
         return self._list("/patients/", wire.Patient, {**filters, "practice": self.practice_id})
 
     def patients_modified_since(self, moment: datetime) -> AsyncIterator[wire.Row[wire.Patient]]:
-        """Charts modified at `moment` (aware) or later, by id, not by time: mind the watermark (NOTES: Lists)."""
+        """Charts modified at `moment` (aware) or later, by id, not by time: mind the watermark."""
         return self.patients(last_modified__gte=_whole_second(moment))
 
     async def create_patient(self, body: Body) -> wire.Patient:
-        """Raises Duplicate with the chart that matches; it may be somebody else's (NOTES: Duplicate refusal)."""
+        """Raises Duplicate with the chart that matches; it may be somebody else's."""
         return await self._write("POST", "/patients/", wire.Patient, body)
 
     async def update_patient(self, patient_id: int, changes: Body) -> wire.Patient:
         """PATCH: `changes` name only what changes, but arrays whole."""
         return await self._write("PATCH", "/patients/{id}/", wire.Patient, changes, id=patient_id)
 
-    # Insurance (NOTES: Insurance; these paths have no trailing slash)
+    # Insurance
 
     async def list_policies(self, patient_id: int, *, active_only: bool = False) -> list[wire.Policy]:
         """All policies of a chart. One that does not fit raises Malformed: ranks cannot be judged from a part of them."""
@@ -116,7 +115,7 @@ class ElationClient:
         template = "/patients/{id}/policies/{policy_id}"
         return await self._write("PUT", template, wire.Policy, body, id=patient_id, policy_id=policy_id)
 
-    # Insurers and plans (NOTES: Insurers and plans)
+    # Insurers and plans
 
     def insurance_companies(self) -> AsyncIterator[wire.Row[wire.InsuranceCompany]]:
         """The practice's carriers; match in memory, since how exactly the API's name filter matches is not known."""
@@ -139,7 +138,7 @@ class ElationClient:
         """Twice the same makes two, as with carriers."""
         return await self._write("POST", "/insurance_plans/", wire.InsurancePlan, body)
 
-    # Appointments (NOTES: Appointments)
+    # Appointments
 
     async def appointments(
         self,
@@ -171,14 +170,14 @@ class ElationClient:
         return await self._write("POST", "/appointments/", wire.Appointment, body)
 
     async def update_appointment(self, appointment_id: int, body: Body) -> wire.Appointment:
-        """PATCH; send the full set of fields that NOTES: Updates names, `service_location` as its id."""
+        """PATCH; send the full set of fields that an update takes, `service_location` as its id."""
         return await self._write("PATCH", "/appointments/{id}/", wire.Appointment, body, id=appointment_id)
 
     async def delete_appointment(self, appointment_id: int) -> None:
         """Soft deletion, for what Kareo deleted; cancelling is an update. Raises NotFound or Gone when done before."""
         await self._send("DELETE", "/appointments/{id}/", None, id=appointment_id)
 
-    # Bills and the notes that lead to them (NOTES: Bills, Visit notes)
+    # Bills and the notes that lead to them
 
     async def bills(
         self,
@@ -215,7 +214,7 @@ class ElationClient:
         query: dict[str, Filter] = {"practice": self.practice_id, "last_modified__gte": _whole_second(moment)}
         return self._list("/visit_notes/", wire.VisitNote, query)
 
-    # Directory (NOTES: Directory)
+    # Directory
 
     async def physicians(self) -> AsyncIterator[wire.Row[wire.Physician]]:
         """The practice's physicians, inactive ones too."""
@@ -289,7 +288,7 @@ def _portions(ids: Collection[int] | None) -> Iterator[list[int] | None]:
 
 
 def _whole_second(moment: datetime) -> datetime:
-    # Elation keeps whole seconds mostly: rounding down can only find more (NOTES: Dates).
+    # Elation keeps whole seconds mostly: rounding down can only find more.
     return moment.replace(microsecond=0)
 
 

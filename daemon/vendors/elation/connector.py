@@ -1,7 +1,7 @@
 """Observing Elation: directory, webhook subscriptions, catch-up by modified time, and sweeps for what cannot be asked for.
 
 Webhooks tell of most changes at once (`daemon.webhooks`); this connector finds what they missed. A watermark moves to a
-traversal's START less an overlap, and only when all of the traversal is recorded (NOTES: Lists).
+traversal's START less an overlap, and only when all of the traversal is recorded.
 """
 
 from __future__ import annotations
@@ -196,7 +196,7 @@ class ElationConnector:
     async def _read_published(self, present: set[int]) -> None:
         """What Elation says it sent since the last sweep and no list has shown: bills of long ago, charts not listed.
 
-        The list has no filter and no order that is documented, so it is read whole, and only here (NOTES: published_events).
+        The list has no filter and no order that is documented, so it is read whole, and only here.
         """
         mark = read_position(await self._watermark("elation.published"))
         newest, charts, bills = mark, set[int](), set[int]()

@@ -1,4 +1,4 @@
-"""Reading what Elation delivers to the webhook endpoint (NOTES: Webhooks).
+"""Reading what Elation delivers to the webhook endpoint.
 
 The signature is checked over the raw body before anything is parsed. What is genuine but cannot be used goes to quarantine, so
 that it is answered 200 and not lost.

@@ -1,4 +1,4 @@
-"""The bearer token of one credential: fetched once for all who wait, renewed before it expires (NOTES: OAuth2)."""
+"""The bearer token of one credential: fetched once for all who wait, renewed before it expires."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class _Token(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TokenCache:
-    """Tokens by the client_credentials grant, without the refresh token: a new one is just as easy (NOTES: OAuth2).
+    """Tokens by the client_credentials grant, without the refresh token: a new one is just as easy.
 
     `url` is the token endpoint, `timeout` in seconds, `clock` a monotonic clock in seconds (the event loop's own). `throttled`
     makes the error of a 429, `meter` hears of every call as (operation, outcome, seconds).

@@ -1,4 +1,4 @@
-"""What a status other than success means (NOTES: Errors), and what can be learned from the body that comes with it."""
+"""What a status other than success means, and what can be learned from the body that comes with it."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def _location(steps: list[object]) -> str:
 
 
 def _existing(text: str) -> int | None:
-    # `redirect` is `/api/2.0/patients/1234` in the docs and the bare number in a recorded answer (NOTES: Patients).
+    # `redirect` is `/api/2.0/patients/1234` in the docs and the bare number in a recorded answer.
     plain = _plain(text)
     redirect = plain.get("redirect") if isinstance(plain, dict) else None
     if isinstance(redirect, int) and not isinstance(redirect, bool):

@@ -1,8 +1,8 @@
 """The resources of Elation as typed values (`wire` reads them).
 
-Answers are read leniently (NOTES: Known faults of openapi.json): unknown fields are ignored and a null counts as an absent
+Answers are read leniently: unknown fields are ignored and a null counts as an absent
 field, because the vendor's own schema forgets most nulls. Texts that may be missing are `""`, everything else that may be
-missing is None or an empty tuple. Instants are aware and in UTC, also where Elation leaves the zone out (NOTES: Dates).
+missing is None or an empty tuple. Instants are aware and in UTC, also where Elation leaves the zone out.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def _utc(moment: datetime) -> datetime:
 
 
 class Metadata(Wire, frozen=True, kw_only=True):
-    """What this application keeps at a record, invisible to others (NOTES: Metadata)."""
+    """What this application keeps at a record, invisible to others."""
 
     object_id: str = ""
     object_web_link: str = ""
@@ -264,7 +264,7 @@ class BillCpt(Wire, frozen=True, kw_only=True):
 
 
 class Bill(Wire, frozen=True, kw_only=True):
-    """`service_date` is an instant: the day of service is its local day in `service_date_timezone` (NOTES: Bills)."""
+    """`service_date` is an instant: the day of service is its local day in `service_date_timezone`."""
 
     id: Id
     patient: Id
@@ -294,7 +294,7 @@ class Bill(Wire, frozen=True, kw_only=True):
 
 
 class VisitNote(Wire, frozen=True, kw_only=True):
-    """Used to find bills; the clinical text is never read (NOTES: Visit notes). `signed_by` is a USER id."""
+    """Used to find bills; the clinical text is never read. `signed_by` is a USER id."""
 
     id: Id
     patient: Id
@@ -339,7 +339,7 @@ class Practice(Wire, frozen=True, kw_only=True):
 
 
 class ServiceLocation(Place, frozen=True, kw_only=True):
-    """`timezone` may be `""`: then the practice's holds (NOTES: Directory)."""
+    """`timezone` may be `""`: then the practice's holds."""
 
     id: Id
     name: str

@@ -1,4 +1,4 @@
-"""Is this webhook really from Elation? (NOTES: Webhooks)"""
+"""Is this webhook really from Elation?"""
 
 from __future__ import annotations
 

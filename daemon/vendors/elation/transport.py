@@ -66,7 +66,7 @@ class _Expired(Exception):
 
 
 class Transport:
-    """The calls of one credential; `guard` may forbid each by raising. `base_url` may name the host alone; then `/api/2.0` is meant (NOTES: Transport)."""
+    """The calls of one credential; `guard` may forbid each by raising. `base_url` may name the host alone; then `/api/2.0` is meant."""
 
     def __init__(
         self,
@@ -132,7 +132,7 @@ class Transport:
     async def rows(
         self, template: str, path: str, kind: type[W], query: Mapping[str, str], *, paged: bool = True
     ) -> AsyncIterator[W | wire.BadRow]:
-        """Every row of a list, in the vendor's order, page by page as they are asked for (NOTES: Lists).
+        """Every row of a list, in the vendor's order, page by page as they are asked for.
 
         `next` is followed as given, but only to the configured scheme, host and port, since it carries the token, and never
         twice; `paged=False` asks for no page size. A list that goes round, says nothing or never ends is given up. Raises
@@ -212,7 +212,7 @@ class Transport:
         self._throttles = 0
 
     def _throttled(self, operation: str) -> Throttled:
-        # Elation gives no numbers at all (NOTES: Errors): double with each 429 in a row, and spread by full jitter.
+        # Elation gives no numbers at all: double with each 429 in a row, and spread by full jitter.
         self._throttles += 1
         return Throttled(operation, BACKOFF.pause(self._throttles, self._uniform))
 

@@ -97,7 +97,7 @@ _OPAQUE: Final = "data"
 class BadRow(msgspec.Struct, frozen=True, kw_only=True):
     """A row of a list that does not fit: `path` as `$.results[3].dob`, `raw` its JSON (PHI), `id` and `practice` if legible.
 
-    Of a visit note `raw` keeps the known fields only: the clinical text is never stored (NOTES: Visit notes).
+    Of a visit note `raw` keeps the known fields only: the clinical text is never stored.
     """
 
     id: int | None
@@ -110,7 +110,7 @@ Row: TypeAlias = T | BadRow
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """One page of a list; `next` is the vendor's absolute URL of the following one, None at the end (NOTES: Lists)."""
+    """One page of a list; `next` is the vendor's absolute URL of the following one, None at the end."""
 
     rows: tuple[T | BadRow, ...]
     next: str | None
@@ -146,7 +146,7 @@ decode_service_location = partial(decode, ServiceLocation)
 
 
 def decode_webhook(body: Body, operation: str) -> WebhookEnvelope:
-    """The envelope of a delivery, its `data` still unread (NOTES: Webhooks). Raises Malformed."""
+    """The envelope of a delivery, its `data` still unread. Raises Malformed."""
     with decoding(lambda found: Malformed(operation, _path_of(found))):
         return _ENVELOPE.decode(body)
 

@@ -1,4 +1,4 @@
-"""Elation's side of the writes: what to send, what it came to, and how to see whether it was done (DESIGN section 4)."""
+"""Elation's side of the writes: what to send, what it came to, and how to see whether it was done (deploy/DESIGN.md, The flow)."""
 
 from __future__ import annotations
 
@@ -140,7 +140,7 @@ class ElationWriter:
         return Searched(candidates=(translate.candidate(existing),), refused=True)
 
     async def _update_chart(self, write: UpdateEhrChart, wanted: Callable[[], AnyWrite]) -> AnyResult:
-        """Read, compare, write (NOTES: Transport): what somebody else has just changed is not overwritten unseen."""
+        """Read, compare, write: what somebody else has just changed is not overwritten unseen."""
         read_at = self._now()
         before, newest = await self._client.get_patient(write.chart), wanted()
         assert isinstance(newest, UpdateEhrChart)
@@ -217,7 +217,7 @@ class ElationWriter:
     # -- appointments -----------------------------------------------------------------------------------------------------
 
     async def _create_appointment(self, write: CreateEhrAppointment) -> RecordCreated:
-        """Without `reason` the type stays "None" (NOTES: Appointments)."""
+        """Without `reason` the type stays "None"."""
         body = {**_terms(write.terms), "patient": write.chart, "practice": self._client.practice_id}
         body |= {"metadata": {"object_id": write.link_hint}}
         return RecordCreated(id=(await self._client.create_appointment(body)).id)
@@ -233,7 +233,7 @@ class ElationWriter:
         return None
 
     async def _update_appointment(self, write: UpdateEhrAppointment | CancelEhrAppointment) -> Done:
-        """Read, change, send the full set: a partial update may be refused, and the type set by staff stays (NOTES)."""
+        """Read, change, send the full set: a partial update may be refused, and the type set by staff stays."""
         try:
             current = await self._client.get_appointment(write.appointment)
         except Gone:
@@ -269,7 +269,7 @@ class ElationWriter:
     # -- bills ------------------------------------------------------------------------------------------------------------
 
     async def _answer_bill(self, write: MarkBilled | MarkBillError) -> BillWritten:
-        """A billed bill may never be updated again: look first, write once, read what came of it (NOTES: Bills)."""
+        """A billed bill may never be updated again: look first, write once, read what came of it."""
         read_at = self._now()
         bill = await self._client.get_bill(write.bill)
         if not _answered(bill, write):

@@ -1,7 +1,7 @@
 """Reading Kareo's answers with lxml: members by their local names, as the text that they are.
 
 zeep makes the requests, but a typed object of each of a patient's 160 members, whose text is then wanted again, costs thirty times
-as much (NOTES, section 2). Missing, nil and empty members are the same; unknown ones are passed over; an answer that is cut off is none.
+as much. Missing, nil and empty members are the same; unknown ones are passed over; an answer that is cut off is none.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Kareo's operations for one practice: typed values in and out, paced by the limiter, one call per call.
 
 Only what the service refused as too fast is tried again here. Errors are those of `daemon.vendors.ports.errors`; messages never hold vendor text, credentials or a
-patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always (NOTES, section 7).
+patient's data. Lists are asked with empty `Fields`, which returns everything, and with a `Filter` always.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class KareoClient:
         return list((await self._rows(found, rows.practice, "GetPractices.Practices")).rows)
 
     async def get_providers(self) -> list[wire.KareoProvider]:
-        """Normal providers of the practice: referring ones are no calendar and cannot render (NOTES, section 11)."""
+        """Normal providers of the practice: referring ones are no calendar and cannot render."""
         answer = await self._call("GetProviders", Fields={}, Filter={"PracticeName": self.practice_name})
         found = [
             row
@@ -170,7 +170,7 @@ class KareoClient:
         return list((await self._rows(found, rows.location, "GetServiceLocations.ServiceLocations")).rows)
 
     async def ensure_external_vendor(self, name: str) -> int:
-        """The id of the external vendor of this name; registered once per customer (NOTES: External ids)."""
+        """The id of the external vendor of this name; registered once per customer."""
         answer = await self._call("GetExternalVendors")
         for row in rows.listed(answer, "ExternalVendors", "ExternalVendorData"):
             if row.text("ExternalVendorName") == name and (known := _id(row, "ExternalVendorID")):
@@ -182,7 +182,7 @@ class KareoClient:
     # -- patients ---------------------------------------------------------------------------------------------------------
 
     async def patients_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoPatient]:
-        """Patients modified in the window, both ends given as the list zone's wall times (NOTES: Values)."""
+        """Patients modified in the window, both ends given as the list zone's wall times."""
         first, last = values.filter_window(start, end, self._zone)
         return await self._patients(FromLastModifiedDate=first, ToLastModifiedDate=last)
 
@@ -235,7 +235,7 @@ class KareoClient:
         return await self._single({"PatientID": patient_id})
 
     async def get_patient_by_external_id(self, external_id: str, vendor: int) -> wire.KareoPatient | None:
-        """Whose external id this is; ids cannot be read, only asked for (NOTES: Reading patients)."""
+        """Whose external id this is; ids cannot be read, only asked for."""
         return await self._single({"ExternalID": external_id, "ExternalVendorID": vendor})
 
     async def _single(self, filter_: dict[str, object]) -> wire.KareoPatient | None:
@@ -278,7 +278,7 @@ class KareoClient:
         *,
         new_case: tuple[str, str] | None = None,
     ) -> None:
-        """Only `changes`, first and last name among them (NOTES: Writing patients), and a `new_case` (name, payer scenario).
+        """Only `changes`, first and last name among them, and a `new_case` (name, payer scenario).
 
         `changes` are asked for when it is this call's turn, right before it is sent: Kareo has no versions, so what was read
         before a wait may have been edited since, and would be lost.
@@ -316,7 +316,7 @@ class KareoClient:
         return await self._appointments(StartDate=first, EndDate=last)
 
     async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.BillingAppointment]:
-        """Appointments modified in the window; both ends given lift the default window of days (NOTES: Polling)."""
+        """Appointments modified in the window; both ends given lift the default window of days."""
         first, last = values.filter_window(start, end, self._zone)
         return await self._appointments(FromLastModifiedDate=first, ToLastModifiedDate=last)
 
@@ -383,7 +383,7 @@ def _id(node: Node, name: str) -> int:
 
 
 def _made(operation: str, id_: int) -> int:
-    """A success tells an id above 0 (NOTES, section 3); without one nobody knows. Raises OutcomeUnknown."""
+    """A success tells an id above 0; without one nobody knows. Raises OutcomeUnknown."""
     if id_ <= 0:
         raise failures.lost(operation)
     return id_

@@ -1,4 +1,4 @@
-"""What an answer comes to: throttled, refused, unauthorized or good (NOTES, section 3, in its order)."""
+"""What an answer comes to: throttled, refused, unauthorized or good."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ _TEXTS = tuple((re.compile(text, re.IGNORECASE), says) for text, says in TEXTS)
 _MESSAGE = re.compile(rb"<(?:\w+:)?ErrorMessage[^>]*>(.*?)</(?:\w+:)?ErrorMessage>", re.DOTALL)
 SAFE_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, recover=False)
 UNREAD = frozenset({"DeserializationFailed", "ActionNotSupported"})
-"""Faults of the dispatcher: the message was not understood, so no operation has begun (NOTES, section 3)."""
+"""Faults of the dispatcher: the message was not understood, so no operation has begun."""
 UNNAMED = frozenset({"err", "Encounter"})
 
 

@@ -1,4 +1,4 @@
-"""Kareo's published limits: a least time between two calls of one operation, per customer key (NOTES, section 4).
+"""Kareo's published limits: a least time between two calls of one operation, per customer key.
 
 One limiter serves every practice of a key in this process. Calls of one operation queue in order and never overlap, so that a
 slow network cannot bring two of them closer together at the server than they were sent.
@@ -34,7 +34,7 @@ INTERVALS: dict[str, float] = {
 """Seconds by operation; unpublished ones count as 1."""
 
 MARGIN = 0.25
-"""A gap of exactly the interval still gets refused (NOTES, section 4)."""
+"""A gap of exactly the interval still gets refused."""
 
 
 class IntervalLimiter:

@@ -30,7 +30,7 @@ class BadMember(Exception):
 
 
 class RowReader:
-    """Reads the members of one element; missing, nil and empty are the same (NOTES, section 2)."""
+    """Reads the members of one element; missing, nil and empty are the same."""
 
     def __init__(self, row: Node, zone: ZoneInfo) -> None:
         self.text = row.text

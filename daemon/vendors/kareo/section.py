@@ -65,7 +65,7 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
         return problems + self.secret_problems(key, beside)
 
     def account(self, beside: Path) -> str | None:
-        """The customer key: its limits hold for all its practices together (NOTES, section 4)."""
+        """The customer key: its limits hold for all its practices together."""
         return secret(self.customer_key_file, beside)
 
 

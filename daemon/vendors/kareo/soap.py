@@ -86,7 +86,7 @@ class SoapService:
         return self
 
     def envelope(self, operation: str, request: dict[str, object]) -> tuple[bytes, dict[str, str]]:
-        """The message and its headers; the parameter is named `request` but in UpdatePatient (NOTES, section 1).
+        """The message and its headers; the parameter is named `request` but in UpdatePatient.
 
         Raises Refused for a text that XML cannot carry, Defect for a message that the WSDL does not allow.
         """

@@ -1,4 +1,4 @@
-"""Kareo's text forms: everything read is text, and dates come in several shapes (NOTES, section 6)."""
+"""Kareo's text forms: everything read is text, and dates come in several shapes."""
 
 from __future__ import annotations
 

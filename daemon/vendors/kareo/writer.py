@@ -1,4 +1,4 @@
-"""Kareo's side of the writes: what to send, what it came to, and how to see whether it was done (DESIGN section 4)."""
+"""Kareo's side of the writes: what to send, what it came to, and how to see whether it was done (deploy/DESIGN.md, The flow)."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class KareoWriter:
         return self._vendor
 
     async def _create_chart(self, write: CreateBillingChart) -> AnyResult:
-        """Created with an external id, and confirmed by it: a second creation is refused or found (NOTES: External ids)."""
+        """Created with an external id, and confirmed by it: a second creation is refused or found."""
         vendor = await self._vendor_id()
         patient = translate.patient_write(write.fields, write.provider)
         try:
@@ -238,7 +238,7 @@ class KareoWriter:
 
 
 def _names(chart: BillingChart) -> dict[str, str]:
-    """Every update has to name the patient (NOTES: Writing patients): as Kareo has them now, or an edit of a name would be lost."""
+    """Every update has to name the patient: as Kareo has them now, or an edit of a name would be lost."""
     return {"first_name": chart.first_name, "last_name": chart.last_name}
 
 
