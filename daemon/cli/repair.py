@@ -191,7 +191,7 @@ async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     first, *more = arguments.what or [""]
-    if it.names.charts_in(first) is None:
+    if first.partition(":")[0] not in (it.names.ehr.prefix, it.names.billing.prefix):
         body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
         return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
     charts = _typed(first, it)
