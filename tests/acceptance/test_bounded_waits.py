@@ -59,6 +59,7 @@ def test_a13_with_kafka_down_a_command_ends_and_leaves_nothing_open(
         file.unlink()
     if "nothing is in quarantine" not in done.stdout:
         assert done.returncode != 0
-        assert "kafka.bootstrap_servers" in done.stderr
+        assert "kafka.bootstrap_servers: Kafka at " in done.stderr
+        assert " cannot be reached (" in done.stderr
     assert "Unclosed" not in done.stderr
     assert seconds < 60
