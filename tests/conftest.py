@@ -51,8 +51,6 @@ OPEN = {
         "fell once in a loaded run (issue 15, keys)",
     "tests/acceptance/test_reload.py::test_practices_come_change_and_go_while_the_daemon_runs":
         "refused credentials pause; a reload has to end the pause of the practice that it changes (issue 15)",
-    "tests/crash/test_sigkill.py::test_a_daemon_killed_again_and_again_ends_like_one_left_in_peace":
-        "was not seen to its end since the merges (issue 15)",
 }  # fmt: skip
 """Tests that fell after branches of one day were merged, and why; open work of the issue named. The list only gets shorter."""
 

@@ -329,7 +329,7 @@ def set_checkpoint(at: Statement, practice: str, source: str, value: str) -> Non
 
 @answers
 def get_subscriptions(at: Statement, practice: str) -> Answer:
-    return only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
+    return only(at.rows("subscription", practice), "resource", "subscription", "target", "signing_key")
 
 
 @answers
