@@ -41,8 +41,6 @@ OPEN = {
         "a new Kafka client after any error (issue 15, supervision)",
     "tests/kafka/test_bus_on_kafka.py::test_a_client_that_stands_still_is_replaced":
         "a new Kafka client after any error (issue 15, supervision)",
-    "tests/acceptance/test_reload.py::test_practices_come_change_and_go_while_the_daemon_runs":
-        "refused credentials pause; a reload has to end the pause of the practice that it changes (issue 15)",
     "tests/crash/test_sigkill.py::test_a_daemon_killed_again_and_again_ends_like_one_left_in_peace":
         "was not seen to its end since the merges (issue 15)",
 }  # fmt: skip
