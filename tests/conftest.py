@@ -41,16 +41,6 @@ OPEN = {
         "a new Kafka client after any error (issue 15, supervision)",
     "tests/kafka/test_bus_on_kafka.py::test_a_client_that_stands_still_is_replaced":
         "a new Kafka client after any error (issue 15, supervision)",
-    "tests/integration/test_cli_keys_commands.py::test_a_command_that_cannot_reach_postgresql_says_so":
-        "the sentence and its exit code are those of B8 now (issue 15)",
-    "tests/integration/test_reporter.py::test_the_share_of_a_limit_is_that_of_the_whole_key":
-        "the stand-in of a runtime lacks what supervision reads (issue 15)",
-    "tests/integration/test_reporter.py::test_the_share_of_a_limit_is_that_of_the_last_five_minutes":
-        "the stand-in of a runtime lacks what supervision reads (issue 15)",
-    "tests/integration/test_events_keys_on_the_way.py::test_a_message_sealed_with_a_key_not_heard_of_is_read":
-        "fell once in a loaded run (issue 15, keys)",
-    "tests/acceptance/test_reload.py::test_practices_come_change_and_go_while_the_daemon_runs":
-        "refused credentials pause; a reload has to end the pause of the practice that it changes (issue 15)",
 }  # fmt: skip
 """Tests that fell after branches of one day were merged, and why; open work of the issue named. The list only gets shorter."""
 
