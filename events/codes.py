@@ -64,6 +64,7 @@ class WaitCode(StrEnum):
 
     # appointments
     NO_CALENDAR = "no-calendar"
+    NOT_FOLLOWED = "not-followed"
 
     # bills
     BILL_ERROR = "bill-error"

@@ -107,7 +107,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
     want_insurance(patient, ehr, billing, state.directory, policy, moment.today, wants)
-    want_appointments(patient, link.ehr, state.directory, policy, wants)
+    want_appointments(patient, link.ehr, state.directory, policy, moment.now, wants)
     want_bills(patient, billing, state.directory, policy, wants)
 
 

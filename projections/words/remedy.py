@@ -97,6 +97,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.PLAN_PENDING: Meaning(_BILLER),
     WaitCode.PLAN_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
     WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),
