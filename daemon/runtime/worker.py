@@ -25,11 +25,11 @@ from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
-from daemon.runtime.supervision import Standing, again_and_again, failed_again
+from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
-from daemon.tables.status import Report, save_reports
+from daemon.tables.status import Report, last_owner, save_reports
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.data_keys import is_switched, make_keys
@@ -48,7 +48,7 @@ TAKEN_AT_ONCE = 16
 """Practices that begin side by side; more would wait for PostgreSQL anyway."""
 
 REPORT_SECONDS = 15.0
-OWNER = f"{socket.gethostname()}:{os.getpid()}"
+HERE = f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Worker:
@@ -58,6 +58,7 @@ class Worker:
         self._around = around
         self._in_force = InForce.read(around.config, around.beside)
         self._configs = {PracticeId(one.id): one for one in around.config.practice}
+        self._owner = f"{HERE}{IN_GROUP}{around.config.kafka.group}"
         self.practices: dict[PracticeId, PracticeRuntime] = {}
         self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
         kafka = around.config.kafka
@@ -209,7 +210,8 @@ class Worker:
             if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
-            epoch = await self._around.store.take_over(practice, OWNER)
+            demand_one_group(await last_owner(self._around.store.pool, practice), self._around.config.kafka.group)
+            epoch = await self._around.store.take_over(practice, self._owner)
             self._epochs[practice] = epoch
             runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
             await runtime.start(self._group, self._standing.get(practice))

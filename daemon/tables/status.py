@@ -59,6 +59,12 @@ async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int,
     )
 
 
+async def last_owner(pool: Connection, practice: PracticeId) -> tuple[str, float | None]:
+    """Who had the practice last, and how many seconds ago that owner said how it is; None where it never has."""
+    head = await pool.fetchrow(SQL["status_head"], practice)
+    return ("", None) if head is None else (head["owner"], head["report_age"])
+
+
 async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:
     """What the database knows of a practice's state: all of it but the broker's lag."""
     head = await pool.fetchrow(SQL["status_head"], practice)
