@@ -25,18 +25,6 @@ _numbers = itertools.count(1)
 
 
 OPEN = {
-    "tests/acceptance/test_day.py::test_state_is_written_as_its_code_and_never_back[elm]":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_day.py::test_sex_that_kareo_does_not_know_is_unknown_there_and_kept_in_elation[elm]":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_rehearsal_report.py::test_nothing_else_waits":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_cli_repair.py::test_resync_reads_both_sides_and_decides_anew":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_drift.py::test_every_edit_is_found_with_its_cause":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/stored/test_up_and_down.py::test_two_versions_work_on_one_database_in_turns":
-        "an older worker beside this one leaves match keys short; they are filled only by a rebuild (issue 16)",
     "tests/kafka/test_bus_on_kafka.py::test_missed_heartbeats_and_a_lost_commit_stall_nobody":
         "a new Kafka client after any error (issue 15, supervision)",
     "tests/kafka/test_bus_on_kafka.py::test_a_client_that_stands_still_is_replaced":

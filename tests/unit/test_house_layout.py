@@ -112,7 +112,6 @@ TESTED_IN = {
     "daemon/vendors/elation/connector": "integration/test_webhooks",
     "daemon/vendors/elation/delivery": "integration/test_webhooks",
     "daemon/vendors/elation/exchange": "unit/test_elation_wire",
-    "daemon/vendors/elation/held": "contract/test_vendors",
     "daemon/vendors/elation/opening": "contract/test_vendors",
     "daemon/vendors/elation/refusals": "unit/test_elation_wire",
     "daemon/vendors/elation/resources": "unit/test_wire_maps",

@@ -149,7 +149,10 @@ class HeldRecords(Protocol):
         """What differs of each appointment, by its id."""
 
     async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
-        """What differs of a chart's policies; the keys of `written` are part of the fields' names."""
+        """What differs of a chart's policies; the keys of `written` are part of the fields' names.
+
+        Nothing of a chart that was deleted or merged since: that itself is what differs.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
