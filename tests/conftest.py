@@ -37,10 +37,6 @@ OPEN = {
         "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
     "tests/stored/test_up_and_down.py::test_two_versions_work_on_one_database_in_turns":
         "an older worker beside this one leaves match keys short; they are filled only by a rebuild (issue 16)",
-    "tests/kafka/test_bus_on_kafka.py::test_missed_heartbeats_and_a_lost_commit_stall_nobody":
-        "a new Kafka client after any error (issue 15, supervision)",
-    "tests/kafka/test_bus_on_kafka.py::test_a_client_that_stands_still_is_replaced":
-        "a new Kafka client after any error (issue 15, supervision)",
     "tests/crash/test_sigkill.py::test_a_daemon_killed_again_and_again_ends_like_one_left_in_peace":
         "was not seen to its end since the merges (issue 15)",
 }  # fmt: skip

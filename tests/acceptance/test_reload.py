@@ -111,7 +111,9 @@ async def test_practices_come_change_and_go_while_the_daemon_runs(tmp_path: Path
         (tmp_path / f"{second}.kareo-password").write_text("another")
         await daemon.reload()
         await daemon.begun(second, 2)
-        assert await daemon.epochs() == {first: 1, second: 2}, "the second has another password now; a wrong file changed nothing"
+        assert await daemon.epochs() == {first: 1, second: 2}, (
+            "the second has another password now; a wrong file changed nothing"
+        )
         assert [line["key"] for line in daemon.logged("reload_left_for_restart")] == ["pace"]
 
         daemon.file.write_text(alone)
