@@ -24,22 +24,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
-OPEN = {
-    "tests/kafka/test_bus_on_kafka.py::test_missed_heartbeats_and_a_lost_commit_stall_nobody":
-        "a new Kafka client after any error (issue 15, supervision)",
-    "tests/kafka/test_bus_on_kafka.py::test_a_client_that_stands_still_is_replaced":
-        "a new Kafka client after any error (issue 15, supervision)",
-}  # fmt: skip
-"""Tests that fell after branches of one day were merged, and why; open work of the issue named. The list only gets shorter."""
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `pytest -n 3 --dist loadgroup`: tests that share what takes long to start stay together in one process."""
     for item in items:
         file = item.nodeid.partition("::")[0]
-        if item.nodeid in OPEN:
-            item.add_marker(pytest.mark.xfail(reason=OPEN[item.nodeid], strict=False))
         if "played_day" in getattr(item, "fixturenames", ()):
             group = "the clinic day"
         elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):

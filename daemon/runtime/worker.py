@@ -254,8 +254,8 @@ class Worker:
 
     async def reload(self, config: Config, keyring: Keyring) -> Reload:
         """Go by the practices of `config` from now on, and by the keys of `keyring` too: added ones begin, removed ones are put
-        down, changed ones are drained and begun anew, all others are not touched. Returns what was found; where it is
-        `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
+        down, changed ones are drained and begun anew, all others at work are not touched. What pauses after a failure is tried
+        at once: a write, a reading, a practice that stands still. Returns what was found; where it is `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
         """
         async with self._reloading:
             later = InForce.read(config, self._around.beside)
@@ -276,7 +276,9 @@ class Worker:
                 runtime.hurry()
             for practice in found.removed | found.changed:
                 self._standing.pop(practice, None)
-            self._begin(sorted((found.added | found.changed) & self._owned))
+                self._left_until.pop(practice, None)
+            time = asyncio.get_running_loop().time()
+            self._begin(sorted(one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= time))
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:

@@ -220,12 +220,14 @@ async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
                 await asyncio.sleep(0.1)
                 return {}
 
+            before = len(logs)
             one.consumer._consumer.getmany = nothing
             second = await everywhere(bus, group, 2)
             await until(lambda: all(each in one.seen for each in second), 30)
             assert one.assigned == [0, 1, 2, 3], "the practices went on"
-    (restart,) = [each for each in logs if each["event"] == "consumer_restarted"]
-    assert restart["reason"].startswith("reading ")
+    restarts = [each["reason"] for each in logs[before:] if each["event"] == "consumer_restarted"]
+    assert restarts, "it was not replaced"
+    assert restarts[0].startswith("reading "), "for what stood still; one on a busy machine may take as long to join"
 
 
 async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
