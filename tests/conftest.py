@@ -50,6 +50,7 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     async with EmbeddedPostgres() as server:
         await migrate(await server.create_database(TEMPLATE))
         await server.create_daemon_role()
+        await server.create_console_role()
         yield server
 
 
@@ -71,6 +72,12 @@ async def database(postgres: EmbeddedPostgres) -> str:
 def dsn(postgres: EmbeddedPostgres, database: str) -> str:
     """As the daemon connects: a role that cannot change events."""
     return postgres.dsn(database, "chartwire")
+
+
+@pytest.fixture
+def console_dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    """As the console connects."""
+    return postgres.dsn(database, "console")
 
 
 @pytest.fixture

@@ -316,7 +316,12 @@ class Worker:
         while True:
             made = reporter.report(self.practices, loop.time())
             made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
-            reports = {one: (self._epochs[one], report) for one, report in made.items() if one in self._epochs}
+            shared = self._around.bus.together
+            reports = {
+                one: (self._epochs[one], msgspec.structs.replace(report, account=shared.get(one, one)))
+                for one, report in made.items()
+                if one in self._epochs
+            }
             try:
                 await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, reports)

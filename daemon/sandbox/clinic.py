@@ -97,9 +97,10 @@ class Clinic:
         return office
 
     def write_config(
-        self, folder: Path, *, dsn: str, bootstrap_servers: str, listen: str, partitions: int = 4, migrate_dsn: str = ""
-    ) -> Path:
-        """The daemon's configuration, secrets and keys in `folder`; returns the file."""
+        self, folder: Path, *, dsn: str, bootstrap_servers: str, listen: str, partitions: int = 4, migrate_dsn: str = "",
+        console: tuple[str, str] | None = None,
+    ) -> Path:  # fmt: skip
+        """The daemon's configuration, secrets and keys in `folder`; returns the file. `console` is its dsn and where it listens."""
         (folder / "keys").mkdir(parents=True, exist_ok=True)
         for office in self.offices:
             key = folder / "keys" / f"{office.id}.1.key"
@@ -136,6 +137,8 @@ longest_pause = 2.0
 looks = [0.2, 1.0]
 patience = 20
 """
+        if console is not None:
+            text += f'\n[console]\ndsn = "{console[0]}"\nlisten = "{console[1]}"\n'
         file = folder / CONFIG
         file.write_text(text + "".join(self._practice_config(office) for office in self.offices))
         return file

@@ -63,6 +63,8 @@ TESTED_IN = {
     "projections/words/remedy": "unit/test_words",
     "projections/words/shown": "unit/test_words",
     "projections/words/writes": "unit/test_words",
+    "daemon/console/roles": "integration/test_sessions",
+    "daemon/cli/user": "integration/test_console_commands",
     "daemon/cli/advice": "integration/test_commands_show_little",
     "daemon/cli/archives": "acceptance/test_audit",
     "daemon/cli/commands": "unit/test_main",
