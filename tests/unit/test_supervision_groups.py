@@ -23,5 +23,7 @@ def test_the_practice_is_taken(owner: tuple[str, float | None]) -> None:
 
 
 def test_a_daemon_of_another_group_keeps_what_it_is_at_work_on() -> None:
-    with pytest.raises(AnotherGroup, match=r"a daemon of the Kafka group theirs has it; one database takes one kafka\.group"):
+    with pytest.raises(
+        AnotherGroup, match=r"a daemon of the Kafka group theirs has it; one database takes one kafka\.group"
+    ):
         demand_one_group(("there:2 in group theirs", 14.9), "ours")
