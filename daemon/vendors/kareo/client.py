@@ -103,21 +103,23 @@ class KareoClient:
     async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
         service = await self._service.opened()
-        async with self._gate.turn(f"kareo.{operation}"), self.limiter.turn(operation):
+        self._gate.admit(f"kareo.{operation}")
+        async with self.limiter.turn(operation):
             members = await request()
             started = loop.time()
             outcome = "cancelled"
             try:
-                answer = await service.call(
-                    operation,
-                    self._endpoint,
-                    {"RequestHeader": self._header, **members},
-                    self._session,
-                    self._timeout,
-                    2 * self.limiter.interval(operation),
-                    self._guard,
-                )
-                failures.judge(operation, answer, 2 * self.limiter.interval(operation))
+                async with self._gate.turn(f"kareo.{operation}"):
+                    answer = await service.call(
+                        operation,
+                        self._endpoint,
+                        {"RequestHeader": self._header, **members},
+                        self._session,
+                        self._timeout,
+                        2 * self.limiter.interval(operation),
+                        self._guard,
+                    )
+                    failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"
             except VendorError as error:
                 outcome = type(error).__name__.casefold()
