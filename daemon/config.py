@@ -323,7 +323,10 @@ def policy_of(practice: PracticeConfig) -> Policy:
         if (direction := getattr(overrides, resource.value)) is not None:
             table[resource] = direction
     preferences = PREFERENCES[practice.profile]
-    chosen = {"preference": preferences[Resource.DEMOGRAPHICS], "insurance_preference": preferences[Resource.INSURANCE]}
+    chosen: dict[str, Any] = {
+        "preference": preferences[Resource.DEMOGRAPHICS],
+        "insurance_preference": preferences[Resource.INSURANCE],
+    }
     chosen |= {name: value for name in CHOSEN if (value := getattr(overrides, name)) is not None}
     return Policy(
         practice=PracticeId(practice.id),
