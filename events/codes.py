@@ -56,11 +56,18 @@ class WaitCode(StrEnum):
     # insurance
     CARRIER_PENDING = "carrier-pending"
     CARRIER_REFUSED = "carrier-refused"
+    CARRIER_UNKNOWN = "carrier-unknown"
+    INSURED_SELF = "insured-self"
     NO_PLAN = "no-plan"
     NO_RANK = "no-rank"
     NOT_AN_AMOUNT = "not-an-amount"
     PLAN_PENDING = "plan-pending"
     PLAN_REFUSED = "plan-refused"
+    PLAN_UNKNOWN = "plan-unknown"
+    POLICIES_DIFFER = "policies-differ"
+    POLICIES_PENDING = "policies-pending"
+    RANK_TWICE = "rank-twice"
+    REMOVED_IN_CHART = "removed-in-chart"
 
     # appointments
     NO_CALENDAR = "no-calendar"

@@ -9,6 +9,7 @@ from events.ids import BillingPatientId, EhrChartId
 from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
+from projections.rules.both_ways import policies_for_new_patient
 from projections.rules.counterparts import is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
@@ -22,6 +23,7 @@ from projections.rules.links import (
     searched_in_ehr,
 )
 from projections.rules.wants import Wants, Wish
+from projections.state.coverage import coverage_of
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide, EhrSide, Former, Patient
 from projections.state.state import PracticeState
@@ -146,7 +148,12 @@ def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeSta
             f"no patient in {policy.names.billing.label}, and the practice does not create patients there",
         )
     else:
-        want_billing_chart(ehr, state.directory, policy, wants)
+        if allows(policy, Resource.INSURANCE, System.BILLING) and coverage_of(patient).policies is None:
+            text = f"the chart's policies in {policy.names.ehr.label} have not been read yet: they go along"
+            wants.wait(CHART_SLOT, WaitCode.POLICIES_PENDING, text)
+            return
+        policies = policies_for_new_patient(patient, state.directory, policy)
+        want_billing_chart(ehr, policies, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
@@ -205,7 +212,14 @@ def link_of(
     merged = tuple(chart for chart in (EhrChartId(int(one)) for one in former) if ehr in absorbers(chart, state))
     before = {name: value for chart in (*merged, ehr) for name, value in _base(former.get(str(chart))).items()}
     return ChartLinked(
-        ehr=ehr, billing=billing, how=how, base={**before, **patient.base, **base}, resumes=merged, likeness=likeness
+        ehr=ehr,
+        billing=billing,
+        how=how,
+        base={**before, **patient.base, **base},
+        resumes=merged,
+        likeness=likeness,
+        two_way=allows(policy, Resource.INSURANCE, System.BILLING),
+        bare=patient.in_billing and patient.created == ehr,
     )
 
 

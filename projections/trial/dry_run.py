@@ -32,7 +32,9 @@ from events.writes import (
     AnyResult,
     AnyWrite,
     BillingChartWritten,
+    BillingPoliciesWritten,
     BillWritten,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateEhrChart,
     CreateEncounter,
@@ -61,6 +63,7 @@ from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
+from projections.trial.told_policies import told_case, told_changes, told_chart_policies
 
 
 @dataclass(frozen=True)
@@ -204,6 +207,8 @@ class _Run:
                 case = BillingCase(
                     id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
                 )
+                plans = self.batch.state.directory.billing_plans
+                case = replace(case, policies=told_changes((), write.policies, plans, self._new)[0])
                 there = BillingChart(id=BillingPatientId(self._new()), cases=(case,))
                 return BillingChartWritten(chart=told_billing(there, write.fields, write.provider), read_at=now)
             case UpdateEhrChart() if patient is not None and patient.ehr is not None:
@@ -217,6 +222,13 @@ class _Run:
                     id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
                 )
                 return BillingChartWritten(chart=replace(patient.billing.chart, cases=(case,)), read_at=now)
+            case SyncPolicies(seen=tuple()):
+                known, read = told_chart_policies(write, self._new)
+                return PoliciesWritten(known=known, read=read, read_at=now)
+            case ChangeBillingPolicies() if patient is not None and patient.billing is not None:
+                plans = self.batch.state.directory.billing_plans
+                chart_there, known = told_case(patient.billing.chart, write, plans, self._new)
+                return BillingPoliciesWritten(chart=chart_there, read_at=now, known=known)
             case SyncPolicies():
                 held = {str(one.billing_policy): write.known.get(str(one.billing_policy)) for one in write.terms}
                 return PoliciesWritten(known={key: id_ or self._new() for key, id_ in held.items()})
