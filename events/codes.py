@@ -93,6 +93,7 @@ class CommandCode(StrEnum):
     """Why what a person asked for was not done (`CommandRefused.code`)."""
 
     ANOTHER_PRACTICE = "another-practice"
+    CHANGED = "changed"
     DEFECT = "defect"
     DIFFERS = "differs"
     GONE = "gone"
