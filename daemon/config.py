@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, PostgresConfig
+from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -108,6 +108,7 @@ class Config(Section, frozen=True, kw_only=True):
     http: HttpConfig
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
+    metrics: MetricsConfig = MetricsConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -224,6 +225,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "kafka": KafkaConfig,
     "postgres": PostgresConfig,
     "pace": PaceConfig,
+    "metrics": MetricsConfig,
 }
 
 

@@ -1,4 +1,4 @@
-"""What a worker is told of its servers: `[postgres]`, `[kafka]`, `[keys]` and `[http]`, each with the checks that no type can say.
+"""What a worker is told of its servers: `[postgres]`, `[kafka]`, `[keys]`, `[http]` and `[metrics]`, with the checks that no type can say.
 
 What would let others on the network or the machine read patients' data is refused, unless the section says `insecure = true`.
 """
@@ -139,6 +139,26 @@ class HttpConfig(Section, frozen=True, kw_only=True):
             named = f"{key}.listen"
             problems.append((named, f"takes plain HTTP from other machines: let a proxy here do TLS, {or_insecure(named)}"))
         return problems
+
+
+class MetricsConfig(Section, frozen=True, kw_only=True):
+    """`listen` is `host:port` of a listener for Prometheus, "" for none; `per_practice` has series of single practices, too."""
+
+    listen: str = ""
+    per_practice: bool = True
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        if not self.listen:
+            return []
+        named, found = f"{key}.listen", host_and_port(self.listen)
+        if found is None:
+            return [(named, "must be host:port (an IPv6 address stands in brackets)")]
+        if self.insecure or _local(found[0]):
+            return []
+        return [
+            (named, f"shows other machines, in plain HTTP, how the practices are: let a proxy do TLS, {or_insecure(named)}")
+        ]
 
 
 def host_and_port(address: str) -> tuple[str, int] | None:
