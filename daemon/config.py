@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -132,6 +132,7 @@ class Config(Section, frozen=True, kw_only=True):
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
+    metrics: MetricsConfig = MetricsConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -253,6 +254,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "kafka": KafkaConfig,
     "postgres": PostgresConfig,
     "pace": PaceConfig,
+    "metrics": MetricsConfig,
 }
 
 

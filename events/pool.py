@@ -48,20 +48,28 @@ async def demand_session(connection: Any) -> None:
 
 class _Pool(asyncpg.Pool):  # type: ignore[misc]
     """A cancellation stays one where the connection breaks in the same moment: asyncpg raises only the latter (one of `AWAY`) then,
-    and whoever waits for PostgreSQL to come back would go on for ever instead of ending."""
+    and whoever waits for PostgreSQL to come back would go on for ever instead of ending. `waiting` is how many tasks wait for one."""
+
+    waiting = 0
 
     @asynccontextmanager
     async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
         task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
+        self.waiting += 1
+        got = False
         try:
             async with super().acquire(timeout=timeout) as connection:
+                self.waiting -= 1
+                got = True
                 yield connection
         except AWAY as error:
             if task.cancelling() > before:
                 raise asyncio.CancelledError from error
             raise
+        finally:
+            self.waiting -= not got
 
 
 async def open_pool(dsn: str, *, min_size: int, max_size: int) -> Any:

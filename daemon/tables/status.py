@@ -5,7 +5,7 @@ It holds no patient's data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -89,3 +89,23 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
         report_age=None if head["report_age"] is None else round(head["report_age"], 1),
     )
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows of a worker's practices: all their waiting items by code, and how many seconds ago each system was
+    read to the end of a pass, by practice."""
+
+    waiting: Mapping[str, int] = {}
+    silent: Mapping[PracticeId, Mapping[str, float]] = {}
+
+
+async def watched(pool: Connection, practices: Collection[PracticeId]) -> Watched:
+    """See `Watched`; two queries, however many practices there are."""
+    silent: dict[PracticeId, dict[str, float]] = {one: {} for one in practices}
+    waiting = {row["code"]: row["count"] for row in await pool.fetch(SQL["waiting_by_code"], list(practices))}
+    for row in await pool.fetch(SQL["heard_of_sources"], list(practices)):
+        system, dot, _ = row["source"].partition(".")
+        if dot:
+            known = silent[row["practice"]]
+            known[system] = min(row["age"], known.get(system, row["age"]))
+    return Watched(waiting=waiting, silent=silent)

@@ -103,6 +103,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "status_sources": {"checkpoint_pkey": ("practice",)},
     "status_intents": {"open_intent_pkey": ("practice",)},
     "status_waiting": {"waiting_pkey": ("practice",)},
+    "waiting_by_code": {"waiting_pkey": ("practice",)},
+    "heard_of_sources": {"checkpoint_pkey": ("practice",)},
     "read_types": {EVENT: ("practice", "sequence")},
     "read_practice": {"event_of_practice": ("practice", "sequence")},
     "heads": {HEAD: ()},

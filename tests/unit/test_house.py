@@ -13,7 +13,7 @@ PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
     ("sections", "telemetry"),
-    ("servers", "shape"),
+    ("servers", "shape", "instruments"),
     ("config",),
     ("tables",),
     ("history", "vendors"),

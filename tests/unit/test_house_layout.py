@@ -95,6 +95,7 @@ TESTED_IN = {
     "daemon/operator/find": "acceptance/test_cli_repair",
     "daemon/operator/finishing": "integration/test_data_keys",
     "daemon/operator/key_rotation": "integration/test_data_keys",
+    "daemon/runtime/counting": "acceptance/test_metrics",
     "daemon/runtime/go_live": "integration/test_onboarding",
     "daemon/runtime/health": "integration/test_listening",
     "daemon/runtime/memory": "third/test_third",
