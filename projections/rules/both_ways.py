@@ -130,7 +130,11 @@ def _want_chart_side(one: Merging) -> None:
             terms.append(replace(theirs, keeps=keeps))
             known[key] = pair.ehr
     for pair in one.found.gone_here:
-        if was_displaced(pair, one.found, one.coverage) and pair.there is not None and (whole := _whole(one, pair.there)) is not None:
+        if (
+            was_displaced(pair, one.found, one.coverage)
+            and pair.there is not None
+            and (whole := _whole(one, pair.there)) is not None
+        ):
             terms.append(whole)
             brings[pair.key], known[pair.key] = members(TOLD), pair.ehr
     for there in news_there(one):

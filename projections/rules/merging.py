@@ -72,7 +72,9 @@ def lay_side_by_side(one: Merging) -> None:
 def was_displaced(pair: Pair, found: SideBySide, coverage: Coverage) -> bool:
     """Whether the chart side took the policy's rank for one of the billing side's that has come there by our doing."""
     rank = pair.base.rank if pair.base is not None else 0
-    return int(pair.key) in coverage.displaced or any(one.base is None and one.here is not None and one.here.rank == rank for one in found.both)
+    return int(pair.key) in coverage.displaced or any(
+        one.base is None and one.here is not None and one.here.rank == rank for one in found.both
+    )
 
 
 def merge_pairs(one: Merging) -> None:
