@@ -148,12 +148,17 @@ def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeSta
             f"no patient in {policy.names.billing.label}, and the practice does not create patients there",
         )
     else:
-        if allows(policy, Resource.INSURANCE, System.BILLING) and coverage_of(patient).policies is None:
-            text = f"the chart's policies in {policy.names.ehr.label} have not been read yet: they go along"
-            wants.wait(CHART_SLOT, WaitCode.POLICIES_PENDING, text)
-            return
-        policies = policies_for_new_patient(patient, state.directory, policy)
-        want_billing_chart(ehr, policies, state.directory, policy, wants)
+        _want_with_policies(patient, ehr, state, policy, wants)
+
+
+def _want_with_policies(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """A patient for the chart; where insurance goes there, the chart's policies go along as soon as they have been read."""
+    if allows(policy, Resource.INSURANCE, System.BILLING) and coverage_of(patient).policies is None:
+        text = f"the chart's policies in {policy.names.ehr.label} have not been read yet: they go along"
+        wants.wait(CHART_SLOT, WaitCode.POLICIES_PENDING, text)
+        return
+    policies = policies_for_new_patient(patient, state.directory, policy)
+    want_billing_chart(ehr, policies, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
