@@ -21,7 +21,9 @@ def promtool() -> Path | None:
     tool = folder / "usr" / "bin" / "promtool"
     if not tool.is_file() and shutil.which("apt-get") and shutil.which("dpkg-deb"):
         with tempfile.TemporaryDirectory() as name:
-            done = subprocess.run(["apt-get", "download", PACKAGE], cwd=name, capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run(
+                ["apt-get", "download", PACKAGE], cwd=name, capture_output=True, timeout=SECONDS, check=False
+            )
             for package in Path(name).glob("*.deb") if done.returncode == 0 else ():
                 subprocess.run(["dpkg-deb", "-x", package, folder], check=True, timeout=SECONDS)
     return tool if tool.is_file() else None
