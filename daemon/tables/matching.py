@@ -235,7 +235,13 @@ class MatchTables:
 
     async def frequencies(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
         """How frequent the values of these people are in the practice; of other values nothing is known."""
-        hashes = await self.ensure(connection)
+        return await self._counted(connection, await self.ensure(connection), people)
+
+    async def frequencies_so_far(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
+        """As `frequencies`, for who may only read: before the tables are complete nothing is frequent."""
+        return await self._counted(connection, self._hashes(), people)
+
+    async def _counted(self, connection: Connection, hashes: Hashes, people: Sequence[Normal]) -> Frequencies:
         asked = {value: of for one in people for value, of in hashes.values(one).items()}
         asked["charts:"] = hashes.of("value:charts:")
         systems = [System.EHR.value, System.BILLING.value]

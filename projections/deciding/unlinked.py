@@ -9,6 +9,7 @@ from events.ids import BillingPatientId, EhrChartId, number_of
 from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
+from projections.rules.both_ways import policies_for_new_patient
 from projections.rules.counterparts import is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
@@ -21,8 +22,9 @@ from projections.rules.links import (
     searched_as,
 )
 from projections.rules.wants import Wants, Wish
+from projections.state.coverage import coverage_of
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import Former, Patient
+from projections.state.patient import EhrSide, Former, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 
@@ -76,7 +78,7 @@ def _want_counterpart(
     elif patient.billing is not None:
         want_ehr_chart(patient.billing, state.directory, policy, wants)
     elif patient.ehr is not None:
-        want_billing_chart(patient.ehr, state.directory, policy, wants)
+        _want_patient(patient, patient.ehr, state, policy, wants)
 
 
 def _hinted(patient: Patient, state: PracticeState) -> BillingPatientId | None:
@@ -88,6 +90,16 @@ def _hinted(patient: Patient, state: PracticeState) -> BillingPatientId | None:
         return None
     other = state.patients.get(state.key_of(None, hinted))
     return hinted if other is not None and other.link is None else None
+
+
+def _want_patient(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """A patient for the chart, with the chart's policies where they travel that way."""
+    if allows(policy, Resource.INSURANCE, System.BILLING) and coverage_of(patient).policies is None:
+        text = f"the chart's policies in {policy.names.ehr.label} have not been read yet: they go along"
+        wants.wait(CHART_SLOT, WaitCode.POLICIES_PENDING, text)
+        return
+    policies = policies_for_new_patient(patient, state.directory, policy)
+    want_billing_chart(ehr, policies, state.directory, policy, wants)
 
 
 def _under_way(patient: Patient) -> bool:
@@ -155,7 +167,14 @@ def link_of(
     merged = tuple(chart for chart in (EhrChartId(int(one)) for one in former) if ehr in absorbers(chart, state))
     before = {name: value for chart in (*merged, ehr) for name, value in _base(former.get(str(chart))).items()}
     return ChartLinked(
-        ehr=ehr, billing=billing, how=how, base={**before, **patient.base, **base}, resumes=merged, likeness=likeness
+        ehr=ehr,
+        billing=billing,
+        how=how,
+        base={**before, **patient.base, **base},
+        resumes=merged,
+        likeness=likeness,
+        two_way=allows(policy, Resource.INSURANCE, System.BILLING),
+        bare=patient.in_billing and patient.created == ehr,
     )
 
 

@@ -31,7 +31,7 @@ from events.writes import (
 from projections.deciding.settle import permitted
 from projections.rules.wants import Wish
 from projections.state.directory import physician_for, provider_for
-from projections.terms.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
+from projections.terms.policy import KAREO_LED, POSSIBLE, PREFERENCES, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE
 from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS
@@ -92,6 +92,19 @@ def test_the_kareo_led_profile_is_the_guides_table():
         Resource.BILL: Direction.TO_BILLING,
     }
     assert Policy(practice=PRACTICE).table == PROFILES["kareo-led"]
+
+
+def test_the_elation_led_profile_is_the_other_guides_table():
+    """ELATION_LED section 1: charts, demographics and insurance both ways, appointments not at all."""
+    assert PROFILES["elation-led"] == {
+        Resource.CHART: Direction.BOTH,
+        Resource.DEMOGRAPHICS: Direction.BOTH,
+        Resource.INSURANCE: Direction.BOTH,
+        Resource.APPOINTMENT: Direction.OFF,
+        Resource.BILL: Direction.TO_BILLING,
+    }
+    assert PREFERENCES["elation-led"] == {Resource.DEMOGRAPHICS: System.EHR, Resource.INSURANCE: System.BILLING}
+    assert set(PREFERENCES) == set(PROFILES)
 
 
 @pytest.mark.parametrize("direction", Direction)

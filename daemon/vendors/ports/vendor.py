@@ -21,7 +21,8 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId
-from events.writes import AppointmentTerms, PolicyTerms
+from events.terms import PolicyTerms
+from events.writes import AppointmentTerms
 
 S = TypeVar("S", bound=VendorSection)
 
