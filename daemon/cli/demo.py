@@ -20,6 +20,9 @@ from daemon.sandbox.day import Day
 from daemon.telemetry import configure_logging
 from projections.terms.names import NAMES
 
+LEAST = 3
+"""The smallest day that can be played to its end."""
+
 
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser(
@@ -29,9 +32,16 @@ def register(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print the addresses")
     parser.add_argument("--seed", type=int, default=1, help="another day")
-    parser.add_argument("--size", type=int, default=8, help="how busy a day (patients per scene and practice)")
+    parser.add_argument("--size", type=_size, default=8, help="how busy a day (patients per scene and practice, 3 or more)")
     parser.add_argument("--log-level", default="ERROR", help="the daemon's own log, on stderr (default ERROR)")
     parser.set_defaults(handler=demo)
+
+
+def _size(text: str) -> int:
+    """The script's scenes need a few patients whom both systems know."""
+    if not text.isdecimal() or int(text) < LEAST:
+        raise argparse.ArgumentTypeError(f"must be {LEAST} or more")
+    return int(text)
 
 
 def demo(arguments: argparse.Namespace) -> int:

@@ -15,8 +15,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-MOST_SECONDS = 300.0
-"""A whole day of one patient a scene, on a busy machine."""
+MOST_SECONDS = 600.0
+"""A whole small day, on a busy machine."""
 
 END_SECONDS = 90.0
 
@@ -26,7 +26,7 @@ async def demo(folder: Path) -> AsyncIterator[asyncio.subprocess.Process]:
     """`chartwire demo --keep`, all of whose files are in `folder`; whatever has become of it and its servers, they are gone
     afterwards."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "daemon", "demo", "--keep", "--size", "1"),
+        *(sys.executable, "-m", "daemon", "demo", "--keep", "--size", "3"),
         env={**os.environ, "TMPDIR": str(folder)},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -89,23 +89,23 @@ def folder() -> Iterator[Path]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-async def test_what_is_kept_ends_when_told_to(folder: Path, number: signal.Signals) -> None:
+async def test_what_is_kept_ends_when_told_to(folder: Path) -> None:
     """The ordinary end of --keep: the result is printed, and the exit code is the result's."""
     async with demo(folder) as process:
         await said(process, "everything keeps running")
-        code, out, rest = await left(process, number, folder)
+        code, out, rest = await left(process, signal.SIGTERM, folder)
     assert rest == []
     assert "every invariant holds" in out
     assert code == 0
 
 
-async def test_a_day_that_is_cut_short_leaves_nothing(folder: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_day_that_is_cut_short_leaves_nothing(folder: Path, number: signal.Signals) -> None:
     async with demo(folder) as process:
         await said(process, "PostgreSQL on")
-        code, out, rest = await left(process, signal.SIGTERM, folder)
+        code, out, rest = await left(process, number, folder)
     assert rest == []
-    assert code == 128 + signal.SIGTERM
+    assert code == 128 + number
     assert "Traceback" not in out
 
 
