@@ -34,13 +34,17 @@ class BillResendRequested(Value, frozen=True, kw_only=True):
 
 
 class LinkRequested(Value, frozen=True, kw_only=True):
-    """Link these two; `force` though birth date, sex or last name differ."""
+    """Link these two; `force` though birth date, sex or a name differ.
+
+    `seen` is the digest of what was shown of both charts: where one has changed since, nothing is linked. Empty asks for no such check.
+    """
 
     ehr: EhrChartId
     billing: BillingPatientId
     who: str
     reason: str = ""
     force: bool = False
+    seen: str = ""
 
 
 class UnlinkRequested(Value, frozen=True, kw_only=True):

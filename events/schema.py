@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.records import (
     BillingAppointment,
     BillingChart,
@@ -117,7 +118,8 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
 
     `resumes` are charts that were merged into this one and had been linked with this patient before: what was written to
-    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on.
+    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on. `two_way`: insurance
+    goes both ways from the beginning. `bare`: the chart has just been created by us and holds no policies.
     """
 
     ehr: EhrChartId
@@ -126,6 +128,8 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     base: dict[str, str] = {}
     resumes: tuple[EhrChartId, ...] = ()
     likeness: Likeness | None = None
+    two_way: bool = False
+    bare: bool = False
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
@@ -319,6 +323,7 @@ Body = (
     | BillingAppointmentObserved
     | BillingAppointmentVanished
     | BillObserved
+    | EhrPoliciesObserved
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
@@ -331,6 +336,8 @@ Body = (
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
+    | PoliciesAgreed
+    | InsurersLearnt
     | ObservingBegan
     | CounterpartsFound
     | WentLive

@@ -24,32 +24,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
-OPEN = {
-    "tests/acceptance/test_day.py::test_state_is_written_as_its_code_and_never_back[elm]":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_day.py::test_sex_that_kareo_does_not_know_is_unknown_there_and_kept_in_elation[elm]":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_rehearsal_report.py::test_nothing_else_waits":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_cli_repair.py::test_resync_reads_both_sides_and_decides_anew":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/acceptance/test_drift.py::test_every_edit_is_found_with_its_cause":
-        "matching by score: the scripted day's expectations are from the rule before it (issue 16)",
-    "tests/stored/test_up_and_down.py::test_two_versions_work_on_one_database_in_turns":
-        "an older worker beside this one leaves match keys short; they are filled only by a rebuild (issue 16)",
-    "tests/crash/test_sigkill.py::test_a_daemon_killed_again_and_again_ends_like_one_left_in_peace":
-        "was not seen to its end since the merges (issue 15)",
-}  # fmt: skip
-"""Tests that fell after branches of one day were merged, and why; open work of the issue named. The list only gets shorter."""
-
-
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """For `pytest -n 3 --dist loadgroup`: tests that share what takes long to start stay together in one process."""
     for item in items:
         file = item.nodeid.partition("::")[0]
-        if item.nodeid in OPEN:
-            item.add_marker(pytest.mark.xfail(reason=OPEN[item.nodeid], strict=False))
         if "played_day" in getattr(item, "fixturenames", ()):
             group = "the clinic day"
         elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):
@@ -71,6 +50,7 @@ async def postgres() -> AsyncIterator[EmbeddedPostgres]:
     async with EmbeddedPostgres() as server:
         await migrate(await server.create_database(TEMPLATE))
         await server.create_daemon_role()
+        await server.create_console_role()
         yield server
 
 
@@ -92,6 +72,12 @@ async def database(postgres: EmbeddedPostgres) -> str:
 def dsn(postgres: EmbeddedPostgres, database: str) -> str:
     """As the daemon connects: a role that cannot change events."""
     return postgres.dsn(database, "chartwire")
+
+
+@pytest.fixture
+def console_dsn(postgres: EmbeddedPostgres, database: str) -> str:
+    """As the console connects."""
+    return postgres.dsn(database, "console")
 
 
 @pytest.fixture

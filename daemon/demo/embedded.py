@@ -133,11 +133,18 @@ class EmbeddedPostgres:
 
     async def create_daemon_role(self, name: str = "chartwire") -> str:
         """A login role that is a `chartwire_daemon`, as a site would make one; returns its name."""
+        return await self._create_role(name, "chartwire_daemon")
+
+    async def create_console_role(self, name: str = "console") -> str:
+        """A login role that is a `chartwire_console`; returns its name."""
+        return await self._create_role(name, "chartwire_console")
+
+    async def _create_role(self, name: str, group: str) -> str:
         connection = await asyncpg.connect(self.dsn())
         try:
             exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name)
             if not exists:
-                await connection.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE chartwire_daemon')
+                await connection.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE {group}')
         finally:
             await connection.close()
         return name

@@ -16,12 +16,12 @@ from typing import Any
 from daemon.config import Config, load, policy_of
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from daemon.history import invariants as audit
+from daemon.instruments import Instruments
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
-from daemon.telemetry import Meter
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
@@ -65,6 +65,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
         migrate_dsn=owner,
         bootstrap_servers=broker.bootstrap_servers,
         listen=listen,
+        metrics=f"127.0.0.1:{free_port()}",
     )
 
 
@@ -137,7 +138,7 @@ class Rehearsal:
     def __init__(self, clinic: Clinic, day: Day, tell: Callable[[str], None]) -> None:
         self.clinic = clinic
         self.day = day
-        self.meter = Meter()
+        self.meter = Instruments()
         self.config: Config | None = None
         self.worker: Worker | None = None
         self._tell = tell

@@ -25,6 +25,7 @@ from events.ids import (
     ehr_key,
     event_id,
 )
+from events.insurance import InsurersLearnt
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -214,6 +215,8 @@ class Batch:
         body = event.body
         if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
+        elif isinstance(body, InsurersLearnt):
+            self.dependencies.add("insurers")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
@@ -313,6 +316,8 @@ class Batch:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
+            if isinstance(body, InsurersLearnt):
+                self.touched.setdefault(key, self.events[-1])
         if is_settled(patient, bodies, shared):
             self.touched.pop(key, None)
 

@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from events.codes import CommandCode
 from events.commands import (
     BillResendRequested,
@@ -29,14 +31,17 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key
+from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, content_hash
 from events.records import type_of
 from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
 from projections.deciding.unlinked import link_of
+from projections.matching import Level, names_level
+from projections.matching.levels import MISTYPED, SAID
 from projections.rules.accepted import about_digest
 from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
+from projections.rules.people import normal_of, person_of
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import BillState, Patient
 from projections.state.state import PracticeState
@@ -44,7 +49,8 @@ from projections.terms.names import Names
 from projections.terms.policy import Policy
 
 COMPARED = ("first_name", "middle_name", "last_name", "birth_date", "sex")
-DECISIVE = ("last_name", "birth_date", "sex")
+NAMED = ("first_name", "last_name")
+DECISIVE = (*NAMED, "birth_date", "sex")
 
 
 @dataclass(frozen=True)
@@ -191,6 +197,24 @@ def differing(ehr: Patient, billing: Patient, state: PracticeState, policy: Poli
     return tuple(name for name in COMPARED if not same(name, here[name], there[name]))
 
 
+def decisive(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> tuple[str, ...]:
+    """Of the fields that differ those that speak for two persons: a name said or spelled another way does not."""
+    if ehr.ehr is None or billing.billing is None:
+        return ()
+    here, there = (normal_of(person_of(one)) for one in (ehr.ehr.chart, billing.billing.chart))
+    levels = dict(zip(NAMED, names_level(here.names, there.names), strict=True))
+    found = (name for name in differing(ehr, billing, state, policy) if name in DECISIVE)
+    return tuple(name for name in found if levels.get(name, Level.OTHER) not in SAID | MISTYPED)
+
+
+def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> str:
+    """Digest of what is shown of two charts before they are linked (`LinkRequested.seen`)."""
+    if ehr.ehr is None or billing.billing is None:
+        return ""
+    views = ehr_view(ehr.ehr.chart, state.directory, policy), billing_view(billing.billing.chart)
+    return content_hash(msgspec.json.encode(views, order="sorted"))
+
+
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
     here, there = _patient(state, Charts(ehr=body.ehr), names), _patient(state, Charts(billing=body.billing), names)
@@ -206,11 +230,12 @@ def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
         raise _Refuse(CommandCode.GONE, f"{names.chart(body.ehr)} was deleted or merged into another chart")
     if there.billing is None or there.billing.vanished:
         raise _Refuse(CommandCode.GONE, f"{names.patient(body.billing)} is gone in {names.billing.label}")
-    differ = differing(here, there, state, policy)
-    if not body.force and (decisive := [BY_NAME[name].label.lower() for name in differ if name in DECISIVE]):
+    if body.seen not in ("", seen_of(here, there, state, policy)):
+        raise _Refuse(CommandCode.CHANGED, "one of the charts has changed since both were shown; look at them again")
+    if not body.force and (differ := [BY_NAME[name].label.lower() for name in decisive(here, there, state, policy)]):
         raise _Refuse(
             CommandCode.DIFFERS,
-            f"they differ in {', '.join(decisive)}: look at both, then repeat with --force if they are one",
+            f"they differ in {', '.join(differ)}: look at both, then repeat with --force if they are one",
         )
     return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
 

@@ -99,6 +99,15 @@ def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None
     return Pair(left=one.id, right=other.id, score=found, vetoes=against)
 
 
+def looked_at(one: Normal, other: Normal, frequencies: Frequencies) -> Decision:
+    """Two charts that a person compares: also where they are two persons, and never certain."""
+    found = score(one, other, frequencies)
+    against = vetoes(one, other, found, frequencies)
+    if found.probability < CERTAIN:
+        against = (*against, Veto.IMPROBABLE)
+    return _decision(Pair(left=one.id, right=other.id, score=found, vetoes=against), MatchVerdict.CANDIDATE)
+
+
 def _hopeless(one: Normal, other: Normal) -> bool:
     """First name and birth date are both another's, or neither says anything; and no SSN says the opposite."""
     if one.names.placeholder and other.names.placeholder and not (one.day and other.day):

@@ -7,9 +7,10 @@ from msgspec.structs import replace
 from events.ids import EhrChartId, ehr_key
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
 from events.writes import CreateEhrAppointment, SyncPolicies
+from projections.state.coverage import linked_both_ways
 from projections.state.folding import stale
 from projections.state.open_intents import UNDER_WAY, OpenIntent, without
-from projections.state.patient import Former, Link, Patient, bar, is_of
+from projections.state.patient import Coverage, Former, Link, Patient, bar, is_of
 
 
 def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:
@@ -22,6 +23,7 @@ def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patien
         key: replace(one, billed_to=None) if one.billed_to == body.billing else one for key, one in patient.bills.items()
     }
     link = Link(ehr=body.ehr, billing=body.billing)
+    patient = linked_both_ways(patient, body)
     return replace(patient, link=link, base=body.base, search=None, created=None, held=None, barred=barred, bills=bills)
 
 
@@ -35,6 +37,10 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
         for key, one in patient.bills.items()
     }
     chart = Patient(key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred)
+    if patient.coverage is not None:
+        read = Coverage(policies=patient.coverage.policies, read_at=patient.coverage.read_at)
+        chart = replace(chart, coverage=read)
+        patient = replace(patient, coverage=Coverage(put_away=patient.coverage.put_away))
     written = {key: one for key, one in patient.appointments.items() if one.ehr is not None}
     former = Former(appointments=written, policies=patient.policies, base=patient.base)
     fresh = {
@@ -101,7 +107,16 @@ def absorb(patient: Patient, other: Patient) -> Patient:
         conflicts={**other.conflicts, **patient.conflicts},
         conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
         barred=tuple(sorted({*patient.barred, *other.barred})),
+        coverage=_with_reading_of(other, patient),
     )
+
+
+def _with_reading_of(other: Patient, patient: Patient) -> Coverage | None:
+    """What is known of the patient's insurance, with the chart side's policies as they are in the chart taken over."""
+    read = other.coverage
+    if patient.coverage is None or read is None:
+        return patient.coverage or read
+    return replace(patient.coverage, policies=read.policies, read_at=read.read_at)
 
 
 def _retargeted(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
@@ -120,4 +135,6 @@ def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[
     remains = Patient(key=ehr_key(body.source), ehr=patient.ehr)
     intents = {slot: _retargeted(one, body) for slot, one in patient.intents.items()}
     patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
+    if patient.coverage is not None:
+        patient = replace(patient, coverage=replace(patient.coverage, policies=None, read_at=None))
     return (absorb(patient, survivor) if survivor is not None else patient), remains

@@ -16,6 +16,7 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.records import BillingChart, EhrChart, type_of
 from events.schema import (
     BillingAppointmentObserved,
@@ -89,6 +90,9 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
             day = shown.with_values(f" of {bill.service_day}")
             deferred = shown.with_values(", deferred") if bill.deferred else ""
             return f"saw bill {bill.id}{day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
+        case EhrPoliciesObserved():
+            active = sum(1 for one in body.policies if one.active)
+            return f"saw the policies of chart {body.chart}: {len(body.policies)}, {active} active"
         case EhrDirectoryObserved() | BillingDirectoryObserved():
             return f"saw the directory: {len(body.providers)} providers, {len(body.locations)} locations"
         case RevisitDue():
@@ -140,6 +144,14 @@ def _about_links(body: Body, shown: Shown) -> str:
             return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
+        case PoliciesAgreed(one_way=True):
+            return "insurance goes both ways no longer"
+        case PoliciesAgreed():
+            apart = len(body.apart) + len(body.apart_there)
+            left = f", {len(body.unsettled)} differ, {apart} on one side only" if body.unsettled or apart else ""
+            return f"both sides hold {len(body.terms)} policies{left}"
+        case InsurersLearnt():
+            return f"learnt {len(body.plans)} insurance plans of {billing}"
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from daemon.config import load
+from daemon.demo.embedded import free_port
 from daemon.demo.rehearsal import prepare, servers
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
@@ -123,6 +125,31 @@ async def test_practices_come_change_and_go_while_the_daemon_runs(tmp_path: Path
         assert await asyncio.wait_for(daemon.process.wait(), MOST_SECONDS) == 0
         assert daemon.logged("stopping_began")[0]["practices"] == 1, "the second was put down"
         assert await daemon.epochs() == {first: 1, second: 2}, "nothing begins when one goes, or when nothing has changed"
+
+
+@pytest.mark.slow
+async def test_two_daemons_of_different_groups_do_not_take_a_practice_from_each_other(tmp_path: Path) -> None:
+    """The second says why it stands still, and leaves the practice where it is."""
+    clinic = Clinic(limits_scale=0.02, seconds=0.2)
+    first = clinic.offices[0].id
+    async with running(clinic, tmp_path) as daemon:
+        other, said = tmp_path / "other.toml", tmp_path / "other.log"
+        text = daemon.file.read_text().replace("[kafka]\n", '[kafka]\ngroup = "another"\n')
+        other.write_text(re.sub("^listen = .*$", f'listen = "127.0.0.1:{free_port()}"', text, flags=re.MULTILINE))
+        asked = "SELECT count(*) FROM chartwire.report WHERE practice = $1"
+        async with asyncio.timeout(MOST_SECONDS):
+            while not await daemon.store.pool.fetchval(asked, first):
+                await asyncio.sleep(0.05)
+        with said.open("wb") as log:
+            second = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "daemon", "run", "--config", str(other), stdout=log, stderr=log
+            )
+        try:
+            await until(lambda: "a daemon of the Kafka group" in said.read_text())
+            assert await daemon.epochs() == {first: 1}, "it was not taken from the first"
+        finally:
+            second.terminate()
+            await asyncio.wait_for(second.wait(), MOST_SECONDS)
 
 
 @pytest.mark.slow

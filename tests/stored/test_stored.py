@@ -180,7 +180,7 @@ async def test_checkpoints_subscriptions_notes_and_reports_are_read(day: ClinicD
     for row in day.rows("checkpoint"):
         kept_value = None if row["source"].startswith("nudge.") else row["value"]
         assert await compared.get_checkpoint(restored.pool, day.practice, row["source"]) == kept_value
-    kept = await compared.StoredSubscriptions(restored.pool, day.practice).get()
+    kept = await compared.StoredSubscriptions(restored.pool, day.practice, restored.keyring).get()
     assert kept == {row["resource"]: (row["subscription"], row["signing_key"]) for row in day.rows("subscription")}
     for row in await restored.pool.fetch("SELECT DISTINCT system, resource FROM chartwire.observed"):
         found = await compared.observed_records(restored.pool, day.practice, System(row["system"]), row["resource"])

@@ -9,6 +9,7 @@ import msgspec
 
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
+from events.insurance import InsurersLearnt
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -113,7 +114,10 @@ class Recording:
                 ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
             self._take(self._following(body, cause, ehr, billing), touched, come)
         for body in shared:
-            self._take(self._following(body, cause, None, None), touched, come)
+            event = self._following(body, cause, None, None)
+            self._take(event, touched, come)
+            if isinstance(body, InsurersLearnt):
+                touched.setdefault(key, event)
         if is_settled(patient, bodies, shared):
             assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
 
@@ -154,6 +158,8 @@ class Recording:
                     come.add(f"{'chart' if isinstance(body, EhrChartObserved) else 'patient'}:{body.chart.id}")
         elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
+        elif isinstance(body, InsurersLearnt):
+            come.add("insurers")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             come.add(body.slot)
 

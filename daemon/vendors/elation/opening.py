@@ -76,6 +76,7 @@ class Elation:
             concurrency=section.concurrency,
             timeout=timeout,
             meter=lambda operation, outcome, seconds: means.meter.call(f"elation.{operation}", outcome, seconds),
+            waited=lambda operation, seconds: means.meter.waited(f"elation.{operation}", seconds),
             guard=guard,
             gate=self._gate(section, means),
         )

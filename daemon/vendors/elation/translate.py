@@ -9,7 +9,8 @@ from daemon.vendors.elation import resources as wire
 from events.calendar import local_day
 from events.ids import EhrChartId
 from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
-from events.writes import Candidate, PolicyTerms
+from events.terms import PolicyTerms
+from events.writes import Candidate
 from projections.rules.fields import ADDRESS, NOTHING, PHONE_KINDS, Beside, with_phones
 from projections.terms.codecs import known_day
 

@@ -16,6 +16,7 @@ from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAs
 from events.calendar import shifted
 from events.records import EhrChart
 from events.schema import EhrChartObserved
+from events.terms import PolicyTerms
 from events.writes import (
     AnyResult,
     AnyWrite,
@@ -33,7 +34,6 @@ from events.writes import (
     MarkBilled,
     MarkBillError,
     PoliciesWritten,
-    PolicyTerms,
     RecordCreated,
     Searched,
     SearchEhr,

@@ -112,6 +112,7 @@ class Kareo:
             list_zone=section.list_zone,
             client_version="chartwire",
             meter=means.meter.call,
+            waited=means.meter.waited,
             timeout=timeout,
             guard=guard,
             gate=self._gate(section, means),

@@ -21,7 +21,8 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId
-from events.writes import AppointmentTerms, PolicyTerms
+from events.terms import PolicyTerms
+from events.writes import AppointmentTerms
 
 S = TypeVar("S", bound=VendorSection)
 
@@ -149,7 +150,10 @@ class HeldRecords(Protocol):
         """What differs of each appointment, by its id."""
 
     async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
-        """What differs of a chart's policies; the keys of `written` are part of the fields' names."""
+        """What differs of a chart's policies; the keys of `written` are part of the fields' names.
+
+        Nothing of a chart that was deleted or merged since: that itself is what differs.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)
