@@ -39,11 +39,18 @@ Report = dict[str, Any]
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
-    """Both embedded servers, started together."""
+    """Both embedded servers, started together; where one does not start the other is not left running."""
     async with contextlib.AsyncExitStack() as stack:
-        yield tuple(  # type: ignore[misc]
-            await asyncio.gather(stack.enter_async_context(EmbeddedPostgres()), stack.enter_async_context(EmbeddedBroker()))
-        )
+        postgres = asyncio.ensure_future(stack.enter_async_context(EmbeddedPostgres()))
+        broker = asyncio.ensure_future(stack.enter_async_context(EmbeddedBroker()))
+        try:
+            started = await asyncio.gather(postgres, broker)
+        except BaseException:
+            for starting in (postgres, broker):
+                starting.cancel()
+            await asyncio.wait([postgres, broker])
+            raise
+        yield started
 
 
 async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> Path:

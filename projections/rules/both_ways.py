@@ -22,7 +22,7 @@ from projections.rules.merging import Merging, agree, lay_side_by_side, merge_pa
 from projections.rules.pairing import (
     EVERYTHING,
     TOLD,
-    Pair,
+    PolicyPair,
     fact,
     members,
     terms_here,
@@ -232,7 +232,7 @@ def _case(one: Merging) -> int | None:
 
 
 def _changed(
-    one: Merging, key: str, pair: Pair, ours: PolicyTerms, theirs: PolicyTerms, merged: MergedPolicy
+    one: Merging, key: str, pair: PolicyPair, ours: PolicyTerms, theirs: PolicyTerms, merged: MergedPolicy
 ) -> PolicyChange | None:
     slot, label = slot_of(SlotKind.POLICY, key), one.policy.names.billing.label
     names = [name for name in merged.to_billing if name != "rank" or not _is_doubled(one, ours.rank)]
@@ -253,7 +253,7 @@ def _is_doubled(one: Merging, rank: int) -> bool:
     return sum(1 for policy in listed if policy.active and policy.rank == rank) > 1
 
 
-def _removed(one: Merging, pair: Pair) -> PolicyChange | None:
+def _removed(one: Merging, pair: PolicyPair) -> PolicyChange | None:
     """A policy removed on the chart side: shown, unless the practice has it deactivated."""
     if pair.there is None or was_displaced(pair, one.found, one.coverage):
         return None

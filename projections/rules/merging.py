@@ -16,7 +16,7 @@ from projections.rules.coverage_merge import MergedPolicy, merge_policy
 from projections.rules.insurance import in_order, known_insurer, person_of, primary_case
 from projections.rules.pairing import (
     EVERYTHING,
-    Pair,
+    PolicyPair,
     SideBySide,
     is_insurer,
     ranks,
@@ -47,7 +47,7 @@ class Merging:
     wants: Wants
     found: SideBySide = field(default_factory=SideBySide)
     order: dict[str, int] = field(default_factory=dict)
-    merged: dict[str, tuple[Pair, PolicyTerms, PolicyTerms, MergedPolicy]] = field(default_factory=dict)
+    merged: dict[str, tuple[PolicyPair, PolicyTerms, PolicyTerms, MergedPolicy]] = field(default_factory=dict)
 
     @property
     def coverage(self) -> Coverage:
@@ -69,7 +69,7 @@ def lay_side_by_side(one: Merging) -> None:
     one.order = ranks([policy for policy in there if str(policy.id) not in hidden], base)
 
 
-def was_displaced(pair: Pair, found: SideBySide, coverage: Coverage) -> bool:
+def was_displaced(pair: PolicyPair, found: SideBySide, coverage: Coverage) -> bool:
     """Whether the chart side took the policy's rank for one of the billing side's that has come there by our doing."""
     rank = pair.base.rank if pair.base is not None else 0
     return int(pair.key) in coverage.displaced or any(

@@ -58,7 +58,7 @@ def is_empty(value: object) -> bool:
 
 
 @dataclass(frozen=True)
-class Pair:
+class PolicyPair:
     """A policy of both sides; either may be gone. `ehr` is the chart side's id; `base` what was agreed on, None for nothing yet."""
 
     key: str
@@ -80,11 +80,11 @@ class SideBySide:
     which says nothing where it lists no policy whatever.
     """
 
-    both: list[Pair] = field(default_factory=list)
-    gone_here: list[Pair] = field(default_factory=list)
-    gone_there: list[Pair] = field(default_factory=list)
-    dead: list[Pair] = field(default_factory=list)
-    hidden: list[Pair] = field(default_factory=list)
+    both: list[PolicyPair] = field(default_factory=list)
+    gone_here: list[PolicyPair] = field(default_factory=list)
+    gone_there: list[PolicyPair] = field(default_factory=list)
+    dead: list[PolicyPair] = field(default_factory=list)
+    hidden: list[PolicyPair] = field(default_factory=list)
     alone_here: list[ChartPolicy] = field(default_factory=list)
     alone_there: list[BillingPolicy] = field(default_factory=list)
 
@@ -93,7 +93,9 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
     """The patient's policies; `there` are those of the billing side that count, in its order."""
     listed = coverage_of(patient).policies or ()
     here, by_key = {one.id: one for one in listed}, {str(one.id): one for one in there}
-    known = [Pair(key, one.ehr, by_key.get(key), here.get(one.ehr), one.terms) for key, one in patient.policies.items()]
+    known = [
+        PolicyPair(key, one.ehr, by_key.get(key), here.get(one.ehr), one.terms) for key, one in patient.policies.items()
+    ]
     found = SideBySide(alone_there=[one for one in there if str(one.id) not in patient.policies])
     taken = {pair.ehr for pair in known if pair.there is not None and pair.in_force_here}
     found.alone_here = [one for one in listed if one.active and one.rank is not None and one.id not in taken]
@@ -102,7 +104,7 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
             found.both.append(pair)
         elif pair.there is not None and (again := _same(found.alone_here, pair.there, directory)) is not None:
             found.alone_here.remove(again)
-            found.both.append(Pair(pair.key, again.id, pair.there, again, pair.base))
+            found.both.append(PolicyPair(pair.key, again.id, pair.there, again, pair.base))
         elif pair.there is None and pair.in_force_here and pair.here is not None:
             _gone_there(pair, pair.here, found, directory)
         elif pair.there is None:
@@ -113,11 +115,11 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
         if (same := _same(found.alone_here, one, directory)) is not None:
             found.alone_here.remove(same)
             found.alone_there.remove(one)
-            found.both.append(Pair(str(one.id), same.id, one, same))
+            found.both.append(PolicyPair(str(one.id), same.id, one, same))
     return found
 
 
-def _gone_there(pair: Pair, here: ChartPolicy, found: SideBySide, directory: Directory) -> None:
+def _gone_there(pair: PolicyPair, here: ChartPolicy, found: SideBySide, directory: Directory) -> None:
     """A policy that was entered anew on the billing side, in a new case perhaps, goes on; another one is gone there."""
     again = next((one for one in found.alone_there if _same([here], one, directory) is not None), None)
     found.alone_here = [one for one in found.alone_here if one.id != here.id]
@@ -126,8 +128,8 @@ def _gone_there(pair: Pair, here: ChartPolicy, found: SideBySide, directory: Dir
         return
     found.alone_there.remove(again)
     base = None if pair.base is None else replace(pair.base, billing_policy=again.id)
-    found.both.append(Pair(str(again.id), here.id, again, here, base))
-    found.dead.append(Pair(pair.key, pair.ehr, None, None))
+    found.both.append(PolicyPair(str(again.id), here.id, again, here, base))
+    found.dead.append(PolicyPair(pair.key, pair.ehr, None, None))
 
 
 def _same(here: Sequence[ChartPolicy], there: BillingPolicy, directory: Directory) -> ChartPolicy | None:

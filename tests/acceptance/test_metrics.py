@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from typing import TYPE_CHECKING
 
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from daemon.instruments import COUNTED, TIMED
+from daemon.instruments import COUNTED, TIMED, Instruments
 from tests.acceptance.test_telemetry import leaks
 
 if TYPE_CHECKING:
@@ -84,3 +86,29 @@ def test_a_scrape_agrees_with_the_days_report(played_day: PlayedDay) -> None:
 def test_a_days_scrape_is_small(played_day: PlayedDay) -> None:
     """Two practices and every operation of both vendors: what grows with practices is counted in tests/integration/test_metrics_series.py."""
     assert sum(len(rows) for rows in samples(played_day.scrape).values()) < 1500
+
+
+def identifying(played_day: PlayedDay) -> set[str]:
+    """Names and birth dates as both sandboxes hold them, dates in every form in which either writes them."""
+    charts, patients = played_day.clinic.ehr.patients.values(), played_day.clinic.billing.patients.values()
+    born = [date.fromisoformat(str(one["dob"])) for one in charts] + [one.dob for one in patients if one.dob]
+    found = {str(one[name]) for one in charts for name in ("first_name", "last_name")}
+    found |= {name for one in patients for name in (one.first_name, one.last_name)}
+    found |= {
+        form for day in born for form in (str(day), f"{day.month}/{day.day}/{day.year}", f"{day:%m/%d/%Y}", f"{day:%Y%m%d}")
+    }
+    return {one for one in found if len(one) > 3}
+
+
+def test_no_name_and_no_birth_date_of_either_sandbox_is_in_a_scrape(played_day: PlayedDay) -> None:
+    told = "\n".join(values(played_day.scrape)).casefold()
+    assert len(identifying(played_day)) > 60
+    assert [one for one in identifying(played_day) if one.casefold() in told] == []
+
+
+def test_the_search_of_a_scrape_can_fail(played_day: PlayedDay) -> None:
+    """A name in a label is found by the same search."""
+    leaked = Instruments()
+    leaked.call(f"elation.GET /patients/?last_name={next(iter(identifying(played_day)))}", "ok", 0.1)
+    told = "\n".join(values(generate_latest(leaked.registry).decode())).casefold()
+    assert [one for one in identifying(played_day) if one.casefold() in told]

@@ -25,7 +25,7 @@ INSERT INTO chartwire.event (practice, sequence, event_id, type, version, origin
         observed_at, key_id, body, epoch)
     SELECT practice, n, gen_random_uuid(), 'T', 1, 'kareo', key, n % 400, n % 500, now(), 'k', 'x', 1 FROM one;
 INSERT INTO chartwire.patient
-    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea FROM one;
+    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n FROM one;
 INSERT INTO chartwire.chart SELECT practice, n, key FROM one;
 INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
@@ -139,6 +139,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_duplicates": {"duplicate_pkey": ("practice",)},
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
+    "any_not_matched": {"patient_not_matched": ("practice",)},
+    "mark_matched": {"patient_not_matched": ("practice",)},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
@@ -190,7 +192,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes"}
+GUARDED = {"replace_hashes", "mark_matched"}
 """Finds its rows by their key, then leaves alone those that somebody has changed meanwhile."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""

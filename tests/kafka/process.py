@@ -56,11 +56,15 @@ class Process:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def ended(self, seconds: float = 30.0) -> int:
-        """Wait until it is gone; its exit code."""
+    async def ended(self, seconds: float = 120.0) -> int:
+        """Wait until it is gone; its exit code. Fails after `seconds` with what it logged last."""
         assert self._process is not None
-        async with asyncio.timeout(seconds):
-            return await self._process.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._process.wait()
+        except TimeoutError:
+            last = [one.get("event") for one in self.lines[-5:]]
+            raise AssertionError(f"worker {self.pid} has not ended within {seconds:.0f} s; it logged last: {last}") from None
 
     async def end(self) -> None:
         """Kill it, whatever state it is in."""

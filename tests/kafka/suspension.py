@@ -53,7 +53,7 @@ async def in_mid_write(there: World, worker: Process, office: Office) -> None:
             for call in there.clinic.ehr.calls[-50:]
         )
 
-    await there.until(creating, 40, lambda: "no chart is being created")
+    await there.until(creating, 40, lambda: "no chart is being created", there.heads)
     worker.send(signal.SIGSTOP)
     held.times = held.fired
 

@@ -177,9 +177,12 @@ def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answe
 @answers
 def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, sequence, revisit_on, key_id, doc in zip(*columns, strict=True):
+        known = at.get("patient", practice, key)
+        kept = known is None or known["matched"] == known["sequence"]
         at.upsert(
-            "patient", ("sequence", "revisit_on", "key_id", "doc"),
+            "patient", ("sequence", "revisit_on", "key_id", "doc", "matched"),
             practice=practice, patient_key=key, sequence=sequence, revisit_on=revisit_on, key_id=key_id, doc=doc,
+            matched=sequence if kept else known["matched"],
         )  # fmt: skip
 
 

@@ -31,9 +31,10 @@ _TABLES = (
     ),
     Table(
         "patient",
-        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc"),
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched"),
         key=("practice", "patient_key"),
         nullable=frozenset({"revisit_on"}),
+        defaults={"matched": 0},
     ),
     Table(
         "directory",

@@ -1,4 +1,4 @@
-"""ELATION_LED sections 1 to 3 and 8: insurance both ways, Elation -> Kareo above all; each rule and trap by its number."""
+"""ELATION_LED sections 2, 3 and 8: what is entered and edited in Elation reaches Kareo; each rule by its number."""
 
 from __future__ import annotations
 
@@ -7,102 +7,28 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
-from events.commands import ConflictSeen
-from events.ids import BillingPatientId
 from events.insurance import InsurersLearnt
-from events.records import BillingCase, BillingChart, BillingPlan, BillingPolicy, ChartPolicy
-from events.schema import IntentSuperseded
-from events.terms import PolicyChange
-from events.writes import ChangeBillingPolicies, CreateBillingChart, Resource, SyncPolicies, System
+from events.records import BillingCase, ChartPolicy
+from events.writes import ChangeBillingPolicies, CreateBillingChart, SyncPolicies
 from projections.rules.telling import INSURED_NOTE
-from projections.terms.policy import ELATION_LED, KAREO_LED, Direction, NewCarrier, RemovedPolicy, WithoutPlan
+from projections.terms.policy import ELATION_LED, RemovedPolicy
 from tests.unit.clinic import Clinic
-from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
-
-GOLD = ChartPolicy(
-    id=5001,
-    rank=1,
-    active=True,
-    carrier_id=8001,
-    carrier_name="Blue Cross",
-    plan_id=8101,
-    plan_name="Blue Gold PPO",
-    member_id="XYZ123",
-    group_id="G-77",
-    copay="20.00",
-    deductible="1500.00",
-    relationship="self",
+from tests.unit.insured_both_ways import (
+    BLUE_THERE,
+    CASE,
+    GOLD,
+    SECOND,
+    SECOND_HERE,
+    SILVER_THERE,
+    SPOUSE,
+    agreed,
+    both,
+    change,
+    insurance,
+    insured,
+    sync,
 )
-"""Ada's policy as Elation holds it; the same as BLUE."""
-SPOUSE = {
-    "relationship": "spouse",
-    "insured_first_name": "William",
-    "insured_last_name": "King",
-    "insured_address": "3 Lovelace Court",
-    "insured_city": "Atlanta",
-    "insured_state": "GA",
-    "insured_zip": "30303",
-    "insured_ssn": "123-45-6789",
-    "insured_birth_date": date(1980, 2, 21),
-    "insured_sex": "M",
-}
-SECOND = replace(BLUE, id=3002, number="SEC-9", group="", copay="", deductible="")
-SECOND_HERE = replace(GOLD, id=5002, rank=2, member_id="SEC-9", group_id="", copay="", deductible="")
-CASE = "case-policies"
-BLUE_THERE = BillingPlan(company_id="40", company_name="Blue Cross", plan_id="50", plan_name="Blue Gold PPO")
-SILVER_THERE = BillingPlan(company_id="40", company_name="Blue Cross", plan_id="51", plan_name="Blue Silver")
-
-
-def insured(*policies: BillingPolicy, **case: object) -> BillingChart:
-    return replace(ADA_THERE, cases=(BillingCase(id=71, is_primary=True, policies=policies, **case),))
-
-
-def both(*here: ChartPolicy, there: tuple[BillingPolicy, ...] = (), learnt: bool = True, **rules: object) -> Clinic:
-    """A clinic with the profile elation-led in which Ada is linked. With `learnt` somebody else's policy has shown the plan.
-
-    What was to be done at the beginning is done.
-    """
-    clinic = Clinic(directory=False, **{"table": ELATION_LED, **rules})
-    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
-    if learnt:
-        clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
-    clinic.policies(*here)
-    clinic.linked(there=insured(*there))
-    clinic.carry_out_all()
-    return clinic
-
-
-def agreed(*here: ChartPolicy, there: tuple[BillingPolicy, ...], **rules: object) -> Clinic:
-    """As `both`, where the two sides hold the same and nothing was to be written."""
-    clinic = both(*here, there=there, **rules)
-    assert insurance(clinic) == []
-    return clinic
-
-
-def insurance(clinic: Clinic) -> list[ChangeBillingPolicies | SyncPolicies]:
-    """Every insurance write that was ever requested for a linked patient."""
-    return [one.write for one in clinic.requests() if isinstance(one.write, ChangeBillingPolicies | SyncPolicies)]
-
-
-def change(clinic: Clinic) -> PolicyChange:
-    """The one change that Kareo is to be told."""
-    write = clinic.wanted(CASE)
-    assert isinstance(write, ChangeBillingPolicies)
-    (one,) = write.changes
-    return one
-
-
-def superseded(clinic: Clinic, slot: str) -> None:
-    """The write found another reading than it was decided on."""
-    body = IntentSuperseded(intent=clinic.intent(ADA_KEY, slot).intent, slot=slot, reason="changed meanwhile")
-    clinic.record(body, ehr=ADA.id, billing=ADA_THERE.id)
-
-
-def sync(clinic: Clinic) -> SyncPolicies:
-    write = clinic.wanted("policies")
-    assert isinstance(write, SyncPolicies)
-    return write
-
+from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
 # Which fields travel (section 2)
 
@@ -308,79 +234,6 @@ def test_cases_that_were_not_read_decide_nothing():
     assert insurance(clinic) == []
 
 
-# Companies and plans (rule 7)
-
-
-def test_a_carrier_that_kareo_has_not_shown_waits_until_a_policy_shows_it():
-    clinic = both(GOLD, learnt=False)
-    assert insurance(clinic) == []
-    assert clinic.waits("chart-policy:5001") == "carrier-unknown"
-    zoe = replace(ADA_THERE, id=BillingPatientId(950), first_name="Zoe", last_name="Quux", birth_date=date(1950, 1, 1))
-    clinic.billing(replace(zoe, cases=(BillingCase(id=95, is_primary=True, policies=(replace(BLUE, id=3950),)),)))
-    clinic.policies(chart=950)
-    chart = replace(ADA, id=950, first_name="Zoe", last_name="Quux", birth_date=date(1950, 1, 1))
-    clinic.ehr(replace(chart, link_hint="kareo-patient:950"))
-    assert change(clinic).fields["company_id"] == "40"
-
-
-@pytest.mark.parametrize(
-    ("name", "code"),
-    [("BLUE  cross,", ""), ("blue cross", ""), ("Blue Cross Inc", "carrier-unknown"), ("", "carrier-unknown")],
-)
-def test_a_carrier_is_known_by_its_name_but_for_case_and_signs(name: str, code: str):
-    """Section 8: equal but for case and comma; "Inc" is another name."""
-    clinic = both(replace(GOLD, carrier_id=8999, carrier_name=name))
-    assert clinic.waits("chart-policy:5001") == code
-    assert len(insurance(clinic)) == (not code)
-
-
-def test_a_name_is_never_sent_unless_the_practice_says_so():
-    clinic = both(replace(GOLD, carrier_id=8999, carrier_name="New Mutual", plan_id=None, plan_name=""))
-    assert insurance(clinic) == []
-    assert clinic.waits("chart-policy:5001") == "carrier-unknown"
-    clinic = both(
-        replace(GOLD, carrier_id=8999, carrier_name="New Mutual", plan_id=None, plan_name=""), new_carrier=NewCarrier.CREATE
-    )
-    fields = insurance(clinic)[0].changes[0].fields
-    assert fields["company_name"] == "New Mutual"
-    assert "plan_name" not in fields
-    assert "company_id" not in fields
-
-
-def test_a_plan_is_never_created_whatever_the_practice_says():
-    """Section 1: plans come from Kareo only."""
-    for carrier in (8001, 8999):
-        policy = replace(GOLD, carrier_id=carrier, plan_id=8777, plan_name="Platinum")
-        clinic = both(
-            replace(policy, carrier_name="Blue Cross" if carrier == 8001 else "New"), new_carrier=NewCarrier.CREATE
-        )
-        assert insurance(clinic) == []
-        assert clinic.waits("chart-policy:5001") in ("plan-unknown", "carrier-unknown")
-
-
-def test_a_carrier_without_a_plan_waits_or_takes_the_single_known_one():
-    bare = replace(GOLD, plan_id=None, plan_name="")
-    assert both(bare).waits("chart-policy:5001") == "plan-unknown"
-    clinic = both(bare, carrier_without_plan=WithoutPlan.SINGLE_KNOWN_PLAN)
-    assert insurance(clinic)[0].changes[0].fields["plan_id"] == "50"
-    assert len(insurance(clinic)) == 1, "Kareo's plan is the same insurer"
-
-
-def test_a_carrier_deleted_in_elations_settings_still_counts_by_its_name():
-    clinic = both(GOLD)
-    clinic.elation_directory(carriers=(), plans=())
-    clinic.policies(GOLD, SECOND_HERE)
-    assert change(clinic).fields["company_id"] == "40"
-
-
-def test_kareo_renames_a_plan():
-    """Section 8: the id stays, so nothing is anybody's edit; the new name reaches Elation with its plan."""
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.billing(insured(replace(BLUE, plan_name="Blue Gold Plus")))
-    clinic.carry_out_all()
-    assert [one for one in insurance(clinic) if isinstance(one, ChangeBillingPolicies)] == []
-
-
 # Removals (rules 8 and 9)
 
 
@@ -445,122 +298,6 @@ def test_a_case_made_inactive_removes_all_in_elation_and_comes_not_back():
     assert clinic.patient().policies == {}
 
 
-# Three-way (rule 10)
-
-
-def test_each_side_changes_another_field_and_both_travel():
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.policies(replace(GOLD, group_id="G-1"))
-    clinic.billing(insured(replace(BLUE, copay="50")))
-    assert change(clinic).fields == {"group_id": "G-1"}
-    (terms,) = sync(clinic).terms
-    assert terms.copay == "50.00"
-    assert "group_id" in terms.keeps
-    clinic.carry_out_all()
-    assert clinic.open() == []
-    assert clinic.patient().coverage.policies[0].copay == "50.00"
-    assert clinic.patient().billing.chart.cases[0].policies[0].group == "G-1"
-
-
-@pytest.mark.parametrize("winner", System)
-def test_both_change_a_field_and_the_preference_decides(winner: System):
-    clinic = agreed(GOLD, there=(BLUE,), insurance_preference=winner)
-    clinic.policy = replace(clinic.policy, observes=True)
-    clinic.policies(replace(GOLD, group_id="HERE"))
-    clinic.policy = replace(clinic.policy, observes=False)
-    clinic.billing(insured(replace(BLUE, group="THERE")))
-    if winner is System.EHR:
-        assert change(clinic).fields == {"group_id": "HERE"}
-        assert clinic.wanted("policies") is None
-    else:
-        assert sync(clinic).terms[0].group_id == "THERE"
-        assert clinic.wanted(CASE) is None
-    assert clinic.waits("conflict:policies.3001.group_id") == "conflict"
-    clinic.carry_out_all()
-    assert clinic.open() == []
-    clinic.conflict_seen(ADA_KEY, "policies.3001.group_id")
-    assert clinic.waiting() == {}
-
-
-def test_both_change_a_field_to_the_same():
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.policy = replace(clinic.policy, observes=True)
-    clinic.policies(replace(GOLD, group_id="SAME"))
-    clinic.policy = replace(clinic.policy, observes=False)
-    clinic.billing(insured(replace(BLUE, group="SAME")))
-    assert insurance(clinic) == []
-    clinic.policies(replace(GOLD, group_id="G-77"))
-    assert change(clinic).fields == {"group_id": "G-77"}, "the base moved along"
-
-
-def test_ranks_that_swap_are_no_other_policies():
-    clinic = agreed(GOLD, SECOND_HERE, there=(BLUE, SECOND))
-    clinic.policies(replace(GOLD, rank=2), replace(SECOND_HERE, rank=1))
-    write = clinic.wanted(CASE)
-    assert {one.policy: one.fields for one in write.changes} == {3001: {"rank": "2"}, 3002: {"rank": "1"}}
-    clinic.carry_out_all()
-    assert len(insurance(clinic)) == 1
-    clinic.billing(insured(BLUE, SECOND))
-    assert {one.billing_policy: one.rank for one in sync(clinic).terms} == {3001: 1, 3002: 2}
-    clinic.carry_out_all()
-    assert len(insurance(clinic)) == 2
-
-
-def test_a_new_primary_in_kareo_moves_the_old_one():
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.billing(insured(SECOND, BLUE))
-    assert [(one.billing_policy, one.rank) for one in sync(clinic).terms] == [(3002, 1), (3001, 2)]
-    clinic.carry_out_all()
-    assert len(insurance(clinic)) == 1
-    assert clinic.waiting() == {}
-
-
-def test_half_of_such_a_write_is_no_removal():
-    """Elation deactivates whoever held the rank: seen between two calls of ours it is not a person's removal."""
-    clinic = agreed(GOLD, there=(BLUE,), removed_policy=RemovedPolicy.DEACTIVATE)
-    clinic.billing(insured(SECOND, BLUE))
-    clinic.lose(ADA_KEY, "policies")
-    half = (replace(GOLD, active=False, rank=None), replace(SECOND_HERE, rank=1))
-    clinic.policies(*half)
-    assert clinic.wanted(CASE) is None
-    superseded(clinic, "policies")
-    assert clinic.wanted(CASE) is None
-    assert {one.billing_policy: one.rank for one in sync(clinic).terms} == {3001: 2}
-    clinic.carry_out_all()
-    assert clinic.waiting() == {}
-    assert all(one.active for one in clinic.patient().coverage.policies)
-
-
-def test_the_same_policy_added_on_both_sides_is_one():
-    clinic = agreed(GOLD, there=(BLUE,))
-    assert clinic.patient().policies["3001"].ehr == GOLD.id
-
-
-@pytest.mark.parametrize("winner", System)
-def test_both_sides_add_a_primary_in_one_window(winner: System):
-    clinic = both(insurance_preference=winner)
-    clinic.policy = replace(clinic.policy, observes=True)
-    clinic.policies(replace(GOLD, member_id="HERE"))
-    clinic.policy = replace(clinic.policy, observes=False)
-    clinic.billing(insured(replace(BLUE, number="THERE")))
-    assert clinic.waits("conflict:policies.rank1") == "conflict"
-    if winner is System.BILLING:
-        assert sync(clinic).terms[0].member_id == "THERE"
-        assert clinic.wanted(CASE) is None
-        assert clinic.waits("chart-policy:5001") == "rank-twice"
-    else:
-        assert change(clinic).fields["member_id"] == "HERE"
-        assert clinic.wanted("policies") is None
-        assert clinic.waits("policy:3001") == "rank-twice"
-
-
-def test_a_policy_entered_anew_in_another_case_goes_on_where_it_was():
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.billing(replace(ADA_THERE, cases=(BillingCase(id=80, is_primary=True, policies=(replace(BLUE, id=3080),)),)))
-    assert insurance(clinic) == []
-    assert {key: one.ehr for key, one in clinic.patient().policies.items()} == {"3080": GOLD.id}
-
-
 # Charts born in Elation (rule 14)
 
 
@@ -604,108 +341,3 @@ def test_a_patient_born_in_kareo_brings_its_policies_to_the_new_chart():
     assert write.seen == ()
     assert clinic.open() == []
     assert len(clinic.patient().policies) == 1
-
-
-# Reading
-
-
-def test_nothing_is_written_before_elations_policies_have_been_read():
-    clinic = Clinic(directory=False, table=ELATION_LED)
-    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
-    clinic.linked(there=insured(BLUE))
-    assert insurance(clinic) == []
-    assert clinic.waits("policies") == "policies-pending"
-    clinic.policies(GOLD)
-    assert clinic.waiting() == {}
-
-
-def test_an_older_reading_changes_nothing():
-    clinic = agreed(GOLD, there=(BLUE,))
-    clinic.policies(replace(GOLD, group_id="OLD"), observed=clinic.events[0].observed)
-    assert insurance(clinic) == []
-
-
-# The direction table
-
-
-@pytest.mark.parametrize("direction", Direction)
-def test_no_insurance_write_against_the_row(direction: Direction):
-    clinic = both(table=ELATION_LED | {Resource.INSURANCE: direction})
-    clinic.policies(replace(GOLD, member_id="HERE", rank=2))
-    clinic.billing(insured(replace(BLUE, number="THERE")))
-    clinic.carry_out_all()
-    kinds = {type(one) for one in insurance(clinic)}
-    assert (
-        kinds
-        == {
-            Direction.BOTH: {SyncPolicies, ChangeBillingPolicies},
-            Direction.TO_EHR: {SyncPolicies},
-            Direction.TO_BILLING: {ChangeBillingPolicies},
-            Direction.OFF: set(),
-        }[direction]
-    )
-
-
-# A practice that changes its profile (point 1)
-
-
-def switched(*here: ChartPolicy, there: tuple[BillingPolicy, ...]) -> Clinic:
-    """A practice of the profile kareo-led, at rest, that takes the other; then Elation's policies are read."""
-    clinic = Clinic(directory=False, table=KAREO_LED)
-    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
-    clinic.linked(there=insured(*there))
-    clinic.carry_out_all()
-    clinic.policy = replace(clinic.policy, table=ELATION_LED, preference=System.EHR)
-    clinic.mark = len(insurance(clinic))
-    clinic.billing(insured(*there))
-    ids = [one.ehr for one in clinic.patient().policies.values()]
-    clinic.policies(
-        *(replace(one, id=id_) if id_ else one for one, id_ in zip(here, [*ids, *([0] * len(here))], strict=False))
-    )
-    clinic.carry_out_all()
-    return clinic
-
-
-def test_nothing_is_written_because_a_direction_widened():
-    clinic = switched(replace(GOLD, group_id="EDITED"), replace(SECOND_HERE, member_id="STAFF"), there=(BLUE,))
-    assert insurance(clinic)[clinic.mark :] == []
-    assert clinic.waits("conflict:insurance") == "policies-differ"
-    assert clinic.patient().coverage.unsettled == {"3001": ("group_id",)}
-    assert clinic.patient().coverage.apart == (5002,)
-    assert {slot: one.code for slot, one in clinic.waiting().items()} == {"conflict:insurance": "policies-differ"}
-
-
-def test_what_both_hold_is_the_base_at_the_switch():
-    clinic = switched(GOLD, there=(BLUE,))
-    assert insurance(clinic)[clinic.mark :] == []
-    assert clinic.waiting() == {}
-    (id_,) = [one.ehr for one in clinic.patient().policies.values()]
-    clinic.policies(replace(GOLD, id=id_, group_id="LATER"))
-    assert change(clinic).fields == {"group_id": "LATER"}
-
-
-def test_differences_are_settled_by_preference_when_a_person_has_seen_them():
-    clinic = switched(replace(GOLD, group_id="EDITED"), replace(SECOND_HERE, member_id="STAFF"), there=(BLUE,))
-    assert clinic.ask(ConflictSeen(fields=("insurance",), who="ann"), ehr=ADA.id, billing=ADA_THERE.id) == ""
-    assert sync(clinic).terms[0].group_id == "G-77", "Kareo wins"
-    assert change(clinic).fields["member_id"] == "STAFF"
-    clinic.carry_out_all()
-    assert clinic.open() == []
-
-
-def test_a_person_settles_a_difference_by_making_them_alike():
-    clinic = switched(replace(GOLD, group_id="EDITED"), there=(BLUE,))
-    clinic.billing(insured(replace(BLUE, group="EDITED")))
-    assert insurance(clinic)[clinic.mark :] == []
-    assert clinic.patient().coverage.unsettled == {}
-
-
-def test_a_practice_that_goes_back_and_comes_again_begins_anew():
-    clinic = switched(GOLD, there=(BLUE,))
-    (id_,) = [one.ehr for one in clinic.patient().policies.values()]
-    clinic.policy = replace(clinic.policy, table=KAREO_LED)
-    clinic.policies(replace(GOLD, id=id_, group_id="MEANWHILE"))
-    clinic.policy = replace(clinic.policy, table=ELATION_LED)
-    clinic.billing(insured(BLUE))
-    assert insurance(clinic)[clinic.mark :] == []
-    assert clinic.waits("conflict:insurance") == "policies-differ"

@@ -23,7 +23,9 @@ from events.commands import (
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
+from events.records import BillingPlan, ChartPolicy
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -64,6 +66,7 @@ from events.schema import (
     WaitingRaised,
     WentLive,
 )
+from events.terms import PolicyTerms
 from events.writes import CreateCarrier, EhrChartWritten, RecordCreated, Resource, SearchEhr, System, UpdateEhrChart
 from projections.state.directory import Directory, message_slot
 from projections.state.patient import Patient
@@ -132,6 +135,10 @@ LATER = BEGIN + timedelta(hours=1)
 WRITTEN = EhrChartWritten(chart=replace(ADA, city="Macon"), modified=LATER, read_at=LATER)
 DONE = IntentSucceeded(intent=ANSWERED, slot=SLOT, attempt=1, result=WRITTEN)
 
+HELD = ChartPolicy(id=5001, rank=1, active=True, member_id="XYZ123")
+AGREED = PolicyTerms(billing_policy=3001, rank=1, carrier_id=1, carrier_name="Blue", plan_id=2, plan_name="Gold")
+BLUE_THERE = BillingPlan(company_id="40", company_name="Blue Cross", plan_id="50", plan_name="Blue Gold PPO")
+
 LINKED: tuple[tuple[PatientKey, Body], ...] = (
     (ehr_key(ADA.id), EhrChartObserved(chart=ADA)),
     (ADA_KEY, BillingChartObserved(chart=ADA_THERE)),
@@ -154,6 +161,7 @@ CASES: list[Case] = [
         before=(BillingAppointmentObserved(appointment=VISIT),),
     ),
     Case(BillObserved(bill=GOOD_BILL), {"patient.bills"}),
+    Case(EhrPoliciesObserved(chart=ADA.id, policies=(HELD,)), {"patient.coverage"}),
     practice(EhrDirectoryObserved(providers=PHYSICIANS), {"directory.physicians", "directory.ehr_seen"}),
     practice(BillingDirectoryObserved(providers=PROVIDERS), {"directory.providers", "directory.billing_seen"}),
     Case(RevisitDue(reason="a policy ended"), set()),
@@ -200,6 +208,14 @@ CASES: list[Case] = [
         {"patient.conflicts", "patient.conflicts_seen"},
         before=(ConflictRecorded(conflicts=(CONFLICT,)),),
     ),
+    # insurance both ways
+    Case(PoliciesAgreed(known={"3001": 5001}, terms=(AGREED,)), {"patient.coverage", "patient.policies"}),
+    Case(
+        PoliciesAgreed(one_way=True),
+        {"patient.coverage"},
+        before=(PoliciesAgreed(known={"3001": 5001}, terms=(AGREED,)),),
+    ),
+    practice(InsurersLearnt(plans=(BLUE_THERE,)), {"directory.billing_plans"}),
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),

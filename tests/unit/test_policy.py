@@ -9,6 +9,7 @@ from events.writes import (
     AddBillingCase,
     AnyWrite,
     CancelEhrAppointment,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateCarrier,
     CreateEhrAppointment,
@@ -46,6 +47,7 @@ RESOURCES: dict[type, Resource] = {
     CreateCarrier: Resource.INSURANCE,
     CreatePlan: Resource.INSURANCE,
     SyncPolicies: Resource.INSURANCE,
+    ChangeBillingPolicies: Resource.INSURANCE,
     CreateEhrAppointment: Resource.APPOINTMENT,
     UpdateEhrAppointment: Resource.APPOINTMENT,
     CancelEhrAppointment: Resource.APPOINTMENT,
@@ -118,7 +120,7 @@ def test_the_filter_says_what_the_table_says(resource: Resource, target: System,
 def test_the_default_day_writes_something_of_every_kind():
     """Or the tests below could not fail."""
     kinds = {type(one.write) for one in clinic_day().requests()}
-    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment}
+    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment, ChangeBillingPolicies}  # the latter: tests/unit/test_both_ways
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)

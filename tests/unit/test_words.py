@@ -26,7 +26,8 @@ WRITES: dict[str, type[AnyWrite]] = {one.__name__: one for one in AnyWrite.__arg
 IDS_AND_TIMES = {
     "AppointmentTerms.minutes", "AppointmentTerms.start", "BillResendRequested.bill", "BillingAppointment.key",
     "BillingAppointment.minutes", "BillingAppointment.start", "BillingAppointmentVanished.key", "BillingChart.id",
-    "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeQuarantined.record", "ChartLinked.billing",
+    "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeBillingPolicies.case_id",
+    "ChangeQuarantined.record", "EhrPoliciesObserved.chart", "ChartLinked.billing",
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
