@@ -23,7 +23,7 @@ from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
 from projections.terms.policy import Policy
 from projections.words.moment import in_zone_to_the_minute
-from projections.words.remedy import Audience, chart_of, meaning_of, remedy
+from projections.words.remedy import SHOWN_ELSEWHERE, Audience, chart_of, meaning_of, remedy
 from projections.words.shown import MASK, Shown
 
 QUOTED = f"{MASK} (--values --names shows the words of the vendor or the record)"
@@ -107,6 +107,8 @@ def _order(key: PatientKey) -> tuple[bool, int]:
 
 def _items(policy: Policy, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
     for slot, one in sorted(entries.items()):
+        if one.code in SHOWN_ELSEWHERE:
+            continue
         yield Item(
             practice=policy.practice,
             patient="" if patient is None else charts_of(patient, policy.names),
