@@ -14,10 +14,14 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_shown, configured, opened, run_async, shown_of
 from daemon.cli.printing import say, warn
 from daemon.config import policy_of
+from daemon.operator.sent_bills import edited_after_sent
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
-from events.ids import PatientKey, is_billing_key, number_of
+from events.codes import WaitCode
+from events.ids import PatientKey, PracticeId, is_billing_key, number_of
+from events.slots import parse_slot
 from events.store import Store
+from projections.rules.sent import BillDifference
 from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
@@ -33,7 +37,7 @@ QUOTED = f"{MASK} (--values --names shows the words of the vendor or the record)
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
     """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may quote a record.
 
-    `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
+    `differs` says in what a sent bill was edited. `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
 
     practice: str
@@ -46,6 +50,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}
     command: str
     dismissed_by: str = ""
     dismissed_because: str = ""
+    differs: tuple[BillDifference, ...] = ()
 
 
 def register(commands: Any) -> None:
@@ -97,8 +102,18 @@ async def items(store: Store, policy: Policy, *, code: str | None = None, dismis
     )
     for key in sorted(documents, key=_order):
         patient = decode_patient(documents[key][1])
-        found += _items(policy, patient, patient.dismissed if dismissed else patient.waiting)
+        for one in _items(policy, patient, patient.dismissed if dismissed else patient.waiting):
+            found.append(await _in_full(store, patient, one))
     return [one for one in found if code in (None, one.code)]
+
+
+async def _in_full(store: Store, patient: Patient, item: Item) -> Item:
+    """An item with what only the events tell."""
+    if item.code != WaitCode.DIFFERS_AFTER_SENT:
+        return item
+    bill = int(parse_slot(item.slot).id)
+    differs = await edited_after_sent(store, PracticeId(item.practice), patient, bill)
+    return msgspec.structs.replace(item, differs=differs)
 
 
 def _order(key: PatientKey) -> tuple[bool, int]:
@@ -134,13 +149,18 @@ def complete(item: Item, shown: Shown, arguments: argparse.Namespace) -> Item:
     """The item as it is shown: no more of a person than was asked for, and a command that can be pasted as it is."""
     reason = shown.quoting(item.reason, QUOTED) if meaning_of(item.code).quotes else item.reason
     command = advice(item.command.removeprefix("chartwire "), arguments) if item.command else ""
-    return msgspec.structs.replace(item, reason=reason, command=command)
+    differs = tuple(
+        msgspec.structs.replace(one, sent=shown.value(one.field, one.sent), now=shown.value(one.field, one.now))
+        for one in item.differs
+    )
+    return msgspec.structs.replace(item, reason=reason, command=command, differs=differs)
 
 
 def lines(item: Item, zone: ZoneInfo) -> list[str]:
     since = f"since {in_zone_to_the_minute(item.since, zone)}" if item.since else ""
     who = item.patient or "the practice"
     out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
+    out += [f"    {one.field}: sent {one.sent or 'empty'}, now {one.now or 'empty'}" for one in item.differs]
     if item.dismissed_by:
         out.append(f"    accepted by {item.dismissed_by}: {item.dismissed_because}")
     if item.command:
