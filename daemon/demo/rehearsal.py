@@ -47,7 +47,8 @@ async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
             started = await asyncio.gather(postgres, broker)
         except BaseException:
             for starting in (postgres, broker):
-                starting.cancel()
+                if not starting.cancelling():  # a second time would cut short what the first one made it do
+                    starting.cancel()
             await asyncio.wait([postgres, broker])
             raise
         yield started
