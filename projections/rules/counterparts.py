@@ -122,9 +122,7 @@ def _searched_for(patient: Patient) -> Normal | None:
     return None if chart is None else normal_of(person_of(chart))
 
 
-def _rivals(
-    patient: Patient, free: dict[int, Pair], state: PracticeState, to_ehr: bool
-) -> dict[int, list[Pair]]:
+def _rivals(patient: Patient, free: dict[int, Pair], state: PracticeState, to_ehr: bool) -> dict[int, list[Pair]]:
     """Free charts on the side of `patient` compared with its candidates, by candidate; those alike are its rivals."""
     mine = number_of(patient.key)
     looked_up = set(state.alike.get(patient.key, NOBODY).ours)

@@ -14,6 +14,7 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
 from events.calendar import shifted
+from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
 from events.schema import EhrChartObserved
 from events.terms import PolicyTerms
@@ -176,8 +177,14 @@ class ElationWriter:
         return RecordCreated(id=(await self._client.create_insurance_company(body)).id)
 
     async def _sync_policies(self, write: SyncPolicies) -> PoliciesWritten:
-        """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again."""
+        """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again.
+
+        Where insurance goes both ways, policies that are not as they were decided on have to be decided on anew.
+        """
+        read_at = self._now()
         before = {one.id: one for one in await self._client.list_policies(write.chart)}
+        if write.seen is not None and (now := translate.chart_policies(before.values())) != write.seen:
+            raise ChangedMeanwhile(EhrPoliciesObserved(chart=write.chart, policies=now), None, read_at)
         who: dict[str, object] = {
             "practice_id": self._client.practice_id,
             "patient_id": write.chart,
@@ -205,6 +212,7 @@ class ElationWriter:
                     await self._client.replace_policy(write.chart, target.id, {**target.raw, **body})
                     changed = True
             taken.add(known[str(terms.billing_policy)])
+        read_at = self._now() if changed else read_at
         after = await self._client.list_policies(write.chart) if changed else list(before.values())
         ours = set(known.values()) | set(write.remove)
         displaced = tuple(
@@ -212,7 +220,11 @@ class ElationWriter:
             for one in after
             if one.id not in ours and one.status != "active" and one.id in before and before[one.id].status == "active"
         )
-        return PoliciesWritten(known=known, policies=tuple(translate.policy(one) for one in after), displaced=displaced)
+        kept = tuple(translate.policy(one) for one in after)
+        written = PoliciesWritten(known=known, policies=kept, displaced=displaced)
+        if write.seen is None:
+            return written
+        return replace(written, read=translate.chart_policies(after), read_at=read_at)
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
