@@ -107,5 +107,6 @@ class CommandCode(StrEnum):
     NOTHING_IN_IT = "nothing-in-it"
     PASSES_BY_ITSELF = "passes-by-itself"
     SENT = "sent"
+    STILL_THERE = "still-there"
     STILL_UNREADABLE = "still-unreadable"
     UNDER_WAY = "under-way"

@@ -33,7 +33,8 @@ COMMANDS = {
     "waiting": ("waiting",),
     "match": ("match",),
     "user": ("user",),
-    "link": ("link",),
+    "duplicates": ("duplicates", "apart"),
+    "link": ("link", "move-link"),
     "repair": ("resync", "retry", "resend", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
@@ -61,7 +62,10 @@ ABOUT = {
     "waiting": "what waits for a person, why, and what resolves it",
     "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
     "user": "who may sign in to the console, and as what",
+    "duplicates": "charts of one system that are likely of one person, and which one to keep",
+    "apart": "two charts of one system are two persons",
     "link": "link two charts: they are one person",
+    "move-link": "a linked patient is gone in a merge: its link goes to the survivor",
     "resync": "read a chart again from both systems and decide anew",
     "retry": "try refused writes again; refused credentials and what pauses, too",
     "resend": "send a failed bill again, after a fix",

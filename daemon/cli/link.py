@@ -6,20 +6,21 @@ With `--from FILE` a list of reviewed pairs is linked at once. Exits as daemon/c
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.asking import Asks, add_asking, ask_for, confirmed, pair
+from daemon.cli.asking import Asks, add_asking, ask_for, confirmed, looked, pair, typed
 from daemon.cli.common import BOTH, Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import Followed, login
+from daemon.operator.duplicates import survivors_of
 from daemon.operator.find import NeverSeen
-from daemon.operator.links import FieldBeside, LinkPlan, plan_of_link
+from daemon.operator.links import FieldBeside, LinkPlan, plan_of_link, plan_of_move
 from daemon.operator.reviewed import NotReviewed, ReviewedList, columns, read_reviewed
-from events.ids import BillingPatientId, Charts, EhrChartId
+from events.ids import BillingPatientId, Charts
 from events.store import Store
 from projections.rules.fields import BY_NAME
 from projections.terms.names import NAMES
@@ -42,26 +43,69 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="link without asking")
     parser.add_argument("--show", action="store_true", help="only show what linking would come to")
+    _moves(commands)
+
+
+def _moves(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "move-link", help="a linked patient is gone in a merge: its link goes to the survivor"
+    )
+    add_asking(parser, _move)
+    patient = NAMES.patient(0).replace("0", "ID")
+    parser.add_argument("gone", metavar="GONE", help=f"the linked patient that is gone ({patient})")
+    parser.add_argument("survivor", nargs="?", metavar="SURVIVOR", help="who it was merged into (default: the one likely)")
+    parser.add_argument("--force", action="store_true", help="though birth date, sex or a name differ")
+    parser.add_argument("--yes", action="store_true", help="move it without asking")
+    parser.add_argument("--show", action="store_true", help="only show what moving it would come to")
 
 
 async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     if arguments.reviewed is not None:
         return await _reviewed(arguments, store, it)
     ehr, billing = pair(arguments.charts, it)
-    plan = await _plan(store, it, ehr, billing, force=arguments.force)
+    plan = await _plan(it, plan_of_link(store, it.policy, ehr, billing, datetime.now(UTC), force=arguments.force))
+    return _shown_and_asked(arguments, it, plan, "Are they one person? Link them?")
+
+
+async def _move(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    gone = _patient(arguments.gone, it)
+    target = _patient(arguments.survivor, it) if arguments.survivor else await _survivor(store, it, gone)
+    plan = await _plan(it, plan_of_move(store, it.policy, gone, target, datetime.now(UTC), force=arguments.force))
+    question = f"Was {it.names.patient(gone)} merged into {it.names.patient(target)}? Move the link?"
+    return _shown_and_asked(arguments, it, plan, question)
+
+
+async def _survivor(store: Store, it: Asked, gone: BillingPatientId) -> BillingPatientId:
+    """Who was probably meant. Raises Ended where that is nobody, or several."""
+    patient = (await looked(store, it, Charts(billing=gone))).patient
+    found = await survivors_of(store, it.policy, patient)
+    if len(found) != 1:
+        likely = ", ".join(map(it.names.patient, found)) or "nobody"
+        raise Ended(f"{it.names.patient(gone)}: the likely survivors are {likely}; name the right one", 1)
+    return found[0]
+
+
+def _patient(text: str, it: Asked) -> BillingPatientId:
+    charts = typed(text, it)
+    if charts.billing is None:
+        raise Ended(f"{text}: must be a patient of {it.names.billing.label}")
+    return charts.billing
+
+
+def _shown_and_asked(arguments: argparse.Namespace, it: Asked, plan: LinkPlan, question: str) -> Asks:
     say(*lines(plan, it.shown))
     if arguments.show:
         return []
     if plan.refused is not None:
         raise Ended(plan.refused.text, 1)
-    if not confirmed("Are they one person? Link them?", arguments):
+    if not confirmed(question, arguments):
         raise Ended(code=2)
     return [_asked_for(it, plan, arguments.reason, force=arguments.force)]
 
 
-async def _plan(store: Store, it: Asked, ehr: EhrChartId, billing: BillingPatientId, *, force: bool) -> LinkPlan:
+async def _plan(it: Asked, planned: Awaitable[LinkPlan]) -> LinkPlan:
     try:
-        return await plan_of_link(store, it.policy, ehr, billing, datetime.now(UTC), force=force)
+        return await planned
     except NeverSeen as error:
         raise Ended(f"{it.names.one_of(error.charts)} has never been seen in {it.id}", 1) from None
 
@@ -83,7 +127,7 @@ async def _reviewed(arguments: argparse.Namespace, store: Store, it: Asked) -> A
     for one in listed.pairs:
         force = one.force or arguments.force
         try:
-            plan = await _plan(store, it, one.ehr, one.billing, force=force)
+            plan = await _plan(it, plan_of_link(store, it.policy, one.ehr, one.billing, datetime.now(UTC), force=force))
         except Ended as error:
             problems.append((one.line, str(error)))
             continue

@@ -10,11 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec.structs import replace
+
 from daemon.operator.find import Looked, NeverSeen, find_patient
 from daemon.tables.matching import MatchTables
 from events.codes import CommandCode
-from events.commands import LinkRequested
-from events.ids import BillingPatientId, Charts, EhrChartId
+from events.commands import LinkRequested, MoveLinkRequested
+from events.ids import BillingPatientId, Charts, EhrChartId, charts_of
 from events.schema import CommandRefused
 from events.store import Store
 from events.writes import Likeness, System, UpdateBillingChart, UpdateEhrChart, system_of
@@ -65,7 +67,7 @@ class LinkPlan:
 
     `refused` says why it would not be done; `differ` are the fields that speak for two persons, and ask for `force`.
     `linked`: they are one already, so there is nothing to do. `observing`: the writes come only once the practice is live.
-    `seen` goes into the command, so that nothing is linked that a person has not seen.
+    `seen` goes into the command, so that nothing is linked that a person has not seen. A link that moves comes from `source`.
     """
 
     ehr: EhrChartId
@@ -78,12 +80,16 @@ class LinkPlan:
     seen: str
     linked: bool = False
     observing: bool = False
+    source: BillingPatientId | None = None
 
-    def command(self, who: str, reason: str = "", *, force: bool = False) -> LinkRequested:
+    def command(self, who: str, reason: str = "", *, force: bool = False) -> LinkRequested | MoveLinkRequested:
         """What to ask for once a person has confirmed the plan."""
-        return LinkRequested(
-            ehr=self.ehr, billing=self.billing, who=who, reason=reason, force=force and bool(self.differ), seen=self.seen
-        )
+        force = force and bool(self.differ)
+        if self.source is not None:
+            return MoveLinkRequested(
+                source=self.source, target=self.billing, who=who, reason=reason, force=force, seen=self.seen
+            )
+        return LinkRequested(ehr=self.ehr, billing=self.billing, who=who, reason=reason, force=force, seen=self.seen)
 
 
 async def plan_of_link(
@@ -92,15 +98,33 @@ async def plan_of_link(
     """What linking these two would come to, as everything stands at `now`. Raises NeverSeen."""
     here = await _looked(store, policy, Charts(ehr=ehr))
     there = await _looked(store, policy, Charts(billing=billing))
+    return await _planned(store, policy, here, there, LinkRequested(ehr=ehr, billing=billing, who="", force=force), now)
+
+
+async def plan_of_move(
+    store: Store, policy: Policy, source: BillingPatientId, target: BillingPatientId, now: datetime, *, force: bool = False
+) -> LinkPlan:
+    """What moving the link of a vanished patient to the survivor of the merge would come to. Raises NeverSeen."""
+    here = await _looked(store, policy, Charts(billing=source))
+    there = await _looked(store, policy, Charts(billing=target))
+    wanted = MoveLinkRequested(source=source, target=target, who="", force=force)
+    return await _planned(store, policy, here, there, wanted, now)
+
+
+async def _planned(
+    store: Store, policy: Policy, here: Looked, there: Looked, wanted: LinkRequested | MoveLinkRequested, now: datetime
+) -> LinkPlan:
     left, right = here.patient.ehr, there.patient.billing
     if left is None or right is None:
-        raise NeverSeen(Charts(ehr=ehr) if left is None else Charts(billing=billing))
+        gone = here if left is None else there
+        raise NeverSeen(Charts(*charts_of(gone.patient.key)))
+    ehr, billing = left.chart.id, right.chart.id
     people = normal_of(person_of(left.chart)), normal_of(person_of(right.chart))
     frequencies = await MatchTables(policy.practice, store.keyring).frequencies_so_far(store.pool, people)
     alike = likeness_of(looked_at(*people, frequencies))
     state = here.state()
     planned = Planning(here, there, policy, now)
-    writes, refused = planned.rehearsed(ehr, billing, force=force)
+    writes, refused = planned.rehearsed(wanted)
     link = here.patient.link
     return LinkPlan(
         ehr=ehr,
@@ -113,6 +137,7 @@ async def plan_of_link(
         seen=seen_of(here.patient, there.patient, state, policy),
         linked=link is not None and (link.ehr, link.billing) == (ehr, billing),
         observing=policy.observes or here.directory.observing,
+        source=wanted.source if isinstance(wanted, MoveLinkRequested) else None,
     )
 
 
@@ -125,17 +150,13 @@ class Planning:
     policy: Policy
     now: datetime
 
-    def rehearsed(
-        self, ehr: EhrChartId, billing: BillingPatientId, *, force: bool
-    ) -> tuple[tuple[Planned, ...], CommandRefused | None]:
+    def rehearsed(self, wanted: LinkRequested | MoveLinkRequested) -> tuple[tuple[Planned, ...], CommandRefused | None]:
         """Every write that the link would lead to; where only `force` is missing, those that it would lead to with it."""
         patients = {one.key: one for one in (self.here.patient, self.there.patient)}
-        wanted = LinkRequested(ehr=ehr, billing=billing, who="", force=force)
         run = rehearse_link(patients, self.here.directory, wanted, self.policy, self.now)
         refused = run.refused
         if refused is not None and refused.code == CommandCode.DIFFERS:
-            wanted = LinkRequested(ehr=ehr, billing=billing, who="", force=True)
-            run = rehearse_link(patients, self.here.directory, wanted, self.policy, self.now)
+            run = rehearse_link(patients, self.here.directory, replace(wanted, force=True), self.policy, self.now)
         return (tuple(run.writes) if run.refused is None else ()), refused
 
     def fields(self, alike: Likeness, writes: tuple[Planned, ...]) -> tuple[FieldBeside, ...]:

@@ -216,7 +216,27 @@ class MatchTables:
 
         `beside` are patients that changed in this transaction and are not in the tables yet.
         """
-        hashes = await self.ensure(connection)
+        return await self._shared(connection, await self.ensure(connection), system, people, beside)
+
+    async def sharing_so_far(
+        self, connection: Connection, system: System, people: Mapping[str, Normal]
+    ) -> dict[str, tuple[int, ...]]:
+        """As `sharing`, for who may only read: before the tables are complete nobody shares anything."""
+        return await self._shared(connection, self._hashes(), system, people, ())
+
+    async def are_complete(self, connection: Connection) -> bool:
+        """Whether the tables hold all charts; their owner fills them when he next looks for somebody."""
+        complete = [self._hashes().complete]
+        return bool(await connection.fetch(SQL["match_counts"], self.practice, [System.EHR.value], complete))
+
+    async def _shared(
+        self,
+        connection: Connection,
+        hashes: Hashes,
+        system: System,
+        people: Mapping[str, Normal],
+        beside: Iterable[Patient],
+    ) -> dict[str, tuple[int, ...]]:
         wanted = {name: hashes.keys(one) for name, one in people.items()}
         keys = sorted({key for each in wanted.values() for key in each})
         by_key: defaultdict[bytes, set[int]] = defaultdict(set)

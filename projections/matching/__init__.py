@@ -17,6 +17,7 @@ from projections.matching.deciding import (
     looked_at,
     match,
     pair_of,
+    twice,
 )
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import keys_of, pairs
@@ -50,4 +51,5 @@ __all__ = [
     "pair_of",
     "pairs",
     "score",
+    "twice",
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import LinkRequested
+from events.commands import LinkRequested, MoveLinkRequested
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
@@ -118,7 +118,11 @@ def rehearse(
 
 
 def rehearse_link(
-    patients: Mapping[PatientKey, Patient], directory: Directory, body: LinkRequested, policy: Policy, now: datetime
+    patients: Mapping[PatientKey, Patient],
+    directory: Directory,
+    body: LinkRequested | MoveLinkRequested,
+    policy: Policy,
+    now: datetime,
 ) -> DryRun:
     """What a link by hand would lead to, of the two `patients` alone and as if the practice were live. Raises Undecided."""
     run = _Run(patients, replace(directory, observing=False), policy, now)
@@ -155,9 +159,10 @@ class _Run:
         live = self._take(WentLive(), PRACTICE)
         self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
 
-    def ask(self, body: LinkRequested) -> None:
+    def ask(self, body: LinkRequested | MoveLinkRequested) -> None:
         """What a person asks for, answered as the recorder would."""
-        self._take_about(body, Charts(body.ehr, body.billing))
+        charts = Charts(body.ehr, body.billing) if isinstance(body, LinkRequested) else Charts(billing=body.target)
+        self._take_about(body, charts)
         said = (event.body for event in self.batch.events)
         self.result.refused = next((one for one in said if isinstance(one, CommandRefused)), None)
 

@@ -33,6 +33,8 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
+INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
     FROM one, unnest(ARRAY['elation', 'kareo']) AS system, unnest(ARRAY['patients', 'bills']) AS resource;
 INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
@@ -131,6 +133,14 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_match_counts": {"match_count_pkey": ("practice",)},
     "any_not_matched": {"patient_not_matched": ("practice",)},
     "mark_matched": {"patient_not_matched": ("practice",)},
+    "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
+    "duplicate_head": {"duplicate_head_pkey": ("practice",)},
+    "save_duplicate_head": {},
+    "charts_since": {EVENT: ("practice", "sequence")},
+    "duplicates": {"duplicate_pkey": ("practice",)},
+    "clear_duplicates": {"duplicate_pkey": ("practice",)},
+    "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
+    "save_duplicates": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
