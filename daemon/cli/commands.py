@@ -31,6 +31,7 @@ COMMANDS = {
     "onboard": ("onboard",),
     "waiting": ("waiting",),
     "match": ("match",),
+    "console": ("console",),
     "user": ("user",),
     "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
 }
@@ -58,6 +59,7 @@ ABOUT = {
     "onboard": "the first day: what was read, who matches whom, and every write that going live would make",
     "waiting": "what waits for a person, why, and what resolves it",
     "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
+    "console": "the web pages, for the people of the practices",
     "user": "who may sign in to the console, and as what",
     "resync": "read a chart again from both systems and decide anew",
     "retry": "try refused writes again; refused credentials and what pauses, too",

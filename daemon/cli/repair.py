@@ -17,29 +17,13 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import BOTH, EITHER, Asked, KafkaAway, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.operator.commands import Followed, command, login, write
-from daemon.operator.find import Looked, find_patient
+from daemon.operator import deeds
+from daemon.operator.commands import Followed, login, write
+from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.runtime.surroundings import bus_of
-from daemon.tables import observed
 from events.bus import Bus
-from events.commands import (
-    BillResendRequested,
-    Command,
-    ConflictSeen,
-    DismissRequested,
-    LinkRequested,
-    RedriveRequested,
-    ResyncRequested,
-    RetryRequested,
-    UnlinkRequested,
-)
 from events.ids import BillingPatientId, Charts, EhrChartId
-from events.schema import Origin
-from events.slots import set_aside_in
 from events.store import Store
-from events.writes import System
-from projections.deciding.repair import COMPARED, differing
-from projections.rules.fields import BY_NAME, billing_view, ehr_view
 from projections.terms.names import LARGEST_ID, NAMES
 from projections.words.shown import Shown
 from projections.words.words import describe
@@ -50,7 +34,6 @@ NOT_YET = 1
 """Exit code of a command that was recorded, but not carried out in the time that was waited for."""
 
 
-Asks = list[Followed]
 Ask = Callable[[argparse.Namespace, Store, Asked], Awaitable[Asks]]
 
 
@@ -99,7 +82,10 @@ def run(arguments: argparse.Namespace, ask: Ask) -> int:
 
 async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
     async with it.opened() as store:
-        asks = await ask(arguments, store, it)
+        try:
+            asks = await ask(arguments, store, it)
+        except NotPossible as no:
+            raise Ended(str(no), 1 if no.found else 2) from None
         if not asks:
             return 0
         bus = bus_of(it.config, it.beside, store.keyring)
@@ -169,50 +155,28 @@ def _typed(text: str, it: Asked) -> Charts:
     return charts
 
 
-def _ask(it: Asked, body: Command, charts: Charts) -> Followed:
-    return Followed(command(it.id, body, charts))
-
-
-async def _looked(store: Store, it: Asked, charts: Charts) -> Looked:
-    found = await find_patient(store, it.id, charts)
-    if found is None:
-        raise Ended(f"{it.names.one_of(charts)} has never been seen in {it.id}", 1)
-    return found
+def _asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:
+    return Asking(store, it.policy, login(), arguments.reason)
 
 
 async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = _typed(arguments.chart, it)
-    patient = (await _looked(store, it, charts)).patient
-    followed = _ask(it, ResyncRequested(who=login(), reason=arguments.reason, as_new=arguments.as_new), charts)
-    sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
-    followed.reading = {origin for origin, side in sides if side is not None}
-    return [followed]
+    return await deeds.resync(_asking(arguments, store, it), charts, as_new=arguments.as_new)
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     first, *more = arguments.what or [""]
+    asking = _asking(arguments, store, it)
     if first.partition(":")[0] not in (it.names.ehr.prefix, it.names.billing.prefix):
-        body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
-        return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
-    charts = _typed(first, it)
-    patient = (await _looked(store, it, charts)).patient
-    followed = _ask(it, RetryRequested(slots=tuple(more), who=login(), reason=arguments.reason), charts)
-    refused = {slot: one.intent for slot, one in patient.intents.items() if one.state == "refused"}
-    again = {intent for slot, intent in refused.items() if not more or slot in more}
-    return [Followed(followed.command, open=again)]
+        return await deeds.retry(asking, None, tuple(arguments.what))
+    return await deeds.retry(asking, _typed(first, it), tuple(more))
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     text = arguments.bill
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise Ended(f"{text}: must be a bill's id")
-    bill = int(text)
-    record = ("bills", str(bill))
-    rows = await observed.lookup_observed(store.pool, it.id, System.EHR, [record])
-    if record not in rows or not rows[record].parent:
-        raise Ended(f"bill {bill} has never been seen in {it.id}", 1)
-    chart = EhrChartId(int(rows[record].parent))
-    return [_ask(it, BillResendRequested(bill=bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
+    return await deeds.resend(_asking(arguments, store, it), int(text))
 
 
 def _pair(texts: list[str], it: Asked) -> tuple[EhrChartId, BillingPatientId]:
@@ -226,60 +190,44 @@ def _pair(texts: list[str], it: Asked) -> tuple[EhrChartId, BillingPatientId]:
 
 async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     ehr, billing = _pair(arguments.charts, it)
-    here = await _looked(store, it, Charts(ehr=ehr))
-    there = await _looked(store, it, Charts(billing=billing))
-    if here.patient.ehr is not None and there.patient.billing is not None:
-        if arguments.show:
-            ours = ehr_view(here.patient.ehr.chart, here.directory, it.policy)
-            theirs = billing_view(there.patient.billing.chart)
-            ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
-            for name in COMPARED:
-                mark = " " if ours[name] == theirs[name] else "*"
-                here_, there_ = (it.shown.value(name, view[name]) or "-" for view in (ours, theirs))
-                say(f"{mark} {BY_NAME[name].label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
-            return []
-        state = here.state()
-        names = [BY_NAME[name].label.lower() for name in differing(here.patient, there.patient, state, it.policy)]
-        say(f"they differ in {', '.join(names)}" if names else "names, birth date and sex are the same")
-    body = LinkRequested(ehr=ehr, billing=billing, who=login(), reason=arguments.reason, force=arguments.force)
-    return [_ask(it, body, Charts(ehr, billing))]
+    asking = _asking(arguments, store, it)
+    both = await deeds.two_charts(asking, ehr, billing)
+    if both.fields and arguments.show:
+        ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
+        for one in both.fields:
+            mark = " " if one.ehr == one.billing else "*"
+            here_, there_ = (it.shown.value(one.name, value) or "-" for value in (one.ehr, one.billing))
+            say(f"{mark} {one.label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
+        return []
+    if both.fields:
+        say(f"they differ in {', '.join(both.differ)}" if both.differ else "names, birth date and sex are the same")
+    return await deeds.link(asking, ehr, billing, force=arguments.force)
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = _typed(arguments.charts[0], it) if len(arguments.charts) == 1 else Charts(*_pair(arguments.charts, it))
-    await _looked(store, it, charts)
-    body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=login(), reason=arguments.reason)
-    return [_ask(it, body, charts)]
+    return await deeds.unlink(_asking(arguments, store, it), charts)
 
 
-async def _dismiss(arguments: argparse.Namespace, _store: Store, it: Asked) -> Asks:
+async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     *chart, slot = arguments.what
     if len(chart) > 1:
         raise Ended("give CHART SLOT, or the SLOT of an item of the practice itself")
     if not arguments.reason.strip():
         raise Ended("--reason: say why it is accepted as it is")
     charts = _typed(chart[0], it) if chart else Charts()
-    return [_ask(it, DismissRequested(slot=slot, who=login(), reason=arguments.reason), charts)]
+    return await deeds.dismiss(_asking(arguments, store, it), charts, slot)
 
 
-async def _seen(arguments: argparse.Namespace, _store: Store, it: Asked) -> Asks:
-    return [_ask(it, ConflictSeen(fields=tuple(arguments.fields), who=login()), _typed(arguments.chart, it))]
+async def _seen(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    return await deeds.seen(_asking(arguments, store, it), _typed(arguments.chart, it), tuple(arguments.fields))
 
 
 async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    found = await find_patient(store, it.id, Charts())
-    slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
-    if not slots:
+    try:
+        asks = await deeds.redrive(_asking(arguments, store, it), arguments.slot)
+    except NotPossible as no:
+        raise Ended(f"{no} (chartwire waiting {it.id} shows what is)", 1) from None
+    if not asks:
         say("nothing is in quarantine")
-    if arguments.slot and arguments.slot not in (found.directory.quarantined if found else {}):
-        raise Ended(
-            f"{arguments.slot!r}: nothing of this name is in quarantine (chartwire waiting {it.id} shows what is)", 1
-        )
-    asks = []
-    for slot in slots:
-        followed = _ask(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())
-        kept = set_aside_in(slot)
-        if kept is not None and kept.system in set(System) and kept.resource.islower():
-            followed.reading = {Origin(kept.system)}
-        asks.append(followed)
     return asks
