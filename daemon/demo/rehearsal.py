@@ -58,7 +58,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
     """Database, roles, keys and configuration; returns the configuration file."""
     owner = await postgres.create_database("chartwire")
     await migrate(owner)
-    role = await postgres.create_daemon_role()
+    role, console = await postgres.create_daemon_role(), await postgres.create_console_role()
     listen = f"127.0.0.1:{free_port()}"
     return clinic.write_config(
         folder,
@@ -67,6 +67,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
         bootstrap_servers=broker.bootstrap_servers,
         listen=listen,
         metrics=f"127.0.0.1:{free_port()}",
+        console=(postgres.dsn("chartwire", console), f"127.0.0.1:{free_port()}"),
     )
 
 

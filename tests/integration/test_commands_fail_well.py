@@ -63,6 +63,7 @@ def asking(at: Place) -> dict[str, list[str]]:
         "match": ["match", f"{of}/a.csv", f"{of}/a.csv"],
         "new-key": ["new-key", elm],
         "user": ["user", "list"],
+        "console": ["console"],
     }
 
 

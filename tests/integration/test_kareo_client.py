@@ -239,7 +239,9 @@ async def test_update_touches_what_it_names_and_clears_with_emptiness(billing: K
 
 async def test_cases_and_external_ids_of_patients_who_exist(billing: Kareo) -> None:
     ada, vendor = billing.ada(cases=[]), await billing.client.ensure_external_vendor("chartwire")
-    await billing.client.update_patient(ada, changing(first_name="Ada", last_name="Byrne"), case=new_case("New", "Insurance"))
+    await billing.client.update_patient(
+        ada, changing(first_name="Ada", last_name="Byrne"), case=new_case("New", "Insurance")
+    )
     assert [(one.patient_id, one.name, one.active) for one in billing.sandbox.cases.values()] == [(ada, "New", True)]
     await billing.client.set_external_id(ada, vendor, "640")
     found = await billing.client.get_patient_by_external_id("640", vendor)

@@ -177,6 +177,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "forget_sessions": {"session_by_end": ("ends_at",)},
     "add_attempt": {},
     "count_attempts": {"attempt_by_bucket": ("bucket", "at")},
+    "forgive_attempt": {"attempt_by_bucket": ("bucket", "at")},
     "clear_attempts": {"attempt_by_bucket": ("bucket",)},
     "forget_attempts": {"attempt_by_time": ("at",)},
     "add_link": {},
@@ -187,6 +188,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "access_page": {"access_pkey": ("practice", "sequence")},
     "access_head": {"access_head_pkey": ("practice",)},
     "reports_of": {"report_pkey": ("practice",)},
+    "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 

@@ -24,8 +24,8 @@ from events.commands import (
 )
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
-from events.records import BillingPlan, ChartPolicy
 from events.merges import BillingLinkMoved, ToldApart
+from events.records import BillingPlan, ChartPolicy
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
