@@ -39,9 +39,6 @@ directory = "keys"
 listen = "{listen}"
 public_url = "http://{listen}"
 
-[metrics]
-listen = "{metrics}"
-
 [pace]
 first_pause = 0.1
 longest_pause = 2.0
@@ -155,8 +152,9 @@ class Clinic:
             bootstrap_servers=bootstrap_servers,
             partitions=partitions,
             listen=listen,
-            metrics=metrics,
         )
+        if metrics:
+            text += f'\n[metrics]\nlisten = "{metrics}"\n'
         if console is not None:
             text += f'\n[console]\ndsn = "{console[0]}"\nlisten = "{console[1]}"\n'
         file = folder / CONFIG
