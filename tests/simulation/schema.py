@@ -105,6 +105,12 @@ _TABLES = (
         key=("practice", "key_id"),
         defaults={"made_at": "clock"},
     ),
+    Table(
+        "duplicate",
+        columns=("practice", "system", "one", "other", "likeness"),
+        key=("practice", "system", "one", "other"),
+    ),
+    Table("duplicate_head", columns=("practice", "sequence", "charts", "rules"), key=("practice",)),
     Table("switch", columns=("name", "set_at"), key=("name",), defaults={"set_at": "clock"}),
 )  # fmt: skip
 
