@@ -66,12 +66,16 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice."""
+    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice.
+
+    `policies_leave`: the chart side's insurance goes to the billing side, so it has to be read.
+    """
 
     time_zone: str
     intake: Intake
     memory: Memory
     guard: Guard | None = None
+    policies_leave: bool = False
 
 
 class Limits(Protocol):
