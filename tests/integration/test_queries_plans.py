@@ -107,6 +107,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "status_waiting": {"waiting_pkey": ("practice",)},
     "waiting_by_code": {"waiting_pkey": ("practice",)},
     "heard_of_sources": {"checkpoint_pkey": ("practice",)},
+    "waiting_longest": {"waiting_pkey": ("practice",)},
+    "link_of": {EVENT: ("practice", "sequence")},
     "read_types": {EVENT: ("practice", "sequence")},
     "read_practice": {"event_of_practice": ("practice", "sequence")},
     "heads": {HEAD: ()},

@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
-    ("sections", "telemetry"),
+    ("sections", "telemetry", "findings"),
     ("servers", "shape", "instruments"),
     ("config",),
     ("tables",),
