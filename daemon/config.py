@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -44,6 +44,11 @@ class ConfigError(Exception):
 
 Sections = Sequence[type[VendorSection]]
 """The sections that a practice may have for its systems; of one role, the first is asked for where none is given."""
+
+
+def without_secrets(sections: Sections) -> Sections:
+    """The same sections for who may not read the vendors' secrets: their files are named, and never opened."""
+    return [type(one.__name__, (one,), {"secrets": (), "__module__": one.__module__}) for one in sections]
 
 
 class OverridesConfig(Section, frozen=True, kw_only=True):
@@ -126,6 +131,8 @@ class Config(Section, frozen=True, kw_only=True):
     http: HttpConfig
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
+    console: ConsoleConfig | None = None
+    metrics: MetricsConfig = MetricsConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -222,6 +229,11 @@ def _check_values(document: dict[str, Any], path: Path, problems: list[Problem],
     postgres = mended(document.get("postgres"), PostgresConfig, "postgres", wrong)
     if postgres.holds_password and not postgres.insecure:
         check_private(path, "postgres.dsn", found)
+    if "console" in document:
+        console = mended(document["console"], ConsoleConfig, "console", wrong)
+        found += console.check("console", path.parent)
+        if console.holds_password and not console.insecure:
+            check_private(path, "console.dsn", found)
     practices = document.get("practice")
     if practices == []:
         found.append(("practice", "at least one [[practice]] is needed"))
@@ -242,6 +254,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "kafka": KafkaConfig,
     "postgres": PostgresConfig,
     "pace": PaceConfig,
+    "metrics": MetricsConfig,
 }
 
 

@@ -93,6 +93,7 @@ class CommandCode(StrEnum):
     """Why what a person asked for was not done (`CommandRefused.code`)."""
 
     ANOTHER_PRACTICE = "another-practice"
+    CHANGED = "changed"
     DEFECT = "defect"
     DIFFERS = "differs"
     GONE = "gone"
@@ -106,5 +107,6 @@ class CommandCode(StrEnum):
     NOTHING_IN_IT = "nothing-in-it"
     PASSES_BY_ITSELF = "passes-by-itself"
     SENT = "sent"
+    STILL_THERE = "still-there"
     STILL_UNREADABLE = "still-unreadable"
     UNDER_WAY = "under-way"

@@ -14,6 +14,7 @@ from msgspec import Struct
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
     BillingChart,
@@ -330,6 +331,8 @@ Body = (
     | ChangeQuarantined
     | ChartLinked
     | LinkMoved
+    | BillingLinkMoved
+    | ToldApart
     | LinkSuspended
     | LinkResumed
     | ChartUnlinked

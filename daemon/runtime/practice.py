@@ -266,7 +266,7 @@ def side(config: PracticeConfig, around: Surroundings, system: System, guard: Gu
     return Side(
         time_zone=config.time_zone,
         intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
-        memory=RecordedMemory(pool, practice, system, linked=True),
+        memory=RecordedMemory(pool, practice, system, around.keyring, linked=True),
         guard=guard,
         policies_leave=allows(policy_of(config), Resource.INSURANCE, System.BILLING),
     )

@@ -21,11 +21,13 @@ from events.ids import (
     EventId,
     PatientKey,
     PracticeId,
+    billing_key,
     charts_of,
     ehr_key,
     event_id,
 )
 from events.insurance import InsurersLearnt
+from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -159,6 +161,8 @@ class Batch:
             charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
             if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
                 charts = Charts(follows.ehr, follows.billing)
+            elif isinstance(follows, BillingLinkMoved):
+                charts = Charts(follows.ehr, follows.target)
             self._take(self._following(follows, command, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -187,6 +191,11 @@ class Batch:
             self.relinked.add(event.patient)
             linked = body.ehr if isinstance(body, ChartLinked) else body.target
             self.dependencies |= {f"chart:{linked}", f"patient:{body.billing}"}
+        elif isinstance(body, BillingLinkMoved):
+            self.relinked.add(event.patient)
+            self.unlinked.add(body.source)
+            self.touched[billing_key(body.source)] = event
+            self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.source}", f"patient:{body.target}"}
         elif isinstance(body, ChartUnlinked | PairBarred):
             self.touched[ehr_key(body.ehr)] = event
             if isinstance(body, ChartUnlinked):

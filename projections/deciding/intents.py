@@ -157,7 +157,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         wants.wait(
             LINK_SLOT,
             WaitCode.BILLING_CHART_GONE,
-            f"the patient is gone in {policy.names.billing.label} (deleted or merged there); unlink the chart, then link the right patient",
+            f"the patient is gone in {policy.names.billing.label} (deleted or merged there); move the link to the patient that it was merged into, or unlink the chart",
         )
         want_removals(patient, policy, wants)
         return False

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from events.codes import WaitCode
 from events.insurance import InsurersLearnt
+from events.merges import ToldApart
 from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
 from events.schema import (
     BillingDirectoryObserved,
@@ -29,7 +30,7 @@ from events.schema import (
     WentLive,
 )
 from events.slots import SlotKind, slot_of
-from events.writes import CreateCarrier, CreatePlan, RecordCreated
+from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
 from projections.terms.codecs import squeeze
@@ -37,7 +38,7 @@ from projections.terms.policy import Policy
 
 
 class Directory(Value, frozen=True, kw_only=True):
-    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot."""
+    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -55,6 +56,7 @@ class Directory(Value, frozen=True, kw_only=True):
     billing_seen: bool = False
     observing: bool = False
     billing_plans: dict[str, BillingPlan] = {}
+    told_apart: dict[str, ToldApart] = {}
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -115,9 +117,18 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
         case WaitingDismissed():
             waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
             return replace(directory, waiting=waits, dismissed=dismissed)
+        case ToldApart():
+            key = pair_key(body.system, body.one, body.other)
+            told = {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
+            return replace(directory, told_apart=told)
         case IntentSucceeded():
             directory = _created(directory, body)
     return replace(directory, intents=follow_intent(directory.intents, event))
+
+
+def pair_key(system: System, one: int, other: int) -> str:
+    """Two charts of one system, whichever is named first."""
+    return f"{system.value}:{min(one, other)}:{max(one, other)}"
 
 
 def message_slot(body: MessageUnreadable) -> str:

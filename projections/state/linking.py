@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from events.ids import EhrChartId, ehr_key
+from events.merges import BillingLinkMoved
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
 from events.writes import CreateEhrAppointment, SyncPolicies
 from projections.state.coverage import linked_both_ways
@@ -117,6 +118,37 @@ def _with_reading_of(other: Patient, patient: Patient) -> Coverage | None:
     if patient.coverage is None or read is None:
         return patient.coverage or read
     return replace(patient.coverage, policies=read.policies, read_at=read.read_at)
+
+
+def moved_to(source: Patient, target: Patient, body: BillingLinkMoved) -> tuple[Patient, Patient]:
+    """The link of a patient that vanished moved to the survivor of the merge: (the survivor, what remains of the other).
+
+    What was written to the chart counts for the survivor, whose records those are now: nothing is written or billed twice.
+    """
+    appointments = {**source.appointments, **target.appointments}
+    for key, was in source.appointments.items():
+        now = appointments[key]
+        if was.ehr is not None and now.ehr is None:
+            appointments[key] = replace(now, ehr=was.ehr, written=was.written, cancelled=was.cancelled, deleted=was.deleted)
+    remains = Patient(key=source.key, billing=source.billing, barred=source.barred, former=source.former)
+    survivor = replace(
+        target,
+        ehr=source.ehr,
+        link=Link(ehr=body.ehr, billing=body.target),
+        base=body.base,
+        search=None,
+        created=None,
+        held=None,
+        barred=tuple(pair for pair in target.barred if pair != (body.ehr, body.target)),
+        bills={**target.bills, **source.bills},
+        appointments=appointments,
+        policies={**source.policies, **target.policies},
+        coverage=source.coverage or target.coverage,
+        conflicts={**target.conflicts, **source.conflicts},
+        conflicts_seen={**target.conflicts_seen, **source.conflicts_seen},
+        beside={**target.beside, **source.beside},
+    )
+    return survivor, remains
 
 
 def _retargeted(open_: OpenIntent, body: LinkMoved) -> OpenIntent:

@@ -36,6 +36,7 @@ class Remedy(StrEnum):
     LINK_CANDIDATE = "link with the candidate"
     LINK = "link"
     UNLINK = "unlink"
+    MOVE_LINK = "move-link"
     BILL = "resend"
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
@@ -66,7 +67,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
     WaitCode.EHR_CHART_DELETED: Meaning(_DESK),
-    WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.UNLINK),
+    WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.MOVE_LINK),
     WaitCode.EXTERNAL_ID_TOO_LONG: Meaning(_OPERATOR, Remedy.BY_HAND),
     WaitCode.INCOMPLETE: Meaning(_DESK),
     WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
@@ -162,6 +163,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return _link(practice, patient, _candidate(patient), names)
         case Remedy.LINK:
             return _link(practice, patient, None, names)
+        case Remedy.MOVE_LINK:
+            return f"move-link {practice} {chart}"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

@@ -62,6 +62,8 @@ def asking(at: Place) -> dict[str, list[str]]:
         "rules": ["rules"],
         "match": ["match", f"{of}/a.csv", f"{of}/a.csv"],
         "new-key": ["new-key", elm],
+        "user": ["user", "list"],
+        "console": ["console"],
     }
 
 

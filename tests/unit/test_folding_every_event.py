@@ -15,13 +15,16 @@ from events.commands import (
     ConflictSeen,
     DismissRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
+    TellApartRequested,
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingPlan, ChartPolicy
 from events.schema import (
     BillingAppointmentObserved,
@@ -170,6 +173,17 @@ CASES: list[Case] = [
         LinkMoved(billing=ADA_THERE.id, source=ADA.id, target=SURVIVOR.id),
         {"patient.ehr", "patient.link", "patients", "charts"},
     ),
+    Case(
+        BillingLinkMoved(ehr=ADA.id, source=ADA_THERE.id, target=BillingPatientId(902)),
+        {"patient.ehr", "patient.link", "patients", "charts"},
+        billing_key(BillingPatientId(902)),
+    ),
+    practice(ToldApart(system=System.EHR, one=102, other=101, who="grace"), {"directory.told_apart"}),
+    practice(
+        ToldApart(system=System.EHR, one=101, other=102, who="grace", apart=False),
+        {"directory.told_apart"},
+        ToldApart(system=System.EHR, one=102, other=101, who="grace"),
+    ),
     Case(LinkSuspended(ehr=ADA.id, billing=ADA_THERE.id), {"patient.link"}),
     Case(
         LinkResumed(ehr=ADA.id, billing=ADA_THERE.id),
@@ -237,6 +251,8 @@ CASES: list[Case] = [
         before=(BillObserved(bill=GOOD_BILL), requested(BILL_SLOT), replace(REFUSED, slot=BILL_SLOT)),
     ),
     Case(LinkRequested(ehr=ALONE.id, billing=ADA_THERE.id, who="grace"), set()),
+    Case(MoveLinkRequested(source=ADA_THERE.id, target=BillingPatientId(902), who="grace"), set()),
+    practice(TellApartRequested(system=System.EHR, one=101, other=102, who="grace"), set()),
     Case(UnlinkRequested(ehr=ADA.id, who="grace"), set()),
     Case(DismissRequested(slot="search", who="grace", reason="as it is"), set(), before=(RAISED,)),
     practice(RedriveRequested(slot=UNREAD_SLOT, who="grace"), set(), UNREAD),

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from time import monotonic
 
+from daemon.findings import Finding
 from daemon.sections import Problem, secret
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import APPOINTMENTS, RESOURCES, ElationConnector
 from daemon.vendors.elation.delivery import ElationDelivery
+from daemon.vendors.elation.examination import ElationExamination
 from daemon.vendors.elation.held import ElationHeld
 from daemon.vendors.elation.policy_reading import PolicyBudget, PolicyReader
 from daemon.vendors.elation.section import ElationConfig
@@ -18,6 +20,7 @@ from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.passes import Rounds
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
+from events.ids import PracticeId
 
 PROBE_SECONDS = 15.0
 
@@ -58,6 +61,13 @@ class Elation:
             return [(key, f"Elation does not answer for this practice ({type(error).__name__} at {error.operation})")]
         return []
 
+    async def examine(
+        self, section: ElationConfig, key: str, means: Means, practice: PracticeId, name: str
+    ) -> list[Finding]:
+        client = self._client(section, means, None, timeout=PROBE_SECONDS)
+        base = means.public_url.rstrip("/")
+        return await ElationExamination(client, section, key, practice, base, means.now()).run(name)
+
     async def reader(self, section: ElationConfig, means: Means, side: Side) -> Reader:
         """Directory, charts and bills."""
         client = self._client(section, means, side.guard)
@@ -89,6 +99,7 @@ class Elation:
             concurrency=section.concurrency,
             timeout=timeout,
             meter=lambda operation, outcome, seconds: means.meter.call(f"elation.{operation}", outcome, seconds),
+            waited=lambda operation, seconds: means.meter.waited(f"elation.{operation}", seconds),
             guard=guard,
             gate=self._gate(section, means),
         )
