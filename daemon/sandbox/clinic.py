@@ -75,7 +75,7 @@ class Office:
 class Clinic:
     """Both sandboxes and their practices. `limits_scale` multiplies Kareo's published intervals, here and in the
     configuration; `seconds` is how often the daemon polls and sweeps. `now`, `clock` and `session` are the sandboxes'. Beside
-    `offices` of the profile kareo-led there are `elation_led` of the other one."""
+    `offices` of the profile kareo-led there are `both_ways` of the other one."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Clinic:
         ehr: ElationSwitches | None = None,
         billing: KareoSwitches | None = None,
         offices: int = 2,
-        elation_led: int = 0,
+        both_ways: int = 0,
     ) -> None:
         self.ehr = ElationSandbox(now=now, switches=ehr or ElationSwitches(), session=session)
         self.billing = KareoSandbox(now=now, switches=billing or KareoSwitches(), limits_scale=limits_scale, clock=clock)
@@ -96,7 +96,7 @@ class Clinic:
         self.seconds = seconds
         more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]
         self.offices = [self._open(*name) for name in (*NAMES, *more)[:offices]]
-        self.offices += [self._open(*name, profile="elation-led") for name in OTHERS[:elation_led]]
+        self.offices += [self._open(*name, profile="elation-led") for name in OTHERS[:both_ways]]
 
     async def start(self) -> None:
         await self.ehr.start()

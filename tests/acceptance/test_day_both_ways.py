@@ -16,7 +16,7 @@ from tests.played_day import PlayedDay, played
 
 @pytest.fixture(scope="module")
 def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
-    with played(tmp_path_factory.mktemp("both-ways") / "log.jsonl", Clinic(offices=0, elation_led=1)) as day:
+    with played(tmp_path_factory.mktemp("both-ways") / "log.jsonl", Clinic(offices=0, both_ways=1)) as day:
         yield day
 
 

@@ -115,7 +115,7 @@ class ElationConnector:
             self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(record))))
         elif kind == "bill":
             self.rounds.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
-        elif kind == "policies":
+        elif kind == "insurance":
             self.policies_changed(EhrChartId(int(record)))
         elif kind == "checked-in" and self.policies is not None:
             self.policies.checked_in(EhrChartId(int(record)))

@@ -96,7 +96,7 @@ class PolicyReader:
     def soon(self, chart: EhrChartId) -> None:
         """Something hints that the chart's policies have changed, or they were never read."""
         self._urgent[chart] = None
-        self._rounds.hinted.add(f"policies:{chart}")
+        self._rounds.hinted.add(str(chart))
         self._woken.set()
 
     def checked_in(self, chart: EhrChartId) -> None:
@@ -113,7 +113,7 @@ class PolicyReader:
             if chart is not None:
                 await self._rounds.until_done("policies", partial(self.read, chart), defects=EXTRA_DEFECTS)
                 if chart not in self._urgent:
-                    self._rounds.hinted.discard(f"policies:{chart}")
+                    self._rounds.hinted.discard(str(chart))
                 continue
             try:
                 async with asyncio.timeout(pause):
