@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator import deeds
 from daemon.operator.commands import Followed, login, write
-from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.deeds import Asking, Asks, NotPossible, TwoCharts
 from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
 from events.ids import BillingPatientId, Charts, EhrChartId
@@ -58,6 +59,7 @@ def register(commands: Any) -> None:
     add("resend", _resend, "send a failed bill again, after a fix").add_argument("bill", help=f"{NAMES.ehr.label}'s bill id")
     link = add("link", _link, "link two charts: they are one person")
     link.add_argument("charts", nargs=2, metavar="CHART", help=BOTH)
+    link.add_argument("--yes", action="store_true", help="do not ask: for scripts that have looked")
     link.add_argument("--force", action="store_true", help="though birth date, sex or last name differ")
     link.add_argument(
         "--show",
@@ -189,19 +191,38 @@ def _pair(texts: list[str], it: Asked) -> tuple[EhrChartId, BillingPatientId]:
 
 
 async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    """What linking would write is shown before it is asked for; a person confirms it, or a script says --yes."""
     ehr, billing = _pair(arguments.charts, it)
     asking = _asking(arguments, store, it)
     both = await deeds.two_charts(asking, ehr, billing)
+    if both.fields:
+        say(*_side_by_side(both, it))
     if both.fields and arguments.show:
-        ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
-        for one in both.fields:
-            mark = " " if one.ehr == one.billing else "*"
-            here_, there_ = (it.shown.value(one.name, value) or "-" for value in (one.ehr, one.billing))
-            say(f"{mark} {one.label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
         return []
     if both.fields:
         say(f"they differ in {', '.join(both.differ)}" if both.differ else "names, birth date and sex are the same")
+    if not arguments.yes and not _confirmed(f"Link {it.names.chart(ehr)} and {it.names.patient(billing)}?"):
+        raise Ended("nothing was linked: confirm it, or say --yes", 1)
     return await deeds.link(asking, ehr, billing, force=arguments.force)
+
+
+def _side_by_side(both: TwoCharts, it: Asked) -> list[str]:
+    """Both charts field by field, and what linking would write where; no more of a person than may be shown."""
+    ehr_label, billing_label = it.names.ehr.label, it.names.billing.label
+    lines = []
+    for one in both.fields:
+        mark = " " if one.ehr == one.billing else "*"
+        here_, there_ = (it.shown.value(one.name, value) or "-" for value in (one.ehr, one.billing))
+        lines.append(f"{mark} {one.label:<14} {ehr_label} {here_:<30} {billing_label} {there_}")
+    for each in both.writes:
+        before, after = (it.shown.value(each.name, value) or "nothing" for value in (each.before, each.after))
+        lines.append(f"  linking would write {each.label.lower()} to {it.names.label(each.system)}: {before} -> {after}")
+    return lines
+
+
+def _confirmed(question: str) -> bool:
+    """Whether a person at the terminal says yes; without a terminal nobody does."""
+    return sys.stdin is not None and sys.stdin.isatty() and input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:

@@ -251,11 +251,13 @@ async def test_unlink_holds_both_charts_and_link_takes_up_what_was_written(town:
     assert (await town.item("chart", f"kareo:{patient}"))["code"] == "unlinked"
     assert (len(town.clinic.ehr.patients), len(town.clinic.billing.patients)) == sizes
     assert town.clinic.ehr.patients[chart]["address"]["city"] != "Elsewhere"
-    assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    asked = await town.run("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    assert (asked.code, "nothing was linked: confirm it, or say --yes" in asked.err) == (1, True)
+    assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}", "--yes")
     await town.rest.reached()
     assert town.clinic.ehr.patients[chart]["address"]["city"] == "Elsewhere"
     assert len(carrying(town, booked.id)) == 1
-    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}", "--yes")
     await town.sound()
 
 
