@@ -170,7 +170,11 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
-    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and is_again(one)]
+    again = [
+        one
+        for one in known.values()
+        if sum(chart in certain for chart in _charts(one)) == 1 and (is_again(one) or is_renamed(one))
+    ]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 
@@ -186,6 +190,13 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
     if pair is None or pair.score.probability < TWICE or set(pair.vetoes) & TWO_PEOPLE:
         return None
     return _decision(pair, MatchVerdict.CERTAIN if pair.free else MatchVerdict.CANDIDATE)
+
+
+def is_renamed(one: Pair) -> bool:
+    """As `is_again`, with another last name as after a marriage; where there is a certain counterpart that is the person."""
+    levels = one.score.levels
+    known = levels[F.FIRST] in SAID and levels[F.BORN] is L.EXACT and one.score.probability >= CERTAIN
+    return known and not set(one.vetoes) & (OTHER_PERSON | {Veto.LAST_NAME, Veto.TWINS})
 
 
 def _alike(one: Pair) -> bool:

@@ -56,6 +56,7 @@ TESTED_IN = {
     "projections/rules/pairing": "unit/test_both_ways_merging",
     "projections/rules/places": "unit/test_bills",
     "projections/rules/policies": "unit/test_insurance",
+    "projections/rules/sent": "integration/test_sent_bills",
     "projections/rules/tables": "unit/test_cli_rules",
     "projections/state/coverage": "unit/test_both_ways_switching",
     "projections/state/patient": "unit/test_folding",
