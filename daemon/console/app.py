@@ -79,7 +79,7 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.PackageLoader("daemon.console"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"when": _when, "day": _day, "ago": _ago, "in_words": _in_words}
+    environment.filters |= {"when": _when, "day": _day, "ago": _ago, "in_words": _in_words, "as_written": as_written}
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
     return app
@@ -105,6 +105,18 @@ def _ago(seconds: float) -> str:
         if seconds < 172_800
         else f"{seconds / 86_400:.0f} days"
     )
+
+
+def as_written(value: str, field: str) -> str:
+    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142."""
+    if field.endswith("_phone") and len(value) == 10 and value.isdecimal():
+        return f"({value[:3]}) {value[3:6]}-{value[6:]}"
+    if field == "birth_date":
+        try:
+            return _day(date.fromisoformat(value))
+        except ValueError:
+            return value
+    return value
 
 
 def _in_words(code: str) -> str:

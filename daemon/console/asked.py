@@ -53,6 +53,8 @@ class Ask:
     config: PracticeConfig | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = False
+    shown_form: bool = False
+    """Whether a form was shown to somebody who is not signed in: its cookie goes along."""
 
     @property
     def store(self) -> Store:
@@ -123,6 +125,7 @@ class Ask:
         """A page, with what every page has."""
         known = [one.id for one in self.console.config.practice]
         mine = [] if self.visitor is None else self.visitor.practices(known)
+        self.shown_form = self.visitor is None
         common = {
             "ask": self,
             "token": form_token(self.visitor.session if self.visitor is not None else self.form_id),

@@ -83,7 +83,7 @@ class Guard:
         except Exception as error:  # noqa: BLE001 - whatever it is, its text may quote a record
             log.error("page_failed", path=path_of(request.match_info.route), error_type=type(error).__name__)
             response = _said(ask, 500)
-        if ask.visitor is None and ask.form_id != kept:
+        if ask.shown_form and ask.form_id != kept:
             give_cookie(response, FORM_COOKIE, ask.form_id)
         return response
 
@@ -128,10 +128,7 @@ class Guard:
     async def _form(self, ask: Ask) -> dict[str, str]:
         """The fields of a form of this session's own. Raises 400 or 413."""
         request = ask.request
-        origin = request.headers.get("Origin")
-        if origin is not None and urlsplit(origin).netloc not in self._hosts:
-            raise web.HTTPBadRequest
-        if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
+        if not self._is_own(request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")):
             raise web.HTTPBadRequest
         if request.content_type != "application/x-www-form-urlencoded":
             raise web.HTTPBadRequest
@@ -147,6 +144,15 @@ class Guard:
         if not is_form_token(session, fields.pop("token", "")):
             raise web.HTTPBadRequest
         return fields
+
+    def _is_own(self, origin: str | None, site: str | None) -> bool:
+        """Whether a form was sent from a page of this console, as far as the browser says.
+
+        Without a referrer browsers name no origin ("null") for a page's own forms; then they have to say that the site is the same.
+        """
+        if site is not None and site != "same-origin":
+            return False
+        return origin is None or urlsplit(origin).netloc in self._hosts or (origin == "null" and site == "same-origin")
 
     async def _refused(self, ask: Ask, status: int) -> web.StreamResponse:
         """Recorded, as far as the database can be reached; nothing is shown either way."""

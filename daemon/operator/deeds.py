@@ -25,10 +25,12 @@ from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
 from events.slots import set_aside_in
 from events.store import Store
-from events.writes import System
+from events.writes import Resource, System
 from projections.deciding.repair import COMPARED, differing
+from projections.deciding.unlinked import link_of
 from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
-from projections.terms.policy import Policy
+from projections.rules.reconcile import reconcile
+from projections.terms.policy import Direction, Policy
 
 Asks = list[Followed]
 
@@ -158,14 +160,27 @@ class ComparedField:
 
 
 @dataclass(frozen=True)
+class LinkWrite:
+    """A field that linking would write, and the system it would be written to."""
+
+    name: str
+    label: str
+    system: System
+    before: str
+    after: str
+
+
+@dataclass(frozen=True)
 class TwoCharts:
     """Two charts as somebody looks at them who thinks of linking them; no `fields` where one of them was not read yet.
 
-    `differ` are the labels of what differs when it is compared as linking compares.
+    `differ` are the labels of what differs when it is compared as linking compares. `writes` are the demographics that would be
+    written once they are linked; insurance, appointments and bills follow the link, too.
     """
 
     fields: tuple[ComparedField, ...] = ()
     differ: tuple[str, ...] = ()
+    writes: tuple[LinkWrite, ...] = ()
 
 
 async def two_charts(it: Asking, ehr: EhrChartId, billing: BillingPatientId) -> TwoCharts:
@@ -186,4 +201,27 @@ def compared(here: Looked, there: Looked, policy: Policy) -> TwoCharts:
         for name in COMPARED
     )
     names = differing(here.patient, there.patient, here.state(), policy)
-    return TwoCharts(fields, tuple(BY_NAME[name].label.lower() for name in names))
+    return TwoCharts(fields, tuple(BY_NAME[name].label.lower() for name in names), _writes(here, there, policy))
+
+
+def _writes(here: Looked, there: Looked, policy: Policy) -> tuple[LinkWrite, ...]:
+    """What the merge makes of the two, by the rules and from the base that the link would begin with."""
+    assert here.patient.ehr is not None
+    assert there.patient.billing is not None
+    direction = policy.table[Resource.DEMOGRAPHICS]
+    if direction is Direction.OFF:
+        return ()
+    ours = ehr_view(here.patient.ehr.chart, here.directory, policy)
+    theirs = billing_view(there.patient.billing.chart)
+    state = there.state()
+    state.patients[here.patient.key] = here.patient
+    ehr, billing = here.patient.ehr.chart.id, there.patient.billing.chart.id
+    state.charts[ehr] = here.patient.key
+    base = link_of(ehr, billing, "", there.patient, state, policy).base
+    merged = reconcile(ours, theirs, base, policy.preference, direction)
+    to_ehr = [LinkWrite(name, BY_NAME[name].label, System.EHR, ours[name], after) for name, after in merged.to_ehr.items()]
+    to_billing = [
+        LinkWrite(name, BY_NAME[name].label, System.BILLING, theirs[name], after)
+        for name, after in merged.to_billing.items()
+    ]
+    return (*to_ehr, *to_billing)

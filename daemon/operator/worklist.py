@@ -9,10 +9,12 @@ from datetime import datetime
 
 from daemon.tables import documents as tables
 from daemon.tables.queries import SQL
+from events.codes import WaitCode
 from events.connection import Connection
-from events.ids import PRACTICE, PatientKey, PracticeId
+from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.slots import SlotKind, parse_slot
 from events.store import Store
+from projections.rules.counterparts import is_barred
 from projections.state.directory import Directory
 from projections.state.patient import Patient, decode_patient
 from projections.words.remedy import Audience, Remedy, meaning_of
@@ -54,6 +56,30 @@ async def work_of(connection: Connection, practice: PracticeId) -> list[Work]:
     rows = await connection.fetch(SQL["all_waiting"], practice)
     found = [Work(PatientKey(row["patient_key"]), row["slot"], row["code"], row["since"]) for row in rows]
     return sorted(found, key=lambda one: (one.since, one.key, one.slot))
+
+
+PAIRS_AT_ONCE = 1000
+"""Charts that wait for a link and are opened to see which of them wait for one another."""
+
+
+async def once_each(store: Store, practice: PracticeId, work: Sequence[Work]) -> list[Work]:
+    """The work with one item for a pair of charts that wait for one another; it is the billing patient's. Opens their bodies."""
+    undecided = [one for one in work if one.code == WaitCode.CANDIDATES]
+    if not undecided or len(undecided) > PAIRS_AT_ONCE:
+        return list(work)
+    waiting = {one.key for one in undecided}
+    patients, _ = await opened(store, practice, undecided)
+    doubled = {
+        key
+        for key, patient in patients.items()
+        if not patient.in_billing
+        and (found := patient.search.candidates if patient.search else ())
+        and all(
+            billing_key(BillingPatientId(one.id)) in waiting or is_barred(patient, one.id, patient.in_billing)
+            for one in found
+        )
+    }
+    return [one for one in work if one.code != WaitCode.CANDIDATES or one.key not in doubled]
 
 
 def by_code(work: Sequence[Work]) -> list[tuple[str, Audience, int, datetime]]:

@@ -42,7 +42,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "resync": ["resync", elm, chart],
         "retry": ["retry", elm, chart],
         "resend": ["resend", elm, "1"],
-        "link": ["link", elm, "elation:101", chart],
+        "link": ["link", elm, "elation:101", chart, "--yes"],
         "unlink": ["unlink", elm, chart],
         "redrive": ["redrive", elm],
     }

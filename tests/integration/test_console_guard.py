@@ -189,6 +189,10 @@ async def test_a_form_of_another_page_is_not_taken(visited: Site) -> None:
         assert (await browser.post("/p/elm/deed", deed, token=token)).status == 400
     assert (await browser.post("/p/elm/deed", deed, Origin="https://evil.example")).status == 400
     assert (await browser.post("/p/elm/deed", deed, **{"Sec-Fetch-Site": "cross-site"})).status == 400
+    assert (await browser.post("/p/elm/deed", deed, Origin="null")).status == 400
+    assert (await browser.post("/p/elm/deed", deed, Origin="null", **{"Sec-Fetch-Site": "cross-site"})).status == 400
+    find = await browser.post("/p/elm/find", {"id": "1"}, Origin="null", **{"Sec-Fetch-Site": "same-origin"})
+    assert find.status == 200
     assert (await browser.call("POST", "/p/elm/deed", b'{"deed": 1}', **{"Content-Type": "application/json"})).status == 400
     assert (await browser.call("POST", "/sign-out", {"token": ""})).status == 400
     assert (await browser.get("/p/elm")).status == 200

@@ -9,7 +9,7 @@ from daemon.console.pages.deeds import BULK, ask_for, new_once
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
-from daemon.operator.worklist import Work, by_code, opened, reason, work_of
+from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
 from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
@@ -21,6 +21,8 @@ MOST_AT_ONCE = 500
 async def work_list(ask: Ask) -> web.StreamResponse:
     """A page of it. Names and reasons are opened only for who may see patients, and that is recorded."""
     work = await work_of(ask.store.pool, ask.id)
+    if ask.sees:
+        work = await once_each(ask.store, ask.id, work)
     query = ask.request.query
     audience = next((one for one in Audience if one.value == query.get("for")), None)
     code = query.get("code") if query.get("code") in {one.code for one in work} else None
