@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
 from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
@@ -109,6 +110,7 @@ class Config(Section, frozen=True, kw_only=True):
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
     metrics: MetricsConfig = MetricsConfig()
+    notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -226,6 +228,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "notify": NotifyConfig,
 }
 
 
