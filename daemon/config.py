@@ -14,13 +14,24 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.writes import Resource, System
 from projections.terms.names import Names
-from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy, Rescheduled
+from projections.terms.policy import (
+    ENCOUNTER_STATUSES,
+    POSSIBLE,
+    PREFERENCES,
+    PROFILES,
+    Direction,
+    NewCarrier,
+    Policy,
+    RemovedPolicy,
+    Rescheduled,
+    WithoutPlan,
+)
 
 
 class ConfigError(Exception):
@@ -41,7 +52,10 @@ def without_secrets(sections: Sections) -> Sections:
 
 
 class OverridesConfig(Section, frozen=True, kw_only=True):
-    """Rows of the direction table and other rules that a practice sets differently."""
+    """Rows of the direction table and other rules that a practice sets differently.
+
+    `preference` says who wins a conflict of demographics, `insurance_preference` who wins one of insurance.
+    """
 
     chart: Direction | None = None
     demographics: Direction | None = None
@@ -49,11 +63,15 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     appointment: Direction | None = None
     bill: Direction | None = None
     preference: System | None = None
+    insurance_preference: System | None = None
     case_name: str | None = None
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
     rescheduled: Rescheduled | None = None
+    removed_policy: RemovedPolicy | None = None
+    new_carrier: NewCarrier | None = None
+    carrier_without_plan: WithoutPlan | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
@@ -114,6 +132,7 @@ class Config(Section, frozen=True, kw_only=True):
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
+    metrics: MetricsConfig = MetricsConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -235,6 +254,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "kafka": KafkaConfig,
     "postgres": PostgresConfig,
     "pace": PaceConfig,
+    "metrics": MetricsConfig,
 }
 
 
@@ -304,6 +324,10 @@ def keyring_of(config: Config, beside: Path) -> Keyring:
     return Keyring.from_directory(resolve(config.keys.directory, beside))
 
 
+CHOSEN = tuple(name for name in OverridesConfig.__struct_fields__ if name not in set(Resource))
+"""What a practice may override besides the rows of the direction table; each is a member of its policy."""
+
+
 def policy_of(practice: PracticeConfig) -> Policy:
     """The practice's rules: its profile with its overrides and maps."""
     overrides = practice.overrides
@@ -311,11 +335,12 @@ def policy_of(practice: PracticeConfig) -> Policy:
     for resource in Resource:
         if (direction := getattr(overrides, resource.value)) is not None:
             table[resource] = direction
-    chosen = {
-        name: value
-        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers", "rescheduled")
-        if (value := getattr(overrides, name)) is not None
+    preferences = PREFERENCES[practice.profile]
+    chosen: dict[str, Any] = {
+        "preference": preferences[Resource.DEMOGRAPHICS],
+        "insurance_preference": preferences[Resource.INSURANCE],
     }
+    chosen |= {name: value for name in CHOSEN if (value := getattr(overrides, name)) is not None}
     return Policy(
         practice=PracticeId(practice.id),
         time_zone=practice.time_zone,

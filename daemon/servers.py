@@ -1,4 +1,4 @@
-"""What is told of servers: `[postgres]`, `[kafka]`, `[keys]`, `[http]` and `[console]`, each with the checks that no type can say.
+"""What is told of servers: `[postgres]`, `[kafka]`, `[keys]`, `[http]`, `[metrics]` and `[console]`, with the checks that no type can say.
 
 What would let others on the network or the machine read patients' data is refused, unless the section says `insecure = true`.
 """
@@ -158,6 +158,20 @@ class ConsoleConfig(Section, frozen=True, kw_only=True):
     def holds_password(self) -> bool:
         """Whether the file itself holds a secret."""
         return _password(self.dsn)
+
+
+class MetricsConfig(Section, frozen=True, kw_only=True):
+    """`listen` is `host:port` of a listener for Prometheus, "" for none; `per_practice` has series of single practices, too."""
+
+    listen: str = ""
+    per_practice: bool = True
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        if self.listen:
+            check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
+        return problems
 
 
 def check_listen(listen: str, key: str, problems: list[Problem], *, insecure: bool) -> None:

@@ -92,6 +92,10 @@ class Meter:
         """One vendor call: `operation` is a template such as `billing.GetPatients`."""
         self.calls[operation, outcome] += 1
 
+    def waited(self, operation: str, seconds: float) -> None:
+        """A vendor call waited for its turn for so long: the vendor's limits, or other calls under way."""
+        self.took("turn", seconds)
+
     def count(self, name: str, by: int = 1) -> None:
         self.counts[name] += by
 

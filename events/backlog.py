@@ -58,6 +58,11 @@ class Queue:
         self._doing = None
 
     @property
+    def size(self) -> int:
+        """Messages that are here and not recorded yet."""
+        return len(self._waiting)
+
+    @property
     def recording(self) -> bool:
         return self._doing is not None
 

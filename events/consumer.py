@@ -344,6 +344,12 @@ class ChangeConsumer:
         await self._commit(now=True)
 
     @property
+    def unrecorded(self) -> dict[PracticeId, int]:
+        """Messages that were read and are not recorded yet, by practice."""
+        queues = [found for one in self._backlogs.values() for found in one.queues.items()]
+        return {practice: queue.size for practice, queue in queues if queue.size}
+
+    @property
     def _recording(self) -> bool:
         return any(one.recording for one in self._backlogs.values())
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 import structlog
 
@@ -45,6 +46,8 @@ class PlayedDay:
     day: Day
     config: Path
     log: str
+    scrape: str
+    """What Prometheus was told at the end of the day, the worker still at work."""
     events: dict[str, list[Recorded]]
     links: dict[str, dict[int, int]]
 
@@ -145,6 +148,8 @@ def played(file: Path) -> Iterator[PlayedDay]:
         assert rehearsal.worker is not None
         assert rehearsal.config is not None
         worker = rehearsal.worker
+        async with aiohttp.ClientSession() as http, http.get(f"http://{rehearsal.config.metrics.listen}/metrics") as answer:
+            scrape = await answer.text()
         worker.stop()
         await until(lambda: not worker.practices)
         config = Path(name)
@@ -156,6 +161,7 @@ def played(file: Path) -> Iterator[PlayedDay]:
                 day=day,
                 config=config,
                 log=file.read_text(),
+                scrape=scrape,
                 events=events,
                 links=links,
             )

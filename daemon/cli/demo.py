@@ -6,10 +6,11 @@ import argparse
 import asyncio
 import contextlib
 import json
+import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,9 @@ from daemon.telemetry import configure_logging
 from daemon.vendors.sections import SECTIONS
 from projections.terms.names import NAMES
 
+LEAST = 3
+"""The smallest day that can be played to its end."""
+
 USER = "demo"
 """Who looks at the rehearsal's web pages: an operator and auditor of all its practices, without a password."""
 
@@ -38,9 +42,16 @@ def register(commands: Any) -> None:
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print the addresses")
     parser.add_argument("--seed", type=int, default=1, help="another day")
-    parser.add_argument("--size", type=int, default=8, help="how busy a day (patients per scene and practice)")
+    parser.add_argument("--size", type=_size, default=8, help="how busy a day (patients per scene and practice, 3 or more)")
     parser.add_argument("--log-level", default="ERROR", help="the daemon's own log, on stderr (default ERROR)")
     parser.set_defaults(handler=demo)
+
+
+def _size(text: str) -> int:
+    """The script's scenes need a few patients whom both systems know."""
+    if not text.isdecimal() or int(text) < LEAST:
+        raise argparse.ArgumentTypeError(f"must be {LEAST} or more")
+    return int(text)
 
 
 def demo(arguments: argparse.Namespace) -> int:
@@ -54,24 +65,65 @@ def demo(arguments: argparse.Namespace) -> int:
         if not arguments.headless:
             say(f"{time.monotonic() - started:6.1f} s  {line}", flush=True)
 
+    ending = Ending()
+
     async def hold(config: str) -> None:
         say(f"configuration: {config}")
         say(f"{NAMES.ehr.label} sandbox: {clinic.ehr.url}", f"{NAMES.billing.label} sandbox: {clinic.billing.url}")
         async with _pages(Path(config)) as lines:
             say(*lines, "everything keeps running; press Ctrl-C to end", flush=True)
-            await asyncio.Event().wait()
+            await ending.asked()
 
     try:
-        report = asyncio.run(Rehearsal(clinic, day, tell).run(hold=hold if arguments.keep else None))
+        report = asyncio.run(ending.heeding(Rehearsal(clinic, day, tell).run(hold=hold if arguments.keep else None)))
     except NotInstalled as error:
         warn(error)
         return 1
+    except asyncio.CancelledError:
+        if not ending.number:
+            raise
+        return 128 + ending.number
     report["seconds"] = round(time.monotonic() - started, 1)
     if arguments.json:
         say(*json.dumps(report, indent=None if arguments.headless else 2).rstrip("\n").split("\n"))
     else:
         say(*summary(report))
     return 0 if report["ok"] else 1
+
+
+class Ending:
+    """Ctrl-C, SIGTERM and a closed terminal: the first ends the day, or the keeping after it; whatever runs is put down in order.
+
+    Further ones change nothing, since nobody else would stop the servers.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0
+        self._asked = asyncio.Event()
+        self._holding = False
+
+    async def asked(self) -> None:
+        """Wait for one of them; it ends this waiting only."""
+        self._holding = True
+        await self._asked.wait()
+        self._holding = False
+
+    async def heeding(self, work: Coroutine[Any, Any, Report]) -> Report:
+        """The result of `work`. Raises CancelledError where a signal ended it, whose number is then in `number`."""
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None
+
+        def heard(number: signal.Signals) -> None:
+            if self._asked.is_set():
+                return
+            self._asked.set()
+            if not self._holding:
+                self.number = number
+                task.cancel()
+
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            loop.add_signal_handler(number, heard, number)
+        return await work
 
 
 @contextlib.asynccontextmanager

@@ -101,8 +101,10 @@ def _of_kafka(error: BaseException, servers: Servers) -> Failure | None:
 def _of_postgres(error: BaseException, servers: Servers, arguments: argparse.Namespace) -> Failure | None:
     import asyncpg
 
-    from events.store import AWAY
+    from events.pool import AWAY, PoolerBetween
 
+    if isinstance(error, PoolerBetween):
+        return Failure(f"postgres.dsn: {servers.postgres}: {error}")
     if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
         return Failure(f"{servers.key}: {servers.postgres} cannot be asked this: an address or a value is out of its range")
     if isinstance(error, OSError) and error.filename is not None:

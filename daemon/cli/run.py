@@ -16,6 +16,7 @@ from daemon.cli.advice import add_config
 from daemon.cli.check import reach_own, without_key
 from daemon.cli.common import complain, configured
 from daemon.config import Config, ConfigError, keyring_of, load
+from daemon.instruments import Instruments
 from daemon.runtime.supervision import again_and_again
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.systemd import notify
@@ -50,7 +51,7 @@ async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> i
     if not arguments.no_check and (problems := await reach_own(config, beside)):
         complain(problems, arguments)
         return 1
-    async with surroundings(config, beside) as around:
+    async with surroundings(config, beside, meter=Instruments()) as around:
         worker = Worker(around)
         loop, asked = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):

@@ -16,12 +16,12 @@ from typing import Any
 from daemon.config import Config, load, policy_of
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
 from daemon.history import invariants as audit
+from daemon.instruments import Instruments
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
-from daemon.telemetry import Meter
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
@@ -39,11 +39,19 @@ Report = dict[str, Any]
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
-    """Both embedded servers, started together."""
+    """Both embedded servers, started together; where one does not start the other is not left running."""
     async with contextlib.AsyncExitStack() as stack:
-        yield tuple(  # type: ignore[misc]
-            await asyncio.gather(stack.enter_async_context(EmbeddedPostgres()), stack.enter_async_context(EmbeddedBroker()))
-        )
+        postgres = asyncio.ensure_future(stack.enter_async_context(EmbeddedPostgres()))
+        broker = asyncio.ensure_future(stack.enter_async_context(EmbeddedBroker()))
+        try:
+            started = await asyncio.gather(postgres, broker)
+        except BaseException:
+            for starting in (postgres, broker):
+                if not starting.cancelling():  # a second time would cut short what the first one made it do
+                    starting.cancel()
+            await asyncio.wait([postgres, broker])
+            raise
+        yield started
 
 
 async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> Path:
@@ -58,6 +66,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
         migrate_dsn=owner,
         bootstrap_servers=broker.bootstrap_servers,
         listen=listen,
+        metrics=f"127.0.0.1:{free_port()}",
         console=(postgres.dsn("chartwire", console), f"127.0.0.1:{free_port()}"),
     )
 
@@ -131,7 +140,7 @@ class Rehearsal:
     def __init__(self, clinic: Clinic, day: Day, tell: Callable[[str], None]) -> None:
         self.clinic = clinic
         self.day = day
-        self.meter = Meter()
+        self.meter = Instruments()
         self.config: Config | None = None
         self.worker: Worker | None = None
         self._tell = tell

@@ -28,6 +28,14 @@ from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
 
 
+class NeverSeen(LookupError):
+    """No event of the practice is about `charts`."""
+
+    def __init__(self, charts: Charts) -> None:
+        super().__init__("never seen")
+        self.charts = charts
+
+
 @dataclass(frozen=True)
 class Looked:
     """A patient (an empty one where the practice itself was asked for) and the practice's directory."""

@@ -16,6 +16,7 @@ from datetime import datetime
 import structlog
 
 from daemon.runtime.blame import is_given_up
+from daemon.runtime.counting import Stopwatch, count_batch
 from daemon.runtime.redrive import redrive
 from daemon.runtime.set_aside import instead_of
 from daemon.tables import open as still_open
@@ -37,9 +38,7 @@ from events.keys import Keyring
 from events.records import type_of
 from events.schema import (
     Body,
-    ConflictRecorded,
     Event,
-    IntentRefused,
     ObservingBegan,
     Origin,
     Recorded,
@@ -82,6 +81,7 @@ class _Loaded:
     """
 
     batch: Batch
+    watch: Stopwatch = field(default_factory=Stopwatch)
     told: Sequence[Change] = ()
     checkpoints: Sequence[Checkpoint] = ()
     unobserved: Sequence[Event] = ()
@@ -295,10 +295,13 @@ class PracticeRecorder:
             redriven = await redrive(tx, state.directory, fresh.values(), self._keyring)
             await self._stored.load_for(tx, state, [one.event for one in redriven.values() if one.event is not None])
             batch = Batch(self.practice, state, self.policy, self._moment())
-            for event in fresh.values():
-                batch.take(event, redriven.get(event.id))
+            watch = Stopwatch()
+            with watch.part("fold"):
+                for event in fresh.values():
+                    batch.take(event, redriven.get(event.id))
             return _Loaded(
                 batch,
+                watch=watch,
                 told=[one for one in changes if one.event is None or not same.is_known(one.event.id, known)],
                 checkpoints=checkpoints,
                 unobserved=() if changes else list(fresh.values()),
@@ -330,17 +333,20 @@ class PracticeRecorder:
                 loaded = await load(tx)
                 if loaded is None:
                     return None
-                batch = loaded.batch
-                while missing := batch.settle():
+                batch, watch = loaded.batch, loaded.watch
+                while missing := watch.timed("fold", batch.settle):
                     await self._stored.load_missing(tx, batch.state, missing)
-                recorded = await tx.append(batch.events)
+                with watch.part("append"):
+                    recorded = await tx.append(batch.events)
                 await self._stored.save(tx, batch)
                 await self._stored.note(tx, loaded.told, loaded.checkpoints, batch.in_doubt, loaded.unobserved)
         except BaseException as error:
             self._failed(error)
             raise
         self._stored.keep(batch.state.directory)
-        self._count(batch, loaded.repeated)
+        self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
+        count_batch(self._meter, batch, loaded.repeated)
+        watch.tell(self._meter)
         recording = _recording(recorded, batch)
         self._on_recorded(recording)
         return recording
@@ -368,19 +374,6 @@ class PracticeRecorder:
 
     def _moment(self) -> Moment:
         return Moment.at(self._now(), self.policy.time_zone)
-
-    def _count(self, batch: Batch, repeated: int) -> None:
-        self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
-        self._meter.count("changes_repeated", repeated)
-        self._meter.count("echoes_suppressed", batch.echoes)
-        for event in batch.events:
-            if event.origin in (Origin.EHR, Origin.BILLING):
-                self._meter.count("changes_seen")
-            elif isinstance(event.body, ConflictRecorded):
-                self._meter.count("conflicts", len(event.body.conflicts))
-            elif isinstance(event.body, IntentRefused):
-                self._meter.count("refusals")
-        self._meter.count("events_recorded", len(batch.events))
 
 
 def _recording(recorded: list[Recorded], batch: Batch) -> Recording:

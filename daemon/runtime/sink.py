@@ -81,7 +81,7 @@ class Sink:
         self._meter = meter
         self._lanes: dict[PatientKey, _Lane] = {}
         self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
-        self._running: set[str] = set()
+        self._running: dict[str, datetime | None] = {}
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
         self._health = health or SystemHealth(system, recorder, now)
@@ -135,6 +135,12 @@ class Sink:
         """Writes that wait for their turn or are under way."""
         return len(self._running) + sum(len(lane.jobs) for lane in self._lanes.values())
 
+    @property
+    def oldest(self) -> datetime | None:
+        """When the oldest change was made that is not written yet, of those that no person has to decide about."""
+        queued = [job.since for lane in self._lanes.values() for job in lane.jobs.values()]
+        return min([since for since in (*queued, *self._running.values()) if since is not None], default=None)
+
     # -- doing it ---------------------------------------------------------------------------------------------------------
 
     async def run(self) -> None:
@@ -144,8 +150,9 @@ class Sink:
                 group.create_task(endless("writes", self._work()))
 
     async def close(self) -> None:
-        """Begin nothing new; returns when what is under way is settled or recorded as unknown."""
+        """Begin nothing new, end all pauses; returns when what is under way is settled or recorded as unknown."""
         self._closing = True
+        self.hurry()
         await self._quiet.wait()
 
     async def _work(self) -> None:
@@ -165,7 +172,7 @@ class Sink:
                     self._lanes.pop(key, None)
 
     async def _carry(self, key: PatientKey, slot: str, job: OpenIntent) -> None:
-        self._running.add(job.intent)
+        self._running[job.intent] = job.since
         self._quiet.clear()
         try:
             attempt = Attempt(slot, job, job.attempt, _charts(key))
@@ -177,7 +184,7 @@ class Sink:
                 if not await self._begin(attempt) or await self._call(attempt):
                     return
         finally:
-            self._running.discard(job.intent)
+            self._running.pop(job.intent, None)
             self._newest.pop(job.intent, None)
             if not self._running:
                 self._quiet.set()
@@ -265,7 +272,8 @@ class Sink:
         elif pause.trouble is not None:
             await self._health.failed(pause.trouble)
         least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
-        await self._hurried.sleep(max(least, self._pace.pause(failures)))
+        if not self._closing:
+            await self._hurried.sleep(max(least, self._pace.pause(failures)))
 
     def hurry(self) -> None:
         """Somebody says that it may work now: what pauses is tried."""

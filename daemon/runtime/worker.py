@@ -12,24 +12,25 @@ import math
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
 import structlog
 from aiohttp import web
 
-from daemon.config import Config
+from daemon.config import Config, PracticeConfig
 from daemon.runtime.health import HealthEndpoint
 from daemon.runtime.listening import Budget, Site, timed
+from daemon.runtime.metrics import MetricsEndpoint
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
-from daemon.runtime.supervision import Standing, again_and_again, failed_again
+from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
-from daemon.tables.status import Report, save_reports
+from daemon.tables.status import Report, Watched, last_owner, save_reports, watched
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.data_keys import is_switched, make_keys
@@ -48,7 +49,7 @@ TAKEN_AT_ONCE = 16
 """Practices that begin side by side; more would wait for PostgreSQL anyway."""
 
 REPORT_SECONDS = 15.0
-OWNER = f"{socket.gethostname()}:{os.getpid()}"
+HERE = f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Worker:
@@ -58,6 +59,7 @@ class Worker:
         self._around = around
         self._in_force = InForce.read(around.config, around.beside)
         self._configs = {PracticeId(one.id): one for one in around.config.practice}
+        self._owner = f"{HERE}{IN_GROUP}{around.config.kafka.group}"
         self.practices: dict[PracticeId, PracticeRuntime] = {}
         self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
         kafka = around.config.kafka
@@ -76,6 +78,8 @@ class Worker:
         self._room = asyncio.Semaphore(TAKEN_AT_ONCE)
         self._troubles: dict[PracticeId, str] = {}
         self.address = ""
+        self.seen = Watched(), 0.0
+        """What the database knew last of the owned practices, and at which time of the loop."""
         self.ready = asyncio.Event()
 
     async def run(self) -> None:
@@ -85,10 +89,7 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 consuming = group.create_task(self._consumer.run())
-                watching = [
-                    group.create_task(again_and_again(name, work))
-                    for name, work in (("watch", self._watch), ("report", self._report))
-                ]
+                watching = [group.create_task(again_and_again(name, work)) for name, work in self._side_tasks()]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
                 self._consumer.stop()
@@ -102,6 +103,15 @@ class Worker:
 
     def stop(self) -> None:
         self._stopping.set()
+
+    def _side_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
+        """What goes on beside the practices; a fault of one ends neither the worker nor the others."""
+        around = self._around
+        tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [("watch", self._watch), ("report", self._report)]
+        if around.config.metrics.listen:
+            endpoint = MetricsEndpoint(self, around.store.pool, around.meter, around.config.metrics)
+            tasks.append(("metrics", lambda: endpoint.run(around.now)))
+        return tasks
 
     async def _serve(self) -> web.AppRunner:
         app = web.Application(client_max_size=LARGEST, middlewares=[timed])
@@ -133,6 +143,16 @@ class Worker:
     def owned(self) -> Collection[PracticeId]:
         """The practices of its partitions."""
         return self._owned
+
+    @property
+    def configs(self) -> Mapping[PracticeId, PracticeConfig]:
+        """The practices of the configuration, whoever owns them."""
+        return self._configs
+
+    @property
+    def unrecorded(self) -> Mapping[PracticeId, int]:
+        """Messages that were read and are not recorded yet, by practice."""
+        return self._consumer.unrecorded
 
     @property
     def standing(self) -> dict[PracticeId, str]:
@@ -209,8 +229,10 @@ class Worker:
             if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
-            epoch = await self._around.store.take_over(practice, OWNER)
+            demand_one_group(await last_owner(self._around.store.pool, practice), self._around.config.kafka.group)
+            epoch = await self._around.store.take_over(practice, self._owner)
             self._epochs[practice] = epoch
+            self._around.meter.count("epoch_changes")
             runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
             await runtime.start(self._group, self._standing.get(practice))
             self.practices[practice] = runtime
@@ -252,8 +274,8 @@ class Worker:
 
     async def reload(self, config: Config, keyring: Keyring) -> Reload:
         """Go by the practices of `config` from now on, and by the keys of `keyring` too: added ones begin, removed ones are put
-        down, changed ones are drained and begun anew, all others are not touched. Returns what was found; where it is
-        `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
+        down, changed ones are drained and begun anew, all others at work are not touched. What pauses after a failure is tried
+        at once: a write, a reading, a practice that stands still. Returns what was found; where it is `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
         """
         async with self._reloading:
             later = InForce.read(config, self._around.beside)
@@ -274,7 +296,9 @@ class Worker:
                 runtime.hurry()
             for practice in found.removed | found.changed:
                 self._standing.pop(practice, None)
-            self._begin(sorted((found.added | found.changed) & self._owned))
+                self._left_until.pop(practice, None)
+            time = asyncio.get_running_loop().time()
+            self._begin(sorted(one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= time))
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:
@@ -321,6 +345,7 @@ class Worker:
             try:
                 await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, reports)
+                self.seen = await watched(self._around.store.pool, list(self._owned)), loop.time()
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
             await asyncio.sleep(REPORT_SECONDS)
@@ -356,6 +381,7 @@ class Worker:
         try:
             await settled(runtime.record(messages))
         except Fenced:
+            self._around.meter.count("fences")
             log.warning("batch_left_to_owner", practice=practice, count=len(messages))
         except KeyMissing:
             self._troubles[practice] = "no key"

@@ -21,6 +21,31 @@ DOCTORS = (("Maria", "Lopez", "1003000126"), ("Samuel", "Okafor", "1003000134"),
 CODES = ("99202", "99203", "99212", "99213", "99214", "99215", "93000", "36415", "81002", "90471", "G0439", "J3420")
 CONFIG = "chartwire.toml"
 
+SERVERS = """
+[postgres]
+dsn = "{dsn}"
+migrate_dsn = "{migrate_dsn}"
+
+[kafka]
+bootstrap_servers = "{bootstrap_servers}"
+partitions = {partitions}
+idempotent = false
+session_timeout_seconds = 6
+
+[keys]
+directory = "keys"
+
+[http]
+listen = "{listen}"
+public_url = "http://{listen}"
+
+[pace]
+first_pause = 0.1
+longest_pause = 2.0
+looks = [0.2, 1.0]
+patience = 20
+"""
+
 
 @dataclass
 class Office:
@@ -97,9 +122,17 @@ class Clinic:
         return office
 
     def write_config(
-        self, folder: Path, *, dsn: str, bootstrap_servers: str, listen: str, partitions: int = 4, migrate_dsn: str = "",
+        self,
+        folder: Path,
+        *,
+        dsn: str,
+        bootstrap_servers: str,
+        listen: str,
+        partitions: int = 4,
+        migrate_dsn: str = "",
+        metrics: str = "",
         console: tuple[str, str] | None = None,
-    ) -> Path:  # fmt: skip
+    ) -> Path:
         """The daemon's configuration, secrets and keys in `folder`; returns the file. `console` is its dsn and where it listens."""
         (folder / "keys").mkdir(parents=True, exist_ok=True)
         for office in self.offices:
@@ -113,30 +146,15 @@ class Clinic:
             }
             for name, secret in secrets.items():
                 write_private(folder / f"{office.id}.{name}", secret)
-        text = f"""
-[postgres]
-dsn = "{dsn}"
-migrate_dsn = "{migrate_dsn or dsn}"
-
-[kafka]
-bootstrap_servers = "{bootstrap_servers}"
-partitions = {partitions}
-idempotent = false
-session_timeout_seconds = 6
-
-[keys]
-directory = "keys"
-
-[http]
-listen = "{listen}"
-public_url = "http://{listen}"
-
-[pace]
-first_pause = 0.1
-longest_pause = 2.0
-looks = [0.2, 1.0]
-patience = 20
-"""
+        text = SERVERS.format(
+            dsn=dsn,
+            migrate_dsn=migrate_dsn or dsn,
+            bootstrap_servers=bootstrap_servers,
+            partitions=partitions,
+            listen=listen,
+        )
+        if metrics:
+            text += f'\n[metrics]\nlisten = "{metrics}"\n'
         if console is not None:
             text += f'\n[console]\ndsn = "{console[0]}"\nlisten = "{console[1]}"\n'
         file = folder / CONFIG

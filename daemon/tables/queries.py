@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from events import queries
 
-SQL = queries.load("documents", "links", "open", "observed", "status", "lists", "matching")
+SQL = queries.load("documents", "links", "open", "observed", "status", "lists", "matching", "duplicates", "metrics")

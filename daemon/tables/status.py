@@ -5,7 +5,7 @@ It holds no patient's data.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
 import msgspec
@@ -61,6 +61,12 @@ async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int,
     )
 
 
+async def last_owner(pool: Connection, practice: PracticeId) -> tuple[str, float | None]:
+    """Who had the practice last, and how many seconds ago that owner said how it is; None where it never has."""
+    head = await pool.fetchrow(SQL["status_head"], practice)
+    return ("", None) if head is None else (head["owner"], head["report_age"])
+
+
 async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:
     """What the database knows of a practice's state: all of it but the broker's lag."""
     head = await pool.fetchrow(SQL["status_head"], practice)
@@ -83,3 +89,41 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
         report_age=None if head["report_age"] is None else round(head["report_age"], 1),
     )
+
+
+class Watched(msgspec.Struct, frozen=True, kw_only=True):
+    """What the database knows of a worker's practices: all their waiting items by code, and how many seconds ago each system was
+    read to the end of a pass, by practice."""
+
+    waiting: Mapping[str, int] = {}
+    silent: Mapping[PracticeId, Mapping[str, float]] = {}
+
+
+async def watched(pool: Connection, practices: Collection[PracticeId]) -> Watched:
+    """See `Watched`; two queries, however many practices there are."""
+    silent: dict[PracticeId, dict[str, float]] = {one: {} for one in practices}
+    waiting = {row["code"]: row["count"] for row in await pool.fetch(SQL["waiting_by_code"], list(practices))}
+    for row in await pool.fetch(SQL["heard_of_sources"], list(practices)):
+        system, dot, _ = row["source"].partition(".")
+        if dot:
+            known = silent[row["practice"]]
+            known[system] = min(row["age"], known.get(system, row["age"]))
+    return Watched(waiting=waiting, silent=silent)
+
+
+class LongWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How many items of a code wait in a practice, and since when the first of them does."""
+
+    code: str
+    count: int
+    since: datetime
+
+
+async def waiting_longest(pool: Connection, practice: PracticeId) -> list[LongWaiting]:
+    return [LongWaiting(**row) for row in await pool.fetch(SQL["waiting_longest"], practice)]
+
+
+async def link_of(pool: Connection, practice: PracticeId, sequence: int) -> bytes | None:
+    """The chain's link of an event; None where there is no such event, or no link yet."""
+    link: bytes | None = await pool.fetchval(SQL["link_of"], practice, sequence)
+    return link

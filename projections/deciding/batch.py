@@ -21,10 +21,13 @@ from events.ids import (
     EventId,
     PatientKey,
     PracticeId,
+    billing_key,
     charts_of,
     ehr_key,
     event_id,
 )
+from events.insurance import InsurersLearnt
+from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -158,6 +161,8 @@ class Batch:
             charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
             if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
                 charts = Charts(follows.ehr, follows.billing)
+            elif isinstance(follows, BillingLinkMoved):
+                charts = Charts(follows.ehr, follows.target)
             self._take(self._following(follows, command, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -186,6 +191,11 @@ class Batch:
             self.relinked.add(event.patient)
             linked = body.ehr if isinstance(body, ChartLinked) else body.target
             self.dependencies |= {f"chart:{linked}", f"patient:{body.billing}"}
+        elif isinstance(body, BillingLinkMoved):
+            self.relinked.add(event.patient)
+            self.unlinked.add(body.source)
+            self.touched[billing_key(body.source)] = event
+            self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.source}", f"patient:{body.target}"}
         elif isinstance(body, ChartUnlinked | PairBarred):
             self.touched[ehr_key(body.ehr)] = event
             if isinstance(body, ChartUnlinked):
@@ -214,6 +224,8 @@ class Batch:
         body = event.body
         if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
+        elif isinstance(body, InsurersLearnt):
+            self.dependencies.add("insurers")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
@@ -313,6 +325,8 @@ class Batch:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
+            if isinstance(body, InsurersLearnt):
+                self.touched.setdefault(key, self.events[-1])
         if is_settled(patient, bodies, shared):
             self.touched.pop(key, None)
 

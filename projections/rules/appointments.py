@@ -131,13 +131,28 @@ def _notes(seen: BillingAppointment) -> tuple[str, ...]:
 # -- decisions ------------------------------------------------------------------------------------------------------------
 
 
-def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def want_appointments(
+    patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, now: datetime, wants: Wants
+) -> None:
     """Add what brings the chart side's calendar to the billing side's, one slot an appointment."""
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
+        _list_left_standing(patient, policy, now, wants)
         return
     for key, entry in patient.appointments.items():
         off = entry.seen.cancelled or _given_up(entry, patient, policy)
         _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
+
+
+def _list_left_standing(patient: Patient, policy: Policy, now: datetime, wants: Wants) -> None:
+    """What a practice had copied to the chart side's calendar before it turned appointments off is listed, not followed."""
+    for key, entry in patient.appointments.items():
+        if entry.ehr is not None and not (entry.cancelled or entry.deleted) and entry.seen.start >= now:
+            ehr, billing = policy.names.ehr.label, policy.names.billing.label
+            text = (
+                f"this appointment in {ehr} was copied from {billing}, which it does not follow any more; keep {ehr}'s "
+                "calendar by hand, then accept this"
+            )
+            wants.wait(slot_of(SlotKind.APPOINTMENT, key), WaitCode.NOT_FOLLOWED, text)
 
 
 def _given_up(entry: AppointmentState, patient: Patient, policy: Policy) -> bool:

@@ -171,3 +171,55 @@ async def test_the_tables_are_rebuilt_from_the_events_and_filled_where_they_are_
     await answer(later, "K:903", Searched())
     assert await verify(store, Replay(PRACTICE)) == []
     assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {101, 102, 901, 903}
+
+
+async def save_as_an_older_worker(store: Store, key: str) -> None:
+    """By its own statement, which knows nothing of the column `matched`, of match keys and of counts."""
+    head = await store.head(PRACTICE)
+    await store.pool.execute("DELETE FROM chartwire.match_key WHERE chart = $1", int(key.partition(":")[2]))
+    await store.pool.execute(
+        "INSERT INTO chartwire.patient (practice, patient_key, sequence, revisit_on, key_id, doc)"
+        " SELECT practice, patient_key, $2, revisit_on, key_id, doc FROM chartwire.patient WHERE patient_key = $1"
+        " ON CONFLICT (practice, patient_key) DO UPDATE SET sequence = excluded.sequence,"
+        " revisit_on = excluded.revisit_on, key_id = excluded.key_id, doc = excluded.doc",
+        key,
+        head,
+    )
+
+
+async def unmatched(store: Store) -> set[str]:
+    rows = await store.pool.fetch("SELECT patient_key FROM chartwire.patient WHERE matched <> sequence")
+    return {row["patient_key"] for row in rows}
+
+
+async def test_whom_an_older_worker_has_saved_is_found_by_the_next_owner(store: Store, keyring: Keyring) -> None:
+    """The older one leaves the hashes alone; what this one saves before it looks for somebody hides that from nobody."""
+    desk = await opened(store, keyring)
+    await desk.see(billing(901, last_name="O'Brien"), billing(902, first_name="Mary", birth_date=date(1997, 8, 30)))
+    await answer(desk, "K:902", Searched())
+    assert await unmatched(store) == set()
+    await desk.see(billing(903, first_name="Grace", birth_date=date(1950, 12, 9)))
+    await save_as_an_older_worker(store, "K:901")
+    assert await unmatched(store) == {"K:901"}
+    assert await verify(store, Replay(PRACTICE)) == []
+
+    later = await desk.successor()
+    await later.see(billing(901, last_name="O'Brien", city="Macon"))
+    assert await unmatched(store) == {"K:901"}
+    await later.see(ehr(101, last_name="OBrien"))
+    await answer(later, "E:101", Searched())
+    assert await links(store) == {(101, 901)}
+    assert await unmatched(store) == set()
+    assert await verify(store, Replay(PRACTICE)) == []
+
+
+async def test_a_rebuild_leaves_nothing_to_be_matched_anew(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(billing(901))
+    await desk.see(ehr(102, first_name="Mary", birth_date=date(1997, 8, 30)))
+    await save_as_an_older_worker(store, "K:901")
+    assert await unmatched(store) == {"K:901"}
+    await rebuild(store, POLICY, desk.now)
+    assert await unmatched(store) == set()
+    assert await verify(store, Replay(PRACTICE)) == []
+    assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {102, 901}

@@ -25,7 +25,7 @@ INSERT INTO chartwire.event (practice, sequence, event_id, type, version, origin
         observed_at, key_id, body, epoch)
     SELECT practice, n, gen_random_uuid(), 'T', 1, 'kareo', key, n % 400, n % 500, now(), 'k', 'x', 1 FROM one;
 INSERT INTO chartwire.patient
-    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea FROM one;
+    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n FROM one;
 INSERT INTO chartwire.chart SELECT practice, n, key FROM one;
 INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
@@ -33,6 +33,8 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
+INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
     FROM one, unnest(ARRAY['elation', 'kareo']) AS system, unnest(ARRAY['patients', 'bills']) AS resource;
 INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
@@ -103,6 +105,10 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "status_sources": {"checkpoint_pkey": ("practice",)},
     "status_intents": {"open_intent_pkey": ("practice",)},
     "status_waiting": {"waiting_pkey": ("practice",)},
+    "waiting_by_code": {"waiting_pkey": ("practice",)},
+    "heard_of_sources": {"checkpoint_pkey": ("practice",)},
+    "waiting_longest": {"waiting_pkey": ("practice",)},
+    "link_of": {EVENT: ("practice", "sequence")},
     "read_types": {EVENT: ("practice", "sequence")},
     "read_practice": {"event_of_practice": ("practice", "sequence")},
     "heads": {HEAD: ()},
@@ -127,6 +133,16 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "all_match_counts": {"match_count_pkey": ("practice",)},
     "clear_match_keys": {"match_key_pkey": ("practice",)},
     "clear_match_counts": {"match_count_pkey": ("practice",)},
+    "any_not_matched": {"patient_not_matched": ("practice",)},
+    "mark_matched": {"patient_not_matched": ("practice",)},
+    "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
+    "duplicate_head": {"duplicate_head_pkey": ("practice",)},
+    "save_duplicate_head": {},
+    "charts_since": {EVENT: ("practice", "sequence")},
+    "duplicates": {"duplicate_pkey": ("practice",)},
+    "clear_duplicates": {"duplicate_pkey": ("practice",)},
+    "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
+    "save_duplicates": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
@@ -180,7 +196,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes"}
+GUARDED = {"replace_hashes", "mark_matched"}
 """Finds its rows by their key, then leaves alone those that somebody has changed meanwhile."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""

@@ -15,8 +15,8 @@ from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
 Function = Callable[..., Answer | None]
-NOT_SIMULATED = {"data_keys.sql", "console.sql"}
-"""The simulated practices have no data keys, and nobody looks at them."""
+NOT_SIMULATED = {"data_keys.sql", "console.sql", "metrics.sql", "duplicates.sql"}
+"""The simulated practices have no data keys, and nobody looks at them or for duplicates."""
 FILES = sorted(
     one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir() if one.name not in NOT_SIMULATED
 )
@@ -177,9 +177,12 @@ def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answe
 @answers
 def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, sequence, revisit_on, key_id, doc in zip(*columns, strict=True):
+        known = at.get("patient", practice, key)
+        kept = known is None or known["matched"] == known["sequence"]
         at.upsert(
-            "patient", ("sequence", "revisit_on", "key_id", "doc"),
+            "patient", ("sequence", "revisit_on", "key_id", "doc", "matched"),
             practice=practice, patient_key=key, sequence=sequence, revisit_on=revisit_on, key_id=key_id, doc=doc,
+            matched=sequence if kept else known["matched"],
         )  # fmt: skip
 
 
@@ -331,7 +334,7 @@ def set_checkpoint(at: Statement, practice: str, source: str, value: str) -> Non
 
 @answers
 def get_subscriptions(at: Statement, practice: str) -> Answer:
-    return only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
+    return only(at.rows("subscription", practice), "resource", "subscription", "target", "signing_key")
 
 
 @answers

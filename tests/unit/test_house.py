@@ -12,8 +12,8 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
-    ("sections", "telemetry"),
-    ("servers", "shape"),
+    ("sections", "telemetry", "findings"),
+    ("servers", "shape", "instruments"),
     ("config",),
     ("tables",),
     ("history", "vendors"),

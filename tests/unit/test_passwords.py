@@ -17,7 +17,7 @@ async def test_a_password_fits_what_is_kept_of_it_and_nothing_else_does() -> Non
     assert kept != await passwords.hashed("four words nobody says")
 
 
-@pytest.mark.parametrize("kept", ["", "garbage", NOBODYS[:-4]])
+@pytest.mark.parametrize("kept", ["", "garbage", NOBODYS[:-4]], ids=["nothing", "garbage", "cut off"])
 async def test_what_holds_no_password_fits_none(kept: str) -> None:
     said = "nobody's: what is checked where there is no such user, so that the answer takes as long"
     assert not await Passwords().fits(kept, said)

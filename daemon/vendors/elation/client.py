@@ -22,7 +22,7 @@ from daemon.vendors.elation import wire
 from daemon.vendors.elation.transport import Transport, discard
 from daemon.vendors.ports.errors import Malformed
 from daemon.vendors.ports.gate import AccountGate
-from daemon.vendors.ports.writer import CallMeter, Guard
+from daemon.vendors.ports.writer import CallMeter, Guard, TurnMeter
 
 W = TypeVar("W", bound=wire.Wire)
 
@@ -38,7 +38,7 @@ class ElationClient:
 
     `base_url` is the host, with or without `/api/2.0`; `session` is the caller's; `concurrency` caps the calls under way;
     `timeout` (seconds) holds for each call. `meter` hears of each HTTP call, token requests included, as (operation such as
-    `GET /patients/{id}/`, outcome such as `ok` or `throttled`, seconds). `rng` draws the jitter of `Throttled.retry_after`.
+    `GET /patients/{id}/`, outcome such as `ok` or `throttled`, seconds), `waited` how long each waited for its turn. `rng` draws the jitter of `Throttled.retry_after`.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class ElationClient:
         concurrency: int = 4,
         timeout: float = 30.0,
         meter: CallMeter | None = None,
+        waited: TurnMeter | None = None,
         rng: random.Random | None = None,
         guard: Guard | None = None,
         gate: AccountGate | None = None,
@@ -65,6 +66,7 @@ class ElationClient:
             concurrency=concurrency,
             timeout=timeout,
             meter=meter,
+            waited=waited,
             rng=rng,
             guard=guard,
             gate=gate,

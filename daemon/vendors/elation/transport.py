@@ -29,7 +29,7 @@ from daemon.vendors.ports.errors import (
     Unreachable,
 )
 from daemon.vendors.ports.gate import AccountGate
-from daemon.vendors.ports.writer import CallMeter, Guard
+from daemon.vendors.ports.writer import CallMeter, Guard, TurnMeter
 from events.backoff import Backoff
 
 T = TypeVar("T")
@@ -79,6 +79,7 @@ class Transport:
         timeout: float,
         meter: CallMeter | None,
         rng: random.Random | None,
+        waited: TurnMeter | None = None,
         guard: Guard | None = None,
         gate: AccountGate | None = None,
     ) -> None:
@@ -90,6 +91,7 @@ class Transport:
         self._timeout = timeout
         self._slots = asyncio.Semaphore(concurrency)
         self._meter = meter
+        self._waited = waited
         self._uniform = (rng or random).uniform
         self._guard = guard
         self._gate = gate or AccountGate(one_at_first=False)
@@ -177,9 +179,12 @@ class Transport:
         headers = {"Accept": "application/json", "Authorization": f"Bearer {token}"}
         if data is not None:
             headers["Content-Type"] = "application/json"
+        clock = asyncio.get_running_loop().time
+        asked = clock()
         async with self._slots:
-            clock = asyncio.get_running_loop().time
             started = clock()
+            if self._waited is not None:
+                self._waited(f"{method} {template}", started - asked)
             failure: BaseException | None = None
             try:
                 if self._guard is not None:

@@ -13,6 +13,9 @@ Guard = Callable[[], Awaitable[None]]
 CallMeter = Callable[[str, str, float], None]
 """Hears of each call: (operation, outcome, seconds)."""
 
+TurnMeter = Callable[[str, float], None]
+"""Hears how long each call waited for its turn: (operation, seconds)."""
+
 
 class Writer(Protocol):
     """What knows how to carry out writes in one system."""
