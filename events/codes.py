@@ -25,6 +25,7 @@ class WaitCode(StrEnum):
 
     # charts and links
     CANDIDATES = "candidates"
+    CANDIDATES_ELSEWHERE = "candidates-elsewhere"
     CHART_NOT_READ = "chart-not-read"
     EHR_CHART_DELETED = "elation-chart-deleted"
     BILLING_CHART_GONE = "kareo-chart-gone"

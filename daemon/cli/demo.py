@@ -57,7 +57,7 @@ def _size(text: str) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """Exits 0 when every invariant holds, 1 otherwise."""
     configure_logging(json=not sys.stderr.isatty(), level=arguments.log_level.upper())
-    clinic = Clinic()
+    clinic = Clinic(both_ways=1)
     day = Day(clinic, seed=arguments.seed, size=arguments.size)
     started = time.monotonic()
 

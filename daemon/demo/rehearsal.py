@@ -100,7 +100,8 @@ class Rest:
     def _idle(self) -> bool:
         practices = self._worker.practices.values()
         at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
-        return at_work and all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
+        hinted = any(one.rounds.hinted for practice in practices for one in practice.connectors.values())
+        return at_work and not hinted and all(sink.idle for practice in practices for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[PracticeId, System, str], int]:
         return {

@@ -15,7 +15,7 @@ from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
 from projections.terms.policy import Policy
-from projections.words.remedy import Audience, chart_of, meaning_of, remedy
+from projections.words.remedy import SHOWN_ELSEWHERE, Audience, chart_of, meaning_of, remedy
 from projections.words.shown import Shown
 
 
@@ -61,6 +61,8 @@ def _order(key: PatientKey) -> tuple[bool, int]:
 def items_of(policy: Policy, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
     """The items of a patient, or (None) of the practice."""
     for slot, one in sorted(entries.items()):
+        if one.code in SHOWN_ELSEWHERE:
+            continue
         yield Item(
             practice=policy.practice,
             patient="" if patient is None else charts_of(patient, policy.names),

@@ -226,8 +226,7 @@ class MatchTables:
 
     async def are_complete(self, connection: Connection) -> bool:
         """Whether the tables hold all charts; their owner fills them when he next looks for somebody."""
-        complete = [self._hashes().complete]
-        return bool(await connection.fetch(SQL["match_counts"], self.practice, [System.EHR.value], complete))
+        return await are_complete(connection, self.practice, self._hashes())
 
     async def _shared(
         self,

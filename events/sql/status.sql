@@ -25,3 +25,12 @@ WHERE practice = $1 GROUP BY system, state ORDER BY system, state
 -- name: status_waiting
 -- Waiting items by code.
 SELECT code, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY code ORDER BY code
+
+-- name: waiting_by_code
+-- How many items of each code wait in these practices together.
+SELECT code, count(*) AS count FROM chartwire.waiting WHERE practice = ANY($1::text[]) GROUP BY code
+
+-- name: heard_of_sources
+-- How many seconds ago each source of these practices said last how far it has come.
+SELECT practice, source, extract(epoch FROM clock_timestamp() - updated_at)::float8 AS age
+FROM chartwire.checkpoint WHERE practice = ANY($1::text[])

@@ -49,11 +49,12 @@ from events.schema import (
     PairBarred,
     RevisitDue,
     WaitingCleared,
+    WaitingRaised,
 )
 from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
-from projections.rules.counterparts import needs_look
+from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
 from projections.state.folding import in_doubt
@@ -202,6 +203,8 @@ class Batch:
                 self.relinked.add(event.patient)
                 self.unlinked.add(body.billing)
                 self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
+        elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(before, after):
+            self.dependencies.add(named(after))
         elif isinstance(body, BillObserved):
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")

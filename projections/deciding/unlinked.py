@@ -10,10 +10,12 @@ from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
 from projections.rules.both_ways import policies_for_new_patient
-from projections.rules.counterparts import is_barred, is_news
+from projections.rules.counterparts import is_asked_about, is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
 from projections.rules.links import (
+    MOST_TOLD,
+    Verdict,
     absorbers,
     awaited,
     compared,
@@ -70,7 +72,7 @@ def _want_counterpart(
         how = f"one certain match in {label}"
         wants.facts.append(_link(patient, verdict.match, how, state, policy, verdict.likeness))
     elif not verdict.create:
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=there is System.EHR))
+        _wait_for_a_person(patient, verdict, state, policy, wants)
     elif not allows(policy, Resource.CHART, there):
         what = "chart" if there is System.EHR else "patient"
         text = f"no {what} in {label}, and the practice does not create {what}s there"
@@ -79,6 +81,17 @@ def _want_counterpart(
         want_ehr_chart(patient.billing, state.directory, policy, wants)
     elif patient.ehr is not None:
         _want_with_policies(patient, patient.ehr, state, policy, wants)
+
+
+def _wait_for_a_person(patient: Patient, verdict: Verdict, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """One undecided pair is one item: where the other charts ask about this one already, it is decided with them."""
+    depends = awaited(verdict, ehr=patient.in_billing)
+    if not is_asked_about(patient, verdict.candidates, state):
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *depends)
+        return
+    name = policy.names.chart if patient.in_billing else policy.names.patient
+    text = f"decided with {', '.join(name(one) for one in verdict.candidates[:MOST_TOLD])}"
+    wants.wait(CHART_SLOT, WaitCode.CANDIDATES_ELSEWHERE, text, *depends)
 
 
 def _want_with_policies(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:

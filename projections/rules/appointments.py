@@ -25,7 +25,7 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.wants import Wants, Wish
-from projections.state.directory import Directory, physician_for, provider_named
+from projections.state.directory import Directory, Unmapped, physician_for, provider_named, why_unmapped
 from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, Rescheduled, allows
@@ -187,6 +187,20 @@ def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
+def _why_no_calendar(seen: BillingAppointment, directory: Directory, policy: Policy) -> str:
+    """What to do about an appointment without a place on the chart side: mapping helps only where there is a calendar."""
+    here, there = policy.names.ehr.label, policy.names.billing.label
+    if seen.provider is None:
+        return f"the appointment has no provider in {there}; choose one there"
+    match why_unmapped(seen.provider, directory, policy):
+        case Unmapped.INACTIVE:
+            return f"the appointment's provider is not active in {here}, so has no calendar there; make the provider active there"
+        case Unmapped.SEVERAL:
+            return f"several providers of {here} may be the appointment's; map the right one"
+        case _:
+            return f"the appointment's provider is nobody known in {here}; map the provider"
+
+
 def _want(
     slot: str,
     entry: AppointmentState,
@@ -208,8 +222,7 @@ def _want(
         return
     terms = appointment_terms(entry.seen, directory, policy)
     if terms is None:
-        text = f"the appointment's provider has no calendar in {policy.names.ehr.label}; map the provider"
-        wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
+        wants.wait(slot, WaitCode.NO_CALENDAR, _why_no_calendar(entry.seen, directory, policy), "directory")
         return
     if there and not entry.cancelled and entry.written == terms:
         return

@@ -8,6 +8,7 @@ practice-level intents (carriers and plans are created once per practice, not pe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 from msgspec.structs import replace
@@ -183,6 +184,29 @@ def physician_for(provider: int, directory: Directory, policy: Policy) -> int | 
         return by_hand[0] if len(by_hand) == 1 else None
     known = next((one for one in directory.providers if one.id == provider), None)
     return None if known is None else _counterpart(known, directory.physicians)
+
+
+class Unmapped(StrEnum):
+    """Why a provider of the billing system has no calendar on the chart side."""
+
+    UNKNOWN = "unknown"
+    INACTIVE = "inactive"
+    SEVERAL = "several"
+
+
+def why_unmapped(provider: int, directory: Directory, policy: Policy) -> Unmapped:
+    """Of a provider without a physician: nobody there is the provider, or several are, or only somebody who is not active."""
+    if sum(billing == provider for billing in policy.providers.values()) > 1:
+        return Unmapped.SEVERAL
+    known = next((one for one in directory.providers if one.id == provider), None)
+    if known is None:
+        return Unmapped.UNKNOWN
+    alike = [
+        one for one in directory.physicians if _person(one) == _person(known) or (_npi(one) and _npi(one) == _npi(known))
+    ]
+    if not alike:
+        return Unmapped.UNKNOWN
+    return Unmapped.SEVERAL if any(one.active for one in alike) else Unmapped.INACTIVE
 
 
 def provider_named(name: str, directory: Directory) -> int | None:

@@ -65,6 +65,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
+    WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
     WaitCode.EHR_CHART_DELETED: Meaning(_DESK),
     WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.MOVE_LINK),
@@ -118,6 +119,9 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.UNSIGNED: Meaning(_BILLER),
     WaitCode.REFUSED: Meaning(_DESK, Remedy.RETRY, quotes=True),
 }
+
+SHOWN_ELSEWHERE = frozenset({WaitCode.CANDIDATES_ELSEWHERE.value})
+"""Codes that no list shows and no count counts: what they wait for is another item, which is there."""
 
 UNKNOWN = Meaning(Audience.OPERATOR, quotes=True)
 """Of a code that only a later version knows."""

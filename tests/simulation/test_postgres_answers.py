@@ -19,7 +19,7 @@ from daemon.tables.documents import LinkTaken, PatientRow
 from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
-from daemon.tables.status import Report, practice_status, save_reports
+from daemon.tables.status import Report, practice_status, save_reports, watched
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
 from events.store import Fenced, Store
@@ -135,7 +135,9 @@ async def status(db: Any, practice: PracticeId) -> object:
     """Without the ages, for which the clocks differ."""
     row = await practice_status(db, practice)
     taken, reported = row.taken_at is not None, row.report_age is not None
-    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
+    known = await watched(db, [practice, OTHER])
+    heard = {one: sorted(ages) for one, ages in known.silent.items()}
+    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported), known.waiting, heard  # type: ignore[arg-type]
 
 
 async def looked_through(db: Any, practice: PracticeId) -> list[object]:

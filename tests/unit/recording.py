@@ -29,9 +29,12 @@ from events.schema import (
     Origin,
     PairBarred,
     RevisitDue,
+    WaitingCleared,
+    WaitingRaised,
 )
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
+from projections.rules.counterparts import gave_up_asking, named
 from projections.rules.wants import Moment
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
@@ -156,6 +159,8 @@ class Recording:
             elif isinstance(body, ChartUnlinked | PairBarred):
                 touched[ehr_key(body.ehr)] = event
                 come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
+            elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(known, self.state.patients[key]):
+                come.add(named(self.state.patients[key]))
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
             elif isinstance(body, EhrChartObserved | BillingChartObserved):

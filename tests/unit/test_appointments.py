@@ -225,6 +225,22 @@ def test_a_name_that_two_providers_share_is_no_map():
     assert clinic.waits(SLOT) == "no-calendar"
 
 
+@pytest.mark.parametrize(
+    ("provider", "physicians", "says"),
+    [
+        (None, PHYSICIANS, "has no provider in Kareo"),
+        (KAREO_LOCUM, PHYSICIANS, "is nobody known in Elation; map the provider"),
+        (KAREO_LOCUM, (*PHYSICIANS, Provider(id=13, npi="1000000020", active=False)), "is not active in Elation"),
+        (KAREO_LOCUM, tuple(Provider(id=n, npi="1000000020") for n in (13, 14)), "several providers of Elation"),
+    ],
+)
+def test_d8_advice_fits_why_there_is_no_calendar(provider: int | None, physicians: tuple[Provider, ...], says: str) -> None:
+    clinic = booked(replace(VISIT, provider=provider))
+    clinic.elation_directory(physicians)
+    assert clinic.waits(SLOT) == "no-calendar"
+    assert says in clinic.waiting()[SLOT].text
+
+
 def test_occurrences_of_a_series_are_kept_apart():
     clinic = Clinic()
     clinic.linked()

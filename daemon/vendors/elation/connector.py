@@ -84,6 +84,7 @@ class ElationConnector:
         self._watermark = watermark
         self._patience = patience
         self._now = now
+        self._hinted: dict[int, datetime] = {}
         self.rounds = Rounds("elation", intake.practice)
 
     async def run(self) -> None:
@@ -114,7 +115,7 @@ class ElationConnector:
             self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(record))))
         elif kind == "bill":
             self.rounds.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
-        elif kind == "policies":
+        elif kind == "insurance":
             self.policies_changed(EhrChartId(int(record)))
         elif kind == "checked-in" and self.policies is not None:
             self.policies.checked_in(EhrChartId(int(record)))
@@ -196,8 +197,7 @@ class ElationConnector:
         """Charts modified since the watermark; notes modified since, and their bills."""
         started = self._now()
         since = read_watermark(await self._watermark("elation.catch-up"), started) or EARLIEST
-        for chart in await self._observe_charts(self._client.patients_modified_since(since)):
-            self.policies_changed(EhrChartId(chart))
+        await self._observe_charts(self._client.patients_modified_since(since), hints=True)
         notes = self._good("visit_notes", self._client.visit_notes_modified_since(since))
         changed = sorted({one.id async for one in notes if one.signed_date is not None})
         if changed:
@@ -266,12 +266,16 @@ class ElationConnector:
         await self._intake.observe([msgspec.structs.replace(seen, because=because)])
         self.policies_changed(chart)
 
-    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]]) -> set[int]:
+    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]], *, hints: bool = False) -> set[int]:
+        """Publish what is new; returns the charts seen. A chart that was saved `hints` at its policies, once a save."""
         present: set[int] = set()
         batch: list[Observation] = []
         read_at = self._now()
         async for patient in self._good("patients", rows):
             present.add(patient.id)
+            if hints and self._hinted.get(patient.id) != patient.last_modified:
+                self._hinted[patient.id] = patient.last_modified
+                self.policies_changed(EhrChartId(patient.id))
             chart = translate.chart(patient)
             batch.append(_chart_observation(EhrChartObserved(chart=chart), chart.id, patient.last_modified, read_at))
             if len(batch) >= CHUNK:

@@ -121,7 +121,7 @@ class ElationDelivery:
                 change = self._intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await self._intake.publish([change])
                 if self._policies_leave and resource == "patients":
-                    await self._intake.nudge(f"policies:{observation.record}")
+                    await self._intake.nudge(f"insurance:{observation.record}")
         elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
             await self._intake.nudge(f"patient:{record}")
         else:

@@ -96,6 +96,7 @@ class PolicyReader:
     def soon(self, chart: EhrChartId) -> None:
         """Something hints that the chart's policies have changed, or they were never read."""
         self._urgent[chart] = None
+        self._rounds.hinted.add(str(chart))
         self._woken.set()
 
     def checked_in(self, chart: EhrChartId) -> None:
@@ -111,6 +112,8 @@ class PolicyReader:
             chart, pause = await self._due()
             if chart is not None:
                 await self._rounds.until_done("policies", partial(self.read, chart), defects=EXTRA_DEFECTS)
+                if chart not in self._urgent:
+                    self._rounds.hinted.discard(str(chart))
                 continue
             try:
                 async with asyncio.timeout(pause):

@@ -211,8 +211,7 @@ class ElationWriter:
             body = translate.policy_body(terms, who)
             target = _policy_for(terms, write.known, before, taken)
             if target is None:
-                whole = translate.policy_body(replace(terms, keeps=()), who)
-                created = await self._client.create_policy(write.chart, whole)
+                created = await self._client.create_policy(write.chart, translate.policy_body(replace(terms, keeps=()), who))
                 known[str(terms.billing_policy)] = created.id
                 changed = True
             else:
@@ -233,9 +232,7 @@ class ElationWriter:
             self._policies_written(write.chart)
         kept = tuple(translate.policy(one) for one in after)
         written = PoliciesWritten(known=known, policies=kept, displaced=displaced)
-        if write.seen is None:
-            return written
-        return replace(written, read=translate.chart_policies(after), read_at=read_at)
+        return written if write.seen is None else replace(written, read=translate.chart_policies(after), read_at=read_at)
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
