@@ -108,7 +108,7 @@ async def test_two_charts_that_wait_for_a_person_are_one_pair_and_are_linked(at:
     page = await browser.get("/p/elm/links")
     assert page.text.count(f"chart {chart}</a> and Kareo") == 1
     assert "one person" in page.text
-    assert "Linking would write 1 field" in page.text
+    assert "Linking would lead to 1 write<" in page.text
     listed = await browser.get("/p/elm/work?code=candidates")
     assert "1 item, the oldest first" in listed.text
     told = await settled(browser, await browser.post("/p/elm/deed", form(page.text, "link", str(chart), str(there))))
