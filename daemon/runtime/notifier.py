@@ -1,6 +1,6 @@
 """Telling people what needs them: a side task of the worker, for the practices that it owns.
 
-What is told is noted in the owner's epoch before it is sent and after (events/migrations/0014_notices.sql). A worker that was killed in
+What is told is noted in the owner's epoch before it is sent and after (events/migrations/0019_notices.sql). A worker that was killed in
 between leaves a message under way: the next owner tries it after its pause, with the same id.
 """
 
