@@ -17,6 +17,7 @@ from daemon.cli.common import Asked, KafkaAway, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import Followed, command, write_all
+from daemon.operator.deeds import Asks, NotPossible
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
@@ -30,8 +31,6 @@ BROKER_SECONDS = 20.0
 NOT_YET = 1
 """Exit code of a command that was recorded, but not carried out in the time that was waited for."""
 
-
-Asks = list[Followed]
 Ask = Callable[[argparse.Namespace, Store, Asked], Awaitable[Asks]]
 
 
@@ -53,7 +52,10 @@ def run(arguments: argparse.Namespace, ask: Ask) -> int:
 
 async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
     async with it.opened() as store:
-        asks = await ask(arguments, store, it)
+        try:
+            asks = await ask(arguments, store, it)
+        except NotPossible as no:
+            raise Ended(str(no), 1 if no.found else 2) from None
         if not asks:
             return 0
         bus = bus_of(it.config, it.beside, store.keyring)

@@ -8,11 +8,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli.asking import Ask, Asks, confirmed
+from daemon.cli.asking import Ask, confirmed
 from daemon.cli.common import Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
-from daemon.cli.waiting import Item, items
+from daemon.operator.deeds import Asks
+from daemon.operator.waiting import Item, items
 from events.ids import Charts
 from events.store import Store
 

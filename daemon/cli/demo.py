@@ -4,24 +4,34 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import json
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
+from pathlib import Path
 from typing import Any
 
+from daemon.cli.common import console_of
+from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
+from daemon.config import load
 from daemon.demo.embedded import NotInstalled
 from daemon.demo.rehearsal import Rehearsal, Report
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
+from daemon.tables import accounts
 from daemon.telemetry import configure_logging
+from daemon.vendors.sections import SECTIONS
 from projections.terms.names import NAMES
 
 LEAST = 3
 """The smallest day that can be played to its end."""
+
+USER = "demo"
+"""Who looks at the rehearsal's web pages: an operator and auditor of all its practices, without a password."""
 
 
 def register(commands: Any) -> None:
@@ -47,7 +57,7 @@ def _size(text: str) -> int:
 def demo(arguments: argparse.Namespace) -> int:
     """Exits 0 when every invariant holds, 1 otherwise."""
     configure_logging(json=not sys.stderr.isatty(), level=arguments.log_level.upper())
-    clinic = Clinic()
+    clinic = Clinic(both_ways=1)
     day = Day(clinic, seed=arguments.seed, size=arguments.size)
     started = time.monotonic()
 
@@ -60,8 +70,9 @@ def demo(arguments: argparse.Namespace) -> int:
     async def hold(config: str) -> None:
         say(f"configuration: {config}")
         say(f"{NAMES.ehr.label} sandbox: {clinic.ehr.url}", f"{NAMES.billing.label} sandbox: {clinic.billing.url}")
-        say("everything keeps running; press Ctrl-C to end", flush=True)
-        await ending.asked()
+        async with _pages(Path(config)) as lines:
+            say(*lines, "everything keeps running; press Ctrl-C to end", flush=True)
+            await ending.asked()
 
     try:
         report = asyncio.run(ending.heeding(Rehearsal(clinic, day, tell).run(hold=hold if arguments.keep else None)))
@@ -113,6 +124,32 @@ class Ending:
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(number, heard, number)
         return await work
+
+
+@contextlib.asynccontextmanager
+async def _pages(file: Path) -> AsyncIterator[list[str]]:
+    """The web pages, served while everything runs: where they are, with a link that signs in once."""
+    config = load(file, SECTIONS)
+    try:
+        console_of(config)
+    except Ended as missing:
+        yield [str(missing)]
+        return
+    from daemon.console.app import serving
+    from daemon.console.roles import Role
+    from daemon.console.sessions import make_link
+
+    async with serving(config, file.parent) as console:
+        pool = console.store.pool
+        await accounts.add(pool, USER, "")
+        for role in (Role.OPERATOR, Role.AUDITOR):
+            await accounts.set_role(pool, USER, accounts.EVERYWHERE, role, held=True)
+        token = await make_link(pool, USER, USER)
+        yield [
+            f"console: {console_of(config).url}/enter/{token}",
+            "  signs you in once, within a quarter of an hour; for another such link: "
+            f"chartwire user link {USER} --config {file}",
+        ]
 
 
 def summary(report: Report) -> list[str]:

@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 
 from daemon.cli.advice import add_config, advice
-from daemon.cli.asking import Asks, add_asking, ask_for, typed
+from daemon.cli.asking import add_asking, ask_for, typed
 from daemon.cli.common import EITHER, Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import login
+from daemon.operator.deeds import Asks
 from daemon.operator.duplicates import Duplicates, GoneInMerge, TwiceEntered, find_duplicates
 from events.commands import TellApartRequested
 from events.ids import Charts

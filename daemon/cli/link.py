@@ -11,11 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.asking import Asks, add_asking, ask_for, confirmed, looked, pair, typed
+from daemon.cli.asking import add_asking, ask_for, confirmed, looked, pair, typed
 from daemon.cli.common import BOTH, Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import Followed, login
+from daemon.operator.deeds import Asks
 from daemon.operator.duplicates import survivors_of
 from daemon.operator.find import NeverSeen
 from daemon.operator.links import FieldBeside, LinkPlan, plan_of_link, plan_of_move

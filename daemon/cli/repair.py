@@ -9,15 +9,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from daemon.cli.asking import Ask, Asks, add_asking, ask_for, looked, pair, typed
+from daemon.cli.asking import Ask, add_asking, ask_for, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
 from daemon.cli.common import EITHER, Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
-from daemon.cli.waiting import Item
-from daemon.operator.commands import Followed, command, login
-from daemon.operator.find import find_patient
-from daemon.tables import observed
+from daemon.operator import deeds
+from daemon.operator.commands import Followed, login
+from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.waiting import Item
 from events.codes import WaitCode
 from events.commands import (
     BillResendRequested,
@@ -26,13 +26,10 @@ from events.commands import (
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
-    UnlinkRequested,
 )
-from events.ids import Charts, EhrChartId
-from events.schema import Origin
-from events.slots import SlotKind, is_slot, parse_slot, set_aside_in
+from events.ids import Charts
+from events.slots import SlotKind, is_slot, parse_slot
 from events.store import Store
-from events.writes import System
 from projections.terms.names import LARGEST_ID, NAMES
 
 
@@ -70,55 +67,42 @@ def register(commands: Any) -> None:
 # -- each command -----------------------------------------------------------------------------------------------------------
 
 
+def _asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:
+    return Asking(store, it.policy, login(), arguments.reason)
+
+
 async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = typed(arguments.chart, it)
-    patient = (await looked(store, it, charts)).patient
-    followed = ask_for(it, ResyncRequested(who=login(), reason=arguments.reason, as_new=arguments.as_new), charts)
-    sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
-    followed.reading = {origin for origin, side in sides if side is not None}
-    return [followed]
+    return await deeds.resync(_asking(arguments, store, it), charts, as_new=arguments.as_new)
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     first, *more = arguments.what or [""]
+    asking = _asking(arguments, store, it)
     if first.partition(":")[0] not in (it.names.ehr.prefix, it.names.billing.prefix):
-        body = RetryRequested(slots=tuple(arguments.what), who=login(), reason=arguments.reason)
-        return [Followed(command(it.id, body, Charts()), slots=frozenset(arguments.what))]
-    charts = typed(first, it)
-    patient = (await looked(store, it, charts)).patient
-    followed = ask_for(it, RetryRequested(slots=tuple(more), who=login(), reason=arguments.reason), charts)
-    refused = {slot: one.intent for slot, one in patient.intents.items() if one.state == "refused"}
-    again = {intent for slot, intent in refused.items() if not more or slot in more}
-    return [Followed(followed.command, open=again)]
+        return await deeds.retry(asking, None, tuple(arguments.what))
+    return await deeds.retry(asking, typed(first, it), tuple(more))
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     text = arguments.bill
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise Ended(f"{text}: must be a bill's id")
-    bill = int(text)
-    record = ("bills", str(bill))
-    rows = await observed.lookup_observed(store.pool, it.id, System.EHR, [record])
-    if record not in rows or not rows[record].parent:
-        raise Ended(f"bill {bill} has never been seen in {it.id}", 1)
-    chart = EhrChartId(int(rows[record].parent))
-    return [ask_for(it, BillResendRequested(bill=bill, who=login(), reason=arguments.reason), Charts(ehr=chart))]
+    return await deeds.resend(_asking(arguments, store, it), int(text))
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = typed(arguments.charts[0], it) if len(arguments.charts) == 1 else Charts(*pair(arguments.charts, it))
-    await looked(store, it, charts)
-    body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=login(), reason=arguments.reason)
-    return [ask_for(it, body, charts)]
+    return await deeds.unlink(_asking(arguments, store, it), charts)
 
 
-async def _dismiss(arguments: argparse.Namespace, _store: Store, it: Asked) -> Asks:
+async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     *chart, slot = arguments.what
     if len(chart) > 1:
         raise Ended("give CHART SLOT, or the SLOT of an item of the practice itself")
     _give_reason(arguments)
     charts = typed(chart[0], it) if chart else Charts()
-    return [ask_for(it, DismissRequested(slot=slot, who=login(), reason=arguments.reason), charts)]
+    return await deeds.dismiss(_asking(arguments, store, it), charts, slot)
 
 
 def _give_reason(arguments: argparse.Namespace) -> None:
@@ -126,27 +110,23 @@ def _give_reason(arguments: argparse.Namespace) -> None:
         raise Ended("--reason: say why it is accepted as it is")
 
 
-async def _seen(arguments: argparse.Namespace, _store: Store, it: Asked) -> Asks:
-    return [ask_for(it, ConflictSeen(fields=tuple(arguments.fields), who=login()), typed(arguments.chart, it))]
+async def _seen(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    return await deeds.seen(_asking(arguments, store, it), typed(arguments.chart, it), tuple(arguments.fields))
 
 
 async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    found = await find_patient(store, it.id, Charts())
-    slots = [arguments.slot] if arguments.slot else sorted(found.directory.quarantined) if found else []
-    if not slots:
+    try:
+        asks = await deeds.redrive(_asking(arguments, store, it), arguments.slot)
+    except NotPossible as no:
+        raise Ended(f"{no} (chartwire waiting {it.id} shows what is)", 1) from None
+    if not asks:
         say("nothing is in quarantine")
-    if arguments.slot and arguments.slot not in (found.directory.quarantined if found else {}):
-        raise Ended(
-            f"{arguments.slot!r}: nothing of this name is in quarantine (chartwire waiting {it.id} shows what is)", 1
-        )
-    return [_redriven(slot, arguments, it) for slot in slots]
+    return asks
 
 
 def _redriven(slot: str, arguments: argparse.Namespace, it: Asked) -> Followed:
     followed = ask_for(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())
-    kept = set_aside_in(slot)
-    if kept is not None and kept.system in set(System) and kept.resource.islower():
-        followed.reading = {Origin(kept.system)}
+    followed.reading = deeds.read_anew(slot)
     return followed
 
 

@@ -54,23 +54,25 @@ class Sessions:
         from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
         account = await accounts.account(self._pool, name)
         fits = await self._passwords.fits(account.password if account is not None else "", password)
-        slow = of_user > TRIES_OF_USER or from_address > TRIES_FROM_ADDRESS
+        slow = of_user.number > TRIES_OF_USER or from_address.number > TRIES_FROM_ADDRESS
         who = "" if account is None else account.name
         if account is None or account.disabled or not fits or slow:
             why = "too many tries" if slow else ""
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
             return None
         await accounts.clear_tries(self._pool, f"user:{name.casefold()}")
+        await accounts.forgive(self._pool, f"address:{address}", from_address)
         return await self._begin(account.name, address, "signed in")
 
     async def enter(self, token: str, address: str) -> str | None:
         """A new session's id for a link that holds; it is used up."""
         from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
-        name = await accounts.use_link(self._pool, token) if from_address <= TRIES_FROM_ADDRESS else None
+        name = await accounts.use_link(self._pool, token) if from_address.number <= TRIES_FROM_ADDRESS else None
         account = await accounts.account(self._pool, name) if name is not None else None
         if account is None or account.disabled:
             await access.record(self._pool, access.NOWHERE, "", "sign-in refused", address=address, detail="link")
             return None
+        await accounts.forgive(self._pool, f"address:{address}", from_address)
         return await self._begin(account.name, address, "signed in by link")
 
     async def _begin(self, name: str, address: str, what: str) -> str:

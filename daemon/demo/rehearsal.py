@@ -47,7 +47,8 @@ async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
             started = await asyncio.gather(postgres, broker)
         except BaseException:
             for starting in (postgres, broker):
-                starting.cancel()
+                if not starting.cancelling():  # a second time would cut short what the first one made it do
+                    starting.cancel()
             await asyncio.wait([postgres, broker])
             raise
         yield started
@@ -57,7 +58,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
     """Database, roles, keys and configuration; returns the configuration file."""
     owner = await postgres.create_database("chartwire")
     await migrate(owner)
-    role = await postgres.create_daemon_role()
+    role, console = await postgres.create_daemon_role(), await postgres.create_console_role()
     listen = f"127.0.0.1:{free_port()}"
     return clinic.write_config(
         folder,
@@ -66,6 +67,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
         bootstrap_servers=broker.bootstrap_servers,
         listen=listen,
         metrics=f"127.0.0.1:{free_port()}",
+        console=(postgres.dsn("chartwire", console), f"127.0.0.1:{free_port()}"),
     )
 
 
@@ -98,7 +100,8 @@ class Rest:
     def _idle(self) -> bool:
         practices = self._worker.practices.values()
         at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
-        return at_work and all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
+        hinted = any(one.rounds.hinted for practice in practices for one in practice.connectors.values())
+        return at_work and not hinted and all(sink.idle for practice in practices for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[PracticeId, System, str], int]:
         return {

@@ -47,10 +47,10 @@ def login() -> str:
         return "unknown"
 
 
-def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
-    """The event of a command: asking twice is asking twice."""
+def command(practice: PracticeId, body: Command, charts: Charts, *, once: Sequence[object] = ()) -> Event:
+    """The event of a command: asking twice is asking twice, unless `once` names the asking."""
     return Event(
-        id=event_id(practice, type_of(body), uuid4()),
+        id=event_id(practice, type_of(body), *(once or (uuid4(),))),
         practice=practice,
         origin=Origin.OPERATOR,
         observed=datetime.now(UTC),

@@ -23,6 +23,7 @@ from daemon.config import Config, PracticeConfig
 from daemon.runtime.health import HealthEndpoint
 from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.metrics import MetricsEndpoint
+from daemon.runtime.notifier import Notifier
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
@@ -111,6 +112,8 @@ class Worker:
         if around.config.metrics.listen:
             endpoint = MetricsEndpoint(self, around.store.pool, around.meter, around.config.metrics)
             tasks.append(("metrics", lambda: endpoint.run(around.now)))
+        if around.config.notify.smtp or around.config.notify.webhook:
+            tasks.append(("notices", Notifier(self, around).run))
         return tasks
 
     async def _serve(self) -> web.AppRunner:
@@ -148,6 +151,11 @@ class Worker:
     def configs(self) -> Mapping[PracticeId, PracticeConfig]:
         """The practices of the configuration, whoever owns them."""
         return self._configs
+
+    @property
+    def epochs(self) -> Mapping[PracticeId, int]:
+        """The epoch in which each practice was taken."""
+        return self._epochs
 
     @property
     def unrecorded(self) -> Mapping[PracticeId, int]:

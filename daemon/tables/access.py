@@ -20,7 +20,7 @@ LAST = 2**62
 PAGE = 1000
 
 
-class Access(msgspec.Struct, frozen=True, kw_only=True):
+class AccessRecord(msgspec.Struct, frozen=True, kw_only=True):
     """One record; `what` is the page or the deed, `detail` what is to be known of it beside the patient."""
 
     sequence: int
@@ -47,18 +47,18 @@ async def record(
     return int(await connection.fetchval(SQL["record_access"], practice, *texts))
 
 
-async def last(connection: Connection, practice: str, *, before: int = LAST, most: int = 100) -> list[Access]:
+async def last(connection: Connection, practice: str, *, before: int = LAST, most: int = 100) -> list[AccessRecord]:
     """Records of a practice before one, the last first."""
     rows = await connection.fetch(SQL["access_before"], practice, before, most)
-    return [msgspec.convert(dict(row), Access) for row in rows]
+    return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
 async def of_patient(
     connection: Connection, practice: str, patient: PatientKey, *, before: int = LAST, most: int = 100
-) -> list[Access]:
+) -> list[AccessRecord]:
     """Who looked at a patient and did what, the last first."""
     rows = await connection.fetch(SQL["access_of_patient"], practice, patient, before, most)
-    return [msgspec.convert(dict(row), Access) for row in rows]
+    return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
 async def broken_at(connection: Connection, practice: str) -> int | None:
@@ -66,7 +66,9 @@ async def broken_at(connection: Connection, practice: str) -> int | None:
     chain, sequence = b"", 0
     while rows := await connection.fetch(SQL["access_page"], practice, sequence, PAGE):
         for row in rows:
-            chain = link(chain, practice, msgspec.convert({key: row[key] for key in Access.__struct_fields__}, Access))
+            chain = link(
+                chain, practice, msgspec.convert({key: row[key] for key in AccessRecord.__struct_fields__}, AccessRecord)
+            )
             if row["sequence"] != sequence + 1 or chain != row["chain"]:
                 return sequence + 1
             sequence += 1
@@ -75,7 +77,7 @@ async def broken_at(connection: Connection, practice: str) -> int | None:
     return None if kept == (sequence, chain) else sequence + 1
 
 
-def link(chain: bytes, practice: str, one: Access) -> bytes:
+def link(chain: bytes, practice: str, one: AccessRecord) -> bytes:
     """The hash of a record and of the one before it, as the database makes it."""
     since = one.at - datetime(1970, 1, 1, tzinfo=UTC)
     micros = (since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds

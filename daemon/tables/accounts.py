@@ -6,8 +6,9 @@ the user's sessions in the same transaction; every process asks for the session 
 
 from __future__ import annotations
 
+from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -119,10 +120,22 @@ async def forget(connection: Connection, seconds: float) -> None:
 # -- tries and links ------------------------------------------------------------------------------------------------------
 
 
-async def tried(connection: Connection, what: str, seconds: float) -> int:
-    """Note a try, and tell how many there were within `seconds`, this one included."""
-    await connection.execute(SQL["add_attempt"], digest(what))
-    return int(await connection.fetchval(SQL["count_attempts"], digest(what), seconds))
+class Try(NamedTuple):
+    """A try to sign in: when it was noted, and how many there were in the window, this one included."""
+
+    at: datetime
+    number: int
+
+
+async def tried(connection: Connection, what: str, seconds: float) -> Try:
+    """Note a try, and tell how many there were within `seconds`."""
+    at = await connection.fetchval(SQL["add_attempt"], digest(what))
+    return Try(at, int(await connection.fetchval(SQL["count_attempts"], digest(what), seconds)))
+
+
+async def forgive(connection: Connection, what: str, one: Try) -> None:
+    """A try that was no guess counts no more."""
+    await connection.execute(SQL["forgive_attempt"], digest(what), one.at)
 
 
 async def clear_tries(connection: Connection, what: str) -> None:

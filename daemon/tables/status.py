@@ -109,3 +109,21 @@ async def watched(pool: Connection, practices: Collection[PracticeId]) -> Watche
             known = silent[row["practice"]]
             known[system] = min(row["age"], known.get(system, row["age"]))
     return Watched(waiting=waiting, silent=silent)
+
+
+class LongWaiting(msgspec.Struct, frozen=True, kw_only=True):
+    """How many items of a code wait in a practice, and since when the first of them does."""
+
+    code: str
+    count: int
+    since: datetime
+
+
+async def waiting_longest(pool: Connection, practice: PracticeId) -> list[LongWaiting]:
+    return [LongWaiting(**row) for row in await pool.fetch(SQL["waiting_longest"], practice)]
+
+
+async def link_of(pool: Connection, practice: PracticeId, sequence: int) -> bytes | None:
+    """The chain's link of an event; None where there is no such event, or no link yet."""
+    link: bytes | None = await pool.fetchval(SQL["link_of"], practice, sequence)
+    return link

@@ -65,11 +65,15 @@ DELETE FROM chartwire_console.session WHERE ends_at < now()
 
 -- name: add_attempt
 -- One try.
-INSERT INTO chartwire_console.attempt (bucket) VALUES ($1)
+INSERT INTO chartwire_console.attempt (bucket) VALUES ($1) RETURNING at
 
 -- name: count_attempts
 -- Tries of the last so many seconds.
 SELECT count(*) FROM chartwire_console.attempt WHERE bucket = $1 AND at > now() - make_interval(secs => $2)
+
+-- name: forgive_attempt
+-- One try that was no guess.
+DELETE FROM chartwire_console.attempt WHERE bucket = $1 AND at = $2
 
 -- name: clear_attempts
 -- The user has signed in.
@@ -114,3 +118,7 @@ SELECT sequence, chain FROM chartwire_console.access_head WHERE practice = $1
 -- name: reports_of
 -- What the owners of practices said last.
 SELECT practice, doc FROM chartwire.report WHERE practice = ANY($1::text[])
+
+-- name: linked_patients
+-- How many links a practice has.
+SELECT count(*) FROM chartwire.link WHERE practice = $1

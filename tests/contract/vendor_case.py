@@ -18,6 +18,7 @@ import msgspec
 import pytest
 
 from daemon.demo.embedded import free_port
+from daemon.findings import Severity
 from daemon.sections import VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import ChangedMeanwhile, Unreachable, VendorError
@@ -206,6 +207,20 @@ class VendorCase:
             (problem,) = await self.vendor().probe(section, "here", open_.means)
             assert problem[0].startswith("here")
             assert section.system.label in problem[1] or "." in problem[0]
+
+    async def test_an_examination_of_what_answers_finds_nothing_that_is_wrong(self, open_: Open) -> None:
+        found = await open_.vendor.examine(open_.stand.section, "here", open_.means, PRACTICE, "Elm Clinic")
+        assert [one for one in found if one.severity is not Severity.NOTE] == []
+
+    async def test_an_examination_says_where_what_and_how_it_is_repaired(self, open_: Open, tmp_path: Path) -> None:
+        for section in (open_.stand.astray(free_port()), open_.stand.section):
+            if section == open_.stand.section:
+                for name in section.secrets:
+                    (tmp_path / getattr(section, name)).write_text("wrong")
+            (finding,) = await self.vendor().examine(section, "here", open_.means, PRACTICE, "Elm Clinic")
+            assert (finding.severity, finding.practice) == (Severity.ERROR, PRACTICE)
+            assert finding.key.startswith("here")
+            assert finding.repair
 
     # -- observing --------------------------------------------------------------------------------------------------------
 

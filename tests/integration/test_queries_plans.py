@@ -41,6 +41,7 @@ INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
 INSERT INTO chartwire.report SELECT practice, 1, now(), '{}' FROM chartwire.practice_head;
 INSERT INTO chartwire.subscription SELECT practice, key, n, 't', 'k' FROM one;
 INSERT INTO chartwire.data_key SELECT practice, key, 'body', 'f', 'w' FROM one;
+INSERT INTO chartwire.notice SELECT practice, key, 1, '{}' FROM one;
 INSERT INTO chartwire.switch SELECT key FROM one ON CONFLICT DO NOTHING;
 INSERT INTO chartwire_console.account SELECT DISTINCT key FROM one;
 INSERT INTO chartwire_console.account_role SELECT key, practice, 'viewer' FROM one;
@@ -107,6 +108,11 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "status_waiting": {"waiting_pkey": ("practice",)},
     "waiting_by_code": {"waiting_pkey": ("practice",)},
     "heard_of_sources": {"checkpoint_pkey": ("practice",)},
+    "waiting_longest": {"waiting_pkey": ("practice",)},
+    "notices": {"notice_pkey": ("practice",)},
+    "save_notice": {HEAD: ("practice",)},
+    "waiting_of_each": {"waiting_pkey": ("practice",)},
+    "link_of": {EVENT: ("practice", "sequence")},
     "read_types": {EVENT: ("practice", "sequence")},
     "read_practice": {"event_of_practice": ("practice", "sequence")},
     "heads": {HEAD: ()},
@@ -131,6 +137,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "all_match_counts": {"match_count_pkey": ("practice",)},
     "clear_match_keys": {"match_key_pkey": ("practice",)},
     "clear_match_counts": {"match_count_pkey": ("practice",)},
+    "any_not_matched": {"patient_not_matched": ("practice",)},
+    "mark_matched": {"patient_not_matched": ("practice",)},
     "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
     "duplicate_head": {"duplicate_head_pkey": ("practice",)},
     "save_duplicate_head": {},
@@ -139,8 +147,6 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_duplicates": {"duplicate_pkey": ("practice",)},
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
-    "any_not_matched": {"patient_not_matched": ("practice",)},
-    "mark_matched": {"patient_not_matched": ("practice",)},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
@@ -177,6 +183,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "forget_sessions": {"session_by_end": ("ends_at",)},
     "add_attempt": {},
     "count_attempts": {"attempt_by_bucket": ("bucket", "at")},
+    "forgive_attempt": {"attempt_by_bucket": ("bucket", "at")},
     "clear_attempts": {"attempt_by_bucket": ("bucket",)},
     "forget_attempts": {"attempt_by_time": ("at",)},
     "add_link": {},
@@ -187,13 +194,14 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "access_page": {"access_pkey": ("practice", "sequence")},
     "access_head": {"access_head_pkey": ("practice",)},
     "reports_of": {"report_pkey": ("practice",)},
+    "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes", "mark_matched"}
-"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile."""
+GUARDED = {"replace_hashes", "mark_matched", "save_notice"}
+"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""
 FILES = {one.name.removesuffix(".sql"): one.read_text() for one in files("events").joinpath("sql").iterdir()}

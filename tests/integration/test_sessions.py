@@ -86,6 +86,11 @@ async def test_tries_from_one_address_are_counted_whoever_they_are_for(sessions:
     assert await sessions.sign_in("dana", PASSWORD, "10.0.0.9") is not None
 
 
+async def test_who_signs_in_uses_up_nobody_s_tries(sessions: Sessions) -> None:
+    for _ in range(TRIES_FROM_ADDRESS + 2):
+        assert await sessions.sign_in("dana", PASSWORD, HERE) is not None
+
+
 async def test_a_disabled_user_is_not_let_in(sessions: Sessions, pool: Any) -> None:
     held = await sessions.sign_in("dana", PASSWORD, HERE)
     assert held is not None

@@ -11,8 +11,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from daemon.runtime.supervision import IN_GROUP
+
 RUN = ("-m", "daemon")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def pid_of(owner: str) -> str:
+    """The process id in the name of a practice's owner: `HOST:PID in group GROUP`."""
+    return owner.partition(IN_GROUP)[0].rpartition(":")[2]
 
 
 class Process:

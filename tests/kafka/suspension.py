@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from daemon.sandbox.clinic import Office
-from tests.kafka.process import Process
+from tests.kafka.process import Process, pid_of
 from tests.kafka.world import World
 
 IN_THE_ACT = 1
@@ -78,7 +78,7 @@ async def suspend(there: World, worker: Process, *, agreeing: bool = True) -> li
     made = calls(there, worker, woken)
     rows = await there.store.pool.fetch("SELECT practice, owner, taken_at FROM chartwire.practice_head")
     since: dict[str, datetime] = {
-        row["practice"]: row["taken_at"] for row in rows if row["owner"].endswith(f":{worker.pid}")
+        row["practice"]: row["taken_at"] for row in rows if pid_of(row["owner"]) == str(worker.pid)
     }
     wrong = [
         f"{call.what} for {call.practice}, which was another's, {call.at - woken:.2f} s after it came back"

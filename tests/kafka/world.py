@@ -27,7 +27,7 @@ from events.bus import Bus
 from events.store import Store
 from tests.conftest import opened_store
 from tests.kafka.conftest import Kafka
-from tests.kafka.process import Process
+from tests.kafka.process import Process, pid_of
 
 PARTITIONS = 12
 SESSION = 6.0
@@ -163,7 +163,7 @@ class World:
         """The worker that took each practice last, as the database knows it."""
         rows = await self.store.pool.fetch("SELECT practice, owner FROM chartwire.practice_head")
         workers = {str(worker.pid): worker for worker in self.workers}
-        found = {row["practice"]: workers.get(str(row["owner"]).rpartition(":")[2]) for row in rows}
+        found = {row["practice"]: workers.get(pid_of(str(row["owner"]))) for row in rows}
         return {practice: worker for practice, worker in found.items() if worker is not None}
 
     async def taken(self) -> dict[str, int]:

@@ -28,6 +28,7 @@ from events.schema import (
 from events.store import Store, open_row
 from events.topics import Change, decode_message
 from events.writes import AnyWrite, CreateBillingChart, CreateEhrChart, Resource, UpdateBillingChart, UpdateEhrChart
+from projections.state.coverage import DIFFERENCES
 from projections.state.patient import Former
 from projections.terms.policy import Direction
 from tests.simulation.clock import VirtualLoop
@@ -166,6 +167,8 @@ class Checks:
             self.alerts[f"{event.practice} {body.slot}"] += 1
         elif isinstance(body, ConflictRecorded):
             for one in body.conflicts:
+                if one.field == DIFFERENCES or one.field.startswith("policies."):
+                    continue  # the ledger follows demographics
                 why = self._ledger.conflict(int(event.ehr or 0), int(event.billing or 0), one.field)
                 if why:
                     self.say("I6", f"{event.practice}: {one.field} is called a conflict, but {why}")

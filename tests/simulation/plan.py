@@ -7,12 +7,12 @@ what a failing story is shrunk by. `pick` is what a deed draws its particulars f
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from events.writes import System
-from projections.terms.policy import Direction
+from projections.terms.policy import Direction, RemovedPolicy
 from tests.simulation.clock import BEGINNING
 
 HOUR = 3600.0
@@ -62,6 +62,15 @@ MORE_DEEDS: dict[str, int] = {
     "makes the webhooks' subscriptions give new keys": 1,
 }
 """Drawn apart from the others, so that the seeds of before mean what they meant, and a little more."""
+
+IN_ELATION: dict[str, int] = {
+    "enters a policy in Elation": 8,
+    "edits a policy in Elation": 8,
+    "makes a policy historical in Elation": 2,
+    "swaps two ranks in Elation": 2,
+    "enters one primary in both systems": 2,
+}
+"""Where insurance goes both ways; drawn apart, too."""
 
 COMMANDS: dict[str, int] = {
     "unlinks two charts": 4,
@@ -247,6 +256,18 @@ def drawn(seed: int) -> Plan:
         troubles=tuple(sorted(troubles, key=lambda one: one.at)),
         settings=_settings(pick),
     )
+
+
+def both_ways(seed: int) -> Plan:
+    """The plan of a seed where the first practice has the profile elation-led and enters insurance in both systems."""
+    plan = drawn(seed)
+    pick = random.Random(f"{seed}/both ways")
+    deeds = [_deed(pick, offices=1, kinds=IN_ELATION) for _ in range(pick.randint(6, 20))]
+    settings = {name: values for name, values in plan.settings.items() if name != "rules of elm"}
+    rules = {"removed_policy": pick.choice(tuple(RemovedPolicy)), "insurance_preference": pick.choice(tuple(System))}
+    settings |= {"profiles": {"elm": "elation-led"}, "rules of elm": rules}
+    settings["elation"] = {name: one for name, one in settings["elation"].items() if name != "policy_event"}
+    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)), settings=settings)
 
 
 def quiet(seed: int, deeds: int = 12) -> Plan:

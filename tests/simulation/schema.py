@@ -100,11 +100,23 @@ _TABLES = (
         defaults={"reported_at": "clock"},
     ),
     Table(
+        "notice",
+        columns=("practice", "audience", "epoch", "doc", "updated_at"),
+        key=("practice", "audience"),
+        defaults={"updated_at": "clock"},
+    ),
+    Table(
         "data_key",
         columns=("practice", "key_id", "purpose", "wrapped_by", "wrapped", "made_at"),
         key=("practice", "key_id"),
         defaults={"made_at": "clock"},
     ),
+    Table(
+        "duplicate",
+        columns=("practice", "system", "one", "other", "likeness"),
+        key=("practice", "system", "one", "other"),
+    ),
+    Table("duplicate_head", columns=("practice", "sequence", "charts", "rules"), key=("practice",)),
     Table("switch", columns=("name", "set_at"), key=("name",), defaults={"set_at": "clock"}),
 )  # fmt: skip
 

@@ -196,6 +196,8 @@ class World:
             billing=KareoSwitches(**settings.get("kareo", {})),
             offices=self.plan.offices,
         )
+        for office in clinic.offices:
+            office.profile = settings.get("profiles", {}).get(office.id, office.profile)
         skew = {name: timedelta(seconds=seconds) for name, seconds in settings.get("skew", {}).items()}
         clinic.ehr.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
         clinic.billing.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())

@@ -12,8 +12,9 @@ ROOT = Path(__file__).parents[2]
 PACKAGES = ("events", "projections", "daemon")
 
 FLOORS = (
-    ("sections", "telemetry"),
+    ("sections", "telemetry", "findings"),
     ("servers", "shape", "instruments"),
+    ("notify",),
     ("config",),
     ("tables",),
     ("history", "vendors"),

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from daemon.findings import Finding
 from daemon.sections import Problem, resolve, secret
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.kareo.described import DescribedService
+from daemon.vendors.kareo.examination import examine_kareo, undescribed
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.soap import SoapService
@@ -17,6 +19,7 @@ from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
+from events.ids import PracticeId
 
 WRITES = 8
 """Writes under way at once. The limits let far fewer through; what waits for its turn is looked up after a crash."""
@@ -71,6 +74,14 @@ class Kareo:
         if not any(one.name == section.practice_name for one in practices):
             return [(f"{key}.practice_name", "no practice of exactly this name is visible to this user")]
         return []
+
+    async def examine(self, section: KareoConfig, key: str, means: Means, practice: PracticeId, name: str) -> list[Finding]:
+        try:
+            service = await _service(section, means, cached=False)
+        except (VendorError, OSError, ValueError) as failure:
+            return [undescribed(section, key, practice, failure)]
+        client = self._client(section, means, service, None, timeout=PROBE_SECONDS, tries=TRIES)
+        return await examine_kareo(client, section, key, practice)
 
     async def reader(self, section: KareoConfig, means: Means, side: Side) -> Reader:
         """Directory, patients with cases and policies, appointments."""

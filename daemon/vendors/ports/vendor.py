@@ -14,13 +14,14 @@ from typing import ClassVar, NamedTuple, Protocol, TypeVar
 
 import aiohttp
 
+from daemon.findings import Finding
 from daemon.sections import Problem, VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
-from events.ids import EhrChartId, EventId
+from events.ids import EhrChartId, EventId, PracticeId
 from events.terms import PolicyTerms
 from events.writes import AppointmentTerms
 
@@ -66,12 +67,16 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice."""
+    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice.
+
+    `policies_leave`: the chart side's insurance goes to the billing side, so it has to be read.
+    """
 
     time_zone: str
     intake: Intake
     memory: Memory
     guard: Guard | None = None
+    policies_leave: bool = False
 
 
 class Limits(Protocol):
@@ -184,6 +189,9 @@ class Vendor(Protocol[S]):
 
     async def probe(self, section: S, key: str, means: Means) -> list[Problem]:
         """Reach the system for `chartwire check-config`: what is wrong, `key` being the section's."""
+
+    async def examine(self, section: S, key: str, means: Means, practice: PracticeId, name: str) -> list[Finding]:
+        """Ask the system about the practice that people call `name`, for `chartwire doctor`: access, rights, names, webhooks."""
 
     async def reader(self, section: S, means: Means, side: Side) -> Reader:
         """What reads the system whole for `chartwire verify`. Raises as `prepare` does."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from daemon.findings import Finding, error
 from daemon.sections import Problem, secret
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
+from events.ids import PracticeId
 from tests.third.ledger.client import LedgerClient
 from tests.third.ledger.connector import LedgerConnector
 from tests.third.ledger.section import LedgerConfig
@@ -34,6 +36,14 @@ class Ledger:
             await _client(section, means, None).rooms()
         except VendorError as error:
             return [(key, f"Ledger does not answer ({type(error).__name__} at {error.operation})")]
+        return []
+
+    async def examine(self, section: LedgerConfig, key: str, means: Means, practice: PracticeId, name: str) -> list[Finding]:
+        try:
+            await _client(section, means, None).rooms()
+        except VendorError as failure:
+            text = f"Ledger does not answer ({type(failure).__name__} at {failure.operation})"
+            return [error("vendor-away", key, text, f"correct base_url in [{key}]", practice)]
         return []
 
     async def reader(self, section: LedgerConfig, means: Means, side: Side) -> Reader:

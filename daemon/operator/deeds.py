@@ -1,0 +1,141 @@
+"""What people can ask for, for the command line and the console alike: each function checks what was given and makes the commands.
+
+Nothing is asked yet: `daemon/operator/commands.py` publishes a command and follows it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.operator.commands import Followed, command
+from daemon.operator.find import Looked, find_patient
+from daemon.tables import observed
+from events.commands import (
+    BillResendRequested,
+    Command,
+    ConflictSeen,
+    DismissRequested,
+    LinkRequested,
+    RedriveRequested,
+    ResyncRequested,
+    RetryRequested,
+    UnlinkRequested,
+)
+from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
+from events.schema import Origin
+from events.slots import set_aside_in
+from events.store import Store
+from events.writes import System
+from projections.terms.policy import Policy
+
+Asks = list[Followed]
+
+
+class NotPossible(Exception):
+    """What was given cannot be asked for; the text is for the person. `found`: it was given well, but nothing is there."""
+
+    def __init__(self, text: str, *, found: bool = True) -> None:
+        super().__init__(text)
+        self.found = found
+
+
+@dataclass(frozen=True)
+class Asking:
+    """Who asks for something in a practice, and why. `once` names the asking: the same deed of it twice is done once."""
+
+    store: Store
+    policy: Policy
+    who: str
+    reason: str = ""
+    once: str = ""
+
+    @property
+    def practice(self) -> PracticeId:
+        return self.policy.practice
+
+    def ask(self, body: Command, charts: Charts, part: object = "") -> Followed:
+        """The command; `part` tells apart those of one asking."""
+        return Followed(command(self.practice, body, charts, once=(self.once, *charts, part) if self.once else ()))
+
+    async def looked(self, charts: Charts) -> Looked:
+        """The patient of these charts. Raises NotPossible."""
+        found = await find_patient(self.store, self.practice, charts)
+        if found is None:
+            raise NotPossible(f"{self.policy.names.one_of(charts)} has never been seen in {self.practice}")
+        return found
+
+
+async def resync(it: Asking, charts: Charts, *, as_new: bool = False) -> Asks:
+    """Read a chart again from both systems and decide anew; `as_new`: an unlinked one is searched for, or created there."""
+    patient = (await it.looked(charts)).patient
+    followed = it.ask(ResyncRequested(who=it.who, reason=it.reason, as_new=as_new), charts)
+    sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
+    followed.reading = {origin for origin, side in sides if side is not None}
+    return [followed]
+
+
+async def retry(it: Asking, charts: Charts | None, slots: tuple[str, ...] = ()) -> Asks:
+    """Try refused writes again, of a patient or (None) of the practice; no slots are all of them."""
+    if charts is None:
+        shared = it.ask(RetryRequested(slots=slots, who=it.who, reason=it.reason), Charts(), slots)
+        return [Followed(shared.command, slots=frozenset(slots))]
+    patient = (await it.looked(charts)).patient
+    followed = it.ask(RetryRequested(slots=slots, who=it.who, reason=it.reason), charts, slots)
+    refused = {slot: one.intent for slot, one in patient.intents.items() if one.state == "refused"}
+    again = {intent for slot, intent in refused.items() if not slots or slot in slots}
+    return [Followed(followed.command, open=again)]
+
+
+async def resend(it: Asking, bill: int) -> Asks:
+    """Check and send a failed bill again."""
+    record = ("bills", str(bill))
+    rows = await observed.lookup_observed(it.store.pool, it.practice, System.EHR, [record])
+    if record not in rows or not rows[record].parent:
+        raise NotPossible(f"bill {bill} has never been seen in {it.practice}")
+    chart = EhrChartId(int(rows[record].parent))
+    return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), Charts(ehr=chart), bill)]
+
+
+async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force: bool = False, seen: str = "") -> Asks:
+    """The two are one person; `force` though they differ, `seen` is the digest of what was shown of both (`operator/links.py`)."""
+    body = LinkRequested(ehr=ehr, billing=billing, who=it.who, reason=it.reason, force=force, seen=seen)
+    return [it.ask(body, Charts(ehr, billing))]
+
+
+async def unlink(it: Asking, charts: Charts) -> Asks:
+    """Undo a link; with both charts: they are not the same person."""
+    await it.looked(charts)
+    body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=it.who, reason=it.reason)
+    return [it.ask(body, charts)]
+
+
+async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
+    """Accept a waiting item as it is; a reason is needed."""
+    if not it.reason.strip():
+        raise NotPossible("say why it is accepted as it is", found=False)
+    return [it.ask(DismissRequested(slot=slot, who=it.who, reason=it.reason), charts, slot)]
+
+
+async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:
+    """Conflicts have been looked at; no fields are all of them."""
+    return [it.ask(ConflictSeen(fields=fields, who=it.who), charts, fields)]
+
+
+async def redrive(it: Asking, slot: str | None) -> Asks:
+    """Try again what is in quarantine; None is all of it."""
+    found = await find_patient(it.store, it.practice, Charts())
+    quarantined = found.directory.quarantined if found else {}
+    if slot is not None and slot not in quarantined:
+        raise NotPossible(f"{slot!r}: nothing of this name is in quarantine")
+    asks = []
+    for one in [slot] if slot is not None else sorted(quarantined):
+        followed = it.ask(RedriveRequested(slot=one, who=it.who, reason=it.reason), Charts(), one)
+        followed.reading = read_anew(one)
+        asks.append(followed)
+    return asks
+
+
+def read_anew(slot: str) -> set[Origin]:
+    """The system that is read again when what is in this slot of the quarantine is tried again; none for our own messages."""
+    kept = set_aside_in(slot)
+    return {Origin(kept.system)} if kept is not None and kept.system in set(System) and kept.resource.islower() else set()

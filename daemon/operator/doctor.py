@@ -1,0 +1,64 @@
+"""`chartwire doctor`: everything that can be looked at, side by side, as findings. It changes nothing, and asks as the daemon would."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection
+from datetime import UTC, datetime
+from pathlib import Path
+
+from daemon.config import Config, ConfigError, keyring_of
+from daemon.findings import Finding, Severity, error
+from daemon.operator.doctor_kafka import look_at_kafka
+from daemon.operator.doctor_network import look_at_certificates, look_at_vendors
+from daemon.operator.doctor_postgres import look_at_postgres
+from daemon.operator.doctor_practices import look_at_practices
+from daemon.runtime.surroundings import session
+from daemon.telemetry import Meter
+from daemon.vendors.ports.vendor import Means
+from daemon.vendors.registry import Registry
+from events.keys import Keyring
+
+NO_STORE = frozenset({"postgres-away", "schema-missing", "schema-old", "postgres-role", "postgres-right"})
+"""Findings after which the store cannot be asked about practices."""
+
+ORDER = tuple(Severity)
+
+
+def of_file(problems: ConfigError, file: Path) -> list[Finding]:
+    """What is wrong with the configuration; nothing else can be looked at then."""
+    return [error("configuration", key, text, f"{key} in {file}") for key, text in problems.problems]
+
+
+async def examine(
+    config: Config,
+    beside: Path,
+    *,
+    practices: Collection[str] = (),
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    vendors: Registry | None = None,
+) -> list[Finding]:
+    """All findings, the worst first. Of `practices`, where any are given, and of what all share."""
+    async with session() as http:
+        means = Means(session=http, folder=beside, now=now, meter=Meter(), public_url=config.http.public_url)
+        of_database, *rest = await asyncio.gather(
+            look_at_postgres(config, now()),
+            look_at_kafka(config, beside),
+            look_at_vendors(config, means, vendors or Registry()),
+            look_at_certificates(config, now()),
+        )
+    keyring, found = _keys(config, beside)
+    found += [*of_database, *(one for each in rest for one in each)]
+    if keyring is not None and not NO_STORE & {one.code for one in of_database}:
+        found += await look_at_practices(config, beside, keyring, now())
+    kept = [one for one in found if not practices or one.practice in ("", *practices)]
+    return sorted(kept, key=lambda one: (ORDER.index(one.severity), one.practice, one.code, one.key))
+
+
+def _keys(config: Config, beside: Path) -> tuple[Keyring | None, list[Finding]]:
+    try:
+        return keyring_of(config, beside), []
+    except (OSError, ValueError) as failure:
+        text = f"the keys cannot be read ({type(failure).__name__})"
+        repair = "put the key files back from their backup; each is 32 bytes in base64"
+        return None, [error("keys-unreadable", "keys.directory", text, repair)]

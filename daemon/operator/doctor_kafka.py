@@ -1,0 +1,93 @@
+"""What the doctor looks at in Kafka: whether it answers, and how the topics are."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from daemon.config import Config
+from daemon.findings import Finding, error, warning
+from daemon.runtime.surroundings import bus_of
+from events.codec import Keyring
+from events.topics import CHANGES, EVENTS
+
+PATIENCE = 20.0
+
+
+async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
+    """Everything about the brokers; one finding where none answers."""
+    key = "kafka.bootstrap_servers"
+    try:
+        bus = bus_of(config, beside, Keyring({}))
+        admin = AIOKafkaAdminClient(bootstrap_servers=bus.bootstrap_servers, **bus.security)
+        async with asyncio.timeout(PATIENCE):
+            await admin.start()
+            try:
+                topics = {
+                    one["topic"]: one["partitions"]
+                    for one in await admin.describe_topics([CHANGES, EVENTS])
+                    if one["partitions"]
+                }
+                settings = await _broker_settings(admin)
+            finally:
+                await admin.close()
+    except (KafkaError, OSError, TimeoutError) as failure:
+        text = f"Kafka at {config.kafka.bootstrap_servers} cannot be reached ({type(failure).__name__})"
+        return [error("kafka-away", key, text, "systemctl start kafka, or correct [kafka] bootstrap_servers")]
+    return [*_topics(config, topics), *_sessions(config, settings)]
+
+
+def _topics(config: Config, topics: dict[str, list[dict[str, Any]]]) -> list[Finding]:
+    kafka, found = config.kafka, []
+    create = "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {} --replication-factor {}"
+    for name in (CHANGES, EVENTS) if kafka.feed else (CHANGES,):
+        if name not in topics:
+            line = create.format(kafka.bootstrap_servers, name, kafka.partitions, kafka.replication)
+            found.append(warning("topic-missing", name, f"topic {name} is not there; the first worker makes it", line))
+            continue
+        partitions = topics[name]
+        if name == CHANGES and len(partitions) != kafka.partitions:
+            text = f"{name} has {len(partitions)} partitions, the configuration says {kafka.partitions}; workers go by the topic"
+            found.append(warning("topic-partitions", "kafka.partitions", text, f"partitions = {len(partitions)} in [kafka]"))
+        least = min(len(one["replicas"]) for one in partitions)
+        if least < kafka.replication:
+            text = f"{name} has {least} replicas, the configuration says {kafka.replication}"
+            line = f"kafka-reassign-partitions.sh (deploy/README.md, Kafka), or replication = {least} in [kafka]"
+            found.append(warning("topic-replication", "kafka.replication", text, line))
+        behind = [one["partition"] for one in partitions if len(one["isr"]) < len(one["replicas"])]
+        if behind:
+            text = f"{len(behind)} partitions of {name} have replicas that are behind or away"
+            found.append(warning("topic-replicas-away", name, text, "systemctl start kafka, on the broker that is away"))
+    return found
+
+
+async def _broker_settings(admin: Any) -> dict[str, str]:
+    """The settings of a broker about sessions; nothing where it does not tell."""
+    from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+    try:
+        brokers = [one.nodeId for one in admin._client.cluster.brokers()]
+        asked = [ConfigResource(ConfigResourceType.BROKER, str(brokers[0]), configs=dict.fromkeys(SESSIONS, ""))]
+        answers = await admin.describe_configs(asked)
+    except (KafkaError, OSError, IndexError, AttributeError, NotImplementedError, ValueError):
+        return {}
+    return {entry[0]: entry[1] for answer in answers for resource in answer.resources for entry in resource[4]}
+
+
+SESSIONS = ("group.min.session.timeout.ms", "group.max.session.timeout.ms")
+
+
+def _sessions(config: Config, settings: dict[str, str]) -> list[Finding]:
+    """Whether the brokers take the configured session time-out."""
+    wanted, found = config.kafka.session_timeout_seconds * 1000, []
+    low, high = (int(settings[name]) if (settings.get(name) or "").isdecimal() else None for name in SESSIONS)
+    if (low is not None and wanted < low) or (high is not None and wanted > high):
+        nearest = max(low or 0, min(wanted, high or wanted)) / 1000
+        text = f"the brokers take no session time-out of {wanted / 1000:g} s: no worker can join its group"
+        line = f"session_timeout_seconds = {nearest:g} in [kafka]"
+        found.append(error("kafka-session", "kafka.session_timeout_seconds", text, line))
+    return found

@@ -1,0 +1,207 @@
+"""What the doctor looks at in PostgreSQL. It asks as the daemon's own role, and changes nothing."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+
+from daemon.config import Config
+from daemon.findings import Finding, error, note, warning
+
+OLDEST = 150_000
+"""PostgreSQL 15."""
+
+CLOCKS_APART = 5.0
+"""Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
+
+LEAST_FREE = 0.1
+"""Of the disk that the data lie on."""
+
+IDLE_MOST = 60
+"""Seconds that a worker suspended in a transaction may hold a practice's row."""
+
+ROLE = "chartwire_daemon"
+_GRANTED = re.compile(rf"^(GRANT|REVOKE)\s+([A-Z, ]+?)\s+ON\s+([\w., \n]+?)\s+(?:TO|FROM)\s+{ROLE};", re.MULTILINE)
+
+
+def migrations() -> list[tuple[str, str]]:
+    """The migrations of this version in their order, each with its text."""
+    found = [one for one in files("events").joinpath("migrations").iterdir() if one.name.endswith(".sql")]
+    return [(one.name, one.read_text()) for one in sorted(found, key=lambda one: one.name)]
+
+
+def granted() -> dict[str, set[str]]:
+    """What the migrations grant to the daemon's role, by table."""
+    rights: dict[str, set[str]] = {}
+    for _, text in migrations():
+        for verb, privileges, tables in _GRANTED.findall(text):
+            for table in (one.strip() for one in tables.split(",")):
+                if table.startswith("chartwire."):
+                    given = {one.strip() for one in privileges.split(",")}
+                    known = rights.setdefault(table, set())
+                    rights[table] = known | given if verb == "GRANT" else known - given
+    return rights
+
+
+async def look_at_postgres(config: Config, now: datetime | None = None, *, least_free: float = LEAST_FREE) -> list[Finding]:
+    """Everything about the database; one finding where it cannot be reached."""
+    try:
+        connection = await asyncpg.connect(config.postgres.dsn, timeout=10, server_settings={"timezone": "UTC"})
+    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as failure:
+        text = f"PostgreSQL cannot be reached ({type(failure).__name__})"
+        return [error("postgres-away", "postgres.dsn", text, "systemctl start postgresql, or correct postgres.dsn")]
+    try:
+        found = [*await _server(connection, config), *await _clock(connection, now or datetime.now(UTC))]
+        found += await _disk(connection, least_free)
+        schema = await _schema(connection)
+        return [*found, *schema, *await _rights(connection)] if not schema else [*found, *schema]
+    finally:
+        await connection.close()
+
+
+async def _server(connection: Any, config: Config) -> list[Finding]:
+    found = []
+    version = int(await connection.fetchval("SHOW server_version_num"))
+    if version < OLDEST:
+        text = f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed"
+        found.append(error("postgres-old", "postgres.dsn", text, "upgrade PostgreSQL (pg_upgradecluster)"))
+    role = await connection.fetchval("SELECT current_user")
+    idle = await connection.fetchval(
+        "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
+    )
+    if not 0 < idle <= IDLE_MOST * 1000:
+        text = "a worker that is suspended in a transaction holds its practice for ever: idle_in_transaction_session_timeout is off"
+        line = f"ALTER ROLE {_quoted(role)} SET idle_in_transaction_session_timeout = '10s'"
+        found.append(warning("postgres-idle", "postgres.dsn", text, line))
+    if await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        text = f"the daemon connects as the superuser {role}, who may change events"
+        line = f"CREATE ROLE chartwire LOGIN IN ROLE {ROLE}; and postgres.dsn with that role"
+        found.append(warning("postgres-superuser", "postgres.dsn", text, line))
+    pids = {await connection.fetchval("SELECT pg_backend_pid()") for _ in range(3)}
+    if len(pids) > 1:
+        text = "a pooler hands out another connection for each transaction: LISTEN and prepared statements do not work through it"
+        found.append(
+            error("postgres-pooler", "postgres.dsn", text, "pool_mode = session, or PostgreSQL's own port in postgres.dsn")
+        )
+    port, asked = await connection.fetchval("SELECT inet_server_port()"), urlsplit(config.postgres.dsn).port
+    if port is not None and asked is not None and port != asked and len(pids) == 1:
+        text = f"something stands between: postgres.dsn leads to port {asked}, PostgreSQL listens on {port}"
+        found.append(
+            note(
+                "postgres-between",
+                "postgres.dsn",
+                text,
+                f"port {port} in postgres.dsn, unless a pooler is meant (session mode)",
+            )
+        )
+    most = int(await connection.fetchval("SHOW max_connections"))
+    if config.postgres.pool > most // 2:
+        text = f"one worker's pool of {config.postgres.pool} may take more than half of the server's {most} connections"
+        found.append(warning("postgres-pool", "postgres.pool", text, f"pool = {max(1, most // 4)} in [postgres]"))
+    return found
+
+
+async def _clock(connection: Any, now: datetime) -> list[Finding]:
+    apart = abs((now - await connection.fetchval("SELECT clock_timestamp()")).total_seconds())
+    if apart <= CLOCKS_APART:
+        return []
+    text = f"PostgreSQL's clock and this machine's are {apart:.0f} s apart"
+    return [error("postgres-clock", "postgres.dsn", text, "timedatectl set-ntp true, on both machines")]
+
+
+async def _disk(connection: Any, least_free: float) -> list[Finding]:
+    """Where PostgreSQL is on this machine and says where its data lie."""
+    may = "SELECT pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')"
+    if not await connection.fetchval(may):
+        return []
+    folder = Path(await connection.fetchval("SHOW data_directory"))
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return []
+    if usage.free / usage.total >= least_free:
+        return []
+    text = f"the disk of {folder} is full to {1 - usage.free / usage.total:.0%}"
+    return [error("postgres-disk", "postgres.dsn", text, "make room, or move the data to a larger disk")]
+
+
+THERE = """
+SELECT EXISTS (
+    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE nspname = 'chartwire' AND relname = 'schema_migration'
+)
+"""
+"""Asked of the catalog, which everybody may read."""
+
+
+async def _schema(connection: Any) -> list[Finding]:
+    if not await connection.fetchval(THERE):
+        text = "the database has no schema of chartwire"
+        return [error("schema-missing", "postgres.dsn", text, "`chartwire migrate`")]
+    role = await connection.fetchval("SELECT current_user")
+    if not await connection.fetchval(f"SELECT pg_has_role(current_user, '{ROLE}', 'MEMBER')"):
+        return [
+            error(
+                "postgres-role",
+                "postgres.dsn",
+                f"role {role} has no rights on chartwire's tables",
+                f"GRANT {ROLE} TO {_quoted(role)}",
+            )
+        ]
+    missing = await connection.fetchval("SELECT NOT has_table_privilege('chartwire.schema_migration', 'SELECT')")
+    if missing:
+        return [
+            error(
+                "postgres-right",
+                "chartwire.schema_migration",
+                f"{ROLE} may not SELECT it",
+                f"GRANT SELECT ON chartwire.schema_migration TO {ROLE}",
+            )
+        ]
+    done = {row["name"] for row in await connection.fetch("SELECT name FROM chartwire.schema_migration")}
+    known = [name for name, _ in migrations()]
+    if late := [name for name in known if name not in done]:
+        text = f"{len(late)} migrations of this version are not applied yet ({late[0]} first)"
+        return [error("schema-old", "postgres.dsn", text, "`chartwire migrate`")]
+    if newer := sorted(done - set(known)):
+        text = f"a newer chartwire has migrated this database ({newer[-1]}): this one is the older"
+        return [warning("schema-new", "postgres.dsn", text, "pip install --upgrade chartwire")]
+    return []
+
+
+async def _rights(connection: Any) -> list[Finding]:
+    found = []
+    for table, wanted in sorted(granted().items()):
+        lacking = [
+            one for one in sorted(wanted) if not await connection.fetchval("SELECT has_table_privilege($1, $2)", table, one)
+        ]
+        if lacking:
+            rights = ", ".join(lacking)
+            found.append(
+                error("postgres-right", table, f"{ROLE} may not {rights} it", f"GRANT {rights} ON {table} TO {ROLE}")
+            )
+    superuser = await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    for right in ("UPDATE", "DELETE", "TRUNCATE") if not superuser else ():
+        if await connection.fetchval("SELECT has_table_privilege('chartwire.event', $1)", right):
+            role = await connection.fetchval("SELECT current_user")
+            text = f"role {role} may {right} events, which nobody should"
+            found.append(
+                error(
+                    "postgres-event",
+                    "chartwire.event",
+                    text,
+                    f"REVOKE {right} ON chartwire.event FROM {_quoted(role)}, {ROLE}",
+                )
+            )
+    return found
+
+
+def _quoted(role: str) -> str:
+    return role if re.fullmatch(r"[a-z_][a-z0-9_]*", role) else '"' + role.replace('"', '""') + '"'

@@ -1,0 +1,129 @@
+"""A clinic of two practices with a worker at work, for tests that break one thing, read the doctor's advice, follow it, and ask again."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import asyncpg
+import pytest
+import pytest_asyncio
+
+from daemon.config import load
+from daemon.demo.rehearsal import prepare, servers
+from daemon.findings import Finding
+from daemon.operator.doctor import examine
+from daemon.runtime import worker as working
+from daemon.runtime.surroundings import surroundings
+from daemon.runtime.worker import Worker
+from daemon.sandbox.clinic import Clinic
+from daemon.vendors.sections import SECTIONS
+from tests.conftest import until
+
+SQL = re.compile(r"^(GRANT|REVOKE|ALTER ROLE) ")
+
+
+@dataclass
+class Installation:
+    """What the doctor looks at. `ahead` is how far its clock is off."""
+
+    clinic: Clinic
+    file: Path
+    owner: str
+    port: int
+    worker: Worker
+    restart: Callable[[], Awaitable[None]]
+    ahead: timedelta = timedelta()
+
+    async def findings(self) -> list[Finding]:
+        config = load(self.file, SECTIONS)
+        return await examine(config, self.file.parent, now=lambda: datetime.now(UTC) + self.ahead)
+
+    async def found(self, code: str) -> Finding:
+        """The first finding of this code."""
+        every = await self.findings()
+        assert code in {one.code for one in every}, every
+        return next(one for one in every if one.code == code)
+
+    async def gone(self, code: str) -> None:
+        async def away() -> bool:
+            return code not in {one.code for one in await self.findings()}
+
+        await until(away, 60.0)
+
+    async def execute(self, *queries: str) -> None:
+        connection = await asyncpg.connect(self.owner)
+        try:
+            for query in queries:
+                await connection.execute(query)
+        finally:
+            await connection.close()
+
+    def edit(self, old: str, new: str) -> None:
+        text = self.file.read_text()
+        assert old in text
+        self.file.write_text(text.replace(old, new))
+
+    async def follow(self, finding: Finding) -> None:
+        """Do what the advice says, as it says it: SQL as the owner, a command of chartwire as a process."""
+        if SQL.match(finding.repair):
+            await self.execute(finding.repair)
+            return
+        command = re.search(r"`chartwire ([^`]+)`", finding.repair)
+        assert command is not None, finding.repair
+        words = [*shlex.split(command[1]), *([] if "new-key" in command[1] else ["--config", str(self.file)])]
+        done = await asyncio.to_thread(
+            subprocess.run, [sys.executable, "-m", "daemon", *words], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
+@asynccontextmanager
+async def installed(folder: Path) -> AsyncIterator[Installation]:
+    clinic = Clinic(seconds=0.3)
+    async with servers() as (postgres, broker):
+        await clinic.start()
+        try:
+            file = await prepare(clinic, folder, postgres, broker)
+            config = load(file, SECTIONS)
+            async with surroundings(config, folder) as around, asyncio.TaskGroup() as group:
+                made = Installation(
+                    clinic, file, config.postgres.migrate_dsn, postgres.port, Worker(around), restart=asyncio.Event().wait
+                )  # type: ignore[arg-type]
+                running = group.create_task(made.worker.run())
+
+                async def restart() -> None:
+                    nonlocal running
+                    made.worker.stop()
+                    await asyncio.wait([running])
+                    made.worker = Worker(around)
+                    running = group.create_task(made.worker.run())
+                    await until(lambda: len(made.worker.practices) == 2, 60.0)
+
+                made.restart = restart
+                try:
+                    await until(lambda: len(made.worker.practices) == 2, 60.0)
+                    yield made
+                finally:
+                    made.worker.stop()
+                    await asyncio.wait([running])
+        finally:
+            await clinic.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def at(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Installation]:
+    seconds, working.REPORT_SECONDS = working.REPORT_SECONDS, 0.3
+    try:
+        async with installed(tmp_path_factory.mktemp("doctor")) as one:
+            yield one
+    finally:
+        working.REPORT_SECONDS = seconds

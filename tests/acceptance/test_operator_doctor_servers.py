@@ -1,0 +1,234 @@
+"""Every finding of the doctor about servers, keys and rights is provoked on real servers and the sandboxes, and gone after what it advises was done."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import asyncpg
+import pytest
+
+from daemon.config import load
+from daemon.findings import Severity
+from daemon.operator import doctor_postgres
+from daemon.operator.doctor_postgres import look_at_postgres
+from daemon.sandbox.clinic import write_private
+from daemon.vendors.sections import SECTIONS
+from tests.acceptance.installation import Installation
+from tests.conftest import until
+from tests.faults.proxy import Proxy
+
+pytest_plugins = ("tests.acceptance.installation",)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_an_installation_at_work_has_nothing_but_what_the_sandboxes_lack(at: Installation) -> None:
+    """The clinic's annex is in Elation alone, and the embedded PostgreSQL has no time-out for idle transactions."""
+
+    async def calm() -> bool:
+        bad = {one.code for one in await at.findings() if one.severity is not Severity.NOTE}
+        return bad == {"postgres-idle", "unmapped"}
+
+    await until(calm, 60.0)
+    assert {one.code for one in await at.findings()} == {"postgres-idle", "unmapped", "not-finished"}
+
+
+# -- PostgreSQL -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_no_limit_for_idle_transactions(at: Installation) -> None:
+    finding = await at.found("postgres-idle")
+    await at.follow(finding)
+    await at.gone("postgres-idle")
+
+
+@pytest.mark.parametrize(
+    "right", ["INSERT ON chartwire.checkpoint", "SELECT ON chartwire.event", "UPDATE ON chartwire.practice_head"]
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_right_that_is_missing(at: Installation, right: str) -> None:
+    await at.execute(f"REVOKE {right} FROM chartwire_daemon")
+    finding = await at.found("postgres-right")
+    assert finding.repair == f"GRANT {right} TO chartwire_daemon"
+    await at.follow(finding)
+    await at.gone("postgres-right")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_events_that_may_be_changed(at: Installation) -> None:
+    await at.execute("GRANT UPDATE ON chartwire.event TO chartwire_daemon")
+    await at.follow(await at.found("postgres-event"))
+    await at.gone("postgres-event")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_role_without_rights(at: Installation) -> None:
+    await at.execute("REVOKE chartwire_daemon FROM chartwire")
+    await at.follow(await at.found("postgres-role"))
+    await at.gone("postgres-role")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_superuser(at: Installation) -> None:
+    dsn = load(at.file, SECTIONS).postgres.dsn
+    at.edit(f'dsn = "{dsn}"', f'dsn = "{at.owner}"')
+    text = at.file.read_text()
+    try:
+        finding = await at.found("postgres-superuser")
+        assert "postgres.dsn with that role" in finding.repair
+    finally:
+        at.file.write_text(text.replace(f'\ndsn = "{at.owner}"', f'\ndsn = "{dsn}"', 1))
+    await at.gone("postgres-superuser")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_migration_that_is_not_applied_and_one_of_a_newer_version(at: Installation) -> None:
+    last, text = doctor_postgres.migrations()[-1]
+    await at.execute(f"UPDATE chartwire.schema_migration SET name = '9999_of_tomorrow.sql' WHERE name = '{last}'")
+    assert last in (await at.found("schema-old")).text
+    await at.execute(f"INSERT INTO chartwire.schema_migration (name) VALUES ('{last}')")
+    assert (await at.found("schema-new")).severity is Severity.WARNING
+    await at.execute("DELETE FROM chartwire.schema_migration WHERE name = '9999_of_tomorrow.sql'")
+    await at.gone("schema-new")
+    assert text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_database_without_a_schema_is_migrated_as_advised(at: Installation) -> None:
+    await at.execute("CREATE DATABASE bare")
+    text = at.file.read_text()
+    at.file.write_text(re.sub(r"/chartwire\"$", '/bare"', text, flags=re.MULTILINE))
+    try:
+        await at.follow(await at.found("schema-missing"))
+        await at.gone("schema-missing")
+    finally:
+        at.file.write_text(text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_server_that_is_away(at: Installation) -> None:
+    text = at.file.read_text()
+    at.file.write_text(re.sub(rf":{at.port}/", ":1/", text))
+    assert (await at.found("postgres-away")).severity is Severity.ERROR
+    at.file.write_text(text)
+    await at.gone("postgres-away")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_something_stands_between(at: Installation) -> None:
+    proxy = Proxy(at.port)
+    await proxy.start()
+    text = at.file.read_text()
+    at.file.write_text(re.sub(rf":{at.port}/", f":{proxy.port}/", text))
+    try:
+        finding = await at.found("postgres-between")
+        assert finding.repair.startswith(f"port {at.port} in postgres.dsn")
+    finally:
+        at.file.write_text(text)
+        await proxy.stop()
+    await at.gone("postgres-between")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_pool_that_is_too_large(at: Installation) -> None:
+    at.edit("[postgres]\n", "[postgres]\npool = 150\n")
+    finding = await at.found("postgres-pool")
+    at.edit("pool = 150", finding.repair.removesuffix(" in [postgres]"))
+    await at.gone("postgres-pool")
+    at.edit(f"{finding.repair.removesuffix(' in [postgres]')}\n", "")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_disk_that_is_full(at: Installation) -> None:
+    """What counts as full is moved instead of the disk; the role may only ask where it has the right."""
+    config = load(at.file, SECTIONS)
+    assert "postgres-disk" not in {one.code for one in await look_at_postgres(config, least_free=2.0)}
+    await at.execute("GRANT pg_read_all_settings TO chartwire")
+    assert "postgres-disk" in {one.code for one in await look_at_postgres(config, least_free=2.0)}
+    assert "postgres-disk" not in {one.code for one in await look_at_postgres(config, least_free=0.0)}
+    await at.execute("REVOKE pg_read_all_settings FROM chartwire")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_the_clock(at: Installation) -> None:
+    at.ahead = timedelta(minutes=3)
+    found = {one.code: one for one in await at.findings()}
+    at.ahead = timedelta()
+    assert "180 s apart" in found["postgres-clock"].text
+    assert re.search(r"1(79|80|81) s ahead of (Elation|Kareo)", found["vendor-clock"].text)
+    assert "timedatectl set-ntp true" in found["vendor-clock"].repair
+    assert not {"postgres-clock", "vendor-clock"} & {one.code for one in await at.findings()}
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_head_that_names_another_event(at: Installation) -> None:
+    connection = await asyncpg.connect(at.owner)
+    chain = await connection.fetchval("SELECT chain FROM chartwire.practice_head WHERE practice = 'oak'")
+    await connection.execute("UPDATE chartwire.practice_head SET chain = '\\x00' WHERE practice = 'oak'")
+    finding = await at.found("chain-head")
+    assert (finding.practice, finding.repair.startswith("`chartwire audit verify oak`")) == ("oak", True)
+    await connection.execute("UPDATE chartwire.practice_head SET chain = $1 WHERE practice = 'oak'", chain)
+    await connection.close()
+    await at.gone("chain-head")
+
+
+# -- keys -----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_that_is_not_there(at: Installation) -> None:
+    key = at.file.parent / "keys" / "oak.1.key"
+    kept = key.read_text()
+    key.unlink()
+    finding = await at.found("key-missing")
+    assert finding.practice == "oak"
+    await at.follow(finding)
+    assert "key-wrong" in {one.code for one in await at.findings()}, "a new key opens nothing that is stored"
+    key.unlink()
+    write_private(key, kept)
+    await at.gone("key-wrong")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_key_that_is_none(at: Installation) -> None:
+    key = at.file.parent / "keys" / "oak.1.key"
+    kept = key.read_text()
+    write_private(key, "short")
+    assert (await at.found("keys-unreadable")).severity is Severity.ERROR
+    write_private(key, kept)
+    await at.gone("keys-unreadable")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_keys_that_are_not_in_use_yet(at: Installation) -> None:
+    assert (await at.found("not-finished")).severity is Severity.NOTE
+
+
+# -- Kafka ----------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_broker_that_is_away(at: Installation) -> None:
+    servers_ = load(at.file, SECTIONS).kafka.bootstrap_servers
+    at.edit(servers_, "127.0.0.1:1")
+    assert (await at.found("kafka-away")).key == "kafka.bootstrap_servers"
+    at.edit("127.0.0.1:1", servers_)
+    await at.gone("kafka-away")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_another_number_of_partitions_and_of_replicas(at: Installation) -> None:
+    for code, old, new in (
+        ("topic-partitions", "partitions = 4", "partitions = 12"),
+        ("topic-replication", "idempotent = false", "idempotent = false\nreplication = 3"),
+    ):
+        text = at.file.read_text()
+        at.edit(old, new)
+        finding = await at.found(code)
+        line = re.search(r"(\w+ = \d+) in \[kafka\]", finding.repair)
+        assert line is not None
+        name = line[1].partition(" ")[0]
+        at.file.write_text(re.sub(rf"^{name} = \d+$", line[1], at.file.read_text(), flags=re.MULTILINE))
+        await at.gone(code)
+        at.file.write_text(text)
