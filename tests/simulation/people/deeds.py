@@ -27,12 +27,12 @@ class People(Screens):
     def __init__(self, clinic: Clinic, now: Callable[[], datetime], line: CommandLine) -> None:
         super().__init__(clinic)
         self.done: list[Deed] = []
-        self.ledger = Ledger(clinic, now)
+        self.truth = Truth(clinic)
+        self.ledger = Ledger(clinic, now, self.truth)
         self._deeds: dict[str, Doing] = {
             "makes the webhooks' subscriptions give new keys": self._rotate,
             **Commands(clinic, line, self.ledger).deeds(),
         }
-        self.truth = Truth(clinic)
         for subject in (Charts, Insurance, Appointments, Bills):
             self._deeds |= subject(clinic).deeds()
         self._deeds |= Doubles(clinic, self.truth).deeds()
