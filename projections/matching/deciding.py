@@ -189,10 +189,14 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
 
 
 def is_renamed(one: Pair) -> bool:
-    """As `is_again`, with another last name as after a marriage; where there is a certain counterpart that is the person."""
+    """As `is_again`, with another last name as after a marriage, or another middle name in one household.
+
+    Where there is a certain counterpart, that is the person.
+    """
     levels = one.score.levels
     known = levels[F.FIRST] in SAID and levels[F.BORN] is L.EXACT and one.score.probability >= CERTAIN
-    return known and not set(one.vetoes) & (OTHER_PERSON | {Veto.LAST_NAME, Veto.TWINS})
+    two = (OTHER_PERSON - {Veto.MIDDLE_NAME}) | {Veto.LAST_NAME, Veto.TWINS}
+    return known and not set(one.vetoes) & two
 
 
 def _alike(one: Pair) -> bool:
