@@ -28,13 +28,12 @@ from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
-from daemon.runtime.surroundings import Surroundings
+from daemon.runtime.surroundings import Surroundings, bring_keys
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
 from daemon.tables.status import Report, Watched, last_owner, save_reports, watched
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
-from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.schema import MessageUnreadable
 from events.store import AWAY, Fenced
@@ -248,17 +247,8 @@ class Worker:
             log.info("practice_taken", practice=practice, epoch=epoch)
 
     async def _has_keys(self, practice: PracticeId) -> bool:
-        """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
-
-        False for one that was shredded: it stays down, without a word more than once.
-        """
-        around = self._around
-        await around.store.load_keys(practice)
-        if around.keyring.in_force(practice) is None and await is_switched(around.store.pool):
-            async with around.store.pool.acquire() as connection:
-                await make_keys(connection, practice, around.keyring)
-            await around.store.load_keys(practice)
-        if not around.keyring.shredded(practice):
+        """Whether the practice can begin. One that was shredded stays down, without a word more than once."""
+        if await bring_keys(self._around.store, practice):
             return True
         log.warning("practice_shredded", practice=practice)
         self._left_until[practice] = math.inf
