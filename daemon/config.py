@@ -15,13 +15,24 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.writes import Resource, System
 from projections.terms.names import Names
-from projections.terms.policy import ENCOUNTER_STATUSES, POSSIBLE, PROFILES, Direction, Policy, Rescheduled
+from projections.terms.policy import (
+    ENCOUNTER_STATUSES,
+    POSSIBLE,
+    PREFERENCES,
+    PROFILES,
+    Direction,
+    NewCarrier,
+    Policy,
+    RemovedPolicy,
+    Rescheduled,
+    WithoutPlan,
+)
 
 
 class ConfigError(Exception):
@@ -36,8 +47,16 @@ Sections = Sequence[type[VendorSection]]
 """The sections that a practice may have for its systems; of one role, the first is asked for where none is given."""
 
 
+def without_secrets(sections: Sections) -> Sections:
+    """The same sections for who may not read the vendors' secrets: their files are named, and never opened."""
+    return [type(one.__name__, (one,), {"secrets": (), "__module__": one.__module__}) for one in sections]
+
+
 class OverridesConfig(Section, frozen=True, kw_only=True):
-    """Rows of the direction table and other rules that a practice sets differently."""
+    """Rows of the direction table and other rules that a practice sets differently.
+
+    `preference` says who wins a conflict of demographics, `insurance_preference` who wins one of insurance.
+    """
 
     chart: Direction | None = None
     demographics: Direction | None = None
@@ -45,11 +64,15 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     appointment: Direction | None = None
     bill: Direction | None = None
     preference: System | None = None
+    insurance_preference: System | None = None
     case_name: str | None = None
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
     rescheduled: Rescheduled | None = None
+    removed_policy: RemovedPolicy | None = None
+    new_carrier: NewCarrier | None = None
+    carrier_without_plan: WithoutPlan | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
@@ -109,6 +132,7 @@ class Config(Section, frozen=True, kw_only=True):
     http: HttpConfig
     practice: tuple[PracticeConfig, ...]
     pace: PaceConfig = PaceConfig()
+    console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
     notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
@@ -207,6 +231,11 @@ def _check_values(document: dict[str, Any], path: Path, problems: list[Problem],
     postgres = mended(document.get("postgres"), PostgresConfig, "postgres", wrong)
     if postgres.holds_password and not postgres.insecure:
         check_private(path, "postgres.dsn", found)
+    if "console" in document:
+        console = mended(document["console"], ConsoleConfig, "console", wrong)
+        found += console.check("console", path.parent)
+        if console.holds_password and not console.insecure:
+            check_private(path, "console.dsn", found)
     practices = document.get("practice")
     if practices == []:
         found.append(("practice", "at least one [[practice]] is needed"))
@@ -298,6 +327,10 @@ def keyring_of(config: Config, beside: Path) -> Keyring:
     return Keyring.from_directory(resolve(config.keys.directory, beside))
 
 
+CHOSEN = tuple(name for name in OverridesConfig.__struct_fields__ if name not in set(Resource))
+"""What a practice may override besides the rows of the direction table; each is a member of its policy."""
+
+
 def policy_of(practice: PracticeConfig) -> Policy:
     """The practice's rules: its profile with its overrides and maps."""
     overrides = practice.overrides
@@ -305,11 +338,12 @@ def policy_of(practice: PracticeConfig) -> Policy:
     for resource in Resource:
         if (direction := getattr(overrides, resource.value)) is not None:
             table[resource] = direction
-    chosen = {
-        name: value
-        for name in ("preference", "case_name", "payer_scenario", "encounter_status", "batch_numbers", "rescheduled")
-        if (value := getattr(overrides, name)) is not None
+    preferences = PREFERENCES[practice.profile]
+    chosen: dict[str, Any] = {
+        "preference": preferences[Resource.DEMOGRAPHICS],
+        "insurance_preference": preferences[Resource.INSURANCE],
     }
+    chosen |= {name: value for name in CHOSEN if (value := getattr(overrides, name)) is not None}
     return Policy(
         practice=PracticeId(practice.id),
         time_zone=practice.time_zone,

@@ -1,4 +1,4 @@
-"""What a worker is told of its servers: `[postgres]`, `[kafka]`, `[keys]`, `[http]` and `[metrics]`, with the checks that no type can say.
+"""What is told of servers: `[postgres]`, `[kafka]`, `[keys]`, `[http]`, `[metrics]` and `[console]`, with the checks that no type can say.
 
 What would let others on the network or the machine read patients' data is refused, unless the section says `insecure = true`.
 """
@@ -42,19 +42,8 @@ class PostgresConfig(Section, frozen=True, kw_only=True):
         problems: list[Problem] = []
         for name in ("dsn", "migrate_dsn"):
             if dsn := getattr(self, name):
-                self._check(dsn, f"{key}.{name}", problems)
+                _check_dsn(dsn, f"{key}.{name}", problems, insecure=self.insecure)
         return problems
-
-    def _check(self, dsn: str, key: str, problems: list[Problem]) -> None:
-        try:
-            scheme, hosts, mode = _postgres_hosts(dsn)
-        except ValueError:
-            scheme, hosts, mode = "", [], ""
-        if scheme not in ("postgresql", "postgres"):
-            problems.append((key, "must be postgresql://USER@HOST:PORT/DATABASE (an IPv6 address stands in brackets)"))
-        elif not self.insecure and mode not in ENCRYPTED and (away := [one for one in hosts if not _local(one)]):
-            text = f"{away[0]} is another host, and without TLS: add ?sslmode=verify-full, {or_insecure(key)}"
-            problems.append((key, text))
 
     @property
     def holds_password(self) -> bool:
@@ -132,13 +121,43 @@ class HttpConfig(Section, frozen=True, kw_only=True):
     def check(self, key: str, beside: Path) -> list[Problem]:
         problems: list[Problem] = []
         check_url(self.public_url, f"{key}.public_url", problems)
-        found = host_and_port(self.listen)
-        if found is None:
-            problems.append((f"{key}.listen", "must be host:port (an IPv6 address stands in brackets)"))
-        elif not self.insecure and not _local(found[0]):
-            named = f"{key}.listen"
-            problems.append((named, f"takes plain HTTP from other machines: let a proxy here do TLS, {or_insecure(named)}"))
+        check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
         return problems
+
+
+class ConsoleConfig(Section, frozen=True, kw_only=True):
+    """The web pages. `dsn` is the console's own role; `public_url` the address that people reach it by, where it is not `listen`.
+
+    A session ends after `idle_minutes` without a request, and after `session_hours` in any case. `behind_proxy`: the address of who
+    asks is what the proxy here says last in X-Forwarded-For.
+    """
+
+    dsn: Text
+    listen: str = "127.0.0.1:8450"
+    public_url: str = ""
+    pool: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
+    idle_minutes: Annotated[float, msgspec.Meta(gt=0, le=1440)] = 30.0
+    session_hours: Annotated[float, msgspec.Meta(gt=0, le=168)] = 12.0
+    behind_proxy: bool = False
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        _check_dsn(self.dsn, f"{key}.dsn", problems, insecure=self.insecure)
+        if self.public_url:
+            check_url(self.public_url, f"{key}.public_url", problems)
+        check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
+        return problems
+
+    @property
+    def url(self) -> str:
+        """The address that people reach it by."""
+        return (self.public_url or f"http://{self.listen}").rstrip("/")
+
+    @property
+    def holds_password(self) -> bool:
+        """Whether the file itself holds a secret."""
+        return _password(self.dsn)
 
 
 class MetricsConfig(Section, frozen=True, kw_only=True):
@@ -149,16 +168,19 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
     insecure: bool = False
 
     def check(self, key: str, beside: Path) -> list[Problem]:
-        if not self.listen:
-            return []
-        named, found = f"{key}.listen", host_and_port(self.listen)
-        if found is None:
-            return [(named, "must be host:port (an IPv6 address stands in brackets)")]
-        if self.insecure or _local(found[0]):
-            return []
-        return [
-            (named, f"shows other machines, in plain HTTP, how the practices are: let a proxy do TLS, {or_insecure(named)}")
-        ]
+        problems: list[Problem] = []
+        if self.listen:
+            check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
+        return problems
+
+
+def check_listen(listen: str, key: str, problems: list[Problem], *, insecure: bool) -> None:
+    """An address to take plain HTTP at: of this machine alone, unless that is meant otherwise."""
+    found = host_and_port(listen)
+    if found is None:
+        problems.append((key, "must be host:port (an IPv6 address stands in brackets)"))
+    elif not insecure and not _local(found[0]):
+        problems.append((key, f"takes plain HTTP from other machines: let a proxy here do TLS, {or_insecure(key)}"))
 
 
 def host_and_port(address: str) -> tuple[str, int] | None:
@@ -175,6 +197,18 @@ def host_and_port(address: str) -> tuple[str, int] | None:
 
 def _local(host: str) -> bool:
     return host in LOCAL or host.startswith(("/", "127."))
+
+
+def _check_dsn(dsn: str, key: str, problems: list[Problem], *, insecure: bool) -> None:
+    try:
+        scheme, hosts, mode = _postgres_hosts(dsn)
+    except ValueError:
+        scheme, hosts, mode = "", [], ""
+    if scheme not in ("postgresql", "postgres"):
+        problems.append((key, "must be postgresql://USER@HOST:PORT/DATABASE (an IPv6 address stands in brackets)"))
+    elif not insecure and mode not in ENCRYPTED and (away := [one for one in hosts if not _local(one)]):
+        text = f"{away[0]} is another host, and without TLS: add ?sslmode=verify-full, {or_insecure(key)}"
+        problems.append((key, text))
 
 
 def _postgres_hosts(dsn: str) -> tuple[str, list[str], str]:

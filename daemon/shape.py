@@ -23,6 +23,7 @@ def own_fields(wanted: type[Section], _document: Mapping[str, Any]) -> dict[str,
 
 def check_shape(value: object, wanted: Any, key: str, problems: list[Problem], fields: Fields = own_fields) -> None:
     """Add what is wrong with `value`: unknown and missing keys, types, ranges and closed sets, each with its key."""
+    wanted = _section_in(wanted) or wanted
     if isinstance(wanted, type) and issubclass(wanted, Section):
         if not isinstance(value, dict):
             problems.append((key or "file", "must be a table"))
@@ -44,6 +45,12 @@ def check_shape(value: object, wanted: Any, key: str, problems: list[Problem], f
             check_shape(item, get_args(wanted)[1], join(key, name), problems, fields)
     else:
         _check_value(value, wanted, key, problems)
+
+
+def _section_in(wanted: Any) -> type[Section] | None:
+    """The section of a table that may be left out."""
+    kinds = get_args(wanted) if type(None) in get_args(wanted) else ()
+    return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
 
 
 def _check_value(value: object, wanted: Any, key: str, problems: list[Problem]) -> None:

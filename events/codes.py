@@ -25,6 +25,7 @@ class WaitCode(StrEnum):
 
     # charts and links
     CANDIDATES = "candidates"
+    CANDIDATES_ELSEWHERE = "candidates-elsewhere"
     CHART_NOT_READ = "chart-not-read"
     EHR_CHART_DELETED = "elation-chart-deleted"
     BILLING_CHART_GONE = "kareo-chart-gone"
@@ -56,14 +57,22 @@ class WaitCode(StrEnum):
     # insurance
     CARRIER_PENDING = "carrier-pending"
     CARRIER_REFUSED = "carrier-refused"
+    CARRIER_UNKNOWN = "carrier-unknown"
+    INSURED_SELF = "insured-self"
     NO_PLAN = "no-plan"
     NO_RANK = "no-rank"
     NOT_AN_AMOUNT = "not-an-amount"
     PLAN_PENDING = "plan-pending"
     PLAN_REFUSED = "plan-refused"
+    PLAN_UNKNOWN = "plan-unknown"
+    POLICIES_DIFFER = "policies-differ"
+    POLICIES_PENDING = "policies-pending"
+    RANK_TWICE = "rank-twice"
+    REMOVED_IN_CHART = "removed-in-chart"
 
     # appointments
     NO_CALENDAR = "no-calendar"
+    NOT_FOLLOWED = "not-followed"
 
     # bills
     BILL_ERROR = "bill-error"
@@ -85,6 +94,7 @@ class CommandCode(StrEnum):
     """Why what a person asked for was not done (`CommandRefused.code`)."""
 
     ANOTHER_PRACTICE = "another-practice"
+    CHANGED = "changed"
     DEFECT = "defect"
     DIFFERS = "differs"
     GONE = "gone"
@@ -98,5 +108,6 @@ class CommandCode(StrEnum):
     NOTHING_IN_IT = "nothing-in-it"
     PASSES_BY_ITSELF = "passes-by-itself"
     SENT = "sent"
+    STILL_THERE = "still-there"
     STILL_UNREADABLE = "still-unreadable"
     UNDER_WAY = "under-way"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from events.ids import BillingPatientId, EhrChartId
 from events.records import Value
+from events.writes import System
 
 
 class ResyncRequested(Value, frozen=True, kw_only=True):
@@ -34,13 +35,39 @@ class BillResendRequested(Value, frozen=True, kw_only=True):
 
 
 class LinkRequested(Value, frozen=True, kw_only=True):
-    """Link these two; `force` though birth date, sex or last name differ."""
+    """Link these two; `force` though birth date, sex or a name differ.
+
+    `seen` is the digest of what was shown of both charts: where one has changed since, nothing is linked. Empty asks for no such check.
+    """
 
     ehr: EhrChartId
     billing: BillingPatientId
     who: str
     reason: str = ""
     force: bool = False
+    seen: str = ""
+
+
+class MoveLinkRequested(Value, frozen=True, kw_only=True):
+    """Move the link of `source`, who vanished in a merge, to `target`, who survived it; `force` and `seen` as in LinkRequested."""
+
+    source: BillingPatientId
+    target: BillingPatientId
+    who: str
+    reason: str = ""
+    force: bool = False
+    seen: str = ""
+
+
+class TellApartRequested(Value, frozen=True, kw_only=True):
+    """Two charts of one system that look alike are two persons; `undo` takes that back."""
+
+    system: System
+    one: int
+    other: int
+    who: str
+    reason: str = ""
+    undo: bool = False
 
 
 class UnlinkRequested(Value, frozen=True, kw_only=True):
@@ -80,6 +107,8 @@ Command = (
     | RetryRequested
     | BillResendRequested
     | LinkRequested
+    | MoveLinkRequested
+    | TellApartRequested
     | UnlinkRequested
     | DismissRequested
     | RedriveRequested

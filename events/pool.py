@@ -27,6 +27,25 @@ state for it, locks) and 57 (shut down, starting, cancelled by a time-out).
 """
 
 
+class PoolerBetween(Exception):
+    """A pooler such as pgbouncer stands between us and PostgreSQL. The message says what to do."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a pooler stands between; name PostgreSQL's own port: LISTEN and prepared statements need its sessions"
+        )
+
+
+async def demand_session(connection: Any) -> None:
+    """Raises PoolerBetween when the server process is not the one of the greeting, which poolers make up, or knows statements already."""
+    try:
+        answering = await connection.fetchval("SELECT pg_backend_pid()")
+    except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError):
+        raise PoolerBetween from None
+    if answering != connection.get_server_pid():
+        raise PoolerBetween
+
+
 class _Pool(asyncpg.Pool):  # type: ignore[misc]
     """A cancellation stays one where the connection breaks in the same moment: asyncpg raises only the latter (one of `AWAY`) then,
     and whoever waits for PostgreSQL to come back would go on for ever instead of ending. `waiting` is how many tasks wait for one."""
@@ -54,7 +73,7 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc]
 
 
 async def open_pool(dsn: str, *, min_size: int, max_size: int) -> Any:
-    """Connect. Raises OSError or asyncpg.PostgresError when that fails."""
+    """Connect. Raises OSError or asyncpg.PostgresError when that fails, and PoolerBetween."""
     return await _Pool(
         dsn,
         min_size=min_size,
@@ -66,6 +85,7 @@ async def open_pool(dsn: str, *, min_size: int, max_size: int) -> Any:
         record_class=asyncpg.Record,
         command_timeout=60,
         server_settings={"timezone": "UTC"},
+        init=demand_session,
         reset=_keep_session,
     )
 

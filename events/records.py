@@ -204,6 +204,41 @@ class EhrPolicy(Value, frozen=True, kw_only=True):
     group_id: str = ""
 
 
+class ChartPolicy(Value, frozen=True, kw_only=True):
+    """A policy of a chart as Elation's policy service gives it; one without a rank is historical."""
+
+    id: int
+    rank: int | None = None
+    active: bool = False
+    carrier_id: int | None = None
+    carrier_name: str = ""
+    plan_id: int | None = None
+    plan_name: str = ""
+    member_id: str = ""
+    group_id: str = ""
+    copay: str = ""
+    deductible: str = ""
+    relationship: str = ""
+    insured_first_name: str = ""
+    insured_last_name: str = ""
+    insured_address: str = ""
+    insured_city: str = ""
+    insured_state: str = ""
+    insured_zip: str = ""
+    insured_ssn: str = ""
+    insured_birth_date: date | None = None
+    insured_sex: str = ""
+
+
+class BillingPlan(Value, frozen=True, kw_only=True):
+    """A plan with its insurance company, as a policy of the billing side has shown them."""
+
+    company_id: str
+    company_name: str
+    plan_id: str
+    plan_name: str
+
+
 class Provider(Value, frozen=True, kw_only=True):
     id: int
     first_name: str = ""

@@ -13,6 +13,8 @@ from msgspec import Struct
 
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
     BillingChart,
@@ -117,7 +119,8 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
 
     `resumes` are charts that were merged into this one and had been linked with this patient before: what was written to
-    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on.
+    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on. `two_way`: insurance
+    goes both ways from the beginning. `bare`: the chart has just been created by us and holds no policies.
     """
 
     ehr: EhrChartId
@@ -126,6 +129,8 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     base: dict[str, str] = {}
     resumes: tuple[EhrChartId, ...] = ()
     likeness: Likeness | None = None
+    two_way: bool = False
+    bare: bool = False
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):
@@ -319,18 +324,23 @@ Body = (
     | BillingAppointmentObserved
     | BillingAppointmentVanished
     | BillObserved
+    | EhrPoliciesObserved
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
     | ChangeQuarantined
     | ChartLinked
     | LinkMoved
+    | BillingLinkMoved
+    | ToldApart
     | LinkSuspended
     | LinkResumed
     | ChartUnlinked
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
+    | PoliciesAgreed
+    | InsurersLearnt
     | ObservingBegan
     | CounterpartsFound
     | WentLive

@@ -25,6 +25,9 @@ class SlotKind(StrEnum):
     POLICIES = "policies"
     POLICY = "policy"
     """A policy of the billing system."""
+    EHR_POLICY = "chart-policy"
+    """A policy of the EHR that the billing system lacks."""
+    CASE_POLICIES = "case-policies"
     APPOINTMENT = "appointment"
     """An occurrence of the billing system's appointment."""
     BILL = "bill"
@@ -79,6 +82,7 @@ def is_slot(text: str, kind: SlotKind) -> bool:
 CHART_SLOT = slot_of(SlotKind.CHART)
 LINK_SLOT = slot_of(SlotKind.LINK)
 POLICIES_SLOT = slot_of(SlotKind.POLICIES)
+CASE_POLICIES_SLOT = slot_of(SlotKind.CASE_POLICIES)
 CASE_SLOT = slot_of(SlotKind.CASE)
 PRACTICE_SLOT = slot_of(SlotKind.PRACTICE)
 STANDING_SLOT = slot_of(SlotKind.STANDING)

@@ -6,7 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from events.ids import BillingPatientId, EhrChartId
-from events.records import BillingChart, EhrBill, EhrChart, EhrPolicy, Value, stored_type
+from events.records import BillingCase, BillingChart, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Value, stored_type
+from events.terms import EncounterTerms, PolicyChange, PolicyTerms
 
 
 class System(StrEnum):
@@ -67,7 +68,10 @@ class CreateEhrChart(EhrWrite, frozen=True, kw_only=True):
 
 
 class CreateBillingChart(BillingWrite, frozen=True, kw_only=True):
-    """`external_id` (at most 25 characters) makes the creation findable; a case comes along, or nothing could be billed."""
+    """`external_id` (at most 25 characters) makes the creation findable; a case comes along, or nothing could be billed.
+
+    Its `policies` come along, too, where insurance goes to the billing side.
+    """
 
     ehr: EhrChartId
     fields: dict[str, str]
@@ -75,6 +79,7 @@ class CreateBillingChart(BillingWrite, frozen=True, kw_only=True):
     external_id: str
     case_name: str
     payer_scenario: str
+    policies: tuple[PolicyChange, ...] = ()
 
 
 class UpdateEhrChart(EhrWrite, frozen=True, kw_only=True):
@@ -130,46 +135,13 @@ class CreatePlan(EhrWrite, frozen=True, kw_only=True):
     carrier: int
 
 
-class PolicyTerms(Value, frozen=True, kw_only=True):
-    """One policy as Elation shall hold it (`projections/rules/policies.py`). `rank` is 1 to 3.
-
-    `keeps` names the members that nothing usable is known of: whatever the policy has there stays.
-    """
-
-    billing_policy: int
-    rank: int
-    carrier_id: int
-    carrier_name: str
-    plan_id: int
-    plan_name: str
-    member_id: str = ""
-    group_id: str = ""
-    copay: str = ""
-    deductible: str = ""
-    start: date | None = None
-    end: date | None = None
-    phone: str = ""
-    address1: str = ""
-    address2: str = ""
-    city: str = ""
-    state: str = ""
-    zip: str = ""
-    relationship: str = "self"
-    insured_first_name: str = ""
-    insured_last_name: str = ""
-    insured_address: str = ""
-    insured_city: str = ""
-    insured_state: str = ""
-    insured_zip: str = ""
-    insured_ssn: str = ""
-    insured_birth_date: date | None = None
-    insured_sex: str = ""
-    keeps: tuple[str, ...] = ()
-
-
 class SyncPolicies(EhrWrite, frozen=True, kw_only=True):
     """Bring a chart's policies to `terms`; `known` maps Kareo policy ids to the Elation policies that hold them, `remove`
-    lists Elation policies of ours that are gone in Kareo. Policies of others are left alone."""
+    lists Elation policies of ours that are gone in Kareo. Policies of others are left alone.
+
+    Where insurance goes both ways `seen` are the chart's policies on which this was decided, and only the terms of those that
+    change are told; `brings` are the members that each policy comes to agree on, by Kareo policy id.
+    """
 
     chart: EhrChartId
     first_name: str
@@ -178,6 +150,20 @@ class SyncPolicies(EhrWrite, frozen=True, kw_only=True):
     terms: tuple[PolicyTerms, ...] = ()
     known: dict[str, int] = {}
     remove: tuple[int, ...] = ()
+    seen: tuple[ChartPolicy, ...] | None = None
+    brings: dict[str, tuple[str, ...]] = {}
+
+
+class ChangeBillingPolicies(BillingWrite, frozen=True, kw_only=True):
+    """Bring the chart side's `changes` to the patient's case; `case_id` None adds one. `before` is the reading on which this was
+    decided: by it a lost answer is settled, for a policy that is added has no id of ours."""
+
+    patient: BillingPatientId
+    case_id: int | None = None
+    case_name: str = ""
+    payer_scenario: str = ""
+    changes: tuple[PolicyChange, ...] = ()
+    before: tuple[BillingCase, ...] = ()
 
 
 # -- appointments ---------------------------------------------------------------------------------------------------
@@ -220,16 +206,6 @@ class DeleteEhrAppointment(EhrWrite, frozen=True, kw_only=True):
 
 
 # -- bills ----------------------------------------------------------------------------------------------------------
-
-
-class EncounterTerms(Value, frozen=True, kw_only=True):
-    """One service line: at most 4 of each; `units` and `unit_charge` are decimal text."""
-
-    cpt: str
-    units: str
-    unit_charge: str
-    modifiers: tuple[str, ...] = ()
-    dxs: tuple[str, ...] = ()
 
 
 class CreateEncounter(BillingWrite, frozen=True, kw_only=True):
@@ -284,6 +260,7 @@ AnyWrite = (
     | CreateCarrier
     | CreatePlan
     | SyncPolicies
+    | ChangeBillingPolicies
     | CreateEhrAppointment
     | UpdateEhrAppointment
     | CancelEhrAppointment
@@ -364,11 +341,25 @@ class RecordCreated(Result, frozen=True, kw_only=True):
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):
-    """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours."""
+    """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours.
+
+    `read` are all of the chart's as they were then, at `read_at`.
+    """
 
     known: dict[str, int] = {}
     policies: tuple[EhrPolicy, ...] = ()
     displaced: tuple[int, ...] = ()
+    read: tuple[ChartPolicy, ...] = ()
+    read_at: datetime | None = None
+
+
+class BillingPoliciesWritten(Result, frozen=True, kw_only=True):
+    """The patient as read back; `known` are Kareo's policies of the Elation policies that were brought there."""
+
+    chart: BillingChart
+    modified: datetime | None = None
+    read_at: datetime
+    known: dict[str, int] = {}
 
 
 class BillWritten(Result, frozen=True, kw_only=True):
@@ -385,7 +376,16 @@ class Done(Result, frozen=True, kw_only=True):
     already: bool = False
 
 
-AnyResult = Searched | EhrChartWritten | BillingChartWritten | RecordCreated | PoliciesWritten | BillWritten | Done
+AnyResult = (
+    Searched
+    | EhrChartWritten
+    | BillingChartWritten
+    | RecordCreated
+    | PoliciesWritten
+    | BillingPoliciesWritten
+    | BillWritten
+    | Done
+)
 
 
 def system_of(write: AnyWrite) -> System:

@@ -136,9 +136,9 @@ async def _recorded(config: Config, folder: Path) -> tuple[dict[str, list[Record
 
 
 @contextlib.contextmanager
-def played(file: Path) -> Iterator[PlayedDay]:
+def played(file: Path, clinic: Clinic | None = None) -> Iterator[PlayedDay]:
     """A day played to its end, logged to `file`; the servers stay up within the context."""
-    clinic = Clinic()
+    clinic = clinic or Clinic()
     day = Day(clinic, size=SIZE)
     rehearsal = _Kept(clinic, day, lambda _line: None)
     over: Future[PlayedDay] = Future()

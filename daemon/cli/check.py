@@ -26,6 +26,7 @@ from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.codec import Keyring
 from events.data_keys import read_keys
+from events.pool import PoolerBetween, demand_session
 
 REACHED_AT_ONCE = 32
 REACH_SECONDS = 90.0
@@ -126,9 +127,12 @@ async def _postgres(config: Config) -> list[Problem]:
     except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
         return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
     try:
+        await demand_session(connection)
         if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
+    except PoolerBetween as error:
+        return [("postgres.dsn", str(error))]
     finally:
         await connection.close()
 

@@ -6,6 +6,7 @@ import argparse
 from collections.abc import Sequence
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from daemon.cli.printing import say
 from projections.terms.names import NAMES
@@ -32,7 +33,11 @@ COMMANDS = {
     "onboard": ("onboard",),
     "waiting": ("waiting",),
     "match": ("match",),
-    "repair": ("resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive"),
+    "console": ("console",),
+    "user": ("user",),
+    "duplicates": ("duplicates", "apart"),
+    "link": ("link", "move-link"),
+    "repair": ("resync", "retry", "resend", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
 
@@ -59,10 +64,15 @@ ABOUT = {
     "onboard": "the first day: what was read, who matches whom, and every write that going live would make",
     "waiting": "what waits for a person, why, and what resolves it",
     "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
+    "console": "the web pages, for the people of the practices",
+    "user": "who may sign in to the console, and as what",
+    "duplicates": "charts of one system that are likely of one person, and which one to keep",
+    "apart": "two charts of one system are two persons",
+    "link": "link two charts: they are one person",
+    "move-link": "a linked patient is gone in a merge: its link goes to the survivor",
     "resync": "read a chart again from both systems and decide anew",
     "retry": "try refused writes again; refused credentials and what pauses, too",
     "resend": "send a failed bill again, after a fix",
-    "link": "link two charts: they are one person",
     "unlink": "undo a link; with both charts: they are not the same person",
     "dismiss": "accept a waiting item as it is",
     "seen": "conflicts have been looked at",
@@ -85,6 +95,22 @@ class Version(argparse.Action):
         parser.exit()
 
 
+class AnyOrder(argparse.ArgumentParser):
+    """Options may stand between the arguments, also where an argument may be left out."""
+
+    _within = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> tuple[Any, list[str]]:
+        """As of any parser; what comes after an option still counts."""
+        if self._within or self._subparsers is not None:
+            return super().parse_known_args(args, namespace)
+        self._within = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._within = False
+
+
 def parser_of(given: Sequence[str], *, whole: bool = False) -> argparse.ArgumentParser:
     """The parser for what was typed: with the module of the command called; without one, all commands by name only.
 
@@ -92,7 +118,7 @@ def parser_of(given: Sequence[str], *, whole: bool = False) -> argparse.Argument
     """
     parser = argparse.ArgumentParser(prog="chartwire", description=ABOUT_ALL)
     parser.add_argument("--version", action=Version, nargs=0, help="show the version")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=AnyOrder)
     first = next((one for one in given if not one.startswith("-")), "")
     modules = [module for module, names in COMMANDS.items() if whole or first in names]
     for module in modules:

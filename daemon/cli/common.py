@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -16,7 +17,17 @@ import asyncpg
 from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
 from daemon.cli.printing import warn
-from daemon.config import Config, ConfigError, PracticeConfig, keyring_of, load, names_of, policy_of
+from daemon.config import (
+    Config,
+    ConfigError,
+    PracticeConfig,
+    keyring_of,
+    load,
+    names_of,
+    policy_of,
+    without_secrets,
+)
+from daemon.servers import ConsoleConfig
 from daemon.telemetry import configure_logging
 from daemon.vendors.sections import SECTIONS
 from events.codec import Keyring
@@ -114,14 +125,27 @@ def shown_of(arguments: argparse.Namespace, practice: PracticeConfig) -> Shown:
     return Shown(values=values, names=names, systems=names_of(practice), zone=zone)
 
 
-def configured(arguments: argparse.Namespace) -> tuple[Config, Path] | None:
-    """The configuration and the folder it lies in; None after its problems were printed. What libraries log is not shown."""
+def configured(arguments: argparse.Namespace, *, secrets: bool = True) -> tuple[Config, Path] | None:
+    """The configuration and the folder it lies in; None after its problems were printed. What libraries log is not shown.
+
+    Without `secrets` no vendor's secret is read, and none need be there.
+    """
     configure_logging(json=False, level="CRITICAL")
     try:
-        return load(arguments.config, SECTIONS), arguments.config.resolve().parent
+        sections = SECTIONS if secrets else without_secrets(SECTIONS)
+        return load(arguments.config, sections), arguments.config.resolve().parent
     except ConfigError as error:
         complain(error.problems, arguments)
         return None
+
+
+def console_of(config: Config) -> ConsoleConfig:
+    """What is configured of the web pages, once they can be used here. Raises Ended."""
+    if config.console is None:
+        raise Ended("console: the configuration has no [console] section; it needs at least its dsn", 1)
+    if any(find_spec(name) is None for name in ("argon2", "jinja2", "aiohttp_jinja2")):
+        raise Ended("the web pages are not installed: pip install 'chartwire[console]'", 1)
+    return config.console
 
 
 def complain(problems: list[tuple[str, str]], arguments: argparse.Namespace) -> None:

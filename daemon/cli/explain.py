@@ -11,15 +11,16 @@ from daemon.cli.advice import add_config
 from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
-from daemon.history.events_of import event_at, events_of_charts
-from daemon.history.explain import FieldWhy, Step, Why, explain_field, explain_intent, find_request, story_of
+from daemon.history.events_of import event_at
+from daemon.history.explain import FieldWhy, Step, Why, explain_intent, find_request, story_of
+from daemon.operator.past import why_field
 from events.ids import Charts, PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
 from projections.rules.fields import BY_NAME
 from projections.terms.names import LARGEST_ID, NAMES, Names
 from projections.words.known import FieldKnown
-from projections.words.moment import AsOf, is_past
+from projections.words.moment import AsOf
 
 
 def register(commands: Any) -> None:
@@ -49,11 +50,9 @@ def explain(arguments: argparse.Namespace) -> int:
 
 async def _field(it: Asked, arguments: argparse.Namespace, charts: Charts, moment: AsOf | None) -> int:
     async with it.opened() as store:
-        story = await events_of_charts(store, it.id, charts)
-        past = [one for one in story if is_past(one, moment)]
-        if not past:
+        told = await why_field(store, it.policy, charts, arguments.field, it.shown, moment)
+        if not told:
             raise Ended(f"nothing is recorded about {arguments.what} in {it.id}", 1)
-        told = await explain_field(store, it.policy, past, arguments.field, it.shown)
     if arguments.json:
         say(*(msgspec.json.encode(one).decode() for one in told))
     else:

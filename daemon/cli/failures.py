@@ -25,6 +25,9 @@ TRACEBACK = "CHARTWIRE_TRACEBACK"
 AS_OWNER = ("migrate", "rotate-key", "shred")
 """Commands that connect as the schema's owner (postgres.migrate_dsn)."""
 
+AS_CONSOLE = ("console", "user")
+"""Commands that connect as the console does (console.dsn)."""
+
 NO_SCHEMA = ("42P01", "42703", "42883", "3F000")
 NO_SUCH_DATABASE, NO_RIGHT, REFUSED = "3D000", "42501", "28"
 
@@ -42,6 +45,7 @@ class Servers:
     """What the configuration of a command names: the servers, without their passwords, and PostgreSQL's role."""
 
     postgres: str = "PostgreSQL"
+    key: str = "postgres.dsn"
     role: str = "the role"
     kafka: str = "Kafka"
 
@@ -55,8 +59,10 @@ class Servers:
             dsn = section.get("dsn", "")
             if arguments.command in AS_OWNER:
                 dsn = section.get("migrate_dsn") or dsn
-            place, role = place_of(dsn)
-            return cls(place, role, f"Kafka at {document.get('kafka', {}).get('bootstrap_servers', '?')}")
+            console = arguments.command in AS_CONSOLE
+            place, role = place_of(document.get("console", {}).get("dsn", "") if console else dsn)
+            key = "console.dsn" if console else cls.key
+            return cls(place, key, role, f"Kafka at {document.get('kafka', {}).get('bootstrap_servers', '?')}")
         except (OSError, ValueError, AttributeError):
             return cls()
 
@@ -95,18 +101,20 @@ def _of_kafka(error: BaseException, servers: Servers) -> Failure | None:
 def _of_postgres(error: BaseException, servers: Servers, arguments: argparse.Namespace) -> Failure | None:
     import asyncpg
 
-    from events.store import AWAY
+    from events.pool import AWAY, PoolerBetween
 
+    if isinstance(error, PoolerBetween):
+        return Failure(f"postgres.dsn: {servers.postgres}: {error}")
     if isinstance(error, asyncpg.InterfaceError) and isinstance(error, ValueError):
-        return Failure(f"postgres.dsn: {servers.postgres} cannot be asked this: an address or a value is out of its range")
+        return Failure(f"{servers.key}: {servers.postgres} cannot be asked this: an address or a value is out of its range")
     if isinstance(error, OSError) and error.filename is not None:
         return None
     if isinstance(error, AWAY):
         what = f"{servers.postgres} cannot be reached ({type(error).__name__}); try again when it is back"
-        return Failure(f"postgres.dsn: {what}", SERVER_AWAY)
+        return Failure(f"{servers.key}: {what}", SERVER_AWAY)
     if not isinstance(error, asyncpg.PostgresError):
         return None
-    return Failure(f"postgres.dsn: {servers.postgres}: {_refusal(error, servers, arguments)}")
+    return Failure(f"{servers.key}: {servers.postgres}: {_refusal(error, servers, arguments)}")
 
 
 def _refusal(error: Any, servers: Servers, arguments: argparse.Namespace) -> str:
@@ -121,7 +129,8 @@ def _refusal(error: Any, servers: Servers, arguments: argparse.Namespace) -> str
         return f"it refused ({type(error).__name__}, SQLSTATE {state})"
     if arguments.command in AS_OWNER:
         return f"{error.message}; postgres.migrate_dsn needs a role that owns the database and may CREATEROLE"
-    grant = f"GRANT chartwire_daemon TO {servers.role.removeprefix('role ')}"
+    group = "chartwire_console" if arguments.command in AS_CONSOLE else "chartwire_daemon"
+    grant = f"GRANT {group} TO {servers.role.removeprefix('role ')}"
     return f"{servers.role} lacks a right ({error.message}); as the schema's owner run `{grant}`, and {migrates}"
 
 

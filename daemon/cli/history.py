@@ -20,15 +20,14 @@ from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_
 from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
 from daemon.cli.printing import cell, say
-from daemon.history.events_of import events_of_charts
-from daemon.history.explain import directory_at
+from daemon.operator.past import past_of
 from events.ids import Charts
 from events.records import stored_field
 from projections.rules.fields import BY_NAME
 from projections.terms.names import NAMES, Names
-from projections.words.known import Known, folded, known
-from projections.words.lines import Entry, about, entries
-from projections.words.moment import AsOf, in_zone, is_past
+from projections.words.known import Known
+from projections.words.lines import Entry, about
+from projections.words.moment import AsOf, in_zone
 from projections.words.shown import Shown
 
 
@@ -61,16 +60,12 @@ def history(arguments: argparse.Namespace) -> int:
 
 async def _history(it: Asked, arguments: argparse.Namespace, charts: Charts, moment: AsOf | None) -> int:
     async with it.opened() as store:
-        story = await events_of_charts(store, it.id, charts)
-        past = [one for one in story if is_past(one, moment)]
-        state: list[Known] = []
-        if past and (moment is not None or arguments.html):
-            directory = await directory_at(store, it.id, past[-1].sequence)
-            state = known(folded(past), directory, it.policy, it.shown)
-    if not past:
-        then = f" up to {arguments.as_of}" if story else ""
+        with_state = moment is not None or arguments.html
+        past = await past_of(store, it.policy, charts, it.shown, moment, with_state=with_state)
+    if not past.told:
+        then = f" up to {arguments.as_of}" if past.later else ""
         raise Ended(f"nothing is recorded about {arguments.chart} in {it.id}{then}", 1)
-    told = entries(past, it.policy, it.shown)
+    told, state = list(past.told), list(past.state)
     if arguments.field:
         told = about(told, arguments.field)
     say(*_text(it, arguments, told, state).rstrip("\n").split("\n"))

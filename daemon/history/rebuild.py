@@ -80,8 +80,8 @@ async def _replace(connection: Connection, replay: Replay, documents: dict[Patie
     await connection.copy_records_to_table(
         "patient",
         schema_name="chartwire",
-        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc"),
-        records=((practice, key, *one) for key, one in documents.items()),
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched"),
+        records=((practice, key, *one, one[0]) for key, one in documents.items()),
     )
     if PRACTICE in replay.touched:
         encoded = encode_directory(replay.state.directory)

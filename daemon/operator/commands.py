@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -47,10 +47,10 @@ def login() -> str:
         return "unknown"
 
 
-def command(practice: PracticeId, body: Command, charts: Charts) -> Event:
-    """The event of a command: asking twice is asking twice."""
+def command(practice: PracticeId, body: Command, charts: Charts, *, once: Sequence[object] = ()) -> Event:
+    """The event of a command: asking twice is asking twice, unless `once` names the asking."""
     return Event(
-        id=event_id(practice, type_of(body), uuid4()),
+        id=event_id(practice, type_of(body), *(once or (uuid4(),))),
         practice=practice,
         origin=Origin.OPERATOR,
         observed=datetime.now(UTC),
@@ -139,16 +139,35 @@ async def write(
 
     Raises ConnectionError when Kafka does not take it.
     """
-    practice = followed.command.practice
+    await write_all(
+        bus, store, [followed], recorded_seconds=recorded_seconds, followed_seconds=followed_seconds, waits=waits
+    )
+
+
+async def write_all(
+    bus: Bus,
+    store: Store,
+    several: Sequence[Followed],
+    *,
+    recorded_seconds: float = RECORDED_SECONDS,
+    followed_seconds: float = FOLLOWED_SECONDS,
+    waits: Callable[[float], None] = lambda _seconds: None,
+) -> None:
+    """As `write`, of several commands of one practice at once: the times count anew whenever another one is recorded."""
+    if not several:
+        return
+    practice = several[0].command.practice
     head = await store.head(practice)
-    await bus.publish(practice, [Change(practice=practice, event=followed.command)])
+    await bus.publish(practice, [Change(practice=practice, event=one.command) for one in several])
+    recorded = 0
     with suppress(TimeoutError):
-        async with asyncio.timeout(recorded_seconds) as limit, _telling(followed, recorded_seconds, waits):
+        async with asyncio.timeout(recorded_seconds) as limit, _telling(several[0], recorded_seconds, waits):
             async for batch in store.follow(practice, after=head, poll_seconds=1.0):
-                before = followed.recorded
                 for one in batch:
-                    followed.take(one)
-                if followed.settled:
+                    for followed in several:
+                        followed.take(one)
+                if all(one.settled for one in several):
                     return
-                if followed.recorded and not before:
+                before, recorded = recorded, sum(one.recorded for one in several)
+                if recorded > before:
                     limit.reschedule(asyncio.get_running_loop().time() + followed_seconds)

@@ -43,7 +43,7 @@ class Reading:
         return Side(
             time_zone=self._config.time_zone,
             intake=Intake(self.practice, system, self._keep, known),
-            memory=RecordedMemory(pool, self.practice, system, linked=False),
+            memory=RecordedMemory(pool, self.practice, system, self._around.store.keyring, linked=False),
         )
 
     async def _keep(self, _practice: PracticeId, messages: Sequence[Message]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from daemon.tables.observed import StoredSubscriptions
 from events.data_keys import make_keys, older_owners, practices, read_keys, replace_hashes, switch_on
 from events.ids import PracticeId
 from events.keys import KeyMissing, Keyring
@@ -61,4 +62,5 @@ async def _finished(connection: Any, practice: PracticeId, ring: Keyring) -> Fin
     by = in_force.wrapped[0].wrapped_by
     retired = tuple(name for name in ring.files_of(practice) if name != by)
     hashes = await replace_hashes(connection, practice, hash_key)
+    await StoredSubscriptions(connection, practice, ring).seal_all()
     return Finished(practice=practice, wrapped_by=by, retired=retired, hashes=hashes)

@@ -89,7 +89,8 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
 
 def _matching(run: DryRun) -> Matching:
     waits = {key: one.waiting[CHART_SLOT] for key, one in run.patients.items() if CHART_SLOT in one.waiting}
-    undecided = [key for key, one in waits.items() if one.code == WaitCode.CANDIDATES]
+    doubts = (WaitCode.CANDIDATES, WaitCode.CANDIDATES_ELSEWHERE)
+    undecided = [key for key, one in waits.items() if one.code in doubts]
     created = Counter(one.system for one in run.writes if one.slot == CHART_SLOT)
     return Matching(
         certain=sum(not one.how.startswith("created") for one in run.links),
@@ -97,7 +98,7 @@ def _matching(run: DryRun) -> Matching:
         undecided_charts=len(undecided),
         only_in_ehr=created[System.BILLING.value],
         only_in_billing=created[System.EHR.value],
-        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code != WaitCode.CANDIDATES).items())),
+        impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code not in doubts).items())),
     )
 
 

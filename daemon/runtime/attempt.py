@@ -27,6 +27,7 @@ from daemon.vendors.ports.errors import (
     Unreachable,
 )
 from events.ids import BillingPatientId, EhrChartId
+from events.insurance import EhrPoliciesObserved
 from events.schema import BillingChartObserved, EhrChartObserved, IntentRefused, IntentSuperseded
 from events.writes import changes_nothing
 from projections.state.open_intents import OpenIntent
@@ -97,7 +98,7 @@ class Superseded:
     """Somebody was faster: the record as it is now is recorded, then it is decided again."""
 
     body: IntentSuperseded
-    seen: EhrChartObserved | BillingChartObserved
+    seen: EhrChartObserved | EhrPoliciesObserved | BillingChartObserved
     modified: datetime | None
     read_at: datetime
 

@@ -22,12 +22,12 @@ class RecordedMemory:
     be deleted; no list shows that, so it is asked for by id.
     """
 
-    def __init__(self, pool: Connection, practice: PracticeId, system: System, *, linked: bool) -> None:
+    def __init__(self, pool: Connection, practice: PracticeId, system: System, keyring: Keyring, *, linked: bool) -> None:
         self._pool = pool
         self._practice = practice
         self._system = system
         self._linked = linked
-        self.subscriptions = observed.StoredSubscriptions(pool, practice)
+        self.subscriptions = observed.StoredSubscriptions(pool, practice, keyring)
 
     async def known(self, resource: str) -> list[tuple[str, str]]:
         """The recorded records of a resource, as (record, whose); a row that cannot be one is passed over."""

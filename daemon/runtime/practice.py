@@ -31,7 +31,8 @@ from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
 from events.stray import endless
 from events.topics import Checkpoint, Message, Nudge
-from events.writes import System
+from events.writes import Resource, System
+from projections.terms.policy import allows
 
 log = structlog.get_logger()
 
@@ -265,8 +266,9 @@ def side(config: PracticeConfig, around: Surroundings, system: System, guard: Gu
     return Side(
         time_zone=config.time_zone,
         intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
-        memory=RecordedMemory(pool, practice, system, linked=True),
+        memory=RecordedMemory(pool, practice, system, around.keyring, linked=True),
         guard=guard,
+        policies_leave=allows(policy_of(config), Resource.INSURANCE, System.BILLING),
     )
 
 

@@ -150,8 +150,9 @@ class Sink:
                 group.create_task(endless("writes", self._work()))
 
     async def close(self) -> None:
-        """Begin nothing new; returns when what is under way is settled or recorded as unknown."""
+        """Begin nothing new, end all pauses; returns when what is under way is settled or recorded as unknown."""
         self._closing = True
+        self.hurry()
         await self._quiet.wait()
 
     async def _work(self) -> None:
@@ -271,7 +272,8 @@ class Sink:
         elif pause.trouble is not None:
             await self._health.failed(pause.trouble)
         least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
-        await self._hurried.sleep(max(least, self._pace.pause(failures)))
+        if not self._closing:
+            await self._hurried.sleep(max(least, self._pace.pause(failures)))
 
     def hurry(self) -> None:
         """Somebody says that it may work now: what pauses is tried."""

@@ -21,9 +21,27 @@ SHOWN_AFTER = 3
 STEADY_SECONDS = 60.0
 """A practice that has been at work for so long works again."""
 
+IN_GROUP = " in group "
+"""Between an owner's host and process, and its Kafka group."""
+
+HEARD_SECONDS = 60.0
+"""An owner that said how a practice is within so many seconds is at work; it says so every 15."""
+
 BEGINNING = Backoff(first=5.0, longest=300.0)
 BEGINNING_AWAY = Backoff(first=5.0, longest=10.0)
 SIDE_PAUSE = 5.0
+
+
+class AnotherGroup(Exception):
+    """A daemon of another Kafka group is at work on the practice: each would take it from the other for ever."""
+
+
+def demand_one_group(owner: tuple[str, float | None], group: str) -> None:
+    """Raises AnotherGroup when the practice's owner (name, seconds since it was heard of) is at work in another group."""
+    name, heard = owner
+    theirs = name.rpartition(IN_GROUP)[2] if IN_GROUP in name else group
+    if theirs != group and heard is not None and heard < HEARD_SECONDS:
+        raise AnotherGroup(f"a daemon of the Kafka group {theirs} has it; one database takes one kafka.group")
 
 
 async def again_and_again(name: str, work: Callable[[], Awaitable[None]]) -> None:
@@ -69,7 +87,7 @@ def failed_again(before: Standing | None, error: BaseException, now: datetime, t
         failures=failures,
         defects=(0 if before is None else before.defects) + (not away),
         since=now if before is None else before.since,
-        reason=type(cause).__name__,
+        reason=str(cause) if isinstance(cause, AnotherGroup) else type(cause).__name__,
         again_at=time + (BEGINNING_AWAY if away else BEGINNING).pause(failures),
     )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.bus import Bus
 from events.codec import Keyring
+from events.ids import PracticeId
 from events.store import Store
 
 
@@ -81,8 +82,11 @@ async def surroundings(
         await store.close()
 
 
-def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
-    """The Kafka bus as configured (security options by aiokafka's names)."""
+def bus_of(config: Config, beside: Path, keyring: Keyring, *, together: Mapping[PracticeId, str] | None = None) -> Bus:
+    """The Kafka bus as configured (security options by aiokafka's names).
+
+    `together` are the practices that share an account, for who may not read the vendors' secrets that tell it.
+    """
     kafka = config.kafka
     security: dict[str, object] = {"security_protocol": kafka.security_protocol}
     if kafka.security_protocol.startswith("SASL"):
@@ -98,7 +102,7 @@ def bus_of(config: Config, beside: Path, keyring: Keyring) -> Bus:
         security,
         keyring,
         enable_idempotence=kafka.idempotent,
-        together=accounts(config, beside),
+        together=accounts(config, beside) if together is None else together,
     )
 
 

@@ -12,7 +12,7 @@ import math
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,18 +20,17 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config, PracticeConfig
+from daemon.runtime.beside import side_tasks
 from daemon.runtime.health import HealthEndpoint
 from daemon.runtime.listening import Budget, Site, timed
-from daemon.runtime.metrics import MetricsEndpoint
-from daemon.runtime.notifier import Notifier
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
-from daemon.runtime.supervision import Standing, again_and_again, failed_again
+from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
-from daemon.tables.status import Report, Watched, save_reports, watched
+from daemon.tables.status import Report, Watched, last_owner, save_reports, watched
 from events.codec import KeyMissing, Keyring
 from events.consumer import ChangeConsumer
 from events.data_keys import is_switched, make_keys
@@ -50,7 +49,7 @@ TAKEN_AT_ONCE = 16
 """Practices that begin side by side; more would wait for PostgreSQL anyway."""
 
 REPORT_SECONDS = 15.0
-OWNER = f"{socket.gethostname()}:{os.getpid()}"
+HERE = f"{socket.gethostname()}:{os.getpid()}"
 
 
 class Worker:
@@ -60,6 +59,7 @@ class Worker:
         self._around = around
         self._in_force = InForce.read(around.config, around.beside)
         self._configs = {PracticeId(one.id): one for one in around.config.practice}
+        self._owner = f"{HERE}{IN_GROUP}{around.config.kafka.group}"
         self.practices: dict[PracticeId, PracticeRuntime] = {}
         self._locks: defaultdict[PracticeId, asyncio.Lock] = defaultdict(asyncio.Lock)
         kafka = around.config.kafka
@@ -89,7 +89,8 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 consuming = group.create_task(self._consumer.run())
-                watching = [group.create_task(again_and_again(name, work)) for name, work in self._side_tasks()]
+                beside = [("watch", self._watch), ("report", self._report), *side_tasks(self, self._around)]
+                watching = [group.create_task(again_and_again(name, work)) for name, work in beside]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
                 self._consumer.stop()
@@ -103,17 +104,6 @@ class Worker:
 
     def stop(self) -> None:
         self._stopping.set()
-
-    def _side_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """What goes on beside the practices; a fault of one ends neither the worker nor the others."""
-        around = self._around
-        tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [("watch", self._watch), ("report", self._report)]
-        if around.config.metrics.listen:
-            endpoint = MetricsEndpoint(self, around.store.pool, around.meter, around.config.metrics)
-            tasks.append(("metrics", lambda: endpoint.run(around.now)))
-        if around.config.notify.smtp or around.config.notify.webhook:
-            tasks.append(("notices", Notifier(self, around).run))
-        return tasks
 
     async def _serve(self) -> web.AppRunner:
         app = web.Application(client_max_size=LARGEST, middlewares=[timed])
@@ -236,7 +226,8 @@ class Worker:
             if not await self._has_keys(practice):
                 return
             config = self._configs[practice]
-            epoch = await self._around.store.take_over(practice, OWNER)
+            demand_one_group(await last_owner(self._around.store.pool, practice), self._around.config.kafka.group)
+            epoch = await self._around.store.take_over(practice, self._owner)
             self._epochs[practice] = epoch
             self._around.meter.count("epoch_changes")
             runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
@@ -280,8 +271,8 @@ class Worker:
 
     async def reload(self, config: Config, keyring: Keyring) -> Reload:
         """Go by the practices of `config` from now on, and by the keys of `keyring` too: added ones begin, removed ones are put
-        down, changed ones are drained and begun anew, all others are not touched. Returns what was found; where it is
-        `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
+        down, changed ones are drained and begun anew, all others at work are not touched. What pauses after a failure is tried
+        at once: a write, a reading, a practice that stands still. Returns what was found; where it is `refused` nothing has changed. Other sections, and what `reload.restart` names, take a restart.
         """
         async with self._reloading:
             later = InForce.read(config, self._around.beside)
@@ -302,7 +293,9 @@ class Worker:
                 runtime.hurry()
             for practice in found.removed | found.changed:
                 self._standing.pop(practice, None)
-            self._begin(sorted((found.added | found.changed) & self._owned))
+                self._left_until.pop(practice, None)
+            time = asyncio.get_running_loop().time()
+            self._begin(sorted(one for one in self._owned - set(self.practices) if self._left_until.get(one, 0.0) <= time))
         return found
 
     def _forget_deliveries(self, practice: PracticeId) -> None:
@@ -340,7 +333,12 @@ class Worker:
         while True:
             made = reporter.report(self.practices, loop.time())
             made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
-            reports = {one: (self._epochs[one], report) for one, report in made.items() if one in self._epochs}
+            shared = self._around.bus.together
+            reports = {
+                one: (self._epochs[one], msgspec.structs.replace(report, account=shared.get(one, one)))
+                for one, report in made.items()
+                if one in self._epochs
+            }
             try:
                 await self._around.store.renew_keys()
                 await save_reports(self._around.store.pool, reports)

@@ -1,4 +1,4 @@
-"""A rehearsal: two practices in both sandboxes, with the configuration that points the daemon at them."""
+"""A rehearsal: practices in both sandboxes, with the configuration that points the daemon at them."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from daemon.sandbox.elation import ElationSandbox, ElationSwitches
 from daemon.sandbox.kareo import KareoSandbox, KareoSwitches
 
 NAMES = (("elm", "Elm Street Family Medicine", "America/Denver"), ("oak", "Oak Hill Internal Medicine", "America/New_York"))
+OTHERS = (("ash", "Ash Grove Pediatrics", "America/Chicago"), ("fir", "Fir Lane Clinic", "America/Denver"))
+"""Practices with the other profile, `elation-led`."""
 ZONES = ("America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles")
 DOCTORS = (("Maria", "Lopez", "1003000126"), ("Samuel", "Okafor", "1003000134"), ("Ingrid", "Nyberg", ""))
 CODES = ("99202", "99203", "99212", "99213", "99214", "99215", "93000", "36415", "81002", "90471", "G0439", "J3420")
@@ -38,9 +40,6 @@ directory = "keys"
 [http]
 listen = "{listen}"
 public_url = "http://{listen}"
-
-[metrics]
-listen = "{metrics}"
 
 [pace]
 first_pause = 0.1
@@ -65,11 +64,18 @@ class Office:
     locum: int = 0
     place: tuple[int, int] = (0, 0)
     annex: int = 0
+    profile: str = "kareo-led"
+
+    @property
+    def both_ways(self) -> bool:
+        """Whether insurance goes both ways, and appointments nowhere."""
+        return self.profile == "elation-led"
 
 
 class Clinic:
     """Both sandboxes and their practices. `limits_scale` multiplies Kareo's published intervals, here and in the
-    configuration; `seconds` is how often the daemon polls and sweeps. `now`, `clock` and `session` are the sandboxes'."""
+    configuration; `seconds` is how often the daemon polls and sweeps. `now`, `clock` and `session` are the sandboxes'. Beside
+    `offices` of the profile kareo-led there are `both_ways` of the other one."""
 
     def __init__(
         self,
@@ -82,6 +88,7 @@ class Clinic:
         ehr: ElationSwitches | None = None,
         billing: KareoSwitches | None = None,
         offices: int = 2,
+        both_ways: int = 0,
     ) -> None:
         self.ehr = ElationSandbox(now=now, switches=ehr or ElationSwitches(), session=session)
         self.billing = KareoSandbox(now=now, switches=billing or KareoSwitches(), limits_scale=limits_scale, clock=clock)
@@ -89,6 +96,7 @@ class Clinic:
         self.seconds = seconds
         more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]
         self.offices = [self._open(*name) for name in (*NAMES, *more)[:offices]]
+        self.offices += [self._open(*name, profile="elation-led") for name in OTHERS[:both_ways]]
 
     async def start(self) -> None:
         await self.ehr.start()
@@ -98,10 +106,10 @@ class Clinic:
         await self.ehr.stop()
         await self.billing.stop()
 
-    def _open(self, id_: str, name: str, time_zone: str) -> Office:
+    def _open(self, id_: str, name: str, time_zone: str, profile: str = "kareo-led") -> Office:
         """A practice with three doctors whom both systems know (one without an NPI: mapped by name), a locum whom only
         Kareo knows, a place that both know and an annex that only Elation knows."""
-        office = Office(id_, name, time_zone, customer_key=f"key-{id_}")
+        office = Office(id_, name, time_zone, customer_key=f"key-{id_}", profile=profile)
         office.ehr = int(self.ehr.add_practice(name=name, time_zone=time_zone)["id"])
         self.ehr.add_credential(f"client-{id_}", f"secret-{id_}", practices=[office.ehr])
         self.billing.add_customer(office.customer_key, f"sync@{id_}.example", f"password-{id_}")
@@ -134,8 +142,9 @@ class Clinic:
         partitions: int = 4,
         migrate_dsn: str = "",
         metrics: str = "",
+        console: tuple[str, str] | None = None,
     ) -> Path:
-        """The daemon's configuration, secrets and keys in `folder`; returns the file."""
+        """The daemon's configuration, secrets and keys in `folder`; returns the file. `console` is its dsn and where it listens."""
         (folder / "keys").mkdir(parents=True, exist_ok=True)
         for office in self.offices:
             key = folder / "keys" / f"{office.id}.1.key"
@@ -154,8 +163,11 @@ class Clinic:
             bootstrap_servers=bootstrap_servers,
             partitions=partitions,
             listen=listen,
-            metrics=metrics,
         )
+        if metrics:
+            text += f'\n[metrics]\nlisten = "{metrics}"\n'
+        if console is not None:
+            text += f'\n[console]\ndsn = "{console[0]}"\nlisten = "{console[1]}"\n'
         file = folder / CONFIG
         file.write_text(text + "".join(self._practice_config(office) for office in self.offices))
         return file
@@ -166,7 +178,7 @@ class Clinic:
 id = "{office.id}"
 name = "{office.name}"
 time_zone = "{office.time_zone}"
-profile = "kareo-led"
+profile = "{office.profile}"
 
 [practice.overrides]
 payer_scenario = "Insurance"

@@ -53,6 +53,7 @@ class Day(FrontDesk):
             ("new patients on both sides", self._register),
             ("edits, also on both sides at once", self._edit),
             ("insurance", self._insurance),
+            ("insurance entered and edited in Elation", self._insure_in_elation),
             ("appointments", self._book),
             ("appointments moved, cancelled, deleted", self._rebook),
             ("insurance cases replaced and inactivated", self._reinsure),
@@ -157,6 +158,32 @@ class Day(FrontDesk):
         )
         self._insure(ours[9], 0, plan="")
         self._insure(ours[10], 1, end=str(self._today - timedelta(days=30)))
+
+    def _insure_in_elation(self, office: Office) -> None:
+        """Only where insurance goes both ways: entered first in Elation, edited there, at check-in, and removed."""
+        if not office.both_ways:
+            return
+        people, ours = self.clinic.ehr.people, self.kareo_ids[office.id]
+        chart = self.counterpart(office, ours[0])
+        known = next(one for one in self.clinic.ehr.policies.values() if one["patient_id"] == chart)
+        insurer = {name: known[name] for name in ("carrier_id", "carrier_name", "plan_id", "plan_name")}
+        uninsured = [self.counterpart(office, patient) for patient in ours[12:15]]
+        people.add_policy(uninsured[0], 1, **insurer, member_id="EL-1", group_id="ELG", relationship_to_insured="self")
+        holder = {"insured_person_first_name": "Marie", "insured_person_last_name": "Van Dyke"}
+        holder |= {"insured_person_dob": "02/03/1970", "insured_person_sex_at_birth": "F", "insured_person_city": "Aurora"}
+        people.add_policy(uninsured[1], 1, **insurer, **holder, member_id="EL-2", relationship_to_insured="spouse")
+        people.add_policy(uninsured[2], 1, carrier_name="Nobody Mutual", member_id="EL-3")
+        people.edit_policy(known["id"], group_id="EDITED-HERE")
+        doctor, start = office.physicians[0], self._at(office, 0, 9)
+        visit = people.create_appointment(uninsured[0], doctor, start, 15, reason="Office visit")
+        people.edit_appointment(visit["id"], status={"status": "Checked In"})
+        people.add_policy(uninsured[0], 2, **insurer, member_id="EL-4", copay="15.00")
+        born = self.elation_patient(office)
+        people.add_policy(born, 1, **insurer, member_id="EL-5")
+        removed = self.counterpart(office, ours[5])
+        for one in [one for one in self.clinic.ehr.policies.values() if one["patient_id"] == removed]:
+            people.deactivate_policy(one["id"])
+        self.actions += 8
 
     def _at(self, office: Office, days: int, hour: int, minute: int = 0) -> datetime:
         day = self._today + timedelta(days=days)

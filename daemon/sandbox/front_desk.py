@@ -11,6 +11,12 @@ FIRST = "Alma Bruno Carla Dmitri Elena Farid Greta Hassan Iris Jonas Kiran Lucia
 LAST = (
     "Abernathy Bellweather Castellano Drummond Eisenhart Fairbanks Goldwater Hollister Ingleby Jaworski Kowalczyk Lindqvist"
 )
+STREETS = (
+    "Juniper Terrace", "Aspen Road", "Canyon Drive", "Meadow Lane", "Orchard Street", "Quarry Way", "Willow Court",
+    "Bluebird Avenue", "Harvest Place",
+)  # fmt: skip
+APART = 11
+"""Phones of two persons are this far apart: two that differ in one digit speak for one person, as house and street do."""
 
 
 class FrontDesk:
@@ -36,9 +42,9 @@ class FrontDesk:
             "middle_name": "",
             "birth_date": date(1940 + pick.randrange(80), 1 + pick.randrange(12), 1 + pick.randrange(28)),
             "sex": pick.choice(("Female", "Male")),
-            "mobile": f"303555{1000 + self._serial:04d}",
+            "mobile": f"303555{1000 + APART * self._serial:04d}",
             "email": f"{last.lower()}.{self._serial}@mail.example",
-            "street": f"{100 + self._serial} Juniper Terrace",
+            "street": f"{100 + self._serial} {STREETS[self._serial % len(STREETS)]}",
             "city": "Silverpine",
             "state": "CO",
             "zip": f"80{100 + self._serial:03d}",

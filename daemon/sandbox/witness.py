@@ -123,7 +123,7 @@ def _provider(clinic: Clinic, provider: int | None) -> str:
 
 def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, slots: set[str]) -> list[str]:
     """The primary case's active policies, by rank, against the chart's active ones; all of them may wait together."""
-    if "policies" in slots:
+    if "policies" in slots or (office.both_ways and slots & {"case-policies", "conflict:insurance"}):
         return []
     billing = clinic.billing
     case = billing.state.primary_case(patient_id)
@@ -141,23 +141,24 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
                     policy.group,
                     _money(policy.copay),
                     _money(policy.deductible),
-                    plan.address1,
+                    "" if office.both_ways else plan.address1,
                     policy.relationship.lower(),
                     "" if policy.relationship == "Self" else policy.insured.last_name,
                 )
             )
     held = []
     for one in clinic.ehr.policies.values():
-        if one["patient_id"] == chart_id and one["status"] == "active":
+        waits = office.both_ways and f"chart-policy:{one['id']}" in slots
+        if one["patient_id"] == chart_id and one["status"] == "active" and not waits:
             held.append(
                 (
                     one["carrier_name"],
                     one["plan_name"],
                     one["member_id"],
-                    one["group_id"],
+                    one["group_id"] or "",
                     _money(one["copay"]),
                     _money(one["deductible"]),
-                    one["address"],
+                    "" if office.both_ways else one["address"],
                     one["relationship_to_insured"],
                     "" if one["relationship_to_insured"] == "self" else one["insured_person_last_name"],
                 )
@@ -180,6 +181,8 @@ def _appointments(
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
+    if office.both_ways:
+        return _none_copied(clinic, office, chart_id)
     ours = [
         (name, one)
         for one in clinic.ehr.appointments.values()
@@ -210,6 +213,12 @@ def _appointments(
             shown = (there["scheduled_date"], there["duration"], there["description"], _doctor(clinic, there["physician"]))
             found += [] if expected == shown else [f"appointment {one.id}: time, length, reason or provider"]
     return found
+
+
+def _none_copied(clinic: Clinic, office: Office, chart_id: int) -> list[str]:
+    """Where appointments are not synchronized, each stays where it was booked: none in either is of the daemon's making."""
+    ours = [one["id"] for one in clinic.ehr.appointments.values() if one["patient"] == chart_id]
+    return [f"appointment {id_} was copied to Elation" for id_ in ours if hint(clinic, "appointments", id_, office)]
 
 
 def _stands(clinic: Clinic, appointment: dict[str, Any]) -> bool:

@@ -2,7 +2,8 @@
 
 A projection: what the charts of the documents say, and nothing else. The hashes are made with a secret of the practice, so that
 the tables hold no patient's data. A row that stands for the secret says that the tables are complete: where it is missing (a
-practice from before the tables, another secret) the practice's owner fills them anew, in the transaction that needs them.
+practice from before the tables, another secret), or an older worker has saved patients since, the practice's owner fills them
+anew, in the transaction that needs them.
 """
 
 from __future__ import annotations
@@ -131,12 +132,20 @@ async def stored(connection: Connection, practice: PracticeId) -> MatchRows:
     return MatchRows({tuple(row.values()) for row in keys}, {tuple(row.values()) for row in counts})
 
 
+async def are_complete(connection: Connection, practice: PracticeId, hashes: Hashes) -> bool:
+    """Whether the tables hold what the documents say: filled with this secret, and kept with every document since."""
+    if not await connection.fetch(SQL["match_counts"], practice, [System.EHR.value], [hashes.complete]):
+        return False
+    return not await connection.fetchval(SQL["any_not_matched"], practice)
+
+
 async def replace_all(connection: Connection, practice: PracticeId, rows: MatchRows) -> None:
-    """These rows and no others."""
+    """These rows and no others, which are what the documents say."""
     await connection.execute(SQL["clear_match_keys"], practice)
     await connection.execute(SQL["clear_match_counts"], practice)
     await _insert(connection, "save_match_keys", practice, rows.keys)
     await _insert(connection, "add_match_counts", practice, rows.counts)
+    await connection.execute(SQL["mark_matched"], practice)
 
 
 def _batches(rows: Sequence[KeyRow]) -> Iterator[Sequence[KeyRow]]:
@@ -168,8 +177,7 @@ class MatchTables:
         """The practice's hashes, once the tables are complete with them."""
         hashes = self._hashes()
         if self._complete != hashes.complete:
-            found = await connection.fetch(SQL["match_counts"], self.practice, [System.EHR.value], [hashes.complete])
-            if not found:
+            if not await are_complete(connection, self.practice, hashes):
                 documents = await tables.read_patients(connection, self.practice, self._keyring)
                 rows = await asyncio.to_thread(
                     lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes)
@@ -208,7 +216,26 @@ class MatchTables:
 
         `beside` are patients that changed in this transaction and are not in the tables yet.
         """
-        hashes = await self.ensure(connection)
+        return await self._shared(connection, await self.ensure(connection), system, people, beside)
+
+    async def sharing_so_far(
+        self, connection: Connection, system: System, people: Mapping[str, Normal]
+    ) -> dict[str, tuple[int, ...]]:
+        """As `sharing`, for who may only read: before the tables are complete nobody shares anything."""
+        return await self._shared(connection, self._hashes(), system, people, ())
+
+    async def are_complete(self, connection: Connection) -> bool:
+        """Whether the tables hold all charts; their owner fills them when he next looks for somebody."""
+        return await are_complete(connection, self.practice, self._hashes())
+
+    async def _shared(
+        self,
+        connection: Connection,
+        hashes: Hashes,
+        system: System,
+        people: Mapping[str, Normal],
+        beside: Iterable[Patient],
+    ) -> dict[str, tuple[int, ...]]:
         wanted = {name: hashes.keys(one) for name, one in people.items()}
         keys = sorted({key for each in wanted.values() for key in each})
         by_key: defaultdict[bytes, set[int]] = defaultdict(set)
@@ -227,7 +254,13 @@ class MatchTables:
 
     async def frequencies(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
         """How frequent the values of these people are in the practice; of other values nothing is known."""
-        hashes = await self.ensure(connection)
+        return await self._counted(connection, await self.ensure(connection), people)
+
+    async def frequencies_so_far(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
+        """As `frequencies`, for who may only read: before the tables are complete nothing is frequent."""
+        return await self._counted(connection, self._hashes(), people)
+
+    async def _counted(self, connection: Connection, hashes: Hashes, people: Sequence[Normal]) -> Frequencies:
         asked = {value: of for one in people for value, of in hashes.values(one).items()}
         asked["charts:"] = hashes.of("value:charts:")
         systems = [System.EHR.value, System.BILLING.value]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
@@ -10,11 +11,14 @@ import msgspec
 from daemon.tables.queries import SQL
 from events.connection import Connection
 from events.ids import PracticeId
+from events.keys import KeyMissing, Keyring, UnreadableEvent
 from events.topics import Note
 from events.writes import System
 
 FEED = "feed"
 """The outward feed's position lies among the checkpoints under this name."""
+SEALED = "sealed:"
+"""What a stored signing key begins with when it is sealed; then the key's id, a colon, nonce and ciphertext in base64."""
 
 
 class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,16 +80,50 @@ async def set_checkpoint(connection: Connection, practice: PracticeId, source: s
 
 
 class StoredSubscriptions:
-    """The webhook subscriptions of a practice, with the key each delivery is checked by."""
+    """The webhook subscriptions of a practice, with the key each delivery is checked by.
 
-    def __init__(self, pool: Connection, practice: PracticeId) -> None:
+    Once the practice has data keys, a signing key is sealed with them and bound to its subscription. What somebody with the
+    database but without the keys put there is passed over, and its resource is subscribed anew (deploy/THREATS.md).
+    """
+
+    def __init__(self, pool: Connection, practice: PracticeId, keyring: Keyring) -> None:
         self._pool = pool
         self._practice = practice
+        self._keyring = keyring
 
     async def get(self) -> dict[str, tuple[int, str]]:
         """By resource: (subscription id, signing key)."""
         rows = await self._pool.fetch(SQL["get_subscriptions"], self._practice)
-        return {row["resource"]: (row["subscription"], row["signing_key"]) for row in rows}
+        if self._keyring.in_force(self._practice) is None and any(row["signing_key"].startswith(SEALED) for row in rows):
+            await self._keyring.refresh([self._practice])
+        found: dict[str, tuple[int, str]] = {}
+        for row in rows:
+            key = self._opened(row["resource"], row["subscription"], row["signing_key"])
+            if key is not None:
+                found[row["resource"]] = (row["subscription"], key)
+        return found
 
     async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
-        await self._pool.execute(SQL["put_subscription"], self._practice, resource, subscription, target, key)
+        stored = key
+        if self._keyring.in_force(self._practice) is not None:
+            key_id, sealed = self._keyring.seal(self._practice, self._identity(resource, subscription), key.encode())
+            stored = SEALED + key_id + ":" + b64encode(sealed).decode()
+        await self._pool.execute(SQL["put_subscription"], self._practice, resource, subscription, target, stored)
+
+    async def seal_all(self) -> None:
+        """Seal what lies there in the clear, as soon as the practice has data keys."""
+        for row in await self._pool.fetch(SQL["get_subscriptions"], self._practice):
+            if not row["signing_key"].startswith(SEALED):
+                await self.put(row["resource"], row["subscription"], row["target"], row["signing_key"])
+
+    def _opened(self, resource: str, subscription: int, stored: str) -> str | None:
+        if not stored.startswith(SEALED):
+            return stored if self._keyring.in_force(self._practice) is None else None
+        key_id, _, sealed = stored.removeprefix(SEALED).partition(":")
+        try:
+            return self._keyring.open_sealed(key_id, self._identity(resource, subscription), b64decode(sealed)).decode()
+        except (KeyMissing, UnreadableEvent, ValueError):
+            return None
+
+    def _identity(self, resource: str, subscription: int) -> bytes:
+        return f"subscription:{self._practice}:{resource}:{subscription}".encode()

@@ -18,6 +18,7 @@ from projections.state.directory import Directory
 from projections.state.open_intents import OpenIntent, Waiting, dependencies
 from projections.state.patient import Patient, encode_patient
 from projections.state.state import PracticeState
+from projections.words.remedy import SHOWN_ELSEWHERE
 
 
 def patient_row(patient: Patient, sequence: int, today: date) -> tables.PatientRow:
@@ -39,7 +40,12 @@ def intent_rows(intents: dict[str, OpenIntent]) -> tuple[still_open.IntentRow, .
 
 
 def waiting_rows(waiting: dict[str, Waiting]) -> tuple[still_open.WaitingRow, ...]:
-    return tuple(still_open.WaitingRow(slot=slot, code=one.code, since=one.since) for slot, one in waiting.items())
+    """The rows of a list of items; what is decided with another item has none."""
+    return tuple(
+        still_open.WaitingRow(slot=slot, code=one.code, since=one.since)
+        for slot, one in waiting.items()
+        if one.code not in SHOWN_ELSEWHERE
+    )
 
 
 def open_rows(now: Patient | Directory, before: Patient | Directory | None = None) -> still_open.OpenRows:

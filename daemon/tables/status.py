@@ -19,12 +19,14 @@ from events.ids import PracticeId
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """`failing` is why a pass fails, by `source.pass`; `queued` the writes that a sink holds, by system; `budget` the share of a
     vendor's published calls that was used of late, by operation (1.0: no call more fits), of all that share the limits; `standing`
-    says since when and why the practice is not at work, "" where it is."""
+    says since when and why the practice is not at work, "" where it is. `account` is the practice by whose name the partition of all
+    that share a vendor account is found: who may not read the vendors' secrets publishes by it."""
 
     failing: dict[str, str] = {}
     queued: dict[str, int] = {}
     budget: dict[str, float] = {}
     standing: str = ""
+    account: str = ""
 
 
 class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,6 +59,12 @@ async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int,
         [epoch for epoch, _ in reports.values()],
         [msgspec.json.encode(report).decode() for _, report in reports.values()],
     )
+
+
+async def last_owner(pool: Connection, practice: PracticeId) -> tuple[str, float | None]:
+    """Who had the practice last, and how many seconds ago that owner said how it is; None where it never has."""
+    head = await pool.fetchrow(SQL["status_head"], practice)
+    return ("", None) if head is None else (head["owner"], head["report_age"])
 
 
 async def practice_status(pool: Connection, practice: PracticeId) -> PracticeStatus:

@@ -11,6 +11,7 @@ from daemon.tables import observed, rows
 from daemon.tables import open as still_open
 from daemon.tables.matching import MatchTables, charts_in
 from events.codec import Keyring
+from events.commands import MoveLinkRequested
 from events.ids import (
     PRACTICE,
     BillingPatientId,
@@ -21,6 +22,7 @@ from events.ids import (
     number_of,
 )
 from events.keyed import hashed
+from events.merges import BillingLinkMoved
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
 from events.topics import BILLING_ROW, Change, Checkpoint, Note
@@ -261,4 +263,6 @@ def _charts_of(event: Event) -> tuple[set[EhrChartId], set[BillingPatientId]]:
             charts.add(event.body.ehr)
         case LinkMoved():
             charts |= {event.body.source, event.body.target}
+        case MoveLinkRequested() | BillingLinkMoved():
+            patients |= {event.body.source, event.body.target}
     return charts, patients

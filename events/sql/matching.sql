@@ -44,3 +44,11 @@ DELETE FROM chartwire.match_key WHERE practice = $1
 -- name: clear_match_counts
 -- All counts.
 DELETE FROM chartwire.match_count WHERE practice = $1
+
+-- name: any_not_matched
+-- Whether an older worker has saved a patient and left its keys and counts alone.
+SELECT EXISTS (SELECT FROM chartwire.patient WHERE practice = $1 AND matched <> sequence) AS found
+
+-- name: mark_matched
+-- The keys and counts of all patients are kept.
+UPDATE chartwire.patient SET matched = sequence WHERE practice = $1 AND matched <> sequence

@@ -31,7 +31,7 @@ ON CONFLICT (practice, source) DO UPDATE SET value = excluded.value, updated_at 
 
 -- name: get_subscriptions
 -- All webhook subscriptions.
-SELECT resource, subscription, signing_key FROM chartwire.subscription WHERE practice = $1
+SELECT resource, subscription, target, signing_key FROM chartwire.subscription WHERE practice = $1
 
 -- name: put_subscription
 -- Insert or replace the subscription of a resource.

@@ -21,10 +21,13 @@ from events.ids import (
     EventId,
     PatientKey,
     PracticeId,
+    billing_key,
     charts_of,
     ehr_key,
     event_id,
 )
+from events.insurance import InsurersLearnt
+from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -46,11 +49,12 @@ from events.schema import (
     PairBarred,
     RevisitDue,
     WaitingCleared,
+    WaitingRaised,
 )
 from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
-from projections.rules.counterparts import needs_look
+from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
 from projections.state.folding import in_doubt
@@ -158,6 +162,8 @@ class Batch:
             charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
             if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
                 charts = Charts(follows.ehr, follows.billing)
+            elif isinstance(follows, BillingLinkMoved):
+                charts = Charts(follows.ehr, follows.target)
             self._take(self._following(follows, command, *charts), reply.about)
 
     def _take(self, event: Event, key: PatientKey) -> None:
@@ -186,12 +192,19 @@ class Batch:
             self.relinked.add(event.patient)
             linked = body.ehr if isinstance(body, ChartLinked) else body.target
             self.dependencies |= {f"chart:{linked}", f"patient:{body.billing}"}
+        elif isinstance(body, BillingLinkMoved):
+            self.relinked.add(event.patient)
+            self.unlinked.add(body.source)
+            self.touched[billing_key(body.source)] = event
+            self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.source}", f"patient:{body.target}"}
         elif isinstance(body, ChartUnlinked | PairBarred):
             self.touched[ehr_key(body.ehr)] = event
             if isinstance(body, ChartUnlinked):
                 self.relinked.add(event.patient)
                 self.unlinked.add(body.billing)
                 self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
+        elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(before, after):
+            self.dependencies.add(named(after))
         elif isinstance(body, BillObserved):
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")
@@ -214,6 +227,8 @@ class Batch:
         body = event.body
         if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
+        elif isinstance(body, InsurersLearnt):
+            self.dependencies.add("insurers")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
@@ -313,6 +328,8 @@ class Batch:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
             self.take(self._event(body, cause, len(self.events) - start, None, None))
+            if isinstance(body, InsurersLearnt):
+                self.touched.setdefault(key, self.events[-1])
         if is_settled(patient, bodies, shared):
             self.touched.pop(key, None)
 

@@ -22,14 +22,13 @@ from events.schema import (
     WaitingRaised,
 )
 from events.slots import LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
-from events.writes import (
-    System,
-)
+from events.writes import Resource, System
 from projections.deciding.settle import permitted, reconcile_intents, reconcile_waiting
 from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
+from projections.rules.both_ways import want_insurance_both_ways
 from projections.rules.demographics import want_demographics
 from projections.rules.insurance import want_insurance
 from projections.rules.links import (
@@ -40,7 +39,7 @@ from projections.rules.links import (
 from projections.rules.wants import Moment, Wants
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
-from projections.terms.policy import Policy
+from projections.terms.policy import Policy, allows
 
 SETTLES = (IntentRequested, IntentSuperseded, WaitingRaised, WaitingCleared)
 
@@ -57,8 +56,8 @@ def decide(
     patient = state.patients[key]
     wants = Wants()
     _want(patient, state, policy, moment, wants)
-    if wants.facts:
-        return wants.facts, []
+    if wants.facts or wants.shared_facts:
+        return wants.facts, wants.shared_facts
     _show_refused(patient, policy, wants)
     writes = permitted(wants.writes, policy)
     bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause)
@@ -106,8 +105,9 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
-    want_insurance(patient, ehr, billing, state.directory, policy, moment.today, wants)
-    want_appointments(patient, link.ehr, state.directory, policy, wants)
+    insure = want_insurance_both_ways if allows(policy, Resource.INSURANCE, System.BILLING) else want_insurance
+    insure(patient, ehr, billing, state.directory, policy, moment.today, wants)
+    want_appointments(patient, link.ehr, state.directory, policy, moment.now, wants)
     want_bills(patient, billing, state.directory, policy, wants)
 
 
@@ -157,7 +157,7 @@ def _follow_link(patient: Patient, state: PracticeState, policy: Policy, wants: 
         wants.wait(
             LINK_SLOT,
             WaitCode.BILLING_CHART_GONE,
-            f"the patient is gone in {policy.names.billing.label} (deleted or merged there); unlink the chart, then link the right patient",
+            f"the patient is gone in {policy.names.billing.label} (deleted or merged there); move the link to the patient that it was merged into, or unlink the chart",
         )
         want_removals(patient, policy, wants)
         return False

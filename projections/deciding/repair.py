@@ -17,6 +17,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import msgspec
+
 from events.codes import CommandCode
 from events.commands import (
     BillResendRequested,
@@ -24,19 +26,33 @@ from events.commands import (
     ConflictSeen,
     DismissRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
+    TellApartRequested,
     UnlinkRequested,
 )
-from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key
+from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, content_hash
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import type_of
-from events.schema import Body, ChartUnlinked, CommandRefused, IntentSuperseded, PairBarred, WaitingDismissed
+from events.schema import (
+    Body,
+    ChartUnlinked,
+    CommandRefused,
+    IntentSuperseded,
+    PairBarred,
+    WaitingDismissed,
+)
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
 from projections.deciding.unlinked import link_of
+from projections.matching import Level, names_level
+from projections.matching.levels import MISTYPED, SAID
 from projections.rules.accepted import about_digest
-from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
+from projections.rules.fields import BY_NAME, agreed, billing_view, ehr_view, same
+from projections.rules.people import normal_of, person_of
+from projections.state.directory import pair_key
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import BillState, Patient
 from projections.state.state import PracticeState
@@ -44,7 +60,8 @@ from projections.terms.names import Names
 from projections.terms.policy import Policy
 
 COMPARED = ("first_name", "middle_name", "last_name", "birth_date", "sex")
-DECISIVE = ("last_name", "birth_date", "sex")
+NAMED = ("first_name", "last_name")
+DECISIVE = (*NAMED, "birth_date", "sex")
 
 
 @dataclass(frozen=True)
@@ -79,6 +96,10 @@ def _answer(
     match body:
         case LinkRequested():
             return Reply(billing_key(body.billing), (_link(state, body, policy),))
+        case MoveLinkRequested():
+            return Reply(billing_key(body.target), (_move_link(state, body, policy),))
+        case TellApartRequested():
+            return Reply(follows=(_tell_apart(state, body),))
         case UnlinkRequested():
             return _unlink(state, body, policy.names)
         case RedriveRequested():
@@ -191,6 +212,24 @@ def differing(ehr: Patient, billing: Patient, state: PracticeState, policy: Poli
     return tuple(name for name in COMPARED if not same(name, here[name], there[name]))
 
 
+def decisive(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> tuple[str, ...]:
+    """Of the fields that differ those that speak for two persons: a name said or spelled another way does not."""
+    if ehr.ehr is None or billing.billing is None:
+        return ()
+    here, there = (normal_of(person_of(one)) for one in (ehr.ehr.chart, billing.billing.chart))
+    levels = dict(zip(NAMED, names_level(here.names, there.names), strict=True))
+    found = (name for name in differing(ehr, billing, state, policy) if name in DECISIVE)
+    return tuple(name for name in found if levels.get(name, Level.OTHER) not in SAID | MISTYPED)
+
+
+def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy) -> str:
+    """Digest of what is shown of two charts before they are linked (`LinkRequested.seen`)."""
+    if ehr.ehr is None or billing.billing is None:
+        return ""
+    views = ehr_view(ehr.ehr.chart, state.directory, policy), billing_view(billing.billing.chart)
+    return content_hash(msgspec.json.encode(views, order="sorted"))
+
+
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
     here, there = _patient(state, Charts(ehr=body.ehr), names), _patient(state, Charts(billing=body.billing), names)
@@ -206,13 +245,56 @@ def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
         raise _Refuse(CommandCode.GONE, f"{names.chart(body.ehr)} was deleted or merged into another chart")
     if there.billing is None or there.billing.vanished:
         raise _Refuse(CommandCode.GONE, f"{names.patient(body.billing)} is gone in {names.billing.label}")
-    differ = differing(here, there, state, policy)
-    if not body.force and (decisive := [BY_NAME[name].label.lower() for name in differ if name in DECISIVE]):
+    _check_seen(here, there, state, body, policy)
+    return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
+
+
+def _check_seen(
+    ehr: Patient, billing: Patient, state: PracticeState, body: LinkRequested | MoveLinkRequested, policy: Policy
+) -> None:
+    """A person has seen both charts as they are, and takes them for one though what differs speaks for two."""
+    if body.seen not in ("", seen_of(ehr, billing, state, policy)):
+        raise _Refuse(CommandCode.CHANGED, "one of the charts has changed since both were shown; look at them again")
+    if not body.force and (differ := [BY_NAME[name].label.lower() for name in decisive(ehr, billing, state, policy)]):
         raise _Refuse(
             CommandCode.DIFFERS,
-            f"they differ in {', '.join(decisive)}: look at both, then repeat with --force if they are one",
+            f"they differ in {', '.join(differ)}: look at both, then repeat with --force if they are one",
         )
-    return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
+
+
+def _move_link(state: PracticeState, body: MoveLinkRequested, policy: Policy) -> Body:
+    names = policy.names
+    here, there = (_patient(state, Charts(billing=one), names) for one in (body.source, body.target))
+    source, target = names.patient(body.source), names.patient(body.target)
+    if here.link is None:
+        raise _Refuse(CommandCode.NOT_LINKED, f"{source} is not linked")
+    if here.billing is None or not here.billing.vanished:
+        raise _Refuse(
+            CommandCode.STILL_THERE, f"{source} is still in {names.billing.label}; unlink it, then link the right one"
+        )
+    if there.link is not None:
+        raise _Refuse(CommandCode.LINKED, f"{target} has a link already ({names.chart(there.link.ehr)}); unlink it first")
+    if there.billing is None or there.billing.vanished:
+        raise _Refuse(CommandCode.GONE, f"{target} is gone in {names.billing.label}")
+    if here.ehr is None or here.ehr.chart.deleted or here.ehr.chart.merged_into is not None:
+        raise _Refuse(CommandCode.GONE, f"{names.chart(here.link.ehr)} was deleted or merged into another chart")
+    if _writing(here, lambda _slot: True) or _writing(there, lambda slot: slot == CHART_SLOT):
+        raise _Refuse(CommandCode.UNDER_WAY, "a write of these patients is under way; repeat this when it is settled")
+    _check_seen(here, there, state, body, policy)
+    both = agreed(ehr_view(here.ehr.chart, state.directory, policy), billing_view(there.billing.chart))
+    return BillingLinkMoved(
+        ehr=here.link.ehr, source=body.source, target=body.target, how=f"by hand ({body.who})", base={**here.base, **both}
+    )
+
+
+def _tell_apart(state: PracticeState, body: TellApartRequested) -> Body:
+    known = pair_key(body.system, body.one, body.other) in state.directory.told_apart
+    if body.one == body.other or known is not body.undo:
+        why = "nobody has told these two apart" if body.undo else "these two are told apart already"
+        raise _Refuse(CommandCode.NOTHING_IN_IT, "a chart is not two" if body.one == body.other else why)
+    return ToldApart(
+        system=body.system, one=body.one, other=body.other, who=body.who, reason=body.reason, apart=not body.undo
+    )
 
 
 def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:

@@ -5,25 +5,28 @@ person, or is created there (guide: Links).
 from __future__ import annotations
 
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId
+from events.ids import BillingPatientId, EhrChartId, number_of
 from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
-from projections.rules.counterparts import is_barred, is_news
+from projections.rules.both_ways import policies_for_new_patient
+from projections.rules.counterparts import is_asked_about, is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
 from projections.rules.links import (
+    MOST_TOLD,
+    Verdict,
     absorbers,
     awaited,
     compared,
     hinted_patient,
     judge,
-    searched_in_billing,
-    searched_in_ehr,
+    searched_as,
 )
 from projections.rules.wants import Wants, Wish
+from projections.state.coverage import coverage_of
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import BillingSide, EhrSide, Former, Patient
+from projections.state.patient import EhrSide, Former, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 
@@ -32,17 +35,9 @@ RULE = "guide: Chart creation"
 
 def want_link(patient: Patient, state: PracticeState, policy: Policy, wants: Wants) -> None:
     """Search the other side, then link or create (guide: Links)."""
-    ehr, billing = patient.ehr, patient.billing
-    if patient.in_billing:
-        if billing is not None and not billing.vanished and not _waits_unlinked(patient, policy, wants):
-            _want_ehr_counterpart(patient, billing, state, policy, wants)
-    elif (
-        ehr is not None
-        and not ehr.chart.deleted
-        and ehr.chart.merged_into is None
-        and not _waits_unlinked(patient, policy, wants)
-    ):
-        _want_billing_counterpart(patient, ehr, state, policy, wants)
+    search = searched_as(patient)
+    if search is not None and not _waits_unlinked(patient, policy, wants):
+        _want_counterpart(patient, search, state, policy, wants)
 
 
 def _waits_unlinked(patient: Patient, policy: Policy, wants: Wants) -> bool:
@@ -58,95 +53,66 @@ def _waits_unlinked(patient: Patient, policy: Policy, wants: Wants) -> bool:
     return True
 
 
-def _want_ehr_counterpart(
-    patient: Patient, billing: BillingSide, state: PracticeState, policy: Policy, wants: Wants
+def _want_counterpart(
+    patient: Patient, search: SearchEhr | SearchBilling, state: PracticeState, policy: Policy, wants: Wants
 ) -> None:
+    there = System.EHR if patient.in_billing else System.BILLING
+    label = policy.names.label(there)
     if patient.created is not None:
-        wants.facts.append(
-            link_of(
-                EhrChartId(patient.created), billing.chart.id, f"created in {policy.names.ehr.label}", patient, state, policy
-            )
-        )
+        wants.facts.append(_link(patient, patient.created, f"created in {label}", state, policy))
         return
-    chart = billing.chart
-    search = searched_in_ehr(chart)
+    if (hinted := _hinted(patient, state)) is not None:
+        how = f"our metadata on the {policy.names.ehr.label} chart"
+        wants.facts.append(_link(patient, hinted, how, state, policy))
+        return
     if _under_way(patient) or not _searched(patient, search, wants) or _news(patient, state, wants):
         return
     verdict = judge(patient, state, policy.names)
     if verdict.match is not None:
-        found = EhrChartId(verdict.match)
-        wants.facts.append(
-            link_of(
-                found,
-                billing.chart.id,
-                f"one certain match in {policy.names.ehr.label}",
-                patient,
-                state,
-                policy,
-                verdict.likeness,
-            )
-        )
+        how = f"one certain match in {label}"
+        wants.facts.append(_link(patient, verdict.match, how, state, policy, verdict.likeness))
     elif not verdict.create:
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=True))
-    elif not allows(policy, Resource.CHART, System.EHR):
-        wants.wait(
-            CHART_SLOT,
-            WaitCode.NOT_CREATED,
-            f"no chart in {policy.names.ehr.label}, and the practice does not create charts there",
-        )
-    else:
-        want_ehr_chart(billing, state.directory, policy, wants)
+        _wait_for_a_person(patient, verdict, state, policy, wants)
+    elif not allows(policy, Resource.CHART, there):
+        what = "chart" if there is System.EHR else "patient"
+        text = f"no {what} in {label}, and the practice does not create {what}s there"
+        wants.wait(CHART_SLOT, WaitCode.NOT_CREATED, text)
+    elif patient.billing is not None:
+        want_ehr_chart(patient.billing, state.directory, policy, wants)
+    elif patient.ehr is not None:
+        _want_with_policies(patient, patient.ehr, state, policy, wants)
 
 
-def _want_billing_counterpart(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
-    chart = ehr.chart
-    if patient.created is not None:
-        wants.facts.append(
-            link_of(
-                chart.id,
-                BillingPatientId(patient.created),
-                f"created in {policy.names.billing.label}",
-                patient,
-                state,
-                policy,
-            )
-        )
+def _wait_for_a_person(patient: Patient, verdict: Verdict, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """One undecided pair is one item: where the other charts ask about this one already, it is decided with them."""
+    depends = awaited(verdict, ehr=patient.in_billing)
+    if not is_asked_about(patient, verdict.candidates, state):
+        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *depends)
         return
-    hinted = hinted_patient(chart.link_hint)
-    if hinted is not None:
-        other = state.patients.get(state.key_of(None, hinted))
-        if other is not None and other.link is None and not is_barred(patient, hinted, False):
-            wants.facts.append(
-                link_of(chart.id, hinted, f"our metadata on the {policy.names.ehr.label} chart", patient, state, policy)
-            )
-            return
-    search = searched_in_billing(chart)
-    if _under_way(patient) or not _searched(patient, search, wants) or _news(patient, state, wants):
+    name = policy.names.chart if patient.in_billing else policy.names.patient
+    text = f"decided with {', '.join(name(one) for one in verdict.candidates[:MOST_TOLD])}"
+    wants.wait(CHART_SLOT, WaitCode.CANDIDATES_ELSEWHERE, text, *depends)
+
+
+def _want_with_policies(patient: Patient, ehr: EhrSide, state: PracticeState, policy: Policy, wants: Wants) -> None:
+    """A patient for the chart; where insurance goes there, the chart's policies go along as soon as they have been read."""
+    if allows(policy, Resource.INSURANCE, System.BILLING) and coverage_of(patient).policies is None:
+        text = f"the chart's policies in {policy.names.ehr.label} have not been read yet: they go along"
+        wants.wait(CHART_SLOT, WaitCode.POLICIES_PENDING, text)
         return
-    verdict = judge(patient, state, policy.names)
-    if verdict.match is not None:
-        found = BillingPatientId(verdict.match)
-        wants.facts.append(
-            link_of(
-                chart.id,
-                found,
-                f"one certain match in {policy.names.billing.label}",
-                patient,
-                state,
-                policy,
-                verdict.likeness,
-            )
-        )
-    elif not verdict.create:
-        wants.wait(CHART_SLOT, WaitCode.CANDIDATES, verdict.reason, *awaited(verdict, ehr=False))
-    elif not allows(policy, Resource.CHART, System.BILLING):
-        wants.wait(
-            CHART_SLOT,
-            WaitCode.NOT_CREATED,
-            f"no patient in {policy.names.billing.label}, and the practice does not create patients there",
-        )
-    else:
-        want_billing_chart(ehr, state.directory, policy, wants)
+    policies = policies_for_new_patient(patient, state.directory, policy)
+    want_billing_chart(ehr, policies, state.directory, policy, wants)
+
+
+def _hinted(patient: Patient, state: PracticeState) -> BillingPatientId | None:
+    """The patient without a link that our own metadata on the chart names."""
+    if patient.in_billing or patient.ehr is None:
+        return None
+    hinted = hinted_patient(patient.ehr.chart.link_hint)
+    if hinted is None or is_barred(patient, hinted, False):
+        return None
+    other = state.patients.get(state.key_of(None, hinted))
+    return hinted if other is not None and other.link is None else None
 
 
 def _under_way(patient: Patient) -> bool:
@@ -178,6 +144,15 @@ def _news(patient: Patient, state: PracticeState, wants: Wants) -> bool:
     return True
 
 
+def _link(
+    patient: Patient, other: int, how: str, state: PracticeState, policy: Policy, likeness: Likeness | None = None
+) -> ChartLinked:
+    """The link of an unlinked patient with a chart of the other side."""
+    mine = number_of(patient.key)
+    ehr, billing = (other, mine) if patient.in_billing else (mine, other)
+    return link_of(EhrChartId(ehr), BillingPatientId(billing), how, patient, state, policy, likeness)
+
+
 def link_of(
     ehr: EhrChartId,
     billing: BillingPatientId,
@@ -205,7 +180,14 @@ def link_of(
     merged = tuple(chart for chart in (EhrChartId(int(one)) for one in former) if ehr in absorbers(chart, state))
     before = {name: value for chart in (*merged, ehr) for name, value in _base(former.get(str(chart))).items()}
     return ChartLinked(
-        ehr=ehr, billing=billing, how=how, base={**before, **patient.base, **base}, resumes=merged, likeness=likeness
+        ehr=ehr,
+        billing=billing,
+        how=how,
+        base={**before, **patient.base, **base},
+        resumes=merged,
+        likeness=likeness,
+        two_way=allows(policy, Resource.INSURANCE, System.BILLING),
+        bare=patient.in_billing and patient.created == ehr,
     )
 
 

@@ -4,6 +4,7 @@
 `match` does this for two whole lists, `duplicates` for one, `decisions_about` for a chart that just came.
 """
 
+from projections.matching.compare import names_level
 from projections.matching.deciding import (
     Decision,
     Matched,
@@ -13,8 +14,10 @@ from projections.matching.deciding import (
     decisions_about,
     duplicates,
     is_again,
+    looked_at,
     match,
     pair_of,
+    twice,
 )
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import keys_of, pairs
@@ -41,9 +44,12 @@ __all__ = [
     "duplicates",
     "is_again",
     "keys_of",
+    "looked_at",
     "match",
+    "names_level",
     "normalize",
     "pair_of",
     "pairs",
     "score",
+    "twice",
 ]  # fmt: skip

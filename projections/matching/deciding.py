@@ -34,6 +34,18 @@ DATES_ALIKE = DATE_MISTYPED | {L.EXACT}
 OTHER_PERSON = frozenset((Veto.SSN, Veto.SUFFIX, Veto.MIDDLE_NAME, Veto.SEX, Veto.GENERATION, Veto.NAMESAKE))
 """What says that a linked chart's double is somebody else."""
 
+TWO_PEOPLE = (OTHER_PERSON - {Veto.NAMESAKE}) | {
+    Veto.FIRST_NAME,
+    Veto.NO_FIRST_NAME,
+    Veto.NEWBORN,
+    Veto.NAME_AND_DATE,
+    Veto.BIRTH_DATE,
+}
+"""What says that two charts of one system are of two people; a person who moved is entered again with another address."""
+
+TWICE = 0.9
+"""The probability from which two charts of one system are shown as one person's."""
+
 
 class MatchVerdict(StrEnum):
     CERTAIN = "certain"
@@ -99,6 +111,15 @@ def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None
     return Pair(left=one.id, right=other.id, score=found, vetoes=against)
 
 
+def looked_at(one: Normal, other: Normal, frequencies: Frequencies) -> Decision:
+    """Two charts that a person compares: also where they are two persons, and never certain."""
+    found = score(one, other, frequencies)
+    against = vetoes(one, other, found, frequencies)
+    if found.probability < CERTAIN:
+        against = (*against, Veto.IMPROBABLE)
+    return _decision(Pair(left=one.id, right=other.id, score=found, vetoes=against), MatchVerdict.CANDIDATE)
+
+
 def _hopeless(one: Normal, other: Normal) -> bool:
     """First name and birth date are both another's, or neither says anything; and no SSN says the opposite."""
     if one.names.placeholder and other.names.placeholder and not (one.day and other.day):
@@ -157,6 +178,14 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
 def is_again(one: Pair) -> bool:
     """Whether a chart without a counterpart looks like the person of a linked chart: entered twice."""
     return _alike(one) and one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
+
+
+def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | None:
+    """Two charts of one system that are likely of one person, as good as certain where nothing speaks against it; else None."""
+    pair = pair_of(one, other, frequencies)
+    if pair is None or pair.score.probability < TWICE or set(pair.vetoes) & TWO_PEOPLE:
+        return None
+    return _decision(pair, MatchVerdict.CERTAIN if pair.free else MatchVerdict.CANDIDATE)
 
 
 def _alike(one: Pair) -> bool:

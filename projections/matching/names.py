@@ -142,6 +142,12 @@ def is_nickname(one: str, other: str) -> bool:
 
 
 @cache
+def share_a_short_form(one: str, other: str) -> bool:
+    """Two names in full that have one short form (Elizabeth and Lisa, both Liz): twins may well be called so."""
+    return one != other and bool(nicknames_of(one) & nicknames_of(other))
+
+
+@cache
 def is_listed(name: str) -> bool:
     """Whether a name is known to everybody: formal or short."""
     return bool(nicknames_of(name) or formal_of(name))

@@ -12,6 +12,7 @@ from projections.matching.compare import Levels
 from projections.matching.distance import is_one_off
 from projections.matching.frequencies import Frequencies
 from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
+from projections.matching.names import share_a_short_form
 from projections.matching.normal import Normal
 from projections.matching.scoring import Score
 
@@ -163,7 +164,13 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
     first = levels[F.FIRST]
     match first:
         case L.NICKNAME:
-            return [Veto.TWINS] if frequencies.are_both_names(one.names.first, other.names.first) else []
+            twins = frequencies.are_both_names(one.names.first, other.names.first) or (
+                household
+                and levels[F.BORN] is L.EXACT
+                and share_a_short_form(one.names.first, other.names.first)
+                and not _is_only_one(one, other, levels, frequencies)
+            )
+            return [Veto.TWINS] if twins else []
         case L.MIDDLE_USED if not (one.names.middle and other.names.middle):
             return [Veto.TWINS]
         case _ if first in SAID:
@@ -180,6 +187,12 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
             return []
         case _:
             return [Veto.TWINS]
+
+
+def _is_only_one(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether something agrees that twins do not share: the middle name, or a phone that nobody else has."""
+    own = (number for number in one.phones & other.phones if frequencies.shared.get(number, 1) <= 1)
+    return levels[F.MIDDLE] is L.EXACT or any(own)
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:

@@ -7,6 +7,7 @@ import msgspec
 from events.ids import content_hash
 from events.slots import SlotKind, parse_slot
 from projections.rules.fields import billing_view, ehr_view
+from projections.state.coverage import coverage_of
 from projections.state.directory import Directory
 from projections.state.patient import Patient, bill_content
 from projections.terms.policy import Policy
@@ -33,6 +34,8 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
         case SlotKind.POLICY | SlotKind.POLICIES:
             cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]
+        case SlotKind.EHR_POLICY:
+            return [one for one in coverage_of(patient).policies or () if str(one.id) == name]
         case SlotKind.FIELD | SlotKind.CONFLICT:
             return [view.get(name) for view in _views(patient, directory, policy)]
         case SlotKind.CHART | SlotKind.LINK:

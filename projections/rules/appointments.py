@@ -25,7 +25,7 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.wants import Wants, Wish
-from projections.state.directory import Directory, physician_for, provider_named
+from projections.state.directory import Directory, Unmapped, physician_for, provider_named, why_unmapped
 from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, Rescheduled, allows
@@ -131,13 +131,28 @@ def _notes(seen: BillingAppointment) -> tuple[str, ...]:
 # -- decisions ------------------------------------------------------------------------------------------------------------
 
 
-def want_appointments(patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, wants: Wants) -> None:
+def want_appointments(
+    patient: Patient, chart: EhrChartId, directory: Directory, policy: Policy, now: datetime, wants: Wants
+) -> None:
     """Add what brings the chart side's calendar to the billing side's, one slot an appointment."""
     if not allows(policy, Resource.APPOINTMENT, System.EHR):
+        _list_left_standing(patient, policy, now, wants)
         return
     for key, entry in patient.appointments.items():
         off = entry.seen.cancelled or _given_up(entry, patient, policy)
         _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
+
+
+def _list_left_standing(patient: Patient, policy: Policy, now: datetime, wants: Wants) -> None:
+    """What a practice had copied to the chart side's calendar before it turned appointments off is listed, not followed."""
+    for key, entry in patient.appointments.items():
+        if entry.ehr is not None and not (entry.cancelled or entry.deleted) and entry.seen.start >= now:
+            ehr, billing = policy.names.ehr.label, policy.names.billing.label
+            text = (
+                f"this appointment in {ehr} was copied from {billing}, which it does not follow any more; keep {ehr}'s "
+                "calendar by hand, then accept this"
+            )
+            wants.wait(slot_of(SlotKind.APPOINTMENT, key), WaitCode.NOT_FOLLOWED, text)
 
 
 def _given_up(entry: AppointmentState, patient: Patient, policy: Policy) -> bool:
@@ -172,6 +187,20 @@ def _want_removal(slot: str, entry: AppointmentState, wants: Wants) -> None:
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
 
 
+def _why_no_calendar(seen: BillingAppointment, directory: Directory, policy: Policy) -> str:
+    """What to do about an appointment without a place on the chart side: mapping helps only where there is a calendar."""
+    here, there = policy.names.ehr.label, policy.names.billing.label
+    if seen.provider is None:
+        return f"the appointment has no provider in {there}; choose one there"
+    match why_unmapped(seen.provider, directory, policy):
+        case Unmapped.INACTIVE:
+            return f"the appointment's provider is not active in {here}, so has no calendar there; make the provider active there"
+        case Unmapped.SEVERAL:
+            return f"several providers of {here} may be the appointment's; map the right one"
+        case _:
+            return f"the appointment's provider is nobody known in {here}; map the provider"
+
+
 def _want(
     slot: str,
     entry: AppointmentState,
@@ -193,8 +222,7 @@ def _want(
         return
     terms = appointment_terms(entry.seen, directory, policy)
     if terms is None:
-        text = f"the appointment's provider has no calendar in {policy.names.ehr.label}; map the provider"
-        wants.wait(slot, WaitCode.NO_CALENDAR, text, "directory")
+        wants.wait(slot, WaitCode.NO_CALENDAR, _why_no_calendar(entry.seen, directory, policy), "directory")
         return
     if there and not entry.cancelled and entry.written == terms:
         return

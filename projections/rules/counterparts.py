@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
+from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
@@ -152,6 +153,33 @@ def _patient_of(id_: int, state: PracticeState, ehr: bool) -> Patient | None:
 
 def _key_of(id_: int, state: PracticeState, ehr: bool) -> PatientKey:
     return state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
+
+
+def named(patient: Patient) -> str:
+    """As what a doubt of another chart depends on an unlinked patient."""
+    return f"{'patient' if patient.in_billing else 'chart'}:{number_of(patient.key)}"
+
+
+def is_asked_about(patient: Patient, candidates: Iterable[int], state: PracticeState) -> bool:
+    """Whether every candidate has an item already, waiting or accepted, that this patient is in."""
+    asked = [_asks_about(_patient_of(one, state, patient.in_billing), named(patient)) for one in candidates]
+    return bool(asked) and all(asked)
+
+
+def _asks_about(other: Patient | None, name: str) -> bool:
+    if other is None:
+        return False
+    item = other.waiting.get(CHART_SLOT) or other.dismissed.get(CHART_SLOT)
+    return item is not None and item.code == WaitCode.CANDIDATES and name in item.depends_on
+
+
+def gave_up_asking(before: Patient | None, after: Patient) -> bool:
+    """Whether an item that others were decided with is no longer what it was: they have to be looked at again."""
+    known = None if before is None else before.waiting.get(CHART_SLOT)
+    if known is None or known.code != WaitCode.CANDIDATES or after.link is not None:
+        return False
+    now = after.waiting.get(CHART_SLOT) or after.dismissed.get(CHART_SLOT)
+    return now is None or now.code != WaitCode.CANDIDATES or not set(known.depends_on) <= set(now.depends_on)
 
 
 def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:

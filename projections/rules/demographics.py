@@ -7,6 +7,7 @@ from events.ids import EhrChartId
 from events.records import EhrChart
 from events.schema import ConflictRecorded, FieldsAgreed
 from events.slots import CHART_SLOT, SlotKind, slot_of
+from events.terms import PolicyChange
 from events.writes import CreateBillingChart, CreateEhrChart, Resource, System, UpdateBillingChart, UpdateEhrChart
 from projections.rules.fields import (
     ADDRESS,
@@ -68,6 +69,8 @@ def want_demographics(
     _want_ehr(ehr, merged.to_ehr, ours, directory, policy, wants)
     _want_billing(billing, merged.to_billing, theirs, directory, policy, wants)
     for one in patient.conflicts.values():
+        if one.field not in BY_NAME:
+            continue  # of insurance
         text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
         wants.wait(slot_of(SlotKind.CONFLICT, one.field), WaitCode.CONFLICT, text)
 
@@ -170,8 +173,10 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 
 
-def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants: Wants) -> None:
-    """A patient for a chart that the billing side lacks, with a case, or its bills could never be posted."""
+def want_billing_chart(
+    ehr: EhrSide, policies: tuple[PolicyChange, ...], directory: Directory, policy: Policy, wants: Wants
+) -> None:
+    """A patient for a chart that the billing side lacks, with a case, or its bills could never be posted, and its `policies`."""
     fields, problems = _new_chart(ehr_view(ehr.chart, directory, policy), System.BILLING, directory, policy)
     here, there = policy.names.ehr.label, policy.names.billing.label
     external_id = str(ehr.chart.id)
@@ -191,6 +196,7 @@ def want_billing_chart(ehr: EhrSide, directory: Directory, policy: Policy, wants
         external_id=external_id,
         case_name=policy.case_name,
         payer_scenario=policy.payer_scenario,
+        policies=policies,
     )
     wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
 

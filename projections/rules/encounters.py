@@ -15,7 +15,8 @@ from zoneinfo import ZoneInfo
 
 from events import calendar
 from events.records import BillingCase, BillLine, EhrBill, Value
-from events.writes import CreateEncounter, EncounterTerms
+from events.terms import EncounterTerms
+from events.writes import CreateEncounter
 from projections.state.directory import Directory, location_for, provider_for
 from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit, plain_amount

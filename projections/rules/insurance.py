@@ -13,11 +13,14 @@ from msgspec.structs import replace
 
 from events.codes import WaitCode
 from events.ids import EhrChartId
+from events.insurance import PoliciesAgreed
 from events.records import BillingCase, BillingChart, BillingPolicy, EhrChart
 from events.slots import POLICIES_SLOT, SlotKind, slot_of
-from events.writes import CreateCarrier, CreatePlan, PolicyTerms, Resource, SyncPolicies, System
+from events.terms import PolicyTerms
+from events.writes import CreateCarrier, CreatePlan, Resource, SyncPolicies, System
 from projections.rules.policies import AMOUNTS, carrier_address, policy_terms, says_the_same
 from projections.rules.wants import Wants, Wish
+from projections.state.coverage import coverage_of
 from projections.state.directory import Directory, carrier_for, plan_for
 from projections.state.patient import BillingSide, EhrSide, Patient, WrittenPolicy
 from projections.terms.codecs import OPEN_END, known_day, last_day, squeeze
@@ -71,10 +74,12 @@ def want_insurance(
     wants: Wants,
 ) -> None:
     """Add the write that brings the chart's policies to the case's, and the carriers and plans it needs first."""
+    if coverage_of(patient).agreed:
+        wants.facts.append(PoliciesAgreed(one_way=True))
     if not allows(policy, Resource.INSURANCE, System.EHR) or billing.chart.cases is None:
         return
     case = primary_case(billing.chart.cases)
-    person = _person(ehr.chart, billing.chart)
+    person = person_of(ehr.chart, billing.chart)
     active = [
         (rank, one)
         for rank, one in enumerate(in_order(case.policies if case else (), today), start=1)
@@ -97,7 +102,7 @@ def want_insurance(
     wants.writes[POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE)
 
 
-def _person(ehr: EhrChart, billing: BillingChart) -> BillingChart:
+def person_of(ehr: EhrChart, billing: BillingChart) -> BillingChart:
     """The patient by the names and the birth date of the chart that the policies belong to, as far as it has them."""
     return replace(
         billing,
@@ -142,7 +147,7 @@ def _terms(
         text = f"{policy.names.ehr.label} knows three ranks; this is a fourth active policy of the case"
         wants.wait(slot, WaitCode.NO_RANK, text)
         return None
-    insurer = _insurer(slot, one, directory, policy, wants)
+    insurer = known_insurer(one, directory, policy, wants)
     if insurer is None:
         return None
     made = policy_terms(one, rank, *insurer, person)
@@ -152,8 +157,9 @@ def _terms(
     return made
 
 
-def _insurer(slot: str, one: BillingPolicy, directory: Directory, policy: Policy, wants: Wants) -> tuple[int, int] | None:
+def known_insurer(one: BillingPolicy, directory: Directory, policy: Policy, wants: Wants) -> tuple[int, int] | None:
     """The policy's carrier and plan on the chart side, or None while they are missing or being created."""
+    slot = slot_of(SlotKind.POLICY, one.id)
     here, there = policy.names.ehr.label, policy.names.billing.label
     if not squeeze(one.company_name) or not squeeze(one.plan_name):
         what = "company" if not squeeze(one.company_name) else "plan"

@@ -14,6 +14,7 @@ from events.records import BillingChart, EhrChart
 from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
 from projections.matching import Level, Veto
 from projections.rules.counterparts import certain_of, counterparts_of, is_barred, is_taken
+from projections.rules.people import charts_of
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.codecs import squeeze
@@ -55,6 +56,16 @@ def searched_in_billing(chart: EhrChart) -> SearchBilling:
     return SearchBilling(
         first_name=squeeze(chart.first_name), last_name=squeeze(chart.last_name), birth_date=chart.birth_date, sex=chart.sex
     )
+
+
+def searched_as(patient: Patient) -> SearchEhr | SearchBilling | None:
+    """Whom an unlinked patient is looked for as in the other system."""
+    here, there = charts_of(patient)
+    if patient.link is not None:
+        return None
+    if patient.in_billing:
+        return searched_in_ehr(there) if there is not None else None
+    return searched_in_billing(here) if here is not None else None
 
 
 def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:

@@ -15,10 +15,10 @@ from msgspec.structs import replace
 from events.ids import PatientKey, number_of
 from events.records import BillingChart, EhrChart
 from events.schema import CounterpartsFound
-from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
+from events.writes import Candidate, Likeness
 from projections.matching import Frequencies, Pair, decide, is_again, normalize, pair_of, pairs
 from projections.rules.counterparts import again, cautious, is_barred, likeness_of
-from projections.rules.links import searched_in_billing, searched_in_ehr
+from projections.rules.links import searched_as
 from projections.rules.people import candidate, charts_of, person_of
 from projections.state.patient import Patient
 from projections.state.state import Alike
@@ -103,13 +103,3 @@ class Index:
         wanted = searched_as(patient)
         found = self.find(patient) if wanted is not None else ()
         return CounterpartsFound(wanted=wanted, candidates=found) if wanted is not None and found else None
-
-
-def searched_as(patient: Patient) -> SearchEhr | SearchBilling | None:
-    """Whom an unlinked patient is looked for as in the other system."""
-    here, there = charts_of(patient)
-    if patient.link is not None:
-        return None
-    if patient.in_billing:
-        return searched_in_ehr(there) if there is not None else None
-    return searched_in_billing(here) if here is not None else None

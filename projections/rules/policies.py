@@ -17,7 +17,8 @@ from typing import Any, Generic, TypeVar
 from msgspec.structs import replace
 
 from events.records import BillingChart, BillingPolicy
-from events.writes import PolicyTerms, System
+from events.terms import PolicyTerms
+from events.writes import System
 from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, known_day, last_day, plain_amount, squeeze
 from projections.terms.holder import holder_name
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 
 from events.records import BillingChart
-from events.writes import CreateEncounter, EncounterTerms
+from events.terms import EncounterTerms
+from events.writes import CreateEncounter
 from projections.terms.names import Names
 
 ERROR_MOST = 200

@@ -38,12 +38,16 @@ class Wish:
 
 @dataclass
 class Wants:
-    """`writes` are the patient's, `shared` the practice's (carriers and plans), `facts` are recorded as they are."""
+    """`writes` are the patient's, `shared` the practice's (carriers and plans), `facts` are recorded as they are.
+
+    `shared_facts` are the practice's.
+    """
 
     writes: dict[str, Wish] = field(default_factory=dict)
     shared: dict[str, Wish] = field(default_factory=dict)
     waits: dict[str, Waiting] = field(default_factory=dict)
     facts: list[Body] = field(default_factory=list)
+    shared_facts: list[Body] = field(default_factory=list)
 
     def wait(self, slot: str, code: WaitCode, text: str, *depends_on: str) -> None:
         self.waits[slot] = Waiting(code=code.value, text=text, depends_on=depends_on)

@@ -8,12 +8,15 @@ practice-level intents (carriers and plans are created once per practice, not pe
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 
 import msgspec
 from msgspec.structs import replace
 
 from events.codes import WaitCode
-from events.records import Carrier, Location, Plan, Provider, Value
+from events.insurance import InsurersLearnt
+from events.merges import ToldApart
+from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
 from events.schema import (
     BillingDirectoryObserved,
     ChangeQuarantined,
@@ -28,7 +31,7 @@ from events.schema import (
     WentLive,
 )
 from events.slots import SlotKind, slot_of
-from events.writes import CreateCarrier, CreatePlan, RecordCreated
+from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
 from projections.terms.codecs import squeeze
@@ -36,7 +39,7 @@ from projections.terms.policy import Policy
 
 
 class Directory(Value, frozen=True, kw_only=True):
-    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot."""
+    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -53,15 +56,24 @@ class Directory(Value, frozen=True, kw_only=True):
     ehr_seen: bool = False
     billing_seen: bool = False
     observing: bool = False
+    billing_plans: dict[str, BillingPlan] = {}
+    told_apart: dict[str, ToldApart] = {}
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+SHORT_MAP, SHORT_HEADER = 15, 0x80
+"""MessagePack: the most members of a map whose header is one byte, and that byte without their number."""
 
 
 def encode_directory(directory: Directory) -> bytes:
-    """The stored form: the same directory always gives the same bytes (I7)."""
-    return _ENCODER.encode(directory)
+    """The stored form: the same directory always gives the same bytes (I7).
+
+    A struct of more than fifteen members has a longer header; what was stored while there were fifteen has the short one.
+    """
+    encoded = _ENCODER.encode(directory)
+    count = int.from_bytes(encoded[1:3])
+    return encoded if count > SHORT_MAP else bytes((SHORT_HEADER | count,)) + encoded[3:]
 
 
 def decode_directory(encoded: bytes) -> Directory:
@@ -83,6 +95,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case BillingDirectoryObserved():
             return replace(directory, providers=body.providers, billing_locations=body.locations, billing_seen=True)
+        case InsurersLearnt():
+            return replace(directory, billing_plans={**directory.billing_plans, **{one.plan_id: one for one in body.plans}})
         case ChangeQuarantined() | MessageUnreadable():
             return _set_aside(directory, body, event)
         case WaitingRaised():
@@ -104,9 +118,18 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
         case WaitingDismissed():
             waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
             return replace(directory, waiting=waits, dismissed=dismissed)
+        case ToldApart():
+            key = pair_key(body.system, body.one, body.other)
+            told = {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
+            return replace(directory, told_apart=told)
         case IntentSucceeded():
             directory = _created(directory, body)
     return replace(directory, intents=follow_intent(directory.intents, event))
+
+
+def pair_key(system: System, one: int, other: int) -> str:
+    """Two charts of one system, whichever is named first."""
+    return f"{system.value}:{min(one, other)}:{max(one, other)}"
 
 
 def message_slot(body: MessageUnreadable) -> str:
@@ -161,6 +184,29 @@ def physician_for(provider: int, directory: Directory, policy: Policy) -> int | 
         return by_hand[0] if len(by_hand) == 1 else None
     known = next((one for one in directory.providers if one.id == provider), None)
     return None if known is None else _counterpart(known, directory.physicians)
+
+
+class Unmapped(StrEnum):
+    """Why a provider of the billing system has no calendar on the chart side."""
+
+    UNKNOWN = "unknown"
+    INACTIVE = "inactive"
+    SEVERAL = "several"
+
+
+def why_unmapped(provider: int, directory: Directory, policy: Policy) -> Unmapped:
+    """Of a provider without a physician: nobody there is the provider, or several are, or only somebody who is not active."""
+    if sum(billing == provider for billing in policy.providers.values()) > 1:
+        return Unmapped.SEVERAL
+    known = next((one for one in directory.providers if one.id == provider), None)
+    if known is None:
+        return Unmapped.UNKNOWN
+    alike = [
+        one for one in directory.physicians if _person(one) == _person(known) or (_npi(one) and _npi(one) == _npi(known))
+    ]
+    if not alike:
+        return Unmapped.UNKNOWN
+    return Unmapped.SEVERAL if any(one.active for one in alike) else Unmapped.INACTIVE
 
 
 def provider_named(name: str, directory: Directory) -> int | None:
@@ -220,8 +266,40 @@ def plan_for(billing_plan: str, name: str, carrier: int, directory: Directory) -
     return min(same) if same else None
 
 
+def company_of(carrier: int | None, name: str, directory: Directory) -> str | None:
+    """The billing side's insurance company of a chart side's carrier, by its id: one that a policy there has shown.
+
+    By the id that the carrier carries or was created for, else by name where just one company has it.
+    """
+    known = {one.company_id: one.company_name for one in directory.billing_plans.values()}
+    made = [company for company, id_ in directory.created_carriers.items() if id_ == carrier and company in known]
+    told = [one.external_id for one in directory.carriers if one.id == carrier and one.external_id in known]
+    if made or told:
+        return _single((*made, *told))
+    return _single(company for company, its in known.items() if _insurer(its) == _insurer(name) and _insurer(name))
+
+
+def billing_plan_of(company: str, plan: int | None, name: str, directory: Directory) -> BillingPlan | None:
+    """The billing side's plan, of `company`, of a chart side's plan: the one it was created for, else just one of its name."""
+    known = [one for one in directory.billing_plans.values() if one.company_id == company]
+    made = [one for one in known if plan is not None and directory.created_plans.get(one.plan_id) == plan]
+    found = made or [one for one in known if _insurer(one.plan_name) == _insurer(name) and _insurer(name)]
+    return found[0] if len(found) == 1 else None
+
+
+def single_plan_of(company: str, directory: Directory) -> BillingPlan | None:
+    """The only plan of `company` that a policy has shown."""
+    known = [one for one in directory.billing_plans.values() if one.company_id == company]
+    return known[0] if len(known) == 1 else None
+
+
 def _insurer(name: str) -> str:
     return "".join(char for char in name.casefold() if char.isalnum())
+
+
+def _single(ids: Iterable[str]) -> str | None:
+    found = set(ids)
+    return found.pop() if len(found) == 1 else None
 
 
 def _only(ids: Iterable[int]) -> int | None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from events.commands import BillResendRequested, Command, ConflictSeen, ResyncRequested, RetryRequested
 from events.ids import BillingPatientId
+from events.insurance import EhrPoliciesObserved, PoliciesAgreed
 from events.records import BillingChart, EhrBill, EhrChart
 from events.schema import (
     BillingAppointmentObserved,
@@ -36,8 +37,10 @@ from events.slots import SlotKind, parse_slot, slot_of
 from events.writes import (
     AnyWrite,
     BillingChartWritten,
+    BillingPoliciesWritten,
     BillWritten,
     CancelEhrAppointment,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateEhrAppointment,
     CreateEhrChart,
@@ -55,6 +58,14 @@ from events.writes import (
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
+from projections.state.coverage import (
+    DIFFERENCES,
+    billing_policies_written,
+    chart_policies_written,
+    differences_settled,
+    policies_agreed,
+    policies_read,
+)
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, again, dismiss, follow_intent, without
 from projections.state.patient import (
     AppointmentState,
@@ -63,7 +74,6 @@ from projections.state.patient import (
     EhrSide,
     Patient,
     Search,
-    WrittenPolicy,
     is_of,
 )
 from projections.terms.codecs import PhoneNumber
@@ -86,6 +96,10 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             if entry is not None and _not_newer(event, entry):
                 return patient
             return _bill_seen(patient, body.bill, event.modified, event.observed)
+        case EhrPoliciesObserved():
+            return policies_read(patient, body.policies, event.observed)
+        case PoliciesAgreed():
+            return policies_agreed(patient, body)
         case LinkSuspended() | LinkResumed():
             link = patient.link and replace(patient.link, suspended=isinstance(body, LinkSuspended))
             return replace(patient, link=link)
@@ -129,6 +143,7 @@ def _asked(patient: Patient, body: Command) -> Patient:
         case ConflictSeen():
             fields = body.fields or tuple(patient.conflicts)
             seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
+            patient = differences_settled(patient) if DIFFERENCES in seen else patient
             conflicts = without(patient.conflicts, *fields)
             return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
         case ResyncRequested():
@@ -294,11 +309,9 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case _, BillingChartWritten():
             return _billing_seen(patient, result.chart, result.read_at)
         case SyncPolicies(), PoliciesWritten():
-            terms = {str(one.billing_policy): one for one in write.terms}
-            written = {
-                key: WrittenPolicy(ehr=result.known[key], terms=one) for key, one in terms.items() if key in result.known
-            }
-            return replace(patient, policies=written)
+            return chart_policies_written(patient, write, result)
+        case ChangeBillingPolicies(), BillingPoliciesWritten():
+            return billing_policies_written(_billing_seen(patient, result.chart, result.read_at), write, result)
         case CreateEncounter(), RecordCreated():
             return _bill(
                 patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=write.content, answered=None

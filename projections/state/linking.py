@@ -5,11 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from events.ids import EhrChartId, ehr_key
+from events.merges import BillingLinkMoved
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
 from events.writes import CreateEhrAppointment, SyncPolicies
+from projections.state.coverage import linked_both_ways
 from projections.state.folding import stale
 from projections.state.open_intents import UNDER_WAY, OpenIntent, without
-from projections.state.patient import Former, Link, Patient, bar, is_of
+from projections.state.patient import Coverage, Former, Link, Patient, bar, is_of
 
 
 def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patient:
@@ -22,6 +24,7 @@ def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patien
         key: replace(one, billed_to=None) if one.billed_to == body.billing else one for key, one in patient.bills.items()
     }
     link = Link(ehr=body.ehr, billing=body.billing)
+    patient = linked_both_ways(patient, body)
     return replace(patient, link=link, base=body.base, search=None, created=None, held=None, barred=barred, bills=bills)
 
 
@@ -35,6 +38,10 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
         for key, one in patient.bills.items()
     }
     chart = Patient(key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred)
+    if patient.coverage is not None:
+        read = Coverage(policies=patient.coverage.policies, read_at=patient.coverage.read_at)
+        chart = replace(chart, coverage=read)
+        patient = replace(patient, coverage=Coverage(put_away=patient.coverage.put_away))
     written = {key: one for key, one in patient.appointments.items() if one.ehr is not None}
     former = Former(appointments=written, policies=patient.policies, base=patient.base)
     fresh = {
@@ -101,7 +108,47 @@ def absorb(patient: Patient, other: Patient) -> Patient:
         conflicts={**other.conflicts, **patient.conflicts},
         conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
         barred=tuple(sorted({*patient.barred, *other.barred})),
+        coverage=_with_reading_of(other, patient),
     )
+
+
+def _with_reading_of(other: Patient, patient: Patient) -> Coverage | None:
+    """What is known of the patient's insurance, with the chart side's policies as they are in the chart taken over."""
+    read = other.coverage
+    if patient.coverage is None or read is None:
+        return patient.coverage or read
+    return replace(patient.coverage, policies=read.policies, read_at=read.read_at)
+
+
+def moved_to(source: Patient, target: Patient, body: BillingLinkMoved) -> tuple[Patient, Patient]:
+    """The link of a patient that vanished moved to the survivor of the merge: (the survivor, what remains of the other).
+
+    What was written to the chart counts for the survivor, whose records those are now: nothing is written or billed twice.
+    """
+    appointments = {**source.appointments, **target.appointments}
+    for key, was in source.appointments.items():
+        now = appointments[key]
+        if was.ehr is not None and now.ehr is None:
+            appointments[key] = replace(now, ehr=was.ehr, written=was.written, cancelled=was.cancelled, deleted=was.deleted)
+    remains = Patient(key=source.key, billing=source.billing, barred=source.barred, former=source.former)
+    survivor = replace(
+        target,
+        ehr=source.ehr,
+        link=Link(ehr=body.ehr, billing=body.target),
+        base=body.base,
+        search=None,
+        created=None,
+        held=None,
+        barred=tuple(pair for pair in target.barred if pair != (body.ehr, body.target)),
+        bills={**target.bills, **source.bills},
+        appointments=appointments,
+        policies={**source.policies, **target.policies},
+        coverage=source.coverage or target.coverage,
+        conflicts={**target.conflicts, **source.conflicts},
+        conflicts_seen={**target.conflicts_seen, **source.conflicts_seen},
+        beside={**target.beside, **source.beside},
+    )
+    return survivor, remains
 
 
 def _retargeted(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
@@ -120,4 +167,6 @@ def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[
     remains = Patient(key=ehr_key(body.source), ehr=patient.ehr)
     intents = {slot: _retargeted(one, body) for slot, one in patient.intents.items()}
     patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
+    if patient.coverage is not None:
+        patient = replace(patient, coverage=replace(patient.coverage, policies=None, read_at=None))
     return (absorb(patient, survivor) if survivor is not None else patient), remains

@@ -12,17 +12,12 @@ import msgspec
 from msgspec.structs import replace
 
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
-from events.records import BillingAppointment, BillingChart, EhrBill, EhrChart, Value
+from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
 )
-from events.writes import (
-    AppointmentTerms,
-    Candidate,
-    PolicyTerms,
-    SearchBilling,
-    SearchEhr,
-)
+from events.terms import PolicyTerms
+from events.writes import AppointmentTerms, Candidate, SearchBilling, SearchEhr
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting
 
 
@@ -93,6 +88,23 @@ class WrittenPolicy(Value, frozen=True, kw_only=True):
     terms: PolicyTerms
 
 
+class Coverage(Value, frozen=True, kw_only=True):
+    """The chart side's policies as last read, None before; and what is known where insurance goes both ways.
+
+    `agreed`: `Patient.policies` is the base of the merge. `unsettled`, `apart`, `apart_there` and `displaced`: see PoliciesAgreed.
+    `put_away` are policies of the billing side that were deactivated because they were removed on the chart side.
+    """
+
+    policies: tuple[ChartPolicy, ...] | None = None
+    read_at: datetime | None = None
+    agreed: bool = False
+    unsettled: dict[str, tuple[str, ...]] = {}
+    apart: tuple[int, ...] = ()
+    apart_there: tuple[int, ...] = ()
+    displaced: tuple[int, ...] = ()
+    put_away: tuple[int, ...] = ()
+
+
 class Former(Value, frozen=True, kw_only=True):
     """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
 
@@ -128,6 +140,7 @@ class Patient(Value, frozen=True, kw_only=True):
     barred: tuple[tuple[EhrChartId, BillingPatientId], ...] = ()
     former: dict[str, Former] = {}
     beside: dict[str, tuple[str, ...]] = {}
+    coverage: Coverage | None = None
 
     @property
     def in_billing(self) -> bool:

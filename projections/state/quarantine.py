@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from events.insurance import EhrPoliciesObserved
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -51,6 +52,8 @@ def _unread_as(event: Event) -> tuple[str, ...]:
     match event.body:
         case EhrChartObserved(chart=chart):
             return (quarantine_slot(System.EHR, "patients", str(chart.id)),)
+        case EhrPoliciesObserved(chart=chart):
+            return (quarantine_slot(System.EHR, "policies", str(chart)),)
         case BillingChartObserved(chart=there):
             return (quarantine_slot(System.BILLING, "patients", str(there.id)),)
         case BillObserved(bill=bill):

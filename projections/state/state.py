@@ -9,11 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.merges import BillingLinkMoved
 from events.schema import ChartLinked, ChartUnlinked, Event, LinkMoved, PairBarred
 from projections.matching.frequencies import Frequencies
 from projections.state.directory import Directory, fold_directory
 from projections.state.folding import fold_patient
-from projections.state.linking import linked, moved, unlinked
+from projections.state.linking import linked, moved, moved_to, unlinked
 from projections.state.patient import Patient, bar
 
 
@@ -26,7 +27,7 @@ class Alike:
     ours: tuple[int, ...] = ()
 
 
-OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, PairBarred})
+OF_TWO = frozenset({ChartLinked, ChartUnlinked, LinkMoved, BillingLinkMoved, PairBarred})
 """Bodies of events that involve two patients."""
 
 
@@ -86,6 +87,11 @@ class PracticeState:
                 alone = self.charts.get(ehr, ehr_key(ehr))
                 if alone in self.patients:
                     self._save(bar(self.patients[alone], ehr, billing))
+            case BillingLinkMoved(ehr=ehr, source=source):
+                known = self.patients.get(billing_key(source)) or Patient(key=billing_key(source))
+                patient, remains = moved_to(known, patient, event.body)
+                self._save(remains)
+                self._place(ehr, event.patient)
             case LinkMoved():
                 patient, remains = moved(patient, self._take(event.body.target, event.patient), event.body)
                 self._place(event.body.target, event.patient)

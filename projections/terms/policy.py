@@ -32,13 +32,28 @@ KAREO_LED: dict[Resource, Direction] = {
     Resource.APPOINTMENT: Direction.TO_EHR,
     Resource.BILL: Direction.TO_BILLING,
 }
-PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED}
+ELATION_LED: dict[Resource, Direction] = {
+    Resource.CHART: Direction.BOTH,
+    Resource.DEMOGRAPHICS: Direction.BOTH,
+    Resource.INSURANCE: Direction.BOTH,
+    Resource.APPOINTMENT: Direction.OFF,
+    Resource.BILL: Direction.TO_BILLING,
+}
+"""The vendor's other published configuration: the clinic's calendar stays where it is, insurance is entered in either."""
+
+PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED, "elation-led": ELATION_LED}
+
+PREFERENCES: dict[str, dict[Resource, System]] = {
+    "kareo-led": {Resource.DEMOGRAPHICS: System.BILLING, Resource.INSURANCE: System.BILLING},
+    "elation-led": {Resource.DEMOGRAPHICS: System.EHR, Resource.INSURANCE: System.BILLING},
+}
+"""Who wins where both sides changed the same, by profile; of every resource that may go both ways field by field."""
 
 # What the sinks can carry out at all; an override beyond it is a configuration error, not a silent nothing.
 POSSIBLE: dict[Resource, frozenset[Direction]] = {
     Resource.CHART: frozenset(Direction),
     Resource.DEMOGRAPHICS: frozenset(Direction),
-    Resource.INSURANCE: frozenset({Direction.TO_EHR, Direction.OFF}),
+    Resource.INSURANCE: frozenset(Direction),
     Resource.APPOINTMENT: frozenset({Direction.TO_EHR, Direction.OFF}),
     Resource.BILL: frozenset({Direction.TO_BILLING, Direction.OFF}),
 }
@@ -52,16 +67,39 @@ class Rescheduled(StrEnum):
     CANCEL = "cancel"
 
 
+class RemovedPolicy(StrEnum):
+    """What becomes of a policy on the billing side that was removed on the chart side. It is always shown."""
+
+    SHOW = "show"
+    DEACTIVATE = "deactivate"
+    DEACTIVATE_AND_END = "deactivate-and-end"
+
+
+class NewCarrier(StrEnum):
+    """What becomes of a policy whose carrier the billing side has not shown yet."""
+
+    WAIT = "wait"
+    CREATE = "create"
+
+
+class WithoutPlan(StrEnum):
+    """What becomes of a policy that names a carrier and no plan: the billing side needs one."""
+
+    WAIT = "wait"
+    SINGLE_KNOWN_PLAN = "single-known-plan"
+
+
 ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
 
 
 class Policy(Value, frozen=True, kw_only=True):
     """One practice's rules.
 
-    `preference` decides conflicts. `providers` and `locations` map ids of the chart side to ids of the billing side, and go before
+    `preference` decides conflicts of demographics, `insurance_preference` those of insurance. `providers` and `locations` map ids of the chart side to ids of the billing side, and go before
     any match by NPI or name. `places_of_service` overrides the code of a location by its id on the chart side.
     `default_physician` is the chart side's physician of a chart created for a patient without a mapped provider.
     `rescheduled`: by default a rescheduled one is cancelled when another appointment of the patient was made after it.
+    `removed_policy`, `new_carrier` and `carrier_without_plan` are about insurance that goes to the billing side.
     `observes`: nothing is decided, so nothing is written. `names` are what people call the two systems.
     """
 
@@ -69,6 +107,7 @@ class Policy(Value, frozen=True, kw_only=True):
     time_zone: str = "America/New_York"
     table: dict[Resource, Direction] = msgspec.field(default_factory=KAREO_LED.copy)
     preference: System = System.BILLING
+    insurance_preference: System = System.BILLING
     case_name: str = "Primary"
     payer_scenario: str = "Self Pay"
     encounter_status: str = "Draft"
@@ -78,6 +117,9 @@ class Policy(Value, frozen=True, kw_only=True):
     places_of_service: dict[int, str] = {}
     default_physician: int | None = None
     rescheduled: Rescheduled = Rescheduled.WHEN_REPLACED
+    removed_policy: RemovedPolicy = RemovedPolicy.SHOW
+    new_carrier: NewCarrier = NewCarrier.WAIT
+    carrier_without_plan: WithoutPlan = WithoutPlan.WAIT
     observes: bool = False
     names: Names = NAMES
 

@@ -15,11 +15,13 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, event_id
+from events.commands import LinkRequested, MoveLinkRequested
+from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
     Body,
     ChartLinked,
+    CommandRefused,
     CounterpartsFound,
     Event,
     IntentRequested,
@@ -32,7 +34,9 @@ from events.writes import (
     AnyResult,
     AnyWrite,
     BillingChartWritten,
+    BillingPoliciesWritten,
     BillWritten,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateEhrChart,
     CreateEncounter,
@@ -61,6 +65,7 @@ from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
+from projections.trial.told_policies import told_case, told_changes, told_chart_policies
 
 
 @dataclass(frozen=True)
@@ -79,7 +84,7 @@ class Planned:
 class DryRun:
     """`writes` in order, `links` that would be set, `searches` that would be made, and everybody as they would be then.
 
-    `found` is what matching found, by patient.
+    `found` is what matching found, by patient; `refused` why what a person asked for would not be done.
     """
 
     writes: list[Planned] = field(default_factory=list)
@@ -87,6 +92,7 @@ class DryRun:
     searches: Counter[str] = field(default_factory=Counter)
     patients: Mapping[PatientKey, Patient] = field(default_factory=dict)
     found: Mapping[PatientKey, CounterpartsFound] = field(default_factory=dict)
+    refused: CommandRefused | None = None
 
     def counts(self) -> dict[str, int]:
         """By `resource to system: kind of write (rule)`."""
@@ -111,6 +117,22 @@ def rehearse(
     return run.result
 
 
+def rehearse_link(
+    patients: Mapping[PatientKey, Patient],
+    directory: Directory,
+    body: LinkRequested | MoveLinkRequested,
+    policy: Policy,
+    now: datetime,
+) -> DryRun:
+    """What a link by hand would lead to, of the two `patients` alone and as if the practice were live. Raises Undecided."""
+    run = _Run(patients, replace(directory, observing=False), policy, now)
+    run.ask(body)
+    while run.step():
+        pass
+    run.result.patients = run.batch.state.patients
+    return run.result
+
+
 class _Run:
     def __init__(self, patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime) -> None:
         state = PracticeState(directory=directory, patients=dict(patients))
@@ -123,7 +145,7 @@ class _Run:
         state.alike = self.index.all_alike(patients.values())
         state.frequencies = self.index.frequencies
         self.result = DryRun()
-        moment = Moment.at(now, policy.time_zone)
+        moment = Moment.at(_not_before_what_is_known(patients, now), policy.time_zone)
         self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
         self._seen = 0
         self._made = 0
@@ -136,6 +158,13 @@ class _Run:
         self.batch.touched.clear()
         live = self._take(WentLive(), PRACTICE)
         self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
+
+    def ask(self, body: LinkRequested | MoveLinkRequested) -> None:
+        """What a person asks for, answered as the recorder would."""
+        charts = Charts(body.ehr, body.billing) if isinstance(body, LinkRequested) else Charts(billing=body.target)
+        self._take_about(body, charts)
+        said = (event.body for event in self.batch.events)
+        self.result.refused = next((one for one in said if isinstance(one, CommandRefused)), None)
 
     def step(self) -> bool:
         """Decide until nothing follows, then answer what was asked for and look at who waited for it; False at the end."""
@@ -178,7 +207,9 @@ class _Run:
         self._take(IntentSucceeded(intent=body.intent, slot=body.slot, attempt=1, result=result), key)
 
     def _take(self, body: Body, key: PatientKey) -> Event:
-        charts = charts_of(key)
+        return self._take_about(body, charts_of(key))
+
+    def _take_about(self, body: Body, charts: Charts) -> Event:
         event = Event(
             id=event_id(self.batch.practice, "dry run", len(self.batch.events)),
             practice=self.batch.practice,
@@ -204,6 +235,8 @@ class _Run:
                 case = BillingCase(
                     id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
                 )
+                plans = self.batch.state.directory.billing_plans
+                case = replace(case, policies=told_changes((), write.policies, plans, self._new)[0])
                 there = BillingChart(id=BillingPatientId(self._new()), cases=(case,))
                 return BillingChartWritten(chart=told_billing(there, write.fields, write.provider), read_at=now)
             case UpdateEhrChart() if patient is not None and patient.ehr is not None:
@@ -217,6 +250,13 @@ class _Run:
                     id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario, is_primary=True
                 )
                 return BillingChartWritten(chart=replace(patient.billing.chart, cases=(case,)), read_at=now)
+            case SyncPolicies(seen=tuple()):
+                known, read = told_chart_policies(write, self._new)
+                return PoliciesWritten(known=known, read=read, read_at=now)
+            case ChangeBillingPolicies() if patient is not None and patient.billing is not None:
+                plans = self.batch.state.directory.billing_plans
+                chart_there, known = told_case(patient.billing.chart, write, plans, self._new)
+                return BillingPoliciesWritten(chart=chart_there, read_at=now, known=known)
             case SyncPolicies():
                 held = {str(one.billing_policy): write.known.get(str(one.billing_policy)) for one in write.terms}
                 return PoliciesWritten(known={key: id_ or self._new() for key, id_ in held.items()})
@@ -232,6 +272,12 @@ class _Run:
     def _new(self) -> int:
         self._made += 1
         return -self._made
+
+
+def _not_before_what_is_known(patients: Mapping[PatientKey, Patient], now: datetime) -> datetime:
+    """`now`, or the last reading where a clock is behind: an answer from before it would be taken for old, again and again."""
+    sides = (side.read_at for one in patients.values() for side in (one.ehr, one.billing) if side is not None)
+    return max(now, *sides, now)
 
 
 def told_update(chart: EhrChart, write: UpdateEhrChart) -> EhrChart:

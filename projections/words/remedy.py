@@ -36,6 +36,7 @@ class Remedy(StrEnum):
     LINK_CANDIDATE = "link with the candidate"
     LINK = "link"
     UNLINK = "unlink"
+    MOVE_LINK = "move-link"
     BILL = "resend"
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
@@ -64,9 +65,10 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
+    WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
     WaitCode.EHR_CHART_DELETED: Meaning(_DESK),
-    WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.UNLINK),
+    WaitCode.BILLING_CHART_GONE: Meaning(_DESK, Remedy.MOVE_LINK),
     WaitCode.EXTERNAL_ID_TOO_LONG: Meaning(_OPERATOR, Remedy.BY_HAND),
     WaitCode.INCOMPLETE: Meaning(_DESK),
     WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
@@ -91,12 +93,20 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
+    WaitCode.CARRIER_UNKNOWN: Meaning(_BILLER),
+    WaitCode.INSURED_SELF: Meaning(_BILLER),
     WaitCode.NO_PLAN: Meaning(_BILLER),
     WaitCode.NO_RANK: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.NOT_AN_AMOUNT: Meaning(_BILLER),
     WaitCode.PLAN_PENDING: Meaning(_BILLER),
     WaitCode.PLAN_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
+    WaitCode.PLAN_UNKNOWN: Meaning(_BILLER),
+    WaitCode.POLICIES_DIFFER: Meaning(_BILLER, Remedy.SEEN),
+    WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
+    WaitCode.RANK_TWICE: Meaning(_DESK),
+    WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
     WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),
@@ -109,6 +119,9 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.UNSIGNED: Meaning(_BILLER),
     WaitCode.REFUSED: Meaning(_DESK, Remedy.RETRY, quotes=True),
 }
+
+SHOWN_ELSEWHERE = frozenset({WaitCode.CANDIDATES_ELSEWHERE.value})
+"""Codes that no list shows and no count counts: what they wait for is another item, which is there."""
 
 UNKNOWN = Meaning(Audience.OPERATOR, quotes=True)
 """Of a code that only a later version knows."""
@@ -154,6 +167,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return _link(practice, patient, _candidate(patient), names)
         case Remedy.LINK:
             return _link(practice, patient, None, names)
+        case Remedy.MOVE_LINK:
+            return f"move-link {practice} {chart}"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

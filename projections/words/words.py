@@ -11,11 +11,15 @@ from events.commands import (
     ConflictSeen,
     DismissRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
+    TellApartRequested,
     UnlinkRequested,
 )
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
 from events.schema import (
     BillingAppointmentObserved,
@@ -89,6 +93,9 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
             day = shown.with_values(f" of {bill.service_day}")
             deferred = shown.with_values(", deferred") if bill.deferred else ""
             return f"saw bill {bill.id}{day}: {len(bill.lines)} lines, {bill.status or 'no status'}{deferred}"
+        case EhrPoliciesObserved():
+            active = sum(1 for one in body.policies if one.active)
+            return f"saw the policies of chart {body.chart}: {len(body.policies)}, {active} active"
         case EhrDirectoryObserved() | BillingDirectoryObserved():
             return f"saw the directory: {len(body.providers)} providers, {len(body.locations)} locations"
         case RevisitDue():
@@ -123,6 +130,13 @@ def _about_links(body: Body, shown: Shown) -> str:
             return f"linked {ehr} chart {body.ehr} with {billing} patient {body.billing}: {body.how}{alike}"
         case LinkMoved():
             return f"moved the link of patient {body.billing} from chart {body.source} to {body.target}, which absorbed it"
+        case BillingLinkMoved():
+            moved = f"moved the link of {ehr} chart {body.ehr} from {billing} patient {body.source} to {body.target}"
+            return f"{moved}: {body.how}" if body.how else moved
+        case ToldApart():
+            said = "are two persons" if body.apart else "may be one person again"
+            pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
+            return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
@@ -140,6 +154,14 @@ def _about_links(body: Body, shown: Shown) -> str:
             return "live from now on"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
+        case PoliciesAgreed(one_way=True):
+            return "insurance goes both ways no longer"
+        case PoliciesAgreed():
+            apart = len(body.apart) + len(body.apart_there)
+            left = f", {len(body.unsettled)} differ, {apart} on one side only" if body.unsettled or apart else ""
+            return f"both sides hold {len(body.terms)} policies{left}"
+        case InsurersLearnt():
+            return f"learnt {len(body.plans)} insurance plans of {billing}"
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)
@@ -212,6 +234,11 @@ def _command(body: Body, shown: Shown) -> str:
         case LinkRequested():
             pair = f"{shown.label(System.EHR)} chart {body.ehr} with {shown.label(System.BILLING)} patient {body.billing}"
             what = f"link {pair}{', though they differ' if body.force else ''}"
+        case MoveLinkRequested():
+            what = f"move the link of {shown.label(System.BILLING)} patient {body.source} to {body.target}"
+        case TellApartRequested():
+            pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
+            what = f"take back that {pair} are two persons" if body.undo else f"keep {pair} apart as two persons"
         case UnlinkRequested():
             names = (f"{name} {id_}" for name, id_ in (("chart", body.ehr), ("patient", body.billing)) if id_ is not None)
             what = f"unlink {' and '.join(names)}"

@@ -6,6 +6,7 @@ from events.writes import (
     AddBillingCase,
     AnyWrite,
     CancelEhrAppointment,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateCarrier,
     CreateEhrAppointment,
@@ -45,6 +46,10 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
             return f"to create the {kind}{shown.with_values(f' {write.name!r}')} in {where}"
         case SyncPolicies():
             return f"{len(write.terms)} policies in {where}, {len(write.remove)} removed"
+        case ChangeBillingPolicies():
+            new = sum(1 for one in write.changes if one.policy is None)
+            case = "a new case" if write.case_id is None else f"case {write.case_id}"
+            return f"{len(write.changes)} policies in {where}, {new} of them new, in {case}"
         case CreateEhrAppointment() | UpdateEhrAppointment():
             verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
             time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"

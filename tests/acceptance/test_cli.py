@@ -17,6 +17,7 @@ import pytest
 
 from daemon.demo.embedded import free_port
 from daemon.demo.rehearsal import CHECKED
+from daemon.sandbox.front_desk import STREETS
 from events.schema import LinkMoved
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ pytest_plugins = ("tests.played_day",)
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS = 180
-SEEDED = ("juniper terrace", "mail.example", "303555", "silverpine")
-"""In every invented person's values."""
+SEEDED = (*(one.lower() for one in STREETS), "mail.example", "303555", "silverpine")
+"""In the values of every invented person."""
 
 
 def chartwire(*arguments: object) -> subprocess.CompletedProcess[str]:

@@ -169,24 +169,38 @@ async def test_retry_writes_what_was_refused_before(town: Town) -> None:
     await town.sound()
 
 
-async def test_resync_reads_both_sides_and_decides_anew(town: Town) -> None:
-    """A candidate that kept a chart waiting is not alike any more: only looking again finds that out."""
+async def test_candidate_that_turns_out_to_be_somebody_else_keeps_nobody_waiting(town: Town) -> None:
+    """Our own copy is asked again as soon as the candidate's chart says so; nobody has to resync."""
     person = town.day.person()
     twin = town.day.kareo_patient(town.office, {**person, "birth_date": None})
     chart = town.day.elation_patient(town.office, person)
     await until(lambda: town.waits("chart", "candidates"), 30)
     await town.rest.reached()
     assert {one["code"] for one in await town.waiting("--code", "candidates")} == {"candidates"}
+    before = len(town.clinic.billing.patients)
     town.day.edit_kareo(twin, first_name="Zebulon", last_name="Quillfeather")
     await town.rest.reached()
-    before = len(town.clinic.billing.patients)
-    out = await town.done("resync", ELM, f"elation:{chart}", "--reason", "the twin was somebody else")
-    assert "asked to read it again" in out
-    assert f"saw chart {chart}" in out
-    assert "to create the patient in Kareo" in out
-    await town.rest.reached()
+    assert not await town.waits("chart", "candidates")
     assert len(town.clinic.billing.patients) == before + 1
     assert town.day.kareo_of(town.office, chart) != twin
+    await town.sound()
+
+
+async def test_resync_reads_both_sides_and_decides_anew(town: Town) -> None:
+    """Elation refused a new chart as the duplicate of one that it does not name: only looking again finds that there is none."""
+    town.clinic.ehr.faults.add(match=("POST", "/patients/"), kind="status", status=409, times=1)
+    patient = town.day.kareo_patient(town.office)
+    await until(lambda: town.waits("chart", "refused"), 30)
+    await town.rest.reached()
+    assert (await town.item("chart", f"kareo:{patient}"))["code"] == "refused"
+    before = len(town.clinic.ehr.patients)
+    out = await town.done("resync", ELM, f"kareo:{patient}", "--reason", "there is none")
+    assert "asked to read it again" in out
+    assert f"saw patient {patient}" in out
+    assert "to create the chart in Elation" in out
+    await town.rest.reached()
+    assert len(town.clinic.ehr.patients) == before + 1
+    assert town.day.counterpart(town.office, patient)
     await town.sound()
 
 
@@ -251,11 +265,11 @@ async def test_unlink_holds_both_charts_and_link_takes_up_what_was_written(town:
     assert (await town.item("chart", f"kareo:{patient}"))["code"] == "unlinked"
     assert (len(town.clinic.ehr.patients), len(town.clinic.billing.patients)) == sizes
     assert town.clinic.ehr.patients[chart]["address"]["city"] != "Elsewhere"
-    assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    assert "linked Elation chart" in await town.done("link", ELM, f"elation:{chart}", f"kareo:{patient}", "--yes")
     await town.rest.reached()
     assert town.clinic.ehr.patients[chart]["address"]["city"] == "Elsewhere"
     assert len(carrying(town, booked.id)) == 1
-    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}")
+    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}", "--yes")
     await town.sound()
 
 

@@ -217,7 +217,7 @@ async def review(store: Store, file: Path, verb: str, decided: set[tuple[int, in
     """The first by the command itself, the others as it does it, without a process for each."""
     assert decided
     (ehr, billing), *others = sorted(decided)
-    force = ["--force"] if verb == "link" else []
+    force = ["--force", "--yes"] if verb == "link" else []
     await command(file, verb, "elm", f"elation:{ehr}", f"kareo:{billing}", *force)
     config = load(file, SECTIONS)
     bus = bus_of(config, file.parent, keyring_of(config, file.parent))

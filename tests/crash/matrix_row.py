@@ -152,7 +152,8 @@ class Row:
     @contextlib.asynccontextmanager
     async def opened(cls, victim: Victim, kind: str, cells: int, nursery: Nursery, folder: Path) -> AsyncIterator[Row]:
         """Servers, sandboxes and a daemon that has come to rest, with what so many cells need."""
-        clinic = Clinic(limits_scale=0.02, seconds=0.1, offices=1)
+        both_ways = int(SCENES[kind].both_ways)
+        clinic = Clinic(limits_scale=0.02, seconds=0.1, offices=1 - both_ways, both_ways=both_ways)
         stage = Stage(clinic)
         SCENES[kind].prepare(stage, cells)
         row = cls(victim, kind, nursery, folder, stage)

@@ -53,23 +53,29 @@ class Stage:
             "patients": billing.patients,
             "cases": billing.cases,
             "encounters": billing.encounters,
+            "case policies": billing.policies,
         }
         return Counter({name: len(table) for name, table in tables.items()})
 
 
 @dataclass(frozen=True)
 class Scene:
-    """`makes` are the records that the daemon has to make, no fewer and no more, after one `act`."""
+    """`makes` are the records that the daemon has to make, no fewer and no more, after one `act`. `both_ways`: in a practice where
+    insurance goes both ways."""
 
     act: Callable[[Stage, int], object]
     makes: dict[str, int] = field(default_factory=dict)
     pairs: Callable[[int], int] = lambda cells: 1
     case: bool = True
     booked: bool = False
+    both_ways: bool = False
 
     def prepare(self, stage: Stage, cells: int) -> None:
         for _ in range(self.pairs(cells)):
             stage.pair(case=self.case)
+        if self.both_ways:
+            stage.pair()
+            stage.day._insure(stage.pairs[-1][1], 0, company="Known Mutual", plan="Known Plan")
         if self.booked:
             for number in range(cells):
                 stage.book(number)
@@ -81,6 +87,11 @@ def _each(cells: int) -> int:
 
 def _insure(stage: Stage, number: int) -> None:
     stage.day._insure(stage.pairs[number][1], number, company=f"Carrier {number}", plan=f"Plan {number}")
+
+
+def _insure_in_elation(stage: Stage, number: int) -> None:
+    known = {"carrier_name": "Known Mutual", "plan_name": "Known Plan", "relationship_to_insured": "self"}
+    stage.clinic.ehr.people.add_policy(stage.pairs[number][0], 1, **known, member_id=f"EL-{number}")
 
 
 def _edit_elation(stage: Stage, number: int) -> None:
@@ -109,6 +120,7 @@ SCENES: dict[str, Scene] = {
     "CreateCarrier": _INSURANCE,
     "CreatePlan": _INSURANCE,
     "SyncPolicies": _INSURANCE,
+    "ChangeKareoPolicies": Scene(_insure_in_elation, {"case policies": 1}, pairs=_each, both_ways=True),
     "CreateElationAppointment": Scene(lambda stage, number: stage.book(number), {"appointments": 1}),
     "UpdateElationAppointment": Scene(_move, booked=True),
     "CancelElationAppointment": Scene(

@@ -23,6 +23,7 @@ SELECTED: list[tuple[Victim, str, Sequence[str]]] = [
     ),
     ("daemon", "CreateEncounter", ("after attempt", "before call", "after call")),
     ("daemon", "SyncPolicies", ("before offsets", "after call", "after outcome")),
+    ("daemon", "ChangeKareoPolicies", ("before offsets", "after attempt", "after call", "before outcome")),
     ("daemon", "CreateKareoChart", ("before publish", "after call")),
     ("postgres", "CreateCarrier", ("after append", "after commit", "after outcome")),
     ("postgres", "UpdateKareoChart", ("after attempt", "after call")),
@@ -39,7 +40,7 @@ def red(cells: Sequence[Cell]) -> list[str]:
 
 def test_every_kind_of_write_has_its_scene() -> None:
     assert set(SCENES) == set(KINDS)
-    assert len(KINDS) == 15
+    assert len(KINDS) == 16
 
 
 @pytest.mark.slow

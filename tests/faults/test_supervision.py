@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import asyncpg
@@ -97,6 +98,26 @@ def test_a3_a_missing_key_keeps_one_practice_from_being_taken() -> None:
         assert await pair.until(lambda: "KeyMissing" in reported(pair).standing, 5 * MINUTES)
         pair.world.keyring.renew(whole)
         assert await pair.until(lambda: pair.world.owner(HIT) is not None, 10 * MINUTES)
+        await heals(pair)
+
+    lived(story)
+
+
+def test_a_reload_begins_at_once_what_stands_still() -> None:
+    """The missing key is there now, and the next try would be minutes away. The other practice is not touched."""
+
+    async def story(pair: Pair) -> None:
+        world, whole = pair.world, pair.world.keyring
+        world.keyring = Keyring(whole.keys_of(OTHER))
+        pair.restart()
+        assert await pair.until(lambda: world.machines[0].worker is not None and world.owner(OTHER) is not None, 5 * MINUTES)
+        await asyncio.sleep(20 * MINUTES)
+        assert world.owner(HIT) is None
+        other, (machine,) = world.owner(OTHER), world.machines
+        assert machine.worker is not None
+        await machine.worker.reload(world.config, whole)
+        assert await pair.until(lambda: world.owner(HIT) is not None, 10.0)
+        assert world.owner(OTHER) is other
         await heals(pair)
 
     lived(story)

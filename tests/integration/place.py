@@ -72,7 +72,13 @@ def place(tmp_path: Path, recorded: tuple[str, Path, int], nobody: str) -> Make:
     def make(dsn: str) -> Place:
         shutil.copytree(recorded[1], tmp_path / "keys")
         clinic = Clinic()
-        file = clinic.write_config(tmp_path, dsn=dsn, bootstrap_servers=nobody, listen="127.0.0.1:8440")
+        file = clinic.write_config(
+            tmp_path,
+            dsn=dsn,
+            bootstrap_servers=nobody,
+            listen="127.0.0.1:8440",
+            console=(dsn.replace("//chartwire@", "//console@"), "127.0.0.1:8450"),
+        )
         vendor = rf'\1 = "http://{nobody}/x"'
         file.write_text(re.sub(r'^(base_url|wsdl|endpoint) = ".*"$', vendor, file.read_text(), flags=re.MULTILINE))
         file.chmod(0o600)

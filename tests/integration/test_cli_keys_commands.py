@@ -110,10 +110,14 @@ async def test_shred_asks_and_leaves_a_receipt(office: Office, store: Store, mon
 
 
 async def test_a_command_that_cannot_reach_postgresql_says_so(office: Office) -> None:
+    """FINDINGS B8: which server, that it is away, what to do; exit code 3 is that of a server that is away."""
     text = office.config.read_text()
     office.config.write_text(text.replace("migrate_dsn = ", 'migrate_dsn = "postgresql://127.0.0.1:9/none" # '))
     for command in (("rotate-key", PRACTICE), ("shred", PRACTICE, "--confirm", PRACTICE, "--receipt", "receipt.json")):
-        assert "postgres.dsn: PostgreSQL cannot be reached" in await office.run(*command, code=1)
+        said = await office.run(*command, code=3)
+        assert "postgres.dsn: PostgreSQL at 127.0.0.1:9, database none cannot be reached (ConnectionRefusedError)" in said
+        assert "try again when it is back" in said
+        assert "Traceback" not in said
 
 
 # -- archives -------------------------------------------------------------------------------------------------------------

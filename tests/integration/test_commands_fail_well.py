@@ -42,7 +42,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "resync": ["resync", elm, chart],
         "retry": ["retry", elm, chart],
         "resend": ["resend", elm, "1"],
-        "link": ["link", elm, "elation:101", chart],
+        "link": ["link", elm, "elation:101", chart, "--yes"],
         "unlink": ["unlink", elm, chart],
         "redrive": ["redrive", elm],
     }
@@ -62,6 +62,8 @@ def asking(at: Place) -> dict[str, list[str]]:
         "rules": ["rules"],
         "match": ["match", f"{of}/a.csv", f"{of}/a.csv"],
         "new-key": ["new-key", elm],
+        "user": ["user", "list"],
+        "console": ["console"],
     }
 
 

@@ -15,11 +15,12 @@ from msgspec.structs import replace
 
 from daemon.__main__ import main
 from daemon.cli.advice import DEFAULT_CONFIG, VARIABLE, advice, pasteable
+from daemon.cli.asking import tell
 from daemon.cli.commands import COMMANDS
-from daemon.cli.repair import tell
-from daemon.cli.waiting import Item, complete, lines
+from daemon.cli.waiting import complete, lines
 from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.commands import Followed, command
+from daemon.operator.waiting import Item
 from events.codes import WaitCode
 from events.commands import ResyncRequested
 from events.ids import Charts

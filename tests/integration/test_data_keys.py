@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import shutil
-import signal
-import sys
-from collections.abc import AsyncIterator
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
-import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.history.chain import inspect
-from daemon.operator.finishing import Finished, OlderOwners, finish
+from daemon.operator.finishing import Finished, OlderOwners
 from daemon.operator.key_rotation import KeyElsewhere, rotate
-from daemon.tables import documents as tables
 from daemon.tables import observed
 from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
 from events.data_keys import NotFinished, is_switched
@@ -32,68 +26,14 @@ from events.topics import Change, Message, decode_message, encode_message
 from events.writes import System
 from projections.deciding.batch import Batch
 from tests.conftest import OTHER, PRACTICE
+from tests.integration.data_keys import finished, fresh, killed, move, readable
 from tests.integration.recorder_driver import NOON, RecorderDriver
 from tests.unit.records import ADA, ADA_THERE
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def folder(keyring: Keyring, tmp_path: Path) -> Path:
-    """Where the fixture `keyring` has its files."""
-    return tmp_path / "keys"
-
-
-@pytest_asyncio.fixture
-async def owner(owner_dsn: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(owner_dsn, server_settings={"timezone": "UTC"})
-    yield connection
-    await connection.close()
-
-
-@pytest_asyncio.fixture
-async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
-    """A practice with a patient of both sides, stored the old way."""
-    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await driver.open()
-    await driver.link()
-    return driver
-
-
-async def finished(owner: Any, folder: Path, *practices: str) -> list[Finished]:
-    return [one async for one in finish(owner, practices or (PRACTICE,), Keyring.from_directory(folder))]
-
-
-async def fresh(dsn: str, folder: Path) -> Store:
-    """What a process sees that starts now."""
-    return await Store.open(dsn, Keyring.from_directory(folder), max_size=2)
-
-
-async def readable(dsn: str, folder: Path) -> int:
-    """How many events a process that starts now reads; documents are read too. Raises KeyMissing."""
-    store = await fresh(dsn, folder)
-    try:
-        await tables.read_patients(store.pool, PRACTICE, store.keyring)
-        return len([one async for one in store.read(PRACTICE)])
-    finally:
-        await store.close()
 
 
 async def key_ids(owner: Any) -> list[str]:
     rows = await owner.fetch("SELECT key_id FROM chartwire.event WHERE practice = $1 ORDER BY sequence", PRACTICE)
     return [row["key_id"] for row in rows]
-
-
-async def killed(what: str, dsn: str, folder: Path, last: str, receipt: Path = Path("none")) -> None:
-    """Run it in a process that dies right after the step `last`."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.integration.killed", what, dsn, PRACTICE, str(folder), str(receipt), last, cwd=ROOT
-    )
-    assert await process.wait() == -signal.SIGKILL
-
-
-async def move(driver: RecorderDriver, city: str) -> None:
-    await driver.see(BillingChartObserved(chart=replace(ADA_THERE, city=city)))
 
 
 # -- finishing ------------------------------------------------------------------------------------------------------------

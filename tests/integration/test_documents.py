@@ -196,18 +196,18 @@ async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Sto
         await compared.set_checkpoint(db, PRACTICE, "kareo.patients", value)
     assert await compared.get_checkpoint(db, PRACTICE, "kareo.patients") == "2"
     assert await compared.get_checkpoint(db, OTHER, "kareo.patients") is None
-    subscriptions = StoredSubscriptions(store.pool, PRACTICE)
+    subscriptions = StoredSubscriptions(store.pool, PRACTICE, store.keyring)
     await subscriptions.put("patients", 1, "https://a.test", "key-1")
     await subscriptions.put("patients", 2, "https://a.test", "key-2")
     assert await subscriptions.get() == {"patients": (2, "key-2")}
-    assert await StoredSubscriptions(store.pool, OTHER).get() == {}
+    assert await StoredSubscriptions(store.pool, OTHER, store.keyring).get() == {}
 
 
 # -- roles, migrations, indexes -------------------------------------------------------------------------------------------
 
 PROJECTIONS = (
     "patient", "directory", "chart", "link", "open_intent", "waiting", "dependency", "observed", "checkpoint", "subscription",
-    "match_key", "match_count",
+    "match_key", "match_count", "duplicate", "duplicate_head",
 )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
 from events.ids import BillingPatientId, EhrChartId
+from events.terms import PolicyTerms
 from events.writes import (
     AnyWrite,
     AppointmentTerms,
@@ -23,7 +24,6 @@ from events.writes import (
     CreateEhrChart,
     DeleteEhrAppointment,
     EhrChartWritten,
-    PolicyTerms,
     Searched,
     SyncPolicies,
     UpdateEhrAppointment,

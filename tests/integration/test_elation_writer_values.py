@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import date
 
-from events.writes import EhrChartWritten, PoliciesWritten, PolicyTerms, SyncPolicies, UpdateEhrChart
+from events.terms import PolicyTerms
+from events.writes import EhrChartWritten, PoliciesWritten, SyncPolicies, UpdateEhrChart
 from tests.integration.test_elation_writer import Elation, ehr
 
 __all__ = ["ehr"]

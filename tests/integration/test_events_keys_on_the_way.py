@@ -10,6 +10,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+import pytest_asyncio
 
 from daemon.demo.embedded import EmbeddedBroker
 from daemon.operator.finishing import finish
@@ -23,6 +24,13 @@ from tests.conftest import PRACTICE, until
 from tests.integration.recorder_driver import RecorderDriver
 from tests.integration.test_bus import Reader
 from tests.unit.records import ADA_THERE
+
+
+@pytest_asyncio.fixture
+async def broker() -> AsyncIterator[EmbeddedBroker]:
+    """One of its own: on that of all tests the topic holds other tests' messages, each of which asks for its keys, too."""
+    async with EmbeddedBroker() as server:
+        yield server
 
 
 @asynccontextmanager

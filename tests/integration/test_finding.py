@@ -7,11 +7,13 @@ from datetime import date
 import pytest
 from msgspec.structs import replace
 
+from daemon.cli.waiting import items
 from daemon.history.compare import verify
 from daemon.history.fold import Replay
 from daemon.history.rebuild import rebuild
 from daemon.tables import documents, matching
 from events.codec import Keyring
+from events.commands import DismissRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
 from events.schema import (
@@ -22,6 +24,7 @@ from events.schema import (
     IntentAttempted,
     IntentRequested,
     IntentSucceeded,
+    Origin,
 )
 from events.store import Store
 from events.writes import AnyResult, CreateBillingChart, CreateEhrChart, Searched
@@ -147,7 +150,56 @@ async def test_two_charts_of_one_system_that_look_alike_wait_though_only_one_was
     await answer(desk, "E:101", Searched())
     await answer(desk, "K:901", Searched())
     assert await links(store) == set()
-    assert await chart_wait(desk, "K:901") == "candidates"
+    assert await chart_wait(desk, "E:101") == "candidates"
+    assert await chart_wait(desk, "K:901") == "candidates-elsewhere", "decided with the chart's item"
+
+
+async def listed(store: Store) -> list[tuple[str, str]]:
+    return [(one.patient, one.code) for one in await items(store, POLICY)]
+
+
+@pytest.mark.parametrize("first", ["E:101", "K:901"])
+async def test_one_undecided_pair_is_one_item_and_the_other_chart_is_never_lost(
+    store: Store, keyring: Keyring, first: str
+) -> None:
+    """Medora and Ada are twins perhaps; once the asking chart is somebody else's, the other is decided by itself."""
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), billing(901, first_name="Medora"))
+    second = "K:901" if first == "E:101" else "E:101"
+    for key in (first, second):
+        await answer(desk, key, Searched())
+    names = {"E:101": "elation:101", "K:901": "kareo:901"}
+    assert await listed(store) == [(names[first], "candidates")]
+    assert await chart_wait(desk, second) == "candidates-elsewhere"
+    rows = await store.pool.fetch("SELECT patient_key FROM chartwire.waiting WHERE practice = $1", PRACTICE)
+    assert [row["patient_key"] for row in rows] == [first]
+    assert await verify(store, Replay(PRACTICE)) == []
+    somebody = {
+        "first_name": "Zoe",
+        "last_name": "Quill",
+        "birth_date": date(1950, 1, 2),
+        "address1": "1 Elm",
+        "zip": "10001",
+    }
+    await desk.see(ehr(101, **somebody) if first == "E:101" else billing(901, **somebody))
+    await desk.recorder.revisit("what it waited for has come")
+    assert await chart_wait(desk, second) == ""
+    assert "chart" in (await desk.patient(PatientKey(second))).intents, "it is created over there"
+    await desk.sound()
+
+
+async def test_a_pair_accepted_as_it_is_does_not_ask_from_the_other_side(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), billing(901, first_name="Medora"))
+    for key in ("E:101", "K:901"):
+        await answer(desk, key, Searched())
+    change = desk.change(DismissRequested(slot="chart", who="ann", reason="both leave next week"))
+    event = replace(change.event, ehr=EhrChartId(101), origin=Origin.OPERATOR)
+    await desk.recorder.record_messages([replace(change, event=event)])
+    await desk.see(billing(901, first_name="Medora"))
+    await desk.recorder.revisit("what it waited for has come")
+    assert await listed(store) == []
+    assert await chart_wait(desk, "K:901") == "candidates-elsewhere"
 
 
 async def test_the_tables_are_rebuilt_from_the_events_and_filled_where_they_are_missing(
@@ -171,3 +223,55 @@ async def test_the_tables_are_rebuilt_from_the_events_and_filled_where_they_are_
     await answer(later, "K:903", Searched())
     assert await verify(store, Replay(PRACTICE)) == []
     assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {101, 102, 901, 903}
+
+
+async def save_as_an_older_worker(store: Store, key: str) -> None:
+    """By its own statement, which knows nothing of the column `matched`, of match keys and of counts."""
+    head = await store.head(PRACTICE)
+    await store.pool.execute("DELETE FROM chartwire.match_key WHERE chart = $1", int(key.partition(":")[2]))
+    await store.pool.execute(
+        "INSERT INTO chartwire.patient (practice, patient_key, sequence, revisit_on, key_id, doc)"
+        " SELECT practice, patient_key, $2, revisit_on, key_id, doc FROM chartwire.patient WHERE patient_key = $1"
+        " ON CONFLICT (practice, patient_key) DO UPDATE SET sequence = excluded.sequence,"
+        " revisit_on = excluded.revisit_on, key_id = excluded.key_id, doc = excluded.doc",
+        key,
+        head,
+    )
+
+
+async def unmatched(store: Store) -> set[str]:
+    rows = await store.pool.fetch("SELECT patient_key FROM chartwire.patient WHERE matched <> sequence")
+    return {row["patient_key"] for row in rows}
+
+
+async def test_whom_an_older_worker_has_saved_is_found_by_the_next_owner(store: Store, keyring: Keyring) -> None:
+    """The older one leaves the hashes alone; what this one saves before it looks for somebody hides that from nobody."""
+    desk = await opened(store, keyring)
+    await desk.see(billing(901, last_name="O'Brien"), billing(902, first_name="Mary", birth_date=date(1997, 8, 30)))
+    await answer(desk, "K:902", Searched())
+    assert await unmatched(store) == set()
+    await desk.see(billing(903, first_name="Grace", birth_date=date(1950, 12, 9)))
+    await save_as_an_older_worker(store, "K:901")
+    assert await unmatched(store) == {"K:901"}
+    assert await verify(store, Replay(PRACTICE)) == []
+
+    later = await desk.successor()
+    await later.see(billing(901, last_name="O'Brien", city="Macon"))
+    assert await unmatched(store) == {"K:901"}
+    await later.see(ehr(101, last_name="OBrien"))
+    await answer(later, "E:101", Searched())
+    assert await links(store) == {(101, 901)}
+    assert await unmatched(store) == set()
+    assert await verify(store, Replay(PRACTICE)) == []
+
+
+async def test_a_rebuild_leaves_nothing_to_be_matched_anew(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(billing(901))
+    await desk.see(ehr(102, first_name="Mary", birth_date=date(1997, 8, 30)))
+    await save_as_an_older_worker(store, "K:901")
+    assert await unmatched(store) == {"K:901"}
+    await rebuild(store, POLICY, desk.now)
+    assert await unmatched(store) == set()
+    assert await verify(store, Replay(PRACTICE)) == []
+    assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {102, 901}

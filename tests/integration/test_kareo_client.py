@@ -11,6 +11,7 @@ import pytest_asyncio
 from daemon.sandbox.kareo import KareoSwitches
 from daemon.vendors.kareo import client as module
 from daemon.vendors.kareo import wire
+from daemon.vendors.kareo.wire import new_case
 from daemon.vendors.ports.errors import Refused
 from tests.integration.kareo import ELM, KEY, NOON, Kareo, changing, kareo_at_work
 
@@ -215,7 +216,7 @@ async def test_create_with_external_id_and_case(billing: Kareo) -> None:
     write = wire.PatientWrite(
         first_name="Ada", last_name="Byrne", birth_date=date(1980, 2, 29), sex="Female", work_phone="7062233445", provider_id=billing.doctor
     )  # fmt: skip
-    case = {"case_name": "Standard", "payer_scenario": "Self Pay"}
+    case = {"case": new_case("Standard", "Self Pay")}
     created = await billing.client.create_patient(write, external_id="640", external_vendor_id=vendor, **case)
     found = await billing.client.get_patient_by_external_id("640", vendor)
     assert found is not None
@@ -238,7 +239,9 @@ async def test_update_touches_what_it_names_and_clears_with_emptiness(billing: K
 
 async def test_cases_and_external_ids_of_patients_who_exist(billing: Kareo) -> None:
     ada, vendor = billing.ada(cases=[]), await billing.client.ensure_external_vendor("chartwire")
-    await billing.client.update_patient(ada, changing(first_name="Ada", last_name="Byrne"), new_case=("New", "Insurance"))
+    await billing.client.update_patient(
+        ada, changing(first_name="Ada", last_name="Byrne"), case=new_case("New", "Insurance")
+    )
     assert [(one.patient_id, one.name, one.active) for one in billing.sandbox.cases.values()] == [(ada, "New", True)]
     await billing.client.set_external_id(ada, vendor, "640")
     found = await billing.client.get_patient_by_external_id("640", vendor)

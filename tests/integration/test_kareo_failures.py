@@ -23,7 +23,7 @@ from tests.integration.kareo import KEY, NOON, PASSWORD, Kareo, changing, kareo_
 from tests.integration.test_kareo_client import encounter
 
 NAMES = {"first_name": "Ada", "last_name": "Byrne"}
-CASE = {"case_name": "Standard", "payer_scenario": "Insurance"}
+CASE = {"case": wire.new_case("Standard", "Insurance")}
 
 Call = Callable[[Kareo, KareoClient, int], Awaitable[object]]
 

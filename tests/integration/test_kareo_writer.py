@@ -15,13 +15,13 @@ from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.writer import KareoWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, OutcomeUnknown, Refused
 from events.ids import BillingPatientId, EhrChartId
+from events.terms import EncounterTerms
 from events.writes import (
     AddBillingCase,
     AnyWrite,
     BillingChartWritten,
     CreateBillingChart,
     CreateEncounter,
-    EncounterTerms,
     RecordCreated,
     SearchBilling,
     Searched,

@@ -25,7 +25,7 @@ INSERT INTO chartwire.event (practice, sequence, event_id, type, version, origin
         observed_at, key_id, body, epoch)
     SELECT practice, n, gen_random_uuid(), 'T', 1, 'kareo', key, n % 400, n % 500, now(), 'k', 'x', 1 FROM one;
 INSERT INTO chartwire.patient
-    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea FROM one;
+    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n FROM one;
 INSERT INTO chartwire.chart SELECT practice, n, key FROM one;
 INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
@@ -33,6 +33,8 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
+INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
     FROM one, unnest(ARRAY['elation', 'kareo']) AS system, unnest(ARRAY['patients', 'bills']) AS resource;
 INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
@@ -41,10 +43,19 @@ INSERT INTO chartwire.subscription SELECT practice, key, n, 't', 'k' FROM one;
 INSERT INTO chartwire.data_key SELECT practice, key, 'body', 'f', 'w' FROM one;
 INSERT INTO chartwire.notice SELECT practice, key, 1, '{}' FROM one;
 INSERT INTO chartwire.switch SELECT key FROM one ON CONFLICT DO NOTHING;
+INSERT INTO chartwire_console.account SELECT DISTINCT key FROM one;
+INSERT INTO chartwire_console.account_role SELECT key, practice, 'viewer' FROM one;
+INSERT INTO chartwire_console.session (id_hash, name, ends_at) SELECT (practice || key)::bytea, key, now() + n * interval '1 s' FROM one;
+INSERT INTO chartwire_console.attempt SELECT key::bytea, now() + n * interval '1 s' FROM one;
+INSERT INTO chartwire_console.sign_in_link SELECT (practice || key)::bytea, key, now() FROM one;
+INSERT INTO chartwire_console.access SELECT practice, n, now(), 'w', 'a', 'K:' || n % 100, 'o', 'd', 'c' FROM one;
+INSERT INTO chartwire_console.access_head SELECT practice, 1, 'c' FROM chartwire.practice_head;
 ANALYZE;
 """
 
-HEAD, EVENT, PATIENT, OBSERVED = "practice_head_pkey", "event_pkey", "patient_pkey", "observed_pkey"
+HEAD, EVENT, PATIENT, OBSERVED, ACCOUNT = (
+    "practice_head_pkey", "event_pkey", "patient_pkey", "observed_pkey", "account_pkey",
+)  # fmt: skip
 EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "take_over": {},
     "lock_head": {HEAD: ("practice",)},
@@ -126,6 +137,16 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "all_match_counts": {"match_count_pkey": ("practice",)},
     "clear_match_keys": {"match_key_pkey": ("practice",)},
     "clear_match_counts": {"match_count_pkey": ("practice",)},
+    "any_not_matched": {"patient_not_matched": ("practice",)},
+    "mark_matched": {"patient_not_matched": ("practice",)},
+    "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
+    "duplicate_head": {"duplicate_head_pkey": ("practice",)},
+    "save_duplicate_head": {},
+    "charts_since": {EVENT: ("practice", "sequence")},
+    "duplicates": {"duplicate_pkey": ("practice",)},
+    "clear_duplicates": {"duplicate_pkey": ("practice",)},
+    "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
+    "save_duplicates": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
@@ -145,12 +166,41 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "replace_hashes": {OBSERVED: ("practice", "system", "resource", "record")},
     "keys_in_force": {HEAD: (), "data_key_pkey": ("practice",)},
     "key_counts": {},
+    "add_account": {},
+    "account": {ACCOUNT: ("name",)},
+    "accounts": {ACCOUNT: ()},
+    "set_password": {ACCOUNT: ("name",)},
+    "set_disabled": {ACCOUNT: ("name",)},
+    "roles_of_account": {"account_role_pkey": ("name",)},
+    "add_role": {},
+    "remove_role": {"account_role_pkey": ("name", "practice", "role")},
+    "add_session": {},
+    "session": {"session_pkey": ("id_hash",), ACCOUNT: ("name",)},
+    "touch_session": {"session_pkey": ("id_hash",)},
+    "end_session": {"session_pkey": ("id_hash",)},
+    "end_sessions_of": {"session_of_account": ("name",)},
+    "end_links_of": {"sign_in_link_of_account": ("name",)},
+    "forget_sessions": {"session_by_end": ("ends_at",)},
+    "add_attempt": {},
+    "count_attempts": {"attempt_by_bucket": ("bucket", "at")},
+    "forgive_attempt": {"attempt_by_bucket": ("bucket", "at")},
+    "clear_attempts": {"attempt_by_bucket": ("bucket",)},
+    "forget_attempts": {"attempt_by_time": ("at",)},
+    "add_link": {},
+    "use_link": {"sign_in_link_pkey": ("token_hash",)},
+    "record_access": {},
+    "access_before": {"access_pkey": ("practice", "sequence")},
+    "access_of_patient": {"access_of_patient": ("practice", "patient_key", "sequence")},
+    "access_page": {"access_pkey": ("practice", "sequence")},
+    "access_head": {"access_head_pkey": ("practice",)},
+    "reports_of": {"report_pkey": ("practice",)},
+    "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes", "save_notice"}
+GUARDED = {"replace_hashes", "mark_matched", "save_notice"}
 """Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import pytest_asyncio
 
 from daemon.cli.status import lines
 from daemon.config import accounts, load
+from daemon.demo.embedded import EmbeddedBroker, free_port
+from daemon.runtime.practice import PracticeRuntime, prepare
 from daemon.runtime.reporter import Reporter
+from daemon.runtime.surroundings import surroundings
 from daemon.sandbox.clinic import Clinic
 from daemon.tables import observed as compared
 from daemon.tables.status import PracticeStatus, Report, practice_status, save_reports
-from daemon.vendors.elation.section import ElationConfig
-from daemon.vendors.kareo.limiter import IntervalLimiter
-from daemon.vendors.kareo.section import KareoConfig
+from daemon.vendors.ports.vendor import Limits
 from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
@@ -59,42 +60,55 @@ async def test_a_report_of_an_earlier_epoch_is_not_shown(store: Store) -> None:
     assert (await practice_status(store.pool, PRACTICE)).report is None
 
 
-def runtime(limiter: IntervalLimiter) -> Any:
-    connector = SimpleNamespace(rounds=SimpleNamespace(failing={"chart:12": "Malformed"}))
-    sections = {System.EHR: ElationConfig, System.BILLING: KareoConfig}
-    opened = {
-        System.EHR: SimpleNamespace(connector=connector, limits=None),
-        System.BILLING: SimpleNamespace(connector=connector, limits=limiter),
-    }
-    return SimpleNamespace(config=SimpleNamespace(section=sections.__getitem__), opened=opened, sinks={})
+@pytest_asyncio.fixture
+async def practices(tmp_path: Path, dsn: str, broker: EmbeddedBroker) -> AsyncIterator[dict[PracticeId, PracticeRuntime]]:
+    """Three as their owner has them, not begun: nobody calls but the tests. The first two share a customer key of Kareo."""
+    clinic = Clinic(limits_scale=1.0, offices=3)
+    await clinic.start()
+    file = clinic.write_config(
+        tmp_path, dsn=dsn, bootstrap_servers=broker.bootstrap_servers, listen=f"127.0.0.1:{free_port()}"
+    )
+    (tmp_path / "oak.kareo-key").write_text((tmp_path / "elm.kareo-key").read_text())
+    async with surroundings(load(file, SECTIONS), tmp_path) as around:
+        yield {
+            PracticeId(one.id): PracticeRuntime(one, around, await prepare(one, around), 1) for one in around.config.practice
+        }
+    await clinic.stop()
 
 
-async def test_the_share_of_a_limit_is_that_of_the_whole_key() -> None:
-    shared, own = IntervalLimiter(), IntervalLimiter()
-    practices = {PRACTICE: runtime(shared), OTHER: runtime(shared), PracticeId("ash"): runtime(own)}
+def limits(practice: PracticeRuntime) -> Limits:
+    found = practice.opened[System.BILLING].limits
+    assert found is not None
+    return found
+
+
+async def test_the_share_of_a_limit_is_that_of_the_whole_key(practices: dict[PracticeId, PracticeRuntime]) -> None:
+    shared, other, own = practices.values()
+    assert limits(shared) is limits(other)
     reporter = Reporter()
     assert reporter.report(practices, 100.0)[PRACTICE].budget == {}, "no rate before a second look"
-    shared.calls["GetPatients"] = 8  # one in 1.25 s is all that fits
-    own.calls["GetPatients"] = 2
+    limits(shared).calls["GetPatients"] = 8  # one in 1.25 s is all that fits
+    limits(own).calls["GetPatients"] = 2
+    for connector in shared.connectors.values():
+        connector.rounds.failing["chart:12"] = "Malformed"
     made = reporter.report(practices, 110.0)
     assert [made[one].budget["GetPatients"] for one in practices] == [1.0, 1.0, 0.25]
     assert made[PRACTICE].failing == {"elation.chart": "Malformed", "kareo.chart": "Malformed"}, "no chart ids"
+    assert made[OTHER].failing == {}, "what fails is one practice's"
     assert reporter.report(practices, 120.0)[PRACTICE].budget == {"GetPatients": 0.5}, (
         "half of what fitted since the first look"
     )
 
 
-async def test_the_share_of_a_limit_is_that_of_the_last_five_minutes() -> None:
+async def test_the_share_of_a_limit_is_that_of_the_last_five_minutes(practices: dict[PracticeId, PracticeRuntime]) -> None:
     """As long as the usual time between two polls, so that status shows them whenever it is asked."""
-    reporter, limiter = Reporter(), IntervalLimiter()
+    reporter, mine = Reporter(), {PRACTICE: practices[PRACTICE]}
     reporter.report({}, 0.0)
-    limiter.calls["GetPatients"] = 6
-    assert reporter.report({PRACTICE: runtime(limiter)}, 15.0)[PRACTICE].budget == {"GetPatients": 0.5}, (
-        "new since the last look"
-    )
+    limits(mine[PRACTICE]).calls["GetPatients"] = 6
+    assert reporter.report(mine, 15.0)[PRACTICE].budget == {"GetPatients": 0.5}, "new since the last look"
     for now in range(30, 315, 15):
-        assert reporter.report({PRACTICE: runtime(limiter)}, float(now))[PRACTICE].budget
-    assert reporter.report({PRACTICE: runtime(limiter)}, 315.0)[PRACTICE].budget == {}
+        assert reporter.report(mine, float(now))[PRACTICE].budget
+    assert reporter.report(mine, 315.0)[PRACTICE].budget == {}
 
 
 @pytest.fixture

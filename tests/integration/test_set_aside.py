@@ -101,7 +101,7 @@ async def test_a6_a_stored_note_that_is_no_record_is_passed_over(
 
     writer = await recorder(store, keyring, [])
     await writer.record_messages([*DIRECTORIES, Change(practice=PRACTICE, notes=(note(record, parent), note("8", "8")))])
-    memory = RecordedMemory(store.pool, PRACTICE, System.EHR, linked=False)
+    memory = RecordedMemory(store.pool, PRACTICE, System.EHR, store.keyring, linked=False)
     assert await memory.known("patients") == [("8", "8")]
     pairs: Sequence[tuple[str, str]] = [("patients", record), ("patients", "8")]
     assert list(await seen_records(store.pool, PRACTICE, System.EHR)(pairs)) == [("patients", "8")]

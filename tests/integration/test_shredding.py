@@ -2,46 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import msgspec
 import pytest
-import pytest_asyncio
 
 from daemon.history.chain import inspect
 from daemon.operator.key_rotation import rotate
 from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred
 from events.data_keys import NotFinished
 from events.keys import KeyMissing, Keyring
-from events.store import Fenced, Store
+from events.store import Fenced
 from tests.conftest import OTHER, PRACTICE
+from tests.integration.data_keys import finished, fresh, killed, move, readable
 from tests.integration.recorder_driver import RecorderDriver
-from tests.integration.test_data_keys import finished, fresh, killed, move, readable
-
-
-@pytest.fixture
-def folder(keyring: Keyring, tmp_path: Path) -> Path:
-    """Where the fixture `keyring` has its files."""
-    return tmp_path / "keys"
-
-
-@pytest_asyncio.fixture
-async def owner(owner_dsn: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(owner_dsn, server_settings={"timezone": "UTC"})
-    yield connection
-    await connection.close()
-
-
-@pytest_asyncio.fixture
-async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
-    """A practice with a patient of both sides, stored the old way."""
-    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await driver.open()
-    await driver.link()
-    return driver
 
 
 @pytest.fixture

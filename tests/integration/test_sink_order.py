@@ -8,6 +8,7 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from daemon.vendors.ports.errors import Throttled
 from events.codec import Keyring
 from events.ids import BillingPatientId, PatientKey
 from events.schema import (
@@ -120,6 +121,18 @@ async def test_closing_does_not_wait_for_a_system_that_is_away(driver: SinkDrive
         asked = len(driver.writer.asked)
     assert len(driver.writer.asked) == asked < 500
     assert (await driver.source.intents())[SLOT].state in ("attempted", "unknown"), "the next owner looks"
+
+
+async def test_closing_waits_for_no_pause(driver: SinkDriver) -> None:
+    """A system that asked for ten minutes, as credentials that are refused: whoever stops or begins a practice anew waits for
+    none of them."""
+    driver.writer.answers = [Throttled(LOST.operation, retry_after=600.0), *[AWAY] * 500]
+    await driver.move_to("Macon")
+    async with driver.at_work():
+        await until(lambda: driver.writer.answers[:1] == [AWAY])
+        await asyncio.wait_for(driver.sink.close(), 15)
+    assert len(driver.writer.asked) == 1
+    assert (await driver.source.intents())[SLOT].state == "attempted", "the next owner looks"
 
 
 async def test_closing_ends_a_search_that_never_gets_an_answer(driver: SinkDriver) -> None:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from daemon.demo.embedded import free_port
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.telemetry import Meter
-from daemon.vendors.elation.connector import RESOURCES
+from daemon.vendors.elation.connector import APPOINTMENTS, RESOURCES
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import PracticeId
@@ -94,7 +94,7 @@ class Subscribed:
         self._key = key
 
     async def get(self) -> dict[str, tuple[int, str]]:
-        return {one: (1, self._key) for one in RESOURCES if one != "physicians"}
+        return {one: (1, self._key) for one in (*RESOURCES, APPOINTMENTS) if one != "physicians"}
 
     async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
         raise NotImplementedError
@@ -283,3 +283,41 @@ async def test_what_has_to_be_read_again_nudges_the_owner(
     assert await endpoint.deliver(body, resource=resource) == 200
     (message,) = endpoint.broker.messages
     assert message == Nudge(practice=PRACTICE, system=System.EHR, what=nudge)
+
+
+# Check-ins: a hint at insurance, and nothing else (ELATION_LED section 3, rule 12)
+
+
+@pytest.mark.parametrize(
+    ("visit", "hinted"),
+    [
+        ({"status": {"status": "Checked In"}}, True),
+        ({"status": {"status": "Scheduled"}}, False),
+        ({"status": None}, False),
+        ({"status": {"status": "Checked In"}, "patient": None}, False),
+        ({"status": {"status": "Checked In"}, "practice": 99}, False),
+    ],
+    ids=["checked in", "scheduled", "no status", "an open slot", "another practice"],
+)
+@pytest.mark.parametrize("policies_leave", [True, False])
+async def test_an_appointment_event_is_a_hint_at_most(visit: dict[str, Any], hinted: bool, policies_leave: bool) -> None:
+    """With appointments off, nothing of an appointment is recorded, so no write can follow from it."""
+    broker = Broker()
+    public = OURS.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
+
+    async def known(_records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        return {}
+
+    delivery = ElationDelivery(
+        Intake(PRACTICE, System.EHR, broker.publish, known),
+        practice=ELATION_PRACTICE,
+        zone="UTC",
+        subscriptions=Subscribed(base64.b64encode(public).decode()),
+        now=lambda: NOW,
+        policies_leave=policies_leave,
+    )
+    data = {"id": 1, "practice": ELATION_PRACTICE, "patient": 777, "description": "cough", **visit}
+    body = envelope(data, "appointments")
+    assert await delivery.take("appointments", body, base64.b64encode(OURS.sign(body)).decode()) == 200
+    nudges = [Nudge(practice=PRACTICE, system=System.EHR, what="checked-in:777")]
+    assert broker.messages == (nudges if hinted and policies_leave else [])

@@ -1,4 +1,4 @@
-"""A consumer of a group as a process of its own, to be killed and suspended: `python -m tests.kafka.member SERVERS GROUP SECONDS BLOCK`.
+"""A consumer of a group as a process of its own, to be killed and suspended: `python -m tests.kafka.member SERVERS GROUP SECONDS KEYS BLOCK`.
 
 It prints a JSON list of its partitions whenever they change.
 """
@@ -48,8 +48,8 @@ class Loud:
         print(json.dumps(sorted(self._mine)), flush=True)
 
 
-async def main(servers: str, group: str, seconds: float, block: float) -> None:
-    bus = Bus(servers, {}, Keyring({}))
+async def main(servers: str, group: str, seconds: float, keys: Path, block: float) -> None:
+    bus = Bus(servers, {}, Keyring.from_directory(keys))
     await bus.start()
     await bus.ensure_topics(4, 1)
     await ChangeConsumer(bus, group, Loud(block), session_timeout_seconds=seconds).run()
@@ -76,9 +76,9 @@ class Member:
 
 
 @asynccontextmanager
-async def member(servers: str, group: str, seconds: float, block: float = 0.0) -> AsyncIterator[Member]:
-    """Run one; whatever has become of it, it is killed at the end."""
-    command = [sys.executable, "-m", "tests.kafka.member", servers, group, str(seconds), str(block)]
+async def member(servers: str, group: str, seconds: float, keys: Path, block: float = 0.0) -> AsyncIterator[Member]:
+    """Run one; whatever has become of it, it is killed at the end. `keys` is the folder of the keys that messages are signed with."""
+    command = [sys.executable, "-m", "tests.kafka.member", servers, group, str(seconds), str(keys), str(block)]
     process = await asyncio.create_subprocess_exec(
         *command, cwd=ROOT, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL
     )
@@ -94,4 +94,4 @@ async def member(servers: str, group: str, seconds: float, block: float = 0.0) -
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))
+    asyncio.run(main(sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]), float(sys.argv[5])))

@@ -11,8 +11,15 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from daemon.runtime.supervision import IN_GROUP
+
 RUN = ("-m", "daemon")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+def pid_of(owner: str) -> str:
+    """The process id in the name of a practice's owner: `HOST:PID in group GROUP`."""
+    return owner.partition(IN_GROUP)[0].rpartition(":")[2]
 
 
 class Process:
@@ -56,11 +63,15 @@ class Process:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def ended(self, seconds: float = 30.0) -> int:
-        """Wait until it is gone; its exit code."""
+    async def ended(self, seconds: float = 120.0) -> int:
+        """Wait until it is gone; its exit code. Fails after `seconds` with what it logged last."""
         assert self._process is not None
-        async with asyncio.timeout(seconds):
-            return await self._process.wait()
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._process.wait()
+        except TimeoutError:
+            last = [one.get("event") for one in self.lines[-5:]]
+            raise AssertionError(f"worker {self.pid} has not ended within {seconds:.0f} s; it logged last: {last}") from None
 
     async def end(self) -> None:
         """Kill it, whatever state it is in."""

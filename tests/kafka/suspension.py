@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from daemon.sandbox.clinic import Office
-from tests.kafka.process import Process
+from tests.kafka.process import Process, pid_of
 from tests.kafka.world import World
 
 IN_THE_ACT = 1
@@ -53,7 +53,7 @@ async def in_mid_write(there: World, worker: Process, office: Office) -> None:
             for call in there.clinic.ehr.calls[-50:]
         )
 
-    await there.until(creating, 40, lambda: "no chart is being created")
+    await there.until(creating, 40, lambda: "no chart is being created", there.heads)
     worker.send(signal.SIGSTOP)
     held.times = held.fired
 
@@ -78,7 +78,7 @@ async def suspend(there: World, worker: Process, *, agreeing: bool = True) -> li
     made = calls(there, worker, woken)
     rows = await there.store.pool.fetch("SELECT practice, owner, taken_at FROM chartwire.practice_head")
     since: dict[str, datetime] = {
-        row["practice"]: row["taken_at"] for row in rows if row["owner"].endswith(f":{worker.pid}")
+        row["practice"]: row["taken_at"] for row in rows if pid_of(row["owner"]) == str(worker.pid)
     }
     wrong = [
         f"{call.what} for {call.practice}, which was another's, {call.at - woken:.2f} s after it came back"

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -43,6 +44,12 @@ async def bus(kafka: Kafka, keyring: Keyring) -> AsyncIterator[Bus]:
     await opened.ensure_topics(4, 1)
     yield opened
     await opened.stop()
+
+
+@pytest.fixture
+def keys(keyring: Keyring, tmp_path: Path) -> Path:
+    """The folder of the keyring's files, for a process of its own."""
+    return tmp_path / "keys"
 
 
 def reader(bus: Bus, group: str, seconds: float = SESSION) -> Reader:
@@ -97,10 +104,10 @@ async def test_a_second_consumer_takes_its_part_and_gives_it_back(bus: Bus) -> N
         await until(lambda: all(one in first.seen for one in sent))
 
 
-async def test_the_partitions_of_a_killed_consumer_move(kafka: Kafka, bus: Bus) -> None:
+async def test_the_partitions_of_a_killed_consumer_move(kafka: Kafka, bus: Bus, keys: Path) -> None:
     group = f"killed-{next(_groups)}"
     survivor = reader(bus, group)
-    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION) as other:
+    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION, keys) as other:
         await until(lambda: len(survivor.assigned) == len(other.partitions) == 2, 30)
         other.process.kill()
         await until(lambda: len(survivor.assigned) == 4, SESSION + 15)
@@ -108,10 +115,10 @@ async def test_the_partitions_of_a_killed_consumer_move(kafka: Kafka, bus: Bus) 
         await until(lambda: all(one in survivor.seen for one in sent))
 
 
-async def test_a_suspended_consumer_comes_back_into_the_group(kafka: Kafka, bus: Bus) -> None:
+async def test_a_suspended_consumer_comes_back_into_the_group(kafka: Kafka, bus: Bus, keys: Path) -> None:
     group = f"suspended-{next(_groups)}"
     survivor = reader(bus, group)
-    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION) as other:
+    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION, keys) as other:
         await until(lambda: len(survivor.assigned) == len(other.partitions) == 2, 30)
         other.process.send_signal(signal.SIGSTOP)
         await until(lambda: len(survivor.assigned) == 4, SESSION + 15)
@@ -177,12 +184,12 @@ async def test_a_recording_that_outlasts_a_rebalance_stalls_nobody(bus: Bus) -> 
         await until(lambda: all(one in first.seen for one in last), 30)
 
 
-async def test_missed_heartbeats_and_a_lost_commit_stall_nobody(kafka: Kafka, bus: Bus) -> None:
+async def test_missed_heartbeats_and_a_lost_commit_stall_nobody(kafka: Kafka, bus: Bus, keys: Path) -> None:
     """A consumer that blocks for longer than its session in the middle of a batch is given up by the group: its partitions
     move, its commit fails, and then it consumes again on its own."""
     group = f"blocked-{next(_groups)}"
     survivor = reader(bus, group)
-    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION, block=3 * SESSION) as other:
+    async with reading(survivor), member(kafka.bootstrap_servers, group, SESSION, keys, block=3 * SESSION) as other:
         await until(lambda: len(survivor.assigned) == len(other.partitions) == 2, 30)
         practice = next(one for one in (PRACTICE, OTHER) if bus.partition_of(one) in other.partitions)
         blocking = Checkpoint(practice=practice, source="block", value=group)
@@ -213,12 +220,14 @@ async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
                 await asyncio.sleep(0.1)
                 return {}
 
+            before = len(logs)
             one.consumer._consumer.getmany = nothing
             second = await everywhere(bus, group, 2)
             await until(lambda: all(each in one.seen for each in second), 30)
             assert one.assigned == [0, 1, 2, 3], "the practices went on"
-    (restart,) = [each for each in logs if each["event"] == "consumer_restarted"]
-    assert restart["reason"].startswith("reading ")
+    restarts = [each["reason"] for each in logs[before:] if each["event"] == "consumer_restarted"]
+    assert restarts, "it was not replaced"
+    assert restarts[0].startswith("reading "), "for what stood still; one on a busy machine may take as long to join"
 
 
 async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,12 +140,14 @@ async def test_a_slow_practice_delays_no_other(there: World) -> None:
             lambda: all(there.marked(office) for office in others),
             90,
             lambda: f"{sum(there.marked(office) for office in others)} of {len(others)} others are done",
+            there.heads,
         )
         assert not there.marked(locked), "it should have been held up"
     finally:
         faults.clear()
         await holder.close()
-    await there.until(lambda: all(there.marked(one) for one in (locked, slow, throttled)), 90, lambda: "the slow never came")
+    late = (locked, slow, throttled)
+    await there.until(lambda: all(there.marked(one) for one in late), 90, lambda: "the slow never came", there.heads)
     await there.at_rest()
 
 

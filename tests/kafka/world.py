@@ -11,7 +11,7 @@ import contextlib
 import itertools
 import random
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -27,11 +27,14 @@ from events.bus import Bus
 from events.store import Store
 from tests.conftest import opened_store
 from tests.kafka.conftest import Kafka
-from tests.kafka.process import Process
+from tests.kafka.process import Process, pid_of
 
 PARTITIONS = 12
 SESSION = 6.0
 """What `Clinic.write_config` sets."""
+
+MOST_SECONDS = 900.0
+"""How long anything may take, whatever the machine."""
 
 QUIET_SECONDS = 3.0
 """More than a poll of Kareo takes to come round (`seconds` below)."""
@@ -160,7 +163,7 @@ class World:
         """The worker that took each practice last, as the database knows it."""
         rows = await self.store.pool.fetch("SELECT practice, owner FROM chartwire.practice_head")
         workers = {str(worker.pid): worker for worker in self.workers}
-        found = {row["practice"]: workers.get(str(row["owner"]).rpartition(":")[2]) for row in rows}
+        found = {row["practice"]: workers.get(pid_of(str(row["owner"]))) for row in rows}
         return {practice: worker for practice, worker in found.items() if worker is not None}
 
     async def taken(self) -> dict[str, int]:
@@ -194,21 +197,38 @@ class World:
                 sum(shares[one] for one in among) == len(self.clinic.offices) and min(shares[one] for one in among) > least
             )
 
-        await self.until(reached, seconds, lambda: f"{sorted(Counter(owners.values()).values())} practices have an owner")
+        def shares() -> str:
+            return f"{sorted(Counter(owners.values()).values())} practices have an owner"
+
+        await self.until(reached, seconds, shares, self.taken)
         return owners
 
     # -- rest -------------------------------------------------------------------------------------------------------------
 
-    async def until(self, condition: Callable[[], object], seconds: float, otherwise: Callable[[], str]) -> None:
-        """Wait for it; the test fails with what `otherwise` says, and if a worker that should run has ended."""
+    async def until(
+        self,
+        condition: Callable[[], object],
+        seconds: float,
+        otherwise: Callable[[], str],
+        progress: Callable[[], Awaitable[object]] | None = None,
+    ) -> None:
+        """Wait for it; the test fails with what `otherwise` says after `seconds`.
+
+        With `progress` they begin anew whenever it has changed, since a slow machine is no fault; MOST_SECONDS are the end.
+        """
+        loop, seen = asyncio.get_running_loop(), None
+        latest = loop.time() + MOST_SECONDS
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(seconds) as limit:
                 while True:
                     answer = condition()
                     if asyncio.iscoroutine(answer):
                         answer = await answer
                     if answer:
                         return
+                    if progress is not None and (now := await progress()) != seen:
+                        seen = now
+                        limit.reschedule(min(latest, loop.time() + seconds))
                     await asyncio.sleep(0.1)
         except TimeoutError:
             pytest.fail(f"not within {seconds:.0f} s: {otherwise()}")
@@ -239,7 +259,7 @@ class World:
             return not broken
 
         try:
-            await self.until(agreed, seconds, lambda: f"no agreement: {broken}")
+            await self.until(agreed, seconds, lambda: f"no agreement: {broken}", self.heads)
         except pytest.fail.Exception:
             for practice in {one.partition(":")[0] for each in broken.values() for one in each}:
                 await self.show(practice)

@@ -32,6 +32,7 @@ VETOED = {
         (ada(first_name="Mia", middle_name=""), ada(first_name="Nia", middle_name="")),
         (ada(middle_name=""), ada(first_name="A", middle_name="")),
         (ADA, ada(first_name="Ruth", middle_name="")),
+        (ada(first_name="Elizabeth", middle_name="", phones=()), ada(first_name="Lisa", middle_name="", phones=())),
     ],
     Veto.SUFFIX: [
         (ada(suffix="Jr"), ada(suffix="Sr")),
@@ -135,3 +136,20 @@ def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, 
 )
 def test_nicknames_are_certain(formal: str, short: str):
     assert decided(ada(first_name=formal), ada(first_name=short)).verdict is MatchVerdict.CERTAIN
+
+
+LIZ = {"first_name": "Elizabeth", "middle_name": ""}
+
+
+@pytest.mark.parametrize("own", [{"middle_name": "Ruth"}, {"ssn": SSN}])
+def test_two_names_with_one_short_form_are_one_persons_where_something_of_her_own_says_so(own: dict[str, str]):
+    """Twins share address, phone and birth date; neither a middle name nor an SSN."""
+    found = decided(ada(**{**LIZ, **own}), ada(**{**LIZ, "first_name": "Lisa", **own}))
+    assert found is not None
+    assert Veto.TWINS not in found.vetoes
+
+
+def test_a_short_form_of_a_name_is_no_twin():
+    found = decided(ada(**LIZ), ada(**{**LIZ, "first_name": "Liz"}))
+    assert found is not None
+    assert found.verdict is MatchVerdict.CERTAIN

@@ -15,11 +15,13 @@ from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
 Function = Callable[..., Answer | None]
+NOT_SIMULATED = {"data_keys.sql", "console.sql", "metrics.sql", "duplicates.sql"}
+"""The simulated practices have no data keys, and nobody looks at them or for duplicates."""
 FILES = sorted(
-    one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir() if one.name != "data_keys.sql"
+    one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir() if one.name not in NOT_SIMULATED
 )
 SQL = queries.load(*FILES)
-"""All queries by name, without those of the commands that work on data keys: the simulated practices have none."""
+"""All queries by name, without those of `NOT_SIMULATED`."""
 
 ANSWERS: dict[str, tuple[str, Function]] = {}
 """By the query's text: its name and its function."""
@@ -175,9 +177,12 @@ def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answe
 @answers
 def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, sequence, revisit_on, key_id, doc in zip(*columns, strict=True):
+        known = at.get("patient", practice, key)
+        kept = known is None or known["matched"] == known["sequence"]
         at.upsert(
-            "patient", ("sequence", "revisit_on", "key_id", "doc"),
+            "patient", ("sequence", "revisit_on", "key_id", "doc", "matched"),
             practice=practice, patient_key=key, sequence=sequence, revisit_on=revisit_on, key_id=key_id, doc=doc,
+            matched=sequence if kept else known["matched"],
         )  # fmt: skip
 
 
@@ -329,7 +334,7 @@ def set_checkpoint(at: Statement, practice: str, source: str, value: str) -> Non
 
 @answers
 def get_subscriptions(at: Statement, practice: str) -> Answer:
-    return only(at.rows("subscription", practice), "resource", "subscription", "signing_key")
+    return only(at.rows("subscription", practice), "resource", "subscription", "target", "signing_key")
 
 
 @answers

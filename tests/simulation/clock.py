@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import gc
 import heapq
+import inspect
 import sys
 import warnings
 from collections.abc import Awaitable, Callable, Coroutine
@@ -61,8 +62,10 @@ class Process:
     def kill(self) -> None:
         """SIGKILL: no step is made any more, no cleanup runs; what others see of it (connections) breaks."""
         self.alive = False
-        self._held.clear()
         self._dropped = [task for task in asyncio.all_tasks(self._loop) if getattr(task, "process", None) is self]
+        for task in self._dropped:
+            _close_unbegun(task)
+        self._held.clear()
         self._stir()
 
     def suspend(self) -> None:
@@ -88,6 +91,13 @@ class Process:
         if self.alive:
             self._held.append(handle)
         return False
+
+
+def _close_unbegun(task: asyncio.Task[Any]) -> None:
+    """A coroutine that has not made its first step has nothing to clean up; never awaited, Python would complain of it."""
+    work = task.get_coro()
+    if inspect.iscoroutine(work) and inspect.getcoroutinestate(work) == inspect.CORO_CREATED:
+        work.close()
 
 
 PROCESS: ContextVar[Process | None] = ContextVar("process", default=None)
@@ -276,6 +286,7 @@ def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
             loop.close()
             loop.forget()
             gc.collect()
+            gc.collect()  # a coroutine that was collected has begun cleaning up: what it began goes, too
             if not gc.get_freeze_count():
                 gc.freeze()  # modules and the WSDL need not be walked through after every world
         sys.unraisablehook = complain

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 import traceback
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -13,14 +15,40 @@ from tests.simulation import bugs
 from tests.simulation.plan import Plan, drawn
 from tests.simulation.run import Verdict, play
 
+AT_MOST = 240
+"""Seconds that one simulated day may take; most take one. What goes round for ever without virtual time passing ends like this."""
+
+
+class Endless(SystemExit):
+    """A day took too long. A SystemExit, which asyncio hands on from any task."""
+
 
 def tried(plan: Plan, bug: str = "") -> Verdict:
     """Carry out a plan, with a deliberate bug in the daemon if one is named; a simulation that fails itself is a finding."""
     try:
-        with bugs.planted(bug):
+        with bugs.planted(bug), at_most(AT_MOST):
             return play(plan)
-    except Exception:  # noqa: BLE001 - told with the seed
+    except (Exception, Endless):  # noqa: BLE001 - told with the seed
         return Verdict(plan, broken={"simulation": [traceback.format_exc()]})
+
+
+@contextmanager
+def at_most(seconds: int) -> Iterator[None]:
+    """Raise Endless after so many seconds, with the stack of where the day was. In a process's main thread only."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def ended(_number: int, _frame: object) -> None:
+        raise Endless(f"the day did not end within {seconds} s")
+
+    before = signal.signal(signal.SIGALRM, ended)
+    left = signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(left)
+        signal.signal(signal.SIGALRM, before)
 
 
 def of_seed(seed: int, bug: str = "") -> Verdict:

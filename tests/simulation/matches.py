@@ -74,3 +74,15 @@ def clear_match_keys(at: Statement, practice: str) -> None:
 def clear_match_counts(at: Statement, practice: str) -> None:
     for row in at.rows("match_count", practice):
         at.delete("match_count", row)
+
+
+@answers
+def any_not_matched(at: Statement, practice: str) -> Answer:
+    return [{"found": any(row["matched"] != row["sequence"] for row in at.rows("patient", practice))}]
+
+
+@answers
+def mark_matched(at: Statement, practice: str) -> None:
+    for row in at.rows("patient", practice):
+        if row["matched"] != row["sequence"]:
+            at.update("patient", row, matched=row["sequence"])

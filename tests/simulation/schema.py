@@ -31,9 +31,10 @@ _TABLES = (
     ),
     Table(
         "patient",
-        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc"),
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched"),
         key=("practice", "patient_key"),
         nullable=frozenset({"revisit_on"}),
+        defaults={"matched": 0},
     ),
     Table(
         "directory",
@@ -110,6 +111,12 @@ _TABLES = (
         key=("practice", "key_id"),
         defaults={"made_at": "clock"},
     ),
+    Table(
+        "duplicate",
+        columns=("practice", "system", "one", "other", "likeness"),
+        key=("practice", "system", "one", "other"),
+    ),
+    Table("duplicate_head", columns=("practice", "sequence", "charts", "rules"), key=("practice",)),
     Table("switch", columns=("name", "set_at"), key=("name",), defaults={"set_at": "clock"}),
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ from daemon.tables.notices import Told, read_told, save_told, waiting_of_each
 from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
-from daemon.tables.status import Report, link_of, practice_status, save_reports, waiting_longest, watched
+from daemon.tables.status import Report, practice_status, save_reports, watched
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
 from events.store import Fenced, Store
@@ -113,8 +113,8 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: compared.observed_records(db, practice, system, resource),
         lambda db, ring: compared.set_checkpoint(db, practice, resource, value),
         lambda db, ring: compared.get_checkpoint(db, practice, resource),
-        lambda db, ring: StoredSubscriptions(db, practice).put(resource, charts[0], "https://a.test", value),
-        lambda db, ring: StoredSubscriptions(db, practice).get(),
+        lambda db, ring: StoredSubscriptions(db, practice, ring).put(resource, charts[0], "https://a.test", value),
+        lambda db, ring: StoredSubscriptions(db, practice, ring).get(),
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
@@ -125,7 +125,7 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
 
 def looking_on(practice: PracticeId, audience: str, most: int) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
     return [
-        lambda db, ring: looked_on(db, practice, most),
+        lambda db, ring: each_waiting(db),
         lambda db, ring: save_told(db, practice, audience, most - 1, Told(counts={"x": most})),
         lambda db, ring: read_told(db, [PRACTICE, OTHER]),
     ]
@@ -145,19 +145,15 @@ async def status(db: Any, practice: PracticeId) -> object:
     """Without the ages, for which the clocks differ."""
     row = await practice_status(db, practice)
     taken, reported = row.taken_at is not None, row.report_age is not None
-    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported)  # type: ignore[arg-type]
+    known = await watched(db, [practice, OTHER])
+    heard = {one: sorted(ages) for one, ages in known.silent.items()}
+    return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported), known.waiting, heard  # type: ignore[arg-type]
 
 
-async def looked_on(db: Any, practice: PracticeId, most: int) -> object:
-    """Without the moments and ages, for which the clocks differ."""
-    seen = await watched(db, [practice])
-    each = await waiting_of_each(db, [practice, OTHER])
-    link = await link_of(db, practice, most)
-    return (
-        seen.waiting, {name: set(ages) for name, ages in seen.silent.items()},
-        [(one.code, one.count) for one in await waiting_longest(db, practice)],
-        {name: {code: count for code, (count, _) in codes.items()} for name, codes in each.items()}, link is None,
-    )  # fmt: skip
+async def each_waiting(db: Any) -> object:
+    """Without the moments, for which the clocks differ."""
+    each = await waiting_of_each(db, [PRACTICE, OTHER])
+    return {name: {code: count for code, (count, _) in codes.items()} for name, codes in each.items()}
 
 
 async def looked_through(db: Any, practice: PracticeId) -> list[object]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ProcessPoolExecutor
 
-from tests.simulation.crowd import of_seed, tried
+from tests.simulation.clock import simulate
+from tests.simulation.crowd import Endless, at_most, of_seed, tried
 from tests.simulation.plan import quiet
 from tests.simulation.shrink import told
 
@@ -31,3 +33,27 @@ def test_a_seed_is_one_history(processes: ProcessPoolExecutor) -> None:
     digests = [future.result().digest for future in runs]
     assert len(set(digests[:4])) == 1
     assert digests[4] == digests[5] != digests[0]
+
+
+def round_and_round() -> str:
+    """A day in which tasks go on without virtual time passing."""
+
+    async def day(_loop: object) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_spinning())
+
+    try:
+        with at_most(1):
+            simulate(day)
+    except Endless as error:
+        return str(error)
+    return ""
+
+
+async def _spinning() -> None:
+    while True:
+        await asyncio.sleep(0)
+
+
+def test_a_day_that_never_ends_is_told_and_holds_nobody_up(processes: ProcessPoolExecutor) -> None:
+    assert processes.submit(round_and_round).result() == "the day did not end within 1 s"

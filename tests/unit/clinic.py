@@ -12,11 +12,14 @@ from msgspec.structs import replace
 
 from events.commands import Command, ConflictSeen
 from events.ids import BillingPatientId, EhrChartId, IntentId, PatientKey
+from events.insurance import EhrPoliciesObserved
 from events.records import (
     BillingAppointment,
     BillingCase,
     BillingChart,
+    BillingPlan,
     Carrier,
+    ChartPolicy,
     EhrBill,
     EhrChart,
     Location,
@@ -50,7 +53,9 @@ from events.writes import (
     AnyResult,
     AnyWrite,
     BillingChartWritten,
+    BillingPoliciesWritten,
     BillWritten,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateCarrier,
     CreateEhrAppointment,
@@ -74,6 +79,7 @@ from projections.state.open_intents import OpenIntent, Waiting
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import told_billing, told_ehr, told_update
+from projections.trial.told_policies import told_case, told_changes, told_chart_policies
 from tests.unit.recording import ROUNDS, Recording, charts
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, KAREO_MAIN_STREET, MAIN_STREET, PHYSICIANS, PROVIDERS
 
@@ -132,6 +138,15 @@ class Clinic(Recording):
     def appointment_vanished(self, one: BillingAppointment) -> list[Event]:
         body = BillingAppointmentVanished(key=one.key, patient=one.patient)
         return self.record(body, billing=one.patient, origin=Origin.BILLING)
+
+    def policies(self, *policies: ChartPolicy, chart: EhrChartId = ADA.id, observed: datetime | None = None) -> list[Event]:
+        """All policies of a chart, as the chart side lists them."""
+        body = EhrPoliciesObserved(chart=chart, policies=policies)
+        return self.record(body, ehr=chart, origin=Origin.EHR, observed=observed)
+
+    @property
+    def plans(self) -> dict[str, BillingPlan]:
+        return self.state.directory.billing_plans
 
     def bill(self, bill: EhrBill, *, modified: datetime | None = None, observed: datetime | None = None) -> list[Event]:
         body = BillObserved(bill=bill)
@@ -207,6 +222,7 @@ class Clinic(Recording):
                 return self._elation_answer(told_update(patient.ehr.chart, write))
             case CreateBillingChart():
                 case = BillingCase(id=self._new(), name=write.case_name, payer_scenario=write.payer_scenario)
+                case = replace(case, policies=told_changes((), write.policies, self.plans, self._new)[0])
                 chart = BillingChart(id=BillingPatientId(self._new()), cases=(replace(case, is_primary=True),))
                 return self._kareo_answer(told_billing(chart, write.fields, write.provider))
             case UpdateBillingChart():
@@ -214,6 +230,12 @@ class Clinic(Recording):
             case AddBillingCase():
                 case = BillingCase(id=self._new(), name=write.case_name, is_primary=True)
                 return self._kareo_answer(replace(patient.billing.chart, cases=(case,)))
+            case SyncPolicies(seen=tuple()):
+                known, read = told_chart_policies(write, self._new)
+                return PoliciesWritten(known=known, read=read, read_at=self.now)
+            case ChangeBillingPolicies():
+                there, known = told_case(patient.billing.chart, write, self.plans, self._new)
+                return BillingPoliciesWritten(chart=there, read_at=self.now, known=known)
             case SyncPolicies():
                 known = {
                     str(one.billing_policy): write.known.get(str(one.billing_policy)) or self._new() for one in write.terms

@@ -8,7 +8,9 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from events.commands import Command
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, ehr_key, event_id
+from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, billing_key, ehr_key, event_id
+from events.insurance import InsurersLearnt
+from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
     BillingChartObserved,
@@ -27,9 +29,12 @@ from events.schema import (
     Origin,
     PairBarred,
     RevisitDue,
+    WaitingCleared,
+    WaitingRaised,
 )
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.repair import answer
+from projections.rules.counterparts import gave_up_asking, named
 from projections.rules.wants import Moment
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
@@ -113,7 +118,10 @@ class Recording:
                 ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
             self._take(self._following(body, cause, ehr, billing), touched, come)
         for body in shared:
-            self._take(self._following(body, cause, None, None), touched, come)
+            event = self._following(body, cause, None, None)
+            self._take(event, touched, come)
+            if isinstance(body, InsurersLearnt):
+                touched.setdefault(key, event)
         if is_settled(patient, bodies, shared):
             assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
 
@@ -130,6 +138,8 @@ class Recording:
             about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
             if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
                 about = body.ehr, body.billing
+            elif isinstance(body, BillingLinkMoved):
+                about = body.ehr, body.target
             self._fold(self._following(body, event, *about), reply.about, touched, come)
 
     def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], come: set[str]) -> None:
@@ -143,9 +153,14 @@ class Recording:
             if isinstance(body, ChartLinked | LinkMoved):
                 chart = body.ehr if isinstance(body, ChartLinked) else body.target
                 come |= {f"chart:{chart}", f"patient:{body.billing}"}
+            elif isinstance(body, BillingLinkMoved):
+                touched[billing_key(body.source)] = event
+                come |= {f"chart:{body.ehr}", f"patient:{body.source}", f"patient:{body.target}"}
             elif isinstance(body, ChartUnlinked | PairBarred):
                 touched[ehr_key(body.ehr)] = event
                 come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
+            elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(known, self.state.patients[key]):
+                come.add(named(self.state.patients[key]))
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
             elif isinstance(body, EhrChartObserved | BillingChartObserved):
@@ -154,6 +169,8 @@ class Recording:
                     come.add(f"{'chart' if isinstance(body, EhrChartObserved) else 'patient'}:{body.chart.id}")
         elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
+        elif isinstance(body, InsurersLearnt):
+            come.add("insurers")
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             come.add(body.slot)
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
+from events.commands import ResyncRequested
 from events.ids import EhrChartId
 from events.records import BillingAppointment, Provider
 from events.writes import (
@@ -19,7 +20,7 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.appointments import rounded
-from projections.terms.policy import KAREO_LED, Direction
+from projections.terms.policy import ELATION_LED, KAREO_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, PHYSICIANS
 
@@ -224,6 +225,22 @@ def test_a_name_that_two_providers_share_is_no_map():
     assert clinic.waits(SLOT) == "no-calendar"
 
 
+@pytest.mark.parametrize(
+    ("provider", "physicians", "says"),
+    [
+        (None, PHYSICIANS, "has no provider in Kareo"),
+        (KAREO_LOCUM, PHYSICIANS, "is nobody known in Elation; map the provider"),
+        (KAREO_LOCUM, (*PHYSICIANS, Provider(id=13, npi="1000000020", active=False)), "is not active in Elation"),
+        (KAREO_LOCUM, tuple(Provider(id=n, npi="1000000020") for n in (13, 14)), "several providers of Elation"),
+    ],
+)
+def test_d8_advice_fits_why_there_is_no_calendar(provider: int | None, physicians: tuple[Provider, ...], says: str) -> None:
+    clinic = booked(replace(VISIT, provider=provider))
+    clinic.elation_directory(physicians)
+    assert clinic.waits(SLOT) == "no-calendar"
+    assert says in clinic.waiting()[SLOT].text
+
+
 def test_occurrences_of_a_series_are_kept_apart():
     clinic = Clinic()
     clinic.linked()
@@ -255,3 +272,32 @@ def test_appointments_are_left_alone_where_they_are_off():
     clinic = booked(replace(VISIT, provider=KAREO_LOCUM), table=KAREO_LED | {Resource.APPOINTMENT: Direction.OFF})
     assert clinic.open() == []
     assert clinic.waiting() == {}
+
+
+# The other profile
+
+
+def test_appointments_off_cause_no_write_on_resync_either():
+    """ELATION_LED section 8: appointments off, a billing-side appointment writes nothing, even on resync."""
+    clinic = booked(VISIT, table=ELATION_LED)
+    clinic.appointment(replace(VISIT, minutes=45))
+    clinic.appointment(replace(VISIT, cancelled=True))
+    clinic.appointment_vanished(VISIT)
+    clinic.appointment(VISIT)
+    assert clinic.ask(ResyncRequested(who="ann"), ehr=ADA.id, billing=ADA_THERE.id) == ""
+    assert [one for one in clinic.requests() if one.resource is Resource.APPOINTMENT] == []
+    assert not any(slot.startswith("appointment") for slot in clinic.waiting())
+
+
+def test_a_practice_that_turns_appointments_off_leaves_those_that_were_written():
+    """What is left from before is not followed."""
+    clinic = booked(VISIT)
+    clinic.carry_out_all()
+    before = len(clinic.requests())
+    clinic.policy = replace(clinic.policy, table=ELATION_LED)
+    clinic.appointment(replace(VISIT, cancelled=True))
+    clinic.appointment_vanished(VISIT)
+    assert [one for one in clinic.requests()[before:] if one.resource is Resource.APPOINTMENT] == []
+    assert clinic.waits(SLOT) == "not-followed"
+    clinic.pass_days(30)
+    assert clinic.waits(SLOT) == ""

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from events.ids import EhrChartId
 from events.records import BillingCase
-from events.writes import AddBillingCase, CreateEncounter, EncounterTerms, MarkBilled, MarkBillError, RecordCreated, Resource
+from events.terms import EncounterTerms
+from events.writes import AddBillingCase, CreateEncounter, MarkBilled, MarkBillError, RecordCreated, Resource
 from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic

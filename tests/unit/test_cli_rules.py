@@ -15,7 +15,7 @@ from events.writes import Resource
 from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
 from projections.terms.names import Names, SystemName
-from projections.terms.policy import KAREO_LED, PROFILES, Direction
+from projections.terms.policy import KAREO_LED, PREFERENCES, PROFILES, Direction
 
 OTHERS = Names(ehr=SystemName(label="<Charts>", prefix="charts"), billing=SystemName(label="Bill & Co", prefix="bills"))
 
@@ -119,6 +119,20 @@ def test_a_direction_is_said_in_the_practices_names(direction: Direction):
     words = direction_in_words(direction, OTHERS)
     assert words in ("both ways", "Bill & Co to <Charts>", "<Charts> to Bill & Co", "not synchronized")
     assert (words.startswith("<Charts>")) == (direction is Direction.TO_BILLING)
+
+
+def test_both_profiles_are_shown_with_who_wins(capsys: pytest.CaptureFixture[str]):
+    told = json.loads(printed(capsys, "--json"))["profiles"]
+    assert {name: one["directions"] for name, one in told.items()} == {
+        name: {resource.value: way.value for resource, way in rows.items()} for name, rows in PROFILES.items()
+    }
+    assert {name: one["preferences"] for name, one in told.items()} == {
+        name: {resource.value: side.value for resource, side in rows.items()} for name, rows in PREFERENCES.items()
+    }
+    for form in ("--profile=kareo-led", "--html"):
+        text = " ".join(printed(capsys, form).split())
+        assert "elation-led: chart both ways, demographics both ways, insurance both ways, appointment not sync" in text
+        assert "these win: demographics Elation, insurance Kareo." in text
 
 
 def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]):

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.config import Config, ConfigError, PracticeRules, load
+from daemon.config import Config, ConfigError, PracticeRules, load, without_secrets
 from daemon.sandbox.clinic import Clinic, write_private
 from daemon.sections import Section
 from daemon.vendors.registry import SECTIONS
@@ -273,3 +273,46 @@ def test_any_file_is_a_configuration_or_a_configuration_error(file: Path, data: 
     write_private(other, toml(document))
     found = problems(other)
     assert all(key and text for key, text in found.items())
+
+
+# -- the console ----------------------------------------------------------------------------------------------------------
+
+CONSOLE = "postgresql://localhost/c"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "wrong", "said"),
+    [
+        ("dsn", "mysql://localhost/c", "console.dsn", "must be postgresql://"),
+        ("dsn", "postgresql://db.example/c", "console.dsn", "without TLS"),
+        ("listen", "0.0.0.0:8450", "console.listen", "insecure = true in [console]"),
+        ("listen", "8450", "console.listen", "must be host:port"),
+        ("public_url", "http://console.example", "console.public_url", "must be https"),
+        ("idle_minutes", 0, "console.idle_minutes", "> 0"),
+        ("port", 8450, "console.port", "unknown key"),
+    ],
+)
+def test_what_the_console_s_section_may_not_say(file: Path, key: str, value: object, wrong: str, said: str) -> None:
+    assert with_(file, ("console.dsn", CONSOLE)) == {}
+    found = with_(file, ("console.dsn", CONSOLE), (f"console.{key}", value))
+    assert set(found) == {wrong}
+    assert said in found[wrong]
+
+
+def test_the_console_s_section_needs_its_dsn(file: Path) -> None:
+    assert with_(file, ("console.pool", 2)) == {"console.dsn": "is missing"}
+
+
+def test_a_password_in_the_console_s_dsn_is_a_secret(file: Path) -> None:
+    text = f'{file.read_text()}\n[console]\ndsn = "postgresql://console:secret@localhost/c"\n'
+    file.write_text(text)
+    assert problems(file) == {}
+    file.chmod(0o644)
+    assert set(problems(file)) == {"console.dsn"}
+
+
+def test_for_the_console_no_vendor_s_secret_is_opened(file: Path) -> None:
+    for one in file.parent.glob("elm.*"):
+        one.unlink()
+    assert len(problems(file)) == 3
+    assert load(file, without_secrets(SECTIONS)).practice[0].id == "elm"

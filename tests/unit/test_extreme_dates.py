@@ -20,8 +20,9 @@ from daemon.vendors.kareo.values import BadValue
 from daemon.vendors.ports.errors import Malformed
 from events.calendar import in_zone, local_day, shifted
 from events.records import BillingCase
+from events.terms import PolicyTerms
 from events.watermarks import read_watermark
-from events.writes import PolicyTerms, SyncPolicies, System
+from events.writes import SyncPolicies, System
 from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.insurance import in_force, next_revisit
 from projections.rules.policies import policy_terms

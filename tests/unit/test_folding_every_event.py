@@ -15,12 +15,17 @@ from events.commands import (
     ConflictSeen,
     DismissRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
+    TellApartRequested,
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
+from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.merges import BillingLinkMoved, ToldApart
+from events.records import BillingPlan, ChartPolicy
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -61,6 +66,7 @@ from events.schema import (
     WaitingRaised,
     WentLive,
 )
+from events.terms import PolicyTerms
 from events.writes import CreateCarrier, EhrChartWritten, RecordCreated, Resource, SearchEhr, System, UpdateEhrChart
 from projections.state.directory import Directory, message_slot
 from projections.state.patient import Patient
@@ -129,6 +135,10 @@ LATER = BEGIN + timedelta(hours=1)
 WRITTEN = EhrChartWritten(chart=replace(ADA, city="Macon"), modified=LATER, read_at=LATER)
 DONE = IntentSucceeded(intent=ANSWERED, slot=SLOT, attempt=1, result=WRITTEN)
 
+HELD = ChartPolicy(id=5001, rank=1, active=True, member_id="XYZ123")
+AGREED = PolicyTerms(billing_policy=3001, rank=1, carrier_id=1, carrier_name="Blue", plan_id=2, plan_name="Gold")
+BLUE_THERE = BillingPlan(company_id="40", company_name="Blue Cross", plan_id="50", plan_name="Blue Gold PPO")
+
 LINKED: tuple[tuple[PatientKey, Body], ...] = (
     (ehr_key(ADA.id), EhrChartObserved(chart=ADA)),
     (ADA_KEY, BillingChartObserved(chart=ADA_THERE)),
@@ -151,6 +161,7 @@ CASES: list[Case] = [
         before=(BillingAppointmentObserved(appointment=VISIT),),
     ),
     Case(BillObserved(bill=GOOD_BILL), {"patient.bills"}),
+    Case(EhrPoliciesObserved(chart=ADA.id, policies=(HELD,)), {"patient.coverage"}),
     practice(EhrDirectoryObserved(providers=PHYSICIANS), {"directory.physicians", "directory.ehr_seen"}),
     practice(BillingDirectoryObserved(providers=PROVIDERS), {"directory.providers", "directory.billing_seen"}),
     Case(RevisitDue(reason="a policy ended"), set()),
@@ -161,6 +172,17 @@ CASES: list[Case] = [
     Case(
         LinkMoved(billing=ADA_THERE.id, source=ADA.id, target=SURVIVOR.id),
         {"patient.ehr", "patient.link", "patients", "charts"},
+    ),
+    Case(
+        BillingLinkMoved(ehr=ADA.id, source=ADA_THERE.id, target=BillingPatientId(902)),
+        {"patient.ehr", "patient.link", "patients", "charts"},
+        billing_key(BillingPatientId(902)),
+    ),
+    practice(ToldApart(system=System.EHR, one=102, other=101, who="grace"), {"directory.told_apart"}),
+    practice(
+        ToldApart(system=System.EHR, one=101, other=102, who="grace", apart=False),
+        {"directory.told_apart"},
+        ToldApart(system=System.EHR, one=102, other=101, who="grace"),
     ),
     Case(LinkSuspended(ehr=ADA.id, billing=ADA_THERE.id), {"patient.link"}),
     Case(
@@ -186,6 +208,14 @@ CASES: list[Case] = [
         {"patient.conflicts", "patient.conflicts_seen"},
         before=(ConflictRecorded(conflicts=(CONFLICT,)),),
     ),
+    # insurance both ways
+    Case(PoliciesAgreed(known={"3001": 5001}, terms=(AGREED,)), {"patient.coverage", "patient.policies"}),
+    Case(
+        PoliciesAgreed(one_way=True),
+        {"patient.coverage"},
+        before=(PoliciesAgreed(known={"3001": 5001}, terms=(AGREED,)),),
+    ),
+    practice(InsurersLearnt(plans=(BLUE_THERE,)), {"directory.billing_plans"}),
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),
@@ -221,6 +251,8 @@ CASES: list[Case] = [
         before=(BillObserved(bill=GOOD_BILL), requested(BILL_SLOT), replace(REFUSED, slot=BILL_SLOT)),
     ),
     Case(LinkRequested(ehr=ALONE.id, billing=ADA_THERE.id, who="grace"), set()),
+    Case(MoveLinkRequested(source=ADA_THERE.id, target=BillingPatientId(902), who="grace"), set()),
+    practice(TellApartRequested(system=System.EHR, one=101, other=102, who="grace"), set()),
     Case(UnlinkRequested(ehr=ADA.id, who="grace"), set()),
     Case(DismissRequested(slot="search", who="grace", reason="as it is"), set(), before=(RAISED,)),
     practice(RedriveRequested(slot=UNREAD_SLOT, who="grace"), set(), UNREAD),

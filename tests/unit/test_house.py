@@ -24,14 +24,14 @@ FLOORS = (
 )
 """Rooms of the daemon from the ground up: each may import what lies below it, and its own."""
 
-BESIDE = {"cli": {"demo"}, "__main__": {"cli"}}
-"""Imports on one floor: the commands show the rehearsal, and the entry point the commands."""
+BESIDE = {"cli": {"demo", "console"}, "__main__": {"cli"}}
+"""Imports on one floor: the commands show the rehearsal and start the web pages, and the entry point the commands."""
 
 VISITORS = {"cli", "demo", "sandbox"}
 """Who may import the sandbox."""
 
 VENDOR = re.compile(r"(?<!corr)elation|kareo|tebra", re.IGNORECASE)
-NAMELESS = ("runtime", "operator", "history", "tables", "cli", "vendors/ports")
+NAMELESS = ("runtime", "operator", "history", "tables", "cli", "console", "vendors/ports")
 GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "servers", "shape", "telemetry")]
 
 
@@ -149,6 +149,7 @@ def test_imports_inside_the_daemon_never_run_upwards() -> None:
         ("daemon.config", "daemon.vendors.registry"),
         ("daemon.vendors.elation.opening", "daemon.history.chain"),
         ("daemon.demo.rehearsal", "daemon.cli.run"),
+        ("daemon.console.passwords", "daemon.cli.common"),
         ("daemon.runtime.worker", "daemon.sandbox.clinic"),
         ("daemon.sandbox.elation.server", "daemon.vendors.elation.wire"),
     ],

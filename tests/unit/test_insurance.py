@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, BillingPolicy, Carrier, Plan
-from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, PolicyTerms, RecordCreated, Resource, SyncPolicies
+from events.terms import PolicyTerms
+from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, RecordCreated, Resource, SyncPolicies
 from projections.rules.insurance import in_force, next_revisit, primary_case
 from projections.terms.policy import KAREO_LED, Direction
 from tests.unit.clinic import Clinic

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from daemon.vendors.elation import translate
 from events.records import BillingPolicy
-from events.writes import PolicyTerms
+from events.terms import PolicyTerms
 from projections.rules.insurance import in_order, next_revisit
 from projections.rules.policies import (
     AMOUNTS,

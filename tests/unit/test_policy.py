@@ -9,6 +9,7 @@ from events.writes import (
     AddBillingCase,
     AnyWrite,
     CancelEhrAppointment,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateCarrier,
     CreateEhrAppointment,
@@ -31,7 +32,7 @@ from events.writes import (
 from projections.deciding.settle import permitted
 from projections.rules.wants import Wish
 from projections.state.directory import physician_for, provider_for
-from projections.terms.policy import KAREO_LED, POSSIBLE, PROFILES, Direction, Policy, allows, row
+from projections.terms.policy import KAREO_LED, POSSIBLE, PREFERENCES, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE
 from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS
@@ -46,6 +47,7 @@ RESOURCES: dict[type, Resource] = {
     CreateCarrier: Resource.INSURANCE,
     CreatePlan: Resource.INSURANCE,
     SyncPolicies: Resource.INSURANCE,
+    ChangeBillingPolicies: Resource.INSURANCE,
     CreateEhrAppointment: Resource.APPOINTMENT,
     UpdateEhrAppointment: Resource.APPOINTMENT,
     CancelEhrAppointment: Resource.APPOINTMENT,
@@ -94,6 +96,19 @@ def test_the_kareo_led_profile_is_the_guides_table():
     assert Policy(practice=PRACTICE).table == PROFILES["kareo-led"]
 
 
+def test_the_elation_led_profile_is_the_other_guides_table():
+    """ELATION_LED section 1: charts, demographics and insurance both ways, appointments not at all."""
+    assert PROFILES["elation-led"] == {
+        Resource.CHART: Direction.BOTH,
+        Resource.DEMOGRAPHICS: Direction.BOTH,
+        Resource.INSURANCE: Direction.BOTH,
+        Resource.APPOINTMENT: Direction.OFF,
+        Resource.BILL: Direction.TO_BILLING,
+    }
+    assert PREFERENCES["elation-led"] == {Resource.DEMOGRAPHICS: System.EHR, Resource.INSURANCE: System.BILLING}
+    assert set(PREFERENCES) == set(PROFILES)
+
+
 @pytest.mark.parametrize("direction", Direction)
 @pytest.mark.parametrize("target", System)
 @pytest.mark.parametrize("resource", Resource)
@@ -105,7 +120,7 @@ def test_the_filter_says_what_the_table_says(resource: Resource, target: System,
 def test_the_default_day_writes_something_of_every_kind():
     """Or the tests below could not fail."""
     kinds = {type(one.write) for one in clinic_day().requests()}
-    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment}
+    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment, ChangeBillingPolicies}  # the latter: tests/unit/test_both_ways
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)

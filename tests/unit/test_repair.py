@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from msgspec.structs import replace
 
 from events.commands import (
@@ -12,9 +13,10 @@ from events.commands import (
     RetryRequested,
     UnlinkRequested,
 )
-from events.ids import BillingPatientId, EhrChartId
+from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
 from events.records import Provider
 from events.writes import CreateBillingChart, CreateEhrAppointment, CreateEhrChart, CreateEncounter
+from projections.deciding.repair import decisive, seen_of
 from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
@@ -58,6 +60,38 @@ def replays(clinic: Clinic) -> bool:
     return (
         stored == {key: encode_patient(one) for key, one in state.patients.items()} and state.charts == clinic.state.charts
     )
+
+
+def test_a_link_of_charts_that_changed_since_they_were_shown_is_refused():
+    clinic = Clinic()
+    clinic.ehr(ADA)
+    clinic.billing(replace(MARY_THERE, first_name="Adda", last_name="Byron"))
+    charts = (clinic.state.patients[ehr_key(ADA.id)], clinic.state.patients[billing_key(MARY_THERE.id)])
+    seen = seen_of(*charts, clinic.state, clinic.policy)
+    body = LinkRequested(ehr=ADA.id, billing=MARY_THERE.id, who="ada", seen=seen)
+    clinic.billing(replace(MARY_THERE, first_name="Adda", last_name="Byron", city="Macon"))
+    assert clinic.ask(body, ADA.id, MARY_THERE.id) == "changed"
+    clinic.billing(replace(MARY_THERE, first_name="Adda", last_name="Byron"))
+    assert clinic.ask(body, ADA.id, MARY_THERE.id) == ""
+    assert clinic.links() == {(101, 902)}
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "differ"),
+    [
+        ("Adda", "Byron", ()),
+        ("Ada", "Byron-King", ()),
+        ("Byron", "Ada", ()),
+        ("Mary", "Byron", ("first_name",)),
+        ("Ada", "Shelley", ("last_name",)),
+    ],
+)
+def test_a_name_spelled_another_way_needs_no_force(first: str, last: str, differ: tuple[str, ...]):
+    clinic = Clinic()
+    clinic.ehr(ADA)
+    clinic.billing(replace(MARY_THERE, first_name=first, last_name=last, birth_date=ADA.birth_date, sex=ADA_THERE.sex))
+    charts = (clinic.state.patients[ehr_key(ADA.id)], clinic.state.patients[billing_key(MARY_THERE.id)])
+    assert decisive(*charts, clinic.state, clinic.policy) == differ
 
 
 def test_unlinked_charts_wait_and_nothing_is_linked_searched_or_created():

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from daemon.sandbox.kareo.billing import ERRORS
-from events.writes import CreateEncounter, EncounterTerms
+from events.terms import EncounterTerms
+from events.writes import CreateEncounter
 from projections.rules.refusals import ERROR_MOST, SENTENCES, refusal_text
 from projections.terms.names import NAMES
 from tests.unit.records import ADA_THERE

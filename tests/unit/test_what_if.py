@@ -19,7 +19,7 @@ from events.ids import EhrChartId
 from events.records import type_of
 from events.schema import Event, Recorded
 from events.writes import CreateEncounter, Resource, System
-from projections.terms.policy import KAREO_LED, Direction, Policy
+from projections.terms.policy import ELATION_LED, KAREO_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
 from projections.trial.what_if import Comparison, WhatIf
 from projections.words.shown import Shown
 from tests.unit.clinic import Clinic
@@ -254,9 +254,38 @@ def test_a_variant_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> No
     assert (other.providers, other.locations) == ({11: 509}, {1: 2})
 
 
+def test_each_profile_brings_who_wins_and_an_old_preference_means_demographics(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+
+    def preferences(text: str) -> tuple[System, System]:
+        file.write_text(text)
+        other = policy_of(load_variant(file, OFFICE))
+        return other.preference, other.insurance_preference
+
+    assert preferences("") == (System.BILLING, System.BILLING)
+    assert preferences('profile = "elation-led"') == (System.EHR, System.BILLING)
+    assert preferences('profile = "elation-led"\n[overrides]\npreference = "kareo"') == (System.BILLING, System.BILLING)
+    assert preferences('[overrides]\npreference = "elation"') == (System.EHR, System.BILLING)
+    assert preferences('[overrides]\ninsurance_preference = "elation"') == (System.BILLING, System.EHR)
+
+
+def test_the_other_profile_with_its_own_rows_and_switches(tmp_path: Path) -> None:
+    file = tmp_path / "other.toml"
+    file.write_text(
+        'profile = "elation-led"\n[overrides]\nappointment = "kareo->elation"\nremoved_policy = "deactivate"\n'
+        'new_carrier = "create"\ncarrier_without_plan = "single-known-plan"\n'
+    )
+    other = policy_of(load_variant(file, OFFICE))
+    assert other.table == {**ELATION_LED, Resource.APPOINTMENT: Direction.TO_EHR}
+    assert (other.removed_policy, other.new_carrier) == (RemovedPolicy.DEACTIVATE, NewCarrier.CREATE)
+    assert other.carrier_without_plan is WithoutPlan.SINGLE_KNOWN_PLAN
+
+
 @pytest.mark.parametrize(
     ("text", "key"),
     [
+        ('[overrides]\nappointment = "both"', "overrides.appointment"),
+        ('[overrides]\nremoved_policy = "delete"', "overrides.removed_policy"),
         ('[overrides]\nbills = "off"', "overrides.bills"),
         ('[overrides]\nbill = "kareo->elation"', "overrides.bill"),
         ('[overrides]\nencounter_status = "Sent"', "overrides.encounter_status"),

@@ -17,7 +17,8 @@ from daemon.vendors.kareo import requests, rows
 from daemon.vendors.kareo import translate as kareo
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingChart, BillingPolicy, EhrChart
-from events.writes import AppointmentTerms, CreateCarrier, CreateEncounter, EncounterTerms, PolicyTerms, System
+from events.terms import EncounterTerms, PolicyTerms
+from events.writes import AppointmentTerms, CreateCarrier, CreateEncounter, System
 from projections.rules.appointments import APPOINTMENTS
 from projections.rules.encounters import ENCOUNTER, SERVICE_LINES
 from projections.rules.fields import DEMOGRAPHICS, Field, told

@@ -26,11 +26,14 @@ WRITES: dict[str, type[AnyWrite]] = {one.__name__: one for one in AnyWrite.__arg
 IDS_AND_TIMES = {
     "AppointmentTerms.minutes", "AppointmentTerms.start", "BillResendRequested.bill", "BillingAppointment.key",
     "BillingAppointment.minutes", "BillingAppointment.start", "BillingAppointmentVanished.key", "BillingChart.id",
-    "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeQuarantined.record", "ChartLinked.billing",
+    "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeBillingPolicies.case_id",
+    "ChangeQuarantined.record", "EhrPoliciesObserved.chart", "ChartLinked.billing",
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
     "IntentAttempted.epoch", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
+    "BillingLinkMoved.ehr", "BillingLinkMoved.source", "BillingLinkMoved.target", "MoveLinkRequested.source",
+    "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
     "PairBarred.billing", "PairBarred.ehr", "UnlinkRequested.billing", "UnlinkRequested.ehr",
@@ -41,7 +44,7 @@ NAMES_OF_FIELDS = {
 }  # fmt: skip
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
-    "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
+    "BillingLinkMoved.how", "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
     "CommandRefused.code", "CommandRefused.text", "IntentRefused.code", "IntentRequested.notes",
     "IntentRequested.rule", "IntentSuperseded.reason", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",

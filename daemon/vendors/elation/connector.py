@@ -17,6 +17,7 @@ import structlog
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.policy_reading import PolicyReader
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
@@ -41,6 +42,8 @@ log = structlog.get_logger()
 W = TypeVar("W", bound=wire.Wire)
 
 RESOURCES = ("patients", "bills", "insurance_companies", "insurance_plans", "physicians", "service_locations")
+APPOINTMENTS = "appointments"
+"""Subscribed to only where policies are read: a check-in hints at them. No appointment is taken from here."""
 DIRECTORY_RESOURCES = frozenset(RESOURCES) - {"patients", "bills"}
 OVERLAP = timedelta(minutes=5)
 BILL_WINDOW = timedelta(days=90)
@@ -48,7 +51,12 @@ CHUNK = 200
 
 
 class ElationConnector:
-    """One practice's view of Elation. `webhook_base` is the public address its subscriptions point to, "" for none."""
+    """One practice's view of Elation. `webhook_base` is the public address its subscriptions point to, "" for none.
+
+    `policies` reads the charts' policies, where they have to be read.
+    """
+
+    policies: PolicyReader | None = None
 
     def __init__(
         self,
@@ -60,6 +68,7 @@ class ElationConnector:
         webhook_base: str,
         subscriptions: Subscriptions,
         known_charts: Callable[[], Awaitable[list[str]]],
+        known_policies: Callable[[], Awaitable[set[str]]],
         watermark: Callable[[str], Awaitable[str | None]],
         patience: float,
         now: Callable[[], datetime],
@@ -71,9 +80,11 @@ class ElationConnector:
         self._webhook_base = webhook_base
         self._subscriptions = subscriptions
         self._known_charts = known_charts
+        self._known_policies = known_policies
         self._watermark = watermark
         self._patience = patience
         self._now = now
+        self._hinted: dict[int, datetime] = {}
         self.rounds = Rounds("elation", intake.practice)
 
     async def run(self) -> None:
@@ -87,6 +98,13 @@ class ElationConnector:
             group.create_task(every("catch-up", self._config.catch_up_seconds, self.catch_up))
             group.create_task(every("sweep", self._config.sweep_seconds, self.sweep))
             group.create_task(self.rounds.extras())
+            if self.policies is not None:
+                group.create_task(self.policies.run())
+
+    def policies_changed(self, chart: EhrChartId) -> None:
+        """Something hints at the policies of a chart."""
+        if self.policies is not None:
+            self.policies.soon(chart)
 
     def nudge(self, what: str) -> None:
         """Something hinted that `what` changed: a pass of it is due now. `patient:<id>` and `bill:<id>` read that record."""
@@ -97,6 +115,10 @@ class ElationConnector:
             self.rounds.once(what, lambda: self.read_chart(EhrChartId(int(record))))
         elif kind == "bill":
             self.rounds.once(what, lambda: self._observe_bills(self._client.bills(bill_id=[int(record)])))
+        elif kind == "insurance":
+            self.policies_changed(EhrChartId(int(record)))
+        elif kind == "checked-in" and self.policies is not None:
+            self.policies.checked_in(EhrChartId(int(record)))
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
@@ -157,7 +179,7 @@ class ElationConnector:
         """One subscription per resource, each with a target of its own, so that its key is known before parsing."""
         kept = await self._subscriptions.get()
         theirs = {(one.resource, one.target): one async for one in self._good("subscriptions", self._client.subscriptions())}
-        for resource in RESOURCES:
+        for resource in RESOURCES if self.policies is None else (*RESOURCES, APPOINTMENTS):
             target = f"{self._webhook_base}/webhooks/elation/{self._intake.practice}/{resource}"
             known = theirs.get((resource, target))
             if known is None or known.deleted_date is not None:
@@ -175,7 +197,7 @@ class ElationConnector:
         """Charts modified since the watermark; notes modified since, and their bills."""
         started = self._now()
         since = read_watermark(await self._watermark("elation.catch-up"), started) or EARLIEST
-        await self._observe_charts(self._client.patients_modified_since(since))
+        await self._observe_charts(self._client.patients_modified_since(since), hints=True)
         notes = self._good("visit_notes", self._client.visit_notes_modified_since(since))
         changed = sorted({one.id async for one in notes if one.signed_date is not None})
         if changed:
@@ -186,12 +208,20 @@ class ElationConnector:
         """All charts and recent bills. A chart that is not listed any more is asked for by id: absence is a question."""
         started = self._now()
         present = await self._observe_charts(self._client.patients())
+        await self._read_first(present)
         for record in await self._known_charts():
             if int(record) not in present:
                 await self.read_chart(EhrChartId(int(record)))
         await self._observe_bills(self._client.bills(from_service_date=(started - BILL_WINDOW).date()))
         await self._read_published(present)
         await self._finish("elation.sweep", started)
+
+    async def _read_first(self, present: set[int]) -> None:
+        """Charts whose policies have never been read are, soon."""
+        if self.policies is not None:
+            read = await self._known_policies()
+            for chart in sorted(one for one in present if str(one) not in read):
+                self.policies.soon(EhrChartId(chart))
 
     async def _read_published(self, present: set[int]) -> None:
         """What Elation says it sent since the last sweep and no list has shown: bills of long ago, charts not listed.
@@ -234,13 +264,18 @@ class ElationConnector:
             body, modified = EhrChartObserved(chart=translate.chart(patient)), patient.last_modified
         seen = _chart_observation(body, chart, modified, read_at)
         await self._intake.observe([msgspec.structs.replace(seen, because=because)])
+        self.policies_changed(chart)
 
-    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]]) -> set[int]:
+    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]], *, hints: bool = False) -> set[int]:
+        """Publish what is new; returns the charts seen. A chart that was saved `hints` at its policies, once a save."""
         present: set[int] = set()
         batch: list[Observation] = []
         read_at = self._now()
         async for patient in self._good("patients", rows):
             present.add(patient.id)
+            if hints and self._hinted.get(patient.id) != patient.last_modified:
+                self._hinted[patient.id] = patient.last_modified
+                self.policies_changed(EhrChartId(patient.id))
             chart = translate.chart(patient)
             batch.append(_chart_observation(EhrChartObserved(chart=chart), chart.id, patient.last_modified, read_at))
             if len(batch) >= CHUNK:

@@ -16,6 +16,8 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import ClassVar
 
+import msgspec
+
 from daemon.vendors.elation import connector, signature, wire
 from daemon.vendors.ports.errors import Malformed
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
@@ -29,19 +31,46 @@ REMEMBERED = 500
 """Deliveries of a practice that are known again when they come again."""
 
 
+CHECKED_IN = "Checked In"
+
+
+class _VisitStatus(msgspec.Struct):
+    status: str | None = None
+
+
+class _Visit(msgspec.Struct):
+    practice: int | None = None
+    patient: int | None = None
+    status: _VisitStatus | None = None
+
+
+_VISIT = msgspec.json.Decoder(_Visit)
+
+
 class ElationDelivery:
-    """Of one practice; `practice` is its id in Elation, `zone` is for bills that name none."""
+    """Of one practice; `practice` is its id in Elation, `zone` is for bills that name none.
+
+    `policies_leave`: a saved chart and a check-in say that policies are to be read.
+    """
 
     header: ClassVar[str] = signature.HEADER
 
     def __init__(
-        self, intake: Intake, *, practice: int, zone: str, subscriptions: Subscriptions, now: Callable[[], datetime]
+        self,
+        intake: Intake,
+        *,
+        practice: int,
+        zone: str,
+        subscriptions: Subscriptions,
+        now: Callable[[], datetime],
+        policies_leave: bool = False,
     ) -> None:
         self._intake = intake
         self._practice = practice
         self._zone = zone
         self._subscriptions = subscriptions
         self._now = now
+        self._policies_leave = policies_leave
         self._keys: dict[str, tuple[float, str]] = {}
         self._taken: OrderedDict[bytes, None] = OrderedDict()
 
@@ -80,7 +109,9 @@ class ElationDelivery:
 
     async def _accept(self, resource: str, envelope: wire.WebhookEnvelope) -> None:
         whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
-        if resource in connector.DIRECTORY_RESOURCES:
+        if resource == connector.APPOINTMENTS:
+            await self._accept_visit(envelope)
+        elif resource in connector.DIRECTORY_RESOURCES:
             await self._intake.nudge("directory")
         elif whole:
             observation = self._read(resource, envelope)
@@ -89,10 +120,22 @@ class ElationDelivery:
             elif observation is not None:
                 change = self._intake.change(observation, fingerprint(observation.body, observation.modified), 0)
                 await self._intake.publish([change])
+                if self._policies_leave and resource == "patients":
+                    await self._intake.nudge(f"insurance:{observation.record}")
         elif resource == "patients" and (record := wire.peek_id(envelope.data)) is not None:
             await self._intake.nudge(f"patient:{record}")
         else:
             await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
+
+    async def _accept_visit(self, envelope: wire.WebhookEnvelope) -> None:
+        """Of an appointment only a check-in counts, and only as a hint: nothing of it is recorded."""
+        try:
+            visit = _VISIT.decode(envelope.data)
+        except msgspec.MsgspecError:
+            return
+        here = visit.practice == self._practice and visit.patient is not None
+        if here and self._policies_leave and visit.status is not None and visit.status.status == CHECKED_IN:
+            await self._intake.nudge(f"checked-in:{visit.patient}")
 
     async def _is_old(self, one: Observation) -> bool:
         """Whether the record may have changed since: it was saved more than a day ago, or has been read after that save.

@@ -9,7 +9,7 @@ from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow
-from daemon.vendors.ports.errors import Gone, NotFound
+from daemon.vendors.ports.errors import Gone, Moved, NotFound
 from daemon.vendors.ports.vendor import Edits, SentAppointment, SentPolicy
 from events.calendar import shifted
 from events.ids import EhrChartId
@@ -43,8 +43,11 @@ class ElationHeld:
         return {id_: one for id_, one in held.items() if one.deleted_date is None}
 
     async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
-        """As `ports.vendor.HeldRecords`."""
-        held = {one.id: one for one in await self._client.list_policies(chart)}
+        """As `ports.vendor.HeldRecords`; a chart that is gone holds nothing that staff could have changed."""
+        try:
+            held = {one.id: one for one in await self._client.list_policies(chart)}
+        except (Gone, Moved, NotFound):
+            return {}
         values: dict[str, tuple[str, str]] = {}
         for key, policy in written.items():
             one = held.get(policy.id)

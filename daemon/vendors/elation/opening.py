@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from time import monotonic
+
 from daemon.findings import Finding
 from daemon.sections import Problem, secret
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.connector import RESOURCES, ElationConnector
+from daemon.vendors.elation.connector import APPOINTMENTS, RESOURCES, ElationConnector
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.elation.examination import ElationExamination
 from daemon.vendors.elation.held import ElationHeld
+from daemon.vendors.elation.policy_reading import PolicyBudget, PolicyReader
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.gate import AccountGate, AccountGates
+from daemon.vendors.ports.passes import Rounds
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
 from events.ids import PracticeId
@@ -24,7 +29,7 @@ class Elation:
     """The chart side."""
 
     section = ElationConfig
-    delivered = frozenset(RESOURCES)
+    delivered = frozenset((*RESOURCES, APPOINTMENTS))
 
     def __init__(self) -> None:
         self._gates = AccountGates(one_at_first=False)
@@ -32,10 +37,17 @@ class Elation:
     async def prepare(self, section: ElationConfig, means: Means) -> Opener:
         def open_(side: Side) -> Opened:
             client = self._client(section, means, side.guard)
+            connector = _connector(client, section, means, side, webhook_base=means.public_url.rstrip("/"))
+            budget = PolicyBudget(section.policy_reads_per_day, monotonic) if side.policies_leave else None
+            if budget is not None:
+                connector.policies = _policy_reader(client, section, means, side, connector.rounds, budget)
             return Opened(
-                connector=_connector(client, section, means, side, webhook_base=means.public_url.rstrip("/")),
-                writer=ElationWriter(client, zone=side.time_zone, now=means.now),
+                connector=connector,
+                writer=ElationWriter(
+                    client, zone=side.time_zone, now=means.now, policies_written=connector.policies_changed
+                ),
                 concurrency=section.concurrency,
+                limits=budget,
                 gate=self._gate(section, means),
             )
 
@@ -74,6 +86,7 @@ class Elation:
             zone=side.time_zone,
             subscriptions=side.memory.subscriptions,
             now=means.now,
+            policies_leave=side.policies_leave,
         )
 
     def _client(self, section: ElationConfig, means: Means, guard: Guard | None, timeout: float = 30.0) -> ElationClient:
@@ -95,11 +108,34 @@ class Elation:
         return self._gates.of(section.base_url, section.client_id, secret(section.client_secret_file, means.folder))
 
 
+def _known_charts(side: Side) -> Callable[[], Awaitable[list[str]]]:
+    async def known_charts() -> list[str]:
+        return [record for record, parent in await side.memory.known("patients") if parent]
+
+    return known_charts
+
+
+def _policy_reader(
+    client: ElationClient, section: ElationConfig, means: Means, side: Side, rounds: Rounds, budget: PolicyBudget
+) -> PolicyReader:
+    return PolicyReader(
+        client,
+        side.intake,
+        rounds,
+        budget,
+        known_charts=_known_charts(side),
+        looks=section.policy_looks,
+        round_seconds=section.policy_round_seconds,
+        now=means.now,
+        clock=monotonic,
+    )
+
+
 def _connector(
     client: ElationClient, section: ElationConfig, means: Means, side: Side, *, webhook_base: str
 ) -> ElationConnector:
-    async def known_charts() -> list[str]:
-        return [record for record, parent in await side.memory.known("patients") if parent]
+    async def known_policies() -> set[str]:
+        return {record for record, _ in await side.memory.known("policies")}
 
     return ElationConnector(
         client,
@@ -108,7 +144,8 @@ def _connector(
         zone=side.time_zone,
         webhook_base=webhook_base,
         subscriptions=side.memory.subscriptions,
-        known_charts=known_charts,
+        known_charts=_known_charts(side),
+        known_policies=known_policies,
         watermark=side.memory.watermark,
         patience=means.patience,
         now=means.now,

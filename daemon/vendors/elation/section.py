@@ -13,7 +13,11 @@ from projections.terms.names import SystemName
 
 
 class ElationConfig(VendorSection, frozen=True, kw_only=True):
-    """`concurrency` caps the calls under way at once, and the writes."""
+    """`concurrency` caps the calls under way at once, and the writes.
+
+    Where insurance goes to the billing side, policies are read `policy_looks` seconds after a check-in, and at most
+    `policy_reads_per_day` times a day in all, in rounds of `policy_round_seconds` at least.
+    """
 
     role: ClassVar[System] = System.EHR
     system: ClassVar[SystemName] = SystemName(label="Elation", prefix="elation")
@@ -28,6 +32,9 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     sweep_seconds: Seconds = 3600.0
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
     webhooks: bool = True
+    policy_reads_per_day: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 6000
+    policy_looks: tuple[Seconds, ...] = (120.0, 900.0)
+    policy_round_seconds: Seconds = 3600.0
 
     def check(self, key: str, beside: Path) -> list[Problem]:
         problems: list[Problem] = []

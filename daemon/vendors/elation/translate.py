@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
 from events.calendar import local_day
 from events.ids import EhrChartId
-from events.records import BillLine, Carrier, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
-from events.writes import Candidate, PolicyTerms
+from events.records import BillLine, Carrier, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
+from events.terms import PolicyTerms
+from events.writes import Candidate
 from projections.rules.fields import ADDRESS, NOTHING, PHONE_KINDS, Beside, with_phones
 from projections.terms.codecs import known_day
 
@@ -142,6 +144,48 @@ def policy(one: wire.Policy) -> EhrPolicy:
         member_id=one.member_id,
         group_id=one.group_id,
     )
+
+
+def chart_policy(one: wire.Policy) -> ChartPolicy:
+    """A policy whole, but for the carrier's address, which is not the chart side's."""
+    return ChartPolicy(
+        id=one.id,
+        rank=one.rank,
+        active=one.status == "active",
+        carrier_id=one.carrier_id,
+        carrier_name=one.carrier_name,
+        plan_id=one.plan_id,
+        plan_name=one.plan_name,
+        member_id=one.member_id,
+        group_id=one.group_id,
+        copay=one.copay or "",
+        deductible=one.deductible or "",
+        relationship=one.relationship_to_insured,
+        insured_first_name=one.insured_person_first_name,
+        insured_last_name=one.insured_person_last_name,
+        insured_address=one.insured_person_address,
+        insured_city=one.insured_person_city,
+        insured_state=one.insured_person_state,
+        insured_zip=one.insured_person_zip,
+        insured_ssn=one.insured_person_ssn,
+        insured_birth_date=_written_day(one.insured_person_dob),
+        insured_sex=one.insured_person_sex_at_birth,
+    )
+
+
+def chart_policies(policies: Iterable[wire.Policy]) -> tuple[ChartPolicy, ...]:
+    """A chart's policies in the order of their ids: lists promise none."""
+    return tuple(chart_policy(one) for one in sorted(policies, key=lambda one: one.id))
+
+
+def _written_day(text: str) -> date | None:
+    """A day in free text, as the older screens kept it; None for what is none."""
+    for form in ("%Y-%m-%d", "%m/%d/%Y"):
+        try:
+            return datetime.strptime(text.strip(), form).date()
+        except ValueError:
+            continue
+    return None
 
 
 def provider(one: wire.Physician) -> Provider:

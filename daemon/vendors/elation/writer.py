@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
 from typing import TypeVar
 
@@ -14,8 +14,11 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.wire import BadRow, Row
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
 from events.calendar import shifted
+from events.ids import EhrChartId
+from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
 from events.schema import EhrChartObserved
+from events.terms import PolicyTerms
 from events.writes import (
     AnyResult,
     AnyWrite,
@@ -33,7 +36,6 @@ from events.writes import (
     MarkBilled,
     MarkBillError,
     PoliciesWritten,
-    PolicyTerms,
     RecordCreated,
     Searched,
     SearchEhr,
@@ -48,12 +50,21 @@ W = TypeVar("W", bound=wire.Wire)
 
 
 class ElationWriter:
-    """Carries out writes for one practice. `zone` is the practice's, for bills that name none."""
+    """Carries out writes for one practice. `zone` is the practice's, for bills that name none; `policies_written` hears whose
+    policies were written."""
 
-    def __init__(self, client: ElationClient, *, zone: str, now: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        client: ElationClient,
+        *,
+        zone: str,
+        now: Callable[[], datetime],
+        policies_written: Callable[[EhrChartId], None] | None = None,
+    ) -> None:
         self._client = client
         self._zone = zone
         self._now = now
+        self._policies_written = policies_written
 
     async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
         match write := wanted():
@@ -176,8 +187,13 @@ class ElationWriter:
         return RecordCreated(id=(await self._client.create_insurance_company(body)).id)
 
     async def _sync_policies(self, write: SyncPolicies) -> PoliciesWritten:
-        """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again."""
+        """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again.
+
+        Where insurance goes both ways, policies that are not as they were decided on have to be decided on anew.
+        """
+        read_at = self._now()
         before = {one.id: one for one in await self._client.list_policies(write.chart)}
+        _as_decided_on(write, before.values(), read_at)
         who: dict[str, object] = {
             "practice_id": self._client.practice_id,
             "patient_id": write.chart,
@@ -195,8 +211,7 @@ class ElationWriter:
             body = translate.policy_body(terms, who)
             target = _policy_for(terms, write.known, before, taken)
             if target is None:
-                whole = translate.policy_body(replace(terms, keeps=()), who)
-                created = await self._client.create_policy(write.chart, whole)
+                created = await self._client.create_policy(write.chart, translate.policy_body(replace(terms, keeps=()), who))
                 known[str(terms.billing_policy)] = created.id
                 changed = True
             else:
@@ -205,6 +220,7 @@ class ElationWriter:
                     await self._client.replace_policy(write.chart, target.id, {**target.raw, **body})
                     changed = True
             taken.add(known[str(terms.billing_policy)])
+        read_at = self._now() if changed else read_at
         after = await self._client.list_policies(write.chart) if changed else list(before.values())
         ours = set(known.values()) | set(write.remove)
         displaced = tuple(
@@ -212,7 +228,11 @@ class ElationWriter:
             for one in after
             if one.id not in ours and one.status != "active" and one.id in before and before[one.id].status == "active"
         )
-        return PoliciesWritten(known=known, policies=tuple(translate.policy(one) for one in after), displaced=displaced)
+        if changed and self._policies_written is not None:
+            self._policies_written(write.chart)
+        kept = tuple(translate.policy(one) for one in after)
+        written = PoliciesWritten(known=known, policies=kept, displaced=displaced)
+        return written if write.seen is None else replace(written, read=translate.chart_policies(after), read_at=read_at)
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
@@ -326,6 +346,13 @@ def _differing(chart: EhrChart, fields: dict[str, str], beside: Beside) -> tuple
 
 def _same_carrier(one: wire.InsuranceCompany, write: CreateCarrier) -> bool:
     return one.deleted_date is None and one.external_vendor_id == write.company_id and bool(write.company_id)
+
+
+def _as_decided_on(write: SyncPolicies, policies: Iterable[wire.Policy], read_at: datetime) -> None:
+    """Raises ChangedMeanwhile where the policies are not those that the write was decided on."""
+    held = translate.chart_policies(policies)
+    if write.seen is not None and held != write.seen:
+        raise ChangedMeanwhile(EhrPoliciesObserved(chart=write.chart, policies=held), None, read_at)
 
 
 def _policy_for(

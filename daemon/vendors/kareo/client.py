@@ -106,24 +106,26 @@ class KareoClient:
     async def _call_once(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
         loop = asyncio.get_running_loop()
         service = await self._service.opened()
+        self._gate.admit(f"kareo.{operation}")
         asked = loop.time()
-        async with self._gate.turn(f"kareo.{operation}"), self.limiter.turn(operation):
+        async with self.limiter.turn(operation):
             if self._waited is not None:
                 self._waited(f"kareo.{operation}", loop.time() - asked)
             members = await request()
             started = loop.time()
             outcome = "cancelled"
             try:
-                answer = await service.call(
-                    operation,
-                    self._endpoint,
-                    {"RequestHeader": self._header, **members},
-                    self._session,
-                    self._timeout,
-                    2 * self.limiter.interval(operation),
-                    self._guard,
-                )
-                failures.judge(operation, answer, 2 * self.limiter.interval(operation))
+                async with self._gate.turn(f"kareo.{operation}"):
+                    answer = await service.call(
+                        operation,
+                        self._endpoint,
+                        {"RequestHeader": self._header, **members},
+                        self._session,
+                        self._timeout,
+                        2 * self.limiter.interval(operation),
+                        self._guard,
+                    )
+                    failures.judge(operation, answer, 2 * self.limiter.interval(operation))
                 outcome = "ok"
             except VendorError as error:
                 outcome = type(error).__name__.casefold()
@@ -262,7 +264,7 @@ class KareoClient:
             raise failures.malformed("GetPatient", f"Patient.{error}") from None
 
     async def create_patient(
-        self, patient: wire.PatientWrite, *, external_id: str, external_vendor_id: int, case_name: str, payer_scenario: str
+        self, patient: wire.PatientWrite, *, external_id: str, external_vendor_id: int, case: wire.CaseWrite
     ) -> wire.PatientCreated:
         """Create with external id and case; a repeated external id is refused by the service."""
         if len(external_id) > EXTERNAL_ID_MOST:
@@ -272,7 +274,7 @@ class KareoClient:
             "Practice": await self._practice(),
             "PatientExternalID": external_id,
             "ExternalVendorID": external_vendor_id,
-            "Cases": {"PatientCaseCreateReq": [{"Active": True, "CaseName": case_name, "PayerScenario": payer_scenario}]},
+            "Cases": case.body("Create"),
         }
         answer = await self._call("CreatePatient", Patient=body)
         return wire.PatientCreated(patient_id=_made("CreatePatient", _id(answer, "PatientID")))
@@ -282,9 +284,9 @@ class KareoClient:
         patient_id: int,
         changes: Callable[[], Awaitable[wire.PatientWrite]],
         *,
-        new_case: tuple[str, str] | None = None,
+        case: wire.CaseWrite | None = None,
     ) -> None:
-        """Only `changes`, first and last name among them, and a `new_case` (name, payer scenario).
+        """Only `changes`, first and last name among them, and a `case` that is added or changed.
 
         `changes` are asked for when it is this call's turn, right before it is sent: Kareo has no versions, so what was read
         before a wait may have been edited since, and would be lost.
@@ -293,10 +295,8 @@ class KareoClient:
 
         async def request() -> Mapping[str, object]:
             body = {**requests.patient(await changes()), "Practice": practice, "PatientID": patient_id}
-            if new_case is not None:
-                name, scenario = new_case
-                case = {"Active": True, "CaseName": name, "PayerScenario": scenario}
-                body["Cases"] = {"PatientCaseUpdateReq": [case]}
+            if case is not None:
+                body["Cases"] = case.body("Update")
             return {"Patient": body}
 
         answer = await self._call_with("UpdatePatient", request)

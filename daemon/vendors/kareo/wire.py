@@ -171,6 +171,23 @@ class PatientWrite(_Row, frozen=True, kw_only=True):
     provider_id: int | UnsetType = UNSET
 
 
+class CaseWrite(_Row, frozen=True, kw_only=True):
+    """A case to add or to change, and its policies, by the WSDL's members."""
+
+    members: dict[str, object]
+    policies: tuple[dict[str, object], ...] = ()
+
+    def body(self, kind: str) -> dict[str, object]:
+        """As a request of `kind` (Create, Update) has it."""
+        policies = {"Policies": {f"InsurancePolicy{kind}Req": list(self.policies)}} if self.policies else {}
+        return {f"PatientCase{kind}Req": [{**self.members, **policies}]}
+
+
+def new_case(name: str, payer_scenario: str, policies: tuple[dict[str, object], ...] = ()) -> CaseWrite:
+    """A case that is added."""
+    return CaseWrite(members={"Active": True, "CaseName": name, "PayerScenario": payer_scenario}, policies=policies)
+
+
 class EncounterLine(_Row, frozen=True, kw_only=True):
     procedure_code: str
     units: float

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.client import KareoClient
-from daemon.vendors.kareo.wire import PatientWrite
+from daemon.vendors.kareo.policies import known_of, members_of, undone, written_case
+from daemon.vendors.kareo.wire import PatientWrite, new_case
 from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, Refused
 from events.ids import BillingPatientId
 from events.records import BillingChart
@@ -19,7 +20,9 @@ from events.writes import (
     AnyResult,
     AnyWrite,
     BillingChartWritten,
+    BillingPoliciesWritten,
     Candidate,
+    ChangeBillingPolicies,
     CreateBillingChart,
     CreateEncounter,
     RecordCreated,
@@ -57,6 +60,8 @@ class KareoWriter:
                 return await self._update_chart(write, wanted)
             case AddBillingCase():
                 return await self._add_case(write)
+            case ChangeBillingPolicies():
+                return await self._change_policies(write)
             case CreateEncounter():
                 return await self._create_encounter(write)
         raise TypeError(type(write).__name__)
@@ -72,6 +77,9 @@ class KareoWriter:
             case AddBillingCase():
                 written = await self._read(write.patient)
                 return written if written is not None and written.chart.cases else None
+            case ChangeBillingPolicies():
+                written = await self._read(write.patient)
+                return None if written is None or undone(written.chart, write) else _policies_written(written, write)
             case CreateEncounter():
                 return await self._find_encounter(write)
         return None
@@ -102,8 +110,7 @@ class KareoWriter:
                 patient,
                 external_id=write.external_id,
                 external_vendor_id=vendor,
-                case_name=write.case_name,
-                payer_scenario=write.payer_scenario,
+                case=new_case(write.case_name, write.payer_scenario, tuple(members_of(one) for one in write.policies)),
             )
         except Refused:
             if (found := await self._find_created(write)) is not None:
@@ -183,13 +190,35 @@ class KareoWriter:
             return translate.patient_write(_names(before.chart), None)
 
         try:
-            await self._client.update_patient(write.patient, changes, new_case=(write.case_name, write.payer_scenario))
+            await self._client.update_patient(write.patient, changes, case=new_case(write.case_name, write.payer_scenario))
         except _NothingToDo as found:
             return found.chart
         written = await self._read(write.patient)
         if written is None or not written.chart.cases:
             raise NotAsWritten(("case",))
         return written
+
+    async def _change_policies(self, write: ChangeBillingPolicies) -> BillingPoliciesWritten:
+        """Read, compare with the reading it was decided on, write, read. A repeated addition would make a second policy."""
+
+        async def changes() -> PatientWrite:
+            before = await self._there(write.patient)
+            if before.chart.cases != write.before:
+                if not undone(before.chart, write):
+                    raise _NothingToDo(before)
+                raise ChangedMeanwhile(BillingChartObserved(chart=before.chart), before.modified, before.read_at)
+            return translate.patient_write(_names(before.chart), None)
+
+        try:
+            await self._client.update_patient(write.patient, changes, case=written_case(write))
+        except _NothingToDo as found:
+            return _policies_written(found.chart, write)
+        written = await self._read(write.patient)
+        if written is None:
+            raise NotAsWritten(("patient",))
+        if left := undone(written.chart, write):
+            raise NotAsWritten(left)
+        return _policies_written(written, write)
 
     async def _read(self, patient: BillingPatientId) -> BillingChartWritten | None:
         read_at = self._now()
@@ -235,6 +264,11 @@ class KareoWriter:
                 "kareo.GetCharges", vendor_text="several encounters of this patient, day and codes: a person has to look"
             )
         return RecordCreated(id=same[0]) if same else None
+
+
+def _policies_written(found: BillingChartWritten, write: ChangeBillingPolicies) -> BillingPoliciesWritten:
+    known = known_of(found.chart, write)
+    return BillingPoliciesWritten(chart=found.chart, modified=found.modified, read_at=found.read_at, known=known)
 
 
 def _names(chart: BillingChart) -> dict[str, str]:

@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from events.insurance import EhrPoliciesObserved
 from events.schema import BillingChartObserved, EhrChartObserved
 
 
@@ -144,7 +145,12 @@ class ChangedMeanwhile(Exception):
     `seen` is the record as it is now, read at `read_at`.
     """
 
-    def __init__(self, seen: EhrChartObserved | BillingChartObserved, modified: datetime | None, read_at: datetime) -> None:
+    def __init__(
+        self,
+        seen: EhrChartObserved | EhrPoliciesObserved | BillingChartObserved,
+        modified: datetime | None,
+        read_at: datetime,
+    ) -> None:
         super().__init__(type(seen).__name__)
         self.seen = seen
         self.modified = modified

@@ -33,7 +33,8 @@ class AccountGate:
 
     @asynccontextmanager
     async def turn(self, operation: str) -> AsyncIterator[None]:
-        """A call with the credentials; after a refusal there is one at a time until they are accepted.
+        """One call with the credentials, held while it is under way and no longer: a call made within another's turn would wait for
+        itself. After a refusal there is one at a time until they are accepted.
 
         Raises CredentialsRefused without any call while the gate is shut.
         """
@@ -42,13 +43,18 @@ class AccountGate:
             self._trying.release()
             alone = False
         try:
-            if alone and self._shut_until is not None and self._clock() < self._shut_until:
-                raise CredentialsRefused(operation, "refused before; not tried again yet")
+            if alone:
+                self.admit(operation)
             async with self._noting():
                 yield
         finally:
             if alone:
                 self._trying.release()
+
+    def admit(self, operation: str) -> None:
+        """Raises CredentialsRefused while the gate is shut: asked before anything else is waited for."""
+        if self._shut_until is not None and self._clock() < self._shut_until:
+            raise CredentialsRefused(operation, "refused before; not tried again yet")
 
     @asynccontextmanager
     async def _noting(self) -> AsyncIterator[None]:

@@ -29,7 +29,10 @@ Heard = Callable[[Exception | None, int], Awaitable[None]]
 
 
 class Rounds:
-    """The repeated passes of one connector. `failing` says, by pass, why the last one failed ("" when it did not)."""
+    """The repeated passes of one connector. `failing` says, by pass, why the last one failed ("" when it did not).
+
+    `hinted` are records that are to be read besides the passes, because something hinted at them.
+    """
 
     def __init__(self, source: str, practice: PracticeId) -> None:
         self._source = source
@@ -41,6 +44,7 @@ class Rounds:
         self._hurried = Hurried()
         self.failing: dict[str, str] = {}
         self.done: dict[str, int] = {}
+        self.hinted: set[str] = set()
 
     def hurry(self) -> None:
         """Somebody says that it may work now: what pauses after a failure is tried."""

@@ -22,7 +22,8 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId, PracticeId
-from events.writes import AppointmentTerms, PolicyTerms
+from events.terms import PolicyTerms
+from events.writes import AppointmentTerms
 
 S = TypeVar("S", bound=VendorSection)
 
@@ -66,12 +67,16 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Side:
-    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice."""
+    """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice.
+
+    `policies_leave`: the chart side's insurance goes to the billing side, so it has to be read.
+    """
 
     time_zone: str
     intake: Intake
     memory: Memory
     guard: Guard | None = None
+    policies_leave: bool = False
 
 
 class Limits(Protocol):
@@ -150,7 +155,10 @@ class HeldRecords(Protocol):
         """What differs of each appointment, by its id."""
 
     async def policy_edits(self, chart: EhrChartId, written: Mapping[str, SentPolicy]) -> Edits:
-        """What differs of a chart's policies; the keys of `written` are part of the fields' names."""
+        """What differs of a chart's policies; the keys of `written` are part of the fields' names.
+
+        Nothing of a chart that was deleted or merged since: that itself is what differs.
+        """
 
 
 @dataclass(frozen=True, kw_only=True)

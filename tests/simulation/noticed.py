@@ -1,38 +1,18 @@
-"""The named queries of those who look on: metrics, the doctor and notices (`events/sql/status.sql`, `notices.sql`)."""
+"""The named queries of `events/sql/notices.sql`, as tests/simulation/answers.py has those of every day."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tests.simulation.answers import Answer, answers, only, present
+from tests.simulation.answers import Answer, answers, only
 from tests.simulation.rows import Statement
 
 
-@answers
-def waiting_by_code(at: Statement, practices: Sequence[str]) -> Answer:
-    codes = [row["code"] for practice in dict.fromkeys(practices) for row in at.rows("waiting", practice)]
-    return [{"code": code, "count": codes.count(code)} for code in dict.fromkeys(codes)]
-
-
-@answers
-def heard_of_sources(at: Statement, practices: Sequence[str]) -> Answer:
-    return [
-        {"practice": practice, "source": row["source"], "age": (at.clock() - row["updated_at"]).total_seconds()}
-        for practice in dict.fromkeys(practices)
-        for row in at.rows("checkpoint", practice)
-    ]
-
-
-@answers
-def waiting_longest(at: Statement, practice: str) -> Answer:
+def longest(at: Statement, practice: str) -> Answer:
+    """What waits in a practice by code, and since when the first of it does."""
     rows = at.rows("waiting", practice)
     found = {code: [row["since"] for row in rows if row["code"] == code] for code in sorted({row["code"] for row in rows})}
     return [{"code": code, "count": len(since), "since": min(since)} for code, since in found.items()]
-
-
-@answers
-def link_of(at: Statement, practice: str, sequence: int) -> Answer:
-    return only(present([at.get("event", practice, sequence)]), "chain")
 
 
 @answers
@@ -57,6 +37,4 @@ def save_notice(at: Statement, practice: str, audience: str, epoch: int, doc: st
 
 @answers
 def waiting_of_each(at: Statement, practices: Sequence[str]) -> Answer:
-    return [
-        {"practice": practice, **row} for practice in dict.fromkeys(practices) for row in waiting_longest(at, practice) or ()
-    ]
+    return [{"practice": practice, **row} for practice in dict.fromkeys(practices) for row in longest(at, practice)]

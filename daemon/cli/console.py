@@ -1,0 +1,48 @@
+"""`chartwire console`: the web pages, for the people of the practices. Several may run; each asks PostgreSQL who is signed in."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from daemon.cli.advice import add_config, advice
+from daemon.cli.common import configured, console_of, keys_of, run_async
+from daemon.cli.printing import say
+from daemon.config import Config
+from daemon.telemetry import configure_logging
+
+
+def register(commands: Any) -> None:
+    parser: argparse.ArgumentParser = commands.add_parser("console", help="the web pages, for the people of the practices")
+    add_config(parser)
+    parser.set_defaults(handler=console)
+
+
+def console(arguments: argparse.Namespace) -> int:
+    """Serve until SIGTERM or SIGINT. It reads no vendor's secret; deeds go to the practices' owners over Kafka."""
+    found = configured(arguments, secrets=False)
+    if found is None:
+        return 1
+    config, beside = found
+    console_of(config)
+    keys_of(config, beside)
+    configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
+    return run_async(_serve(config, beside, arguments))
+
+
+async def _serve(config: Config, beside: Path, arguments: argparse.Namespace) -> int:
+    from daemon.console.app import serve
+
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopped.set)
+
+    def started() -> None:
+        say(f"console: {console_of(config).url}", f"users: {advice('user list', arguments)}", flush=True)
+
+    await serve(config, beside, stopped, started)
+    return 0

@@ -1,0 +1,166 @@
+"""The web pages as a process of its own: what it opens, the routes with their rules, and running until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Sequence
+from datetime import date, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+
+from daemon.config import Config, keyring_of
+from daemon.console import entrance
+from daemon.console.asked import CONSOLE, Ask, Console
+from daemon.console.guard import BODY_BYTES, Guard
+from daemon.console.handles import Handles
+from daemon.console.pages import access_log, billing, deeds, finding, overview, patient, undecided, work
+from daemon.console.passwords import Passwords
+from daemon.console.publishing import Publishing
+from daemon.console.rules import PUBLIC, Route, check, declared, get
+from daemon.console.sessions import Sessions
+from daemon.servers import ConsoleConfig, host_and_port
+from events.store import Store
+
+STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+
+
+async def static(ask: Ask) -> web.StreamResponse:
+    """A file of the package."""
+    name = ask.request.match_info["name"]
+    if name not in STATIC:
+        raise web.HTTPNotFound
+    return web.Response(body=_file(name), content_type=STATIC[name], charset="utf-8")
+
+
+def _file(name: str) -> bytes:
+    return files("daemon.console").joinpath("static", name).read_bytes()
+
+
+async def alive(_ask: Ask) -> web.StreamResponse:
+    """For whoever watches the process."""
+    return web.Response(text="ok\n")
+
+
+ROUTES: tuple[Route, ...] = (
+    get("/static/{name}", static, PUBLIC),
+    get("/alive", alive, PUBLIC),
+    *entrance.ROUTES,
+    *overview.ROUTES,
+    *work.ROUTES,
+    *deeds.ROUTES,
+    *patient.ROUTES,
+    *finding.ROUTES,
+    *undecided.ROUTES,
+    *billing.ROUTES,
+    *access_log.ROUTES,
+)
+
+
+async def _unreached(_request: web.Request) -> web.StreamResponse:
+    raise web.HTTPNotFound  # the guard answers in its place
+
+
+def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = ROUTES) -> web.Application:
+    """The application. Raises Undeclared for a route that nobody has said of who may use it."""
+    known = declared(routes)
+    app = web.Application(middlewares=[Guard(known, config).middleware()], client_max_size=BODY_BYTES)
+    app[CONSOLE] = console
+    for one in routes:
+        app.router.add_route(one.method, one.path, _unreached)
+        if one.method == "GET":
+            app.router.add_route("HEAD", one.path, _unreached)
+    check(app.router, known)
+    environment = aiohttp_jinja2.setup(
+        app, loader=jinja2.PackageLoader("daemon.console"), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    environment.filters |= {"when": _when, "day": _day, "ago": _ago, "in_words": _in_words, "as_written": as_written}
+    environment.globals["parts"] = environment.get_template("parts.html").module
+    environment.trim_blocks = environment.lstrip_blocks = True
+    return app
+
+
+def _when(time: datetime, ask: Ask) -> str:
+    """A time as people of the trade write it, where the practice is, with its zone."""
+    local = time.astimezone(ask.zone)
+    return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
+def _day(day: date | None) -> str:
+    return f"{day.month}/{day.day}/{day.year}" if day is not None else ""
+
+
+def _ago(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return (
+        f"{seconds / 60:.0f} min"
+        if seconds < 7200
+        else f"{seconds / 3600:.0f} h"
+        if seconds < 172_800
+        else f"{seconds / 86_400:.0f} days"
+    )
+
+
+def as_written(value: str, field: str) -> str:
+    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142."""
+    if field.endswith("_phone") and len(value) == 10 and value.isdecimal():
+        return f"({value[:3]}) {value[3:6]}-{value[6:]}"
+    if field == "birth_date":
+        try:
+            return _day(date.fromisoformat(value))
+        except ValueError:
+            return value
+    return value
+
+
+def _in_words(code: str) -> str:
+    return code.replace("-", " ")
+
+
+@contextlib.asynccontextmanager
+async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
+    """What the pages stand on: the store as the console's own role, the practices' keys, no vendor's secret."""
+    assert config.console is not None
+    store = await Store.open(config.console.dsn, keyring_of(config, beside), min_size=1, max_size=config.console.pool)
+    publishing = Publishing(config, beside, store)
+    try:
+        yield Console(
+            config=config,
+            store=store,
+            sessions=Sessions(store.pool, config.console, Passwords()),
+            publishing=publishing,
+            handles=Handles(store.keyring),
+        )
+    finally:
+        await publishing.close()
+        await store.close()
+
+
+@contextlib.asynccontextmanager
+async def serving(config: Config, beside: Path) -> AsyncIterator[Console]:
+    """The pages, served at `[console] listen` within the context."""
+    assert config.console is not None
+    address = host_and_port(config.console.listen)
+    assert address is not None
+    async with opened(config, beside) as console:
+        runner = web.AppRunner(make_app(console, config.console), access_log=None, keepalive_timeout=30)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, *address).start()
+            yield console
+        finally:
+            await runner.cleanup()
+
+
+async def serve(config: Config, beside: Path, stopped: asyncio.Event, started: Any = None) -> None:
+    """Serve until `stopped`; `started` is called once the pages can be reached."""
+    async with serving(config, beside):
+        if started is not None:
+            started()
+        await stopped.wait()

@@ -1,0 +1,140 @@
+"""One request: who asks, for which practice, and what may be answered; and everything that a page is made with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import aiohttp_jinja2
+from aiohttp import web
+
+from daemon.config import Config, PracticeConfig, names_of, policy_of
+from daemon.console.handles import Handles
+from daemon.console.publishing import Publishing
+from daemon.console.roles import FOR, May, Visitor
+from daemon.console.sessions import Sessions, form_token
+from daemon.tables import access
+from events.ids import PRACTICE, PatientKey, PracticeId
+from events.store import Store
+from projections.terms.names import Names
+from projections.terms.policy import Policy
+from projections.words.remedy import Audience
+from projections.words.shown import Shown
+
+
+@dataclass(frozen=True)
+class Console:
+    """What all requests of a process share."""
+
+    config: Config
+    store: Store
+    sessions: Sessions
+    publishing: Publishing
+    handles: Handles
+
+    def practice(self, id_: str) -> PracticeConfig | None:
+        return next((one for one in self.config.practice if one.id == id_), None)
+
+
+CONSOLE: web.AppKey[Console] = web.AppKey("console", Console)
+
+
+@dataclass
+class Ask:
+    """A request that was let in. `form` are the fields of a POST; `recorded` says whether the access log has it."""
+
+    console: Console
+    request: web.Request
+    address: str
+    form_id: str
+    visitor: Visitor | None = None
+    config: PracticeConfig | None = None
+    form: Mapping[str, str] = field(default_factory=dict)
+    recorded: bool = False
+    shown_form: bool = False
+    """Whether a form was shown to somebody who is not signed in: its cookie goes along."""
+
+    @property
+    def store(self) -> Store:
+        return self.console.store
+
+    @property
+    def practice(self) -> PracticeConfig:
+        """The practice of the address; a route without one does not ask."""
+        assert self.config is not None
+        return self.config
+
+    @property
+    def id(self) -> PracticeId:
+        return PracticeId(self.practice.id)
+
+    @property
+    def policy(self) -> Policy:
+        return policy_of(self.practice)
+
+    @property
+    def names(self) -> Names:
+        return names_of(self.practice)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.practice.time_zone)
+
+    @property
+    def who(self) -> str:
+        return self.visitor.name if self.visitor is not None else ""
+
+    @property
+    def grants(self) -> frozenset[May]:
+        """What is granted in the practice of the address, or in none."""
+        return self.visitor.may(self.config.id) if self.visitor is not None and self.config is not None else frozenset()
+
+    @property
+    def sees(self) -> bool:
+        """Whether names and values may be shown."""
+        return May.PATIENTS in self.grants
+
+    @property
+    def shown(self) -> Shown:
+        return Shown(values=self.sees, names=self.sees, systems=self.names, zone=self.zone)
+
+    def resolves(self, audience: Audience) -> bool:
+        """Whether items for this audience may be resolved."""
+        return FOR[audience] in self.grants
+
+    async def record(self, what: str, patient: PatientKey = PRACTICE, detail: str = "") -> None:
+        """Write into the access log, before anything is answered. Raises what PostgreSQL raises: no record, no page."""
+        practice = self.config.id if self.config is not None else access.NOWHERE
+        await access.record(self.store.pool, practice, self.who, what, address=self.address, patient=patient, detail=detail)
+        self.recorded = True
+
+    def handle(self, key: PatientKey) -> str:
+        """What stands for a patient in an address."""
+        return self.console.handles.of(self.id, key)
+
+    def key(self, handle: str) -> PatientKey:
+        """The patient of a handle. Raises 404."""
+        found = self.console.handles.key(self.id, handle)
+        if found is None:
+            raise web.HTTPNotFound
+        return found
+
+    def page(self, template: str, *, http: int = 200, **values: Any) -> web.Response:
+        """A page, with what every page has."""
+        known = [one.id for one in self.console.config.practice]
+        mine = [] if self.visitor is None else self.visitor.practices(known)
+        self.shown_form = self.visitor is None
+        common = {
+            "ask": self,
+            "token": form_token(self.visitor.session if self.visitor is not None else self.form_id),
+            "practices": [one for one in self.console.config.practice if one.id in mine],
+            "may": {one.name for one in self.grants},
+        }
+        text = aiohttp_jinja2.render_string(template, self.request, common | values)
+        return web.Response(text=text, content_type="text/html", status=http)
+
+    def see(self, path: str) -> web.Response:
+        """Go and look there, by GET."""
+        return web.Response(status=303, headers={"Location": path})

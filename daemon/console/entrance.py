@@ -1,0 +1,60 @@
+"""Signing in, by password or by a link that works once, and signing out."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, give_cookie, take_cookie
+from daemon.console.rules import PUBLIC, SIGNED_IN, get, post
+
+WRONG = "Name and password do not fit, or there were too many tries. After ten tries wait a quarter of an hour."
+USED = "This link was used already, or is older than a quarter of an hour. Ask for another one."
+
+
+async def sign_in_page(ask: Ask) -> web.StreamResponse:
+    return ask.page("sign_in.html", wrong="") if ask.visitor is None else ask.see("/")
+
+
+async def sign_in(ask: Ask) -> web.StreamResponse:
+    """The answer is the same whatever was wrong."""
+    name, password = ask.form.get("name", "").strip().lower()[:100], ask.form.get("password", "")
+    session = await ask.console.sessions.sign_in(name, password, ask.address)
+    return ask.page("sign_in.html", http=401, wrong=WRONG) if session is None else await _let_in(ask, session)
+
+
+async def enter_page(ask: Ask) -> web.StreamResponse:
+    """A button, so that nothing that merely looks at addresses uses the link up."""
+    return ask.page("enter.html", wrong="")
+
+
+async def enter(ask: Ask) -> web.StreamResponse:
+    session = await ask.console.sessions.enter(ask.request.match_info["link"], ask.address)
+    return ask.page("enter.html", http=401, wrong=USED) if session is None else await _let_in(ask, session)
+
+
+async def _let_in(ask: Ask, session: str) -> web.Response:
+    """With an id of its own: whatever the browser brought along is over."""
+    if ask.visitor is not None:
+        await ask.console.sessions.sign_out(ask.visitor, ask.address)
+    response = ask.see("/")
+    give_cookie(response, SESSION_COOKIE, session)
+    take_cookie(response, FORM_COOKIE)
+    return response
+
+
+async def sign_out(ask: Ask) -> web.StreamResponse:
+    assert ask.visitor is not None
+    await ask.console.sessions.sign_out(ask.visitor, ask.address)
+    response = ask.see("/sign-in")
+    take_cookie(response, SESSION_COOKIE)
+    return response
+
+
+ROUTES = (
+    get("/sign-in", sign_in_page, PUBLIC),
+    post("/sign-in", sign_in, PUBLIC),
+    get("/enter/{link}", enter_page, PUBLIC),
+    post("/enter/{link}", enter, PUBLIC),
+    post("/sign-out", sign_out, SIGNED_IN),
+)

@@ -1,0 +1,44 @@
+"""What stands for a patient in an address: no id of a vendor's is in one, nor in a browser's history or a proxy's log.
+
+The key is sealed so that the same patient has the same address, for as long as the practice has its keys; nobody can make one up.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from daemon.tables.matching import match_secret
+from events.ids import PatientKey, PracticeId
+from events.keys import Keyring
+
+LONGEST = 100
+
+
+class Handles:
+    """Makes and reads the handles of all practices."""
+
+    def __init__(self, keyring: Keyring) -> None:
+        self._keyring = keyring
+
+    def _sealing(self, practice: PracticeId) -> AESSIV:
+        return AESSIV(hmac.digest(match_secret(self._keyring, practice), b"chartwire console handles", hashlib.sha512))
+
+    def of(self, practice: PracticeId, key: PatientKey) -> str:
+        """The handle of a patient. Raises KeyMissing."""
+        sealed = self._sealing(practice).encrypt(key.encode(), [practice.encode()])
+        return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
+
+    def key(self, practice: PracticeId, handle: str) -> PatientKey | None:
+        """Whose handle it is; None for any other text."""
+        if not handle or len(handle) > LONGEST or not handle.isascii():
+            return None
+        try:
+            sealed = base64.b64decode(handle + "=" * (-len(handle) % 4), altchars=b"-_", validate=True)
+            return PatientKey(self._sealing(practice).decrypt(sealed, [practice.encode()]).decode())
+        except (ValueError, InvalidTag):
+            return None

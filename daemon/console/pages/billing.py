@@ -1,0 +1,47 @@
+"""Bills that wait: in error with the sentence that fixes them, deferred, unsigned, or edited after they were sent."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.pages.deeds import new_once
+from daemon.console.pages.patient import bill_state
+from daemon.console.pages.work import name_of
+from daemon.console.roles import May
+from daemon.console.rules import Access, get
+from daemon.operator.worklist import opened, reason, work_of
+from events.slots import SlotKind, is_slot
+from projections.words.remedy import Remedy
+
+MOST = 200
+
+
+async def bills(ask: Ask) -> web.StreamResponse:
+    waiting = [one for one in await work_of(ask.store.pool, ask.id) if is_slot(one.slot, SlotKind.BILL)]
+    some = waiting[:MOST]
+    patients, directory = await opened(ask.store, ask.id, some)
+    await ask.record("bills", detail=" ".join(sorted(patients)))
+    rows = []
+    for one in some:
+        patient = patients.get(one.key)
+        state = patient.bills.get(one.about) if patient is not None else None
+        if patient is None or state is None:
+            continue
+        rows.append(
+            {
+                "work": one,
+                "who": name_of(patient),
+                "handle": ask.handle(one.key),
+                "bill": state,
+                "state": bill_state(state),
+                "why": reason(one, patients, directory),
+                "resend": one.remedy is Remedy.BILL,
+                "mine": ask.resolves(one.audience),
+                "once": new_once(),
+            }
+        )
+    return ask.page("bills.html", rows=rows, total=len(waiting))
+
+
+ROUTES = (get("/p/{practice}/bills", bills, Access(May.PATIENTS, recorded=True)),)

@@ -1,0 +1,246 @@
+"""Deeds: each is checked, recorded, and handed to the practice's owner; the page that follows shows what came of it."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.publishing import NotAsked
+from daemon.console.roles import May
+from daemon.console.rules import Access, get, post
+from daemon.operator import deeds
+from daemon.operator.commands import Followed
+from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.worklist import Work, work_of
+from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
+from projections.words.remedy import Remedy, meaning_of
+from projections.words.words import describe
+
+LARGEST = 10**18
+FOLLOWED = 2000
+"""Events after a command that are looked through for what came of it."""
+LOOKS = 20
+"""How often the page of a deed looks again by itself."""
+
+
+def new_once() -> str:
+    """Names one filling-in of a form: sent twice, it is done once."""
+    return secrets.token_urlsafe(16)
+
+
+def asking(ask: Ask) -> Asking:
+    """Who asks, and why, as the form says."""
+    once, reason = ask.form.get("once", ""), ask.form.get("reason", "").strip()[:500]
+    if len(once) < 16:
+        raise web.HTTPBadRequest
+    return Asking(ask.store, ask.policy, ask.who, reason, f"{ask.who} {once[:64]}")
+
+
+def number(text: str) -> int:
+    """An id of a form. Raises 400."""
+    if not (text.isascii() and text.isdecimal() and 0 < len(text) < 19):
+        raise web.HTTPBadRequest
+    return int(text)
+
+
+def need(ask: Ask, *granted: May) -> None:
+    """One of these is needed. Raises 403."""
+    if not ask.grants.intersection(granted):
+        raise web.HTTPForbidden
+
+
+async def _item(ask: Ask, key: PatientKey) -> Work:
+    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or 404."""
+    slot = ask.form.get("slot", "")
+    found = [one for one in await work_of(ask.store.pool, ask.id) if one.key == key and one.slot == slot]
+    if not found:
+        raise web.HTTPNotFound
+    if not ask.resolves(meaning_of(found[0].code).audience):
+        raise web.HTTPForbidden
+    return found[0]
+
+
+# -- the deeds of one form ------------------------------------------------------------------------------------------------
+
+
+async def _resync(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE, May.BILL, May.OPERATE)
+    return await deeds.resync(asking(ask), charts_of(key))
+
+
+async def _as_new(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE)
+    return await deeds.resync(asking(ask), charts_of(key), as_new=True)
+
+
+async def _retry(ask: Ask, key: PatientKey) -> Asks:
+    one = await _item(ask, key)
+    return await deeds.retry(asking(ask), charts_of(key), (one.slot,))
+
+
+async def _retry_shared(ask: Ask, key: PatientKey) -> Asks:
+    one = await _item(ask, key)
+    return await deeds.retry(asking(ask), None, (one.slot,))
+
+
+async def _try_systems(ask: Ask, _key: PatientKey) -> Asks:
+    need(ask, May.OPERATE)
+    return await deeds.retry(asking(ask), None)
+
+
+async def _resend(ask: Ask, _key: PatientKey) -> Asks:
+    need(ask, May.BILL)
+    return await deeds.resend(asking(ask), number(ask.form.get("bill", "")))
+
+
+async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
+    one = await _item(ask, key)
+    return await deeds.dismiss(asking(ask), charts_of(key), one.slot)
+
+
+async def _seen(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE)
+    return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
+
+
+async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
+    need(ask, May.OPERATE)
+    return await deeds.redrive(asking(ask), ask.form.get("slot") or None)
+
+
+async def _link(ask: Ask, _key: PatientKey) -> Asks:
+    """Only the pair that was looked at: the form says that its differences were."""
+    need(ask, May.RESOLVE)
+    ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
+    return await deeds.link(asking(ask), ehr, billing, force=ask.form.get("differ") == "seen")
+
+
+async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE)
+    ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
+    return await deeds.unlink(asking(ask), Charts(ehr, billing))
+
+
+async def _unlink(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE)
+    return await deeds.unlink(asking(ask), charts_of(key))
+
+
+DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
+    "resync": _resync,
+    "create": _as_new,
+    "retry": _retry,
+    "retry-shared": _retry_shared,
+    "try-systems": _try_systems,
+    "resend": _resend,
+    "dismiss": _dismiss,
+    "seen": _seen,
+    "redrive": _redrive,
+    "link": _link,
+    "not-the-same": _not_the_same,
+    "unlink": _unlink,
+}
+
+BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
+    Remedy.RESYNC: lambda ask, one: deeds.resync(asking(ask), charts_of(one.key)),
+    Remedy.RETRY: lambda ask, one: deeds.retry(asking(ask), charts_of(one.key), (one.slot,)),
+    Remedy.BILL: lambda ask, one: deeds.resend(asking(ask), number(one.about)),
+    Remedy.SEEN: lambda ask, one: deeds.seen(asking(ask), charts_of(one.key), (one.about,)),
+    Remedy.REDRIVE: lambda ask, one: deeds.redrive(asking(ask), one.slot),
+}
+"""What can be done to many at once: nothing that needs somebody to look at each."""
+
+
+@dataclass(frozen=True)
+class HandedOver:
+    """What was handed over, or why nothing was."""
+
+    commands: tuple[EventId, ...] = ()
+    said: str = ""
+    status: int = 200
+
+
+async def ask_for(ask: Ask, wanted: Sequence[Awaitable[Asks]]) -> HandedOver:
+    """Make the commands and hand them over."""
+    asks: list[Followed] = []
+    try:
+        for index, one in enumerate(wanted):
+            try:
+                asks += await one
+            except BaseException:
+                for left in wanted[index + 1 :]:
+                    left.close()  # type: ignore[attr-defined]
+                raise
+        if not asks:
+            return HandedOver(said="There is nothing to be done any more.")
+        await ask.console.publishing.publish(ask.id, asks)
+    except NotPossible as no:
+        return HandedOver(said=f"{str(no)[:1].upper()}{str(no)[1:]}.", status=404 if no.found else 400)
+    except NotAsked as no:
+        return HandedOver(said=str(no), status=503)
+    return HandedOver(tuple(one.command.id for one in asks))
+
+
+async def deed(ask: Ask) -> web.StreamResponse:
+    """One deed of a form."""
+    name = ask.form.get("deed", "")
+    if name not in DEEDS:
+        raise web.HTTPBadRequest
+    key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
+    about = " ".join(filter(None, (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing"))))
+    wanted = DEEDS[name](ask, key)
+    done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
+    if done.said:
+        return ask.page("said.html", http=done.status, said=done.said)
+    return ask.see(f"/p/{ask.id}/done/{done.commands[0]}")
+
+
+async def _after_record(ask: Ask, name: str, key: PatientKey, about: str, wanted: Awaitable[Asks]) -> Asks:
+    """What is allowed is recorded before it is asked for."""
+    try:
+        asks = await wanted
+    except NotPossible:
+        await ask.record(f"deed: {name}, not possible", key, about)
+        raise
+    await ask.record(f"deed: {name}", key, about)
+    return asks
+
+
+async def done(ask: Ask) -> web.StreamResponse:
+    """What came of a deed, as far as it has come."""
+    try:
+        id_ = EventId(UUID(ask.request.match_info["event"]))
+    except ValueError:
+        raise web.HTTPNotFound from None
+    look = ask.request.query.get("look", "0")
+    looks = int(look) if look.isascii() and look.isdecimal() and len(look) < 4 else LOOKS
+    recorded = await ask.store.by_id(ask.id, id_)
+    if recorded is None:
+        await ask.record("deed: looked after", detail=str(id_))
+        return ask.page("done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="")
+    followed = Followed(recorded.event)
+    async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
+        followed.take(one)
+    key = recorded.event.patient
+    await ask.record("deed: looked after", key, str(id_))
+    lines = [(one.recorded, one.event.origin.value, describe(one.event.body, ask.shown)) for one in followed.events]
+    return ask.page(
+        "done.html",
+        lines=lines,
+        refused="" if followed.refused is None else followed.refused.text,
+        waits=not followed.settled,
+        look=looks + 1,
+        again=looks < LOOKS and not followed.settled,
+        patient=ask.handle(key) if key else "",
+    )
+
+
+ROUTES = (
+    post("/p/{practice}/deed", deed, Access(May.PATIENTS, recorded=True)),
+    get("/p/{practice}/done/{event}", done, Access(May.PATIENTS, recorded=True)),
+)

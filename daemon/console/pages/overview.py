@@ -1,0 +1,78 @@
+"""What a practice looks like at a glance: in agreement, waiting, failing; how long ago each system was read. No body is opened."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.roles import May
+from daemon.console.rules import SIGNED_IN, Access, get
+from daemon.operator.worklist import by_code, work_of
+from daemon.tables.accounts import SQL
+from daemon.tables.status import practice_status
+from events.ids import PracticeId
+from projections.rules.tables import TABLES, direction_in_words
+from projections.words.remedy import Audience, meaning_of
+
+SILENT_SECONDS = 120.0
+"""After which an owner that says nothing is worth a word: it reports every few seconds."""
+
+
+async def home(ask: Ask) -> web.StreamResponse:
+    """The practices of the visitor; with one alone, that one."""
+    assert ask.visitor is not None
+    mine = ask.visitor.practices(one.id for one in ask.console.config.practice)
+    if len(mine) == 1:
+        return ask.see(f"/p/{mine[0]}")
+    rows = []
+    for one in ask.console.config.practice:
+        if one.id in mine:
+            status = await practice_status(ask.store.pool, PracticeId(one.id))
+            rows.append((one, status, sum(count for _, count in status.waiting), trouble(status.report_age, status.report)))
+    return ask.page("home.html", rows=rows)
+
+
+async def overview(ask: Ask) -> web.StreamResponse:
+    status = await practice_status(ask.store.pool, ask.id)
+    work = await work_of(ask.store.pool, ask.id)
+    counts = dict.fromkeys(Audience, 0)
+    for code, count in status.waiting:
+        counts[meaning_of(code).audience] += count
+    return ask.page(
+        "overview.html",
+        status=status,
+        linked=await ask.store.pool.fetchval(SQL["linked_patients"], ask.id),
+        waiting_patients=len({one.key for one in work if one.key}),
+        counts=counts,
+        codes=by_code(work)[:8],
+        trouble=trouble(status.report_age, status.report),
+        refused=sum(count for _, state, count, _ in status.open_intents if state == "refused"),
+        under_way=sum(count for _, state, count, _ in status.open_intents if state != "refused"),
+    )
+
+
+def trouble(age: float | None, report: object) -> str:
+    """What is wrong with the practice as a whole, "" where nothing is."""
+    if age is None or report is None:
+        return "No worker has reported on it yet."
+    if standing := getattr(report, "standing", ""):
+        return f"It is not at work: {standing}."
+    return f"Its worker has been silent for {age / 60:.0f} minutes." if age > SILENT_SECONDS else ""
+
+
+async def rules(ask: Ask) -> web.StreamResponse:
+    """What is synchronized in this practice, from the rows that act."""
+    directions = {table.resource: direction_in_words(ask.policy.table[table.resource], ask.names) for table in TABLES}
+    return ask.page("rules.html", tables=TABLES, directions=directions)
+
+
+async def manual(ask: Ask) -> web.StreamResponse:
+    return ask.page("help.html")
+
+
+ROUTES = (
+    get("/", home, SIGNED_IN),
+    get("/p/{practice}", overview, Access(May.SEE)),
+    get("/p/{practice}/rules", rules, Access(May.SEE)),
+    get("/p/{practice}/help", manual, Access(May.SEE)),
+)

@@ -1,0 +1,127 @@
+"""One patient: both charts side by side, what waits, appointments, bills, the history, and why each value is as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.pages.deeds import new_once
+from daemon.console.pages.work import name_of
+from daemon.console.roles import May
+from daemon.console.rules import Access, get
+from daemon.operator.find import charts_known, find_patient
+from daemon.operator.past import Past, past_of, why_field
+from daemon.operator.worklist import Work
+from events.ids import PatientKey, charts_of
+from projections.rules.fields import BY_NAME
+from projections.state.patient import BillState, Patient
+from projections.words.known import fields_known
+from projections.words.lines import Entry
+from projections.words.moment import NotAMoment, parse_moment
+
+TOLD = 200
+"""Events of the history that a page shows: the last ones."""
+
+
+async def patient(ask: Ask) -> web.StreamResponse:
+    """As it is now; with `as-of` as it was known then."""
+    key = ask.key(ask.request.match_info["patient"])
+    as_of = ask.request.query.get("as-of", "").strip()[:40]
+    try:
+        moment = parse_moment(as_of, ask.zone) if as_of else None
+    except NotAMoment:
+        return ask.page("said.html", http=400, said="That is neither an event's number nor a day such as 2026-03-02.")
+    await ask.record("patient", key, f"as of {as_of}" if as_of else "")
+    found = await find_patient(ask.store, ask.id, charts_of(key))
+    if found is None or not found.patient.key:
+        raise web.HTTPNotFound
+    one = found.patient
+    past = await past_of(ask.store, ask.policy, charts_of(key), ask.shown, moment, with_state=moment is not None)
+    then = next((state for state in past.state if state.patient == one.key), None)
+    link = one.link
+    return ask.page(
+        "patient.html",
+        one=one,
+        who=name_of(one),
+        charts=charts_known(one),
+        link="none" if link is None else "suspended" if link.suspended else "linked",
+        handle=ask.handle(key),
+        key=one.key,
+        fields=fields_known(one, found.directory, ask.policy, ask.shown) if moment is None else then.fields if then else (),
+        as_of=as_of,
+        work=_waiting(ask, one) if moment is None else [],
+        appointments=_appointments(ask, one),
+        bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
+        told=_latest(past),
+        left_out=max(0, len(past.told) - TOLD),
+        once=new_once(),
+    )
+
+
+def _latest(past: Past) -> Sequence[Entry]:
+    return past.told[::-1][:TOLD]
+
+
+def _waiting(ask: Ask, one: Patient) -> list[tuple[Work, str, bool, str]]:
+    """What waits: the item, why, whether the visitor resolves it, and the name of its form."""
+    now = datetime.now(ask.zone)
+    found = [
+        (Work(one.key, slot, entry.code, entry.since or now), entry.text) for slot, entry in sorted(one.waiting.items())
+    ]
+    return [(work, why, ask.resolves(work.audience), new_once()) for work, why in found]
+
+
+def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
+    rows = []
+    for state in sorted(one.appointments.values(), key=lambda each: each.seen.start, reverse=True):
+        seen = state.seen
+        what = "deleted" if state.deleted or state.vanished else "cancelled" if seen.cancelled else "booked"
+        rows.append(
+            {
+                "start": seen.start,
+                "end": seen.start + timedelta(minutes=seen.minutes),
+                "minutes": seen.minutes,
+                "reason": seen.reason,
+                "provider": seen.provider_name,
+                "what": what,
+                "there": state.ehr is not None,
+            }
+        )
+    return rows
+
+
+def bill_state(bill: BillState) -> str:
+    """How far a bill is, in one word or two."""
+    if bill.encounter is not None:
+        return "sent"
+    if bill.error:
+        return "error"
+    if bill.bill.deferred:
+        return "deferred"
+    return "ready" if bill.bill.signed else "not signed"
+
+
+async def why(ask: Ask) -> web.StreamResponse:
+    """Why a field is as it is."""
+    key, field = ask.key(ask.request.match_info["patient"]), ask.request.match_info["field"]
+    if field not in BY_NAME:
+        raise web.HTTPNotFound
+    await ask.record("why", key, field)
+    told = await why_field(ask.store, ask.policy, charts_of(key), field, ask.shown)
+    if not told:
+        raise web.HTTPNotFound
+    return ask.page("why.html", told=told, field=BY_NAME[field], handle=ask.handle(key))
+
+
+def path_of(ask: Ask, key: PatientKey) -> str:
+    """The address of a patient's page."""
+    return f"/p/{ask.id}/patient/{ask.handle(key)}"
+
+
+ROUTES = (
+    get("/p/{practice}/patient/{patient}", patient, Access(May.PATIENTS, recorded=True)),
+    get("/p/{practice}/patient/{patient}/why/{field}", why, Access(May.PATIENTS, recorded=True)),
+)

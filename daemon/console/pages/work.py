@@ -1,0 +1,120 @@
+"""The work list: what waits, by code, age and whom it is for, with its remedy as a button; and many of one kind at once."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.pages.deeds import BULK, ask_for, new_once
+from daemon.console.roles import May
+from daemon.console.rules import Access, get, post
+from daemon.operator.find import charts_known
+from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
+from events.ids import PatientKey
+from projections.state.patient import Patient
+from projections.words.remedy import Audience, meaning_of
+
+PAGE = 50
+MOST_AT_ONCE = 500
+
+
+async def work_list(ask: Ask) -> web.StreamResponse:
+    """A page of it. Names and reasons are opened only for who may see patients, and that is recorded."""
+    work = await work_of(ask.store.pool, ask.id)
+    if ask.sees:
+        work = await once_each(ask.store, ask.id, work)
+    query = ask.request.query
+    audience = next((one for one in Audience if one.value == query.get("for")), None)
+    code = query.get("code") if query.get("code") in {one.code for one in work} else None
+    wanted = [one for one in work if audience in (None, one.audience) and code in (None, one.code)]
+    number = _number(query.get("page", "1"), (len(wanted) + PAGE - 1) // PAGE)
+    some = wanted[(number - 1) * PAGE : number * PAGE]
+    bulk = bool(code and wanted and wanted[0].remedy in BULK and ask.resolves(wanted[0].audience))
+    return ask.page(
+        "work.html",
+        rows=await _rows(ask, some),
+        codes=by_code([one for one in work if audience in (None, one.audience)]),
+        total=len(wanted),
+        audience=audience,
+        audiences=list(Audience),
+        code=code,
+        number=number,
+        pages=(len(wanted) + PAGE - 1) // PAGE,
+        bulk=bulk,
+        asked=query.get("asked", "") if query.get("asked", "").isdecimal() else "",
+    )
+
+
+def _number(text: str, most: int) -> int:
+    return min(max(int(text), 1), max(most, 1)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
+
+
+async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
+    if not ask.sees:
+        return [_row(ask, one, None, "") for one in some]
+    patients, directory = await opened(ask.store, ask.id, some)
+    keys = sorted({one.key for one in some if one.key})
+    if keys:
+        await ask.record("work list", detail=" ".join(keys))
+    return [_row(ask, one, patients.get(one.key), reason(one, patients, directory)) for one in some]
+
+
+def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, object]:
+    return {
+        "work": one,
+        "handle": ask.handle(one.key) if one.key and ask.sees else "",
+        "who": name_of(patient) if patient is not None else "",
+        "charts": ask.names.one_of(charts_known(patient)) if patient is not None else "",
+        "reason": why,
+        "mine": ask.resolves(one.audience),
+        "once": new_once(),
+    }
+
+
+def name_of(patient: Patient) -> str:
+    """How a list names a patient."""
+    chart = patient.ehr.chart if patient.ehr is not None else patient.billing.chart if patient.billing is not None else None
+    if chart is None:
+        return "not read yet"
+    return ", ".join(filter(None, (chart.last_name, chart.first_name))) or "without a name"
+
+
+async def bulk_page(ask: Ask) -> web.StreamResponse:
+    """How many it would be, before it is asked for."""
+    wanted = await _of_code(ask, ask.form.get("code", ""))
+    return ask.page("bulk.html", code=ask.form["code"], wanted=wanted, once=new_once(), most=MOST_AT_ONCE)
+
+
+async def bulk(ask: Ask) -> web.StreamResponse:
+    """All of one kind. Where their number is another by now, it is asked again."""
+    code = ask.form.get("code", "")
+    wanted = await _of_code(ask, code)
+    if ask.form.get("count") != str(len(wanted)):
+        await ask.record(f"{wanted[0].remedy.value}, all at once: not asked, their number has changed", detail=code)
+        return ask.page("bulk.html", code=code, wanted=wanted, once=new_once(), most=MOST_AT_ONCE, changed=True)
+    await ask.record(f"{wanted[0].remedy.value}, all at once", detail=f"{len(wanted)} x {code}")
+    done = await ask_for(ask, [BULK[one.remedy](ask, one) for one in wanted])
+    if done.said:
+        return ask.page("said.html", http=done.status, said=done.said)
+    return ask.see(f"/p/{ask.id}/work?asked={len(wanted)}")
+
+
+async def _of_code(ask: Ask, code: str) -> list[Work]:
+    """What waits under a code now, as much as is done at once. Raises 403 or 404."""
+    wanted = [one for one in await work_of(ask.store.pool, ask.id) if one.code == code][:MOST_AT_ONCE]
+    if not wanted or wanted[0].remedy not in BULK:
+        raise web.HTTPNotFound
+    if not ask.resolves(meaning_of(code).audience):
+        raise web.HTTPForbidden
+    return [one for one in wanted if one.remedy is wanted[0].remedy]
+
+
+def patient_path(ask: Ask, key: PatientKey) -> str:
+    return f"/p/{ask.id}/patient/{ask.handle(key)}"
+
+
+ROUTES = (
+    get("/p/{practice}/work", work_list, Access(May.SEE)),
+    post("/p/{practice}/work/many", bulk_page, Access(May.PATIENTS)),
+    post("/p/{practice}/work/many/do", bulk, Access(May.PATIENTS, recorded=True)),
+)

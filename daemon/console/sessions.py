@@ -1,0 +1,108 @@
+"""Signing in and staying so: tries are counted, answers are constant, ids are random, and PostgreSQL is asked at each request.
+
+So signing out, disabling, another role or another password end a session at once in every process.
+"""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from typing import Any
+
+from daemon.console.passwords import Passwords
+from daemon.console.roles import Visitor
+from daemon.servers import ConsoleConfig
+from daemon.tables import access, accounts
+
+WINDOW_SECONDS = 900.0
+TRIES_OF_USER, TRIES_FROM_ADDRESS = 10, 50
+"""Within the window. Then even the right password has to wait."""
+
+LINK_SECONDS = 900.0
+TOUCH_SECONDS = 30.0
+"""A session that was used so lately is not written again."""
+
+
+def new_id() -> str:
+    """256 random bits, for a cookie or a link."""
+    return secrets.token_urlsafe(32)
+
+
+def form_token(id_: str) -> str:
+    """What every form of a session carries (or of a visitor who is not signed in): nobody else's page knows it."""
+    return hmac.digest(id_.encode(), b"chartwire console form", "sha256").hex()
+
+
+def is_form_token(id_: str, given: str) -> bool:
+    return hmac.compare_digest(form_token(id_).encode(), given.encode())
+
+
+class Sessions:
+    """The sessions of all users, as PostgreSQL keeps them."""
+
+    def __init__(self, pool: Any, config: ConsoleConfig, passwords: Passwords) -> None:
+        self._pool = pool
+        self._config = config
+        self._passwords = passwords
+
+    async def sign_in(self, name: str, password: str, address: str) -> str | None:
+        """A new session's id, None where the two do not fit or there were too many tries: nobody is told which.
+
+        Both outcomes are recorded, under the name only where there is such a user: people type passwords into the wrong field.
+        """
+        of_user = await accounts.tried(self._pool, f"user:{name.casefold()}", WINDOW_SECONDS)
+        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
+        account = await accounts.account(self._pool, name)
+        fits = await self._passwords.fits(account.password if account is not None else "", password)
+        slow = of_user.number > TRIES_OF_USER or from_address.number > TRIES_FROM_ADDRESS
+        who = "" if account is None else account.name
+        if account is None or account.disabled or not fits or slow:
+            why = "too many tries" if slow else ""
+            await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
+            return None
+        await accounts.clear_tries(self._pool, f"user:{name.casefold()}")
+        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        return await self._begin(account.name, address, "signed in")
+
+    async def enter(self, token: str, address: str) -> str | None:
+        """A new session's id for a link that holds; it is used up."""
+        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
+        name = await accounts.use_link(self._pool, token) if from_address.number <= TRIES_FROM_ADDRESS else None
+        account = await accounts.account(self._pool, name) if name is not None else None
+        if account is None or account.disabled:
+            await access.record(self._pool, access.NOWHERE, "", "sign-in refused", address=address, detail="link")
+            return None
+        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        return await self._begin(account.name, address, "signed in by link")
+
+    async def _begin(self, name: str, address: str, what: str) -> str:
+        id_ = new_id()
+        await access.record(self._pool, access.NOWHERE, name, what, address=address)
+        await accounts.forget(self._pool, 10 * WINDOW_SECONDS)
+        await accounts.add_session(self._pool, id_, name, self._config.session_hours * 3600)
+        return id_
+
+    async def visitor(self, id_: str) -> Visitor | None:
+        """Who is signed in by this id; None for nobody (any more)."""
+        found = await accounts.session(self._pool, id_) if id_ else None
+        if found is None:
+            return None
+        if found.disabled or found.over or found.idle > self._config.idle_minutes * 60:
+            await accounts.end_session(self._pool, id_)
+            return None
+        if found.idle > TOUCH_SECONDS:
+            await accounts.touch_session(self._pool, id_)
+        account = await accounts.account(self._pool, found.name)
+        return None if account is None else Visitor(account.name, id_, account.roles)
+
+    async def sign_out(self, visitor: Visitor, address: str) -> None:
+        await accounts.end_session(self._pool, visitor.session)
+        await access.record(self._pool, access.NOWHERE, visitor.name, "signed out", address=address)
+
+
+async def make_link(pool: Any, name: str, by: str) -> str:
+    """The token of a link that signs `name` in once, within a quarter of an hour."""
+    token = new_id()
+    await access.record(pool, access.NOWHERE, by, "sign-in link made", detail=name)
+    await accounts.add_link(pool, token, name, LINK_SECONDS)
+    return token

@@ -1,0 +1,48 @@
+"""A patient's history and why a field is as it is, for the command line and the console alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from daemon.history.events_of import events_of_charts
+from daemon.history.explain import FieldWhy, directory_at, explain_field
+from events.ids import Charts
+from events.schema import Recorded
+from events.store import Store
+from projections.terms.policy import Policy
+from projections.words.known import Known, folded, known
+from projections.words.lines import Entry, entries
+from projections.words.moment import AsOf, is_past
+from projections.words.shown import Shown
+
+
+@dataclass(frozen=True)
+class Past:
+    """`told` are the events up to a moment, in words; `state` what was known then, where it was asked for; `later` whether there is
+    more after that moment."""
+
+    told: tuple[Entry, ...] = ()
+    state: tuple[Known, ...] = ()
+    later: bool = False
+
+
+async def past_of(
+    store: Store, policy: Policy, charts: Charts, shown: Shown, moment: AsOf | None = None, *, with_state: bool = True
+) -> Past:
+    """The history of whoever these charts are, over all charts that they were ever linked with."""
+    story = await events_of_charts(store, policy.practice, charts)
+    past = [one for one in story if is_past(one, moment)]
+    state: list[Known] = []
+    if past and with_state:
+        directory = await directory_at(store, policy.practice, past[-1].sequence)
+        state = known(folded(past), directory, policy, shown)
+    return Past(tuple(entries(past, policy, shown)), tuple(state), len(past) < len(story))
+
+
+async def why_field(
+    store: Store, policy: Policy, charts: Charts, field: str, shown: Shown, moment: AsOf | None = None
+) -> list[FieldWhy]:
+    """Why a field is as it is, or was at a moment; nothing for charts of which nothing is recorded."""
+    story = await events_of_charts(store, policy.practice, charts)
+    past: list[Recorded] = [one for one in story if is_past(one, moment)]
+    return await explain_field(store, policy, past, field, shown) if past else []

@@ -1,0 +1,107 @@
+"""The work list: what waits in a practice, from the list beside the documents, so that nobody's body is opened to count or to sort."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from daemon.tables import documents as tables
+from daemon.tables.queries import SQL
+from events.codes import WaitCode
+from events.connection import Connection
+from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
+from events.slots import SlotKind, parse_slot
+from events.store import Store
+from projections.rules.counterparts import is_barred
+from projections.state.directory import Directory
+from projections.state.patient import Patient, decode_patient
+from projections.words.remedy import Audience, Remedy, meaning_of
+
+
+@dataclass(frozen=True)
+class Work:
+    """An item by what the list knows of it; `key` is "" for the practice's own."""
+
+    key: PatientKey
+    slot: str
+    code: str
+    since: datetime
+
+    @property
+    def audience(self) -> Audience:
+        """Who can do something about it."""
+        return meaning_of(self.code).audience
+
+    @property
+    def remedy(self) -> Remedy:
+        """What resolves it, as the command that `chartwire waiting` prints does."""
+        kind = parse_slot(self.slot)[0]
+        if not self.key:
+            if kind is SlotKind.QUARANTINE:
+                return Remedy.REDRIVE
+            return Remedy.CHECK_CONFIG if kind in (SlotKind.SYSTEM, SlotKind.STANDING) else Remedy.BY_HAND
+        found = meaning_of(self.code).remedy
+        return Remedy.BILL if found is Remedy.RETRY and kind is SlotKind.BILL else found
+
+    @property
+    def about(self) -> str:
+        """What its slot names: a field, a bill."""
+        return parse_slot(self.slot)[1]
+
+
+async def work_of(connection: Connection, practice: PracticeId) -> list[Work]:
+    """All that waits, the oldest first; nothing is opened for it."""
+    rows = await connection.fetch(SQL["all_waiting"], practice)
+    found = [Work(PatientKey(row["patient_key"]), row["slot"], row["code"], row["since"]) for row in rows]
+    return sorted(found, key=lambda one: (one.since, one.key, one.slot))
+
+
+PAIRS_AT_ONCE = 1000
+"""Charts that wait for a link and are opened to see which of them wait for one another."""
+
+
+async def once_each(store: Store, practice: PracticeId, work: Sequence[Work]) -> list[Work]:
+    """The work with one item for a pair of charts that wait for one another; it is the billing patient's. Opens their bodies."""
+    undecided = [one for one in work if one.code == WaitCode.CANDIDATES]
+    if not undecided or len(undecided) > PAIRS_AT_ONCE:
+        return list(work)
+    waiting = {one.key for one in undecided}
+    patients, _ = await opened(store, practice, undecided)
+    doubled = {
+        key
+        for key, patient in patients.items()
+        if not patient.in_billing
+        and (found := patient.search.candidates if patient.search else ())
+        and all(
+            billing_key(BillingPatientId(one.id)) in waiting or is_barred(patient, one.id, patient.in_billing)
+            for one in found
+        )
+    }
+    return [one for one in work if one.code != WaitCode.CANDIDATES or one.key not in doubled]
+
+
+def by_code(work: Sequence[Work]) -> list[tuple[str, Audience, int, datetime]]:
+    """Code, whom it is for, how many and the oldest, the most frequent first."""
+    counts = Counter(one.code for one in work)
+    oldest: dict[str, datetime] = {}
+    for one in work:
+        oldest.setdefault(one.code, one.since)
+    return [(code, meaning_of(code).audience, count, oldest[code]) for code, count in counts.most_common()]
+
+
+async def opened(
+    store: Store, practice: PracticeId, work: Collection[Work]
+) -> tuple[Mapping[PatientKey, Patient], Directory]:
+    """The patients of these items, and the directory: for who may see them."""
+    keys = sorted({one.key for one in work if one.key})
+    documents = await tables.load_patients(store.pool, practice, keys, store.keyring)
+    directory = await tables.directory(store.pool, practice, store.keyring)
+    return {key: decode_patient(doc) for key, (_, doc) in documents.items()}, directory
+
+
+def reason(one: Work, patients: Mapping[PatientKey, Patient], directory: Directory) -> str:
+    """Why it waits, in the words of the record; "" where it does not wait any more."""
+    waiting = directory.waiting if one.key == PRACTICE else patients[one.key].waiting if one.key in patients else {}
+    return waiting[one.slot].text if one.slot in waiting else ""

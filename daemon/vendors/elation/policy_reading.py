@@ -1,0 +1,172 @@
+"""Reading the chart side's policies, of which no event tells: soon where something hints at them, else in a round, within a budget.
+
+Hints are a chart that was saved (its old copy of the insurance moves late), and a patient who checks in: the front desk sees the
+insurance then. A write of ours is read back, too, so that whatever comes after it is news.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from functools import partial
+
+import structlog
+
+from daemon.vendors.elation import translate
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.ports.errors import Malformed, Refused
+from daemon.vendors.ports.intake import Intake, Observation
+from daemon.vendors.ports.passes import EXTRA_DEFECTS, Rounds
+from events.ids import EhrChartId
+from events.insurance import EhrPoliciesObserved
+from events.schema import ChangeQuarantined
+from events.text import name
+from events.writes import System
+
+log = structlog.get_logger()
+
+DAY = 86_400.0
+OF_THE_ROUND = 5 / 6
+"""The share of the day's readings that the round takes at most; the rest is for hints."""
+OPERATION = "elation.policies"
+
+
+class PolicyBudget:
+    """At most `per_day` readings within any 24 hours. To `chartwire status` it is a limit like a vendor's (`ports.vendor.Limits`)."""
+
+    def __init__(self, per_day: int, clock: Callable[[], float]) -> None:
+        self.per_day = per_day
+        self.calls: dict[str, int] = {}
+        self._clock = clock
+        self._made: deque[float] = deque()
+
+    def interval(self, operation: str) -> float:
+        """Seconds between two readings that the budget allows on average."""
+        return DAY / self.per_day
+
+    def taken_over(self) -> None:
+        """Another owner's readings are not known here; its round went on where the clock says that this one begins."""
+
+    def allows(self, share: float = 1.0) -> bool:
+        """Whether one more reading stays within this share of the day's."""
+        while self._made and self._made[0] <= self._clock() - DAY:
+            self._made.popleft()
+        return len(self._made) < self.per_day * share
+
+    def spend(self) -> None:
+        self._made.append(self._clock())
+        self.calls[OPERATION] = self.calls.get(OPERATION, 0) + 1
+
+
+class PolicyReader:
+    """Reads policies of one practice's charts. `looks` are the seconds after a check-in at which they are read, `round_seconds` how
+    long a round takes at least."""
+
+    def __init__(
+        self,
+        client: ElationClient,
+        intake: Intake,
+        rounds: Rounds,
+        budget: PolicyBudget,
+        *,
+        known_charts: Callable[[], Awaitable[list[str]]],
+        looks: Sequence[float],
+        round_seconds: float,
+        now: Callable[[], datetime],
+        clock: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._intake = intake
+        self._rounds = rounds
+        self._budget = budget
+        self._known_charts = known_charts
+        self._looks = looks
+        self._round_seconds = round_seconds
+        self._now = now
+        self._clock = clock
+        self._urgent: dict[EhrChartId, None] = {}
+        self._later: list[tuple[float, EhrChartId]] = []
+        self._woken = asyncio.Event()
+        self._round: list[EhrChartId] = []
+        self._next = self._pace = 0.0
+
+    def soon(self, chart: EhrChartId) -> None:
+        """Something hints that the chart's policies have changed, or they were never read."""
+        self._urgent[chart] = None
+        self._rounds.hinted.add(str(chart))
+        self._woken.set()
+
+    def checked_in(self, chart: EhrChartId) -> None:
+        """The patient checks in: the policies are edited within the next minutes, if at all."""
+        for seconds in self._looks:
+            heapq.heappush(self._later, (self._clock() + seconds, chart))
+        self._woken.set()
+
+    async def run(self) -> None:
+        """Read until cancelled."""
+        while True:
+            self._woken.clear()
+            chart, pause = await self._due()
+            if chart is not None:
+                await self._rounds.until_done("policies", partial(self.read, chart), defects=EXTRA_DEFECTS)
+                if chart not in self._urgent:
+                    self._rounds.hinted.discard(str(chart))
+                continue
+            try:
+                async with asyncio.timeout(pause):
+                    await self._woken.wait()
+            except TimeoutError:
+                continue
+
+    async def _due(self) -> tuple[EhrChartId | None, float]:
+        """The chart to read now; else None, and how long nothing is due."""
+        now = self._clock()
+        while self._later and self._later[0][0] <= now:
+            self._urgent[heapq.heappop(self._later)[1]] = None
+        if not self._budget.allows():
+            return None, self._budget.interval(OPERATION)
+        if self._urgent:
+            hinted = next(iter(self._urgent))
+            del self._urgent[hinted]
+            return hinted, 0.0
+        if now >= self._next and self._budget.allows(OF_THE_ROUND) and (chart := await self._of_the_round()) is not None:
+            return chart, 0.0
+        pause = max(1.0, self._next - now)
+        return None, min(pause, self._later[0][0] - now) if self._later else pause
+
+    async def _of_the_round(self) -> EhrChartId | None:
+        """The next chart of the round, which goes no faster than the budget; the clock tells where the first one begins."""
+        if not self._round:
+            charts = sorted(EhrChartId(int(record)) for record in await self._known_charts())
+            if not self._pace:
+                begun = self._now().timestamp() % DAY / DAY
+                charts = charts[int(begun * len(charts)) :]
+            self._round = charts[::-1]
+            fastest = self._budget.interval(OPERATION) / OF_THE_ROUND
+            self._pace = max(self._round_seconds / max(1, len(charts)), fastest)
+        self._next = self._clock() + self._pace
+        return self._round.pop() if self._round else None
+
+    async def read(self, chart: EhrChartId) -> None:
+        """All policies of a chart, as they are now."""
+        self._budget.spend()
+        read_at = self._now()
+        try:
+            policies = await self._client.list_policies(chart)
+        except Malformed as error:
+            body = ChangeQuarantined(
+                system=System.EHR, resource="policies", record=str(chart), path=name(error.path), reason="does not fit"
+            )
+            seen = Observation(body=body, resource="quarantine.policies", record=str(chart), read_at=read_at)
+            await self._intake.observe([seen])
+            return
+        except Refused as error:  # a chart that is gone has no policies, and is found out elsewhere
+            log.info("reading_failed", practice=self._intake.practice, operation=error.operation)
+            return
+        body_ = EhrPoliciesObserved(chart=chart, policies=translate.chart_policies(policies))
+        await self._intake.observe(
+            [Observation(body=body_, resource="policies", record=str(chart), ehr=chart, read_at=read_at, parent=str(chart))]
+        )

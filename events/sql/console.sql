@@ -1,0 +1,124 @@
+-- The console's users, sessions and access log (daemon/tables/accounts.py, daemon/tables/access.py).
+
+-- name: add_account
+-- A new user; nothing where the name is taken.
+INSERT INTO chartwire_console.account (name, password) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING name
+
+-- name: account
+-- A user.
+SELECT name, password, disabled_at FROM chartwire_console.account WHERE name = $1
+
+-- name: accounts
+-- All users.
+SELECT name, made_at, disabled_at FROM chartwire_console.account ORDER BY name
+
+-- name: set_password
+-- Another password.
+UPDATE chartwire_console.account SET password = $2 WHERE name = $1 RETURNING name
+
+-- name: set_disabled
+-- Whether the user may sign in.
+UPDATE chartwire_console.account SET disabled_at = CASE WHEN $2::boolean THEN clock_timestamp() END
+WHERE name = $1 RETURNING name
+
+-- name: roles_of_account
+-- What a user may, by practice.
+SELECT practice, role FROM chartwire_console.account_role WHERE name = $1 ORDER BY practice, role
+
+-- name: add_role
+-- One role more.
+INSERT INTO chartwire_console.account_role (name, practice, role) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING name
+
+-- name: remove_role
+-- One role less.
+DELETE FROM chartwire_console.account_role WHERE name = $1 AND practice = $2 AND role = $3 RETURNING name
+
+-- name: add_session
+-- A session that ends after so many seconds whatever happens.
+INSERT INTO chartwire_console.session (id_hash, name, ends_at) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+
+-- name: session
+-- Whose session it is, and whether it still holds.
+SELECT one.name, account.disabled_at IS NOT NULL AS disabled, one.ends_at <= clock_timestamp() AS over,
+    extract(epoch FROM clock_timestamp() - one.seen_at)::float8 AS idle
+FROM chartwire_console.session AS one JOIN chartwire_console.account USING (name) WHERE one.id_hash = $1
+
+-- name: touch_session
+-- The session was used.
+UPDATE chartwire_console.session SET seen_at = clock_timestamp() WHERE id_hash = $1
+
+-- name: end_session
+-- One session.
+DELETE FROM chartwire_console.session WHERE id_hash = $1
+
+-- name: end_sessions_of
+-- All sessions of a user.
+DELETE FROM chartwire_console.session WHERE name = $1
+
+-- name: end_links_of
+-- All links that would sign a user in.
+DELETE FROM chartwire_console.sign_in_link WHERE name = $1
+
+-- name: forget_sessions
+-- Sessions that are over.
+DELETE FROM chartwire_console.session WHERE ends_at < now()
+
+-- name: add_attempt
+-- One try.
+INSERT INTO chartwire_console.attempt (bucket) VALUES ($1) RETURNING at
+
+-- name: count_attempts
+-- Tries of the last so many seconds.
+SELECT count(*) FROM chartwire_console.attempt WHERE bucket = $1 AND at > now() - make_interval(secs => $2)
+
+-- name: forgive_attempt
+-- One try that was no guess.
+DELETE FROM chartwire_console.attempt WHERE bucket = $1 AND at = $2
+
+-- name: clear_attempts
+-- The user has signed in.
+DELETE FROM chartwire_console.attempt WHERE bucket = $1
+
+-- name: forget_attempts
+-- Tries from before so many seconds.
+DELETE FROM chartwire_console.attempt WHERE at < now() - make_interval(secs => $1)
+
+-- name: add_link
+-- A link that holds for so many seconds.
+INSERT INTO chartwire_console.sign_in_link (token_hash, name, ends_at)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+
+-- name: use_link
+-- Whose link it was, and whether it held; it is gone.
+DELETE FROM chartwire_console.sign_in_link WHERE token_hash = $1 RETURNING name, ends_at > clock_timestamp() AS holds
+
+-- name: record_access
+-- One record more; its sequence.
+SELECT chartwire_console.record_access($1, $2, $3, $4, $5, $6)
+
+-- name: access_before
+-- The records of a practice before one, the last first.
+SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
+WHERE practice = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3
+
+-- name: access_of_patient
+-- Who looked at a patient, the last first.
+SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
+WHERE practice = $1 AND patient_key = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
+
+-- name: access_page
+-- The records of a practice after one, with the chain.
+SELECT sequence, at, who, address, patient_key, what, detail, chain FROM chartwire_console.access
+WHERE practice = $1 AND sequence > $2 ORDER BY sequence LIMIT $3
+
+-- name: access_head
+-- How far the log is, and its last link.
+SELECT sequence, chain FROM chartwire_console.access_head WHERE practice = $1
+
+-- name: reports_of
+-- What the owners of practices said last.
+SELECT practice, doc FROM chartwire.report WHERE practice = ANY($1::text[])
+
+-- name: linked_patients
+-- How many links a practice has.
+SELECT count(*) FROM chartwire.link WHERE practice = $1

@@ -1,0 +1,133 @@
+"""The console's pages: nothing is shown without a record, bodies are opened for who may see them, and no address names a patient."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import asyncpg
+import msgspec
+import pytest
+from aiohttp import web
+
+from daemon.console.app import ROUTES, make_app
+from daemon.console.asked import Ask
+from daemon.console.roles import May
+from daemon.console.rules import Access, get
+from daemon.demo.embedded import free_port
+from daemon.tables import access
+from events.codec import Keyring
+from events.keys import KeyMissing
+from tests.conftest import OTHER, PRACTICE
+from tests.integration.visiting import ADA, Site, paths
+from tests.unit.records import ADA_THERE
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+# -- records and bodies ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_view_of_a_patient_is_recorded_before_it_is_answered(visited: Site) -> None:
+    browser = await visited.of("auditor")
+    handle = visited.console.handles.of(PRACTICE, ADA)
+    answer = await browser.get(f"/p/elm/patient/{handle}")
+    assert answer.status == 200
+    assert ADA_THERE.last_name in answer.text
+    (last,) = await access.last(visited.console.store.pool, "elm", most=1)
+    assert (last.who, last.what, last.patient_key) == ("auditor", "patient", ADA)
+    found = await browser.get(f"/p/elm/audit?patient={handle}")
+    assert "auditor" in found.text
+    assert str(ADA_THERE.id) in found.text
+
+
+async def test_without_a_record_there_is_no_page(visited: Site, visited_owner: str) -> None:
+    browser = await visited.of("front-desk")
+    handle = visited.console.handles.of(PRACTICE, ADA)
+    connection = await asyncpg.connect(visited_owner)
+    revoked = "chartwire_console.record_access(text, text, text, text, text, text)"
+    await connection.execute(f"REVOKE EXECUTE ON FUNCTION {revoked} FROM chartwire_console")
+    try:
+        for path in (f"/p/elm/patient/{handle}", f"/p/elm/patient/{handle}/why/last_name", "/p/elm/links", "/p/elm/bills"):
+            answer = await browser.get(path)
+            assert answer.status == 500
+            assert ADA_THERE.last_name not in answer.text
+        answer = await browser.post("/p/elm/find", {"last": ADA_THERE.last_name, "first": ADA_THERE.first_name})
+        assert (answer.status, ADA_THERE.last_name in answer.text) == (500, False)
+    finally:
+        await connection.execute(f"GRANT EXECUTE ON FUNCTION {revoked} TO chartwire_console")
+        await connection.close()
+    assert (await browser.get(f"/p/elm/patient/{handle}")).status == 200
+
+
+async def test_a_page_that_forgets_to_record_is_not_answered(visited: Site) -> None:
+    async def forgetful(ask: Ask) -> web.StreamResponse:
+        return web.Response(text="a patient's name")
+
+    config = visited.console.config.console
+    assert config is not None
+    port = free_port()
+    route = get("/p/{practice}/forgetful", forgetful, Access(May.PATIENTS, recorded=True))
+    app = make_app(visited.console, msgspec.structs.replace(config, listen=f"127.0.0.1:{port}"), (*ROUTES, route))
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    try:
+        browser = await Site(visited.console, f"http://127.0.0.1:{port}").of("auditor")
+        answer = await browser.get("/p/elm/forgetful")
+        assert (answer.status, "name" in answer.text.split("<main")[1]) == (500, False)
+    finally:
+        await runner.cleanup()
+
+
+@pytest.mark.parametrize("role", ["viewer", "admin"])
+async def test_who_sees_no_names_opens_no_body(visited: Site, role: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[Any] = []
+    real = Keyring.open_sealed
+
+    def counting(keyring: Keyring, *arguments: Any) -> bytes:
+        opened.append(arguments[0])
+        return real(keyring, *arguments)
+
+    monkeypatch.setattr(Keyring, "open_sealed", counting)
+    browser = await visited.of(role)
+    for path in paths(visited, "GET"):
+        answer = await browser.get(path)
+        assert ADA_THERE.last_name not in answer.text
+        assert str(ADA_THERE.id) not in answer.text
+    assert opened == []
+    handle = visited.console.handles.of(PRACTICE, ADA)
+    await (await visited.of("auditor")).get(f"/p/elm/patient/{handle}")
+    assert opened != []
+
+
+async def test_an_address_names_no_patient(visited: Site) -> None:
+    browser = await visited.of("front-desk")
+    answer = await browser.post("/p/elm/find", {"id": str(ADA_THERE.id)})
+    targets = re.findall(r'(?:href|action)="([^"]+)"', answer.text)
+    assert any("/patient/" in one for one in targets)
+    assert not any(str(ADA_THERE.id) in one for one in targets)
+    handles = visited.console.handles
+    handle = handles.of(PRACTICE, ADA)
+    assert handles.key(PRACTICE, handle) == ADA
+    assert handles.key(OTHER, handle) is None
+    assert handles.key(PRACTICE, handle[:-2] + ("AA" if handle[-2:] != "AA" else "BB")) is None
+    assert [handles.key(PRACTICE, one) for one in ("", "K:901", "é", "x" * 200)] == [None] * 4
+    with pytest.raises(KeyMissing):
+        handles.of("nowhere", ADA)  # type: ignore[arg-type]
+
+
+async def test_with_the_broker_away_a_deed_is_refused_in_a_sentence(visited: Site, visited_owner: str) -> None:
+    connection = await asyncpg.connect(visited_owner)
+    await connection.execute(
+        "INSERT INTO chartwire.report (practice, epoch, doc) VALUES ('elm', 1, '{\"account\": \"elm\"}')"
+        " ON CONFLICT (practice) DO UPDATE SET doc = excluded.doc"
+    )
+    await connection.close()
+    browser = await visited.of("operator")
+    handle = visited.console.handles.of(PRACTICE, ADA)
+    answer = await browser.post("/p/elm/deed", {"deed": "resync", "patient": handle, "once": "x" * 22})
+    assert answer.status == 503
+    assert "cannot be reached. Nothing was changed" in answer.text
+    (last,) = await access.last(visited.console.store.pool, "elm", most=1)
+    assert (last.what, last.patient_key) == ("deed: resync", ADA)

@@ -1,0 +1,234 @@
+"""ELATION_LED section 3, rules 11 to 13: how edits of insurance in Elation are seen, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+
+from daemon.sandbox.elation import ElationSandbox
+from daemon.vendors.elation import translate
+from daemon.vendors.elation.client import ElationClient
+from daemon.vendors.elation.policy_reading import DAY, OPERATION, PolicyBudget, PolicyReader
+from daemon.vendors.elation.writer import ElationWriter
+from daemon.vendors.ports.errors import ChangedMeanwhile
+from daemon.vendors.ports.intake import Intake, Seen
+from daemon.vendors.ports.passes import Rounds
+from events.ids import EhrChartId, PracticeId
+from events.insurance import EhrPoliciesObserved
+from events.terms import PolicyTerms
+from events.topics import Change, Message
+from events.writes import PoliciesWritten, SyncPolicies, System
+from projections.rules.pairing import EVERYTHING
+from tests.conftest import PRACTICE
+
+NOON = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
+
+
+class Reading:
+    """A sandbox with a practice, a reader of its policies, and what the reader published."""
+
+    def __init__(self, session: aiohttp.ClientSession, charts: int = 0, per_day: int = 6000) -> None:
+        self.seconds = 0.0
+        self.session = session
+        self.sandbox = ElationSandbox(now=lambda: NOON)
+        self.elm = int(self.sandbox.add_practice(name="Elm", time_zone="America/Denver")["id"])
+        self.sandbox.add_credential("id", "hush", practices=[self.elm])
+        self.doctor = int(self.sandbox.add_physician(self.elm, first_name="Ruth", last_name="Okafor", npi="1")["id"])
+        self.charts = [str(number) for number in range(1, charts + 1)]
+        self.seen: dict[tuple[str, str], Seen] = {}
+        self.published: list[EhrPoliciesObserved] = []
+        self.budget = PolicyBudget(per_day, lambda: self.seconds)
+        self.client: ElationClient
+        self.reader: PolicyReader
+
+    async def start(self) -> None:
+        await self.sandbox.start()
+        self.client = ElationClient(
+            base_url=self.sandbox.url,
+            client_id="id",
+            client_secret="hush",
+            session=self.session,
+            practice_id=self.elm,
+            concurrency=2,
+        )
+        intake = Intake(PRACTICE, System.EHR, self._publish, self._known)
+        self.reader = PolicyReader(
+            self.client,
+            intake,
+            Rounds("elation", PRACTICE),
+            self.budget,
+            known_charts=self._charts,
+            looks=(120.0, 900.0),
+            round_seconds=3600.0,
+            now=lambda: NOON + timedelta(seconds=self.seconds),
+            clock=lambda: self.seconds,
+        )
+
+    async def _charts(self) -> list[str]:
+        return self.charts
+
+    async def _publish(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
+        for message in messages:
+            if isinstance(message, Change) and message.event is not None:
+                assert isinstance(message.event.body, EhrPoliciesObserved)
+                self.published.append(message.event.body)
+                for note in message.notes:
+                    self.seen[note.resource, note.record] = Seen(content_hash=note.content_hash, revision=1)
+
+    async def _known(self, records: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
+        return {key: self.seen[key] for key in records if key in self.seen}
+
+    async def due(self) -> list[tuple[float, EhrChartId]]:
+        """What is due from now on, in the order of time, for a day; each reading is spent from the budget."""
+        found: list[tuple[float, EhrChartId]] = []
+        end = self.seconds + DAY
+        while self.seconds < end:
+            chart, pause = await self.reader._due()
+            if chart is None:
+                self.seconds += pause
+            else:
+                self.budget.spend()
+                found.append((self.seconds, chart))
+        return found
+
+    def ada(self) -> EhrChartId:
+        chart = self.sandbox.people.create_patient(self.elm, "Ada", "Byrne", "Female", "1980-02-29", self.doctor)
+        return EhrChartId(int(chart["id"]))
+
+
+@pytest_asyncio.fixture
+async def reading() -> AsyncIterator[Reading]:
+    async with aiohttp.ClientSession() as session:
+        one = Reading(session)
+        await one.start()
+        yield one
+        await one.sandbox.stop()
+
+
+async def of(charts: int, per_day: int = 6000) -> Reading:
+    """A practice of so many charts; nothing is asked of its vendor."""
+    async with aiohttp.ClientSession() as session:
+        one = Reading(session, charts, per_day)
+        await one.start()
+        await one.sandbox.stop()
+        return one
+
+
+async def test_a_practice_of_5000_is_read_once_a_day_within_6000_readings() -> None:
+    one = await of(5000)
+    await one.due()  # the first day begins where the clock says
+    second = await one.due()
+    assert len(second) <= 6000
+    assert len({chart for _, chart in second}) >= 4999
+    assert one.budget.calls == {OPERATION: one.budget.calls[OPERATION]}
+    assert one.budget.interval(OPERATION) == pytest.approx(14.4), "what `chartwire status` shows shares of"
+
+
+async def test_a_small_practice_is_read_every_hour() -> None:
+    one = await of(10)
+    await one.due()
+    read = [at for at, chart in await one.due() if chart == 3]
+    assert max(later - earlier for earlier, later in pairwise(read)) <= 3700
+
+
+async def test_a_flood_of_hints_stays_within_the_budget() -> None:
+    one = await of(5000)
+    for chart in range(1, 9000):
+        one.reader.soon(EhrChartId(chart))
+    assert len(await one.due()) <= 6000
+
+
+async def test_a_check_in_is_looked_at_after_2_and_15_minutes() -> None:
+    one = await of(0)
+    one.reader.checked_in(EhrChartId(7))
+    found = await one.due()
+    assert [chart for _, chart in found] == [7, 7]
+    assert [round(at / 60) for at, _ in found] == [2, 15]
+    assert found[-1][0] <= 20 * 60
+
+
+async def test_a_reading_is_published_when_it_says_something_new(reading: Reading) -> None:
+    chart = reading.ada()
+    reading.sandbox.people.add_policy(chart, 1, carrier_name="Blue", member_id="X1", insured_person_dob="02/03/1960")
+    await reading.reader.read(chart)
+    await reading.reader.read(chart)
+    (seen,) = reading.published
+    (policy,) = seen.policies
+    assert (policy.member_id, policy.rank, policy.active) == ("X1", 1, True)
+    assert policy.insured_birth_date == date(1960, 2, 3), "a day in free text"
+
+
+async def test_a_day_in_words_is_none(reading: Reading) -> None:
+    chart = reading.ada()
+    reading.sandbox.people.add_policy(chart, 1, member_id="X1", insured_person_dob="spring of 1960")
+    await reading.reader.read(chart)
+    assert reading.published[0].policies[0].insured_birth_date is None
+
+
+async def test_a_chart_that_is_not_there_stops_nothing(reading: Reading) -> None:
+    await reading.reader.read(EhrChartId(12345))
+    assert reading.published == []
+
+
+# Writes where insurance goes both ways
+
+
+def terms(reading: Reading, **values: object) -> PolicyTerms:
+    carrier = int(reading.sandbox.people.create_insurance_company(reading.elm, "Blue")["id"])
+    plan = int(reading.sandbox.people.create_insurance_plan(reading.elm, carrier, "Gold")["id"])
+    made = PolicyTerms(
+        billing_policy=1, rank=1, carrier_id=carrier, carrier_name="Blue", plan_id=plan, plan_name="Gold", member_id="X1"
+    )
+    return replace(made, **values)
+
+
+async def test_a_write_names_only_what_changes_and_says_what_it_left(reading: Reading) -> None:
+    chart = reading.ada()
+    own = reading.sandbox.people.add_policy(
+        chart, 1, member_id="X1", group_id="THEIRS", copay="5.00", front_image_path="/card.png", surprise="kept"
+    )
+    seen = translate.chart_policies(await reading.client.list_policies(chart))
+    changed = terms(reading, copay="30.00", keeps=tuple(name for name in EVERYTHING if name != "copay"))
+    hinted: list[EhrChartId] = []
+    writer = ElationWriter(reading.client, zone="UTC", now=lambda: NOON, policies_written=hinted.append)
+    write = SyncPolicies(
+        chart=chart,
+        first_name="Ada",
+        last_name="Byrne",
+        birth_date=date(1980, 2, 29),
+        terms=(changed,),
+        known={"1": int(own["id"])},
+        seen=seen,
+        brings={"1": ("copay",)},
+    )
+    written = await writer.write(lambda: write)
+    assert isinstance(written, PoliciesWritten)
+    (held,) = reading.sandbox.policies.values()
+    assert (held["copay"], held["group_id"], held["front_image_path"], held["surprise"]) == (
+        "30.00",
+        "THEIRS",
+        "/card.png",
+        "kept",
+    )
+    assert (written.read[0].copay, written.read_at) == ("30.00", NOON)
+    assert hinted == [chart], "read back, so that whatever comes after it is news"
+
+
+async def test_policies_that_are_not_as_decided_on_are_decided_on_anew(reading: Reading) -> None:
+    chart = reading.ada()
+    reading.sandbox.people.add_policy(chart, 1, member_id="STAFF")
+    writer = ElationWriter(reading.client, zone="UTC", now=lambda: NOON)
+    write = SyncPolicies(
+        chart=chart, first_name="Ada", last_name="Byrne", birth_date=date(1980, 2, 29), terms=(terms(reading),), seen=()
+    )
+    with pytest.raises(ChangedMeanwhile) as caught:
+        await writer.write(lambda: write)
+    assert isinstance(caught.value.seen, EhrPoliciesObserved)
+    assert caught.value.seen.policies[0].member_id == "STAFF"
+    assert len(reading.sandbox.policies) == 1
