@@ -137,6 +137,9 @@ async def test_many_of_one_kind_are_done_at_once_and_asked_again_when_their_numb
     assert "their number has changed" in changed.text
     done = await browser.post("/p/elm/work/many/do", fields)
     assert done.goes_to == "/p/elm/work?asked=3"
+    for _, patient in pairs:
+        (last,) = await access.of_patient(at.site.console.store.pool, "elm", access.PatientKey(f"K:{patient}"), most=1)
+        assert (last.who, last.what) == ("operator", "deed: retry")
     await until(lambda: refused(town, 0), 60)
     await town.rest.reached()
     emails = [town.clinic.ehr.patients[chart]["emails"][0]["email"] for chart, _ in pairs]
