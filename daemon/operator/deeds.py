@@ -25,12 +25,8 @@ from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
 from events.slots import set_aside_in
 from events.store import Store
-from events.writes import Resource, System
-from projections.deciding.repair import COMPARED, differing
-from projections.deciding.unlinked import link_of
-from projections.rules.fields import BY_NAME, billing_view, ehr_view, same
-from projections.rules.reconcile import reconcile
-from projections.terms.policy import Direction, Policy
+from events.writes import System
+from projections.terms.policy import Policy
 
 Asks = list[Followed]
 
@@ -100,9 +96,9 @@ async def resend(it: Asking, bill: int) -> Asks:
     return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), Charts(ehr=chart), bill)]
 
 
-async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force: bool = False) -> Asks:
-    """The two are one person; `force` though birth date, sex or last name differ."""
-    body = LinkRequested(ehr=ehr, billing=billing, who=it.who, reason=it.reason, force=force)
+async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force: bool = False, seen: str = "") -> Asks:
+    """The two are one person; `force` though they differ, `seen` is the digest of what was shown of both (`operator/links.py`)."""
+    body = LinkRequested(ehr=ehr, billing=billing, who=it.who, reason=it.reason, force=force, seen=seen)
     return [it.ask(body, Charts(ehr, billing))]
 
 
@@ -143,85 +139,3 @@ def read_anew(slot: str) -> set[Origin]:
     """The system that is read again when what is in this slot of the quarantine is tried again; none for our own messages."""
     kept = set_aside_in(slot)
     return {Origin(kept.system)} if kept is not None and kept.system in set(System) and kept.resource.islower() else set()
-
-
-# -- two charts beside one another ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class ComparedField:
-    """An identifying field on both sides."""
-
-    name: str
-    label: str
-    ehr: str
-    billing: str
-    same: bool
-
-
-@dataclass(frozen=True)
-class LinkWrite:
-    """A field that linking would write, and the system it would be written to."""
-
-    name: str
-    label: str
-    system: System
-    before: str
-    after: str
-
-
-@dataclass(frozen=True)
-class TwoCharts:
-    """Two charts as somebody looks at them who thinks of linking them; no `fields` where one of them was not read yet.
-
-    `differ` are the labels of what differs when it is compared as linking compares. `writes` are the demographics that would be
-    written once they are linked; insurance, appointments and bills follow the link, too.
-    """
-
-    fields: tuple[ComparedField, ...] = ()
-    differ: tuple[str, ...] = ()
-    writes: tuple[LinkWrite, ...] = ()
-
-
-async def two_charts(it: Asking, ehr: EhrChartId, billing: BillingPatientId) -> TwoCharts:
-    """The identifying fields of two charts. Raises NotPossible."""
-    here = await it.looked(Charts(ehr=ehr))
-    there = await it.looked(Charts(billing=billing))
-    return compared(here, there, it.policy)
-
-
-def compared(here: Looked, there: Looked, policy: Policy) -> TwoCharts:
-    """The identifying fields of two patients that were looked up."""
-    if here.patient.ehr is None or there.patient.billing is None:
-        return TwoCharts()
-    ours = ehr_view(here.patient.ehr.chart, here.directory, policy)
-    theirs = billing_view(there.patient.billing.chart)
-    fields = tuple(
-        ComparedField(name, BY_NAME[name].label, ours[name], theirs[name], same(name, ours[name], theirs[name]))
-        for name in COMPARED
-    )
-    names = differing(here.patient, there.patient, here.state(), policy)
-    return TwoCharts(fields, tuple(BY_NAME[name].label.lower() for name in names), _writes(here, there, policy))
-
-
-def _writes(here: Looked, there: Looked, policy: Policy) -> tuple[LinkWrite, ...]:
-    """What the merge makes of the two, by the rules and from the base that the link would begin with."""
-    assert here.patient.ehr is not None
-    assert there.patient.billing is not None
-    direction = policy.table[Resource.DEMOGRAPHICS]
-    if direction is Direction.OFF:
-        return ()
-    ours = ehr_view(here.patient.ehr.chart, here.directory, policy)
-    theirs = billing_view(there.patient.billing.chart)
-    state = there.state()
-    state.patients[here.patient.key] = here.patient
-    ehr, billing = here.patient.ehr.chart.id, there.patient.billing.chart.id
-    state.charts[ehr] = here.patient.key
-    base = link_of(ehr, billing, "", there.patient, state, policy).base
-    merged = reconcile(ours, theirs, base, policy.preference, direction)
-    to_ehr = [LinkWrite(name, BY_NAME[name].label, System.EHR, ours[name], after) for name, after in merged.to_ehr.items()]
-    to_billing = [
-        LinkWrite(name, BY_NAME[name].label, System.BILLING, theirs[name], after)
-        for name, after in merged.to_billing.items()
-    ]
-    return (*to_ehr, *to_billing)

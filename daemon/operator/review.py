@@ -5,29 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from daemon.operator.deeds import TwoCharts, compared
-from daemon.operator.find import Looked
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from events.codes import WaitCode
-from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, number_of
+from events.ids import BillingPatientId, EhrChartId, PatientKey, number_of
 from events.store import Store
 from events.writes import Candidate
 from projections.rules.counterparts import is_barred
 from projections.state.patient import Patient, decode_patient
 from projections.terms.policy import Policy
-from projections.words.likeness import how_alike
 
 
 @dataclass(frozen=True)
 class UndecidedPair:
-    """Two charts that may be of one person: side by side, and how alike they are and why."""
+    """Two charts that may be of one person; `patient` is who waits for the decision. What linking them would come to: `links.py`."""
 
     ehr: EhrChartId
     billing: BillingPatientId
     patient: PatientKey
-    both: TwoCharts
-    alike: str = ""
     probability: float | None = None
 
 
@@ -44,26 +39,10 @@ async def undecided(store: Store, policy: Policy) -> list[UndecidedPair]:
             kept = pairs.get((EhrChartId(ehr), BillingPatientId(billing)))
             if kept is None or kept[1].likeness is None:
                 pairs[EhrChartId(ehr), BillingPatientId(billing)] = patient, one
-    charts = await tables.resolve_charts(store.pool, practice, [ehr for ehr, _ in pairs])
-    others = {billing_key(billing) for _, billing in pairs} | set(charts.values())
-    known = waiting | await _patients(store, policy, others - waiting.keys())
-    directory = await tables.directory(store.pool, practice, store.keyring)
-    found = []
-    for (ehr, billing), (patient, candidate) in pairs.items():
-        here, there = known.get(charts.get(ehr, PRACTICE)), known.get(billing_key(billing))
-        if here is None or there is None:
-            continue
-        likeness = candidate.likeness
-        found.append(
-            UndecidedPair(
-                ehr=ehr,
-                billing=billing,
-                patient=patient.key,
-                both=compared(Looked(here, directory), Looked(there, directory), policy),
-                alike="" if likeness is None else how_alike(likeness),
-                probability=None if likeness is None else likeness.probability,
-            )
-        )
+    found = [
+        UndecidedPair(ehr, billing, patient.key, None if one.likeness is None else one.likeness.probability)
+        for (ehr, billing), (patient, one) in pairs.items()
+    ]
     return sorted(found, key=lambda one: (-(one.probability or 0.0), one.ehr, one.billing))
 
 

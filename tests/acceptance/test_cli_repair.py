@@ -269,7 +269,7 @@ async def test_unlink_holds_both_charts_and_link_takes_up_what_was_written(town:
     await town.rest.reached()
     assert town.clinic.ehr.patients[chart]["address"]["city"] == "Elsewhere"
     assert len(carrying(town, booked.id)) == 1
-    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}", "--yes")
+    assert "has a link already" in await town.refused("link", ELM, f"elation:{chart}", f"kareo:{patient}")
     await town.sound()
 
 

@@ -108,7 +108,7 @@ async def test_two_charts_that_wait_for_a_person_are_one_pair_and_are_linked(at:
     page = await browser.get("/p/elm/links")
     assert page.text.count(f"chart {chart}</a> and Kareo") == 1
     assert "one person" in page.text
-    assert "Linking would write 1 field" in page.text
+    assert "Linking would lead to 1 write<" in page.text
     listed = await browser.get("/p/elm/work?code=candidates")
     assert "1 item, the oldest first" in listed.text
     told = await settled(browser, await browser.post("/p/elm/deed", form(page.text, "link", str(chart), str(there))))
@@ -137,6 +137,9 @@ async def test_many_of_one_kind_are_done_at_once_and_asked_again_when_their_numb
     assert "their number has changed" in changed.text
     done = await browser.post("/p/elm/work/many/do", fields)
     assert done.goes_to == "/p/elm/work?asked=3"
+    for _, patient in pairs:
+        (last,) = await access.of_patient(at.site.console.store.pool, "elm", access.PatientKey(f"K:{patient}"), most=1)
+        assert (last.who, last.what) == ("operator", "deed: retry")
     await until(lambda: refused(town, 0), 60)
     await town.rest.reached()
     emails = [town.clinic.ehr.patients[chart]["emails"][0]["email"] for chart, _ in pairs]

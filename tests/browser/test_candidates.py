@@ -22,7 +22,7 @@ async def test_the_front_desk_decides_that_two_charts_are_one_person(story: Stor
         await page.locator("a.button:has-text('Compare and decide')").first.click()
         pair = page.locator(f"section.card:has-text('{chart}')")
         assert await pair.locator("tr.differ th").first.inner_text() == "Date of birth differs"
-        assert "Linking would write 1 field" in await pair.locator("details summary").inner_text()
+        assert "Linking would lead to 1 write" in await pair.locator("details summary").inner_text()
         await pair.locator("button.main").click()
         await page.wait_for_selector("text=everything that followed is done", timeout=60_000)
     await town.rest.reached()

@@ -17,6 +17,7 @@ from daemon.console.rules import Access, get
 from daemon.demo.embedded import free_port
 from daemon.tables import access
 from events.codec import Keyring
+from events.ids import PatientKey
 from events.keys import KeyMissing
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.visiting import ADA, Site, paths
@@ -39,6 +40,18 @@ async def test_a_view_of_a_patient_is_recorded_before_it_is_answered(visited: Si
     found = await browser.get(f"/p/elm/audit?patient={handle}")
     assert "auditor" in found.text
     assert str(ADA_THERE.id) in found.text
+
+
+async def test_a_list_records_every_patient_that_it_shows(visited: Site) -> None:
+    browser = await visited.of("biller")
+    await browser.post("/p/elm/find", {"id": str(ADA_THERE.id)})
+    (last,) = await access.of_patient(visited.console.store.pool, "elm", ADA, most=1)
+    assert (last.who, last.what) == ("biller", "find")
+    many = [PatientKey(f"K:{number}") for number in range(10**14, 10**14 + 60)]
+    await access.record_each(visited.console.store.pool, "elm", "biller", "work list", many)
+    for key in (many[0], many[-1]):
+        assert [one.what for one in await access.of_patient(visited.console.store.pool, "elm", key)] == ["work list"]
+    assert await access.broken_at(visited.console.store.pool, "elm") is None
 
 
 async def test_without_a_record_there_is_no_page(visited: Site, visited_owner: str) -> None:

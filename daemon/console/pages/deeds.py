@@ -117,7 +117,9 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
     need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
-    return await deeds.link(asking(ask), ehr, billing, force=ask.form.get("differ") == "seen")
+    return await deeds.link(
+        asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
+    )
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
+from daemon.operator.find import NeverSeen
+from daemon.operator.links import plan_of_link
 from daemon.operator.review import UndecidedPair, undecided
 from events.ids import billing_key, ehr_key
+from projections.words.likeness import how_alike
+from projections.words.writes import describe_write
 
 PAGE = 20
 
@@ -20,15 +26,22 @@ async def review(ask: Ask) -> web.StreamResponse:
     pages = max(1, (len(pairs) + PAGE - 1) // PAGE)
     number = min(max(1, int(text)), pages) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
     some = pairs[(number - 1) * PAGE : number * PAGE]
-    keys = sorted({key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
-    await ask.record("links to review", detail=" ".join(keys))
-    rows = [_row(ask, one) for one in some]
+    await ask.record_each("links to review", {key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
+    rows = [await _row(ask, one) for one in some]
     return ask.page("links.html", rows=rows, total=len(pairs), number=number, pages=pages)
 
 
-def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:
+async def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:
+    """Both charts, and what linking them would come to; without a plan where one of them was not read yet."""
+    try:
+        plan = await plan_of_link(ask.store, ask.policy, one.ehr, one.billing, datetime.now(UTC))
+    except NeverSeen:
+        plan = None
     return {
         "pair": one,
+        "plan": plan,
+        "alike": "" if plan is None else how_alike(plan.alike),
+        "writes": [] if plan is None else [(each.system, describe_write(each.write, ask.shown)) for each in plan.writes],
         "ehr": ask.handle(ehr_key(one.ehr)),
         "billing": ask.handle(billing_key(one.billing)),
         "waits": ask.handle(one.patient),
