@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 
+from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
 from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
 from daemon.shape import check_shape, join, mended, own_fields
@@ -133,6 +134,7 @@ class Config(Section, frozen=True, kw_only=True):
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
 
@@ -255,6 +257,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "notify": NotifyConfig,
 }
 
 

@@ -30,6 +30,7 @@ COUNTED: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "events_recorded": ("events_recorded", "Events that were appended.", ()),
     "fences": ("fences", "Times that a practice turned out to have another owner.", ()),
     "messages_dropped": ("messages_dropped", "Messages of which nothing at all could be recorded.", ()),
+    "notices": ("notices", "Messages to people.", ("kind", "outcome")),
     "refusals": ("refusals", "Writes that a vendor refused and a person has to decide about.", ()),
     "webhooks": ("webhooks", "Deliveries to the webhook endpoint, by the answer's status.", ("resource", "status")),
     "written": ("writes", "Writes that were done.", ("system", "resource", "write")),

@@ -31,6 +31,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         file = item.nodeid.partition("::")[0]
         if "played_day" in getattr(item, "fixturenames", ()):
             group = "the clinic day"
+        elif "played_both_ways" in getattr(item, "fixturenames", ()):
+            group = "the clinic day both ways"
         elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):
             group = file.rpartition("/")[0]
         else:

@@ -123,6 +123,13 @@ def played_day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
         yield day
 
 
+@pytest.fixture(scope="session")
+def played_both_ways(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
+    """The day of one practice with the profile elation-led."""
+    with played(tmp_path_factory.mktemp("both-ways") / "log.jsonl", Clinic(offices=0, both_ways=1)) as day:
+        yield day
+
+
 async def _recorded(config: Config, folder: Path) -> tuple[dict[str, list[Recorded]], dict[str, dict[int, int]]]:
     """Events and links by practice."""
     store = await opened_store(config, folder)

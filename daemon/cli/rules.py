@@ -72,8 +72,9 @@ def _profiles(names: Names) -> list[str]:
     return found
 
 
-def _cells(rule: Rule) -> tuple[str, ...]:
-    return rule.label, rule.ehr, rule.billing, rule.source.removeprefix("guide: ")
+def _cells(rule: Rule, direction: Direction, names: Names) -> tuple[str, ...]:
+    only = f" (only {direction_in_words(Direction.TO_EHR, names)})" if rule.one_way and direction is Direction.BOTH else ""
+    return rule.label + only, rule.ehr, rule.billing, rule.source.removeprefix("guide: ")
 
 
 # -- for a terminal -------------------------------------------------------------------------------------------------------
@@ -89,7 +90,7 @@ def as_text(profile: str, directions: Mapping[Resource, Direction], names: Names
         lines += ["", _title(table, directions, names), f"  {table.about}"]
         lines += [*_row(heads), *_row(tuple("-" * width for width in WIDTHS))]
         for rule in table.rules:
-            lines += _row(_cells(rule))
+            lines += _row(_cells(rule, directions[table.resource], names))
     return lines
 
 
@@ -128,6 +129,7 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
                     "chart_side": rule.ehr,
                     "billing_side": rule.billing,
                     "source": rule.source,
+                    "one_way": rule.one_way,
                 }
                 for rule in table.rules
             ],
@@ -166,7 +168,7 @@ def _section(table: RuleTable, directions: Mapping[Resource, Direction], names: 
     heads = "".join(
         f'<th scope="col">{escape(text)}</th>' for text in ("Field", names.ehr.label, names.billing.label, "Source")
     )
-    rows = "\n".join(_table_row(rule) for rule in table.rules)
+    rows = "\n".join(_table_row(_cells(rule, directions[table.resource], names)) for rule in table.rules)
     return f"""<h2>{escape(_title(table, directions, names))}</h2>
 <p>{escape(table.about)}</p>
 <table>
@@ -177,6 +179,6 @@ def _section(table: RuleTable, directions: Mapping[Resource, Direction], names: 
 </table>"""
 
 
-def _table_row(rule: Rule) -> str:
-    label, ehr, billing, source = (escape(text) for text in _cells(rule))
+def _table_row(cells: tuple[str, ...]) -> str:
+    label, ehr, billing, source = (escape(text) for text in cells)
     return f'<tr><th scope="row">{label}</th><td>{ehr}</td><td>{billing}</td><td class="source">{source}</td></tr>'

@@ -60,13 +60,18 @@ def complete(item: Item, shown: Shown, arguments: argparse.Namespace) -> Item:
     """The item as it is shown: no more of a person than was asked for, and a command that can be pasted as it is."""
     reason = reason_of(item, shown, QUOTED)
     command = advice(item.command.removeprefix("chartwire "), arguments) if item.command else ""
-    return msgspec.structs.replace(item, reason=reason, command=command)
+    differs = tuple(
+        msgspec.structs.replace(one, sent=shown.value(one.field, one.sent), now=shown.value(one.field, one.now))
+        for one in item.differs
+    )
+    return msgspec.structs.replace(item, reason=reason, command=command, differs=differs)
 
 
 def lines(item: Item, zone: ZoneInfo) -> list[str]:
     since = f"since {in_zone_to_the_minute(item.since, zone)}" if item.since else ""
     who = item.patient or "the practice"
     out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
+    out += [f"    {one.field}: sent {one.sent or 'empty'}, now {one.now or 'empty'}" for one in item.differs]
     if item.dismissed_by:
         out.append(f"    accepted by {item.dismissed_by}: {item.dismissed_because}")
     if item.command:

@@ -7,10 +7,14 @@ from datetime import datetime
 
 import msgspec
 
+from daemon.operator.sent_bills import edited_after_sent
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
-from events.ids import PatientKey, is_billing_key, number_of
+from events.codes import WaitCode
+from events.ids import PatientKey, PracticeId, is_billing_key, number_of
+from events.slots import parse_slot
 from events.store import Store
+from projections.rules.sent import BillDifference
 from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
@@ -22,7 +26,7 @@ from projections.words.shown import Shown
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
     """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may quote a record.
 
-    `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
+    `differs` says in what a sent bill was edited. `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
 
     practice: str
@@ -35,6 +39,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}
     command: str
     dismissed_by: str = ""
     dismissed_because: str = ""
+    differs: tuple[BillDifference, ...] = ()
 
 
 async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
@@ -50,8 +55,18 @@ async def items(store: Store, policy: Policy, *, code: str | None = None, dismis
     )
     for key in sorted(documents, key=_order):
         patient = decode_patient(documents[key][1])
-        found += items_of(policy, patient, patient.dismissed if dismissed else patient.waiting)
+        for one in items_of(policy, patient, patient.dismissed if dismissed else patient.waiting):
+            found.append(await _in_full(store, patient, one))
     return [one for one in found if code in (None, one.code)]
+
+
+async def _in_full(store: Store, patient: Patient, item: Item) -> Item:
+    """An item with what only the events tell."""
+    if item.code != WaitCode.DIFFERS_AFTER_SENT:
+        return item
+    bill = int(parse_slot(item.slot).id)
+    differs = await edited_after_sent(store, PracticeId(item.practice), patient, bill)
+    return msgspec.structs.replace(item, differs=differs)
 
 
 def _order(key: PatientKey) -> tuple[bool, int]:

@@ -19,6 +19,7 @@ from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.bus import Bus
 from events.codec import Keyring
+from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.store import Store
 
@@ -109,3 +110,16 @@ def bus_of(config: Config, beside: Path, keyring: Keyring, *, together: Mapping[
 def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:
     """The HTTP session of a worker, with `most` connections: redirects are never followed on their own, cookies never kept."""
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=most))
+
+
+async def bring_keys(store: Store, practice: PracticeId) -> bool:
+    """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
+
+    False for one that was shredded.
+    """
+    await store.load_keys(practice)
+    if store.keyring.in_force(practice) is None and await is_switched(store.pool):
+        async with store.pool.acquire() as connection:
+            await make_keys(connection, practice, store.keyring)
+        await store.load_keys(practice)
+    return not store.keyring.shredded(practice)

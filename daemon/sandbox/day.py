@@ -170,7 +170,7 @@ class Day(FrontDesk):
         uninsured = [self.counterpart(office, patient) for patient in ours[12:15]]
         people.add_policy(uninsured[0], 1, **insurer, member_id="EL-1", group_id="ELG", relationship_to_insured="self")
         holder = {"insured_person_first_name": "Marie", "insured_person_last_name": "Van Dyke"}
-        holder |= {"insured_person_dob": "02/03/1970", "insured_person_sex_at_birth": "F", "insured_person_city": "Aurora"}
+        holder |= {"insured_person_dob": "1970-02-03", "insured_person_sex_at_birth": "F", "insured_person_city": "Aurora"}
         people.add_policy(uninsured[1], 1, **insurer, **holder, member_id="EL-2", relationship_to_insured="spouse")
         people.add_policy(uninsured[2], 1, carrier_name="Nobody Mutual", member_id="EL-3")
         people.edit_policy(known["id"], group_id="EDITED-HERE")

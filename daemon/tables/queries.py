@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from events import queries
 
-SQL = queries.load("documents", "links", "open", "observed", "status", "lists", "matching", "duplicates", "metrics")
+SQL = queries.load(
+    "documents", "links", "open", "observed", "status", "lists", "matching", "duplicates", "metrics", "notices"
+)

@@ -188,6 +188,13 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
     return _decision(pair, MatchVerdict.CERTAIN if pair.free else MatchVerdict.CANDIDATE)
 
 
+def is_renamed(one: Pair) -> bool:
+    """As `is_again`, with another last name as after a marriage; where there is a certain counterpart that is the person."""
+    levels = one.score.levels
+    known = levels[F.FIRST] in SAID and levels[F.BORN] is L.EXACT and one.score.probability >= CERTAIN
+    return known and not set(one.vetoes) & (OTHER_PERSON | {Veto.LAST_NAME, Veto.TWINS})
+
+
 def _alike(one: Pair) -> bool:
     """Whether names and birth date agree, as people write them."""
     levels = one.score.levels

@@ -14,7 +14,18 @@ from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
-from projections.matching import Decision, Frequencies, MatchVerdict, Normal, Pair, Veto, decide, is_again, pair_of
+from projections.matching import (
+    Decision,
+    Frequencies,
+    MatchVerdict,
+    Normal,
+    Pair,
+    Veto,
+    decide,
+    is_again,
+    is_renamed,
+    pair_of,
+)
 from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
@@ -47,6 +58,8 @@ def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, 
     doubles = {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and is_again(pair)}
     if doubles:  # entered twice: a second pair of one person is not linked without a person
         found = {id_: replace(one, certain=False, vetoes=_with(one.vetoes, Veto.TWO_ALIKE)) for id_, one in found.items()}
+    if not any(one.certain for one in found.values()):
+        doubles |= {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and is_renamed(pair)}
     found |= doubles
     for id_, alike in found.items():
         found[id_] = replace(alike, rivals=tuple(sorted(int(one.left) for one in rivals.get(id_, ()))))

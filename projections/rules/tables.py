@@ -9,6 +9,7 @@ from events.writes import Resource, System
 from projections.rules.appointments import APPOINTMENTS
 from projections.rules.encounters import ENCOUNTER, SERVICE_LINES
 from projections.rules.fields import DEMOGRAPHICS
+from projections.rules.pairing import ONE_WAY
 from projections.rules.policies import PLAN_ADDRESS, POLICIES
 from projections.terms.names import Names
 from projections.terms.policy import Direction
@@ -16,13 +17,17 @@ from projections.terms.policy import Direction
 
 @dataclass(frozen=True)
 class Rule:
-    """A row of a table: the field, its names on the screens of both sides, and where the rule comes from."""
+    """A row of a table: the field, its names on the screens of both sides, and where the rule comes from.
+
+    `one_way`: the field is the billing side's own, and never travels there though its resource goes both ways.
+    """
 
     name: str
     label: str
     ehr: str
     billing: str
     source: str
+    one_way: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,13 +69,13 @@ TABLES: tuple[RuleTable, ...] = (
         Resource.INSURANCE,
         "Insurance",
         "fields of a policy of the primary case",
-        tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source) for row in POLICIES),
+        tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source, row.name in ONE_WAY) for row in POLICIES),
     ),
     RuleTable(
         Resource.INSURANCE,
         "Insurance, carriers",
         "the plan's address: of a policy, and of its carrier",
-        tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source) for row in PLAN_ADDRESS),
+        tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source, one_way=True) for row in PLAN_ADDRESS),
     ),
     RuleTable(
         Resource.APPOINTMENT,

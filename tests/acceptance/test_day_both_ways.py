@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.kareo.records import Policy
 from events.insurance import EhrPoliciesObserved
 from events.schema import IntentRequested
 from events.writes import ChangeBillingPolicies, CreateBillingChart, Resource
-from tests.played_day import PlayedDay, played
+from tests.played_day import PlayedDay
+
+pytest_plugins = ("tests.played_day",)
 
 
-@pytest.fixture(scope="module")
-def day(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PlayedDay]:
-    with played(tmp_path_factory.mktemp("both-ways") / "log.jsonl", Clinic(offices=0, both_ways=1)) as day:
-        yield day
+@pytest.fixture
+def day(played_both_ways: PlayedDay) -> PlayedDay:
+    return played_both_ways
 
 
 def policies(day: PlayedDay, number: str) -> list[Policy]:

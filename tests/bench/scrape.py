@@ -100,7 +100,10 @@ def heard() -> Instruments:
         for resource in Resource:
             for write in ("create", "update", "delete"):
                 instruments.count(f"written.{system}.{resource}.{write}")
-    for name in [one for one in COUNTED if one not in ("webhooks", "written")]:
+    for kind in ("waiting", "escalation", "over"):
+        for outcome in ("sent", "delayed", "given_up"):
+            instruments.count(f"notices.{kind}.{outcome}")
+    for name in [one for one in COUNTED if one not in ("webhooks", "written", "notices")]:
         instruments.count(name)
     for name in [one for one in TIMED if one != "change_to_write"]:
         instruments.took(name, 0.01)

@@ -41,6 +41,7 @@ INSERT INTO chartwire.checkpoint SELECT practice, key, 'v' FROM one;
 INSERT INTO chartwire.report SELECT practice, 1, now(), '{}' FROM chartwire.practice_head;
 INSERT INTO chartwire.subscription SELECT practice, key, n, 't', 'k' FROM one;
 INSERT INTO chartwire.data_key SELECT practice, key, 'body', 'f', 'w' FROM one;
+INSERT INTO chartwire.notice SELECT practice, key, 1, '{}' FROM one;
 INSERT INTO chartwire.switch SELECT key FROM one ON CONFLICT DO NOTHING;
 INSERT INTO chartwire_console.account SELECT DISTINCT key FROM one;
 INSERT INTO chartwire_console.account_role SELECT key, practice, 'viewer' FROM one;
@@ -108,6 +109,9 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "waiting_by_code": {"waiting_pkey": ("practice",)},
     "heard_of_sources": {"checkpoint_pkey": ("practice",)},
     "waiting_longest": {"waiting_pkey": ("practice",)},
+    "notices": {"notice_pkey": ("practice",)},
+    "save_notice": {HEAD: ("practice",)},
+    "waiting_of_each": {"waiting_pkey": ("practice",)},
     "link_of": {EVENT: ("practice", "sequence")},
     "read_types": {EVENT: ("practice", "sequence")},
     "read_practice": {"event_of_practice": ("practice", "sequence")},
@@ -197,8 +201,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes", "mark_matched"}
-"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile."""
+GUARDED = {"replace_hashes", "mark_matched", "save_notice"}
+"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""
 FILES = {one.name.removesuffix(".sql"): one.read_text() for one in files("events").joinpath("sql").iterdir()}

@@ -20,18 +20,20 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first one (1)")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--bug", default="", choices=["", *bugs.BUGS], help="with a deliberate bug in the daemon")
+    parser.add_argument("--both-ways", action="store_true", help="with a practice of the profile elation-led")
     parser.add_argument("--keep", action="store_true", help="do not shorten the stories that fail")
     arguments = parser.parse_args()
     first, most = (arguments.seed, 1) if arguments.seed is not None else (arguments.first, arguments.seeds)
+    plans = "both ways" if arguments.both_ways else "drawn"
     began = time.monotonic()
     fallen: list[Verdict] = []
     events = done = 0
     with crowd() as pool:
         left = iter(range(first, first + most))
-        running: set[Future[Verdict]] = {pool.submit(of_seed, seed, arguments.bug) for seed in islice(left, 8)}
+        running: set[Future[Verdict]] = {pool.submit(of_seed, seed, arguments.bug, plans) for seed in islice(left, 8)}
         while running:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
-            running |= {pool.submit(of_seed, seed, arguments.bug) for seed in islice(left, len(ended))}
+            running |= {pool.submit(of_seed, seed, arguments.bug, plans) for seed in islice(left, len(ended))}
             for future in ended:
                 verdict, done = future.result(), done + 1
                 events += verdict.events

@@ -17,6 +17,7 @@ from events import store
 from events.backlog import Backlog
 from events.records import BillingChart, Phone
 from events.writes import Resource
+from projections.deciding import batch
 from projections.deciding import settle as wants
 from projections.rules import appointments, demographics
 from projections.rules.fields import PHONE_KINDS, Beside, with_phones
@@ -67,6 +68,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
+    "nobody is looked for in the own copy": lambda: [patch.object(batch, "needs_look", lambda *_arguments: False)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

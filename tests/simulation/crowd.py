@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tests.simulation import bugs
-from tests.simulation.plan import Plan, drawn
+from tests.simulation.plan import Plan, both_ways, drawn
 from tests.simulation.run import Verdict, play
 
 AT_MOST = 240
@@ -51,8 +51,8 @@ def at_most(seconds: int) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def of_seed(seed: int, bug: str = "") -> Verdict:
-    return tried(drawn(seed), bug)
+def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
+    return tried({"drawn": drawn, "both ways": both_ways}[plans](seed), bug)
 
 
 @contextmanager

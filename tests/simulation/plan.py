@@ -7,12 +7,12 @@ what a failing story is shrunk by. `pick` is what a deed draws its particulars f
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from events.writes import System
-from projections.terms.policy import Direction
+from projections.terms.policy import Direction, RemovedPolicy
 from tests.simulation.clock import BEGINNING
 
 HOUR = 3600.0
@@ -62,6 +62,15 @@ MORE_DEEDS: dict[str, int] = {
     "makes the webhooks' subscriptions give new keys": 1,
 }
 """Drawn apart from the others, so that the seeds of before mean what they meant, and a little more."""
+
+IN_ELATION: dict[str, int] = {
+    "enters a policy in Elation": 8,
+    "edits a policy in Elation": 8,
+    "makes a policy historical in Elation": 2,
+    "swaps two ranks in Elation": 2,
+    "enters one primary in both systems": 2,
+}
+"""Where insurance goes both ways; drawn apart, too."""
 
 COMMANDS: dict[str, int] = {
     "unlinks two charts": 4,
@@ -135,6 +144,18 @@ HURRIED: tuple[tuple[str, ...], ...] = (
     ),
 )
 """What is done in a burst: insurance, the calendar, the bills, or who is who."""
+
+DOUBLED: dict[str, int] = {"registers one person in both systems, misspelt": 1}
+DOUBLES: dict[str, int] = {
+    "registers one person in both systems, misspelt": 2,
+    "registers somebody again in Kareo": 3,
+    "registers somebody again in Elation": 3,
+    "enters a married name in Kareo": 1,
+    "enters a married name in Elation": 1,
+    "merges a double entry in Kareo": 1,
+    "merges a double entry in Elation": 1,
+}
+"""Who is who, drawn apart as well: people who come again."""
 
 VENDOR_TROUBLES = ("refused", "lost", "unanswered", "cut_before", "cut_after", "status", "garbage", "half")
 TROUBLES: dict[str, int] = {
@@ -222,6 +243,9 @@ def drawn(seed: int) -> Plan:
     deeds += [_deed(more, kinds=MORE_DEEDS) for _ in range(more.randint(0, 4))]
     commands = random.Random(f"{seed}/commands")
     deeds += [_deed(commands, kinds=COMMANDS) for _ in range(commands.choice((0, 2, 4, 8)))]
+    doubles = random.Random(f"{seed}/doubles")
+    for kinds in (DOUBLED, DOUBLES):
+        deeds += [_deed(doubles, kinds=kinds) for _ in range(doubles.choice((0, 2, 4, 8)))]
     deeds += _haste(commands, (SECOND_THOUGHTS,))
     deeds += _haste(random.Random(f"{seed}/haste"), (HASTY,))
     deeds += _haste(random.Random(f"{seed}/hurry"), HURRIED)
@@ -232,6 +256,18 @@ def drawn(seed: int) -> Plan:
         troubles=tuple(sorted(troubles, key=lambda one: one.at)),
         settings=_settings(pick),
     )
+
+
+def both_ways(seed: int) -> Plan:
+    """The plan of a seed where the first practice has the profile elation-led and enters insurance in both systems."""
+    plan = drawn(seed)
+    pick = random.Random(f"{seed}/both ways")
+    deeds = [_deed(pick, offices=1, kinds=IN_ELATION) for _ in range(pick.randint(6, 20))]
+    settings = {name: values for name, values in plan.settings.items() if name != "rules of elm"}
+    rules = {"removed_policy": pick.choice(tuple(RemovedPolicy)), "insurance_preference": pick.choice(tuple(System))}
+    settings |= {"profiles": {"elm": "elation-led"}, "rules of elm": rules}
+    settings["elation"] = {name: one for name, one in settings["elation"].items() if name != "policy_event"}
+    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)), settings=settings)
 
 
 def quiet(seed: int, deeds: int = 12) -> Plan:

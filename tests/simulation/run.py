@@ -128,7 +128,9 @@ async def _rest(world: World) -> None:
 
 def _idle(world: World, practice: str) -> bool:
     runtime = world.owner(practice)
-    return runtime is not None and all(sink.idle for sink in runtime.sinks.values())
+    if runtime is None or any(one.rounds.hinted for one in runtime.connectors.values()):
+        return False
+    return all(sink.idle for sink in runtime.sinks.values())
 
 
 async def _go_round(world: World, practice: str) -> None:

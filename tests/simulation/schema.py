@@ -100,6 +100,12 @@ _TABLES = (
         defaults={"reported_at": "clock"},
     ),
     Table(
+        "notice",
+        columns=("practice", "audience", "epoch", "doc", "updated_at"),
+        key=("practice", "audience"),
+        defaults={"updated_at": "clock"},
+    ),
+    Table(
         "data_key",
         columns=("practice", "key_id", "purpose", "wrapped_by", "wrapped", "made_at"),
         key=("practice", "key_id"),

@@ -16,10 +16,11 @@ from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
 from daemon.tables.documents import LinkTaken, PatientRow
+from daemon.tables.notices import Told, read_told, save_told, waiting_of_each
 from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
 from daemon.tables.rows import LISTS
-from daemon.tables.status import Report, practice_status, save_reports, watched
+from daemon.tables.status import Report, link_of, practice_status, save_reports, waiting_longest, watched
 from events.codec import Keyring
 from events.ids import IntentId, PatientKey, PracticeId
 from events.store import Fenced, Store
@@ -117,8 +118,17 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
+        *looking_on(practice, chance.choice(["biller", "operator"]), most),
     ]
     return chance.choice(steps)
+
+
+def looking_on(practice: PracticeId, audience: str, most: int) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
+    return [
+        lambda db, ring: looked_on(db, practice, most),
+        lambda db, ring: save_told(db, practice, audience, most - 1, Told(counts={"x": most})),
+        lambda db, ring: read_told(db, [PRACTICE, OTHER]),
+    ]
 
 
 async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:
@@ -138,6 +148,18 @@ async def status(db: Any, practice: PracticeId) -> object:
     known = await watched(db, [practice, OTHER])
     heard = {one: sorted(ages) for one, ages in known.silent.items()}
     return msgspec.structs.replace(row, sources=list(row.sources), taken_at=taken, report_age=reported), known.waiting, heard  # type: ignore[arg-type]
+
+
+async def looked_on(db: Any, practice: PracticeId, most: int) -> object:
+    """Without the moments and ages, for which the clocks differ."""
+    seen = await watched(db, [practice])
+    each = await waiting_of_each(db, [practice, OTHER])
+    link = await link_of(db, practice, most)
+    return (
+        seen.waiting, {name: set(ages) for name, ages in seen.silent.items()},
+        [(one.code, one.count) for one in await waiting_longest(db, practice)],
+        {name: {code: count for code, (count, _) in codes.items()} for name, codes in each.items()}, link is None,
+    )  # fmt: skip
 
 
 async def looked_through(db: Any, practice: PracticeId) -> list[object]:

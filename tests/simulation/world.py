@@ -175,7 +175,9 @@ class World:
         self.cluster = Cluster(plan.seed, session_seconds=SESSION)
         self.config = self._config()
         self.keyring = Keyring.from_directory(folder / "keys")
-        self.checks = Checks(self.config, self.clinic, self.keyring, self.network, loop, self.people.ledger)
+        self.checks = Checks(
+            self.config, self.clinic, self.keyring, self.network, loop, self.people.ledger, self.people.truth
+        )
         self.database = self._database()
         self.cluster.committing.append(self.checks.offsets_committed)
         self.machines = [Machine(self, number) for number in range(1, plan.workers + 1)]
@@ -194,6 +196,8 @@ class World:
             billing=KareoSwitches(**settings.get("kareo", {})),
             offices=self.plan.offices,
         )
+        for office in clinic.offices:
+            office.profile = settings.get("profiles", {}).get(office.id, office.profile)
         skew = {name: timedelta(seconds=seconds) for name, seconds in settings.get("skew", {}).items()}
         clinic.ehr.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
         clinic.billing.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())

@@ -5,11 +5,13 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from events.commands import ConflictSeen
+from events.insurance import InsurersLearnt
 from events.records import BillingPolicy, ChartPolicy
 from events.writes import System
 from projections.terms.policy import ELATION_LED, KAREO_LED
+from projections.trial.dry_run import rehearse
 from tests.unit.clinic import Clinic
-from tests.unit.insured_both_ways import GOLD, SECOND_HERE, change, insurance, insured, sync
+from tests.unit.insured_both_ways import BLUE_THERE, GOLD, SECOND_HERE, change, insurance, insured, sync
 from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
 # A practice that changes its profile (point 1)
@@ -75,3 +77,29 @@ def test_a_practice_that_goes_back_and_comes_again_begins_anew():
     clinic.billing(insured(BLUE))
     assert insurance(clinic)[clinic.mark :] == []
     assert clinic.waits("conflict:insurance") == "policies-differ"
+
+
+def test_what_if_and_dry_run_show_what_the_switch_would_write():
+    """Before the switch: what the other profile would write, in memory, nothing recorded."""
+    clinic = Clinic(directory=False, table=KAREO_LED)
+    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    clinic.linked(there=insured(BLUE))
+    clinic.carry_out_all()
+    (id_,) = [one.ehr for one in clinic.patient().policies.values()]
+    clinic.policies(replace(GOLD, id=id_, group_id="EDITED"))
+    other = replace(clinic.policy, table=ELATION_LED, preference=System.EHR)
+    run = rehearse(clinic.state.patients, clinic.state.directory, {}, other, clinic.now)
+    assert run.writes == []
+    assert {one.code for patient in run.patients.values() for one in patient.waiting.values()} == {"policies-differ"}
+
+
+def test_a_rehearsal_of_the_other_profile_tells_what_follows_from_each_write():
+    clinic = Clinic(directory=False, table=ELATION_LED, observes=True)
+    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
+    clinic.ehr(ADA)
+    clinic.policies(GOLD)
+    run = rehearse(clinic.state.patients, clinic.state.directory, {}, clinic.policy, clinic.now)
+    (create,) = [one.write for one in run.writes]
+    assert [one.fields["member_id"] for one in create.policies] == ["XYZ123"]
+    assert [one for one in run.patients.values() if one.link is not None and len(one.policies) == 1]

@@ -135,6 +135,13 @@ def test_both_profiles_are_shown_with_who_wins(capsys: pytest.CaptureFixture[str
         assert "these win: demographics Elation, insurance Kareo." in text
 
 
+def test_what_stays_one_way_where_insurance_goes_both_ways_is_said(capsys: pytest.CaptureFixture[str]):
+    """ELATION_LED section 2: the dates are not in the guide's table, and the plan's address is Kareo's own."""
+    page = printed(capsys, "--profile", "elation-led", "--html")
+    assert page.count("(only Kareo to Elation)") == 8
+    assert "(only Kareo to" not in printed(capsys, "--html")
+
+
 def test_an_unknown_profile_is_refused(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as refused:
         main(["rules", "--profile", "nobody-led"])

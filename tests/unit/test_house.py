@@ -14,6 +14,7 @@ PACKAGES = ("events", "projections", "daemon")
 FLOORS = (
     ("sections", "telemetry", "findings"),
     ("servers", "shape", "instruments"),
+    ("notify",),
     ("config",),
     ("tables",),
     ("history", "vendors"),

@@ -85,7 +85,12 @@ def replace_policy(state: State, chart: Record, policy: Record, body: object, *,
 
 
 def delete_policy(state: State, chart: Record, policy: Record, *, by: str | None) -> None:
-    """Gone for good: meant for mistakes."""
+    """Gone for good, or so it seems: meant for mistakes."""
+    if state.switches.policy_delete_is_soft:
+        policy.update(status="inactive", rank=None)
+        state.remember_policy(policy["id"], policy)
+        _tell(state, chart, by)
+        return
     del state.tables["policies"][policy["id"]]
     state.remember_policy(policy["id"], None)
     _tell(state, chart, by)

@@ -191,6 +191,7 @@ class Resources:
         chart = self._live("patients", ask)
         active_only = ask.url.query.get("active_only", "").casefold() in {"true", "1"}
         policies = self._state.policies_of(chart["id"])
+        active_only = active_only or not self._state.switches.historical_policy_listed
         return Answer(body={"results": [one for one in policies if not active_only or one["status"] == "active"]})
 
     def _create_policy(self, ask: Ask) -> Answer:

@@ -45,6 +45,10 @@ class ElationSwitches:
     """Who gets the `patients` event that follows a policy's change: not its author, everybody, nobody."""
     policy_event_seconds: float = 0.0
     deactivated_rank_cleared: bool = True
+    historical_policy_listed: bool = True
+    """Whether a list of policies shows those that are not active."""
+    policy_delete_is_soft: bool = False
+    """A deleted policy stays, as an inactive one without a rank."""
 
     # Appointments
     partial_appointment_updates: bool = False

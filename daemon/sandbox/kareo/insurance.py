@@ -148,8 +148,7 @@ def write_case(call: Call, patient: Patient, written: Values) -> Values:
             raise RefusedError("Could not find the case of the patient.")
         case = found
     else:
-        primary = state.primary_case(patient.id) is None
-        case = Case(id=state.new_id("cases"), patient_id=patient.id, is_primary=primary)
+        case = Case(id=state.new_id("cases"), patient_id=patient.id, is_primary=_becomes_primary(call, patient))
         state.cases[case.id] = case
     for name, member in (
         ("name", "CaseName"),
@@ -177,6 +176,16 @@ def write_case(call: Call, patient: Patient, written: Values) -> Values:
     }
 
 
+def _becomes_primary(call: Call, patient: Patient) -> bool:
+    """Whether a case that is added is the primary one from now on; there is one at most."""
+    current = call.state.primary_case(patient.id)
+    if call.switches.added_case_becomes_primary == "always" and current is not None:
+        current.is_primary = False
+        return True
+    first = not call.state.cases_of(patient.id)
+    return first or (current is None and call.switches.added_case_becomes_primary != "never")
+
+
 def check_cases(call: Call, patient: Patient | None, written: list[Values]) -> None:
     """Raises `RefusedError` before anything is changed: a refused write leaves no half of itself behind."""
     for case in written:
@@ -188,15 +197,23 @@ def check_cases(call: Call, patient: Patient | None, written: list[Values]) -> N
             if policy.get("InsurancePolicyID"):
                 if existing is None or existing.case_id != case.get("CaseID"):
                     raise RefusedError("Could not find the insurance policy of the case.")
+            elif call.switches.policy_without_id != "adds" and _number_is_taken(call, case.get("CaseID", 0), policy):
+                raise RefusedError("An insurance policy with this number exists already.")
             elif not policy.get("PlanID") and not (policy.get("CompanyName") or policy.get("CompanyID")):
                 raise RefusedError("The insurance policy needs a plan or a company.")
             _named_plan(call, policy)
 
 
+def _number_is_taken(call: Call, case_id: int, policy: Values) -> bool:
+    number = policy.get("PolicyNumber")
+    return bool(number) and any(one.number == number for one in call.state.policies_of(case_id))
+
+
 def _named_plan(call: Call, written: Values) -> Plan | None:
     """The plan given by id. Raises `RefusedError` if the customer has none such."""
     state = call.state
-    if written.get("CompanyID") and _foreign_company(call, written["CompanyID"]):
+    lenient = call.switches.unknown_company == "ignored" and written.get("PlanID")
+    if written.get("CompanyID") and not lenient and _foreign_company(call, written["CompanyID"]):
         raise RefusedError("Could not find the insurance company.")
     if not written.get("PlanID"):
         return None
@@ -253,6 +270,8 @@ def _write_policy(call: Call, patient: Patient, case: Case, written: Values) -> 
     if "DateofBirth" in insured:
         changes["dob"] = calendar_day(insured["DateofBirth"], zone)
     policy.insured = replace(policy.insured, **changes)
+    if insured and call.switches.insured_clears_employer_box:
+        policy.through_employer = bool(insured.get("PolicyThroughEmployer"))
     policy.relationship = insured.get("PatientRelationshipToInsured", policy.relationship)
     if policy.relationship == "Self":
         policy.insured = insured_of(patient)

@@ -224,6 +224,8 @@ class Policy:
     notes: str = ""
     external_id: str = ""
     active: bool = True
+    through_employer: bool = False
+    """A box that people tick; no answer shows it."""
 
 
 @dataclass(kw_only=True, slots=True)

@@ -41,3 +41,10 @@ class KareoSwitches:
     """DOB as YYYY-MM-DD, the guide's form, instead of M/D/YYYY, the one seen."""
     unknown_members: bool = False
     """Rows hold a member that this WSDL does not know, as newer servers' do."""
+    insured_clears_employer_box: bool = True
+    """Naming the holder of a policy clears its box "policy through employer", which nothing reads."""
+    added_case_becomes_primary: Literal["only_if_none", "never", "always"] = "only_if_none"
+    policy_without_id: Literal["adds", "refused_if_same_number"] = "adds"
+    """A policy in an update that names no id: a second one of the same number is added, or refused."""
+    unknown_company: Literal["refused", "ignored"] = "refused"
+    """A CompanyID that the customer does not have, beside a plan."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
-from time import monotonic
 
 from daemon.findings import Finding
 from daemon.sections import Problem, secret
@@ -38,7 +38,7 @@ class Elation:
         def open_(side: Side) -> Opened:
             client = self._client(section, means, side.guard)
             connector = _connector(client, section, means, side, webhook_base=means.public_url.rstrip("/"))
-            budget = PolicyBudget(section.policy_reads_per_day, monotonic) if side.policies_leave else None
+            budget = PolicyBudget(section.policy_reads_per_day, _seconds) if side.policies_leave else None
             if budget is not None:
                 connector.policies = _policy_reader(client, section, means, side, connector.rounds, budget)
             return Opened(
@@ -108,6 +108,11 @@ class Elation:
         return self._gates.of(section.base_url, section.client_id, secret(section.client_secret_file, means.folder))
 
 
+def _seconds() -> float:
+    """The time of the loop that the practice is at work in."""
+    return asyncio.get_running_loop().time()
+
+
 def _known_charts(side: Side) -> Callable[[], Awaitable[list[str]]]:
     async def known_charts() -> list[str]:
         return [record for record, parent in await side.memory.known("patients") if parent]
@@ -127,7 +132,7 @@ def _policy_reader(
         looks=section.policy_looks,
         round_seconds=section.policy_round_seconds,
         now=means.now,
-        clock=monotonic,
+        clock=_seconds,
     )
 
 
