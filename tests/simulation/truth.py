@@ -88,15 +88,15 @@ class Truth:
         return None if number is None else self._one(number)
 
     def others(self, chart: Chart) -> list[Chart]:
-        """Further charts of the person in that system that are there, and hold what they were registered with."""
-        number = self.person(chart)
+        """Further charts registered for that very person in that system that are there and hold what they were registered with."""
+        number = self._of.get(chart)
         return [
             other
             for other in sorted(self._of)
             if other != chart
             and other[0] == chart[0]
             and number is not None
-            and self.person(other) == number
+            and self._of[other] == number
             and self._is_there(other)
             and self._told(other) == self._held[other]
         ]

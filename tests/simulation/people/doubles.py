@@ -38,6 +38,10 @@ MISSPELT: dict[str, Said] = {
 }
 
 
+def _last_name(held: Any) -> str:
+    return str(held["last_name"] if isinstance(held, dict) else held.last_name)
+
+
 class Doubles(Charts):
     """Deeds with people who are there already."""
 
@@ -80,8 +84,9 @@ class Doubles(Charts):
     def _marries(self, office: Office, pick: random.Random, system: str) -> None:
         number, one = pick.choice(self._truth.people(office.id))
         name = person(pick)["last_name"]
+        held = self._clinic.ehr.patients if system == "elation" else self._clinic.billing.patients
         charts = [chart for system_, chart in self._truth.living(number, office) if system_ == system]
-        chart = pick.choice(charts)
+        chart = pick.choice([id_ for id_ in charts if _last_name(held[id_]) == one["last_name"]])
         if system == "elation":
             self._ehr.edit_patient(chart, last_name=name)
         else:
