@@ -322,7 +322,8 @@ class Worker:
         reporter, loop = Reporter(), asyncio.get_running_loop()
         while True:
             made = reporter.report(self.practices, loop.time())
-            made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
+            idle = {one: standing for one, standing in self._standing.items() if one not in made and one in self._configs}
+            made |= {one: Report(standing=each.said(self._configs[one].time_zone)) for one, each in idle.items()}
             shared = self._around.bus.together
             reports = {
                 one: (self._epochs[one], msgspec.structs.replace(report, account=shared.get(one, one)))

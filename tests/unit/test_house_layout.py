@@ -137,6 +137,7 @@ TESTED_IN = {
     "daemon/vendors/elation/examination": "contract/test_vendors",
     "daemon/vendors/kareo/examination": "contract/test_vendors",
     "daemon/notify": "unit/test_notices",
+    "daemon/runtime/kafka": "acceptance/test_cli",
     "daemon/runtime/beside": "acceptance/test_alerts",
     "daemon/runtime/letters": "integration/test_notifier",
     "daemon/runtime/postbox": "integration/test_notifier",
