@@ -19,7 +19,7 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.guard import BODY_BYTES, Guard
 from daemon.console.handles import Handles
-from daemon.console.pages import access_log, billing, deeds, finding, overview, patient, undecided, work
+from daemon.console.pages import access_log, billing, deeds, doubled, finding, overview, patient, undecided, work
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
@@ -58,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *patient.ROUTES,
     *finding.ROUTES,
     *undecided.ROUTES,
+    *doubled.ROUTES,
     *billing.ROUTES,
     *access_log.ROUTES,
 )

@@ -82,6 +82,7 @@ TESTED_IN = {
     "daemon/console/pages/access_log": "integration/test_console_pages",
     "daemon/console/pages/billing": "integration/test_console_pages",
     "daemon/console/pages/deeds": "integration/test_console_pages",
+    "daemon/console/pages/doubled": "integration/test_console_pages",
     "daemon/console/pages/finding": "integration/test_console_pages",
     "daemon/console/pages/undecided": "integration/test_console_pages",
     "daemon/console/pages/overview": "integration/test_console_pages",
