@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
-from daemon.config import Config, accounts, keyring_of
+from daemon.config import Config, keyring_of
+from daemon.runtime.kafka import bus_of as bus_of
 from daemon.runtime.listening import MOST_OUTGOING, Budget
 from daemon.runtime.pace import Pace
-from daemon.sections import secret
 from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.bus import Bus
 from events.codec import Keyring
+from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.store import Store
 
@@ -82,30 +83,19 @@ async def surroundings(
         await store.close()
 
 
-def bus_of(config: Config, beside: Path, keyring: Keyring, *, together: Mapping[PracticeId, str] | None = None) -> Bus:
-    """The Kafka bus as configured (security options by aiokafka's names).
-
-    `together` are the practices that share an account, for who may not read the vendors' secrets that tell it.
-    """
-    kafka = config.kafka
-    security: dict[str, object] = {"security_protocol": kafka.security_protocol}
-    if kafka.security_protocol.startswith("SASL"):
-        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_plain_username": kafka.sasl_username}
-        if kafka.sasl_password_file:
-            security["sasl_plain_password"] = secret(kafka.sasl_password_file, beside)
-    if kafka.security_protocol.endswith("SSL"):
-        from aiokafka.helpers import create_ssl_context
-
-        security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    return Bus(
-        kafka.bootstrap_servers,
-        security,
-        keyring,
-        enable_idempotence=kafka.idempotent,
-        together=accounts(config, beside) if together is None else together,
-    )
-
-
 def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:
     """The HTTP session of a worker, with `most` connections: redirects are never followed on their own, cookies never kept."""
     return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=most))
+
+
+async def bring_keys(store: Store, practice: PracticeId) -> bool:
+    """Bring the practice's data keys up to date, and make them where it begins after `chartwire migrate --finish`.
+
+    False for one that was shredded.
+    """
+    await store.load_keys(practice)
+    if store.keyring.in_force(practice) is None and await is_switched(store.pool):
+        async with store.pool.acquire() as connection:
+            await make_keys(connection, practice, store.keyring)
+        await store.load_keys(practice)
+    return not store.keyring.shredded(practice)

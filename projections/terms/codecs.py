@@ -63,6 +63,11 @@ OPEN_END = date(9999, 1, 1)
 """Ends from here on mean that no end is known: 12/31/9999 is how some systems write it."""
 
 
+def is_no_birth(day: date) -> bool:
+    """Whether nobody was born on this day: it stands for none, or for the end of time."""
+    return day in NO_DAYS or day >= OPEN_END
+
+
 def known_day(day: date | None) -> date | None:
     """The day, or None for the dates that only stand for an empty one."""
     return None if day in NO_DAYS else day

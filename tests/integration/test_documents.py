@@ -212,7 +212,7 @@ PROJECTIONS = (
 
 
 async def test_the_daemons_role_has_what_it_needs_and_no_more(db: Any) -> None:
-    allowed = {"event": "SI", "practice_head": "SIU", "schema_migration": "S", "report": "SIU"}
+    allowed = {"event": "SI", "practice_head": "SIU", "schema_migration": "S", "report": "SIU", "notice": "SIU"}
     allowed |= {"data_key": "SI", "switch": "S"} | dict.fromkeys(PROJECTIONS, "SIUD")
     existing = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'chartwire'")
     assert {row["tablename"] for row in existing} == set(allowed)

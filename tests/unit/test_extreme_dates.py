@@ -27,7 +27,7 @@ from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.insurance import in_force, next_revisit
 from projections.rules.policies import policy_terms
 from projections.state.patient import BillingSide
-from projections.terms.codecs import NO_DAYS, Unfit, known_day, last_day
+from projections.terms.codecs import NO_DAYS, Unfit, is_no_birth, known_day, last_day
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
 from tests.unit.stories import VISIT
@@ -81,6 +81,14 @@ def patient_json(born: date | None) -> bytes:
         "last_modified": "2026-03-02T15:00:00Z",
     }
     return msgspec.json.encode({**given, "dob": born})
+
+
+@pytest.mark.parametrize("day", [*NONE, date(9999, 1, 1), date.max])
+def test_c5_nobody_is_born_on_a_day_that_stands_for_none_or_at_the_end_of_time(day: date) -> None:
+    with pytest.raises(values.BadValue):
+        values.birth_day(f"{day.month}/{day.day}/{day.year:04d} 12:00:00 AM")
+    assert is_no_birth(day)
+    assert not is_no_birth(date(1980, 2, 29))
 
 
 def test_c5_a_birth_date_that_is_none_makes_the_row_unusable_and_no_other() -> None:

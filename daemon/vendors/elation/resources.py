@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
-from projections.terms.codecs import NO_DAYS
+from projections.terms.codecs import is_no_birth
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
@@ -118,7 +118,7 @@ class Patient(Wire, frozen=True, kw_only=True):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.dob in NO_DAYS:
+        if self.dob is not None and is_no_birth(self.dob):
             raise ValueError("a birth date that stands for none")
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, time, timedelta
-from typing import TypeVar
 
 from msgspec.structs import replace
 
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.wire import BadRow, Row
+from daemon.vendors.elation.looking import found_in, whole
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
 from events.calendar import shifted
 from events.ids import EhrChartId
@@ -45,8 +44,6 @@ from events.writes import (
 )
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
 from projections.terms.codecs import squeeze
-
-W = TypeVar("W", bound=wire.Wire)
 
 
 class ElationWriter:
@@ -95,12 +92,15 @@ class ElationWriter:
         """A repeated chart creation is refused as a duplicate, and the other repeats read first: only true creations look."""
         match write:
             case CreateCarrier():
-                found = [one.id async for one in _good(self._client.insurance_companies()) if _same_carrier(one, write)]
-                return RecordCreated(id=min(found)) if found else None
+                carriers = self._client.insurance_companies()
+                found = await found_in(carriers, lambda one: _same_carrier(one, write), "elation.GET /insurance_companies/")
+                return RecordCreated(id=min(one.id for one in found)) if found else None
             case CreatePlan():
-                plans = _good(self._client.insurance_plans(write.carrier))
-                same = [one.id async for one in plans if squeeze(one.name).casefold() == write.name.casefold()]
-                return RecordCreated(id=min(same)) if same else None
+                plans = self._client.insurance_plans(write.carrier)
+                same = await found_in(
+                    plans, lambda one: squeeze(one.name).casefold() == write.name.casefold(), "elation.GET /insurance_plans/"
+                )
+                return RecordCreated(id=min(one.id for one in same)) if same else None
             case CreateEhrAppointment():
                 return await self._find_appointment(write)
             case UpdateEhrChart():
@@ -119,11 +119,11 @@ class ElationWriter:
         named = self._client.patients(
             first_name=write.first_name, last_name=write.last_name, practice=self._client.practice_id
         )
-        async for patient in _good(named):
+        async for patient in whole(named, "elation.GET /patients/"):
             found[patient.id] = translate.candidate(patient)
         if write.birth_date is not None:
             born = self._client.patients(last_name=write.last_name, dob=write.birth_date, practice=self._client.practice_id)
-            async for patient in _good(born):
+            async for patient in whole(born, "elation.GET /patients/"):
                 found[patient.id] = translate.candidate(patient)
         return Searched(candidates=tuple(found[id_] for id_ in sorted(found)))
 
@@ -247,10 +247,12 @@ class ElationWriter:
         found = self._client.appointments(
             shifted(day, -timedelta(days=1)), shifted(day, timedelta(days=2)), patient=write.chart
         )
-        async for one in _good(found):
-            if one.metadata is not None and one.metadata.object_id == write.link_hint:
-                return RecordCreated(id=one.id)
-        return None
+        ours = await found_in(
+            found,
+            lambda one: one.metadata is not None and one.metadata.object_id == write.link_hint,
+            "elation.GET /appointments/",
+        )
+        return RecordCreated(id=ours[0].id) if ours else None
 
     async def _update_appointment(self, write: UpdateEhrAppointment | CancelEhrAppointment) -> Done:
         """Read, change, send the full set: a partial update may be refused, and the type set by staff stays."""
@@ -315,13 +317,6 @@ def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:
             raise Refused("elation.PATCH /bills/{id}/", vendor_text="the bill carries another reference number already")
         return bill.ref_number == write.ref_number
     return bill.billing_error == write.text and bill.billing_status == "UnresolvedError"
-
-
-async def _good(rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
-    """The rows that can be read; the others are no candidates for anything."""
-    async for row in rows:
-        if not isinstance(row, BadRow):
-            yield row
 
 
 def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> EhrChartWritten:

@@ -197,7 +197,7 @@ class KareoClient:
     async def find_patients(
         self, *, first_name: str | None = None, last_name: str | None = None, birth_date: date | None = None
     ) -> list[wire.KareoPatient]:
-        """Patients of this name and birth date, filtered again here: what name filters mean is not documented."""
+        """Filtered again here: what name filters mean is not documented. Raises Malformed for a row that might be the one."""
         filters: dict[str, object] = {}
         if first_name:
             filters["FirstName"] = first_name
@@ -207,6 +207,7 @@ class KareoClient:
             filters["FromDateOfBirth"] = values.filter_day(birth_date)
             filters["ToDateOfBirth"] = values.filter_day(shifted(birth_date, timedelta(days=1)))
         found = await self._patients(**filters)
+        rows.demand_whole("GetPatients", found)
         return [
             row
             for row in found.rows
@@ -365,7 +366,7 @@ class KareoClient:
         return wire.EncounterCreated(encounter_id=_made("CreateEncounter", _id(answer, "EncounterID")))
 
     async def charges_by_batch(self, batch: str, *, service_from: date, service_to: date) -> list[wire.KareoCharge]:
-        """Charges of these service days, drafts included ("T"), of a batch number where one is given."""
+        """Of these service days, drafts included ("T"), of a batch where one is given. Raises Malformed where one may be missing."""
         filter_: dict[str, object] = {
             "PracticeName": self.practice_name,
             "IncludeUnapprovedCharges": "T",
@@ -377,7 +378,10 @@ class KareoClient:
         answer = await self._call("GetCharges", Fields={}, Filter=filter_)
         found = rows.listed(answer, "Charges", "ChargeData")
         read = await self._rows(found, rows.charge, "GetCharges.Charges")
-        return [one for one in read.rows if not batch or one.batch_number == batch]
+        charges = [one for one in read.rows if not batch or one.batch_number == batch]
+        if not charges:
+            rows.demand_whole("GetCharges", read)
+        return charges
 
 
 def _id(node: Node, name: str) -> int:

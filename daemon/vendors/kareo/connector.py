@@ -215,8 +215,9 @@ class KareoConnector:
         read_at = self._now()
         try:
             found = await self._client.get_patient(patient)
-        except Malformed as error:  # the others of the pass are read all the same
-            await self._reject("patients", str(patient), "does not fit", error.path, read_at, also)
+        except Malformed as error:  # the others of the pass are read all the same, and this one again with the next list
+            unread = Note(system=System.BILLING, resource=ROW, record=str(patient), content_hash="")
+            await self._reject("patients", str(patient), "does not fit", error.path, read_at, (unread,))
             return
         if found is None:
             if because is not None and (str(patient), str(patient)) in await self._known("patients"):

@@ -13,7 +13,7 @@ from lxml import etree
 
 from daemon.vendors.kareo import values, wire
 from daemon.vendors.kareo.answers import BROKEN, Node
-from daemon.vendors.kareo.failures import no, yes
+from daemon.vendors.kareo.failures import malformed, no, yes
 
 T = TypeVar("T")
 
@@ -92,6 +92,12 @@ def read_rows(
                 )
             )
     return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
+
+
+def demand_whole(operation: str, read: wire.Rows[T]) -> None:
+    """Raises Malformed where a row could not be read: looking for a record, it might be the one, and would be made twice."""
+    if read.bad_rows:
+        raise malformed(operation, read.bad_rows[0].path)
 
 
 def _legible(reader: RowReader, id_member: str) -> int | None:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from events.calendar import in_zone, shifted
-from projections.terms.codecs import NO_DAYS, known_day
+from projections.terms.codecs import NO_DAYS, is_no_birth, known_day
 
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
@@ -54,9 +54,9 @@ def _is_no_day(text: str) -> bool:
 
 
 def birth_day(text: str) -> date | None:
-    """A birth date; None for no text. An empty date of .NET or SQL Server is nobody's birth date."""
+    """A birth date; None for no text. An empty date of .NET or SQL Server is nobody's birth date, nor is an end of time."""
     found = day(text)
-    if text and found is None:
+    if text and (found is None or is_no_birth(found)):
         raise BadValue("not a birth date")
     return found
 
