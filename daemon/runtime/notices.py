@@ -21,10 +21,10 @@ PASSES = frozenset(
     {
         WaitCode.DIRECTORY_PENDING, WaitCode.THROTTLED, WaitCode.CARRIER_PENDING, WaitCode.PLAN_PENDING, WaitCode.CASE_PENDING,
         WaitCode.CASES_PENDING, WaitCode.CHART_PENDING, WaitCode.DEFERRED, WaitCode.UNSIGNED, WaitCode.CHART_NOT_READ,
-        WaitCode.SURVIVOR_NOT_SEEN, WaitCode.TROUBLED,
+        WaitCode.SURVIVOR_NOT_SEEN, WaitCode.TROUBLED, WaitCode.CANDIDATES_ELSEWHERE,
     }
 )  # fmt: skip
-"""What goes on by itself: nobody is told."""
+"""What goes on by itself, or is told with the other chart that it is about: nobody is told."""
 
 URGENT = frozenset({WaitCode.CREDENTIALS, WaitCode.UNREACHABLE, WaitCode.UNUSABLE, WaitCode.STANDS_STILL})
 """What stops a practice: told in quiet hours, too."""
