@@ -62,6 +62,7 @@ NEVER: dict[tuple[str, str], str] = {
     ("EHR client", "get_practice"): "only `check-config` and `onboard` ask",
     ("EHR client", "appointments"): "only a look-up after a lost creation, and `verify`, ask",
     ("billing client", "set_external_id"): "only after a creation that Kareo made without the external id",
+    ("EHR client", "create_subscription"): "made once, before the first cell of a world begins",
     ("pool", "fetchrow"): "a practice at work asks for single rows within its transactions",
 }
 """By port and method: why no cell of it is ever called."""
@@ -103,6 +104,8 @@ async def _struck(pair: Pair, strike: Strike) -> tuple[str, str]:
                 pair.deed(kind, 0)
     if strike.method == "create_patient":
         pair.register()
+    if strike.port.name == "EHR client" and strike.method.endswith("_appointment"):
+        await pair.visit(strike.method)
     here, there = pair.move(HIT), pair.move(OTHER)
     if not await pair.until(lambda: pair.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
         return "red", "the other practice's change was not written in time"

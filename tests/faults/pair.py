@@ -56,6 +56,21 @@ class Pair:
             provider_id=office.providers[0],
         )
 
+    async def visit(self, method: str) -> None:
+        """The struck practice's first patient gets an appointment in Kareo; for what changes one it is moved or deleted once written."""
+        world, office = self.world, self.world.offices[0]
+        kareo, before = world.clinic.billing.people, len(world.clinic.ehr.appointments)
+        start = world.loop.now().replace(minute=0) + timedelta(days=2, hours=next(self._newcomers))
+        _, patient = world.links(HIT)[0]
+        booked = kareo.book_appointment(patient, office.providers[0], office.place[1], start, 20, "Follow-up")
+        if method == "create_appointment":
+            return
+        await self.until(lambda: len(world.clinic.ehr.appointments) > before, 600.0, HIT)
+        if method == "delete_appointment":
+            kareo.delete_appointment(booked.id)
+        else:
+            kareo.move_appointment(booked.id, start + timedelta(hours=1), None)
+
     def move(self, practice: str) -> str:
         """The practice's first patient moves, in Kareo; returns where to."""
         self._cities += 1
