@@ -9,7 +9,6 @@ import sys
 from daemon.cli.advice import pasteable
 from daemon.cli.commands import parser_of
 from daemon.cli.ended import Ended
-from daemon.cli.failures import TRACEBACK, failure
 from daemon.cli.printing import warn
 
 COMPLETING = "_ARGCOMPLETE"
@@ -37,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
         sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - nothing is left to say, not even at the interpreter's end
         return 0
     except Exception as error:
+        from daemon.cli.failures import TRACEBACK, failure
+
         if os.environ.get(TRACEBACK):
             raise
         failed = failure(error, arguments)

@@ -32,7 +32,7 @@ from events.schema import Recorded
 from events.store import Store
 from tests.conftest import opened_store, until
 
-SECONDS = 240.0
+SECONDS = 600.0
 SIZE = 8
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Sequence
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from typing import Any, NoReturn
 
 from daemon.cli.printing import say
-from projections.terms.names import NAMES
+from daemon.cli.similar import did_you_mean
 
 COMMANDS = {
     "demo": ("demo",),
@@ -80,13 +80,15 @@ ABOUT = {
 }
 """What `chartwire --help` says of each; a test holds it equal to what the modules say."""
 
-ABOUT_ALL = f"Keeps {NAMES.ehr.label} and {NAMES.billing.label} in agreement, and can prove it."
+ABOUT_ALL = "Keeps a practice's charts and its billing in agreement, and can prove it."
 
 
 class Version(argparse.Action):
     """`--version`: looked up only when it is asked for."""
 
     def __call__(self, parser: argparse.ArgumentParser, *_given: object) -> None:
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             found = version("chartwire")
         except PackageNotFoundError:
@@ -95,7 +97,35 @@ class Version(argparse.Action):
         parser.exit()
 
 
-class AnyOrder(argparse.ArgumentParser):
+CODES = "Exit codes: 0 done, 1 something is wrong, 2 used wrongly, 3 a server is away (try again), 130 interrupted."
+MISTYPED = re.compile(r"invalid choice: '([^']*)'")
+
+
+class Helping(argparse.ArgumentParser):
+    """Says the exit codes in its help, and what a mistyped command or option may have been."""
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(**{"epilog": CODES, **given})
+
+    def error(self, message: str) -> NoReturn:
+        """Ends the process with 2."""
+        found = MISTYPED.search(message)
+        if found is not None:
+            known = list(ABOUT) if "COMMAND" in message else re.findall(r"'([^']+)'", message.partition("(choose from")[2])
+            message += did_you_mean(found[1], known)
+        elif message.startswith("unrecognized arguments: -"):
+            option = message.removeprefix("unrecognized arguments: ").split()[0].partition("=")[0]
+            message += did_you_mean(option, self._options())
+        super().error(message)
+
+    def _options(self) -> set[str]:
+        """Its own options, and those of the commands that are loaded."""
+        inner = [one for one in self._actions if isinstance(one, argparse._SubParsersAction)]
+        parsers = [parser for one in inner for parser in one.choices.values()]
+        return {option for parser in (self, *parsers) for option in parser._option_string_actions}
+
+
+class AnyOrder(Helping):
     """Options may stand between the arguments, also where an argument may be left out."""
 
     _within = False
@@ -116,7 +146,7 @@ def parser_of(given: Sequence[str], *, whole: bool = False) -> argparse.Argument
 
     `whole` loads every command, as the completion of a shell needs.
     """
-    parser = argparse.ArgumentParser(prog="chartwire", description=ABOUT_ALL)
+    parser = Helping(prog="chartwire", description=ABOUT_ALL)
     parser.add_argument("--version", action=Version, nargs=0, help="show the version")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=AnyOrder)
     first = next((one for one in given if not one.startswith("-")), "")

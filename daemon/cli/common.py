@@ -17,6 +17,7 @@ import asyncpg
 from daemon.cli.advice import pasteable
 from daemon.cli.ended import Ended
 from daemon.cli.printing import warn
+from daemon.cli.similar import not_configured
 from daemon.config import (
     Config,
     ConfigError,
@@ -113,7 +114,7 @@ def asked(arguments: argparse.Namespace) -> Asked:
     config, beside = found
     practice = next((one for one in config.practice if one.id == arguments.practice), None)
     if practice is None:
-        raise Ended(f"practice: {arguments.practice} is not in the configuration", 1)
+        raise Ended(not_configured([arguments.practice], (one.id for one in config.practice)), 1)
     policy = policy_of(practice)
     return Asked(config, beside, practice, policy, shown_of(arguments, practice))
 

@@ -13,6 +13,7 @@ import msgspec
 
 from daemon.cli.advice import add_config, pasteable
 from daemon.cli.printing import say, warn
+from daemon.cli.similar import not_configured
 from daemon.config import ConfigError, load
 from daemon.findings import Finding, Severity
 from daemon.operator.doctor import examine, of_file
@@ -37,7 +38,7 @@ def doctor(arguments: argparse.Namespace) -> int:
     except ConfigError as problems:
         return _told(of_file(problems, arguments.config), arguments)
     if strangers := sorted(set(arguments.practice) - {one.id for one in config.practice}):
-        warn(f"practice: {', '.join(strangers)} is not in the configuration")
+        warn(not_configured(strangers, (one.id for one in config.practice)))
         return 1
     found = asyncio.run(examine(config, arguments.config.resolve().parent, practices=arguments.practice))
     return _told(found, arguments)

@@ -15,7 +15,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import login
 from daemon.operator.deeds import Asks
-from daemon.operator.duplicates import Duplicates, GoneInMerge, TwiceEntered, find_duplicates
+from daemon.operator.duplicates import Duplicates, GoneInMerge, TwiceEntered, find_duplicates, what_to_do
 from events.commands import TellApartRequested
 from events.ids import Charts
 from events.store import Store
@@ -85,22 +85,6 @@ def _pair(one: TwiceEntered, it: Asked, arguments: argparse.Namespace) -> Iterat
         return
     yield f"    {what_to_do(one, it.shown)}"
     yield f"    two persons: {advice(f'apart {it.id} {here} {there} --reason TEXT', arguments)}"
-
-
-def what_to_do(one: TwiceEntered, shown: Shown) -> str:
-    """Which chart to keep, and in which direction to merge on the vendor's own screen."""
-    prefix, label = shown.prefix(one.system), shown.label(one.system)
-    other = System.BILLING if one.system is System.EHR else System.EHR
-    links = {chart: f"{shown.prefix(other)}:{link}" for chart, link in zip((one.one, one.other), one.links, strict=True)}
-    if one.keep is None:
-        return (
-            f"both are connected ({links[one.one]}, {links[one.other]}): if they are one person, merge in "
-            f"{shown.label(other)} first, then here in the same direction"
-        )
-    what = f"in {label} merge {prefix}:{one.merge} into {prefix}:{one.keep}"
-    if one.connected is None:
-        return f"{what}; neither is connected, {prefix}:{one.keep} is the older one"
-    return f"{what}: {prefix}:{one.keep} is connected with {links[one.keep]} and must be kept"
 
 
 def _gone(one: GoneInMerge, it: Asked, arguments: argparse.Namespace) -> Iterator[str]:

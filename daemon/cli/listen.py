@@ -15,7 +15,7 @@ from daemon.cli.advice import add_config
 from daemon.cli.common import KafkaAway, configured, opened
 from daemon.cli.printing import say, warn
 from daemon.config import Config
-from daemon.runtime.surroundings import bus_of
+from daemon.runtime.kafka import bus_of
 from events.bus import Bus
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.feed import ENVELOPE, InOrder, NotAnEvent, Published, decode_published

@@ -17,8 +17,9 @@ from aiokafka.errors import KafkaError
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
 from daemon.cli.printing import say, warn
+from daemon.cli.similar import not_configured
 from daemon.config import Config
-from daemon.runtime.surroundings import bus_of
+from daemon.runtime.kafka import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.ids import PracticeId
 from projections.terms.names import NAMES
@@ -52,7 +53,7 @@ def status(arguments: argparse.Namespace) -> int:
     config, beside = found
     known = [one.id for one in config.practice]
     if strangers := sorted(set(arguments.practice) - set(known)):
-        warn(f"practice: {', '.join(strangers)} is not in the configuration")
+        warn(not_configured(strangers, known))
         return 1
     rows = asyncio.run(_rows(config, beside, arguments.practice or known))
     if arguments.json:

@@ -11,6 +11,7 @@ import msgspec
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_shown, configured, opened, run_async, shown_of
 from daemon.cli.printing import say, warn
+from daemon.cli.similar import not_configured
 from daemon.config import policy_of
 from daemon.operator.waiting import Item, items, reason_of
 from projections.words.moment import in_zone_to_the_minute
@@ -41,7 +42,7 @@ def waiting(arguments: argparse.Namespace) -> int:
     config, beside = found
     practices = [one for one in config.practice if arguments.practice in (None, one.id)]
     if not practices:
-        warn(f"practice: {arguments.practice} is not in the configuration")
+        warn(not_configured([arguments.practice], (one.id for one in config.practice)))
         return 1
 
     async def work() -> int:

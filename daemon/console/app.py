@@ -19,13 +19,14 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.guard import BODY_BYTES, Guard
 from daemon.console.handles import Handles
-from daemon.console.pages import access_log, billing, deeds, finding, overview, patient, undecided, work
+from daemon.console.pages import access_log, billing, deeds, doubled, finding, overview, patient, undecided, work
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.servers import ConsoleConfig, host_and_port
 from events.store import Store
+from projections.rules.fields import BY_NAME
 
 STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -57,6 +58,7 @@ ROUTES: tuple[Route, ...] = (
     *patient.ROUTES,
     *finding.ROUTES,
     *undecided.ROUTES,
+    *doubled.ROUTES,
     *billing.ROUTES,
     *access_log.ROUTES,
 )
@@ -79,7 +81,14 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
     environment = aiohttp_jinja2.setup(
         app, loader=jinja2.PackageLoader("daemon.console"), autoescape=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"when": _when, "day": _day, "ago": _ago, "in_words": _in_words, "as_written": as_written}
+    environment.filters |= {
+        "when": _when,
+        "day": _day,
+        "ago": _ago,
+        "in_words": _in_words,
+        "as_written": as_written,
+        "about": _about,
+    }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
     return app
@@ -117,6 +126,11 @@ def as_written(value: str, field: str) -> str:
         except ValueError:
             return value
     return value
+
+
+def _about(name: str) -> str:
+    """What a slot or a change names: a field as people call it, anything else as it is."""
+    return BY_NAME[name].label if name in BY_NAME else name
 
 
 def _in_words(code: str) -> str:

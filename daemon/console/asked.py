@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -108,6 +108,15 @@ class Ask:
         """Write into the access log, before anything is answered. Raises what PostgreSQL raises: no record, no page."""
         practice = self.config.id if self.config is not None else access.NOWHERE
         await access.record(self.store.pool, practice, self.who, what, address=self.address, patient=patient, detail=detail)
+        self.recorded = True
+
+    async def record_each(self, what: str, patients: Iterable[PatientKey]) -> None:
+        """As `record`, for every patient that a list shows; for a list of nobody that it was looked at."""
+        keys = list(patients)
+        if not keys:
+            await self.record(what, detail="nobody")
+            return
+        await access.record_each(self.store.pool, self.id, self.who, what, keys, address=self.address)
         self.recorded = True
 
     def handle(self, key: PatientKey) -> str:

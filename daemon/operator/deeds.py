@@ -19,6 +19,7 @@ from events.commands import (
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
+    TellApartRequested,
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
@@ -107,6 +108,15 @@ async def unlink(it: Asking, charts: Charts) -> Asks:
     await it.looked(charts)
     body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=it.who, reason=it.reason)
     return [it.ask(body, charts)]
+
+
+async def apart(it: Asking, system: System, one: int, other: int) -> Asks:
+    """Two charts of one system are two persons; a reason is needed."""
+    if not it.reason.strip():
+        raise NotPossible("say why they are two persons", found=False)
+    low, high = sorted((one, other))
+    body = TellApartRequested(system=system, one=low, other=high, who=it.who, reason=it.reason)
+    return [it.ask(body, Charts(), (system, low, high))]
 
 
 async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:

@@ -11,7 +11,7 @@ from aiokafka.errors import KafkaError
 
 from daemon.config import Config
 from daemon.findings import Finding, error, warning
-from daemon.runtime.surroundings import bus_of
+from daemon.runtime.kafka import bus_of
 from events.codec import Keyring
 from events.topics import CHANGES, EVENTS
 

@@ -35,6 +35,7 @@ from projections.rules.people import chart_in, normal_of, person_of
 from projections.state.directory import Directory, pair_key
 from projections.state.patient import Patient, decode_patient
 from projections.terms.policy import Policy
+from projections.words.shown import Shown
 
 RULES = content_hash(f"{SHARED} {WEIGHTS}".encode())
 """What was found by other rules is found anew."""
@@ -96,6 +97,22 @@ class Duplicates:
     pairs: tuple[TwiceEntered, ...]
     gone: tuple[GoneInMerge, ...]
     complete: bool
+
+
+def what_to_do(one: TwiceEntered, shown: Shown) -> str:
+    """Which chart to keep, and in which direction to merge on the vendor's own screen."""
+    prefix, label = shown.prefix(one.system), shown.label(one.system)
+    other = System.BILLING if one.system is System.EHR else System.EHR
+    links = {chart: f"{shown.prefix(other)}:{link}" for chart, link in zip((one.one, one.other), one.links, strict=True)}
+    if one.keep is None:
+        return (
+            f"both are connected ({links[one.one]}, {links[one.other]}): if they are one person, merge in "
+            f"{shown.label(other)} first, then here in the same direction"
+        )
+    what = f"in {label} merge {prefix}:{one.merge} into {prefix}:{one.keep}"
+    if one.connected is None:
+        return f"{what}; neither is connected, {prefix}:{one.keep} is the older one"
+    return f"{what}: {prefix}:{one.keep} is connected with {links[one.keep]} and must be kept"
 
 
 async def find_duplicates(store: Store, policy: Policy, *, afresh: bool = False, keep: bool = True) -> Duplicates:

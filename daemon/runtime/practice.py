@@ -110,7 +110,9 @@ class PracticeRuntime:
         self._standing_shown = shown
         if standing is not None and standing.shown and not shown:
             code = WaitCode.STANDS_STILL.value
-            await self.recorder.record_practice([WaitingRaised(slot=STANDING_SLOT, code=code, text=str(standing))])
+            await self.recorder.record_practice(
+                [WaitingRaised(slot=STANDING_SLOT, code=code, text=standing.said(self.config.time_zone))]
+            )
             self._standing_shown = True
 
     async def _steady(self) -> None:

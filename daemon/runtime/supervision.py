@@ -6,12 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from events.backoff import Backoff
 from events.store import AWAY
 from events.stray import settled
+from projections.words.moment import in_zone_to_the_minute
 
 log = structlog.get_logger()
 
@@ -72,10 +74,10 @@ class Standing:
         """Whether people are told."""
         return self.defects >= SHOWN_AFTER
 
-    def __str__(self) -> str:
-        return (
-            f"this practice stands still since {self.since:%Y-%m-%d %H:%M} UTC ({self.reason}); it is begun again by itself"
-        )
+    def said(self, zone: str) -> str:
+        """For people, in the practice's time."""
+        since = in_zone_to_the_minute(self.since, ZoneInfo(zone))
+        return f"this practice stands still since {since} ({self.reason}); it is begun again by itself"
 
 
 def failed_again(before: Standing | None, error: BaseException, now: datetime, time: float) -> Standing:

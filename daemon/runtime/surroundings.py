@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 import aiohttp
 
-from daemon.config import Config, accounts, keyring_of
+from daemon.config import Config, keyring_of
+from daemon.runtime.kafka import bus_of as bus_of
 from daemon.runtime.listening import MOST_OUTGOING, Budget
 from daemon.runtime.pace import Pace
-from daemon.sections import secret
 from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
@@ -81,30 +81,6 @@ async def surroundings(
     finally:
         await bus.stop()
         await store.close()
-
-
-def bus_of(config: Config, beside: Path, keyring: Keyring, *, together: Mapping[PracticeId, str] | None = None) -> Bus:
-    """The Kafka bus as configured (security options by aiokafka's names).
-
-    `together` are the practices that share an account, for who may not read the vendors' secrets that tell it.
-    """
-    kafka = config.kafka
-    security: dict[str, object] = {"security_protocol": kafka.security_protocol}
-    if kafka.security_protocol.startswith("SASL"):
-        security |= {"sasl_mechanism": kafka.sasl_mechanism, "sasl_plain_username": kafka.sasl_username}
-        if kafka.sasl_password_file:
-            security["sasl_plain_password"] = secret(kafka.sasl_password_file, beside)
-    if kafka.security_protocol.endswith("SSL"):
-        from aiokafka.helpers import create_ssl_context
-
-        security["ssl_context"] = create_ssl_context(cafile=kafka.ca_file or None)
-    return Bus(
-        kafka.bootstrap_servers,
-        security,
-        keyring,
-        enable_idempotence=kafka.idempotent,
-        together=accounts(config, beside) if together is None else together,
-    )
 
 
 def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:

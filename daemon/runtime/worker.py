@@ -12,7 +12,7 @@ import math
 import os
 import socket
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -20,10 +20,9 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config, PracticeConfig
+from daemon.runtime.beside import side_tasks
 from daemon.runtime.health import HealthEndpoint
 from daemon.runtime.listening import Budget, Site, timed
-from daemon.runtime.metrics import MetricsEndpoint
-from daemon.runtime.notifier import Notifier
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
@@ -89,7 +88,8 @@ class Worker:
             async with asyncio.TaskGroup() as group:
                 self._group = group
                 consuming = group.create_task(self._consumer.run())
-                watching = [group.create_task(again_and_again(name, work)) for name, work in self._side_tasks()]
+                beside = [("watch", self._watch), ("report", self._report), *side_tasks(self, self._around)]
+                watching = [group.create_task(again_and_again(name, work)) for name, work in beside]
                 await self._stopping.wait()
                 log.info("stopping_began", practices=len(self.practices))
                 self._consumer.stop()
@@ -103,17 +103,6 @@ class Worker:
 
     def stop(self) -> None:
         self._stopping.set()
-
-    def _side_tasks(self) -> list[tuple[str, Callable[[], Awaitable[None]]]]:
-        """What goes on beside the practices; a fault of one ends neither the worker nor the others."""
-        around = self._around
-        tasks: list[tuple[str, Callable[[], Awaitable[None]]]] = [("watch", self._watch), ("report", self._report)]
-        if around.config.metrics.listen:
-            endpoint = MetricsEndpoint(self, around.store.pool, around.meter, around.config.metrics)
-            tasks.append(("metrics", lambda: endpoint.run(around.now)))
-        if around.config.notify.smtp or around.config.notify.webhook:
-            tasks.append(("notices", Notifier(self, around).run))
-        return tasks
 
     async def _serve(self) -> web.AppRunner:
         app = web.Application(client_max_size=LARGEST, middlewares=[timed])
@@ -333,7 +322,8 @@ class Worker:
         reporter, loop = Reporter(), asyncio.get_running_loop()
         while True:
             made = reporter.report(self.practices, loop.time())
-            made |= {one: Report(standing=str(self._standing[one])) for one in self._standing if one not in made}
+            idle = {one: standing for one, standing in self._standing.items() if one not in made and one in self._configs}
+            made |= {one: Report(standing=each.said(self._configs[one].time_zone)) for one, each in idle.items()}
             shared = self._around.bus.together
             reports = {
                 one: (self._epochs[one], msgspec.structs.replace(report, account=shared.get(one, one)))

@@ -5,6 +5,7 @@ It holds ids and field names, never a value of a patient's.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from hashlib import sha256
 
@@ -45,6 +46,14 @@ async def record(
     """Append a record; returns its sequence in the practice's log."""
     texts = [one.replace("\0", "")[:500] for one in (who, address, patient, what, detail)]
     return int(await connection.fetchval(SQL["record_access"], practice, *texts))
+
+
+async def record_each(
+    connection: Connection, practice: str, who: str, what: str, patients: Iterable[PatientKey], *, address: str = ""
+) -> None:
+    """Append a record for each of these patients: a list shows each of them."""
+    who, address, what = (one.replace("\0", "")[:500] for one in (who, address, what))
+    await connection.fetchval(SQL["record_views"], practice, who, address, what, "", sorted(set(patients)))
 
 
 async def last(connection: Connection, practice: str, *, before: int = LAST, most: int = 100) -> list[AccessRecord]:

@@ -96,6 +96,11 @@ DELETE FROM chartwire_console.sign_in_link WHERE token_hash = $1 RETURNING name,
 -- One record more; its sequence.
 SELECT chartwire_console.record_access($1, $2, $3, $4, $5, $6)
 
+-- name: record_views
+-- One record for each of these patients; how many.
+SELECT count(chartwire_console.record_access($1, $2, $3, seen.patient_key, $4, $5))
+FROM unnest($6::text[]) AS seen (patient_key)
+
 -- name: access_before
 -- The records of a practice before one, the last first.
 SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access

@@ -170,11 +170,7 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
-    again = [
-        one
-        for one in known.values()
-        if sum(chart in certain for chart in _charts(one)) == 1 and (is_again(one) or is_renamed(one))
-    ]
+    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and is_again(one)]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 

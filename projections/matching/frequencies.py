@@ -118,6 +118,14 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         fewer, more = sorted((self.names.get(one, 0), self.names.get(other, 0)))
         return fewer > 2 + more / 12 or (self.charts < FEWEST and is_near(one, other))
 
+    def may_be_two_names(self, one: str, other: str) -> bool:
+        """Whether two names of one short form may be those of twins: both are names here, and not one as it is said short.
+
+        A small practice cannot tell by counting.
+        """
+        fewer, more = sorted((self.names.get(one, 0), self.names.get(other, 0)))
+        return fewer > 2 + more / 50 or self.charts < FEWEST
+
     @property
     def few_near_twins(self) -> bool:
         """Twins of nearly the same name are 1 in 2,000 charts as long as a practice's own say nothing."""

@@ -168,6 +168,7 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
                 household
                 and levels[F.BORN] is L.EXACT
                 and share_a_short_form(one.names.first, other.names.first)
+                and frequencies.may_be_two_names(one.names.first, other.names.first)
                 and not _is_only_one(one, other, levels, frequencies)
             )
             return [Veto.TWINS] if twins else []

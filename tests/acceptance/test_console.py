@@ -137,6 +137,9 @@ async def test_many_of_one_kind_are_done_at_once_and_asked_again_when_their_numb
     assert "their number has changed" in changed.text
     done = await browser.post("/p/elm/work/many/do", fields)
     assert done.goes_to == "/p/elm/work?asked=3"
+    for _, patient in pairs:
+        (last,) = await access.of_patient(at.site.console.store.pool, "elm", access.PatientKey(f"K:{patient}"), most=1)
+        assert (last.who, last.what) == ("operator", "deed: retry")
     await until(lambda: refused(town, 0), 60)
     await town.rest.reached()
     emails = [town.clinic.ehr.patients[chart]["emails"][0]["email"] for chart, _ in pairs]
@@ -162,6 +165,22 @@ async def test_a_misspelt_name_is_found_and_a_value_explained(at: Visited) -> No
     assert "The last write of it" in why.text
     nobody = await browser.post("/p/elm/find", {"first": "Zxqv", "last": "Wjkpt"})
     assert "Nobody like that" in nobody.text
+
+
+async def test_two_charts_of_one_system_are_listed_and_told_apart(at: Visited) -> None:
+    town = at.town
+    person = town.day.person() | {"first_name": "Ottoline", "last_name": "Vandermeer"}
+    first = town.day.kareo_patient(town.office, person)
+    second = town.day.kareo_patient(town.office, person)
+    await town.rest.reached()
+    browser = await at.site.of("front-desk")
+    page = await browser.get("/p/elm/duplicates")
+    assert "Vandermeer" in page.text
+    assert "must be kept" in page.text or "is the older one" in page.text or "both are connected" in page.text
+    fields = form(page.text, "apart", str(first), str(second))
+    assert (await browser.post("/p/elm/deed", fields | {"reason": " "})).status == 400
+    await settled(browser, await browser.post("/p/elm/deed", fields | {"reason": "mother and daughter"}))
+    assert "Vandermeer" not in (await browser.get("/p/elm/duplicates")).text
 
 
 async def test_the_day_is_sound_after_all_that(at: Visited) -> None:

@@ -15,11 +15,11 @@ from daemon.demo.embedded import EmbeddedPostgres
 from tests.bench import table
 from tests.bench.table import FEWEST, Line
 
-PARTS = ("storage", "recording", "intake", "latency", "day", "long", "flat", "scrape")
+PARTS = ("storage", "recording", "intake", "latency", "day", "long", "flat", "scrape", "commands")
 
 
 async def run(arguments: argparse.Namespace) -> list[Line]:
-    from tests.bench import day, flat, intake, latency, recording, scrape, storage
+    from tests.bench import commands, day, flat, intake, latency, recording, scrape, storage
 
     quick, rounds = arguments.quick, arguments.rounds
     patients, each = (20, 100) if quick else (400, 100)
@@ -36,6 +36,7 @@ async def run(arguments: argparse.Namespace) -> list[Line]:
                 "day": lambda: day.day(3 if quick else 8, rounds),
                 "long": lambda: recording.long_history(server, folder / "d", 300 if quick else 10_000, rounds),
                 "flat": lambda: flat.flat(server, folder / "e", small, large, 100 if quick else 2000, rounds),
+                "commands": lambda: commands.commands(folder / "f", rounds),
                 "scrape": lambda: scrape.scrape(rounds, 100 if quick else scrape.PRACTICES),
             }
             for part in PARTS:

@@ -34,6 +34,8 @@ AIMS = {
     ("recording", 1.5),
     ("intake", 0.8),
     ("flat", 1.2),
+    ("commands", 0.15),
+    ("commands", 0.4),
     ("scrape", 100.0),
     ("scrape", 5000.0),
 }
@@ -220,7 +222,7 @@ def test_packages_from_elsewhere_are_never_measured(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_every_line_is_measured_against_its_aim(tmp_path: Path) -> None:
     file = tmp_path / "bench.json"
-    parts = ("storage", "recording", "intake", "long", "flat", "scrape")
+    parts = ("storage", "recording", "intake", "long", "flat", "scrape", "commands")
     command = [sys.executable, "-m", "tests.bench", "--quick", "--rounds", "2", "--json", str(file), "--only", *parts]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode == 0, done.stderr

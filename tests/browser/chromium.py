@@ -27,5 +27,6 @@ async def browser() -> AsyncIterator[Any]:
 
 
 async def sideways(page: Any) -> int:
-    """By how many pixels a page is wider than its window."""
+    """By how many pixels a page is wider than its window, once it is there with its style."""
+    await page.wait_for_load_state("load")
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))

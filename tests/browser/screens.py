@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tests.browser.chromium import NARROW, WIDE, browser, sideways
 
-PAGES = ("", "/work", "/find", "/links", "/bills", "/audit", "/rules", "/help")
+PAGES = ("", "/work", "/find", "/links", "/duplicates", "/bills", "/audit", "/rules", "/help")
 
 
 async def pictures(folder: Path, link: str) -> list[str]:
@@ -53,8 +53,10 @@ async def _all(page: Any, site: str, folder: Path, suffix: str) -> list[str]:
         await take(path.strip("/") or "overview")
     await page.goto(f"{site}/p/elm/work")
     await page.locator("table a[href*='/patient/']").first.click()
+    await page.wait_for_selector("text=Both charts")
     await take("patient")
     await page.locator("a[href*='/why/']").first.click()
+    await page.wait_for_selector("text=why it is as it is")
     await take("why")
     await page.context.clear_cookies()
     await page.goto(f"{site}/sign-in")

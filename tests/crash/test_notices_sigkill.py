@@ -22,7 +22,7 @@ from tests.post import notify_section, post_office
 async def owner(store: Store) -> int:
     """The process id of the worker that has the practice."""
     name = await store.pool.fetchval("SELECT owner FROM chartwire.practice_head WHERE practice = 'elm'")
-    return int(str(name or ":0").rpartition(":")[2])
+    return int(str(name or ":0").rpartition(":")[2].partition(" ")[0])
 
 
 @pytest.mark.slow

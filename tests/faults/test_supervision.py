@@ -218,7 +218,7 @@ def test_pauses_grow_and_an_outage_of_postgresql_is_nobodys_standing() -> None:
     assert standing is not None
     assert standing.shown
     assert standing.reason == "KeyError"
-    assert "own words" not in str(standing)
+    assert "own words" not in standing.said("America/Denver")
     away = None
     for minute in range(12):
         away = failed_again(away, ConnectionRefusedError(), NOW + timedelta(minutes=minute), 0.0)

@@ -17,9 +17,10 @@ from daemon.console.rules import Access, get
 from daemon.demo.embedded import free_port
 from daemon.tables import access
 from events.codec import Keyring
+from events.ids import PatientKey
 from events.keys import KeyMissing
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.visiting import ADA, Site, paths
+from tests.integration.visiting import ADA, SCRIPT, SCRIPTED, Site, paths
 from tests.unit.records import ADA_THERE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -39,6 +40,34 @@ async def test_a_view_of_a_patient_is_recorded_before_it_is_answered(visited: Si
     found = await browser.get(f"/p/elm/audit?patient={handle}")
     assert "auditor" in found.text
     assert str(ADA_THERE.id) in found.text
+
+
+async def test_what_a_patient_is_called_is_shown_and_never_obeyed(visited: Site) -> None:
+    browser = await visited.of("operator")
+    path = f"/p/elm/patient/{visited.console.handles.of(PRACTICE, SCRIPTED)}"
+    found = await browser.post("/p/elm/find", {"id": "902"})
+    for answer in (
+        found,
+        *[await browser.get(one) for one in (path, f"{path}/why/last_name", "/p/elm/work", "/p/elm/links")],
+    ):
+        assert answer.status == 200
+        assert "<script" not in answer.text
+        assert "<img src=x" not in answer.text
+        assert "alert(1)&lt;/script&gt;&#39;&#34;&gt;" in answer.text or answer.path.endswith(("/work", "/links"))
+    typed = await browser.post("/p/elm/find", {"first": SCRIPT, "last": SCRIPT})
+    assert "<script" not in typed.text
+
+
+async def test_a_list_records_every_patient_that_it_shows(visited: Site) -> None:
+    browser = await visited.of("biller")
+    await browser.post("/p/elm/find", {"id": str(ADA_THERE.id)})
+    (last,) = await access.of_patient(visited.console.store.pool, "elm", ADA, most=1)
+    assert (last.who, last.what) == ("biller", "find")
+    many = [PatientKey(f"K:{number}") for number in range(10**14, 10**14 + 60)]
+    await access.record_each(visited.console.store.pool, "elm", "biller", "work list", many)
+    for key in (many[0], many[-1]):
+        assert [one.what for one in await access.of_patient(visited.console.store.pool, "elm", key)] == ["work list"]
+    assert await access.broken_at(visited.console.store.pool, "elm") is None
 
 
 async def test_without_a_record_there_is_no_page(visited: Site, visited_owner: str) -> None:

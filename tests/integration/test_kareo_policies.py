@@ -130,6 +130,17 @@ async def test_a_policy_is_put_away(billing: Kareo, writer: KareoWriter) -> None
     assert (kept.active, kept.end, kept.number) == (False, date(2026, 3, 2), "XYZ")
 
 
+async def test_a_policy_that_is_still_listed_was_not_put_away(billing: Kareo, writer: KareoWriter) -> None:
+    """Somebody edits the case before our turn: the reading is another, and shows nothing of ours (seed 6 both ways)."""
+    ada, policy = insured(billing)
+    write = await told(writer, ada, PolicyChange(policy=policy, ehr=5, fields={"active": "false"}))
+    (case,) = [one.id for one in billing.sandbox.cases.values()]
+    billing.people.add_policy(case, "Blue", "Silver", number="OTHER")
+    assert await writer.look_up(write) is None
+    with pytest.raises(ChangedMeanwhile):
+        await writer.write(lambda: write)
+
+
 LOST = ("cut_before", "cut_after", "half", "garbage", "fault", "status")
 
 

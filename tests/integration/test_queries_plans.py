@@ -189,6 +189,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "add_link": {},
     "use_link": {"sign_in_link_pkey": ("token_hash",)},
     "record_access": {},
+    "record_views": {},
     "access_before": {"access_pkey": ("practice", "sequence")},
     "access_of_patient": {"access_of_patient": ("practice", "patient_key", "sequence")},
     "access_page": {"access_pkey": ("practice", "sequence")},

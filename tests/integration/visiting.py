@@ -13,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from daemon.config import load, without_secrets
 from daemon.console.app import ROUTES, serving
@@ -23,7 +24,8 @@ from daemon.sandbox.clinic import Clinic
 from daemon.tables import access, accounts
 from daemon.vendors.sections import SECTIONS
 from events.codec import Keyring
-from events.ids import PatientKey
+from events.ids import BillingPatientId, PatientKey
+from events.schema import BillingChartObserved
 from events.store import Store
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.recorder_driver import RecorderDriver, insured
@@ -32,6 +34,10 @@ from tests.unit.records import ADA_THERE, BLUE
 PASSWORD = "four words nobody says"
 KEPT = HASHER.hash(PASSWORD)
 ADA = PatientKey(f"K:{ADA_THERE.id}")
+SCRIPTED = PatientKey("K:902")
+SCRIPT = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
+TEXTS = ("first_name", "middle_name", "last_name", "email", "address1", "address2", "city", "home_phone", "ssn")
+"""A patient whose every text is what a browser must not obey."""
 ROLES = ("viewer", "front-desk", "biller", "operator", "auditor", "admin")
 TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 ONCE = re.compile(r'name="once" value="([\w-]+)"')
@@ -141,6 +147,7 @@ async def visited_file(postgres: EmbeddedPostgres, tmp_path_factory: pytest.Temp
     desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
     await desk.link(there=insured(BLUE))
+    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(902), **dict.fromkeys(TEXTS, SCRIPT))))
     await store.close()
     return made
 

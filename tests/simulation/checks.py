@@ -32,10 +32,12 @@ from projections.state.coverage import DIFFERENCES
 from projections.state.patient import Former
 from projections.terms.policy import Direction
 from tests.simulation.clock import VirtualLoop
+from tests.simulation.judge import Judge
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
+from tests.simulation.truth import Truth
 from tests.simulation.watchers import Watchers
 
 SECOND = timedelta(seconds=1)
@@ -88,6 +90,7 @@ class Checks:
         network: Network,
         loop: VirtualLoop,
         ledger: Ledger,
+        truth: Truth,
     ) -> None:
         self.broken: dict[str, list[str]] = {}
         self.database: MemoryDatabase | None = None
@@ -95,6 +98,7 @@ class Checks:
         self._keyring = keyring
         self._loop = loop
         self._ledger = ledger
+        self._judge = Judge(truth, self.say)
         self._practices = {
             one.id: _Practice(one, office) for one, office in zip(config.practice, clinic.offices, strict=True)
         }
@@ -129,6 +133,7 @@ class Checks:
             event = open_row(row, self._keyring)
             self._note(event, known)
             self._follow(event, known)
+            self._judge.follow(event)
             audit.check_event(event, known.policy, known.result, known.opened, known.ended)
             created = created or isinstance(event.event.body, IntentSucceeded)
         if len(rows) != known.sequence:

@@ -17,6 +17,7 @@ from datetime import datetime, timedelta
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from projections.terms.policy import Direction
+from tests.simulation.truth import Truth
 
 Record = tuple[str, int]
 """A system ("elation", "kareo") and the id of a chart there."""
@@ -42,7 +43,8 @@ Agreed = dict[tuple[int, int, str], list[Entry]]
 class Ledger:
     """By record and field the last edit by people, by pair and field the agreements that writes of ours brought about."""
 
-    def __init__(self, clinic: Clinic, now: Callable[[], datetime]) -> None:
+    def __init__(self, clinic: Clinic, now: Callable[[], datetime], truth: Truth) -> None:
+        self._truth = truth
         self._clinic = clinic
         self._now = now
         self._edits: dict[Record, dict[str, Entry]] = defaultdict(dict)
@@ -104,12 +106,12 @@ class Ledger:
         return sorted(found)
 
     def stranger(self, office: Office, ehr: int, billing: int) -> bool:
-        """Are two linked ones different people? By the names they were registered under, else by who was created for whom."""
+        """Are two linked ones different people? By who registered them, else by who was created for whom."""
         if self.merged(ehr, billing):
             return False
         here, there = self._born.get(("elation", ehr)), self._born.get(("kareo", billing))
         if here is not None and there is not None:
-            return here != there
+            return self._truth.person(("elation", ehr)) != self._truth.person(("kareo", billing))
         if there is None:
             return str(ehr) not in self._clinic.billing.external_ids(billing).values()
         return witness.hint(self._clinic, "patients", ehr, office) != f"kareo-patient:{billing}"

@@ -145,6 +145,18 @@ HURRIED: tuple[tuple[str, ...], ...] = (
 )
 """What is done in a burst: insurance, the calendar, the bills, or who is who."""
 
+DOUBLED: dict[str, int] = {"registers one person in both systems, misspelt": 1}
+DOUBLES: dict[str, int] = {
+    "registers one person in both systems, misspelt": 2,
+    "registers somebody again in Kareo": 3,
+    "registers somebody again in Elation": 3,
+    "enters a married name in Kareo": 1,
+    "enters a married name in Elation": 1,
+    "merges a double entry in Kareo": 1,
+    "merges a double entry in Elation": 1,
+}
+"""Who is who, drawn apart as well: people who come again."""
+
 VENDOR_TROUBLES = ("refused", "lost", "unanswered", "cut_before", "cut_after", "status", "garbage", "half")
 TROUBLES: dict[str, int] = {
     "requests to Elation fail": 5,
@@ -232,6 +244,9 @@ def drawn(seed: int) -> Plan:
     deeds += [_deed(more, kinds=MORE_DEEDS) for _ in range(more.randint(0, 4))]
     commands = random.Random(f"{seed}/commands")
     deeds += [_deed(commands, kinds=COMMANDS) for _ in range(commands.choice((0, 2, 4, 8)))]
+    doubles = random.Random(f"{seed}/doubles")
+    for kinds in (DOUBLED, DOUBLES):
+        deeds += [_deed(doubles, kinds=kinds) for _ in range(doubles.choice((0, 2, 4, 8)))]
     deeds += _haste(commands, (SECOND_THOUGHTS,))
     deeds += _haste(random.Random(f"{seed}/haste"), (HASTY,))
     deeds += _haste(random.Random(f"{seed}/hurry"), HURRIED)

@@ -18,6 +18,7 @@ FOUND_BY = {
     "polls do not overlap": {"I4"},
     "appointments in any direction": {"I2"},
     "other phones are dropped": {"I12"},
+    "nobody is looked for in the own copy": {"who"},
     "old names ride along": {"I6"},
 }
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}

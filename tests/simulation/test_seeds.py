@@ -18,6 +18,13 @@ def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: tuple[i
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
+def test_insurance_both_ways_violates_none(processes: ProcessPoolExecutor) -> None:
+    """Issue 17: a practice of the profile elation-led beside one of the other; `python -m tests.simulation --both-ways` for more."""
+    futures = [processes.submit(of_seed, seed, "", "both ways") for seed in range(1, 9)]
+    fallen = [verdict for future in futures if not (verdict := future.result()).ok]
+    assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
+
+
 def test_a_quiet_day_comes_to_rest(processes: ProcessPoolExecutor) -> None:
     """One practice, one worker, nothing goes wrong: the day is recorded and nothing is left to do."""
     verdicts = [processes.submit(tried, quiet(seed)) for seed in range(1, 6)]

@@ -177,7 +177,9 @@ class World:
         self.cluster = Cluster(plan.seed, session_seconds=SESSION)
         self.config = self._config()
         self.keyring = Keyring.from_directory(folder / "keys")
-        self.checks = Checks(self.config, self.clinic, self.keyring, self.network, loop, self.people.ledger)
+        self.checks = Checks(
+            self.config, self.clinic, self.keyring, self.network, loop, self.people.ledger, self.people.truth
+        )
         self.database = self._database()
         self.cluster.committing.append(self.checks.offsets_committed)
         self.machines = [Machine(self, number) for number in range(1, plan.workers + 1)]

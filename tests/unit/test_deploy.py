@@ -72,3 +72,25 @@ def test_a_named_test_exists(file: str, name: str) -> None:
 
 def test_it_is_one_page() -> None:
     assert len(THREATS.read_text().split()) < 1100
+
+
+# -- pages ----------------------------------------------------------------------------------------------------------------
+
+CITED = re.compile(r"`?((?:\w+/)*[A-Z]+\.md)`?")
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "deploy").rglob("*.md")), ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_page_cites_pages_that_are_there(page: Path) -> None:
+    cited = set(CITED.findall(page.read_text()))
+    assert {
+        one for one in cited if not any((folder / one).is_file() for folder in (page.parent, ROOT / "deploy", ROOT))
+    } == set()
+
+
+def test_commands_of_the_pages_are_commands() -> None:
+    from daemon.cli.commands import ABOUT
+
+    pages = "".join(page.read_text() for page in (ROOT / "deploy").rglob("*.md"))
+    named = set(re.findall(r"(?:^|`)chartwire ([a-z][a-z-]+)", pages, re.MULTILINE))
+    assert {"doctor", "audit", "status"} <= named
+    assert named - ABOUT.keys() == set()

@@ -62,6 +62,7 @@ LIGHT = {
     "--help": HEAVY,
     "rules --help": HEAVY,
     "match --help": HEAVY,
+    "status --help": ("zeep", "lxml", "aiohttp", "prometheus_client", "aiosmtplib"),
     "history --help": ("zeep", "lxml", "aiohttp", "aiokafka"),
     "explain --help": ("zeep", "lxml", "aiohttp", "aiokafka"),
     "waiting --help": ("zeep", "lxml", "aiohttp", "aiokafka"),

@@ -21,7 +21,7 @@ async def bills(ask: Ask) -> web.StreamResponse:
     waiting = [one for one in await work_of(ask.store.pool, ask.id) if is_slot(one.slot, SlotKind.BILL)]
     some = waiting[:MOST]
     patients, directory = await opened(ask.store, ask.id, some)
-    await ask.record("bills", detail=" ".join(sorted(patients)))
+    await ask.record_each("bills", patients)
     rows = []
     for one in some:
         patient = patients.get(one.key)

@@ -18,6 +18,7 @@ from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.worklist import Work, work_of
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
+from events.writes import System
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -128,6 +129,14 @@ async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
+async def _apart(ask: Ask, _key: PatientKey) -> Asks:
+    need(ask, May.RESOLVE)
+    system = next((one for one in System if one.value == ask.form.get("system")), None)
+    if system is None:
+        raise web.HTTPBadRequest
+    return await deeds.apart(asking(ask), system, number(ask.form.get("one", "")), number(ask.form.get("other", "")))
+
+
 async def _unlink(ask: Ask, key: PatientKey) -> Asks:
     need(ask, May.RESOLVE)
     return await deeds.unlink(asking(ask), charts_of(key))
@@ -146,6 +155,7 @@ DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
     "link": _link,
     "not-the-same": _not_the_same,
     "unlink": _unlink,
+    "apart": _apart,
 }
 
 BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
@@ -194,7 +204,12 @@ async def deed(ask: Ask) -> web.StreamResponse:
     if name not in DEEDS:
         raise web.HTTPBadRequest
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
-    about = " ".join(filter(None, (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing"))))
+    about = " ".join(
+        filter(
+            None,
+            (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other")),
+        )
+    )
     wanted = DEEDS[name](ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:

@@ -41,7 +41,7 @@ async def find(ask: Ask) -> web.StreamResponse:
         )
         people = await find_people(ask.store, ask.id, person)
         found, complete = list(people.found), people.complete
-    await ask.record("find", detail=" ".join(one.key for one in found) or "nobody")
+    await ask.record_each("find", [one.key for one in found])
     said = "" if complete else "The search is being made ready by the practice's worker. Until then find by an id."
     return ask.page("find.html", given=given, found=[_row(ask, one) for one in found], said=said)
 

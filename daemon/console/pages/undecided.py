@@ -26,8 +26,7 @@ async def review(ask: Ask) -> web.StreamResponse:
     pages = max(1, (len(pairs) + PAGE - 1) // PAGE)
     number = min(max(1, int(text)), pages) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
     some = pairs[(number - 1) * PAGE : number * PAGE]
-    keys = sorted({key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
-    await ask.record("links to review", detail=" ".join(keys))
+    await ask.record_each("links to review", {key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
     rows = [await _row(ask, one) for one in some]
     return ask.page("links.html", rows=rows, total=len(pairs), number=number, pages=pages)
 

@@ -53,9 +53,7 @@ async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
     if not ask.sees:
         return [_row(ask, one, None, "") for one in some]
     patients, directory = await opened(ask.store, ask.id, some)
-    keys = sorted({one.key for one in some if one.key})
-    if keys:
-        await ask.record("work list", detail=" ".join(keys))
+    await ask.record_each("work list", patients)
     return [_row(ask, one, patients.get(one.key), reason(one, patients, directory)) for one in some]
 
 
@@ -92,7 +90,9 @@ async def bulk(ask: Ask) -> web.StreamResponse:
     if ask.form.get("count") != str(len(wanted)):
         await ask.record(f"{wanted[0].remedy.value}, all at once: not asked, their number has changed", detail=code)
         return ask.page("bulk.html", code=code, wanted=wanted, once=new_once(), most=MOST_AT_ONCE, changed=True)
-    await ask.record(f"{wanted[0].remedy.value}, all at once", detail=f"{len(wanted)} x {code}")
+    await ask.record(f"deed: {wanted[0].remedy.value}, all at once", detail=f"{len(wanted)} x {code}")
+    if patients := {one.key for one in wanted if one.key}:
+        await ask.record_each(f"deed: {wanted[0].remedy.value}", patients)
     done = await ask_for(ask, [BULK[one.remedy](ask, one) for one in wanted])
     if done.said:
         return ask.page("said.html", http=done.status, said=done.said)

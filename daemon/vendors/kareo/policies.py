@@ -85,8 +85,11 @@ def written_case(write: ChangeBillingPolicies) -> wire.CaseWrite:
 # -- was it done? ---------------------------------------------------------------------------------------------------------
 
 
-def undone(chart: BillingChart, write: ChangeBillingPolicies) -> tuple[str, ...]:
-    """The fields that the reading does not show as written; all of a policy that is not there."""
+def undone(chart: BillingChart, write: ChangeBillingPolicies, *, answered: bool = False) -> tuple[str, ...]:
+    """The fields that the reading does not show as written; all of a policy that is not there.
+
+    A policy put away may be listed all the same, unmarked. It counts as done where Kareo has `answered` that it took the write.
+    """
     before = {one.id for case in write.before for one in case.policies}
     case = _case_of(chart, write)
     if case is None:
@@ -98,6 +101,8 @@ def undone(chart: BillingChart, write: ChangeBillingPolicies) -> tuple[str, ...]
         if policy is None:
             left += [] if change.agreed is None else ["policy"]
             continue
+        if change.agreed is None and not answered:
+            left.append("active")
         if change.policy is None:
             free.remove(policy)
         left += [name for name in change.fields if not _shows(policy, change, name)]

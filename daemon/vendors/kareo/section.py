@@ -44,7 +44,7 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
     user: Text
     password_file: Text
     practice_name: Text
-    poll_seconds: Seconds = 300.0
+    poll_seconds: Seconds = 120.0
     sweep_seconds: Seconds = 14_400.0
     directory_seconds: Seconds = 3600.0
     patient_round_seconds: SecondsOrNone = 86_400.0

@@ -216,7 +216,7 @@ class KareoWriter:
         written = await self._read(write.patient)
         if written is None:
             raise NotAsWritten(("patient",))
-        if left := undone(written.chart, write):
+        if left := undone(written.chart, write, answered=True):
             raise NotAsWritten(left)
         return _policies_written(written, write)
 

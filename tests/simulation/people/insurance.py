@@ -145,6 +145,6 @@ class Insurance(Screens):
     def _enter_in_both(self, office: Office, pick: random.Random) -> None:
         patient, chart = pick.choice(self._pairs(office))
         cases = self._clinic.billing.cases.values()
-        case = next(one.id for one in cases if one.patient_id == patient and one.is_primary and one.active)
+        case = pick.choice([one.id for one in cases if one.patient_id == patient and one.is_primary and one.active])
         self._add_policy(case, pick)
         self._enter_on(chart, pick, rank=1)
