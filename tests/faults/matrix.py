@@ -45,6 +45,8 @@ DEEDS = {
     "write": ("registers a patient in Elation", "registers a patient in Kareo"),
     "look_up": ("registers a patient in Elation", "registers a patient in Kareo"),
     "patient": ("registers a patient in Kareo", "registers a patient in Elation"),
+    "vendor": ("registers a patient in Elation", "registers a patient in Elation"),
+    "update_patient": ("edits a chart in Elation", "edits the first patient's city in Elation"),
     "polic": ("enters a policy in Kareo", "edits a policy in Kareo"),
     "insurance": ("enters a policy in Kareo",),
     "appointment": ("books an appointment in Kareo", "moves an appointment in Kareo", "cancels an appointment in Kareo"),
@@ -55,7 +57,14 @@ DEEDS = {
 """By part of a method's name: what people do so that it is called."""
 
 
-NEVER: dict[tuple[str, str], str] = {}
+NEVER: dict[tuple[str, str], str] = {
+    ("EHR client", "practices"): "only `onboard` asks",
+    ("EHR client", "get_practice"): "only `check-config` and `onboard` ask",
+    ("EHR client", "appointments"): "only a look-up after a lost creation, and `verify`, ask",
+    ("billing client", "set_external_id"): "only after a creation that Kareo made without the external id",
+    ("EHR client", "create_subscription"): "made once, before the first cell of a world begins",
+    ("pool", "fetchrow"): "a practice at work asks for single rows within its transactions",
+}
 """By port and method: why no cell of it is ever called."""
 
 
@@ -93,6 +102,10 @@ async def _struck(pair: Pair, strike: Strike) -> tuple[str, str]:
         if part in strike.method:
             for kind in kinds:
                 pair.deed(kind, 0)
+    if strike.method == "create_patient":
+        pair.register()
+    if strike.port.name == "EHR client" and strike.method.endswith("_appointment"):
+        await pair.visit(strike.method)
     here, there = pair.move(HIT), pair.move(OTHER)
     if not await pair.until(lambda: pair.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
         return "red", "the other practice's change was not written in time"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Awaitable, Callable
+from datetime import date, timedelta
+from itertools import count
 
 import msgspec
 
@@ -28,6 +30,7 @@ class Pair:
         self.world = world
         self._cities = 0
         self._restarts = 0
+        self._newcomers = count()
         self._picks = random.Random(world.plan.seed)
 
     async def opened(self) -> None:
@@ -39,6 +42,34 @@ class Pair:
 
     def deed(self, kind: str, office: int) -> None:
         self.world.people.do(Deed(at=0.0, office=office, kind=kind, pick=self._picks.randrange(1_000_000)))
+
+    def register(self) -> None:
+        """Somebody new comes to the struck practice, entered in Kareo with all that a chart needs."""
+        office, number = self.world.offices[0], next(self._newcomers)
+        self.world.clinic.billing.people.create_patient(
+            office.billing,
+            "Alma",
+            f"Wexford{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}",
+            cases=[{"name": "Primary", "payer_scenario": "Insurance"}],
+            dob=date(1950, 1, 1) + timedelta(days=17 * number),
+            gender="Female",
+            provider_id=office.providers[0],
+        )
+
+    async def visit(self, method: str) -> None:
+        """The struck practice's first patient gets an appointment in Kareo; for what changes one it is moved or deleted once written."""
+        world, office = self.world, self.world.offices[0]
+        kareo, before = world.clinic.billing.people, len(world.clinic.ehr.appointments)
+        start = world.loop.now().replace(minute=0) + timedelta(days=2, hours=next(self._newcomers))
+        _, patient = world.links(HIT)[0]
+        booked = kareo.book_appointment(patient, office.providers[0], office.place[1], start, 20, "Follow-up")
+        if method == "create_appointment":
+            return
+        await self.until(lambda: len(world.clinic.ehr.appointments) > before, 600.0, HIT)
+        if method == "delete_appointment":
+            kareo.delete_appointment(booked.id)
+        else:
+            kareo.move_appointment(booked.id, start + timedelta(hours=1), None)
 
     def move(self, practice: str) -> str:
         """The practice's first patient moves, in Kareo; returns where to."""
@@ -69,7 +100,7 @@ class Pair:
         for practice in practices:
             if (runtime := self.world.owner(practice)) is not None:
                 for system, names in PASSES.items():
-                    for name in (*names, "directory"):
+                    for name in (*names, "directory", "subscriptions"):
                         runtime.connectors[system].nudge(name)
 
     @property

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
+from daemon.runtime import recorder
 from daemon.runtime.sink import Sink
+from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
+from daemon.vendors.elation.wire import BadRow
 from daemon.vendors.kareo import connector as kareo_connector
 from daemon.vendors.kareo import writer as writer
-from events import store
+from daemon.vendors.ports.errors import Malformed
+from events import consumer, store
 from events.backlog import Backlog
+from events.ids import PracticeId
 from events.records import BillingChart, Phone
+from events.store import Fenced
+from events.topics import Change
 from events.writes import Resource
 from projections.deciding import batch
 from projections.deciding import settle as wants
@@ -51,6 +58,22 @@ def _unchecked(resource: Resource) -> Callable[..., bool]:
     return lambda wish, policy: wish.resource is resource or checked(wish, policy)
 
 
+async def _all_or_nothing(_connector: object, resource: str, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for row in rows:
+        if isinstance(row, BadRow):
+            raise Malformed(resource, row.path)
+        yield row
+
+
+async def _not_one_bad(_connector: object, resource: str, bad_rows: Sequence[Any]) -> None:
+    if bad_rows:
+        raise Malformed(resource, bad_rows[0].path)
+
+
+def _passed_over(record: Any, _error: Exception, *, quiet: bool) -> Change:
+    return Change(practice=PracticeId(record.key.decode()))
+
+
 BUGS: dict[str, Callable[[], list[Any]]] = {
     "no epoch check": lambda: [patch.object(store, "fence", lambda *_arguments: None)],
     "lost answers are not looked for": lambda: [patch.object(Sink, "_resolve_unknown", _never_look)],
@@ -68,6 +91,15 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],
+    "one bad record ends the pass": lambda: [
+        patch.object(elation_connector.ElationConnector, "_good", _all_or_nothing),
+        patch.object(kareo_connector.KareoConnector, "_quarantine", _not_one_bad),
+    ],
+    "a practice's failure ends the worker": lambda: [patch.object(Worker, "_try_take", Worker._take)],
+    "set aside while PostgreSQL is away": lambda: [
+        patch.object(recorder, "is_given_up", lambda error, _failures: not isinstance(error, Fenced))
+    ],
+    "unreadable messages are passed over": lambda: [patch.object(consumer, "_unreadable", _passed_over)],
     "nobody is looked for in the own copy": lambda: [patch.object(batch, "needs_look", lambda *_arguments: False)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }

@@ -12,7 +12,7 @@ from daemon.config import Config, policy_of
 from daemon.history import invariants as audit
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
-from events.codec import Keyring, encode_body
+from events.codec import Keyring, UnreadableEvent, encode_body
 from events.ids import EventId, PracticeId, event_id
 from events.schema import (
     BillingChartObserved,
@@ -202,12 +202,24 @@ class Checks:
         assert self.database is not None
         stored = self.database.tables["event"].index["practice", "event_id"]
         for record in records:
-            message = decode_message(record.value, self._keyring)
+            try:
+                message = decode_message(record.value, self._keyring)
+            except UnreadableEvent:
+                self._unreadable_committed(record)
+                continue
             if isinstance(message, Change) and message.event is not None:
                 event = message.event
                 ids: list[EventId] = [event.id, event_id(message.practice, "set aside", event.id)]
                 if not any((message.practice, one) in stored for one in ids):
                     self.say("I4", f"{message.practice}: offsets were committed before {event.type} was recorded")
+
+    def _unreadable_committed(self, record: Record) -> None:
+        """A message that nobody can read waits under the practice of its key before its offset is committed."""
+        assert self.database is not None
+        practice = PracticeId((record.key or b"").decode())
+        id_ = event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, record.value)
+        if (practice, id_) not in self.database.tables["event"].index["practice", "event_id"]:
+            self.say("I4", f"{practice}: offsets were committed before an unreadable message was recorded")
 
     # -- when it is calm ----------------------------------------------------------------------------------------------------
 

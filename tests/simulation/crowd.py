@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tests.simulation import bugs
-from tests.simulation.plan import Plan, both_ways, drawn
+from tests.simulation.plan import Plan, both_ways
+from tests.simulation.poison import plan_of
 from tests.simulation.run import Verdict, play
 
 AT_MOST = 240
@@ -52,7 +53,7 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
-    return tried({"drawn": drawn, "both ways": both_ways}[plans](seed), bug)
+    return tried({"drawn": plan_of, "both ways": both_ways}[plans](seed), bug)
 
 
 @contextmanager

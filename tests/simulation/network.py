@@ -59,11 +59,13 @@ class Observer(Protocol):
 
 @dataclass
 class Host:
-    """A name and who answers to it. `weather` draws the fate of a request, `plan` passes it on to the sandbox."""
+    """A name and who answers to it. `weather` draws the fate of a request, `plan` passes it on to the
+    sandbox, `spoil` may change what that answers."""
 
     applications: list[tuple[Process | None, web.Application]] = field(default_factory=list)
     weather: Callable[[Call], str] = lambda _call: ""
     plan: Callable[[Call], None] = lambda _call: None
+    spoil: Callable[[Call, Response], Response] = lambda _call, answer: answer
 
 
 class Network:
@@ -147,6 +149,7 @@ class Network:
             self.defects.append(f"{call.host} {call.method} {call.url.path}: {type(error).__name__}: {error}")
             answer = Response(500, {}, b"", whole=True)
         if isinstance(answer, Response):
+            answer = host.spoil(call, answer)
             call.status = answer.status
         for observer, one in zip(self.observers, seen, strict=True):
             observer.after(call, one)
@@ -271,6 +274,10 @@ class Response:
         self.status = status
         self.headers = CIMultiDictProxy(CIMultiDict(headers))
         self.content = _Content(body, whole)
+        self._whole = whole
+
+    def with_body(self, body: bytes) -> Response:
+        return Response(self.status, self.headers, body, whole=self._whole)
 
     async def read(self) -> bytes:
         return await self.content.read(-1)
@@ -281,7 +288,7 @@ class Response:
 
 class _Content:
     def __init__(self, body: bytes, whole: bool) -> None:
-        self._left = body
+        self.body = self._left = body
         self._whole = whole
 
     async def read(self, most: int) -> bytes:

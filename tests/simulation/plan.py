@@ -216,6 +216,7 @@ class Plan:
     seed: int
     deeds: tuple[Deed, ...]
     troubles: tuple[Trouble, ...] = ()
+    poisons: tuple[Trouble, ...] = ()
     workers: int = 2
     offices: int = 2
     ends: float = DAY_ENDS
@@ -224,7 +225,7 @@ class Plan:
     @property
     def story(self) -> list[str]:
         """The plan in sentences, in the order of time."""
-        found: list[Deed | Trouble] = [*self.deeds, *self.troubles]
+        found: list[Deed | Trouble] = [*self.deeds, *self.troubles, *self.poisons]
         head = [f"Seed {self.seed}: {self.workers} workers, {self.offices} practices."]
         head += [f"Set: {section}: {values}" for section, values in self.settings.items() if values]
         return head + [str(one) for one in sorted(found, key=lambda one: one.at)]

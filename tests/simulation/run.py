@@ -11,8 +11,11 @@ from daemon.vendors.kareo.connector import KareoConnector
 from events.ids import BillingPatientId
 from events.store import Store
 from events.writes import System
+from tests.simulation.bystander import Bystander
 from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
+from tests.simulation.poison import expected
+from tests.simulation.poisons import Poisons
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
 
@@ -22,7 +25,8 @@ REST_WITHIN = 48 * 3600.0
 
 @dataclass
 class Verdict:
-    """What became of a plan. `broken` lists violations by invariant; `digest` stands for the history of events."""
+    """What became of a plan. `broken` lists violations by invariant, `struck` how often each kind of poison
+    struck; `digest` stands for the history of events."""
 
     plan: Plan
     broken: dict[str, list[str]] = field(default_factory=dict)
@@ -31,6 +35,7 @@ class Verdict:
     requests: int = 0
     seconds: float = 0.0
     alerts: dict[str, int] = field(default_factory=dict)
+    struck: dict[str, int] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -51,11 +56,12 @@ def play(plan: Plan, tell: Callable[[str], None] | None = None) -> Verdict:
         finally:
             await world.end()
         checks = world.checks
-        for text in (*world.network.defects, *loop.errors, *complaints):
+        unexpected = [one for one in complaints if one.partition(":")[0] not in expected(plan)]
+        for text in (*world.network.defects, *loop.errors, *unexpected):
             checks.say("defects", text)
         verdict.broken, verdict.digest, verdict.events = checks.broken, checks.digest, checks.events
         verdict.requests, verdict.seconds = world.network.requests, loop.time()
-        verdict.alerts = dict(checks.alerts)
+        verdict.alerts, verdict.struck = dict(checks.alerts), dict(world.struck)
 
     with surrounded(plan.seed, tell, complaints.append) as folder:
         simulate(main)
@@ -69,6 +75,12 @@ async def _day(world: World) -> None:
         group.create_task(_deeds(world))
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
+        if world.plan.poisons:
+            poisons = Poisons(world, troubles)
+            world.struck = poisons.struck
+            group.create_task(Bystander(world).live())
+            for poison in world.plan.poisons:
+                group.create_task(poisons.happen(poison))
     await asyncio.sleep(max(0.0, world.plan.ends - world.loop.time()))
     calm = world.loop.now()
     await asyncio.sleep(_calm_seconds(world))

@@ -44,9 +44,10 @@ def shortest(verdict: Verdict, again: Callable[[Plan], Verdict], tries: int = 20
 
 
 def _without(plan: Plan, size: int) -> list[Plan]:
-    """The plan without each run of `size` troubles, then deeds."""
+    """The plan without each run of `size` troubles, of poisons, then of deeds."""
     return [
         *(replace(plan, troubles=left) for left in _left(plan.troubles, size)),
+        *(replace(plan, poisons=left) for left in _left(plan.poisons, size)),
         *(replace(plan, deeds=left) for left in _left(plan.deeds, size)),
     ]
 

@@ -32,7 +32,7 @@ class Troubles:
             world.network.hosts[host].weather = lambda call, storms=storms: _fate(call, storms)  # type: ignore[misc]
         world.network.hosts[EHR].plan = self._plan_elation
         world.network.hosts[BILLING].plan = self._plan_kareo
-        self._cuts: list[Callable[[str], None]] = []
+        self.cuts: list[Callable[[str], None]] = []
         world.database.fault = self._cut
         self._statuses = random.Random(f"{world.plan.seed}/statuses")
 
@@ -144,11 +144,11 @@ class Troubles:
             if pick.random() < trouble.share * (0.5 if name in ("commit", "committed") else 0.1):
                 raise ConnectionResetError("the connection was cut")
 
-        self._cuts.append(fault)
-        return lambda: self._cuts.remove(fault)
+        self.cuts.append(fault)
+        return lambda: self.cuts.remove(fault)
 
     def _cut(self, name: str) -> None:
-        for fault in self._cuts:
+        for fault in self.cuts:
             fault(name)
 
 

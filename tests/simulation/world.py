@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -169,6 +170,7 @@ class World:
         self.loop = loop
         self.folder = folder
         self.over = False
+        self.struck: Counter[str] = Counter()
         self.network = Network(plan.seed)
         self.clinic = self._clinic()
         self.people = People(self.clinic, loop.now, self)
@@ -220,11 +222,13 @@ class World:
                 ),
                 billing=msgspec.structs.replace(
                     one.billing,
-                    poll_seconds=900.0,
-                    sweep_seconds=7200.0,
-                    directory_seconds=14_400.0,
-                    limits={},
-                    **settings.get("kareo pace", {}),
+                    **{
+                        "poll_seconds": 900.0,
+                        "sweep_seconds": 7200.0,
+                        "directory_seconds": 14_400.0,
+                        "limits": {},
+                        **settings.get("kareo pace", {}),
+                    },
                 ),
                 overrides=msgspec.structs.replace(one.overrides, **settings.get(f"rules of {one.id}", {})),
             )
