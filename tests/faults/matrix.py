@@ -63,6 +63,8 @@ NEVER: dict[tuple[str, str], str] = {
     ("EHR client", "appointments"): "only a look-up after a lost creation, and `verify`, ask",
     ("billing client", "set_external_id"): "only after a creation that Kareo made without the external id",
     ("EHR client", "create_subscription"): "made once, before the first cell of a world begins",
+    ("EHR client", "replace_policy"): "its people add policies and edit none",
+    ("EHR client", "update_insurance_company"): "no rule asks for it yet",
     ("pool", "fetchrow"): "a practice at work asks for single rows within its transactions",
 }
 """By port and method: why no cell of it is ever called."""
