@@ -7,6 +7,7 @@ daemon. Every value that could identify a patient is also kept in `seeded`, for 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -159,6 +160,15 @@ class Day(FrontDesk):
         self._insure(ours[9], 0, plan="")
         self._insure(ours[10], 1, end=str(self._today - timedelta(days=30)))
 
+    def _uninsured(self, office: Office) -> list[int]:
+        """Charts of three people whom nobody has insured yet; who has no birth date has no chart."""
+        charts: list[int] = []
+        ours = self.kareo_ids[office.id]
+        for patient in (*ours[12:], ours[11], ours[8], ours[6]):
+            with suppress(LookupError):
+                charts.append(self.counterpart(office, patient))
+        return charts[:3]
+
     def _insure_in_elation(self, office: Office) -> None:
         """Only where insurance goes both ways: entered first in Elation, edited there, at check-in, and removed."""
         if not office.both_ways:
@@ -167,7 +177,7 @@ class Day(FrontDesk):
         chart = self.counterpart(office, ours[0])
         known = next(one for one in self.clinic.ehr.policies.values() if one["patient_id"] == chart)
         insurer = {name: known[name] for name in ("carrier_id", "carrier_name", "plan_id", "plan_name")}
-        uninsured = [self.counterpart(office, patient) for patient in ours[12:15]]
+        uninsured = self._uninsured(office)
         people.add_policy(uninsured[0], 1, **insurer, member_id="EL-1", group_id="ELG", relationship_to_insured="self")
         holder = {"insured_person_first_name": "Marie", "insured_person_last_name": "Van Dyke"}
         holder |= {"insured_person_dob": "1970-02-03", "insured_person_sex_at_birth": "F", "insured_person_city": "Aurora"}

@@ -149,7 +149,7 @@ def test_an_archive_verifies_and_replays_without_the_installation(played_day: Pl
     unlock = ("--passphrase-file", phrase)
     run(played_day, "export", "elm", "--out", file, *unlock)
     content = file.read_bytes()
-    assert (file.stat().st_mode & 0o777, b"elm" in content, b"Observed" in content) == (0o600, False, False)
+    assert (file.stat().st_mode & 0o777, b"practice" in content, b"Observed" in content) == (0o600, False, False)
     assert "exists already" in run(played_day, "export", "elm", "--out", file, *unlock, code=2).stderr
     there = ("--archive", file, *unlock, "--config", tmp_path / "none.toml")
     verified = chartwire("audit", "verify", *there)

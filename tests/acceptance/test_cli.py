@@ -110,7 +110,7 @@ SHAPE_KEYS = {
 WRONG_VALUES = (
     (r'^time_zone = "America/Denver"$', 'time_zone = "Mars/Olympus"'),
     (r'^profile = "kareo-led"$', 'profile = "nobody-led"'),
-    (r"^\[practice\.overrides\]$", '[practice.overrides]\ninsurance = "elation->kareo"'),
+    (r"^\[practice\.overrides\]$", '[practice.overrides]\nbill = "kareo->elation"'),
     (r'^base_url = ".*"$', 'base_url = "http://elation.example"'),
     (r'^client_secret_file = "elm.elation"$', 'client_secret_file = "nowhere"'),
     (r'^wsdl = ".*"$', 'wsdl = "missing.wsdl"'),
@@ -121,7 +121,7 @@ WRONG_VALUES = (
 VALUE_KEYS = {
     "practice[1].time_zone",
     "practice[1].profile",
-    "practice[1].overrides.insurance",
+    "practice[1].overrides.bill",
     "practice[1].elation.base_url",
     "practice[1].elation.client_secret_file",
     "practice[1].kareo.wsdl",
@@ -153,7 +153,7 @@ def test_check_config_says_what_is_wrong(config: Path) -> None:
     assert "https" in said["practice[1].elation.base_url"]
     assert "practice[1]" in said["practice[2].id"]
     assert "kareo-led" in said["practice[1].profile"]
-    assert "kareo->elation" in said["practice[1].overrides.insurance"]
+    assert "elation->kareo" in said["practice[1].overrides.bill"]
     assert "America/Denver" in said["practice[1].time_zone"]
 
 
@@ -295,7 +295,7 @@ def test_status_counts_by_practice(played_day: PlayedDay) -> None:
     for practice, events in played_day.events.items():
         block = re.search(rf"^{practice}: (\d+) events, epoch (\d+), owner (.*)\n((?:  .*\n)*)", done.stdout, re.MULTILINE)
         assert block is not None
-        assert block[3].startswith(f"{socket.gethostname()}:{os.getpid()} since 20")
+        assert block[3].startswith(f"{socket.gethostname()}:{os.getpid()} in group chartwire since 20")
         assert "last complete pass: elation.catch-up " in block[4]
         assert "Kareo's limits used: " in block[4]
         assert (int(block[1]), int(block[2])) == (len(events), 1)
