@@ -27,6 +27,7 @@ from events.ids import PracticeId
 from events.migrate import migrate
 from events.store import AWAY, Store
 from events.writes import System
+from projections.words.remedy import SHOWN_ELSEWHERE
 
 PASSES = {
     System.EHR: ("catch-up", "sweep"),
@@ -252,6 +253,7 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Repor
             waiting += [
                 {"practice": practice.id, "patient": key, "slot": slot, "code": one.code, "reason": one.text}
                 for slot, one in sorted(items.items())
+                if one.code not in SHOWN_ELSEWHERE
             ]
     broken["I10"] += [f"{operation} was called too fast" for _, _, operation in clinic.billing.violations]
     return {"invariants": broken, "linked_patients": agreeing, "waiting": waiting}
