@@ -191,15 +191,12 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
 def is_renamed(one: Pair) -> bool:
     """As `is_again`, with another last name as after a marriage, or another middle name in one household.
 
-    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside that. Where there is a certain
-    counterpart, that is the person.
+    Where there is a certain counterpart, that is the person.
     """
     levels = one.score.levels
-    reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT
-    born = levels[F.BORN] is L.EXACT or (reached and levels[F.BORN] in DATES_ALIKE)
-    known = levels[F.FIRST] in SAID and born and one.score.probability >= CERTAIN
+    known = levels[F.FIRST] in SAID and levels[F.BORN] is L.EXACT and one.score.probability >= CERTAIN
     two = (OTHER_PERSON - {Veto.MIDDLE_NAME}) | {Veto.LAST_NAME, Veto.TWINS}
-    return known and not set(one.vetoes) & (two - {Veto.LAST_NAME, Veto.SEX} if reached else two)
+    return known and not set(one.vetoes) & two
 
 
 def _alike(one: Pair) -> bool:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 pytest_plugins = ("tests.played_day",)
 
 ROOT = Path(__file__).resolve().parents[2]
-SECONDS = 180
+SECONDS = 600
 SEEDED = (*(one.lower() for one in STREETS), "mail.example", "303555", "silverpine")
 """In the values of every invented person."""
 

@@ -66,5 +66,5 @@ async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story
         site(town.config) as opened,
         browser() as chromium,
     ):
-        await until(lambda: reported(town), 60)
+        await until(lambda: reported(town), 240)
         yield Story(town, opened, chromium)

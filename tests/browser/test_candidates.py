@@ -15,7 +15,7 @@ async def test_the_front_desk_decides_that_two_charts_are_one_person(story: Stor
     person = town.day.person()
     patient = town.day.kareo_patient(town.office, {**person, "birth_date": None})
     chart = town.day.elation_patient(town.office, person)
-    await until(lambda: town.waits("chart", "candidates"), 60)
+    await until(lambda: town.waits("chart", "candidates"), 240)
     await town.rest.reached()
     async with story.visitor("front-desk") as page:
         await page.click("nav >> text=Work list")
@@ -24,7 +24,7 @@ async def test_the_front_desk_decides_that_two_charts_are_one_person(story: Stor
         assert await pair.locator("tr.differ th").first.inner_text() == "Date of birth differs"
         assert "Linking would lead to 1 write" in await pair.locator("details summary").inner_text()
         await pair.locator("button.main").click()
-        await page.wait_for_selector("text=everything that followed is done", timeout=60_000)
+        await page.wait_for_selector("text=everything that followed is done", timeout=240_000)
     await town.rest.reached()
     assert town.day.kareo_of(town.office, chart) == patient
     kept = town.clinic.billing.patients[patient]

@@ -45,7 +45,7 @@ async def test_a_patient_is_found_and_read_again_without_a_mouse(story: Story) -
         await page.wait_for_selector("text=Both charts")
         await tab_to(page, "Read both charts again")
         await page.keyboard.press("Enter")
-        await page.wait_for_selector("text=everything that followed is done", timeout=60_000)
+        await page.wait_for_selector("text=everything that followed is done", timeout=240_000)
         assert f"saw chart {chart}" in await page.inner_text("main")
         await tab_to(page, "Sign out")
         await page.keyboard.press("Enter")

@@ -30,6 +30,7 @@ SHOWN_BY = {
 """Days with these kinds of poison can show the bug; others are not run with it."""
 
 
+@pytest.mark.nightly
 def test_others_are_served_and_the_practice_heals(processes: ProcessPoolExecutor) -> None:
     """All invariants, and beside them I11: the other practice's changes are written in time, nothing of it is set aside."""
     verdicts = [future.result() for future in [processes.submit(of_seed, seed) for seed in SEEDS]]
@@ -43,6 +44,7 @@ def _lasting(seed: int) -> float:
     return sum(one.seconds for one in plan_of(seed).poisons)
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("bug", FOUND_BY)
 def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> None:
     seeds = [seed for seed in HUNTED if {one.kind for one in plan_of(seed).poisons} & set(SHOWN_BY[bug])]
