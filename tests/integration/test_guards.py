@@ -19,26 +19,11 @@ from tests.integration.recorder_driver import RecorderDriver
 
 
 @pytest_asyncio.fixture
-async def owner(owner_dsn: str) -> AsyncIterator[Any]:
-    connection = await asyncpg.connect(owner_dsn, server_settings={"timezone": "UTC"})
-    yield connection
-    await connection.close()
-
-
-@pytest_asyncio.fixture
 async def intruder(dsn: str) -> AsyncIterator[Any]:
     """Somebody who has the daemon's role."""
     connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC"})
     yield connection
     await connection.close()
-
-
-@pytest_asyncio.fixture
-async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
-    driver = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await driver.open()
-    await driver.link()
-    return driver
 
 
 REWRITTEN_HEADS = {
