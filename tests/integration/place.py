@@ -5,7 +5,8 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,23 +37,32 @@ class Place:
         return self.folder / "chartwire.toml"
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
-    """A database with a linked patient whose chart differs: (name, folder of keys, sequence of a request)."""
-    folder = tmp_path_factory.mktemp("recorded") / "keys"
+@asynccontextmanager
+async def recording(
+    postgres: EmbeddedPostgres, factory: pytest.TempPathFactory, prefix: str
+) -> AsyncIterator[tuple[RecorderDriver, str, Path]]:
+    """A new database with keys, and who records in it: (driver, name of the database, folder of keys)."""
+    folder = factory.mktemp("recorded") / "keys"
     folder.mkdir()
     for practice in (PRACTICE, OTHER):
         Keyring.create_key(folder, practice)
-    keyring, name = Keyring.from_directory(folder), f"failing_{next(NUMBERS)}"
+    keyring, name = Keyring.from_directory(folder), f"{prefix}_{next(NUMBERS)}"
     await postgres.create_database(name, template=TEMPLATE)
     store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
     try:
         desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
         await desk.open()
-        await desk.link(there=insured(BLUE))
-        requests = [one.sequence async for one in store.by_type(PRACTICE, "IntentRequested")]
+        yield desk, name, folder
     finally:
         await store.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
+    """A database with a linked patient whose chart differs: (name, folder of keys, sequence of a request)."""
+    async with recording(postgres, tmp_path_factory, "failing") as (desk, name, folder):
+        await desk.link(there=insured(BLUE))
+        requests = [one.sequence async for one in desk.store.by_type(PRACTICE, "IntentRequested")]
     return name, folder, requests[0]
 
 

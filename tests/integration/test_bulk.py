@@ -17,39 +17,25 @@ from daemon.__main__ import main
 from daemon.cli.bulk import age
 from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.commands import Followed
-from events.codec import Keyring
 from events.commands import DismissRequested, ResyncRequested
 from events.ids import BillingPatientId, EhrChartId
 from events.schema import BillingChartObserved, ChangeQuarantined, EhrChartObserved
-from events.store import Store
 from events.writes import System
-from tests.conftest import OTHER, PRACTICE, TEMPLATE
-from tests.integration.place import NUMBERS, Make, Place
-from tests.integration.recorder_driver import RecorderDriver
+from tests.conftest import PRACTICE
+from tests.integration.place import Make, Place, recording
 from tests.unit.records import ADA, ADA_THERE
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
     """Three charts without a name wait, and a record is in quarantine."""
-    folder = tmp_path_factory.mktemp("recorded") / "keys"
-    folder.mkdir()
-    for practice in (PRACTICE, OTHER):
-        Keyring.create_key(folder, practice)
-    keyring, name = Keyring.from_directory(folder), f"bulk_{next(NUMBERS)}"
-    await postgres.create_database(name, template=TEMPLATE)
-    store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
-    try:
-        desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-        await desk.open()
+    async with recording(postgres, tmp_path_factory, "bulk") as (desk, name, folder):
         await desk.see(
             EhrChartObserved(chart=replace(ADA, first_name="")),
             EhrChartObserved(chart=replace(ADA, id=EhrChartId(102), last_name="")),
             BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(903), first_name="")),
             ChangeQuarantined(system=System.BILLING, resource="patients", record="7", reason="unreadable", raw=b"x"),
         )
-    finally:
-        await store.close()
     return name, folder, 0
 
 

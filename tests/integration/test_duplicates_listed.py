@@ -14,16 +14,13 @@ from msgspec.structs import replace
 from daemon.__main__ import main
 from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.commands import Followed
-from events.codec import Keyring
 from events.commands import TellApartRequested
 from events.ids import BillingPatientId, EhrChartId
 from events.merges import ToldApart
 from events.schema import BillingChartObserved, EhrChartObserved
-from events.store import Store
 from events.writes import System
-from tests.conftest import OTHER, PRACTICE, TEMPLATE
-from tests.integration.place import NUMBERS, Make, Place
-from tests.integration.recorder_driver import RecorderDriver
+from tests.conftest import PRACTICE
+from tests.integration.place import Make, Place, recording
 from tests.integration.test_duplicates import filled
 from tests.unit.records import ADA, ADA_THERE
 
@@ -31,16 +28,7 @@ from tests.unit.records import ADA, ADA_THERE
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
     """Ada is linked; both systems have her again, and two charts that somebody told apart."""
-    folder = tmp_path_factory.mktemp("recorded") / "keys"
-    folder.mkdir()
-    for practice in (PRACTICE, OTHER):
-        Keyring.create_key(folder, practice)
-    keyring, name = Keyring.from_directory(folder), f"twice_{next(NUMBERS)}"
-    await postgres.create_database(name, template=TEMPLATE)
-    store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
-    try:
-        desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-        await desk.open()
+    async with recording(postgres, tmp_path_factory, "twice") as (desk, name, folder):
         await desk.link()
         mary = replace(ADA_THERE, first_name="Mary", last_name="Shelley", zip="10001", email="", home_phone="")
         await desk.see(
@@ -52,8 +40,6 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
         told = ToldApart(system=System.BILLING, one=960, other=961, who="ann", reason="both were here")
         await desk.recorder.record_practice([told])
         await filled(desk)
-    finally:
-        await store.close()
     return name, folder, 0
 
 

@@ -21,8 +21,8 @@ from events.store import Store
 from events.writes import Resource, System, UpdateEhrChart
 from projections.matching import Level
 from projections.words.shown import MASK
-from tests.conftest import OTHER, PRACTICE, TEMPLATE
-from tests.integration.place import NUMBERS, Make, Place
+from tests.conftest import PRACTICE
+from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, RecorderDriver
 from tests.unit.records import ADA, ADA_THERE
 
@@ -44,19 +44,8 @@ def seen() -> list[Body]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
-    folder = tmp_path_factory.mktemp("recorded") / "keys"
-    folder.mkdir()
-    for practice in (PRACTICE, OTHER):
-        Keyring.create_key(folder, practice)
-    keyring, name = Keyring.from_directory(folder), f"links_{next(NUMBERS)}"
-    await postgres.create_database(name, template=TEMPLATE)
-    store = await Store.open(postgres.dsn(name, "chartwire"), keyring)
-    try:
-        desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-        await desk.open()
+    async with recording(postgres, tmp_path_factory, "links") as (desk, name, folder):
         await desk.see(*seen())
-    finally:
-        await store.close()
     return name, folder, 0
 
 
