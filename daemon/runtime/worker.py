@@ -13,6 +13,7 @@ import os
 import socket
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
@@ -65,6 +66,8 @@ class Worker:
         self._consumer = ChangeConsumer(around.bus, kafka.group, self, session_timeout_seconds=kafka.session_timeout_seconds)
         self._watched = 0.0
         self._stopping = asyncio.Event()
+        self._changed = asyncio.Event()
+        """Set where a practice began or failed: worth a report at once."""
         self._partitions: set[int] = set()
         self._owned: set[PracticeId] = set()
         self._deliveries = {key: one for config in around.config.practice for key, one in deliveries(config, around).items()}
@@ -210,6 +213,7 @@ class Worker:
         time = asyncio.get_running_loop().time()
         standing = self._standing[practice] = failed_again(self._standing.get(practice), error, datetime.now(UTC), time)
         self._troubles[practice] = standing.reason
+        self._changed.set()
         log.error(
             event,
             practice=practice,
@@ -232,6 +236,7 @@ class Worker:
             runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
             await runtime.start(self._group, self._standing.get(practice))
             self.practices[practice] = runtime
+            self._changed.set()
             self._troubles.pop(practice, None)
             log.info("practice_taken", practice=practice, epoch=epoch)
 
@@ -318,7 +323,7 @@ class Worker:
         return self._left_until.get(practice, 0.0) <= time and (standing is None or standing.again_at <= time)
 
     async def _report(self) -> None:
-        """Say now and then how each practice is, for `chartwire status` on any machine."""
+        """Say now and then, and as soon as one begins or fails, how each practice is, for `chartwire status` on any machine."""
         reporter, loop = Reporter(), asyncio.get_running_loop()
         while True:
             made = reporter.report(self.practices, loop.time())
@@ -336,7 +341,10 @@ class Worker:
                 self.seen = await watched(self._around.store.pool, list(self._owned)), loop.time()
             except AWAY as error:
                 log.warning("report_not_kept", error_type=type(error).__name__)
-            await asyncio.sleep(REPORT_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._changed.wait(), REPORT_SECONDS)
+                await asyncio.sleep(2.0)  # what begins within two seconds of the first is told with it
+            self._changed.clear()
 
     # -- changes ----------------------------------------------------------------------------------------------------------
 

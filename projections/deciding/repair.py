@@ -311,8 +311,8 @@ def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     if body.ehr is None or body.billing is None:
         raise _Refuse(CommandCode.NOT_LINKED, "the chart is not linked; name both to say that they are not the same person")
     here = _patient(state, Charts(ehr=body.ehr), names)
-    if here.link is not None or link is not None:
-        raise _Refuse(CommandCode.LINKED, "one of the two is linked with somebody else, so these two are not linked")
+    if here.link is not None and link is not None:  # one that is linked may look like a chart that still waits
+        raise _Refuse(CommandCode.LINKED, "both are linked with somebody else, so these two are not linked")
     return Reply(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
 
 

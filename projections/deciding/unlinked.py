@@ -105,14 +105,14 @@ def _want_with_policies(patient: Patient, ehr: EhrSide, state: PracticeState, po
 
 
 def _hinted(patient: Patient, state: PracticeState) -> BillingPatientId | None:
-    """The patient without a link that our own metadata on the chart names."""
+    """The patient without a link that our own metadata on the chart names, and whom no person has unlinked."""
     if patient.in_billing or patient.ehr is None:
         return None
     hinted = hinted_patient(patient.ehr.chart.link_hint)
     if hinted is None or is_barred(patient, hinted, False):
         return None
     other = state.patients.get(state.key_of(None, hinted))
-    return hinted if other is not None and other.link is None else None
+    return hinted if other is not None and other.link is None and other.held is None else None
 
 
 def _under_way(patient: Patient) -> bool:

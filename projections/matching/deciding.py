@@ -100,7 +100,7 @@ class Matched(msgspec.Struct, frozen=True, kw_only=True):
 
 def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None:
     """Two charts compared; None where they are two persons."""
-    if not frequencies.alone and _hopeless(one, other):
+    if not frequencies.alone and are_two_people(one, other):
         return None
     found = score(one, other, frequencies)
     if found.probability < CANDIDATE:
@@ -120,7 +120,7 @@ def looked_at(one: Normal, other: Normal, frequencies: Frequencies) -> Decision:
     return _decision(Pair(left=one.id, right=other.id, score=found, vetoes=against), MatchVerdict.CANDIDATE)
 
 
-def _hopeless(one: Normal, other: Normal) -> bool:
+def are_two_people(one: Normal, other: Normal) -> bool:
     """First name and birth date are both another's, or neither says anything; and no SSN says the opposite."""
     if one.names.placeholder and other.names.placeholder and not (one.day and other.day):
         return True
@@ -191,12 +191,15 @@ def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | No
 def is_renamed(one: Pair) -> bool:
     """As `is_again`, with another last name as after a marriage, or another middle name in one household.
 
-    Where there is a certain counterpart, that is the person.
+    Who is reached by the same phone or e-mail may have a mistyped birth date or another sex beside that. Where there is a certain
+    counterpart, that is the person.
     """
     levels = one.score.levels
-    known = levels[F.FIRST] in SAID and levels[F.BORN] is L.EXACT and one.score.probability >= CERTAIN
+    reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT
+    born = levels[F.BORN] is L.EXACT or (reached and levels[F.BORN] in DATES_ALIKE)
+    known = levels[F.FIRST] in SAID and born and one.score.probability >= CERTAIN
     two = (OTHER_PERSON - {Veto.MIDDLE_NAME}) | {Veto.LAST_NAME, Veto.TWINS}
-    return known and not set(one.vetoes) & two
+    return known and not set(one.vetoes) & (two - {Veto.LAST_NAME, Veto.SEX} if reached else two)
 
 
 def _alike(one: Pair) -> bool:

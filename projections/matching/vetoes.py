@@ -40,6 +40,7 @@ class Veto(StrEnum):
     RIVAL = "another chart looks nearly as much like it"
     LINKED = "looks like a chart that is linked to another"
     TWO_ALIKE = "two charts of one system look like it"
+    EDITED = "looked alike before an edit"
 
 
 APART = 14

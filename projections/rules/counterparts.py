@@ -6,12 +6,13 @@ was not read yet is known by what the search shows of it; that is too little for
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgspec.structs import replace
 
 from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
+from events.records import BillingChart, EhrChart
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
 from projections.matching import (
@@ -21,15 +22,20 @@ from projections.matching import (
     Normal,
     Pair,
     Veto,
+    are_two_people,
     decide,
     is_again,
     is_renamed,
+    looked_at,
     pair_of,
 )
 from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 from projections.state.state import Alike, PracticeState
+
+Shown = EhrChart | BillingChart | Candidate
+"""A chart as it was read, or as a search shows it."""
 
 NOBODY = Alike()
 
@@ -61,11 +67,39 @@ def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, 
     if not any(one.certain for one in found.values()):
         doubles |= {id_: likeness_of(again(pair)) for id_, pair in pairs.items() if id_ not in free and is_renamed(pair)}
     found |= doubles
+    found = found or _alike_before(patient, mine, known, state, to_ehr)
     for id_, alike in found.items():
         found[id_] = replace(alike, rivals=tuple(sorted(int(one.left) for one in rivals.get(id_, ()))))
     listed = {id_: shown.get(id_) or candidate(one) for id_, one in known.items() if one is not None}  # type: ignore[arg-type]
     kept = {id_: one for id_, one in listed.items() if id_ in shown or id_ in found}
     return tuple(replace(one, likeness=found.get(id_)) for id_, one in sorted(kept.items()))
+
+
+def _alike_before(
+    patient: Patient, mine: Normal, known: Mapping[int, Shown | None], state: PracticeState, to_ehr: bool
+) -> dict[int, Likeness]:
+    """Who looked alike until one of the two was edited and may still be the same: nobody has decided, so a person still does."""
+    found = {}
+    for before in patient.search.candidates if patient.search is not None else ():
+        now = known.get(before.id)
+        if now is None or before.likeness is None or not _is_as_then(patient, before.id, before.likeness, state, to_ehr):
+            continue
+        theirs = normal_of(person_of(now))
+        if not are_two_people(mine, theirs):
+            alike = likeness_of(looked_at(mine, theirs, state.frequencies))
+            linked = (Veto.LINKED,) if Veto.LINKED in before.likeness.vetoes else ()
+            found[before.id] = replace(alike, vetoes=(*alike.vetoes, *linked, Veto.EDITED))
+    return found
+
+
+def _is_as_then(patient: Patient, id_: int, before: Likeness, state: PracticeState, to_ehr: bool) -> bool:
+    """Whether a candidate is free, or linked as it was, and nobody said that it is somebody else."""
+    if is_barred(patient, id_, to_ehr):
+        return False
+    if not is_taken(id_, state, to_ehr):
+        return True
+    other = _patient_of(id_, state, to_ehr)
+    return Veto.LINKED in before.vetoes and other is not None and other.link is not None
 
 
 def cautious(frequencies: Frequencies) -> Frequencies:
@@ -119,12 +153,12 @@ def needs_look(patient: Patient, state: PracticeState) -> bool:
 def certain_of(
     patient: Patient, candidates: Iterable[Candidate], state: PracticeState, to_ehr: bool
 ) -> tuple[int, Likeness] | None:
-    """The one candidate that is linked without a person, and how alike the two are."""
+    """The one candidate that is linked without a person, and how alike the two are: never one that a person has unlinked."""
     for one in candidates:
         alike = one.likeness
         if alike is None or not alike.certain or is_barred(patient, one.id, to_ehr):
             continue
-        if not is_taken(one.id, state, to_ehr):
+        if not is_taken(one.id, state, to_ehr) and not is_held(one.id, state, to_ehr):
             return one.id, alike
     return None
 
@@ -200,6 +234,12 @@ def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
     if ehr:
         return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
     return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)
+
+
+def is_held(id_: int, state: PracticeState, ehr: bool) -> bool:
+    """Whether a person unlinked this chart and has not said yet whose it is: only a person links it again."""
+    other = _patient_of(id_, state, ehr)
+    return other is not None and other.held is not None
 
 
 def is_taken(id_: int, state: PracticeState, ehr: bool) -> bool:

@@ -13,7 +13,7 @@ from events.ids import BillingPatientId, EhrChartId, billing_key
 from events.records import BillingChart, EhrChart
 from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
 from projections.matching import Level, Veto
-from projections.rules.counterparts import certain_of, counterparts_of, is_barred, is_taken
+from projections.rules.counterparts import certain_of, counterparts_of, is_barred, is_held, is_taken
 from projections.rules.people import charts_of
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -100,8 +100,12 @@ def compared(patient: Patient, state: PracticeState) -> tuple[Candidate, ...]:
 
 
 def _why(waiting: Mapping[int, Likeness], state: PracticeState, to_ehr: bool) -> str:
+    if all(Veto.EDITED in alike.vetoes for alike in waiting.values()):
+        return "looked like it until one of the two was edited, and nobody has decided: link it, or say that it is somebody else"
     if all(Veto.LINKED in alike.vetoes or is_taken(id_, state, to_ehr) for id_, alike in waiting.items()):
         return "looks like a chart that is linked to somebody else: a duplicate?"
+    if any(is_held(id_, state, to_ehr) for id_ in waiting):
+        return "looks like a chart that a person unlinked: link the right one, or say that there is none"
     if len(waiting) == 1 and any(alike.rivals for alike in waiting.values()):
         return "another chart of this system looks like that match too: link the right one, or say that there is none"
     return "several or uncertain matches: link the right one, or say that there is none"

@@ -147,7 +147,8 @@ def _asked(patient: Patient, body: Command) -> Patient:
             conflicts = without(patient.conflicts, *fields)
             return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
         case ResyncRequested():
-            return replace(patient, search=None, held=None if body.as_new else patient.held)
+            known = None if body.as_new or patient.search is None else patient.search.anew()
+            return replace(patient, search=known, held=None if body.as_new else patient.held)
         case RetryRequested():
             slots = body.slots or tuple(patient.intents)
             intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
@@ -290,7 +291,7 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
     result = body.result
     match write, result:
         case SearchEhr() | SearchBilling(), Searched():
-            return replace(patient, search=Search(wanted=write, candidates=result.candidates))
+            return replace(patient, search=(patient.search or Search()).anew(write, result.candidates))
         case CreateEhrChart(), Searched():
             wanted = patient.search.wanted if patient.search else None
             return replace(patient, search=Search(wanted=wanted, candidates=result.candidates, refused=True))

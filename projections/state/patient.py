@@ -50,6 +50,13 @@ class Search(Value, frozen=True, kw_only=True):
     candidates: tuple[Candidate, ...] = ()
     refused: bool = False
 
+    def anew(self, wanted: SearchEhr | SearchBilling | None = None, found: tuple[Candidate, ...] = ()) -> Search:
+        """The next search and what it found, and who looked alike before it: a person was asked, and they are compared anew."""
+        alike = {one.id: replace(one.likeness, certain=False) for one in self.candidates if one.likeness is not None}
+        new = {one.id for one in found}
+        kept = (one for one in self.candidates if one.id in alike and one.id not in new)
+        return Search(wanted=wanted, candidates=tuple(replace(one, likeness=alike.get(one.id)) for one in (*found, *kept)))
+
 
 class AppointmentState(Value, frozen=True, kw_only=True):
     """A Kareo appointment and the Elation one that follows it; `written` is what Elation was last told."""

@@ -121,6 +121,8 @@ async def open_town(folder: Path) -> AsyncIterator[Town]:
             running = asyncio.create_task(worker.run())
             try:
                 await until(lambda: running.done() or worker.practices, 60)
+                if running.done():
+                    running.result()
                 rest = Rest(worker, clinic, around.store)
                 yield Town(clinic, Day(clinic), file, around.store, around.bus, rest)
             finally:

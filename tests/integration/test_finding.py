@@ -13,7 +13,7 @@ from daemon.history.fold import Replay
 from daemon.history.rebuild import rebuild
 from daemon.tables import documents, matching
 from events.codec import Keyring
-from events.commands import DismissRequested
+from events.commands import DismissRequested, ResyncRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
 from events.schema import (
@@ -275,3 +275,51 @@ async def test_a_rebuild_leaves_nothing_to_be_matched_anew(store: Store, keyring
     assert await unmatched(store) == set()
     assert await verify(store, Replay(PRACTICE)) == []
     assert {chart for _, _, chart in (await matching.stored(store.pool, PRACTICE)).keys} == {102, 901}
+
+
+async def twice(store: Store, keyring: Keyring) -> RecorderDriver:
+    """Ada is linked, and was entered again in Kareo with first and last name swapped: a person is asked."""
+    desk = await opened(store, keyring)
+    await desk.link(ADA, ADA_THERE)
+    await desk.see(billing(902, first_name="Byron", last_name="Ada"))
+    await answer(desk, "K:902", Searched())
+    assert await chart_wait(desk, "K:902") == "candidates"
+    return desk
+
+
+async def test_what_waits_for_a_person_is_not_created_because_it_was_edited(store: Store, keyring: Keyring) -> None:
+    """Simulated day 214: nobody had answered yet when a married name was entered, and a second chart was made in silence."""
+    desk = await twice(store, keyring)
+    await desk.see(billing(902, first_name="Byron", last_name="Lovelace"))
+    await answer(desk, "K:902", Searched())
+    assert await chart_wait(desk, "K:902") == "candidates"
+    assert "until one of the two was edited" in (await desk.patient(PatientKey("K:902"))).waiting["chart"].text
+    change = desk.change(ResyncRequested(who="ann"))
+    asked = replace(change.event, billing=BillingPatientId(902), origin=Origin.OPERATOR)
+    await desk.recorder.record_messages([replace(change, event=asked)])
+    await answer(desk, "K:902", Searched())
+    assert await chart_wait(desk, "K:902") == "candidates", "reading it again answers nothing"
+    change = desk.change(UnlinkRequested(who="ann", ehr=ADA.id, billing=BillingPatientId(902)))
+    asked = replace(change.event, ehr=ADA.id, billing=BillingPatientId(902), origin=Origin.OPERATOR)
+    await desk.recorder.record_messages([replace(change, event=asked)])
+    assert await chart_wait(desk, "K:902") == ""
+    assert isinstance((await desk.patient(PatientKey("K:902"))).intents["chart"].write, CreateEhrChart)
+    await desk.sound()
+
+
+async def test_an_edit_that_makes_another_person_of_a_chart_needs_no_answer(store: Store, keyring: Keyring) -> None:
+    desk = await twice(store, keyring)
+    await desk.see(billing(902, first_name="Zoe", last_name="Quill", birth_date=date(1950, 1, 2)))
+    await answer(desk, "K:902", Searched())
+    assert await chart_wait(desk, "K:902") == ""
+    assert isinstance((await desk.patient(PatientKey("K:902"))).intents["chart"].write, CreateEhrChart)
+
+
+async def test_an_edit_that_makes_a_pair_certain_links_it(store: Store, keyring: Keyring) -> None:
+    desk = await opened(store, keyring)
+    await desk.see(ehr(101), billing(901, first_name="Medora"))
+    for key in ("E:101", "K:901"):
+        await answer(desk, key, Searched())
+    await desk.see(billing(901))
+    assert await links(store) == {(101, 901)}
+    await desk.sound()

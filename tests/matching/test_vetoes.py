@@ -53,8 +53,8 @@ VETOED = {
 }
 """Pairs that the veto is said of."""
 
-AMONG_OTHERS = {Veto.RIVAL, Veto.TWO_ALIKE, Veto.LINKED}
-"""Vetoes of other pairs: test_deciding."""
+AMONG_OTHERS = {Veto.RIVAL, Veto.TWO_ALIKE, Veto.LINKED, Veto.EDITED}
+"""Vetoes of other pairs (test_deciding) and of what was before (tests/integration/test_finding.py)."""
 
 
 @pytest.mark.parametrize(("veto", "pair"), [(veto, pair) for veto, pairs in VETOED.items() for pair in pairs])

@@ -15,8 +15,9 @@ from events.commands import (
 )
 from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
 from events.records import Provider
-from events.writes import CreateBillingChart, CreateEhrAppointment, CreateEhrChart, CreateEncounter
+from events.writes import CreateBillingChart, CreateEhrAppointment, CreateEhrChart, CreateEncounter, Searched
 from projections.deciding.repair import decisive, seen_of
+from projections.rules.people import candidate
 from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from tests.unit.clinic import Clinic
@@ -103,6 +104,23 @@ def test_unlinked_charts_wait_and_nothing_is_linked_searched_or_created():
     clinic.billing(replace(ADA_THERE, city="Athens"))
     assert clinic.carry_out_all() == []
     assert clinic.links() == set()
+    assert replays(clinic)
+
+
+@pytest.mark.parametrize("hint", ["", "kareo-patient:901"])
+def test_another_chart_is_not_linked_with_a_patient_whom_a_person_unlinked(hint: str):
+    """Simulated day 98: the pair was undone, and another chart of the same person took the patient without a word."""
+    clinic = worked()
+    unlink(clinic)
+    clinic.ehr(replace(ADA, id=EhrChartId(102), link_hint=hint))
+    assert clinic.links() == set()
+    clinic.succeed("E:102", "chart", Searched(candidates=(candidate(ADA_THERE),)))
+    assert clinic.links() == set()
+    assert clinic.waits("chart") == "unlinked"
+    assert clinic.waits("chart", "E:102") == "candidates"
+    assert "that a person unlinked" in clinic.waiting("E:102")["chart"].text
+    assert link(clinic, 102) == ""
+    assert clinic.links() == {(102, 901)}
     assert replays(clinic)
 
 

@@ -1,0 +1,60 @@
+"""A person who is linked and is entered once more, otherwise: somebody is asked, and no second chart is made in silence."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import pytest
+
+from projections.matching.deciding import is_renamed, pair_of
+from projections.matching.frequencies import Frequencies
+from projections.matching.normal import normalize
+from projections.matching.person import Person
+
+OTHERS = [
+    normalize(
+        Person(
+            id=str(100 + number), first_name=f"F{number}abc", last_name=f"L{number}xyz",
+            birth_date=date(1950 + number, 1 + number % 12, 3), sex="Female", address1=f"{number} Elm Road",
+            city="Juniper", state="CO", zip="80684", phones=(f"30355512{number:02d}",),
+        )
+    )
+    for number in range(40)
+]  # fmt: skip
+THERE = Person(
+    id="1", first_name="Helena", last_name="Abernathy", birth_date=date(1943, 8, 1), sex="Female",
+    address1="7684 Juniper Terrace", city="Juniper", state="CO", zip="80684", phones=("3035557684",),
+)  # fmt: skip
+
+
+def alike(**values: object) -> bool:
+    here = normalize(Person(**{name: getattr(THERE, name) for name in Person.__struct_fields__} | {"id": "2"} | values))
+    there = normalize(THERE)
+    pair = pair_of(here, there, Frequencies.of([here, *OTHERS], [there, *OTHERS]))
+    return pair is not None and is_renamed(pair)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"last_name": "Eisenhart"},
+        {"last_name": "Eisenhart", "birth_date": date(1943, 1, 8)},
+        {"last_name": "Abrenathy", "sex": "Male"},
+    ],
+    ids=["married", "married, and the date mistyped", "misspelt, and another sex"],
+)
+def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, object]) -> None:
+    assert alike(**values)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"first_name": "Marguerite", "birth_date": date(1971, 4, 17)},
+        {"last_name": "Eisenhart", "birth_date": date(1971, 4, 17)},
+        {"last_name": "Eisenhart", "birth_date": date(1943, 1, 8), "phones": ("7205550199",), "address1": "9 Cedar Lane"},
+    ],
+    ids=["another of the household", "a namesake at the same phone", "reached elsewhere"],
+)
+def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:
+    assert not alike(**values)
