@@ -92,6 +92,7 @@ def _debootstrap() -> tuple[Path, dict[str, str]] | None:
             subprocess.run(
                 ["apt-get", "download", "debootstrap"], cwd=name, capture_output=True, timeout=SECONDS, check=False
             )
+            folder.parent.mkdir(parents=True, exist_ok=True)
             for package in Path(name).glob("*.deb"):
                 subprocess.run(["dpkg-deb", "-x", package, folder], check=True, timeout=SECONDS)
     return (program, {"DEBOOTSTRAP_DIR": str(folder / "usr/share/debootstrap")}) if program.is_file() else None
