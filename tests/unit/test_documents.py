@@ -81,3 +81,36 @@ def test_a_wrong_command_would_be_seen() -> None:
         (words,) = readings(command)
         with pytest.raises(SystemExit):
             parser_of(words).parse_args(words)
+
+
+# -- README ---------------------------------------------------------------------------------------------------------------
+
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_readme_is_short_and_shows_before_it_tells() -> None:
+    assert len(README.splitlines()) <= 200
+    headings = re.findall(r"^## (.+)$", README, re.MULTILINE)
+    assert headings[:3] == ["See it", "Test it", "Run it"]
+
+
+def test_the_readme_has_two_commands_that_set_up_and_no_third() -> None:
+    found = re.findall(r"^<!-- (\w+) -->\n```\n(.+)\n```\n<!-- end -->$", README, re.MULTILINE)
+    assert [name for name, _ in found] == ["demo", "tests"]
+    assert README.count("-m venv") == 2
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if page.suffix == ".md"], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_files_that_a_page_links_or_names_are_there(page: Path) -> None:
+    """Links to files and anchors of the page itself, and files of deploy/ and tests/ by name."""
+    text = page.read_text()
+    anchors = {
+        re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-")
+        for head in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    }
+    for link in re.findall(r"\]\(([^)]+)\)", text):
+        assert link[1:] in anchors if link.startswith("#") else (page.parent / link).is_file(), link
+    for name in re.findall(r"`((?:deploy|tests)/[\w./-]+)`", BLOCK.sub("", text)):
+        assert (ROOT / name).exists(), name
