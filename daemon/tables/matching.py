@@ -38,6 +38,8 @@ TOGETHER = 10_000
 NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
 
+NOTHING: frozenset[str] = frozenset()
+
 Charts = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
 """System, hash, chart; of a count: system, hash, number of charts."""
@@ -201,12 +203,13 @@ class MatchTables:
         come: set[KeyRow] = set()
         counts: Counter[tuple[str, str]] = Counter()
         for system, chart in changed:
-            was, now = old.get((system, chart)), new.get((system, chart))
-            before, after = (frozenset(keys_of(one)) if one is not None else frozenset() for one in (was, now))
-            gone |= {(system.value, hashes.of(key), chart) for key in before - after}
-            come |= {(system.value, hashes.of(key), chart) for key in after - before}
-            counts.subtract((system.value, value) for value in (values_of(was) if was is not None else ()))
-            counts.update((system.value, value) for value in (values_of(now) if now is not None else ()))
+            side, was, now = system.value, old.get((system, chart)), new.get((system, chart))
+            before, after = (frozenset(keys_of(one)) if one is not None else NOTHING for one in (was, now))
+            gone |= {(side, hashes.of(key), chart) for key in before - after}
+            come |= {(side, hashes.of(key), chart) for key in after - before}
+            before, after = (frozenset(values_of(one)) if one is not None else NOTHING for one in (was, now))
+            counts.subtract([(side, value) for value in before - after])
+            counts.update([(side, value) for value in after - before])
         if gone:
             await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(gone), strict=True)))
         if come:
