@@ -16,9 +16,10 @@ from daemon.cli.common import Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.failures import SERVER_AWAY
 from daemon.cli.printing import cell, say, warn
-from daemon.operator.balance import Accounts, LookedUp, accounts_of, held_encounters, look_up, quotes
+from daemon.operator.balance import Accounts, accounts_of, held_encounters, judged, look_up, quotes
 from daemon.operator.waiting import charts_of
 from daemon.runtime.surroundings import surroundings
+from daemon.tables.look_ups import LookUp
 from daemon.vendors.ports.errors import VendorError
 from events.calendar import local_day
 from events.ids import PatientKey
@@ -92,8 +93,8 @@ def period_of(arguments: argparse.Namespace, today: date) -> Period:
     return of_day("month", today)
 
 
-def _told(found: Accounts, looked: LookedUp | None, it: Asked, arguments: argparse.Namespace) -> int:
-    sheet = found.sheet if looked is None else looked.sheet
+def _told(found: Accounts, looked: LookUp | None, it: Asked, arguments: argparse.Namespace) -> int:
+    sheet = judged(found.sheet, looked, it.names)
     if arguments.json:
         say(msgspec.json.encode(document(sheet, looked, found.patients, it, arguments)).decode())
     elif arguments.csv:
@@ -105,7 +106,7 @@ def _told(found: Accounts, looked: LookedUp | None, it: Asked, arguments: argpar
 
 def lines(
     sheet: BalanceSheet,
-    looked: LookedUp | None,
+    looked: LookUp | None,
     patients: Mapping[PatientKey, Patient],
     it: Asked,
     arguments: argparse.Namespace,
@@ -151,7 +152,7 @@ def command_of(note: SignedNote, patient: Patient, it: Asked, arguments: argpars
 
 def document(
     sheet: BalanceSheet,
-    looked: LookedUp | None,
+    looked: LookUp | None,
     patients: Mapping[PatientKey, Patient],
     it: Asked,
     arguments: argparse.Namespace,

@@ -13,6 +13,7 @@ from daemon.operator.find import patients_of
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.surroundings import Surroundings
 from daemon.tables import days
+from daemon.tables.look_ups import LookUp, last_look_up, save_look_up
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Edits, HeldEncounters, Side
 from events.ids import PatientKey, PracticeId
@@ -36,18 +37,6 @@ class Accounts:
 
     sheet: BalanceSheet
     patients: Mapping[PatientKey, Patient]
-
-
-@dataclass(frozen=True)
-class LookedUp:
-    """A balance sheet with what the billing side holds of what was sent.
-
-    `encounters` is how many were looked up; `differs` are the fields that are not as they were sent, by bill: (holds, was sent).
-    """
-
-    sheet: BalanceSheet
-    encounters: int
-    differs: Mapping[int, Edits]
 
 
 def quotes(note: SignedNote) -> bool:
@@ -83,8 +72,8 @@ async def held_encounters(config: PracticeConfig, around: Surroundings) -> HeldE
     return (await around.vendors.of(section).reader(section, around.means, side)).encounters
 
 
-async def look_up(held: HeldEncounters, store: Store, config: PracticeConfig, found: Accounts) -> LookedUp:
-    """Every encounter of the sheet that was sent is looked for: one that is gone, or holds something else, does not balance.
+async def look_up(held: HeldEncounters, store: Store, config: PracticeConfig, found: Accounts) -> LookUp:
+    """Every encounter of the sheet that was sent is looked for, and what was found is kept for who may not look it up.
 
     Raises VendorError.
     """
@@ -95,10 +84,24 @@ async def look_up(held: HeldEncounters, store: Store, config: PracticeConfig, fo
         of_patient = {id_: one for id_, one in (await _written(store, policy.practice, key)).items() if id_ in sent}
         written |= {id_: _of_now(one, found.patients[key]) for id_, one in of_patient.items()}
     edits = await held.encounter_edits(written)
-    differs = {sent[id_].bill: one for id_, one in edits.items() if one}
-    notes = tuple(_judged(one, differs.get(one.bill), policy.names) for one in found.sheet.notes)
-    sheet = BalanceSheet(found.sheet.period, found.sheet.signed, notes)
-    return LookedUp(sheet, len(written), differs)
+    looked = LookUp(encounters=len(written), differs={sent[id_].bill: dict(one) for id_, one in edits.items() if one})
+    await save_look_up(store.pool, policy.practice, _period(found.sheet.period), looked, store.keyring)
+    return looked
+
+
+async def last_look(store: Store, practice: PracticeId, period: Period) -> LookUp | None:
+    """What the last look-up of just this period found; None where there was none."""
+    return await last_look_up(store.pool, practice, _period(period), store.keyring)
+
+
+def _period(period: Period) -> str:
+    return f"{period.kind} {period.text}"
+
+
+def judged(sheet: BalanceSheet, looked: LookUp | None, names: Names) -> BalanceSheet:
+    """The sheet with what a look-up found: an encounter that is gone, or is not as it was sent, does not balance."""
+    differs = {} if looked is None else looked.differs
+    return BalanceSheet(sheet.period, sheet.signed, tuple(_judged(one, differs.get(one.bill), names) for one in sheet.notes))
 
 
 def _of_now(write: CreateEncounter, patient: Patient) -> CreateEncounter:
@@ -123,7 +126,7 @@ async def _written(store: Store, practice: PracticeId, key: PatientKey) -> dict[
 
 
 def _judged(note: SignedNote, edits: Edits | None, names: Names) -> SignedNote:
-    if not edits:
+    if not edits or note.standing is not BillStanding.SENT:
         return note
     there = names.billing.label
     if "removed" in edits:

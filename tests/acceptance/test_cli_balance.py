@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -61,6 +61,9 @@ async def test_a_month_balances_until_an_encounter_is_removed_or_changed(town: T
     assert "126" not in listed[bills[1]]["reason"], "what a record holds is not shown unasked"
     _, told = await balanced(town, "--values", "--names")
     assert "1 x 126, sent was" in next(one["reason"] for one in told["notes"] if one["bill"] == bills[1])
+    row = await town.store.pool.fetchrow("SELECT period, doc FROM chartwire.look_up WHERE practice = 'elm'")
+    assert row["period"] == f"month {found['period']}"
+    assert b"126" not in row["doc"], "what was found is sealed"
     code, recorded = await balanced(town, "--recorded")
     assert (code, recorded["looked_up"]) == (0, None)
 
@@ -71,7 +74,7 @@ async def test_an_encounter_moved_to_another_day_is_found_and_listed(town: Town)
     _, found = await balanced(town)
     encounter = next(one["encounter"] for one in found["notes"] if one["bill"] == bill)
     for line in town.clinic.billing.encounters[encounter].lines:
-        line.start = line.end = line.start.replace(day=1 if line.start.day > 1 else 2)
+        line.start = line.end = line.start - timedelta(days=5)
     _, found = await balanced(town, "--values", "--names")
     (one,) = [one for one in found["notes"] if one["bill"] == bill]
     assert (one["code"], "day of service is" in one["reason"]) == ("encounter-differs", True)

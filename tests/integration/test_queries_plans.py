@@ -34,6 +34,7 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.look_up SELECT practice, key, now(), 'k', 'x' FROM one;
 INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
 INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
@@ -147,6 +148,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_days": {"patient_day_pkey": ("practice",)},
     "any_not_dayed": {"patient_not_dayed": ("practice",)},
     "mark_dayed": {"patient_not_dayed": ("practice",)},
+    "save_look_up": {},
+    "look_up": {"look_up_pkey": ("practice", "period")},
     "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
     "duplicate_head": {"duplicate_head_pkey": ("practice",)},
     "save_duplicate_head": {},

@@ -127,3 +127,25 @@ def mark_dayed(at: Statement, practice: str) -> None:
     for row in at.rows("patient", practice):
         if row["dayed"] != row["sequence"]:
             at.update("patient", row, dayed=row["sequence"])
+
+
+@answers
+def patients_of_days(at: Statement, practice: str, days: Sequence[bytes]) -> Answer:
+    wanted = set(days)
+    keys = {row["patient_key"] for row in at.rows("patient_day", practice) if row["day"] in wanted}
+    keys |= {row["patient_key"] for row in at.rows("patient", practice) if row["dayed"] != row["sequence"]}
+    return [{"patient_key": one} for one in sorted(keys)]
+
+
+@answers
+def save_look_up(at: Statement, practice: str, period: str, key_id: str, doc: bytes) -> None:
+    at.upsert(
+        "look_up", ("key_id", "doc", "looked_at"),
+        practice=practice, period=period, key_id=key_id, doc=doc, looked_at=at.clock(),
+    )  # fmt: skip
+
+
+@answers
+def look_up(at: Statement, practice: str, period: str) -> Answer:
+    row = at.get("look_up", practice, period)
+    return only([row] if row is not None else [], "looked_at", "key_id", "doc")

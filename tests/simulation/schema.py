@@ -36,6 +36,12 @@ _TABLES = (
         nullable=frozenset({"revisit_on"}),
         defaults={"matched": 0, "dayed": 0},
     ),
+    Table(
+        "look_up",
+        columns=("practice", "period", "looked_at", "key_id", "doc"),
+        key=("practice", "period"),
+        defaults={"looked_at": "clock"},
+    ),
     Table("patient_day", columns=("practice", "day", "patient_key"), key=("practice", "day", "patient_key")),
     Table(
         "directory",

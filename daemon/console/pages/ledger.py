@@ -11,11 +11,11 @@ from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.balance import accounts_of
+from daemon.operator.balance import accounts_of, judged, last_look
 from daemon.operator.worklist import Work
 from events.calendar import local_day
 from events.slots import SlotKind, slot_of
-from projections.rules.balancing import SignedNote
+from projections.rules.balancing import BillStanding, SignedNote
 from projections.state.patient import Patient
 from projections.words.period import Period, of_day
 
@@ -28,12 +28,16 @@ async def balance(ask: Ask) -> web.StreamResponse:
     """Only bodies around the period are opened; whoever is on the list is recorded as seen."""
     period = period_of(ask, "week")
     found = await accounts_of(ask.store, ask.policy, period)
-    listed = found.sheet.listed
+    looked = await last_look(ask.store, ask.id, period)
+    sheet = judged(found.sheet, looked, ask.names)
+    listed = sheet.listed
     some = listed[:MOST]
     await ask.record_each("accounts", sorted({one.patient for one in some}))
     return ask.page(
         "balance.html",
-        sheet=found.sheet,
+        sheet=sheet,
+        looked=looked,
+        since=0 if looked is None else sheet.counts[BillStanding.SENT] - looked.encounters,
         period=period,
         title=title_of(period),
         kinds=KINDS,

@@ -18,3 +18,17 @@ CREATE INDEX patient_not_dayed ON chartwire.patient (practice, patient_key) WHER
 
 -- Writes by when they were carried out, for the plots of the overview: a row in five is one.
 CREATE INDEX event_written ON chartwire.event (practice, recorded_at) WHERE type = 'IntentSucceeded';
+
+-- What the last look-up of a period's encounters found (`chartwire balance`), sealed: the web pages show it and look up nothing.
+-- Operational, not history: another look-up replaces it.
+CREATE TABLE chartwire.look_up (
+    practice text NOT NULL,
+    period text NOT NULL,
+    looked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    key_id text NOT NULL,
+    doc bytea NOT NULL,
+    PRIMARY KEY (practice, period)
+);
+
+GRANT SELECT, INSERT, UPDATE, DELETE ON chartwire.look_up TO chartwire_daemon;
+GRANT SELECT ON chartwire.look_up TO chartwire_console;
