@@ -94,7 +94,7 @@ def period_of(arguments: argparse.Namespace, today: date) -> Period:
 
 
 def _told(found: Accounts, looked: LookUp | None, it: Asked, arguments: argparse.Namespace) -> int:
-    sheet = judged(found.sheet, looked, it.names)
+    sheet = judged(found.sheet, looked, it.policy)
     if arguments.json:
         say(msgspec.json.encode(document(sheet, looked, found.patients, it, arguments)).decode())
     elif arguments.csv:

@@ -101,6 +101,7 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
         "day": _day,
         "ago": _ago,
         "in_words": _in_words,
+        "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
     }
@@ -152,6 +153,11 @@ def as_written(value: str, field: str) -> str:
 def _about(name: str) -> str:
     """What a slot or a change names: a field as people call it, anything else as it is."""
     return BY_NAME[name].label if name in BY_NAME else name
+
+
+def _sentence(text: str) -> str:
+    """A reason that stands by itself."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def _in_words(code: str) -> str:

@@ -55,7 +55,7 @@ def plot_of(spans: Sequence[Span], name: Callable[[Span], str], every: int, abou
         (round(at * step, 2), name(one)) for at, one in enumerate(spans) if (len(spans) - 1 - at) % every == every - 1
     )
     written = f"{sum(one.written for one in spans)} changes written, at most {most} in one {unit}"
-    waiting = f"{sum(one.waiting for one in spans)} items of then still wait"
+    waiting = f"{sum(one.waiting for one in spans)} items began to wait and still do"
     return Plot(tuple(bars), ticks, written, waiting, f"{about}: {written}; {waiting}")
 
 

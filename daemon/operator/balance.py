@@ -22,7 +22,6 @@ from events.store import Store
 from events.writes import CreateEncounter, RecordCreated, System
 from projections.rules.balancing import BalanceSheet, BillStanding, SignedNote, Unbilled, balance_sheet
 from projections.state.patient import Patient
-from projections.terms.names import Names
 from projections.terms.policy import Policy
 from projections.words.period import Period
 from projections.words.remedy import meaning_of
@@ -98,10 +97,12 @@ def _period(period: Period) -> str:
     return f"{period.kind} {period.text}"
 
 
-def judged(sheet: BalanceSheet, looked: LookUp | None, names: Names) -> BalanceSheet:
+def judged(sheet: BalanceSheet, looked: LookUp | None, policy: Policy) -> BalanceSheet:
     """The sheet with what a look-up found: an encounter that is gone, or is not as it was sent, does not balance."""
     differs = {} if looked is None else looked.differs
-    return BalanceSheet(sheet.period, sheet.signed, tuple(_judged(one, differs.get(one.bill), names) for one in sheet.notes))
+    return BalanceSheet(
+        sheet.period, sheet.signed, tuple(_judged(one, differs.get(one.bill), policy) for one in sheet.notes)
+    )
 
 
 def _of_now(write: CreateEncounter, patient: Patient) -> CreateEncounter:
@@ -125,12 +126,15 @@ async def _written(store: Store, practice: PracticeId, key: PatientKey) -> dict[
     return written
 
 
-def _judged(note: SignedNote, edits: Edits | None, names: Names) -> SignedNote:
+def _judged(note: SignedNote, edits: Edits | None, policy: Policy) -> SignedNote:
     if not edits or note.standing is not BillStanding.SENT:
         return note
-    there = names.billing.label
+    there = policy.names.billing.label
+    batch = f" with batch number {note.bill}" if policy.batch_numbers else ""
     if "removed" in edits:
-        text = f"encounter {note.encounter} is not in {there} any more; enter it there again, or find out who removed it"
+        text = (
+            f"encounter {note.encounter} is not in {there} any more; enter it there again{batch}, or find out who removed it"
+        )
         return replace(note, code=Unbilled.REMOVED_THERE.value, text=text)
     said = "; ".join(f"{field} is {holds or 'empty'}, sent was {was or 'nothing'}" for field, (holds, was) in edits.items())
     text = f"encounter {note.encounter} in {there} is not as it was sent: {said}"

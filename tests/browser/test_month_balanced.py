@@ -36,10 +36,16 @@ async def test_a_month_balances_until_an_encounter_is_removed(story: Story) -> N
         row = page.locator("table tbody tr", has_text=str(bill))
         told = await row.inner_text()
         assert "Balancewell, Beatrix" in told
-        assert f"encounter {encounter.id} is not in Kareo any more" in told
+        assert f"Encounter {encounter.id} is not in Kareo any more; enter it there again with batch number {bill}" in told
         assert "1 is not there any more" in await page.inner_text("main")
         await row.locator("a[href*='/patient/']").click()
         await page.wait_for_selector("text=Both charts")
         assert str(patient) in await page.inner_text("main")
+
+        encounter.id += 7000  # entered again by hand, with the bill's batch number
+        town.clinic.billing.encounters[encounter.id] = encounter
+        assert (await town.run("balance", ELM, "--month", month)).code == 0
+        await page.goto(f"{story.site.url}/p/elm/balance?by=month&on={today}")
+        assert "Nothing signed is unbilled" in await page.inner_text("main")
     assert town.clinic.billing.patients[patient].id == patient
     assert story.complaints == []

@@ -29,7 +29,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
     period = period_of(ask, "week")
     found = await accounts_of(ask.store, ask.policy, period)
     looked = await last_look(ask.store, ask.id, period)
-    sheet = judged(found.sheet, looked, ask.names)
+    sheet = judged(found.sheet, looked, ask.policy)
     listed = sheet.listed
     some = listed[:MOST]
     await ask.record_each("accounts", sorted({one.patient for one in some}))

@@ -22,7 +22,10 @@ VOIDED = "voided"
 
 
 class KareoHeld:
-    """Reads through the client; writes nothing. One call a day of service, one more for what is not found there."""
+    """Reads through the client; writes nothing. One call a day of service, one more for what is not found there.
+
+    An encounter that was removed and entered again with the bill's batch number is there.
+    """
 
     def __init__(self, client: KareoClient) -> None:
         self._client = client
@@ -37,7 +40,9 @@ class KareoHeld:
         for id_ in sorted(set(sent) - set(held)):
             wanted = sent[id_]
             first, last = shifted(wanted.service_day, -MOVED), shifted(wanted.service_day, MOVED)
-            held[id_] += [one for one in await self._charges(wanted.batch, first, last) if one.encounter_id == id_]
+            around = await self._charges(wanted.batch, first, last)
+            entered_again = [one for one in around if wanted.batch and one.batch_number == wanted.batch]
+            held[id_] += [one for one in around if one.encounter_id == id_] or entered_again
         return {id_: encounter_edits(one, held[id_]) for id_, one in sent.items()}
 
     async def _charges(self, batch: str, first: date, last: date) -> list[KareoCharge]:
