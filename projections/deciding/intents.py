@@ -80,6 +80,9 @@ def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) 
 
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
     if kept_out(state.directory, patient) is not None:
+        follows = Wants()
+        _follow_link(patient, state, policy, follows)
+        wants.facts = follows.facts
         return
     if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(

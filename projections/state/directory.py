@@ -127,6 +127,21 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             key = pair_key(body.system, body.one, body.other)
             told = {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
             return replace(directory, told_apart=told)
+        case HoldBegan() | HoldEnded() | KeptOut():
+            return _left_alone(directory, body, event)
+        case IntentSucceeded():
+            directory = _created(directory, body)
+    return replace(directory, intents=follow_intent(directory.intents, event))
+
+
+def pair_key(system: System, one: int, other: int) -> str:
+    """Two charts of one system, whichever is named first."""
+    return f"{system.value}:{min(one, other)}:{max(one, other)}"
+
+
+def _left_alone(directory: Directory, body: HoldBegan | HoldEnded | KeptOut, event: Event) -> Directory:
+    """A hold is an item of the practice as long as it lasts."""
+    match body:
         case HoldBegan():
             waiting = Waiting(code=WaitCode.ON_HOLD.value, text=body.text, since=event.observed)
             return replace(
@@ -138,16 +153,7 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             return replace(
                 directory, holds=without(directory.holds, body.slot), waiting=without(directory.waiting, body.slot)
             )
-        case KeptOut():
-            return replace(directory, kept_out=_kept_out(directory, body))
-        case IntentSucceeded():
-            directory = _created(directory, body)
-    return replace(directory, intents=follow_intent(directory.intents, event))
-
-
-def pair_key(system: System, one: int, other: int) -> str:
-    """Two charts of one system, whichever is named first."""
-    return f"{system.value}:{min(one, other)}:{max(one, other)}"
+    return replace(directory, kept_out=_kept_out(directory, body))
 
 
 def _kept_out(directory: Directory, body: KeptOut) -> dict[str, KeptOut]:
