@@ -19,14 +19,17 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.guard import BODY_BYTES, Guard
 from daemon.console.handles import Handles
-from daemon.console.pages import access_log, billing, deeds, doubled, finding, overview, patient, undecided, work
+from daemon.console.pages import access_log, billing, deeds, doubled, finding, holding, overview, patient, undecided, work
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.servers import ConsoleConfig, host_and_port
+from events.holds import scope_in
 from events.store import Store
 from projections.rules.fields import BY_NAME
+from projections.terms.names import Names
+from projections.words.left_alone import scope_in_words
 
 STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -60,6 +63,7 @@ ROUTES: tuple[Route, ...] = (
     *undecided.ROUTES,
     *doubled.ROUTES,
     *billing.ROUTES,
+    *holding.ROUTES,
     *access_log.ROUTES,
 )
 
@@ -88,6 +92,7 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
         "in_words": _in_words,
         "as_written": as_written,
         "about": _about,
+        "held": _held,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -131,6 +136,12 @@ def as_written(value: str, field: str) -> str:
 def _about(name: str) -> str:
     """What a slot or a change names: a field as people call it, anything else as it is."""
     return BY_NAME[name].label if name in BY_NAME else name
+
+
+def _held(slot: str, names: Names) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    return slot if scope is None else scope_in_words(scope, names)
 
 
 def _in_words(code: str) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, HoldScope, KeptOut
 from events.ids import Charts
+from projections.terms.names import Names
 from projections.words.shown import Shown
 
 
@@ -19,3 +20,10 @@ def left_alone(body: HoldBegan | HoldEnded | KeptOut, shown: Shown) -> str:
     kept = "kept out from now on" if body.out else "kept out no longer"
     why = f"says {body.who}" if body.who else "by the practice's rule"
     return f"{name} is {kept}, {why}" + (f": {body.reason}" if body.reason else "")
+
+
+def scope_in_words(scope: HoldScope, names: Names) -> str:
+    """What a hold holds; no patient is named."""
+    what = f"{scope.resource.value} writes" if scope.resource is not None else "all writes"
+    where = f" to {names.label(scope.system)}" if scope.system is not None else ""
+    return f"{what}{where}" + (" of one patient" if scope.patient else "")

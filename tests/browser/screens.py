@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from tests.browser.chromium import NARROW, WIDE, browser, sideways
 
-PAGES = ("", "/work", "/find", "/links", "/duplicates", "/bills", "/audit", "/rules", "/help")
+PAGES = ("", "/work", "/find", "/links", "/duplicates", "/bills", "/holds", "/audit", "/rules", "/help")
 
 
 async def pictures(folder: Path, link: str) -> list[str]:

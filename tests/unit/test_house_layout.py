@@ -90,6 +90,7 @@ TESTED_IN = {
     "daemon/console/pages/doubled": "integration/test_console_pages",
     "daemon/console/pages/finding": "integration/test_console_pages",
     "daemon/console/pages/undecided": "integration/test_console_pages",
+    "daemon/console/pages/holding": "integration/test_console_holding",
     "daemon/console/pages/overview": "integration/test_console_pages",
     "daemon/console/pages/patient": "integration/test_console_pages",
     "daemon/console/pages/work": "integration/test_console_pages",
