@@ -42,7 +42,8 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 async def held(connection: Connection, practice: PracticeId) -> tuple[Held, ...]:
     """The holds of a practice, the oldest first. A write that several hold counts for each."""
-    rows = await connection.fetch(SQL["waiting_of_code"], practice, WaitCode.ON_HOLD.value)
+    every = await connection.fetch(SQL["waiting_of_practice"], practice)
+    rows = [row for row in every if row["code"] == WaitCode.ON_HOLD]
     if not rows:
         return ()
     keys = await _keys(connection, practice, (row["slot"] for row in rows))

@@ -143,7 +143,7 @@ async def test_a_patient_kept_out_is_left_alone_until_taken_in_again(town: Town)
     faulty = town.day._sign(town.office, chart, [{**GOOD_LINE, "cpt": "99998"}])
     await town.rest.reached()
     assert city(town, chart) != "Albany"
-    assert town.clinic.billing.patients[patient].fields.get("MiddleName") != "Quincy"
+    assert town.clinic.billing.patients[patient].middle_name != "Quincy"
     assert carrying(town, visit) == []
     assert not await town.waits(f"bill:{faulty}")
     assert not [one for one in await town.waiting() if f"kareo:{patient}" in one["patient"]]

@@ -62,6 +62,7 @@ async def release_page(ask: Ask) -> web.StreamResponse:
     slot = ask.form.get("slot", "")
     found = [one for one in await holdings(ask.store, ask.id, ask.names) if one.began.slot == slot]
     if not found:
+        await ask.record("release: asked about, nothing is held")
         return ask.page("said.html", http=404, said="This is not held, or not any more.")
     need(ask, *may_hold(patient_of(found[0])))
     await ask.record("release: asked about", patient_of(found[0]))
