@@ -25,6 +25,7 @@ from daemon.console.pages import (
     deeds,
     doubled,
     finding,
+    holding,
     ledger,
     overview,
     patient,
@@ -37,8 +38,11 @@ from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.servers import ConsoleConfig, host_and_port
+from events.holds import scope_in
 from events.store import Store
 from projections.rules.fields import BY_NAME
+from projections.terms.names import Names
+from projections.words.left_alone import scope_in_words
 
 STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
 
@@ -74,6 +78,7 @@ ROUTES: tuple[Route, ...] = (
     *billing.ROUTES,
     *ledger.ROUTES,
     *scheduled.ROUTES,
+    *holding.ROUTES,
     *access_log.ROUTES,
 )
 
@@ -104,6 +109,7 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
         "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
+        "held": _held,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -158,6 +164,12 @@ def _about(name: str) -> str:
 def _sentence(text: str) -> str:
     """A reason that stands by itself."""
     return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
+
+
+def _held(slot: str, names: Names) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    return slot if scope is None else scope_in_words(scope, names)
 
 
 def _in_words(code: str) -> str:

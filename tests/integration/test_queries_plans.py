@@ -95,6 +95,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "list_open_intents": {"open_intent_pkey": ("practice",)},
     "save_waiting": {},
     "waiting_patients": {"waiting_pkey": ("practice",)},
+    "waiting_of_practice": {"waiting_pkey": ("practice", "patient_key")},
     "save_dependencies": {},
     "lookup_observed": {OBSERVED: ("practice", "system", "resource", "record")},
     "observed_records": {OBSERVED: ("practice", "system", "resource")},
