@@ -35,12 +35,16 @@ DELETE FROM chartwire_console.account_role WHERE name = $1 AND practice = $2 AND
 
 -- name: add_session
 -- A session that ends after so many seconds whatever happens.
-INSERT INTO chartwire_console.session (id_hash, name, ends_at) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+INSERT INTO chartwire_console.session (id_hash, name, ends_at, how)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
 
 -- name: session
 -- Whose session it is, and whether it still holds.
 SELECT one.name, account.disabled_at IS NOT NULL AS disabled, one.ends_at <= clock_timestamp() AS over,
-    extract(epoch FROM clock_timestamp() - one.seen_at)::float8 AS idle
+    extract(epoch FROM clock_timestamp() - one.seen_at)::float8 AS idle, one.how,
+    coalesce(
+        (SELECT factor.confirmed_at IS NOT NULL FROM chartwire_console.second_factor AS factor WHERE factor.name = one.name), false
+    ) AS factor
 FROM chartwire_console.session AS one JOIN chartwire_console.account USING (name) WHERE one.id_hash = $1
 
 -- name: touch_session

@@ -20,7 +20,8 @@ from events.codec import Keyring
 from events.ids import PatientKey
 from events.keys import KeyMissing
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.visiting import ADA, SCRIPT, SCRIPTED, Site, paths
+from tests.integration.scripted import SCRIPT
+from tests.integration.visiting import ADA, SCRIPTED, Site, paths
 from tests.unit.records import ADA_THERE
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

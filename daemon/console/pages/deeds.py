@@ -11,7 +11,7 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.publishing import NotAsked
-from daemon.console.roles import May
+from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
@@ -49,12 +49,6 @@ def number(text: str) -> int:
     return int(text)
 
 
-def need(ask: Ask, *granted: May) -> None:
-    """One of these is needed. Raises 403."""
-    if not ask.grants.intersection(granted):
-        raise web.HTTPForbidden
-
-
 async def _item(ask: Ask, key: PatientKey) -> Work:
     """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or 404."""
     slot = ask.form.get("slot", "")
@@ -70,12 +64,10 @@ async def _item(ask: Ask, key: PatientKey) -> Work:
 
 
 async def _resync(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE, May.BILL, May.OPERATE)
     return await deeds.resync(asking(ask), charts_of(key))
 
 
 async def _as_new(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.resync(asking(ask), charts_of(key), as_new=True)
 
 
@@ -90,12 +82,10 @@ async def _retry_shared(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _try_systems(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.retry(asking(ask), None)
 
 
 async def _resend(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.BILL)
     return await deeds.resend(asking(ask), number(ask.form.get("bill", "")))
 
 
@@ -105,18 +95,15 @@ async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
 
 async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.redrive(asking(ask), ask.form.get("slot") or None)
 
 
 async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
         asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
@@ -124,13 +111,11 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     system = next((one for one in System if one.value == ask.form.get("system")), None)
     if system is None:
         raise web.HTTPBadRequest
@@ -138,25 +123,34 @@ async def _apart(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _unlink(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.unlink(asking(ask), charts_of(key))
 
 
-DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
-    "resync": _resync,
-    "create": _as_new,
-    "retry": _retry,
-    "retry-shared": _retry_shared,
-    "try-systems": _try_systems,
-    "resend": _resend,
-    "dismiss": _dismiss,
-    "seen": _seen,
-    "redrive": _redrive,
-    "link": _link,
-    "not-the-same": _not_the_same,
-    "unlink": _unlink,
-    "apart": _apart,
+@dataclass(frozen=True)
+class Deed:
+    """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
+
+    asks: Callable[[Ask, PatientKey], Awaitable[Asks]]
+    may: frozenset[May]
+
+
+ANY = frozenset(FOR.values())
+DEEDS: Mapping[str, Deed] = {
+    "resync": Deed(_resync, ANY),
+    "create": Deed(_as_new, frozenset({May.RESOLVE})),
+    "retry": Deed(_retry, ANY),
+    "retry-shared": Deed(_retry_shared, ANY),
+    "try-systems": Deed(_try_systems, frozenset({May.OPERATE})),
+    "resend": Deed(_resend, frozenset({May.BILL})),
+    "dismiss": Deed(_dismiss, ANY),
+    "seen": Deed(_seen, frozenset({May.RESOLVE})),
+    "redrive": Deed(_redrive, frozenset({May.OPERATE})),
+    "link": Deed(_link, frozenset({May.RESOLVE})),
+    "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
+    "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
+    "apart": Deed(_apart, frozenset({May.RESOLVE})),
 }
+"""The deeds by the name that a form has for each: none can be without saying who may."""
 
 BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
     Remedy.RESYNC: lambda ask, one: deeds.resync(asking(ask), charts_of(one.key)),
@@ -203,6 +197,8 @@ async def deed(ask: Ask) -> web.StreamResponse:
     name = ask.form.get("deed", "")
     if name not in DEEDS:
         raise web.HTTPBadRequest
+    if not ask.grants & DEEDS[name].may:
+        raise web.HTTPForbidden
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
     about = " ".join(
         filter(
@@ -210,7 +206,7 @@ async def deed(ask: Ask) -> web.StreamResponse:
             (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other")),
         )
     )
-    wanted = DEEDS[name](ask, key)
+    wanted = DEEDS[name].asks(ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:
         return ask.page("said.html", http=done.status, said=done.said)
