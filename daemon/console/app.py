@@ -22,6 +22,7 @@ from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.factors import Factors
 from daemon.console.guard import BODY_BYTES, BODY_SECONDS, Guard
 from daemon.console.handles import Handles
+from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.pages import (
     access_log,
@@ -30,6 +31,7 @@ from daemon.console.pages import (
     doubled,
     factor,
     finding,
+    live,
     overview,
     patient,
     provider,
@@ -49,7 +51,7 @@ from projections.rules.fields import BY_NAME
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""
 
-STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 async def static(ask: Ask) -> web.StreamResponse:
@@ -84,6 +86,7 @@ ROUTES: tuple[Route, ...] = (
     *doubled.ROUTES,
     *billing.ROUTES,
     *access_log.ROUTES,
+    *live.ROUTES,
 )
 
 
@@ -99,6 +102,7 @@ def make_app(
     guard = Guard(known, config, body_seconds).middleware()
     app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
     app[CONSOLE] = console
+    app.on_shutdown.append(_end_streams)
     for one in routes:
         app.router.add_route(one.method, one.path, _unreached)
         if one.method == "GET":
@@ -118,6 +122,10 @@ def make_app(
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
     return app
+
+
+async def _end_streams(app: web.Application) -> None:
+    app[CONSOLE].news.end()
 
 
 def _when(time: datetime, ask: Ask) -> str:
@@ -171,15 +179,19 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
     publishing = Publishing(config, beside, store)
     key = secret(config.console.key_file, beside) if config.console.key_file else ""
     try:
-        async with aiohttp.ClientSession() as http:
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+            news = News(store.pool, config.console.idle_minutes * 60)
+            looking = group.create_task(news.run())
             yield Console(
                 config=config,
                 store=store,
                 sessions=Sessions(store.pool, config.console, Passwords(), Factors(store.pool, key, time.time)),
                 publishing=publishing,
                 handles=Handles(store.keyring),
+                news=news,
                 provider=_provider_of(config.console, beside, http),
             )
+            looking.cancel()
     finally:
         await publishing.close()
         await store.close()

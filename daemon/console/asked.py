@@ -12,6 +12,7 @@ from aiohttp import web
 
 from daemon.config import Config, PracticeConfig, names_of, policy_of
 from daemon.console.handles import Handles
+from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
 from daemon.console.roles import FOR, May, Visitor
@@ -34,6 +35,7 @@ class Console:
     sessions: Sessions
     publishing: Publishing
     handles: Handles
+    news: News
     provider: IdentityProvider | None = None
 
     def practice(self, id_: str) -> PracticeConfig | None:

@@ -22,6 +22,9 @@ from events.store import AWAY
 log = structlog.get_logger()
 
 SESSION_COOKIE, FORM_COOKIE = "chartwire_session", "chartwire_form"
+LIVE_HEADER = "X-Live"
+"""Our script has a page made anew by itself: nobody was there to ask for it."""
+
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 MOST_FIELDS = 1000
@@ -99,7 +102,8 @@ class Guard:
             raise web.HTTPNotFound
         unknown = request.match_info.http_exception
         if unknown is not None or not path_of(request.match_info.route).startswith("/static/"):
-            ask.visitor = await ask.console.sessions.visitor(_cookie(request, SESSION_COOKIE))
+            visits = LIVE_HEADER not in request.headers and not request.path.endswith("/news")
+            ask.visitor = await ask.console.sessions.visitor(_cookie(request, SESSION_COOKIE), visits=visits)
         if unknown is not None:
             raise unknown
         route = self._known[request.method, path_of(request.match_info.route)]

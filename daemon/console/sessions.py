@@ -89,15 +89,15 @@ class Sessions:
         await accounts.add_session(self._pool, id_, name, self._config.session_hours * 3600, how)
         return id_
 
-    async def visitor(self, id_: str) -> Visitor | None:
-        """Who is signed in by this id; None for nobody (any more)."""
+    async def visitor(self, id_: str, *, visits: bool = True) -> Visitor | None:
+        """Who is signed in by this id; None for nobody (any more). What only looks for news is no visit: the session grows idle."""
         found = await accounts.session(self._pool, id_) if id_ else None
         if found is None:
             return None
         if found.disabled or found.over or found.idle > self._config.idle_minutes * 60:
             await accounts.end_session(self._pool, id_)
             return None
-        if found.idle > TOUCH_SECONDS:
+        if visits and found.idle > TOUCH_SECONDS:
             await accounts.touch_session(self._pool, id_)
         account = await accounts.account(self._pool, found.name)
         if account is None:

@@ -131,3 +131,12 @@ SELECT practice, doc FROM chartwire.report WHERE practice = ANY($1::text[])
 -- name: linked_patients
 -- How many links a practice has.
 SELECT count(*) FROM chartwire.link WHERE practice = $1
+
+-- name: sessions_that_hold
+-- Which of these sessions hold, being idle for less than so many seconds.
+SELECT one.id_hash FROM chartwire_console.session AS one WHERE one.id_hash = ANY ($1::bytea[])
+AND one.ends_at > clock_timestamp() AND one.seen_at > clock_timestamp() - make_interval(secs => $2)
+
+-- name: heads_of
+-- How far these practices have come.
+SELECT practice, sequence FROM chartwire.practice_head WHERE practice = ANY ($1::text[])

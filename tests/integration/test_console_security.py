@@ -60,6 +60,7 @@ STATED = {
     "GET /p/{practice}/rules": SIGNED_IN,
     "GET /p/{practice}/help": SIGNED_IN,
     "GET /p/{practice}/work": SIGNED_IN,
+    "GET /p/{practice}/news": SIGNED_IN,
     "POST /p/{practice}/work/many": PATIENTS,
     "POST /p/{practice}/work/many/do": PATIENTS,
     "POST /p/{practice}/deed": PATIENTS,

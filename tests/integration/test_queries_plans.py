@@ -198,6 +198,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "access_of_patient": {"access_of_patient": ("practice", "patient_key", "sequence")},
     "access_page": {"access_pkey": ("practice", "sequence")},
     "access_head": {"access_head_pkey": ("practice",)},
+    "sessions_that_hold": {"session_pkey": ("id_hash",)},
+    "heads_of": {HEAD: ("practice",)},
     "second_factor": {FACTOR: ("name",)},
     "offer_factor": {},
     "confirm_factor": {FACTOR: ("name",)},
@@ -221,8 +223,15 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes", "mark_matched", "save_notice", "confirm_factor", "use_step", "end_other_sessions"}
-"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, that are another owner's, or the one named."""
+GUARDED = {
+    "replace_hashes",
+    "mark_matched",
+    "save_notice",
+    "confirm_factor",
+    "use_step",
+    "sessions_that_hold",
+}
+"""Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""
 FILES = {one.name.removesuffix(".sql"): one.read_text() for one in files("events").joinpath("sql").iterdir()}

@@ -66,8 +66,9 @@ class Browser:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.request(method, self.url + path, data=data, headers=given, allow_redirects=False) as response,
-        ):
-            text = await response.text()
+        ):  # of a stream the first words are read
+            streamed = response.content_type == "text/event-stream" and method == "GET"
+            text = (await response.content.readuntil(b"\n\n")).decode() if streamed else await response.text()
             for one in response.headers.getall("Set-Cookie", []):
                 for name, morsel in SimpleCookie(one).items():
                     self.cookies[name] = morsel.value

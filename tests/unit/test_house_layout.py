@@ -85,6 +85,7 @@ TESTED_IN = {
     "daemon/console/pages/doubled": "integration/test_console_pages",
     "daemon/console/pages/finding": "integration/test_console_pages",
     "daemon/console/pages/factor": "integration/test_factors",
+    "daemon/console/pages/live": "integration/test_news",
     "daemon/console/pages/provider": "integration/test_oidc",
     "daemon/console/pages/undecided": "integration/test_console_pages",
     "daemon/console/pages/overview": "integration/test_console_pages",
