@@ -8,7 +8,7 @@ waiting item of the practice, and stays one until it works again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import count
@@ -20,6 +20,7 @@ from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Super
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.recovery import Caution
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
@@ -71,6 +72,7 @@ class Sink:
         now: Callable[[], datetime],
         meter: Meter,
         health: SystemHealth | None = None,
+        caution: Caution | None = None,
     ) -> None:
         self.system = system
         self._writer = writer
@@ -84,6 +86,7 @@ class Sink:
         self._running: dict[str, datetime | None] = {}
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
+        self._caution = caution or Caution()
         self._health = health or SystemHealth(system, recorder, now)
         self._hurried = Hurried()
         self._closing = False
@@ -158,6 +161,7 @@ class Sink:
     async def _work(self) -> None:
         while True:
             key = await self._ready.get()
+            await self._caution.until_free()
             lane = self._lanes.get(key)
             if lane is None or lane.busy or not lane.jobs or self._closing:
                 continue
@@ -178,6 +182,8 @@ class Sink:
             attempt = Attempt(slot, job, job.attempt, _charts(key))
             unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
             if unsettled and await self._resolve_unknown(attempt):
+                return
+            if not unsettled and self._caution.looks_first(job) and await self._resolve_unknown(attempt, (0.0,)):
                 return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
@@ -201,7 +207,10 @@ class Sink:
             return known is not None and known.intent == intent and known.state != "refused"
 
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        return await self._record(body, attempt, only_if=still_open)
+        begun = await self._record(body, attempt, only_if=still_open)
+        if begun:
+            await self._caution.attempted(attempt.job)
+        return begun
 
     async def _call(self, attempt: Attempt) -> bool:
         """Make the call; True when the outcome is known.
@@ -241,10 +250,13 @@ class Sink:
                 break
         return True
 
-    async def _resolve_unknown(self, attempt: Attempt) -> bool:
-        """Look whether a lost attempt has been done; True when it has, False when it certainly has not."""
+    async def _resolve_unknown(self, attempt: Attempt, looks: Sequence[float] | None = None) -> bool:
+        """Look whether a lost attempt has been done; True when it has, False when it certainly has not.
+
+        `looks` are the pauses before each look: one in a lost time has ended long ago.
+        """
         failures = 0
-        lookups = list(self._pace.lookups)
+        lookups = list(self._pace.lookups if looks is None else looks)
         while lookups and not self._closing:
             await asyncio.sleep(lookups[0])
             try:

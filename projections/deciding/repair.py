@@ -198,6 +198,8 @@ def _dismissal(waiting: Waiting | None, body: DismissRequested, digest: str) -> 
 def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDismissed:
     if is_slot(body.slot, SlotKind.SYSTEM):
         raise _Refuse(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the system takes writes again")
+    if is_slot(body.slot, SlotKind.RESTART):
+        raise _Refuse(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the lost time is read and settled")
     return _dismissal(state.directory.waiting.get(body.slot), body, state.directory.quarantined.get(body.slot, ""))
 
 

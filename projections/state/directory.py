@@ -17,6 +17,7 @@ from events.codes import WaitCode
 from events.insurance import InsurersLearnt
 from events.merges import ToldApart
 from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingDirectoryObserved,
     ChangeQuarantined,
@@ -34,6 +35,7 @@ from events.slots import SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
+from projections.state.restart import Restarted, follow_restart
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy
 
@@ -58,6 +60,7 @@ class Directory(Value, frozen=True, kw_only=True):
     observing: bool = False
     billing_plans: dict[str, BillingPlan] = {}
     told_apart: dict[str, ToldApart] = {}
+    restarted: Restarted | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -108,6 +111,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case ObservingBegan() | WentLive():
             return replace(directory, observing=isinstance(body, ObservingBegan))
+        case HistoryRestarted() | HistoryResumed():
+            return replace(directory, restarted=follow_restart(directory.restarted, body, event.observed))
         case WaitingCleared():
             return replace(
                 directory,

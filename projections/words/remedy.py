@@ -41,6 +41,7 @@ class Remedy(StrEnum):
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
     CHECK_CONFIG = "check-config"
+    AUDIT = "audit verify"
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.HISTORY_RESTARTED: Meaning(_OPERATOR, Remedy.AUDIT),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
@@ -143,6 +145,8 @@ def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str, 
 def _of_practice(practice: PracticeId, slot: str) -> str:
     if is_slot(slot, SlotKind.QUARANTINE):
         return f"{Remedy.REDRIVE} {practice} {slot}"
+    if is_slot(slot, SlotKind.RESTART):
+        return f"{Remedy.AUDIT} {practice}"
     return (
         Remedy.CHECK_CONFIG.value
         if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)

@@ -21,6 +21,7 @@ from events.commands import (
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -152,6 +153,10 @@ def _about_links(body: Body, shown: Shown) -> str:
             return "only observed from now on: nothing is decided or written"
         case WentLive():
             return "live from now on"
+        case HistoryRestarted():
+            return f"history restarts after #{body.kept}: the store was restored, and {lost(body)}"
+        case HistoryResumed():
+            return "both systems were read over the lost time, and what followed from it is settled"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case PoliciesAgreed(one_way=True):
@@ -165,6 +170,13 @@ def _about_links(body: Body, shown: Shown) -> str:
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)
+
+
+def lost(body: HistoryRestarted) -> str:
+    """Which events a restored store does not have any more."""
+    if body.witnessed > body.kept:
+        return f"events #{body.kept + 1} to #{body.witnessed} are lost"
+    return f"what was recorded after #{body.kept} before is lost"
 
 
 def _conflict(one: FieldConflict, shown: Shown) -> str:
