@@ -197,8 +197,9 @@ def _about_writes(body: Body, shown: Shown) -> str:
         case IntentAttempted():
             return f"attempt {body.attempt} at {body.slot} (epoch {body.epoch})"
         case IntentSucceeded():
-            lost = ", found by looking after a lost answer" if body.settled_by == "lookup" else ""
-            return f"done {body.slot}: {_result(body.result, shown)}{lost}"
+            looked = " before it was tried" if body.attempt == 0 else " after a lost answer"
+            found = f", found by looking{looked}" if body.settled_by == "lookup" else ""
+            return f"done {body.slot}: {_result(body.result, shown)}{found}"
         case IntentRefused():
             return f"refused {body.slot}: {shown.quoting(body.text) or body.code}"
         case IntentOutcomeUnknown():
