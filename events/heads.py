@@ -86,7 +86,9 @@ class Heads:
         except UnreadableEvent as error:
             log.warning("head_unreadable", topic=HEADS, offset=offset, error_type=type(error).__name__)
             return
-        self._known[witnessed.practice] = witnessed
+        known = self._known.get(witnessed.practice)
+        if known is None or (known.epoch, known.sequence) <= (witnessed.epoch, witnessed.sequence):
+            self._known[witnessed.practice] = witnessed  # an owner that was overtaken may have been late
 
     async def _leave(self) -> None:
         consumer, self._consumer = self._consumer, None

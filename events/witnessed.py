@@ -14,7 +14,7 @@ import msgspec
 from events.codec import is_key_of
 from events.decoding import decoding, named
 from events.ids import PracticeId
-from events.keys import KeyMissing, Keyring, UnreadableEvent
+from events.keys import Keyring, UnreadableEvent
 from events.restarts import HistoryRestarted
 from events.store import Head
 
@@ -35,7 +35,7 @@ class Witnessed(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 class _Signed(msgspec.Struct, frozen=True, array_like=True):
-    """`signature` is an encryption of nothing with the key `signed_by`, bound to what is said."""
+    """`signed_by` is a key file of the practice: unlike data keys, those are not lost with a database."""
 
     said: bytes
     signed_by: str
@@ -48,30 +48,26 @@ _SIGNED = msgspec.msgpack.Decoder(_Signed)
 
 
 def encode_witnessed(witnessed: Witnessed, keyring: Keyring) -> bytes:
-    """Signed with the practice's key. Raises KeyMissing."""
+    """Signed with the practice's newest key file. Raises KeyMissing."""
     said = _ENCODER.encode(witnessed)
-    return _ENCODER.encode(_Signed(said, *keyring.seal(witnessed.practice, _identity(said), b"")))
+    return _ENCODER.encode(_Signed(said, *keyring.sign(witnessed.practice, _to_sign(said))))
 
 
 def decode_witnessed(message: bytes | None, keyring: Keyring) -> Witnessed:
-    """Raises UnreadableEvent for what the practice's workers have not written.
-
-    One that is signed with a key that is missing here is believed: the key may have been lost with the store's later state, and to
-    believe it costs a look before each creation.
-    """
-    with decoding(named(UnreadableEvent, "not a head"), UnreadableEvent, KeyMissing):
+    """Raises UnreadableEvent for what the practice's workers have not written, as far as the key files here can tell."""
+    with decoding(named(UnreadableEvent, "not a head"), UnreadableEvent):
         signed = _SIGNED.decode(message or b"")
         witnessed = _SAID.decode(signed.said)
         if not is_key_of(signed.signed_by, witnessed.practice):
             raise UnreadableEvent("the head is not signed by its practice")
+        if not keyring.is_signed(signed.signed_by, _to_sign(signed.said), signed.signature):
+            raise UnreadableEvent("the head is not signed with a key file that is there")
         if not (witnessed.sequence >= 0 and 0 <= witnessed.epoch <= HIGHEST_EPOCH):
             raise UnreadableEvent("the head counts what cannot be counted")
-        if keyring.knows(signed.signed_by):
-            keyring.open_sealed(signed.signed_by, _identity(signed.said), signed.signature)
         return witnessed
 
 
-def _identity(said: bytes) -> bytes:
+def _to_sign(said: bytes) -> bytes:
     return HEADS.encode() + b"\x00" + said
 
 

@@ -51,10 +51,18 @@ def test_another_practices_key_signs_nothing(keyring: Keyring) -> None:
         decode_witnessed(msgspec.msgpack.encode([said + b"\x00", signed_by, signature]), keyring)
 
 
-def test_one_signed_with_a_key_that_was_lost_is_believed(keyring: Keyring, tmp_path: Path) -> None:
-    """The restored database may lack the data key of a later state."""
-    encoded = encode_witnessed(witnessed(), keyring)
-    assert decode_witnessed(encoded, Keyring({})) == witnessed()
+def test_one_signed_with_a_key_file_that_is_gone_says_nothing(keyring: Keyring) -> None:
+    with pytest.raises(UnreadableEvent, match="key file"):
+        decode_witnessed(encode_witnessed(witnessed(), keyring), Keyring({}))
+
+
+def test_a_key_file_that_came_later_is_looked_for(keyring: Keyring, tmp_path: Path) -> None:
+    """Another worker signs with a new file already; ours was not told to read the folder again."""
+    Keyring.create_key(tmp_path / "keys", PRACTICE)
+    later = Keyring.from_directory(tmp_path / "keys")
+    encoded = encode_witnessed(witnessed(), later)
+    assert msgspec.msgpack.decode(encoded)[1] == "elm.2"
+    assert decode_witnessed(encoded, keyring) == witnessed()
 
 
 @pytest.mark.parametrize("value", [None, b"", b"\x90", b"nonsense", b"\x93\xc4\x01a\xa1b\xc4\x01c"])
