@@ -18,6 +18,9 @@ log = structlog.get_logger()
 PARTITION = TopicPartition(HEADS, 0)
 READ_SECONDS = 20.0
 FETCH_MS = 200
+FETCH_WAIT_MS = 30
+"""How long the broker may hold an empty answer back: what is asked next waits behind it."""
+
 SETTINGS = {
     "cleanup.policy": "compact",
     "min.cleanable.dirty.ratio": "0.1",
@@ -40,13 +43,22 @@ class Heads:
         self._consumer: AIOKafkaConsumer | None = None
         self._reading = asyncio.Lock()
         self._known: dict[PracticeId, Witnessed] = {}
+        self._newest: tuple[int, bytes | None] | None = None
+        """Offset and value of the last message read: whether it still lies there tells a topic that was made anew."""
+        self._read_at = -1.0
 
     async def last(self, practice: PracticeId) -> Witnessed | None:
         """What is known of the practice now, None where nothing is. Raises ConnectionError where the topic cannot be read."""
+        loop = asyncio.get_running_loop()
+        asked = loop.time()
         async with self._reading:
+            if self._read_at > asked:  # somebody has read on behalf of all who were waiting
+                return self._known.get(practice)
+            began = loop.time()
             try:
                 async with asyncio.timeout(READ_SECONDS):
                     await self._catch_up()
+                self._read_at = began
             except (KafkaError, OSError, TimeoutError) as error:
                 await self._leave()
                 raise ConnectionError(f"the heads cannot be read ({type(error).__name__})") from None
@@ -61,24 +73,36 @@ class Heads:
             await self._leave()
 
     async def _catch_up(self) -> None:
-        """Read to the end of the topic as it is now."""
-        if self._consumer is None:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap_servers,
-                enable_auto_commit=False,
-                auto_offset_reset="earliest",
-                **self._security,
-            )
-            self._consumer = consumer
-            await consumer.start()
-            consumer.assign([PARTITION])
-        end = (await self._consumer.end_offsets([PARTITION])).get(PARTITION, 0)
-        if await self._consumer.position(PARTITION) > end:  # the topic was made anew
-            await self._consumer.seek_to_beginning(PARTITION)
-        while await self._consumer.position(PARTITION) < end:
-            for records in (await self._consumer.getmany(PARTITION, timeout_ms=FETCH_MS)).values():
-                for record in records:
-                    self._take(record.value, record.offset)
+        """Read to the end of the topic as it is now. Between two readings nothing is fetched."""
+        consumer = self._consumer or await self._begin()
+        end = (await consumer.end_offsets([PARTITION])).get(PARTITION, 0)
+        consumer.resume(PARTITION)
+        if self._newest is not None and self._newest[0] < end:
+            consumer.seek(PARTITION, self._newest[0])
+        else:
+            await consumer.seek_to_beginning(PARTITION)
+        known = self._newest
+        while await consumer.position(PARTITION) < end:
+            for record in (await consumer.getmany(PARTITION, timeout_ms=FETCH_MS)).get(PARTITION, ()):
+                if known not in (None, (record.offset, record.value)):  # the topic was made anew
+                    known = self._newest = None
+                    await consumer.seek_to_beginning(PARTITION)
+                    break
+                known, self._newest = None, (record.offset, record.value)
+                self._take(record.value, record.offset)
+        consumer.pause(PARTITION)
+
+    async def _begin(self) -> AIOKafkaConsumer:
+        consumer = self._consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap_servers,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            fetch_max_wait_ms=FETCH_WAIT_MS,
+            **self._security,
+        )
+        await consumer.start()
+        consumer.assign([PARTITION])
+        return consumer
 
     def _take(self, value: bytes | None, offset: int) -> None:
         try:

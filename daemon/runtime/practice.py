@@ -72,7 +72,7 @@ class PracticeRuntime:
             on_recorded=self._recorded,
         )
         self.teller = HeadTeller(around.bus, self.practice, lambda: self.recorder.head, around.now)
-        self.caution = Caution(self.teller.before_creation)
+        self.caution = Caution(self.teller.tell_in_time)
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         owned = Ownership(around.store, self.practice, epoch)
         self.sides = {system: side(config, around, system, owned) for system in System}
@@ -172,6 +172,8 @@ class PracticeRuntime:
                         await sink.close()
                 except TimeoutError:
                     log.warning("drain_cut_short", practice=self.practice, system=sink.system)
+            if self.running:
+                await self.teller.tell_in_time()
         finally:
             if self._task is not None:
                 self._task.cancel()

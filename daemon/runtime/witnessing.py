@@ -1,6 +1,6 @@
 """The owner's part in the witness (events/witnessed.py): it publishes how far the practice has come.
 
-At once when the practice is taken over, before each creation at a vendor, and every few seconds while something is recorded.
+When the practice is taken over and put down, before each creation at a vendor, and every few seconds while something is recorded.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from events.witnessed import Witnessed
 log = structlog.get_logger()
 
 EVERY = 2.0
-CREATION_SECONDS = 2.0
-"""How long a creation waits for the witness; a broker that is away does not hold writes up."""
+TELL_SECONDS = 2.0
+"""How long a creation waits for the witness, and a stop; a broker that is away does not hold them up."""
 
 BACKOFF = Backoff(longest=60.0)
 
@@ -53,10 +53,10 @@ class HeadTeller:
             await self._bus.heads.tell(witnessed)
             self._told = head
 
-    async def before_creation(self) -> None:
-        """Have it known that an attempt was recorded, before it is made."""
+    async def tell_in_time(self) -> None:
+        """Before a creation: have it known that its attempt was recorded. At the end: have all of it known."""
         try:
-            async with asyncio.timeout(CREATION_SECONDS):
+            async with asyncio.timeout(TELL_SECONDS):
                 await self.tell()
         except (TimeoutError, *AWAY) as error:
             log.warning("head_not_told", practice=self._practice, error_type=type(error).__name__)

@@ -123,6 +123,11 @@ class Consumer:
         self._topic, self._assigned = partitions[0].topic, set(partitions)
         self._positions = {one.partition: 0 for one in partitions}
 
+    def pause(self, *_partitions: TopicPartition) -> None:
+        """Nothing is fetched here but by `getmany`."""
+
+    resume = pause
+
     async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
         self._positions |= {one.partition: 0 for one in partitions}
 

@@ -21,13 +21,15 @@ from daemon.findings import Severity
 from daemon.operator.doctor_kafka import _sessions, _topics
 from daemon.operator.doctor_network import look_at_certificates
 from daemon.operator.doctor_postgres import _server, granted, migrations
-from daemon.operator.doctor_practices import _owner
+from daemon.operator.doctor_practices import _owner, _restarted
 from daemon.sandbox.clinic import Clinic
 from daemon.tables.status import PracticeStatus, Report
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS
 from events.witnessed import HEADS
+from projections.state.directory import Directory
+from projections.state.restart import Restarted
 
 NOW = datetime.now(UTC)
 
@@ -127,6 +129,16 @@ def test_a_practice_that_stands_still() -> None:
     (finding,) = _owner(PracticeId("elm"), status, {})
     assert (finding.code, finding.severity) == ("stands-still", Severity.ERROR)
     assert _owner(PracticeId("elm"), msgspec.structs.replace(status, report=Report()), {}) == []
+
+
+def test_a_restored_database_is_a_finding_until_the_lost_time_is_settled() -> None:
+    lasts = Directory(restarted=Restarted(kept=7, at=NOW))
+    (finding,) = _restarted(PracticeId("elm"), lasts)
+    assert (finding.code, finding.severity) == ("history-restarted", Severity.WARNING)
+    assert "history restarts after #7" in finding.text
+    assert "`chartwire audit verify elm`" in finding.repair
+    assert _restarted(PracticeId("elm"), Directory(restarted=Restarted(kept=7, at=NOW, over=NOW))) == []
+    assert _restarted(PracticeId("elm"), Directory()) == []
 
 
 # -- certificates ---------------------------------------------------------------------------------------------------------

@@ -23,7 +23,6 @@ TESTED_IN = {
     "events/feed": "integration/test_outward",
     "events/files": "unit/test_events_keys",
     "events/ids": "unit/test_codes",
-    "events/heads": "acceptance/test_recovery",
     "events/insurance": "unit/test_both_ways",
     "events/keyed": "unit/test_events_keys",
     "events/merges": "unit/test_folding_every_event",
