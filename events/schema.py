@@ -12,8 +12,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
+from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
-from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.insurance import Insured
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -322,7 +323,7 @@ Body = (
     | BillingAppointmentObserved
     | BillingAppointmentVanished
     | BillObserved
-    | EhrPoliciesObserved
+    | Insured
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
@@ -337,8 +338,6 @@ Body = (
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
-    | PoliciesAgreed
-    | InsurersLearnt
     | ObservingBegan
     | CounterpartsFound
     | WentLive
@@ -352,6 +351,7 @@ Body = (
     | WaitingRaised
     | WaitingCleared
     | MessageUnreadable
+    | Aside
     | Command
     | WaitingDismissed
     | CommandRefused

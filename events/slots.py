@@ -52,6 +52,8 @@ class SlotKind(StrEnum):
     """The store was restored to an earlier state."""
     QUARANTINE = "quarantine"
     """The system, the resource and the record; or `kafka`, the partition and the offset."""
+    HOLD = "hold"
+    """The scope of a hold (events/holds.py)."""
 
 
 class Slot(NamedTuple):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -106,8 +106,7 @@ class PracticeRecorder:
         self.policy = policy
         self.epoch = epoch
         self.now = now
-        self.head = Head(0, epoch, None)
-        """How far the practice has come, as far as this recorder knows."""
+        self.head = Head(0, epoch, None)  # how far the practice has come, as far as is known here
         self._store = store
         self._keyring = keyring
         self._meter = meter
@@ -229,9 +228,13 @@ class PracticeRecorder:
         await self._doubt.wait()
         self._doubt.clear()
 
+    def open_again(self) -> None:
+        """A hold has ended: what it held is taken up as after a doubt."""
+        self._doubt.set()
+
     async def observing(self) -> bool:
         """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
-        async with self._lock, self._writing() as tx:
+        async with self._lock, self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
             observing = (await self._stored.state(tx)).directory.observing
             self.head = Head(tx.sequence, self.epoch, tx.chain)
         if self.policy.observes and not observing:
@@ -266,10 +269,11 @@ class PracticeRecorder:
 
     async def _load_open(self) -> Recording:
         try:
-            async with self._writing() as tx:
+            async with self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
                 open_ = await still_open.list_open_intents(tx.connection, self.practice)
                 state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
-                return Recording(patients=dict(state.patients), directory=state.directory)
+                asked = sorted(state.patients.values(), key=_first_asked)
+                return Recording(patients={one.key: one for one in asked}, directory=state.directory)
         except AWAY:
             self._doubt.set()
             raise
@@ -332,7 +336,7 @@ class PracticeRecorder:
     async def _transact(self, load: Callable[[Transaction], Awaitable[_Loaded | None]]) -> Recording | None:
         """Load, fold and decide, save; then tell. None when `load` finds nothing to do."""
         try:
-            async with self._writing() as tx:
+            async with self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
                 loaded = await load(tx)
                 if loaded is None:
                     return None
@@ -368,9 +372,6 @@ class PracticeRecorder:
                 self._pending_revisits = True
                 raise
 
-    def _writing(self) -> AbstractAsyncContextManager[Transaction]:
-        return self._store.writing(self.practice, self.epoch, after=self.head.sequence)
-
     # -- small things -----------------------------------------------------------------------------------------------------
 
     def _failed(self, error: BaseException) -> None:
@@ -381,6 +382,11 @@ class PracticeRecorder:
 
     def _moment(self) -> Moment:
         return Moment.at(self.now(), self.policy.time_zone)
+
+
+def _first_asked(patient: Patient) -> tuple[str, PatientKey]:
+    """What was asked for first comes first."""
+    return min((one.requested.isoformat() for one in patient.intents.values() if one.requested), default=""), patient.key
 
 
 def _recording(recorded: list[Recorded], batch: Batch) -> Recording:

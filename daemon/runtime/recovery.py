@@ -6,7 +6,7 @@ It ends by itself: both systems have been read whole since history restarted, an
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -22,7 +22,8 @@ from events.schema import WaitingCleared, WaitingRaised
 from events.slots import RESTART_SLOT
 from events.store import AWAY
 from events.watermarks import read_watermark
-from projections.state.open_intents import OpenIntent
+from events.writes import changes_nothing
+from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.restart import Restarted, creates, looks_first
 from projections.words.moment import in_zone
 from projections.words.words import lost
@@ -64,8 +65,14 @@ class Caution:
     async def until_free(self) -> None:
         await self._free.wait()
 
-    def looks_first(self, job: OpenIntent) -> bool:
-        return looks_first(job, self.restarted)
+    def looks(self, job: OpenIntent, after_an_attempt: Sequence[float]) -> Sequence[float]:
+        """The pauses before each look whether a write has been made already; none where it certainly has not.
+
+        The answer to an attempt may be late. What was made in a lost time is there by now.
+        """
+        if job.state in UNDER_WAY and not changes_nothing(job.write):
+            return after_an_attempt
+        return (0.0,) if looks_first(job, self.restarted) else ()
 
     async def attempted(self, job: OpenIntent) -> None:
         """An attempt was recorded and is made next."""
