@@ -104,8 +104,7 @@ class PracticeRecorder:
     ) -> None:
         self.practice: PracticeId = policy.practice
         self.policy = policy
-        self.epoch = epoch
-        self.now = now
+        self.epoch, self.now = epoch, now
         self.head = Head(0, epoch, None)  # how far the practice has come, as far as is known here
         self._store = store
         self._keyring = keyring
