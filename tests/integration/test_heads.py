@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Protocol
 
 import pytest
 
@@ -19,12 +20,19 @@ from tests.conftest import OTHER, PRACTICE
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
+class Broker(Protocol):
+    """Any that can be reached."""
+
+    @property
+    def bootstrap_servers(self) -> str: ...
+
+
 def head(sequence: int, epoch: int = 1, practice: PracticeId = PRACTICE) -> Witnessed:
     return Witnessed(practice=practice, sequence=sequence, epoch=epoch, chain=bytes([sequence]), at=NOON)
 
 
 @asynccontextmanager
-async def worker(broker: EmbeddedBroker, keyring: Keyring) -> AsyncIterator[Bus]:
+async def worker(broker: Broker, keyring: Keyring) -> AsyncIterator[Bus]:
     bus = Bus(broker.bootstrap_servers, {}, keyring, enable_idempotence=False)
     await bus.start()
     try:
