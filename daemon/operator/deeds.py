@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from daemon.operator.commands import Followed, command
 from daemon.operator.find import Looked, find_patient
 from daemon.tables import observed
+from events.codes import WaitCode
 from events.commands import (
     BillResendRequested,
     Command,
     ConflictSeen,
     DismissRequested,
     LinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
@@ -24,7 +26,7 @@ from events.commands import (
 )
 from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
-from events.slots import set_aside_in
+from events.slots import SlotKind, set_aside_in, slot_of
 from events.store import Store
 from events.writes import System
 from projections.terms.policy import Policy
@@ -124,6 +126,15 @@ async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
     if not it.reason.strip():
         raise NotPossible("say why it is accepted as it is", found=False)
     return [it.ask(DismissRequested(slot=slot, who=it.who, reason=it.reason), charts, slot)]
+
+
+async def remove_policy(it: Asking, charts: Charts, policy: int) -> Asks:
+    """Remove a policy of the chart side that waits because the billing side's primary case does not have it."""
+    patient = (await it.looked(charts)).patient
+    waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, policy))
+    if waits is None or waits.code != WaitCode.BEYOND_CASE:
+        raise NotPossible(f"policy {policy} does not wait to be removed")
+    return [it.ask(PolicyRemovalRequested(policy=policy, who=it.who, reason=it.reason), charts, policy)]
 
 
 async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from events.codes import CommandCode
+from events.codes import CommandCode, WaitCode
 from events.commands import (
     BillResendRequested,
     Command,
@@ -27,6 +27,7 @@ from events.commands import (
     DismissRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ResyncRequested,
     RetryRequested,
@@ -119,6 +120,10 @@ def _answer(
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
             return Reply(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
+        case PolicyRemovalRequested():
+            waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, body.policy))
+            if waits is None or waits.code != WaitCode.BEYOND_CASE:
+                raise _Refuse(CommandCode.NOT_WAITING, f"policy {body.policy} does not wait for a removal")
         case ConflictSeen():
             missing = [name for name in body.fields if name not in patient.conflicts]
             if missing or not patient.conflicts:

@@ -40,7 +40,7 @@ def red(cells: Sequence[Cell]) -> list[str]:
 
 def test_every_kind_of_write_has_its_scene() -> None:
     assert set(SCENES) == set(KINDS)
-    assert len(KINDS) == 16
+    assert len(KINDS) == 17
 
 
 @pytest.mark.slow

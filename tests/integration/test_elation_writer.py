@@ -14,10 +14,9 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
 from events.ids import BillingPatientId, EhrChartId
-from events.terms import PolicyTerms
+from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyWrite,
-    AppointmentTerms,
     CancelEhrAppointment,
     CreateCarrier,
     CreateEhrAppointment,

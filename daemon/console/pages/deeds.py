@@ -104,6 +104,11 @@ async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.dismiss(asking(ask), charts_of(key), one.slot)
 
 
+async def _remove_policy(ask: Ask, key: PatientKey) -> Asks:
+    one = await _item(ask, key)
+    return await deeds.remove_policy(asking(ask), charts_of(key), number(one.about))
+
+
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
     need(ask, May.RESOLVE)
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
@@ -150,6 +155,7 @@ DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
     "try-systems": _try_systems,
     "resend": _resend,
     "dismiss": _dismiss,
+    "remove-policy": _remove_policy,
     "seen": _seen,
     "redrive": _redrive,
     "link": _link,
