@@ -25,6 +25,7 @@ SELECTED: list[tuple[Victim, str, Sequence[str]]] = [
     ("daemon", "SyncPolicies", ("before offsets", "after call", "after outcome")),
     ("daemon", "ChangeKareoPolicies", ("before offsets", "after attempt", "after call", "before outcome")),
     ("daemon", "CreateKareoChart", ("before publish", "after call")),
+    ("daemon", "UpdateCarrier", ("after attempt", "after call", "before outcome")),
     ("postgres", "CreateCarrier", ("after append", "after commit", "after outcome")),
     ("postgres", "UpdateKareoChart", ("after attempt", "after call")),
 ]
