@@ -15,6 +15,7 @@ from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
 from daemon.runtime.surroundings import Surroundings
@@ -32,6 +33,7 @@ from events.store import AWAY, Fenced
 from events.stray import endless
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import Resource, System
+from projections.rules.wants import Moment
 from projections.terms.policy import allows
 
 log = structlog.get_logger()
@@ -100,6 +102,8 @@ class PracticeRuntime:
             if one.limits is not None:
                 one.limits.taken_over()
         self._observing = await self.recorder.observing()
+        policy = self.recorder.policy
+        await note_rules(self._around.store, policy, self.epoch, Moment.at(self._around.now(), policy.time_zone))
         outcome = await self.recorder.load_open()
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)

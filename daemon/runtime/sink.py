@@ -16,7 +16,7 @@ from typing import Any
 
 import structlog
 
-from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
+from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup, against_the_table
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
@@ -41,6 +41,7 @@ from events.store import Fenced
 from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.deciding.intents import observed_only
+from projections.deciding.settle import may_be_written
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 
@@ -179,6 +180,9 @@ class Sink:
             unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
             if unsettled and await self._resolve_unknown(attempt):
                 return
+            if not may_be_written(job.write, job.resource, self._recorder.policy):
+                await self._record(against_the_table(attempt), attempt, only_if=self._is_open(attempt))
+                return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
                 if not await self._begin(attempt) or await self._call(attempt):
@@ -191,6 +195,12 @@ class Sink:
 
     async def _begin(self, attempt: Attempt) -> bool:
         """Record the attempt. False when the intent is not open any more, or while the practice is only observed."""
+        body = IntentAttempted(
+            intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number, epoch=self._recorder.epoch
+        )
+        return await self._record(body, attempt, only_if=self._is_open(attempt))
+
+    def _is_open(self, attempt: Attempt) -> OnlyIf:
         slot, intent = attempt.slot, attempt.job.intent
 
         def still_open(state: PracticeState, key: PatientKey) -> bool:
@@ -200,8 +210,7 @@ class Sink:
             known = intents.get(slot)
             return known is not None and known.intent == intent and known.state != "refused"
 
-        body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        return await self._record(body, attempt, only_if=still_open)
+        return still_open
 
     async def _call(self, attempt: Attempt) -> bool:
         """Make the call; True when the outcome is known.
