@@ -15,6 +15,7 @@ from tests.simulation import bugs
 from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
 from tests.simulation.run import Verdict, play
+from tests.simulation.switching import switching
 
 AT_MOST = 240
 """Seconds that one simulated day may take; most take one. What goes round for ever without virtual time passing ends like this."""
@@ -53,7 +54,7 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
-    return tried({"drawn": plan_of, "both ways": both_ways}[plans](seed), bug)
+    return tried({"drawn": plan_of, "both ways": both_ways, "switching": switching}[plans](seed), bug)
 
 
 @contextmanager
