@@ -168,9 +168,3 @@ def _refusal(attempt: Attempt, code: str, text: str, vendor_text: str = "") -> I
     return IntentRefused(
         intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number, code=code, text=text, raw=vendor_text
     )
-
-
-def against_the_table(attempt: Attempt) -> IntentSuperseded:
-    """The practice's rules have changed since the write was wanted."""
-    reason = "the practice's direction table does not allow it any more"
-    return IntentSuperseded(intent=attempt.job.intent, slot=attempt.slot, reason=reason)

@@ -5,12 +5,20 @@ Otherwise whatever the other profile wants to show, or does not want any more, w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import structlog
 
+from daemon.runtime.attempt import Attempt
 from daemon.tables import observed
 from daemon.tables import open as still_open
+from events.ids import PatientKey
+from events.schema import IntentSuperseded
 from events.store import Store
+from projections.rules.holds import may_begin
 from projections.rules.wants import Moment
+from projections.state.state import PracticeState
 from projections.terms.policy import Policy, row
 
 log = structlog.get_logger()
@@ -37,3 +45,14 @@ async def note_rules(store: Store, policy: Policy, epoch: int, moment: Moment) -
     if before is not None:
         log.info("rules_changed", practice=practice)
     return before is not None
+
+
+def against_the_table(attempt: Attempt) -> IntentSuperseded:
+    """The practice's rules have changed since the write was wanted."""
+    reason = "the practice's direction table does not allow it any more"
+    return IntentSuperseded(intent=attempt.job.intent, slot=attempt.slot, reason=reason)
+
+
+def may(attempt: Attempt, policy: Policy) -> Callable[[PracticeState, PatientKey], bool]:
+    """What is asked of the projections before the attempt: whether it may begin now."""
+    return partial(may_begin, slot=attempt.slot, intent=attempt.job.intent, policy=policy)

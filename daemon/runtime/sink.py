@@ -17,10 +17,11 @@ from typing import Any
 
 import structlog
 
-from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup, against_the_table
+from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.rules_in_force import against_the_table, may
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
@@ -42,7 +43,7 @@ from events.store import Fenced
 from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
 from projections.deciding.settle import may_be_written
-from projections.rules.holds import is_stopped, is_stopped_under_way, may_begin
+from projections.rules.holds import is_stopped, is_stopped_under_way
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
@@ -185,13 +186,10 @@ class Sink:
             attempt = Attempt(slot, job, job.attempt, key)
             if job.state not in UNDER_WAY and self._stopped(attempt):
                 return
-            unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
-            if unsettled and await self._resolve_unknown(attempt):
+            if job.state in UNDER_WAY and not changes_nothing(job.write) and await self._resolve_unknown(attempt):
                 return
-            policy = self._recorder.policy
-            if not may_be_written(job.write, job.resource, policy):
-                open_ = partial(may_begin, slot=slot, intent=job.intent, policy=policy)
-                await self._record(against_the_table(attempt), attempt, only_if=open_)
+            if not may_be_written(job.write, job.resource, self._recorder.policy):
+                await self._record(against_the_table(attempt), attempt, only_if=may(attempt, self._recorder.policy))
                 return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
@@ -207,8 +205,7 @@ class Sink:
         """Record the attempt, unless it may not begin. One that was attempted, and of which nothing was done, is then decided again."""
         slot, intent = attempt.slot, attempt.job.intent
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        may = partial(may_begin, slot=slot, intent=intent, policy=self._recorder.policy)
-        if await self._record(body, attempt, only_if=may):
+        if await self._record(body, attempt, only_if=may(attempt, self._recorder.policy)):
             return True
         given_up = IntentSuperseded(intent=intent, slot=slot, reason="not to be made for now, and nothing of it was done")
         if await self._record(given_up, attempt, only_if=partial(is_stopped_under_way, slot=slot, intent=intent)):
