@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from daemon.cli.asking import Ask, asking, pair, typed
+from daemon.cli.asking import Ask, add_asking, asking, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
 from daemon.cli.common import EITHER, Asked
 from daemon.cli.ended import Ended
