@@ -63,3 +63,38 @@ async def test_a_practice_that_changes_its_profile_settles_what_differs_by_accep
         await until(lambda: ours()[0]["group_id"] == "GR0")
         _, told = await chartwire(daemon, "onboard", office.id, "--accept")
         assert "nothing that differed" in told
+
+
+@pytest.mark.slow
+async def test_a_policy_beyond_the_case_is_removed_in_elation_by_one_command(tmp_path: Path) -> None:
+    """Issue 17, point 6: in kareo-led it is shown after a write of the chart's policies, and stays until a person decides."""
+    clinic = Clinic(limits_scale=0.02, seconds=0.2)
+    office = clinic.offices[0]
+    async with running(clinic, tmp_path) as daemon:
+        day = Day(clinic, seed=11, size=1)
+        patient = day.kareo_patient(office)
+        number = day._insure(patient, 0)
+        await until(lambda: bool(clinic.ehr.policies))
+        chart = day.counterpart(office, patient)
+        staff = int(clinic.ehr.people.add_policy(chart, 2, carrier_name="Red", plan_name="One", member_id="STAFF-1")["id"])
+        clinic.billing.people.deactivate_policy(number)
+
+        async def shown() -> str:
+            while True:
+                _, told = await chartwire(daemon, "waiting", office.id, "--code", "beyond-case")
+                if f"remove-policy {office.id} kareo:{patient} {staff}" in told:
+                    return told
+                await asyncio.sleep(0.2)
+
+        await asyncio.wait_for(shown(), 60)
+
+        def active() -> list[int]:
+            return [int(one["id"]) for one in clinic.ehr.policies.values() if one["status"] == "active"]
+
+        await until(lambda: active() == [staff])  # ours is removed with the case's, theirs is not
+        code, told = await chartwire(daemon, "remove-policy", office.id, f"kareo:{patient}", str(staff))
+        assert code == 0, told
+        await until(lambda: clinic.ehr.policies[staff]["status"] == "inactive")
+        code, told = await chartwire(daemon, "remove-policy", office.id, f"kareo:{patient}", str(staff))
+        assert code == 1
+        assert "does not wait to be removed" in told
