@@ -100,6 +100,7 @@ STATED_DEEDS = {
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
+    "remove-policy": DESK | BILLING,
 }
 
 

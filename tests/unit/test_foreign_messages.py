@@ -12,11 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from events.codec import KeyMissing, Keyring, UnreadableEvent, decode_body, decode_event
-from events.consumer import _unreadable
 from events.feed import NotAnEvent, decode_published
 from events.ids import EventId, PracticeId
 from events.schema import Event, MessageUnreadable, Origin, RevisitDue
-from events.topics import Change, Checkpoint, Message, Note, Nudge, decode_message, encode_message
+from events.topics import Change, Checkpoint, Message, Note, Nudge, decode_message, encode_message, unreadable
 from events.watermarks import read_position, read_watermark
 from events.writes import System
 
@@ -74,7 +73,7 @@ def test_a4_any_bytes_are_unreadable_and_nothing_else(encoded: bytes) -> None:
 @pytest.mark.parametrize("timestamp", [-1, 2**62, -(2**62), None])
 def test_a4_an_unreadable_message_is_kept_whole_whenever_it_says_it_was_written(timestamp: int | None) -> None:
     record = Record(timestamp=timestamp)
-    kept = _unreadable(record, UnreadableEvent("no"), quiet=True).event
+    kept = unreadable(record, UnreadableEvent("no"), quiet=True).event
     assert kept is not None
     assert isinstance(kept.body, MessageUnreadable)
     assert (kept.body.raw, kept.body.offset) == (record.value, record.offset)

@@ -25,8 +25,7 @@ from projections.words.shown import Shown
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM
-from tests.unit.stories import INSURED, STORIES, VISIT, Step, clinic_day
-from tests.unit.stories import _happen as happen
+from tests.unit.stories import INSURED, STORIES, VISIT, Step, clinic_day, happen
 
 
 class Told(Clinic):
