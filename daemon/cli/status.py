@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
-from daemon.cli.printing import say, warn
+from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import Config
 from daemon.runtime.kafka import bus_of
@@ -64,7 +64,9 @@ def status(arguments: argparse.Namespace) -> int:
         practices = {one.id: one for one in config.practice}
         for row in rows:
             practice = practices[row.practice]
-            say(*lines(row, shown_of(arguments, practice).zone))
+            heading, *more = lines(row, shown_of(arguments, practice).zone)
+            say(heading, look=HEADING)
+            say(*more)
             if practice.mode == "observe":
                 say(
                     f"  only observed: nothing is decided or written; `{advice(f'onboard {row.practice}', arguments)}` tells more"

@@ -19,7 +19,20 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.guard import BODY_BYTES, Guard
 from daemon.console.handles import Handles
-from daemon.console.pages import access_log, billing, deeds, doubled, finding, holding, overview, patient, undecided, work
+from daemon.console.pages import (
+    access_log,
+    billing,
+    deeds,
+    doubled,
+    finding,
+    holding,
+    ledger,
+    overview,
+    patient,
+    scheduled,
+    undecided,
+    work,
+)
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
@@ -63,6 +76,8 @@ ROUTES: tuple[Route, ...] = (
     *undecided.ROUTES,
     *doubled.ROUTES,
     *billing.ROUTES,
+    *ledger.ROUTES,
+    *scheduled.ROUTES,
     *holding.ROUTES,
     *access_log.ROUTES,
 )
@@ -87,9 +102,11 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
     )
     environment.filters |= {
         "when": _when,
+        "clock": _clock,
         "day": _day,
         "ago": _ago,
         "in_words": _in_words,
+        "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
         "held": _held,
@@ -103,6 +120,12 @@ def _when(time: datetime, ask: Ask) -> str:
     """A time as people of the trade write it, where the practice is, with its zone."""
     local = time.astimezone(ask.zone)
     return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
+def _clock(time: datetime, ask: Ask) -> str:
+    """The time of day where the practice is."""
+    local = time.astimezone(ask.zone)
+    return f"{local.hour % 12 or 12}:{local:%M %p}"
 
 
 def _day(day: date | None) -> str:
@@ -136,6 +159,11 @@ def as_written(value: str, field: str) -> str:
 def _about(name: str) -> str:
     """What a slot or a change names: a field as people call it, anything else as it is."""
     return BY_NAME[name].label if name in BY_NAME else name
+
+
+def _sentence(text: str) -> str:
+    """A reason that stands by itself."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def _held(slot: str, names: Names) -> str:

@@ -220,6 +220,8 @@ class Batch:
                 self.dependencies.add(f"patient:{body.chart.id}")
             elif before.link is not None:
                 self.echoes += bool(after.billing and before.billing.chart == after.billing.chart)
+        if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in self.state.directory.waiting):
+            return
         if event.origin in (Origin.EHR, Origin.BILLING):
             self._understood(quarantined_as(event))
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
@@ -245,12 +247,9 @@ class Batch:
 
     def _understood(self, slots: tuple[str, ...]) -> None:
         """What could not be used before and now can waits no longer."""
-        waiting = self.state.directory.waiting
-        if not any(is_slot(slot, SlotKind.QUARANTINE) for slot in waiting):
-            return
         cause = self.events[-1]
         for slot in slots:
-            if slot in waiting:
+            if slot in self.state.directory.waiting:
                 self.take(self._following(WaitingCleared(slot=slot, how="understood now"), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------

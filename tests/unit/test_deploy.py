@@ -51,9 +51,17 @@ def test_a_units_exposure_is_low(unit: Path) -> None:
     assert float(level[1]) <= MOST_EXPOSED, said.stdout
 
 
-def test_the_units_differ_in_their_instance_alone() -> None:
-    one, many = (settings(unit) for unit in UNITS)
+def test_the_units_of_workers_differ_in_their_instance_alone() -> None:
+    one, many = (settings(unit) for unit in UNITS if "console" not in unit.name)
     assert {name for name in one | many if one.get(name) != many.get(name)} == {"CacheDirectory", "Description", "ExecStart"}
+
+
+def test_the_consoles_unit_is_held_as_a_workers_and_opens_no_secret() -> None:
+    worker, console = (settings(UNITS[0].with_name(f"chartwire{name}.service")) for name in ("", "-console"))
+    differs = {name for name in worker | console if worker.get(name) != console.get(name)}
+    of_a_worker = {"CacheDirectory", "ExecReload", "LoadCredential", "TimeoutStartSec", "WatchdogSec"}
+    assert differs == of_a_worker | {"Description", "ExecStart", "TimeoutStopSec", "Type"}
+    assert not of_a_worker & console.keys()
 
 
 # -- threats --------------------------------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ from daemon.console.rules import Access, get
 from daemon.operator.find import charts_known, find_patient
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
+from daemon.operator.visits import state_of
 from daemon.operator.worklist import Work
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
@@ -88,7 +89,6 @@ def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
     rows = []
     for state in sorted(one.appointments.values(), key=lambda each: each.seen.start, reverse=True):
         seen = state.seen
-        what = "deleted" if state.deleted or state.vanished else "cancelled" if seen.cancelled else "booked"
         rows.append(
             {
                 "start": seen.start,
@@ -96,7 +96,7 @@ def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
                 "minutes": seen.minutes,
                 "reason": seen.reason,
                 "provider": seen.provider_name,
-                "what": what,
+                "what": state_of(state),
                 "there": state.ehr is not None,
             }
         )
