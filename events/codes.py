@@ -22,6 +22,7 @@ class WaitCode(StrEnum):
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
     STANDS_STILL = "stands-still"
+    HISTORY_RESTARTED = "history-restarted"
     ON_HOLD = "on-hold"
 
     # charts and links

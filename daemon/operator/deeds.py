@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from daemon.operator.commands import Followed, command
 from daemon.operator.find import Looked, find_patient
 from daemon.operator.holds import slot_of_scope
+from daemon.operator.links import LinkPlan
 from daemon.tables import observed
 from events.commands import (
     BillResendRequested,
@@ -20,6 +21,7 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -71,10 +73,17 @@ class Asking:
         return found
 
 
-async def resync(it: Asking, charts: Charts, *, as_new: bool = False) -> Asks:
-    """Read a chart again from both systems and decide anew; `as_new`: an unlinked one is searched for, or created there."""
-    patient = (await it.looked(charts)).patient
+async def resync(it: Asking, charts: Charts, *, as_new: bool = False, unseen: bool = False) -> Asks:
+    """Read a chart again from both systems and decide anew; `as_new`: an unlinked one is searched for, or created there.
+
+    `unseen`: the chart is known to be there, though nothing is recorded of it.
+    """
+    found = await find_patient(it.store, it.practice, charts) if unseen else await it.looked(charts)
     followed = it.ask(ResyncRequested(who=it.who, reason=it.reason, as_new=as_new), charts)
+    if found is None:
+        followed.reading = {Origin.EHR if charts.billing is None else Origin.BILLING}
+        return [followed]
+    patient = found.patient
     sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
     followed.reading = {origin for origin, side in sides if side is not None}
     return [followed]
@@ -108,6 +117,22 @@ async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force:
     return [it.ask(body, Charts(ehr, billing))]
 
 
+async def move_link(
+    it: Asking, source: BillingPatientId, target: BillingPatientId, ehr: EhrChartId, *, force: bool = False, seen: str = ""
+) -> Asks:
+    """`source` is gone in a merge: the link of `source` with `ehr` goes to `target`; `force` and `seen` as in `link`."""
+    body = MoveLinkRequested(source=source, target=target, who=it.who, reason=it.reason, force=force, seen=seen)
+    return [it.ask(body, Charts(ehr, target))]
+
+
+async def as_planned(it: Asking, plan: LinkPlan, *, force: bool = False) -> Asks:
+    """What was shown as a plan and confirmed; `force` only counts where the two differ."""
+    force = force and bool(plan.differ)
+    if plan.source is not None:
+        return await move_link(it, plan.source, plan.billing, plan.ehr, force=force, seen=plan.seen)
+    return await link(it, plan.ehr, plan.billing, force=force, seen=plan.seen)
+
+
 async def unlink(it: Asking, charts: Charts) -> Asks:
     """Undo a link; with both charts: they are not the same person."""
     await it.looked(charts)
@@ -115,12 +140,12 @@ async def unlink(it: Asking, charts: Charts) -> Asks:
     return [it.ask(body, charts)]
 
 
-async def apart(it: Asking, system: System, one: int, other: int) -> Asks:
-    """Two charts of one system are two persons; a reason is needed."""
-    if not it.reason.strip():
+async def apart(it: Asking, system: System, one: int, other: int, *, undo: bool = False) -> Asks:
+    """Two charts of one system are two persons, for which a reason is needed; `undo` takes that back."""
+    if not undo and not it.reason.strip():
         raise NotPossible("say why they are two persons", found=False)
     low, high = sorted((one, other))
-    body = TellApartRequested(system=system, one=low, other=high, who=it.who, reason=it.reason)
+    body = TellApartRequested(system=system, one=low, other=high, who=it.who, reason=it.reason, undo=undo)
     return [it.ask(body, Charts(), (system, low, high))]
 
 

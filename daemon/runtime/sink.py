@@ -8,7 +8,7 @@ waiting item of the practice, and stays one until it works again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -21,6 +21,7 @@ from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Super
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.recovery import Caution
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
@@ -74,6 +75,7 @@ class Sink:
         now: Callable[[], datetime],
         meter: Meter,
         health: SystemHealth | None = None,
+        caution: Caution | None = None,
     ) -> None:
         self.system = system
         self._writer = writer
@@ -87,6 +89,7 @@ class Sink:
         self._running: dict[str, datetime | None] = {}
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
+        self._caution = caution or Caution()
         self._health = health or SystemHealth(system, recorder, now)
         self._hurried = Hurried()
         self._closing = False
@@ -164,6 +167,7 @@ class Sink:
     async def _work(self) -> None:
         while True:
             key = await self._ready.get()
+            await self._caution.until_free()
             lane = self._lanes.get(key)
             if lane is None or lane.busy or not lane.jobs or self._closing:
                 continue
@@ -184,8 +188,8 @@ class Sink:
             attempt = Attempt(slot, job, job.attempt, key)
             if job.state not in UNDER_WAY and self._stopped(attempt):
                 return
-            unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
-            if unsettled and await self._resolve_unknown(attempt):
+            looks = self._caution.looks(job, self._pace.lookups)
+            if looks and await self._resolve_unknown(attempt, looks):
                 return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
@@ -203,6 +207,7 @@ class Sink:
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
         may = partial(may_begin, slot=slot, intent=intent, policy=self._recorder.policy)
         if await self._record(body, attempt, only_if=may):
+            await self._caution.attempted(attempt.job)
             return True
         given_up = IntentSuperseded(intent=intent, slot=slot, reason="not to be made for now, and nothing of it was done")
         if await self._record(given_up, attempt, only_if=partial(is_stopped_under_way, slot=slot, intent=intent)):
@@ -254,10 +259,9 @@ class Sink:
         lane = self._lanes.get(attempt.key)
         return is_stopped(self._directory, None if lane is None else lane.patient, attempt.job)
 
-    async def _resolve_unknown(self, attempt: Attempt) -> bool:
-        """Look whether a lost attempt has been done; True when it has, False when it certainly has not."""
-        failures = 0
-        lookups = list(self._pace.lookups)
+    async def _resolve_unknown(self, attempt: Attempt, looks: Sequence[float] | None = None) -> bool:
+        """Look, after each pause of `looks`, whether a lost attempt has been done; True when it has, False when it certainly has not."""
+        failures, lookups = 0, list(self._pace.lookups if looks is None else looks)
         while lookups and not self._closing:
             await asyncio.sleep(lookups[0])
             try:

@@ -39,6 +39,7 @@ from projections.rules.links import (
 )
 from projections.rules.wants import Moment, Wants
 from projections.state.patient import Patient
+from projections.state.restart import waited_through
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 
@@ -63,10 +64,11 @@ def decide(
         return wants.facts, wants.shared_facts
     _show_refused(patient, policy, wants)
     writes = permitted(wants.writes, policy)
-    bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause)
+    looks = waited_through(patient, state.directory.restarted)
+    bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause, looks=looks)
     bodies += reconcile_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
-    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause)
+    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause, looks=looks)
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:

@@ -191,6 +191,8 @@ def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDism
         raise NotDone(CommandCode.PASSES_BY_ITSELF, "this is a hold: release it, then it ends")
     if is_slot(body.slot, SlotKind.SYSTEM):
         raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the system takes writes again")
+    if is_slot(body.slot, SlotKind.RESTART):
+        raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the lost time is read and settled")
     return _dismissal(state.directory.waiting.get(body.slot), body, state.directory.quarantined.get(body.slot, ""))
 
 

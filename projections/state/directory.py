@@ -19,6 +19,7 @@ from events.ids import Charts, keys_named
 from events.insurance import InsurersLearnt
 from events.merges import ToldApart
 from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingDirectoryObserved,
     ChangeQuarantined,
@@ -36,6 +37,7 @@ from events.slots import SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
+from projections.state.restart import Restarted, follow_restart
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy
 
@@ -63,6 +65,7 @@ class Directory(Value, frozen=True, kw_only=True):
     told_apart: dict[str, ToldApart] = {}
     holds: dict[str, HoldBegan] = {}
     kept_out: dict[str, KeptOut] = {}
+    restarted: Restarted | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -113,6 +116,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case ObservingBegan() | WentLive():
             return replace(directory, observing=isinstance(body, ObservingBegan))
+        case HistoryRestarted() | HistoryResumed():
+            return replace(directory, restarted=follow_restart(directory.restarted, body, event.observed))
         case WaitingCleared():
             return replace(
                 directory,

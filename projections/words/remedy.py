@@ -43,6 +43,7 @@ class Remedy(StrEnum):
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
     CHECK_CONFIG = "check-config"
+    AUDIT = "audit verify"
     RELEASE = "release"
 
 
@@ -67,6 +68,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.HISTORY_RESTARTED: Meaning(_OPERATOR, Remedy.AUDIT),
     WaitCode.ON_HOLD: Meaning(_OPERATOR, Remedy.RELEASE),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
@@ -149,6 +151,8 @@ def _of_practice(practice: PracticeId, slot: str, names: Names) -> str:
         return f"{Remedy.RELEASE} {practice}{scope_options(scope, names)}"
     if is_slot(slot, SlotKind.QUARANTINE):
         return f"{Remedy.REDRIVE} {practice} {slot}"
+    if is_slot(slot, SlotKind.RESTART):
+        return f"{Remedy.AUDIT} {practice}"
     return (
         Remedy.CHECK_CONFIG.value
         if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)

@@ -30,6 +30,7 @@ from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientK
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingPlan, ChartPolicy
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -138,6 +139,7 @@ CARRIER = IntentRequested(
 CREATED = IntentSucceeded(intent=ANSWERED, slot="carrier:7", attempt=1, result=RecordCreated(id=77))
 LATER = BEGIN + timedelta(hours=1)
 WRITTEN = EhrChartWritten(chart=replace(ADA, city="Macon"), modified=LATER, read_at=LATER)
+RESTARTED = HistoryRestarted(kept=7, witnessed=9, epoch=3, until=datetime(2026, 3, 2, tzinfo=UTC))
 DONE = IntentSucceeded(intent=ANSWERED, slot=SLOT, attempt=1, result=WRITTEN)
 
 HELD = ChartPolicy(id=5001, rank=1, active=True, member_id="XYZ123")
@@ -229,6 +231,8 @@ CASES: list[Case] = [
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),
+    practice(RESTARTED, {"directory.restarted"}),
+    practice(HistoryResumed(), {"directory.restarted"}, RESTARTED),
     # intents
     Case(requested(), {"patient.intents"}),
     Case(IntentAttempted(intent=ANSWERED, slot=SLOT, attempt=1, epoch=1), {"patient.intents"}, before=(requested(),)),

@@ -31,7 +31,7 @@ IDS_AND_TIMES = {
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
-    "IntentAttempted.epoch", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
+    "IntentAttempted.epoch", "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
     "BillingLinkMoved.ehr", "BillingLinkMoved.source", "BillingLinkMoved.target", "MoveLinkRequested.source",
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",

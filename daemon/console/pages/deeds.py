@@ -13,7 +13,7 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.publishing import NotAsked
-from daemon.console.roles import May
+from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
@@ -73,12 +73,10 @@ async def _item(ask: Ask, key: PatientKey) -> Work:
 
 
 async def _resync(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE, May.BILL, May.OPERATE)
     return await deeds.resync(asking(ask), charts_of(key))
 
 
 async def _as_new(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.resync(asking(ask), charts_of(key), as_new=True)
 
 
@@ -93,12 +91,10 @@ async def _retry_shared(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _try_systems(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.retry(asking(ask), None)
 
 
 async def _resend(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.BILL)
     return await deeds.resend(asking(ask), number(ask.form.get("bill", "")))
 
 
@@ -108,18 +104,15 @@ async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
 
 async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.redrive(asking(ask), ask.form.get("slot") or None)
 
 
 async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
         asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
@@ -127,13 +120,11 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     system = next((one for one in System if one.value == ask.form.get("system")), None)
     if system is None:
         raise web.HTTPBadRequest
@@ -141,7 +132,6 @@ async def _apart(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _unlink(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.unlink(asking(ask), charts_of(key))
 
 
@@ -185,25 +175,36 @@ async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
     return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
 
 
-DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
-    "resync": _resync,
-    "create": _as_new,
-    "retry": _retry,
-    "retry-shared": _retry_shared,
-    "try-systems": _try_systems,
-    "resend": _resend,
-    "dismiss": _dismiss,
-    "seen": _seen,
-    "redrive": _redrive,
-    "link": _link,
-    "not-the-same": _not_the_same,
-    "unlink": _unlink,
-    "apart": _apart,
-    "hold": _hold,
-    "release": _release,
-    "keep-out": _keep_out,
-    "take-in": partial(_keep_out, undo=True),
+@dataclass(frozen=True)
+class Deed:
+    """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
+
+    asks: Callable[[Ask, PatientKey], Awaitable[Asks]]
+    may: frozenset[May]
+
+
+ANY = frozenset(FOR.values())
+HOLDS = frozenset({May.RESOLVE, May.OPERATE})
+DEEDS: Mapping[str, Deed] = {
+    "resync": Deed(_resync, ANY),
+    "create": Deed(_as_new, frozenset({May.RESOLVE})),
+    "retry": Deed(_retry, ANY),
+    "retry-shared": Deed(_retry_shared, ANY),
+    "try-systems": Deed(_try_systems, frozenset({May.OPERATE})),
+    "resend": Deed(_resend, frozenset({May.BILL})),
+    "dismiss": Deed(_dismiss, ANY),
+    "seen": Deed(_seen, frozenset({May.RESOLVE})),
+    "redrive": Deed(_redrive, frozenset({May.OPERATE})),
+    "link": Deed(_link, frozenset({May.RESOLVE})),
+    "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
+    "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
+    "apart": Deed(_apart, frozenset({May.RESOLVE})),
+    "hold": Deed(_hold, HOLDS),
+    "release": Deed(_release, HOLDS),
+    "keep-out": Deed(_keep_out, HOLDS),
+    "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
 }
+"""The deeds by the name that a form has for each: none can be without saying who may."""
 
 BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
     Remedy.RESYNC: lambda ask, one: deeds.resync(asking(ask), charts_of(one.key)),
@@ -250,6 +251,8 @@ async def deed(ask: Ask) -> web.StreamResponse:
     name = ask.form.get("deed", "")
     if name not in DEEDS:
         raise web.HTTPBadRequest
+    if not ask.grants & DEEDS[name].may:
+        raise web.HTTPForbidden
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
     about = " ".join(
         filter(
@@ -260,7 +263,7 @@ async def deed(ask: Ask) -> web.StreamResponse:
             ),
         )
     )
-    wanted = DEEDS[name](ask, key)
+    wanted = DEEDS[name].asks(ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:
         return ask.page("said.html", http=done.status, said=done.said)
