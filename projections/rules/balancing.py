@@ -18,9 +18,13 @@ from events.ids import EhrChartId, PatientKey
 from events.records import Value
 from events.slots import SlotKind, slot_of
 from events.writes import Resource, System
+from projections.rules.holds import kept_out, on_hold
+from projections.state.directory import Directory
 from projections.state.patient import BillState, Patient
 from projections.terms.policy import Policy, allows
 from projections.words.period import Period
+
+NOTHING_KNOWN = Directory()
 
 
 class BillStanding(StrEnum):
@@ -39,6 +43,8 @@ class Unbilled(StrEnum):
     ON_ITS_WAY = "on-its-way"
     ACCEPTED = "accepted-unbilled"
     NOT_SYNCHRONIZED = "bills-not-synchronized"
+    PATIENT_KEPT_OUT = "patient-kept-out"
+    HELD = "bill-on-hold"
     NOTE_DELETED = "note-deleted-after-sent"
     REMOVED_THERE = "encounter-removed"
     DIFFERS_THERE = "encounter-differs"
@@ -96,7 +102,9 @@ def day_of(entry: BillState, zone: ZoneInfo) -> date:
     return entry.bill.service_day or local_day(entry.first_seen, zone)
 
 
-def balance_sheet(patients: Iterable[Patient], policy: Policy, period: Period) -> BalanceSheet:
+def balance_sheet(
+    patients: Iterable[Patient], policy: Policy, period: Period, directory: Directory = NOTHING_KNOWN
+) -> BalanceSheet:
     """What was signed in the period, from the projections of these patients. A bill that moved with a merge counts once."""
     zone = ZoneInfo(policy.time_zone)
     latest: dict[int, tuple[BillState, Patient]] = {}
@@ -106,7 +114,7 @@ def balance_sheet(patients: Iterable[Patient], policy: Policy, period: Period) -
             if known is None or _order(entry) > _order(known[0]):
                 latest[entry.bill.id] = (entry, patient)
     wanted = [one for one in latest.values() if day_of(one[0], zone) in period]
-    notes = [note for entry, patient in wanted for note in _notes(entry, patient, policy, zone)]
+    notes = [note for entry, patient in wanted for note in _notes(entry, patient, policy, zone, directory)]
     return BalanceSheet(
         period=period,
         signed=sum(is_signed(entry) for entry, _ in wanted),
@@ -119,10 +127,10 @@ def _order(entry: BillState) -> tuple[bool, float]:
     return _is_sent(entry), entry.read_at.timestamp()
 
 
-def _notes(entry: BillState, patient: Patient, policy: Policy, zone: ZoneInfo) -> Iterator[SignedNote]:
+def _notes(entry: BillState, patient: Patient, policy: Policy, zone: ZoneInfo, directory: Directory) -> Iterator[SignedNote]:
     if not is_signed(entry):
         return
-    standing, code, text = _standing(entry, patient, policy)
+    standing, code, text = _standing(entry, patient, policy, directory)
     yield SignedNote(
         bill=entry.bill.id,
         visit_note=entry.bill.visit_note,
@@ -136,7 +144,7 @@ def _notes(entry: BillState, patient: Patient, policy: Policy, zone: ZoneInfo) -
     )
 
 
-def _standing(entry: BillState, patient: Patient, policy: Policy) -> tuple[BillStanding, str, str]:
+def _standing(entry: BillState, patient: Patient, policy: Policy, directory: Directory) -> tuple[BillStanding, str, str]:
     """Where a signed bill stands, and why it does not balance."""
     slot, names = slot_of(SlotKind.BILL, entry.bill.id), policy.names
     waits, accepted = patient.waiting.get(slot), patient.dismissed.get(slot)
@@ -151,9 +159,16 @@ def _standing(entry: BillState, patient: Patient, policy: Policy) -> tuple[BillS
     if not allows(policy, Resource.BILL, System.BILLING):
         text = f"bills do not go to {names.billing.label} in this practice; enter it there"
         return BillStanding.KEPT_OUT, Unbilled.NOT_SYNCHRONIZED, text
+    if (out := kept_out(directory, patient)) is not None:
+        by = f"by {out.who}: {out.reason}" if out.who else "by the practice's rule"
+        return BillStanding.KEPT_OUT, Unbilled.PATIENT_KEPT_OUT, f"the patient is kept out {by}"
     if waits is None and accepted is not None:
         text = f"accepted as it is by {accepted.who}: {accepted.reason}; send it again if it is to be billed"
         return BillStanding.KEPT_OUT, Unbilled.ACCEPTED, text
+    open_ = patient.intents.get(slot)
+    held = open_ is not None and on_hold(directory, patient, open_) is not None
+    if held and not code:
+        code, text = Unbilled.HELD, f"it is held; it goes to {names.billing.label} as soon as it is released"
     return _unsent(entry, code, text, names.billing.label)
 
 

@@ -19,6 +19,7 @@ from events.schema import Event, Origin, RevisitDue
 from events.slots import SlotKind, is_slot, parse_slot
 from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
 from projections.deciding.batch import Batch
+from projections.rules.holds import on_hold
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
@@ -33,6 +34,7 @@ class Cause(StrEnum):
     WAITING = "waiting"
     REFUSED = "refused"
     IN_FLIGHT = "in flight"
+    HELD = "held"
     EDITED = "edited on the losing side"
     NOT_SEEN = "not seen yet"
     UNEXPLAINED = "unexplained"
@@ -66,7 +68,7 @@ def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, mom
     found: list[Drift] = []
     for key in sorted(fresh.patients):
         before = stored.patients.get(key)
-        found += _of_patient(before, observed.get(key), fresh.patients[key], moved)
+        found += _of_patient(before, observed.get(key), fresh.patients[key], moved, stored.directory)
     return found
 
 
@@ -89,12 +91,15 @@ def _mapped(directory: Directory) -> Directory:
     return replace(directory, intents={}, waiting={}, created_carriers={}, created_plans={}, carriers_told={})
 
 
-def _of_patient(before: Patient | None, observed: Patient | None, after: Patient, moved: bool) -> list[Drift]:
+def _of_patient(
+    before: Patient | None, observed: Patient | None, after: Patient, moved: bool, directory: Directory
+) -> list[Drift]:
     found = []
     for slot, wanted in after.intents.items():
         known = before.intents.get(slot) if before else None
         if known is not None and (known.write == wanted.write or known.state in UNDER_WAY):
-            cause = Cause.REFUSED if known.state == "refused" else Cause.IN_FLIGHT
+            held = on_hold(directory, before, known) is not None
+            cause = Cause.REFUSED if known.state == "refused" else Cause.HELD if held else Cause.IN_FLIGHT
         else:
             cause = _new(slot, before, observed, moved)
         found.append(_drift(after, slot, cause, wanted))

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from tests.browser.chromium import NARROW
 from tests.browser.conftest import Story
+from tests.browser.test_every_page import looked_at
 from tests.conftest import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -53,7 +55,7 @@ async def test_the_front_desk_holds_one_patient_and_keeps_another_out(story: Sto
     def city(of: int) -> str:
         return str(town.clinic.ehr.patients[of]["address"]["city"])
 
-    async with story.visitor("front-desk") as page:
+    async with story.visitor("front-desk", width=NARROW) as page:
         for who, button in ((patient, "Yes, hold"), (tester, "Yes, keep out")):
             await page.goto(f"{story.site.url}/p/elm/find")
             await page.fill("input[name=id]", str(who))
@@ -61,6 +63,7 @@ async def test_the_front_desk_holds_one_patient_and_keeps_another_out(story: Sto
             await page.wait_for_selector("caption")
             await page.locator("table a[href*='/patient/']").first.click()
             await page.click("text=Hold or keep out")
+            await looked_at(page)
             form = page.locator(f"form:has(button:text-is('{button}'))")
             await form.locator("input[name=reason]").fill("as she asked")
             await form.locator("button").click()
@@ -70,9 +73,12 @@ async def test_the_front_desk_holds_one_patient_and_keeps_another_out(story: Sto
         assert "Decatur" not in (city(chart), city(other))
         await page.goto(f"{story.site.url}/p/elm/holds")
         assert await page.locator("input[name=sure]").count() == 0
+        await looked_at(page)
         await page.click(f"a:has-text('kareo:{patient}'), a:has-text('elation:{chart}')")
         assert "On hold: all writes of" in await page.inner_text("main")
+        await looked_at(page)
         await page.click("button:text-is('Release …')")
+        await looked_at(page)
         await page.click("button.main")
         await page.wait_for_selector("text=everything that followed is done", timeout=240_000)
     await until(lambda: city(chart) == "Decatur", 240)

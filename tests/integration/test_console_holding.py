@@ -37,7 +37,9 @@ async def test_who_may_hold_what(visited: Site, role: str, page: int, patients: 
     shown = await browser.get("/p/elm/holds")
     assert shown.status == page
     assert ('name="sure"' in shown.text) is (role == "operator")
-    assert (await browser.get(f"/p/elm/patient/{handle}/hold")).status == patients
+    asks = await browser.get(f"/p/elm/patient/{handle}/hold")
+    assert asks.status == page
+    assert ("Yes, keep out" in asks.text) is (patients == 200)
     assert (await asked(browser, deed="hold", sure="yes"))[0] == practice
     assert (await asked(browser, deed="hold", patient=handle))[0] == (503 if patients == 200 else 403)
     assert (await asked(browser, deed="keep-out", patient=handle))[0] == (503 if patients == 200 else 403)

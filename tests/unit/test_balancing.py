@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from events.commands import BillResendRequested, DismissRequested, UnlinkRequested
+from events.commands import BillResendRequested, DismissRequested, HoldRequested, KeepOutRequested, UnlinkRequested
 from events.ids import EhrChartId
 from events.records import BillingCase, BillLine, EhrBill
 from events.schema import IntentRequested, IntentSucceeded
@@ -25,7 +25,7 @@ MARCH = of_day("month", date(2026, 3, 2))
 
 
 def sheet(clinic: Clinic, period: Period = MARCH) -> BalanceSheet:
-    return balance_sheet(clinic.state.patients.values(), clinic.policy, period)
+    return balance_sheet(clinic.state.patients.values(), clinic.policy, period, clinic.state.directory)
 
 
 def where(clinic: Clinic) -> tuple[BillStanding, str]:
@@ -80,6 +80,22 @@ def test_what_somebody_marked_as_billed_is_kept_out_and_balances() -> None:
     assert where(clinic) == (BillStanding.KEPT_OUT, "")
 
 
+def test_the_bill_of_a_patient_kept_out_is_kept_out_and_stays_on_the_list() -> None:
+    clinic = billed()
+    clinic.ask(KeepOutRequested(who="ann", reason="a test patient"), ehr=ADA.id)
+    assert where(clinic) == (BillStanding.KEPT_OUT, Unbilled.PATIENT_KEPT_OUT)
+    (one,) = sheet(clinic).listed
+    assert one.text == "the patient is kept out by ann: a test patient"
+    clinic.ask(KeepOutRequested(who="ann", undo=True), ehr=ADA.id)
+    assert where(clinic) == (BillStanding.READY, Unbilled.ON_ITS_WAY)
+
+
+def test_a_bill_on_hold_is_ready_and_says_so() -> None:
+    clinic = billed()
+    clinic.ask(HoldRequested(who="ann", reason="new prices", resource=Resource.BILL))
+    assert where(clinic) == (BillStanding.READY, Unbilled.HELD)
+
+
 def test_where_bills_do_not_go_nothing_is_called_billed() -> None:
     clinic = billed()
     policy = replace(clinic.policy, table={**clinic.policy.table, Resource.BILL: ()})
@@ -127,7 +143,7 @@ def test_a_bill_that_two_charts_show_counts_once_and_as_sent() -> None:
 # -- any history ----------------------------------------------------------------------------------------------------------
 
 FIRST = date(2026, 2, 20)
-Step = Callable[[Clinic, EhrBill], None]
+Step = Callable[[Clinic, EhrBill], object]
 
 
 def see(**changes: object) -> Step:
@@ -187,6 +203,9 @@ STEPS: dict[str, Step] = {
     "asked": asked,
     "accepted": accepted,
     "unlinked": unlinked,
+    "kept out": lambda clinic, _bill: clinic.ask(KeepOutRequested(who="ann"), ehr=ADA.id),
+    "taken in": lambda clinic, _bill: clinic.ask(KeepOutRequested(who="ann", undo=True), ehr=ADA.id),
+    "held": lambda clinic, _bill: clinic.ask(HoldRequested(who="ann", reason="for now", resource=Resource.BILL)),
 }
 HISTORY = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 4)), max_size=24)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
@@ -20,7 +20,7 @@ from events.commands import (
     UnlinkRequested,
 )
 from events.holds import HoldEnded, HoldScope, KeptOut, hold_slot, scope_in
-from events.ids import PRACTICE, BillingPatientId, PatientKey, billing_key, ehr_key
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.schema import IntentRequested, IntentSuperseded
 from events.writes import Resource, Searched, System, changes_nothing
 from projections.rules.holds import is_stopped_under_way, may_begin, on_hold
@@ -28,9 +28,11 @@ from projections.rules.people import candidate
 from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
+from projections.trial.dry_run import rehearse
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE
 from tests.unit.stories import INSURED, STORIES, VISIT, Step, happen, tell
+from tests.unit.test_matching import counterparts, patients
 
 RESOURCES, SYSTEMS = (None, *Resource), (None, *System)
 ALONE = f"E:{ADA.id}"
@@ -80,6 +82,7 @@ def busy(policy: Policy | None = None) -> Clinic:
 # -- holds ----------------------------------------------------------------------------------------------------------------
 
 
+@settings(deadline=None)
 @given(resource=st.sampled_from(RESOURCES), system=st.sampled_from(SYSTEMS), key=st.sampled_from((PRACTICE, ADA_KEY, ALONE)))
 def test_the_slot_of_a_hold_says_its_scope(resource: Resource | None, system: System | None, key: str) -> None:
     slot = hold_slot(resource, system, PatientKey(key))
@@ -204,6 +207,7 @@ def test_a_write_under_way_is_finished_and_one_that_was_certainly_not_made_is_gi
     assert not may(clinic, ADA_KEY, slot)
 
 
+@settings(deadline=None)
 @given(
     before=STORIES,
     during=STORIES,
@@ -336,6 +340,16 @@ def test_a_linked_patient_of_the_rule_is_kept_out_with_both_charts() -> None:
     assert clinic.state.directory.kept_out.keys() == {ehr_key(ADA.id), billing_key(ADA_THERE.id)}
 
 
+def test_going_live_leaves_alone_whom_the_rule_keeps_out() -> None:
+    known = patients(ADA, ADA_THERE, replace(ADA, id=EhrChartId(102), first_name="Zed", last_name="Zzzz"))
+    clinic = Clinic(RULED)
+    run = rehearse(known, clinic.state.directory, counterparts(known), clinic.policy, clinic.now)
+    assert {(one.ehr, one.billing) for one in run.links} == {(101, 901)}
+    assert [one for one in run.writes if one.patient == "E:102"] == []
+    assert run.patients[PatientKey("E:102")].waiting == {}
+
+
+@settings(deadline=None)
 @given(before=STORIES, during=STORIES)
 def test_whatever_happens_nothing_is_asked_for_a_patient_kept_out(before: list[Step], during: list[Step]) -> None:
     clinic = tell(before)

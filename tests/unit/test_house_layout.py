@@ -120,7 +120,7 @@ TESTED_IN = {
     "daemon/cli/failures": "integration/test_commands_fail_well",
     "daemon/cli/hold": "acceptance/test_holding",
     "daemon/operator/holds": "acceptance/test_holding",
-    "daemon/runtime/holds": "acceptance/test_holding",
+    "daemon/runtime/holds": "integration/test_sink_holds",
     "daemon/tables/holds": "acceptance/test_holding",
     "daemon/cli/history_page": "unit/test_cli_history",
     "daemon/cli/migrate": "stored/test_up_and_down",

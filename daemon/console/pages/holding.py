@@ -43,17 +43,18 @@ def choices() -> dict[str, Any]:
 
 
 async def of_patient(ask: Ask) -> web.StreamResponse:
-    """Holding one patient's writes, or keeping the patient out: what each means, before it is asked for."""
+    """Holding one patient's writes, or keeping the patient out: what each means, before it is asked for by who may."""
     key = ask.key(ask.request.match_info["patient"])
-    need(ask, *may_hold(key))
     await ask.record("hold or keep out", key)
     found = await find_patient(ask.store, ask.id, charts_of(key))
     if found is None or not found.patient.key:
         raise web.HTTPNotFound
     who = name_of(found.patient)
     charts = ask.names.one_of(charts_known(found.patient))
+    mine = bool(ask.grants & may_hold(key))
+    handle, once = ask.handle(key), new_once()
     return ask.page(
-        "hold.html", who=who, charts=charts, handle=ask.handle(key), once=new_once(), once_out=new_once(), **choices()
+        "hold.html", who=who, charts=charts, handle=handle, mine=mine, once=once, once_out=new_once(), **choices()
     )
 
 
