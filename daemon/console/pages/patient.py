@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.pages.deeds import new_once
+from daemon.console.pages.deeds import may_hold, new_once
+from daemon.console.pages.holding import rows_of
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.find import charts_known, find_patient
+from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
 from daemon.operator.visits import state_of
 from daemon.operator.worklist import Work
@@ -57,9 +59,17 @@ async def patient(ask: Ask) -> web.StreamResponse:
         appointments=_appointments(ask, one),
         bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
         told=_latest(past),
+        holds=await _holds(ask, one) if moment is None else [],
+        out=why_kept_out(found.directory, one) if moment is None else None,
+        holds_mine=bool(ask.grants & may_hold(one.key)) and moment is None,
+        once_in=new_once(),
         left_out=max(0, len(past.told) - TOLD),
         once=new_once(),
     )
+
+
+async def _holds(ask: Ask, one: Patient) -> Sequence[tuple[Holding, str, bool]]:
+    return rows_of(ask, holds_of(one, await holdings(ask.store, ask.id, ask.names)))
 
 
 def _latest(past: Past) -> Sequence[Entry]:
