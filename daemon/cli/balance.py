@@ -125,7 +125,8 @@ def lines(
     else:
         yield f"  by our own records; what {there} holds was not looked up"
     if not sheet.listed:
-        yield f"  {BALANCED}" + ("" if looked is None else f", and {there} holds every encounter as it was sent")
+        left = f", but {sheet.of_kept_out} kept out" if sheet.of_kept_out else ""
+        yield f"  {BALANCED}{left}" + ("" if looked is None else f", and {there} holds every encounter as it was sent")
         return
     yield f"  {len(sheet.listed)} do not balance:"
     for note in sheet.listed:

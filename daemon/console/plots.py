@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from daemon.operator.activity import Span
 
-WIDTH, ABOVE, BELOW = 720, 96, 40
+WIDTH, ABOVE, BELOW = 480, 84, 34
 """The plot in its own units: its width, and the most of a bar on either side of the line."""
 GAP = 0.2
 

@@ -12,7 +12,8 @@ from daemon.history.events_of import events_of
 from daemon.operator.find import patients_of
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.surroundings import Surroundings
-from daemon.tables import days, documents
+from daemon.tables import days
+from daemon.tables import documents as tables
 from daemon.tables.look_ups import LookUp, last_look_up, save_look_up
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Edits, HeldEncounters, Side
@@ -26,7 +27,7 @@ from projections.terms.policy import Policy
 from projections.words.period import Period
 from projections.words.remedy import meaning_of
 
-QUOTING = frozenset({Unbilled.ACCEPTED.value, Unbilled.PATIENT_KEPT_OUT.value, Unbilled.DIFFERS_THERE.value})
+QUOTING = frozenset({Unbilled.ACCEPTED.value, Unbilled.HELD.value, Unbilled.DIFFERS_THERE.value})
 """Reasons that repeat what a person has typed or a record holds; those of waiting items say so of themselves."""
 
 
@@ -39,16 +40,20 @@ class Accounts:
 
 
 def quotes(note: SignedNote) -> bool:
-    """Whether the reason may repeat anything of a record."""
-    return note.code in QUOTING or (note.code not in set(Unbilled) and bool(note.code) and meaning_of(note.code).quotes)
+    """Whether the reason may repeat anything of a record, or what a person has typed."""
+    return (
+        note.standing is BillStanding.KEPT_OUT
+        or note.code in QUOTING
+        or (note.code not in set(Unbilled) and bool(note.code) and meaning_of(note.code).quotes)
+    )
 
 
 async def accounts_of(store: Store, policy: Policy, period: Period) -> Accounts:
     """The balance sheet of a period; only patients who have a bill around it are opened. Raises KeyMissing."""
     keys = await days.patients_of_days(store.pool, policy.practice, store.keyring, days.BILLS, period.first, period.last)
     patients = {one.key: one for one in await patients_of(store, policy.practice, keys)}
-    directory = await documents.directory(store.pool, policy.practice, store.keyring)
-    sheet = balance_sheet(patients.values(), policy, period, directory)
+    directory = await tables.directory(store.pool, policy.practice, store.keyring)
+    sheet = balance_sheet(patients.values(), directory, policy, period)
     wanted = {one.patient for one in sheet.notes}
     return Accounts(sheet, {key: one for key, one in patients.items() if key in wanted})
 

@@ -24,8 +24,6 @@ from projections.state.patient import BillState, Patient
 from projections.terms.policy import Policy, allows
 from projections.words.period import Period
 
-NOTHING_KNOWN = Directory()
-
 
 class BillStanding(StrEnum):
     """Where the bill of a signed visit note stands; each stands in one place."""
@@ -41,10 +39,9 @@ class Unbilled(StrEnum):
     """Why a bill does not balance where nothing waits in its place; the others are codes of waiting items."""
 
     ON_ITS_WAY = "on-its-way"
+    HELD = "held"
     ACCEPTED = "accepted-unbilled"
     NOT_SYNCHRONIZED = "bills-not-synchronized"
-    PATIENT_KEPT_OUT = "patient-kept-out"
-    HELD = "bill-on-hold"
     NOTE_DELETED = "note-deleted-after-sent"
     REMOVED_THERE = "encounter-removed"
     DIFFERS_THERE = "encounter-differs"
@@ -83,8 +80,13 @@ class BalanceSheet:
         return {one: found[one] for one in BillStanding}
 
     @property
+    def of_kept_out(self) -> int:
+        """Notes that balance because their patient is kept out, or somebody else has billed them."""
+        return sum(one.standing is BillStanding.KEPT_OUT and not one.code for one in self.notes)
+
+    @property
     def listed(self) -> tuple[SignedNote, ...]:
-        """What does not balance. None of it: nothing signed is unbilled."""
+        """What does not balance. None of it: nothing signed is unbilled, but of patients who are kept out."""
         return tuple(one for one in self.notes if one.code)
 
 
@@ -102,9 +104,7 @@ def day_of(entry: BillState, zone: ZoneInfo) -> date:
     return entry.bill.service_day or local_day(entry.first_seen, zone)
 
 
-def balance_sheet(
-    patients: Iterable[Patient], policy: Policy, period: Period, directory: Directory = NOTHING_KNOWN
-) -> BalanceSheet:
+def balance_sheet(patients: Iterable[Patient], directory: Directory, policy: Policy, period: Period) -> BalanceSheet:
     """What was signed in the period, from the projections of these patients. A bill that moved with a merge counts once."""
     zone = ZoneInfo(policy.time_zone)
     latest: dict[int, tuple[BillState, Patient]] = {}
@@ -114,7 +114,7 @@ def balance_sheet(
             if known is None or _order(entry) > _order(known[0]):
                 latest[entry.bill.id] = (entry, patient)
     wanted = [one for one in latest.values() if day_of(one[0], zone) in period]
-    notes = [note for entry, patient in wanted for note in _notes(entry, patient, policy, zone, directory)]
+    notes = [note for entry, patient in wanted for note in _notes(entry, patient, directory, policy)]
     return BalanceSheet(
         period=period,
         signed=sum(is_signed(entry) for entry, _ in wanted),
@@ -127,16 +127,16 @@ def _order(entry: BillState) -> tuple[bool, float]:
     return _is_sent(entry), entry.read_at.timestamp()
 
 
-def _notes(entry: BillState, patient: Patient, policy: Policy, zone: ZoneInfo, directory: Directory) -> Iterator[SignedNote]:
+def _notes(entry: BillState, patient: Patient, directory: Directory, policy: Policy) -> Iterator[SignedNote]:
     if not is_signed(entry):
         return
-    standing, code, text = _standing(entry, patient, policy, directory)
+    standing, code, text = _standing(entry, patient, directory, policy)
     yield SignedNote(
         bill=entry.bill.id,
         visit_note=entry.bill.visit_note,
         patient=patient.key,
         chart=entry.bill.patient,
-        day=day_of(entry, zone),
+        day=day_of(entry, ZoneInfo(policy.time_zone)),
         standing=standing,
         encounter=entry.encounter,
         code=code,
@@ -144,7 +144,7 @@ def _notes(entry: BillState, patient: Patient, policy: Policy, zone: ZoneInfo, d
     )
 
 
-def _standing(entry: BillState, patient: Patient, policy: Policy, directory: Directory) -> tuple[BillStanding, str, str]:
+def _standing(entry: BillState, patient: Patient, directory: Directory, policy: Policy) -> tuple[BillStanding, str, str]:
     """Where a signed bill stands, and why it does not balance."""
     slot, names = slot_of(SlotKind.BILL, entry.bill.id), policy.names
     waits, accepted = patient.waiting.get(slot), patient.dismissed.get(slot)
@@ -160,15 +160,14 @@ def _standing(entry: BillState, patient: Patient, policy: Policy, directory: Dir
         text = f"bills do not go to {names.billing.label} in this practice; enter it there"
         return BillStanding.KEPT_OUT, Unbilled.NOT_SYNCHRONIZED, text
     if (out := kept_out(directory, patient)) is not None:
-        by = f"by {out.who}: {out.reason}" if out.who else "by the practice's rule"
-        return BillStanding.KEPT_OUT, Unbilled.PATIENT_KEPT_OUT, f"the patient is kept out {by}"
+        why = f"by {out.who}: {out.reason}" if out.who else f"by the rule {out.rule}"
+        return BillStanding.KEPT_OUT, "", f"the patient is kept out, {why}"
     if waits is None and accepted is not None:
         text = f"accepted as it is by {accepted.who}: {accepted.reason}; send it again if it is to be billed"
         return BillStanding.KEPT_OUT, Unbilled.ACCEPTED, text
     open_ = patient.intents.get(slot)
-    held = open_ is not None and on_hold(directory, patient, open_) is not None
-    if held and not code:
-        code, text = Unbilled.HELD, f"it is held; it goes to {names.billing.label} as soon as it is released"
+    if waits is None and open_ is not None and (hold := on_hold(directory, patient, open_)) is not None:
+        return BillStanding.READY, Unbilled.HELD, f"it is held by {hold.who}: {hold.reason}; it goes out once it is released"
     return _unsent(entry, code, text, names.billing.label)
 
 

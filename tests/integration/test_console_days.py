@@ -89,13 +89,11 @@ async def booked(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFa
 
 
 async def recorded(desk: RecorderDriver) -> None:
-    """Ada has a bill that was sent and one in error, and comes today; Marie comes tomorrow and waits; Grace came long ago."""
+    """Ada has a bill that was sent and one in error, and comes today; Marie comes tomorrow; Grace came long ago."""
     marie, grace = (BillingPatientId(int(key[2:])) for key in (MARIE, GRACE))
     await desk.link(there=insured(BLUE))
     await desk.see(
-        BillingChartObserved(
-            chart=replace(ADA_THERE, id=marie, first_name="Marie", last_name="Curie", home_phone="CALL ME")
-        ),
+        BillingChartObserved(chart=replace(ADA_THERE, id=marie, first_name="Marie", last_name="Curie")),
         BillingChartObserved(chart=replace(ADA_THERE, id=grace, first_name="Grace", last_name="Hopper")),
     )
     await desk.see(
@@ -197,7 +195,11 @@ async def test_my_day_shows_who_comes_today_and_tomorrow_and_what_of_them_waits(
     assert "3 appointments" in today
     assert ("Curie, Marie" in today, "Curie, Marie" in tomorrow) == (False, True)
     assert "1 appointment;" in tomorrow
-    assert "of their patients waits" in tomorrow
+    assert '<b class="warn">1 of their patients waits</b>' in today
+    assert "nothing of its patient waits" in tomorrow
+    assert today.count('<tr class="waits">') == 3, "each of Ada's appointments says what of her waits"
+    assert "Line 1 has no CPT code" in today
+    assert '<span class="chip">biller</span>' in today, "the front desk sees whom it is for, and no deed"
     assert "Hopper" not in answer.text
     rows = await access.last(booked.site.console.store.pool, "elm", most=2)
     assert {(one.what, one.patient_key) for one in rows} == {("my day", ADA_KEY), ("my day", MARIE)}
@@ -235,7 +237,7 @@ async def test_a_week_is_shown_by_provider_and_day(booked: Booked) -> None:
     long_ago = await browser.get(f"/p/elm/appointments?on={TODAY - timedelta(days=60)}")
     assert ("Hopper" in long_ago.text, ADA_THERE.last_name in long_ago.text) == (True, False)
     odd = await browser.get(f"/p/elm/appointments?on={TODAY}&provider=%22%3E%3Cscript")
-    assert (odd.status, '"><script' in odd.text) == (200, False)
+    assert (odd.status, '">&lt;script' in odd.text, '"><script' in odd.text) == (200, False, False)
 
 
 @pytest.mark.parametrize("path", ["/p/elm/day", "/p/elm/appointments", "/p/elm/balance"])

@@ -9,7 +9,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from events.commands import BillResendRequested, DismissRequested, HoldRequested, KeepOutRequested, UnlinkRequested
+from events.commands import (
+    BillResendRequested,
+    DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
+    ReleaseRequested,
+    UnlinkRequested,
+)
 from events.ids import EhrChartId
 from events.records import BillingCase, BillLine, EhrBill
 from events.schema import IntentRequested, IntentSucceeded
@@ -25,7 +32,7 @@ MARCH = of_day("month", date(2026, 3, 2))
 
 
 def sheet(clinic: Clinic, period: Period = MARCH) -> BalanceSheet:
-    return balance_sheet(clinic.state.patients.values(), clinic.policy, period, clinic.state.directory)
+    return balance_sheet(clinic.state.patients.values(), clinic.state.directory, clinic.policy, period)
 
 
 def where(clinic: Clinic) -> tuple[BillStanding, str]:
@@ -80,26 +87,10 @@ def test_what_somebody_marked_as_billed_is_kept_out_and_balances() -> None:
     assert where(clinic) == (BillStanding.KEPT_OUT, "")
 
 
-def test_the_bill_of_a_patient_kept_out_is_kept_out_and_stays_on_the_list() -> None:
-    clinic = billed()
-    clinic.ask(KeepOutRequested(who="ann", reason="a test patient"), ehr=ADA.id)
-    assert where(clinic) == (BillStanding.KEPT_OUT, Unbilled.PATIENT_KEPT_OUT)
-    (one,) = sheet(clinic).listed
-    assert one.text == "the patient is kept out by ann: a test patient"
-    clinic.ask(KeepOutRequested(who="ann", undo=True), ehr=ADA.id)
-    assert where(clinic) == (BillStanding.READY, Unbilled.ON_ITS_WAY)
-
-
-def test_a_bill_on_hold_is_ready_and_says_so() -> None:
-    clinic = billed()
-    clinic.ask(HoldRequested(who="ann", reason="new prices", resource=Resource.BILL))
-    assert where(clinic) == (BillStanding.READY, Unbilled.HELD)
-
-
 def test_where_bills_do_not_go_nothing_is_called_billed() -> None:
     clinic = billed()
     policy = replace(clinic.policy, table={**clinic.policy.table, Resource.BILL: ()})
-    (one,) = balance_sheet(clinic.state.patients.values(), policy, MARCH).listed
+    (one,) = balance_sheet(clinic.state.patients.values(), clinic.state.directory, policy, MARCH).listed
     assert (one.standing, one.code) == (BillStanding.KEPT_OUT, Unbilled.NOT_SYNCHRONIZED)
 
 
@@ -125,6 +116,26 @@ def test_a_bill_whose_chart_is_not_linked_is_ready_and_says_so() -> None:
     assert where(clinic) == (BillStanding.READY, "chart-pending")
 
 
+def test_the_bill_of_a_patient_who_is_kept_out_is_kept_out_and_balances() -> None:
+    clinic = billed()
+    clinic.ask(KeepOutRequested(who="ann", reason="a test patient"), billing=ADA_THERE.id)
+    (one,) = sheet(clinic).notes
+    assert (one.standing, one.code, sheet(clinic).of_kept_out) == (BillStanding.KEPT_OUT, "", 1)
+    assert one.text == "the patient is kept out, by ann: a test patient"
+    clinic.ask(KeepOutRequested(who="ann", reason="", undo=True), billing=ADA_THERE.id)
+    assert where(clinic)[0] is BillStanding.READY
+
+
+def test_a_bill_that_is_held_is_ready_and_says_who_holds_it() -> None:
+    clinic = billed()
+    clinic.ask(HoldRequested(who="ann", reason="new fee schedule", resource=Resource.BILL))
+    assert where(clinic) == (BillStanding.READY, Unbilled.HELD)
+    assert "held by ann: new fee schedule" in sheet(clinic).listed[0].text
+    (slot,) = clinic.state.directory.holds
+    clinic.ask(ReleaseRequested(who="ann", reason="", slot=slot))
+    assert where(clinic) == (BillStanding.READY, Unbilled.ON_ITS_WAY)
+
+
 def test_a_bill_without_a_day_of_service_is_of_the_practices_day_on_which_it_was_seen() -> None:
     clinic = billed(replace(GOOD_BILL, service_day=None))
     seen = clinic.patient().bills[str(GOOD_BILL.id)].first_seen.astimezone()
@@ -136,14 +147,14 @@ def test_a_bill_that_two_charts_show_counts_once_and_as_sent() -> None:
     clinic = billed()
     before = decode_patient(encode_patient(clinic.patient()))
     clinic.write(ADA_KEY, SLOT)
-    found = balance_sheet([clinic.patient(), before], clinic.policy, MARCH)
+    found = balance_sheet([clinic.patient(), before], clinic.state.directory, clinic.policy, MARCH)
     assert (found.signed, [one.standing for one in found.notes]) == (1, [BillStanding.SENT])
 
 
 # -- any history ----------------------------------------------------------------------------------------------------------
 
 FIRST = date(2026, 2, 20)
-Step = Callable[[Clinic, EhrBill], object]
+Step = Callable[[Clinic, EhrBill], None]
 
 
 def see(**changes: object) -> Step:
@@ -186,6 +197,13 @@ def unlinked(clinic: Clinic, _bill: EhrBill) -> None:
     clinic.ask(UnlinkRequested(billing=ADA_THERE.id, who="ann", reason=""), billing=ADA_THERE.id)
 
 
+def kept(*, undo: bool) -> Step:
+    def step(clinic: Clinic, _bill: EhrBill) -> None:
+        clinic.ask(KeepOutRequested(who="ann", reason="a test patient", undo=undo), billing=ADA_THERE.id)
+
+    return step
+
+
 STEPS: dict[str, Step] = {
     "signed": see(signed=True),
     "unsigned": see(signed=False),
@@ -203,9 +221,8 @@ STEPS: dict[str, Step] = {
     "asked": asked,
     "accepted": accepted,
     "unlinked": unlinked,
-    "kept out": lambda clinic, _bill: clinic.ask(KeepOutRequested(who="ann"), ehr=ADA.id),
-    "taken in": lambda clinic, _bill: clinic.ask(KeepOutRequested(who="ann", undo=True), ehr=ADA.id),
-    "held": lambda clinic, _bill: clinic.ask(HoldRequested(who="ann", reason="for now", resource=Resource.BILL)),
+    "kept out": kept(undo=False),
+    "taken in": kept(undo=True),
 }
 HISTORY = st.lists(st.tuples(st.sampled_from(sorted(STEPS)), st.integers(0, 4)), max_size=24)
 
@@ -223,6 +240,7 @@ def test_over_any_history_the_sides_add_up(history: list[tuple[str, int]], cases
     for name, at in history:
         STEPS[name](clinic, bills[at])
     wanted = [_now(clinic, bill) for bill in bills]
+    out = any(one.out for one in clinic.state.directory.kept_out.values())
     sent = sent_bills(clinic)
     for period in (MARCH, *(of_day(kind, date(2026, 3, 2)) for kind in ("day", "week")), of_day("month", FIRST)):
         found = sheet(clinic, period)
@@ -234,7 +252,7 @@ def test_over_any_history_the_sides_add_up(history: list[tuple[str, int]], cases
         for note in found.notes:
             assert (note.standing is BillStanding.SENT) is (note.bill in sent)
             now = next(one for one in wanted if one.id == note.bill)
-            billed_there = note.bill in sent or now.status == "Billed" or now.ref_number
+            billed_there = note.bill in sent or now.status == "Billed" or now.ref_number or out
             assert note.code or billed_there, note
             assert not note.code or note.text, note
     days = [of_day("day", date(2026, 3, 1) + timedelta(days=number)) for number in range(31)]
