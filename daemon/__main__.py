@@ -1,5 +1,4 @@
-# PYTHON_ARGCOMPLETE_OK
-"""`chartwire`: the command line. Each command lives in `daemon/cli/`, one file each."""
+"""`chartwire`: the command line. Each command lives in `daemon/cli/`, one file each. `chartwire.py` is what is installed."""
 
 from __future__ import annotations
 
@@ -17,13 +16,11 @@ COMPLETING = "_ARGCOMPLETE"
 
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit code (0 done, 1 found something wrong, 2 used wrongly, 3 a server is away)."""
-    given = sys.argv[1:] if argv is None else argv
-    parser = parser_of(given, whole=COMPLETING in os.environ)
     if COMPLETING in os.environ:
-        import argcomplete
+        from daemon.cli.completing import complete, typed
 
-        argcomplete.autocomplete(parser)
-    arguments = parser.parse_args(argv)
+        return complete(parser_of(typed()))
+    arguments = parser_of(sys.argv[1:] if argv is None else argv).parse_args(argv)
     try:
         return int(arguments.handler(arguments))
     except Ended as ended:

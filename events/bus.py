@@ -142,6 +142,14 @@ class Bus:
     async def ensure_topics(self, partitions: int, replication: int) -> None:
         """Create the topics that are missing; a different number of partitions is kept, and said."""
         self._wanted = (partitions, replication)
+        await self.restore_topics()
+        await self.find_partitions()
+        if self.partitions != partitions:
+            log.warning("partitions_differ", topic=CHANGES, partitions=self.partitions, count=partitions)
+
+    async def restore_topics(self) -> None:
+        """Create the topics that are missing, as `ensure_topics` was told; who lays practices out over them counts anew first."""
+        partitions, replication = self._wanted
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
         await admin.start()
         try:
@@ -152,15 +160,8 @@ class Bus:
                     await admin.create_topics(missing)
                 except TopicAlreadyExistsError:
                     log.info("topic_exists", topic=CHANGES)
-            self.partitions = await self._count(admin)
         finally:
             await admin.close()
-        if self.partitions != partitions:
-            log.warning("partitions_differ", topic=CHANGES, partitions=self.partitions, count=partitions)
-
-    async def restore_topics(self) -> None:
-        """Create the topics anew, as `ensure_topics` was told: the broker has lost them."""
-        await self.ensure_topics(*self._wanted)
 
     async def _count(self, admin: Any) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import structlog
@@ -28,14 +27,12 @@ from events.backlog import Backlog, Queue
 from events.backoff import Backoff
 from events.bus import Bus
 from events.handover import Claim, Handover, numbers
-from events.ids import PracticeId, event_id
+from events.ids import PracticeId
 from events.keys import KeyMissing, UnreadableEvent
-from events.schema import Event, MessageUnreadable, Origin
 from events.store import AWAY
 from events.stray import settled
-from events.text import name
-from events.topics import CHANGES, Change, Message, decode_message
-from events.watch import Stalled, Watch
+from events.topics import CHANGES, Change, Message, decode_message, unreadable
+from events.watch import Recounted, Stalled, Watch
 
 log = structlog.get_logger()
 
@@ -44,6 +41,9 @@ FETCH_MS = 200
 FETCH_WAIT_MS = 30
 """How long the broker may hold an empty answer back. aiokafka asks a broker for one answer at a time, so messages of one partition
 wait until the others' empty answer has come; a longer wait is latency under load, a shorter one costs processor time at rest."""
+
+METADATA_MS = 30_000
+"""How long a topic that was given more partitions, or made anew with fewer, may go unnoticed."""
 
 COMMIT_EVERY = 0.5
 COMMIT_SECONDS = 5.0
@@ -130,8 +130,18 @@ class ChangeConsumer:
                     failures = 1 if loop.time() - began > self._stall else failures + 1
                     where = error.where if isinstance(error, Stalled) else ""
                     log.error("consumer_restarted", error_type=type(error).__name__, attempt=failures, reason=where)
+                    if isinstance(error, Recounted):
+                        await self._lay_out_anew()
                     await self._pause(RESTARTING.pause(failures))
             owning.cancel()
+
+    async def _lay_out_anew(self) -> None:
+        """Put everything down, and count the partitions that practices go by."""
+        await self._put_down()
+        try:
+            await self._bus.find_partitions()
+        except (KafkaError, OSError) as error:  # seen again, and counted, once a broker answers
+            log.warning("partitions_not_counted", topic=CHANGES, error_type=type(error).__name__)
 
     async def _pause(self, seconds: float) -> None:
         try:
@@ -155,6 +165,7 @@ class ChangeConsumer:
             heartbeat_interval_ms=min(1000, max(300, session_ms // 10)),
             max_poll_interval_ms=max(300_000, session_ms * 2),
             fetch_max_wait_ms=FETCH_WAIT_MS,
+            metadata_max_age_ms=METADATA_MS,
             **self._bus.security,
         )
         self._rebalancing = True
@@ -175,13 +186,16 @@ class ChangeConsumer:
 
     async def _finish(self) -> None:
         """While still a member: let what runs here come to its end, and say how far it came."""
-        held, self._assigned = set(self.held), set()
         for backlog in self._backlogs.values():
             backlog.closed = True
+        await self._put_down()
+        await self._settle()
+
+    async def _put_down(self) -> None:
+        held, self._assigned = set(self.held), set()
         await self._owner.lost(numbers(held))
         self.held -= held
         self._begun -= held
-        await self._settle()
 
     async def _close(self, consumer: AIOKafkaConsumer) -> None:
         """Leave the group; a broker that is away is not waited for."""
@@ -261,7 +275,7 @@ class ChangeConsumer:
                 try:
                     message = await self._decode(record, backlog)
                 except (UnreadableEvent, KeyMissing) as error:
-                    message = self._owner.adopt(_unreadable(record, error, quiet=known))
+                    message = self._owner.adopt(unreadable(record, error, quiet=known))
                 queue = backlog.queue(message.practice)
                 if queue.offer(record.offset, message) and not queue.busy:
                     queue.busy = True
@@ -293,7 +307,7 @@ class ChangeConsumer:
         failures = 0
         try:
             while not backlog.closed and (batch := queue.take()):
-                if await self._owner.record(practice, batch):
+                if await self._take(partition, practice, batch):
                     queue.done(len(batch))
                     failures = 0
                     continue
@@ -305,6 +319,18 @@ class ChangeConsumer:
         again = backlog.again(practice)
         if again is not None and not backlog.closed and self._consumer is not None:
             self._consumer.seek(partition, again)
+
+    async def _take(self, partition: TopicPartition, practice: PracticeId, batch: Sequence[Message]) -> bool:
+        """Have messages recorded; what lies in another partition than its practice's now is sent on to where its owner reads."""
+        if self._bus.partition_of(practice) == partition.partition:
+            return await self._owner.record(practice, batch)
+        log.warning("messages_sent_on", practice=practice, partition=partition.partition, count=len(batch))
+        try:
+            await self._bus.publish(practice, batch)
+        except ConnectionError as error:
+            log.warning("messages_not_sent_on", practice=practice, error_type=type(error).__name__)
+            return False
+        return True
 
     # -- offsets ----------------------------------------------------------------------------------------------------------
 
@@ -368,28 +394,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         await self._consumer.assigned(set(assigned))
-
-
-def _unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:
-    """The quarantine of a message that nobody can read, under the practice of its key; the same again is the same event."""
-    reason = type(error).__name__
-    if not quiet:
-        log.error("message_unreadable", topic=CHANGES, partition=record.partition, offset=record.offset, error_type=reason)
-    practice = PracticeId(name((record.key or b"").decode(errors="replace")))
-    raw = record.value or b""
-    event = Event(
-        id=event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, raw),
-        practice=practice,
-        origin=Origin.CHARTWIRE,
-        observed=_written(record),
-        body=MessageUnreadable(topic=record.topic, partition=record.partition, offset=record.offset, reason=reason, raw=raw),
-    )
-    return Change(practice=practice, event=event)
-
-
-def _written(record: Any) -> datetime:
-    """When the broker or the message's producer says that it was written; 1970 where that is no moment."""
-    try:
-        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
-    except (ValueError, OverflowError, OSError, TypeError):
-        return datetime.fromtimestamp(0, UTC)

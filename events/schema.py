@@ -12,8 +12,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
+from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
-from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.insurance import Insured
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -324,7 +325,7 @@ Body = (
     | BillingAppointmentObserved
     | BillingAppointmentVanished
     | BillObserved
-    | EhrPoliciesObserved
+    | Insured
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
@@ -339,8 +340,6 @@ Body = (
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
-    | PoliciesAgreed
-    | InsurersLearnt
     | ObservingBegan
     | CounterpartsFound
     | WentLive
@@ -353,6 +352,7 @@ Body = (
     | WaitingRaised
     | WaitingCleared
     | MessageUnreadable
+    | Aside
     | Command
     | WaitingDismissed
     | CommandRefused

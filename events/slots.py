@@ -50,6 +50,8 @@ class SlotKind(StrEnum):
     """The practice stands still."""
     QUARANTINE = "quarantine"
     """The system, the resource and the record; or `kafka`, the partition and the offset."""
+    HOLD = "hold"
+    """The scope of a hold (events/holds.py)."""
 
 
 class Slot(NamedTuple):

@@ -11,19 +11,24 @@ all workers sign (`Keyring.takes_unsigned`).
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import msgspec
+import structlog
 
 from events.codec import decode_event, encode_event, is_key_of
 from events.decoding import decoding, named
-from events.ids import EventId, PracticeId
+from events.ids import EventId, PracticeId, event_id
 from events.keyed import hashed, keyed_event
 from events.keys import KeyMissing, Keyring, UnreadableEvent
 from events.records import Value
-from events.schema import Event
-from events.text import LONGEST_NAME, holdable
+from events.schema import Event, MessageUnreadable, Origin
+from events.text import LONGEST_NAME, holdable, name
 from events.writes import System
+
+log = structlog.get_logger()
 
 CHANGES = "chartwire.changes.v1"
 EVENTS = "chartwire.events.v1"
@@ -229,3 +234,28 @@ def is_record(resource: str, record: str, parent: str) -> bool:
     """Whether this can be a record of the resource, and whose it is: what is read as a number is one."""
     numbered = _NUMBERED.fullmatch(resource) is None or _RECORD.fullmatch(record) is not None
     return numbered and _WHOSE.fullmatch(parent) is not None
+
+
+def unreadable(record: Any, error: Exception, *, quiet: bool) -> Change:
+    """The quarantine of a message that nobody can read, under the practice of its key; the same again is the same event."""
+    reason = type(error).__name__
+    if not quiet:
+        log.error("message_unreadable", topic=CHANGES, partition=record.partition, offset=record.offset, error_type=reason)
+    practice = PracticeId(name((record.key or b"").decode(errors="replace")))
+    raw = record.value or b""
+    event = Event(
+        id=event_id(practice, "MessageUnreadable", record.topic, record.partition, record.offset, raw),
+        practice=practice,
+        origin=Origin.CHARTWIRE,
+        observed=_written(record),
+        body=MessageUnreadable(topic=record.topic, partition=record.partition, offset=record.offset, reason=reason, raw=raw),
+    )
+    return Change(practice=practice, event=event)
+
+
+def _written(record: Any) -> datetime:
+    """When the broker or the message's producer says that it was written; 1970 where that is no moment."""
+    try:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError, TypeError):
+        return datetime.fromtimestamp(0, UTC)

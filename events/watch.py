@@ -26,6 +26,10 @@ class Stalled(Exception):
         self.where = where
 
 
+class Recounted(Stalled):
+    """The topic has another number of partitions than when the practices were laid out over them."""
+
+
 class Watch:
     """`seconds`: how long something may stand still."""
 
@@ -37,16 +41,19 @@ class Watch:
         self._since: dict[str, tuple[object, float]] = {}
 
     async def look(self, backlogs: Mapping[TopicPartition, Backlog], *, rebalancing: bool) -> None:
-        """Raises Stalled when something has stood still for too long, or when the topic had to be made anew."""
+        """Raises Stalled when something has stood still for too long, or when the topic had to be made anew; Recounted."""
         now = asyncio.get_running_loop().time()
         if now < self._due:
             return
         self._due = now + self._seconds / 6
         try:
             async with asyncio.timeout(ASK_SECONDS):
-                if not self._consumer.partitions_for_topic(CHANGES):
+                known = self._consumer.partitions_for_topic(CHANGES)
+                if not known:
                     await self._bus.restore_topics()
                     raise Stalled("topic")
+                if len(known) != self._bus.partitions:
+                    raise Recounted("partitions")
                 ends = await self._consumer.end_offsets(list(backlogs))
                 positions = {one: await self._position(one) for one in backlogs}
         except (KafkaError, TimeoutError):

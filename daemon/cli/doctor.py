@@ -12,13 +12,15 @@ from typing import Any
 import msgspec
 
 from daemon.cli.advice import add_config, pasteable
-from daemon.cli.printing import say, warn
+from daemon.cli.printing import ERROR, PLAIN, WARNING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import ConfigError, load
 from daemon.findings import Finding, Severity
 from daemon.operator.doctor import examine, of_file
 from daemon.telemetry import configure_logging
 from daemon.vendors.sections import SECTIONS
+
+LOOKS = {Severity.ERROR: ERROR, Severity.WARNING: WARNING, Severity.NOTE: PLAIN}
 
 
 def register(commands: Any) -> None:
@@ -47,7 +49,12 @@ def doctor(arguments: argparse.Namespace) -> int:
 def _told(found: list[Finding], arguments: argparse.Namespace) -> int:
     complete = [msgspec.structs.replace(one, repair=pasteable(one.repair, arguments)) for one in found]
     for one in complete:
-        say(*([msgspec.json.encode(one).decode()] if arguments.json else lines(one)))
+        if arguments.json:
+            say(msgspec.json.encode(one).decode())
+            continue
+        first, *more = lines(one)
+        say(first, look=LOOKS[one.severity])
+        say(*more)
     bad = [one for one in found if one.severity is not Severity.NOTE]
     if not arguments.json:
         say(f"{len(bad)} to repair, {len(found) - len(bad)} to know" if found else "nothing to complain about")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import sys
 from typing import TextIO
 
@@ -43,10 +44,23 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
 codecs.register_error(ESCAPED, _unencodable)
 
 
-def say(*lines: object, to: TextIO | None = None, flush: bool = False) -> None:
-    """Print each of `lines` as one line, to stdout unless `to` says otherwise, whatever the encoding there."""
+PLAIN, HEADING, WARNING, ERROR = "", "1", "33", "1;31"
+"""How a line looks on a terminal that shows colours (SGR parameters)."""
+
+
+def coloured(out: TextIO) -> bool:
+    """Whether looks are shown there: a terminal, and nobody asked for none (no-color.org)."""
+    return not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb" and out.isatty()
+
+
+def say(*lines: object, to: TextIO | None = None, flush: bool = False, look: str = PLAIN) -> None:
+    """Print each of `lines` as one line, to stdout unless `to` says otherwise, whatever the encoding there.
+
+    `look` is for terminals only: what is piped or kept in a file is the plain text.
+    """
     out = sys.stdout if to is None else to
-    text = "".join(f"{visible(str(one))}\n" for one in lines)
+    start, end = (f"\x1b[{look}m", "\x1b[0m") if look and coloured(out) else ("", "")
+    text = "".join(f"{start}{visible(str(one))}{end}\n" for one in lines)
     encoding = out.encoding or "utf-8"
     out.write(text.encode(encoding, ESCAPED).decode(encoding))
     if flush:

@@ -16,14 +16,16 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
-from daemon.cli.printing import say, warn
+from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import Config
 from daemon.runtime.kafka import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
+from events.holds import scope_in
 from events.ids import PracticeId
 from projections.terms.names import NAMES
 from projections.words.moment import in_zone
+from projections.words.remedy import scope_options
 
 BROKER_SECONDS = 10.0
 
@@ -62,7 +64,9 @@ def status(arguments: argparse.Namespace) -> int:
         practices = {one.id: one for one in config.practice}
         for row in rows:
             practice = practices[row.practice]
-            say(*lines(row, shown_of(arguments, practice).zone))
+            heading, *more = lines(row, shown_of(arguments, practice).zone)
+            say(heading, look=HEADING)
+            say(*more)
             if practice.mode == "observe":
                 say(
                     f"  only observed: nothing is decided or written; `{advice(f'onboard {row.practice}', arguments)}` tells more"
@@ -118,11 +122,22 @@ def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
     for system, state, count, oldest in row.open_intents:
         since = "" if oldest is None else f", oldest since {in_zone(oldest, zone)}"
         out.append(f"  {count} writes to {system} {state}{since}")
+    for one in row.held:
+        out.append(f"  held since {in_zone(one.since, zone)}: {held_in_words(one.slot)}, {one.writes} writes wait")
     for code, count in row.waiting:
         out.append(f"  {count} waiting: {code}")
     if not row.open_intents and not row.waiting:
         out.append("  nothing open, nothing waits")
     return out
+
+
+def held_in_words(slot: str) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    if scope is None:
+        return slot
+    options = scope_options(scope, NAMES).split(" --")
+    return ", ".join(options[1:]) or "everything"
 
 
 def _reported(row: PracticeStatus, age: float) -> list[str]:

@@ -10,7 +10,7 @@ import msgspec
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_shown, configured, opened, run_async, shown_of
-from daemon.cli.printing import say, warn
+from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import policy_of
 from daemon.operator.waiting import Item, items, reason_of
@@ -51,7 +51,12 @@ def waiting(arguments: argparse.Namespace) -> int:
                 shown = shown_of(arguments, practice)
                 for item in await items(store, policy_of(practice), code=arguments.code, dismissed=arguments.dismissed):
                     one = complete(item, shown, arguments)
-                    say(*([msgspec.json.encode(one).decode()] if arguments.json else lines(one, shown.zone)))
+                    if arguments.json:
+                        say(msgspec.json.encode(one).decode())
+                        continue
+                    heading, *more = lines(one, shown.zone)
+                    say(heading, look=HEADING)
+                    say(*more)
         return 0
 
     return run_async(work())
@@ -73,6 +78,8 @@ def lines(item: Item, zone: ZoneInfo) -> list[str]:
     who = item.patient or "the practice"
     out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
     out += [f"    {one.field}: sent {one.sent or 'empty'}, now {one.now or 'empty'}" for one in item.differs]
+    if item.held is not None:
+        out.append(f"    {item.held} {'write waits' if item.held == 1 else 'writes wait'}")
     if item.dismissed_by:
         out.append(f"    accepted by {item.dismissed_by}: {item.dismissed_because}")
     if item.command:

@@ -31,10 +31,13 @@ from daemon.console.pages import (
     doubled,
     factor,
     finding,
+    holding,
+    ledger,
     live,
     overview,
     patient,
     provider,
+    scheduled,
     undecided,
     work,
 )
@@ -45,8 +48,11 @@ from daemon.console.sessions import Sessions
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
 from daemon.sections import secret
 from daemon.servers import ConsoleConfig, host_and_port
+from events.holds import scope_in
 from events.store import Store
 from projections.rules.fields import BY_NAME
+from projections.terms.names import Names
+from projections.words.left_alone import scope_in_words
 
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""
@@ -85,6 +91,9 @@ ROUTES: tuple[Route, ...] = (
     *undecided.ROUTES,
     *doubled.ROUTES,
     *billing.ROUTES,
+    *ledger.ROUTES,
+    *scheduled.ROUTES,
+    *holding.ROUTES,
     *access_log.ROUTES,
     *live.ROUTES,
 )
@@ -113,11 +122,14 @@ def make_app(
     )
     environment.filters |= {
         "when": _when,
+        "clock": _clock,
         "day": _day,
         "ago": _ago,
         "in_words": _in_words,
+        "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
+        "held": _held,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -132,6 +144,12 @@ def _when(time: datetime, ask: Ask) -> str:
     """A time as people of the trade write it, where the practice is, with its zone."""
     local = time.astimezone(ask.zone)
     return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
+def _clock(time: datetime, ask: Ask) -> str:
+    """The time of day where the practice is."""
+    local = time.astimezone(ask.zone)
+    return f"{local.hour % 12 or 12}:{local:%M %p}"
 
 
 def _day(day: date | None) -> str:
@@ -165,6 +183,17 @@ def as_written(value: str, field: str) -> str:
 def _about(name: str) -> str:
     """What a slot or a change names: a field as people call it, anything else as it is."""
     return BY_NAME[name].label if name in BY_NAME else name
+
+
+def _sentence(text: str) -> str:
+    """A reason that stands by itself."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
+
+
+def _held(slot: str, names: Names) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    return slot if scope is None else scope_in_words(scope, names)
 
 
 def _in_words(code: str) -> str:

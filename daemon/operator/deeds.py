@@ -6,9 +6,11 @@ Nothing is asked yet: `daemon/operator/commands.py` publishes a command and foll
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from daemon.operator.commands import Followed, command
 from daemon.operator.find import Looked, find_patient
+from daemon.operator.holds import slot_of_scope
 from daemon.operator.links import LinkPlan
 from daemon.tables import observed
 from events.commands import (
@@ -16,9 +18,12 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
@@ -28,7 +33,7 @@ from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
 from events.slots import set_aside_in
 from events.store import Store
-from events.writes import System
+from events.writes import Resource, System
 from projections.terms.policy import Policy
 
 Asks = list[Followed]
@@ -154,6 +159,41 @@ async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
 async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:
     """Conflicts have been looked at; no fields are all of them."""
     return [it.ask(ConflictSeen(fields=fields, who=it.who), charts, fields)]
+
+
+async def hold(
+    it: Asking, charts: Charts, *, resource: Resource | None, system: System | None, until: datetime | None = None
+) -> Asks:
+    """Let writes wait: of one patient or (no charts) of everybody, of a resource or all, to a system or both; a reason is needed."""
+    if not it.reason.strip():
+        raise NotPossible("say why it is held", found=False)
+    if until is not None and until <= datetime.now(UTC):
+        raise NotPossible("the time until which it is held is over already", found=False)
+    if charts != Charts():
+        await it.looked(charts)
+    body = HoldRequested(who=it.who, reason=it.reason, resource=resource, system=system, until=until)
+    return [it.ask(body, charts, (resource, system))]
+
+
+async def release(it: Asking, charts: Charts, *, resource: Resource | None, system: System | None) -> Asks:
+    """End the hold with exactly this scope: what it held goes out."""
+    found = await it.looked(charts)
+    slot = slot_of_scope(found.directory, resource, system, found.patient if found.patient.key else None)
+    if slot is None:
+        raise NotPossible("nothing with exactly this scope is held")
+    return await release_slot(it, slot)
+
+
+async def release_slot(it: Asking, slot: str) -> Asks:
+    """End the hold of this slot."""
+    return [it.ask(ReleaseRequested(slot=slot, who=it.who, reason=it.reason), Charts(), slot)]
+
+
+async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:
+    """Leave a patient alone for good, or (`undo`) no longer; a reason is needed. A patient that was never seen can be kept out, too."""
+    if not it.reason.strip():
+        raise NotPossible("say why the patient is kept out" + (" no longer" if undo else ""), found=False)
+    return [it.ask(KeepOutRequested(who=it.who, reason=it.reason, undo=undo), charts)]
 
 
 async def redrive(it: Asking, slot: str | None) -> Asks:

@@ -11,6 +11,7 @@ import structlog
 
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.go_live import first_reads, go_live
+from daemon.runtime.holds import Holds
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
@@ -24,6 +25,7 @@ from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
 from events.codes import WaitCode
 from events.commands import RedriveRequested, ResyncRequested, RetryRequested
+from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
@@ -67,6 +69,7 @@ class PracticeRuntime:
             meter=around.meter,
             on_recorded=self._recorded,
         )
+        self.holds = Holds(self.recorder, around.now)
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         owned = Ownership(around.store, self.practice, epoch)
         self.sides = {system: side(config, around, system, owned) for system in System}
@@ -101,6 +104,7 @@ class PracticeRuntime:
                 one.limits.taken_over()
         self._observing = await self.recorder.observing()
         outcome = await self.recorder.load_open()
+        self.holds.note(outcome.directory)
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)
         await self._show(standing, shown=outcome.directory is not None and STANDING_SLOT in outcome.directory.waiting)
@@ -146,7 +150,7 @@ class PracticeRuntime:
         """What a practice at work consists of; none of it ends by itself."""
         works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
         works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
-        works += [("revisits", self._look_again()), ("resuming", self._resume())]
+        works += [("revisits", self._look_again()), ("resuming", self._resume()), ("holds", self.holds.run())]
         if self._around.config.kafka.feed:
             works.append(("feed", self.feed.run()))
         return works
@@ -192,7 +196,7 @@ class PracticeRuntime:
                 pass
 
     async def _resume(self) -> None:
-        """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
+        """After a recording of which nobody knows whether it was made, and after a hold: take up what is open, as after a take-over."""
         while True:
             await self.recorder.doubted()
             await asyncio.sleep(DOUBT_SECONDS)
@@ -200,6 +204,7 @@ class PracticeRuntime:
                 opened = await self.recorder.load_open()
             except AWAY:
                 continue  # the recorder doubts again
+            self.holds.note(opened.directory)
             for sink in self.sinks.values():
                 sink.offer(opened, resume=True)
             self.feed.nudge()
@@ -236,6 +241,9 @@ class PracticeRuntime:
     def _recorded(self, recording: Recording) -> None:
         for sink in self.sinks.values():
             sink.offer(recording)
+        self.holds.note(recording.directory)
+        if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
+            self.recorder.open_again()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
         if recording.recorded:

@@ -227,6 +227,10 @@ class PracticeRecorder:
         await self._doubt.wait()
         self._doubt.clear()
 
+    def open_again(self) -> None:
+        """A hold has ended: what it held is taken up as after a doubt."""
+        self._doubt.set()
+
     async def observing(self) -> bool:
         """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
         async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
@@ -266,7 +270,8 @@ class PracticeRecorder:
             async with self._store.writing(self.practice, self.epoch) as tx:
                 open_ = await still_open.list_open_intents(tx.connection, self.practice)
                 state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
-                return Recording(patients=dict(state.patients), directory=state.directory)
+                asked = sorted(state.patients.values(), key=_first_asked)
+                return Recording(patients={one.key: one for one in asked}, directory=state.directory)
         except AWAY:
             self._doubt.set()
             raise
@@ -374,6 +379,11 @@ class PracticeRecorder:
 
     def _moment(self) -> Moment:
         return Moment.at(self._now(), self.policy.time_zone)
+
+
+def _first_asked(patient: Patient) -> tuple[str, PatientKey]:
+    """What was asked for first comes first."""
+    return min((one.requested.isoformat() for one in patient.intents.values() if one.requested), default=""), patient.key
 
 
 def _recording(recorded: list[Recorded], batch: Batch) -> Recording:

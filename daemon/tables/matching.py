@@ -38,6 +38,8 @@ TOGETHER = 10_000
 NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
 
+NOTHING: frozenset[str] = frozenset()
+
 Charts = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
 """System, hash, chart; of a count: system, hash, number of charts."""
@@ -73,7 +75,11 @@ class Hashes:
 
     def values(self, one: Normal) -> dict[str, bytes]:
         """What is counted of a person, by what it is counted as and the value."""
-        return {value: self.of(f"value:{value}") for value in values_of(one)}
+        return {value: self.value(value) for value in values_of(one)}
+
+    def value(self, value: str) -> bytes:
+        """The hash under which one value of `values_of` is counted."""
+        return self.of(f"value:{value}")
 
 
 def values_of(one: Normal) -> list[str]:
@@ -195,18 +201,20 @@ class MatchTables:
         hashes = self._hashes()
         gone: set[KeyRow] = set()
         come: set[KeyRow] = set()
-        counts: Counter[tuple[str, bytes]] = Counter()
+        counts: Counter[tuple[str, str]] = Counter()
         for system, chart in changed:
-            for one, keys, number in ((old.get((system, chart)), gone, -1), (new.get((system, chart)), come, 1)):
-                if one is not None:
-                    keys |= {(system.value, key, chart) for key in hashes.keys(one)}
-                    for value in hashes.values(one).values():
-                        counts[system.value, value] += number
-        if dropped := gone - come:
-            await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(dropped), strict=True)))
-        if added := come - gone:
-            await connection.execute(SQL["save_match_keys"], self.practice, *map(list, zip(*sorted(added), strict=True)))
-        if moved := [(system, value, number) for (system, value), number in sorted(counts.items()) if number]:
+            side, was, now = system.value, old.get((system, chart)), new.get((system, chart))
+            before, after = (frozenset(keys_of(one)) if one is not None else NOTHING for one in (was, now))
+            gone |= {(side, hashes.of(key), chart) for key in before - after}
+            come |= {(side, hashes.of(key), chart) for key in after - before}
+            before, after = (frozenset(values_of(one)) if one is not None else NOTHING for one in (was, now))
+            counts.subtract([(side, value) for value in before - after])
+            counts.update([(side, value) for value in after - before])
+        if gone:
+            await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(gone), strict=True)))
+        if come:
+            await connection.execute(SQL["save_match_keys"], self.practice, *map(list, zip(*sorted(come), strict=True)))
+        if moved := sorted((system, hashes.value(value), number) for (system, value), number in counts.items() if number):
             await connection.execute(SQL["add_match_counts"], self.practice, *map(list, zip(*moved, strict=True)))
 
     async def sharing(

@@ -140,3 +140,12 @@ AND one.ends_at > clock_timestamp() AND one.seen_at > clock_timestamp() - make_i
 -- name: heads_of
 -- How far these practices have come.
 SELECT practice, sequence FROM chartwire.practice_head WHERE practice = ANY ($1::text[])
+
+-- name: written_by_hour
+-- How many writes were carried out, by hour, since a moment.
+SELECT date_trunc('hour', recorded_at, 'UTC') AS hour, count(*) AS count FROM chartwire.event
+WHERE practice = $1 AND type = 'IntentSucceeded' AND recorded_at >= $2 GROUP BY 1
+
+-- name: waiting_by_hour
+-- Since which hour how much of what waits now has waited.
+SELECT date_trunc('hour', since, 'UTC') AS hour, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY 1

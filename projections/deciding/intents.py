@@ -30,6 +30,7 @@ from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
 from projections.rules.both_ways import want_insurance_both_ways
 from projections.rules.demographics import want_demographics
+from projections.rules.holds import kept_out, observed_only, ruled_out
 from projections.rules.insurance import want_insurance
 from projections.rules.links import (
     absorbers,
@@ -54,6 +55,8 @@ def decide(
     if observed_only(state, policy):
         return [], []
     patient = state.patients[key]
+    if (news := ruled_out(patient, state.directory, policy)) is not None:
+        return [], [news]
     wants = Wants()
     _want(patient, state, policy, moment, wants)
     if wants.facts or wants.shared_facts:
@@ -75,12 +78,12 @@ def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) 
     return all(isinstance(body, SETTLES) for body in bodies) and not shared and not before.dismissed
 
 
-def observed_only(state: PracticeState, policy: Policy) -> bool:
-    """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
-    return policy.observes or state.directory.observing
-
-
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
+    if kept_out(state.directory, patient) is not None:
+        follows = Wants()
+        _follow_link(patient, state, policy, follows)
+        wants.facts = follows.facts
+        return
     if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(
             PRACTICE_SLOT,
@@ -223,7 +226,8 @@ def _show_refused(patient: Patient, policy: Policy, wants: Wants) -> None:
 def wanted(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> Wants:
     """What one patient needs now, whatever is open already; the direction filter has been applied to its writes."""
     wants = Wants()
-    if observed_only(state, policy):
+    news = ruled_out(state.patients[key], state.directory, policy)
+    if observed_only(state, policy) or (news is not None and news.out):
         return wants
     _want(state.patients[key], state, policy, moment, wants)
     wants.writes, wants.shared = permitted(wants.writes, policy), permitted(wants.shared, policy)

@@ -5,8 +5,9 @@ How it decides, and what it cannot know:
 - The state is what really happened at every step: all recorded observations, and the recorded outcomes of the past as the
   vendors' answers. At the end of each recorded transaction, every patient it touched is decided about under the other policy,
   and what is wanted then is compared with what was really requested.
-- A write that was wanted for the first time, or wanted with other content, counts as made. It is taken to succeed; its further
-  consequences (what users would have done next, its echo) are not invented.
+- A write that was wanted for the first time, or wanted with other content, counts as made, unless the same was really requested
+  some transactions later. It is taken to succeed; its further consequences (what users would have done next, its echo) are not
+  invented.
 - Where a chart would not have been created, nothing further of that patient counts as written: there would be no chart.
 - A request counts as not made only if it really was carried out. Moments in between two recorded transactions (a burst that
   really was one transaction) cannot be taken apart.
@@ -107,6 +108,7 @@ class WhatIf:
         self._batch: list[Recorded] = []
         self._judged: dict[str, _Judged] = {}
         self._pending: dict[Place, AnyWrite] = {}
+        self._made: dict[Place, Deviation] = {}
         self._waiting: set[PatientKey] = set()
         self._due: set[PatientKey] = set()
         self._no_ehr: set[int] = set()
@@ -179,6 +181,9 @@ class WhatIf:
             self._judged[body.intent] = _Judged(_compared(one, body, wish, why))
             if wish is not None:
                 self._pending[one.event.patient, body.slot] = wish.write
+            made = self._made.pop((one.event.patient, body.slot), None)
+            if made is not None and made.write == body.write:  # it was made as well, a few transactions later
+                self.result.deviations = [each for each in self.result.deviations if each is not made]
 
     def _add(self, key: PatientKey, wishes: dict[str, Wish], really: dict[str, OpenIntent], last: Recorded) -> None:
         """Writes that would be wanted and really are not; each counts once, until it is wanted otherwise."""
@@ -189,7 +194,8 @@ class WhatIf:
             if changes_nothing(wish.write) or self._pending.get((key, slot)) == wish.write:
                 continue
             self._pending[key, slot] = wish.write
-            self._note(_deviation("made", last.sequence, key, slot, wish), last)
+            made = self._made[key, slot] = _deviation("made", last.sequence, key, slot, wish)
+            self._note(made, last)
 
     def _settle(self, batch: Sequence[Recorded]) -> None:
         """Requests that were carried out count now; a creation that would not have been made leaves its chart out."""

@@ -10,14 +10,18 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
     UnlinkRequested,
 )
+from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
@@ -60,6 +64,7 @@ from events.schema import (
     WentLive,
 )
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
+from projections.words.left_alone import left_alone
 from projections.words.likeness import how_alike
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
@@ -137,6 +142,8 @@ def _about_links(body: Body, shown: Shown) -> str:
             said = "are two persons" if body.apart else "may be one person again"
             pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
             return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
+        case HoldBegan() | HoldEnded() | KeptOut():
+            return left_alone(body, shown)
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
@@ -244,6 +251,12 @@ def _command(body: Body, shown: Shown) -> str:
             what = f"unlink {' and '.join(names)}"
         case DismissRequested():
             what = f"accept {body.slot} as it is"
+        case HoldRequested():
+            what = "hold writes"
+        case ReleaseRequested():
+            what = f"release {body.slot}"
+        case KeepOutRequested():
+            what = "take the patient in again" if body.undo else "keep the patient out"
         case RedriveRequested():
             what = f"try {body.slot} again"
         case _:

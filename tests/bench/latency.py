@@ -62,7 +62,7 @@ async def _through(which: str, broker: EmbeddedBroker | Kafka, rate: float, seco
     """Seconds are counted from the save in the sandbox, so its own delivery of the webhook is in them."""
     part = f"latency{which}, {rate:g} changes a second for {seconds:g} s"
     progress(f"{part}: {PATIENTS} patients are linked")
-    clinic = Clinic(limits_scale=0.0, offices=1, seconds=30.0)
+    clinic = Clinic(limits_scale=0.0001, offices=1, seconds=30.0)
     day, edited = Day(clinic), {}  # type: tuple[Day, dict[str, float]]
     clinic.billing.calls = calls = Calls(edited)
     (office,) = clinic.offices

@@ -30,6 +30,11 @@ from tests.kafka.world import World, world
 
 PATIENCE = 900.0
 SERIAL = itertools.count(1)
+HOURS, MANY = 36_000.0, 10_000_000
+FIRST_READ = (
+    "SELECT count(*) FROM (SELECT practice FROM chartwire.checkpoint GROUP BY practice"
+    " HAVING count(DISTINCT split_part(source, '.', 1)) >= 2) AS both"
+)
 EACH = 3
 """Edits of each practice at once, however many practices there are."""
 
@@ -91,6 +96,45 @@ async def idle(bench: Bench, count: int, seconds: float) -> list[Line]:
         Line(subject="idle", what=f"share of a core over {seconds:.0f} s of polls", rounds=(share,), unit="core", aim=0.1, more=False),
         Line(subject="idle", what="open file descriptors", rounds=(descriptors,), unit="files"),
     ]  # fmt: skip
+
+
+async def start(bench: Bench, count: int, answer: float) -> list[Line]:
+    """A worker starts with practices whose vendors need `answer` seconds for everything; one is refused, one gets no answer.
+
+    A practice is at work once its owner says so; it has been read once the first reading of either system is recorded.
+    """
+    async with bench.practices(count, workers=1, seconds=300.0, peopled=False) as there:
+        (worker,) = there.workers
+        clinic = there.clinic
+        refused, silent, *_ = clinic.offices
+        clinic.ehr.faults.add(kind="delay", times=None, seconds=answer)
+        clinic.billing.faults.add("*", "delay", seconds=HOURS, times=MANY, holding=silent.customer_key)
+        clinic.billing.faults.add("*", "status", status=401, times=MANY, holding=refused.customer_key)
+        clinic.billing.faults.add("*", "delay", seconds=answer, times=MANY)
+        began = time.monotonic()
+        await worker.start()
+        await counted(there, "SELECT count(*) FROM chartwire.report WHERE coalesce(doc->>'standing', '') = ''", count)
+        working = time.monotonic() - began
+        progress(f"{count} practices at work after {working:.1f} s")
+        await counted(there, FIRST_READ, count - 2)
+        read = time.monotonic() - began
+        clinic.billing.faults.clear()
+    return [
+        Line(subject="start", what=f"{count} practices at work, answers after {answer} s", rounds=(working,), unit="s", aim=90.0, more=False),
+        Line(subject="start", what="all but the refused and the silent one read once from both systems", rounds=(read,), unit="s"),
+    ]  # fmt: skip
+
+
+async def counted(there: World, query: str, least: int) -> None:
+    """Wait until the query counts so many."""
+    until, told = time.monotonic() + PATIENCE, 0.0
+    while (found := await there.store.pool.fetchval(query)) < least:
+        if time.monotonic() > until:
+            raise TimeoutError(f"{found} of {least} practices")
+        if time.monotonic() > told + 10.0:
+            told = time.monotonic()
+            progress(f"{found} of {least} practices")
+        await asyncio.sleep(0.2)
 
 
 async def edits(there: World, each: int) -> float:
@@ -197,6 +241,7 @@ async def run(arguments: argparse.Namespace) -> list[Line]:
             bench = Bench(folder, postgres, kafka)
             parts = {
                 "idle": lambda: idle(bench, 5 if quick else 1000, 3.0 if quick else 300.0),
+                "start": lambda: start(bench, 6 if quick else 1000, 0.1 if quick else 0.5),
                 "growing": lambda: growing(bench, 8 if quick else 60, 3 if quick else 30),
                 "flat": lambda: flat(bench, (2, 4) if quick else (10, 100, 1000), 20 if quick else 3000),
             }
@@ -210,7 +255,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.scale", description=__doc__)
     parser.add_argument("--json", type=Path, help="also write the figures there")
     parser.add_argument("--quick", action="store_true", help="small sizes, to see that it works")
-    parser.add_argument("--only", nargs="*", help="idle growing flat")
+    parser.add_argument("--only", nargs="*", help="idle start growing flat")
     arguments = parser.parse_args()
     subprocess.run([str(RUN), "resolve"], check=True)
     lines = asyncio.run(run(arguments))

@@ -30,13 +30,14 @@ from daemon.operator import deeds
 from daemon.operator.commands import Followed, login
 from daemon.operator.links import plan_of_link
 from events import commands
-from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
 from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
 from events.topics import Note
-from events.writes import System
+from events.writes import Resource, System
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
+from tests.integration.test_duplicates import ask
 from tests.integration.visiting import Browser, Site, site
 from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
 
@@ -60,6 +61,8 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
         )
         note = Note(system=System.EHR, resource="bills", record=str(GOOD_BILL.id), content_hash="a", parent=str(ADA.id))
         await desk.recorder.record_messages([desk.change(BillObserved(bill=GOOD_BILL), notes=[note])])
+        held = commands.HoldRequested(who="ann", reason="an audit", resource=Resource.BILL, system=System.BILLING)
+        assert await ask(desk, held, Charts()) == ""
     return name, folder, 0
 
 
@@ -151,6 +154,8 @@ class Asked:
     patient: str = ""
 
 
+SCOPE, SCOPED = {"resource": "bill", "system": "kareo"}, ("--resource", "bill", "--direction", "to-billing")
+HELD = "hold:bill:kareo"
 ADA_PAIR = ("elation:101", "kareo:901")
 SAME = {
     "resync": Asked("resync", {}, ("resync", "kareo:901"), "K:901"),
@@ -166,6 +171,12 @@ SAME = {
     "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR)),
     "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
     "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
+}
+SAME |= {
+    "hold": Asked("hold", SCOPE, ("hold", *SCOPED, "--patient", "kareo:901"), "K:901"),
+    "release": Asked("release_slot", {"slot": HELD}, ("release", *SCOPED)),
+    "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
+    "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
 }
 BY_COMMAND_ALONE = {"move-link": "move_link"}
 """Deeds that only the command line has, with their function."""
@@ -183,7 +194,7 @@ def test_every_deed_of_both_is_compared() -> None:
         for name, one in inspect.getmembers(deeds, inspect.iscoroutinefunction)
         if one.__module__ == deeds.__name__ and "it" in inspect.signature(one).parameters
     }
-    assert {one.function for one in SAME.values()} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned"}
+    assert {one.function for one in SAME.values()} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned", "release"}
 
 
 @pytest.mark.parametrize("deed", SAME)

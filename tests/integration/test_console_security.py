@@ -72,6 +72,12 @@ STATED = {
     "GET /p/{practice}/links": PATIENTS,
     "GET /p/{practice}/duplicates": PATIENTS,
     "GET /p/{practice}/bills": PATIENTS,
+    "GET /p/{practice}/balance": PATIENTS,
+    "GET /p/{practice}/day": PATIENTS,
+    "GET /p/{practice}/appointments": PATIENTS,
+    "GET /p/{practice}/holds": PATIENTS,
+    "GET /p/{practice}/patient/{patient}/hold": DESK,
+    "POST /p/{practice}/release": PATIENTS,
     "GET /p/{practice}/audit": AUDIT,
 }
 """Who is let in, said a second time and by hand: the router is held to it."""
@@ -90,6 +96,10 @@ STATED_DEEDS = {
     "not-the-same": DESK,
     "unlink": DESK,
     "apart": DESK,
+    "hold": DESK,
+    "release": DESK,
+    "keep-out": DESK,
+    "take-in": DESK,
 }
 
 

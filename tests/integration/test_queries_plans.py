@@ -25,7 +25,8 @@ INSERT INTO chartwire.event (practice, sequence, event_id, type, version, origin
         observed_at, key_id, body, epoch)
     SELECT practice, n, gen_random_uuid(), 'T', 1, 'kareo', key, n % 400, n % 500, now(), 'k', 'x', 1 FROM one;
 INSERT INTO chartwire.patient
-    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n FROM one;
+    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n, n FROM one;
+INSERT INTO chartwire.patient_day SELECT practice, n::text::bytea, key FROM one;
 INSERT INTO chartwire.chart SELECT practice, n, key FROM one;
 INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
@@ -33,6 +34,7 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.look_up SELECT practice, key, now(), 'k', 'x' FROM one;
 INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
 INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
@@ -97,6 +99,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "list_open_intents": {"open_intent_pkey": ("practice",)},
     "save_waiting": {},
     "waiting_patients": {"waiting_pkey": ("practice",)},
+    "waiting_of_practice": {"waiting_pkey": ("practice", "patient_key")},
     "save_dependencies": {},
     "lookup_observed": {OBSERVED: ("practice", "system", "resource", "record")},
     "observed_records": {OBSERVED: ("practice", "system", "resource")},
@@ -143,6 +146,15 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_match_counts": {"match_count_pkey": ("practice",)},
     "any_not_matched": {"patient_not_matched": ("practice",)},
     "mark_matched": {"patient_not_matched": ("practice",)},
+    "patients_of_days": {"patient_day_pkey": ("practice", "day"), "patient_not_dayed": ("practice",)},
+    "save_days": {},
+    "delete_days": {"patient_day_pkey": ("practice", "day", "patient_key")},
+    "all_days": {"patient_day_pkey": ("practice",)},
+    "clear_days": {"patient_day_pkey": ("practice",)},
+    "any_not_dayed": {"patient_not_dayed": ("practice",)},
+    "mark_dayed": {"patient_not_dayed": ("practice",)},
+    "save_look_up": {},
+    "look_up": {"look_up_pkey": ("practice", "period")},
     "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
     "duplicate_head": {"duplicate_head_pkey": ("practice",)},
     "save_duplicate_head": {},
@@ -217,6 +229,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "take_sign_in_request": {"sign_in_request_pkey": ("state_hash",)},
     "forget_sign_in_requests": {"sign_in_request_by_end": ("ends_at",)},
     "reports_of": {"report_pkey": ("practice",)},
+    "written_by_hour": {"event_written": ("practice", "recorded_at")},
+    "waiting_by_hour": {"waiting_pkey": ("practice",)},
     "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""

@@ -6,17 +6,18 @@ import asyncio
 import itertools
 import signal
 from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from structlog.testing import capture_logs
 
 from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
-from events.topics import CHANGES, EVENTS, Checkpoint, Message
+from events.topics import CHANGES, EVENTS, Checkpoint, Message, encode_message
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_bus import (  # noqa: F401
     Reader,
@@ -267,6 +268,70 @@ async def test_a_broker_that_was_emptied_is_taken_up_again(kafka: Kafka, bus: Bu
                 break
         await until(lambda: all(each in one.seen for each in after), 60)
         assert one.assigned == [0, 1, 2, 3]
+
+
+@asynccontextmanager
+async def administered(kafka: Kafka) -> AsyncIterator[AIOKafkaAdminClient]:
+    """An administrator of the topics, who leaves the changes with four partitions, and with nothing in them."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers)
+    await admin.start()
+    try:
+        yield admin
+    finally:
+        await made_anew(admin, 4)
+        await admin.close()
+
+
+async def made_anew(admin: AIOKafkaAdminClient, partitions: int) -> None:
+    await admin.delete_topics([CHANGES])
+    while CHANGES in await admin.list_topics():
+        await asyncio.sleep(0.1)
+    await admin.create_topics([NewTopic(CHANGES, partitions, 1)])
+
+
+async def test_a_topic_that_was_given_more_partitions_is_laid_out_anew(
+    kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A message that lies where its practice was before is sent on to where its practice is now."""
+    monkeypatch.setattr("events.consumer.METADATA_MS", 500)
+    names = [PracticeId(f"practice-{number}") for number in range(40)]
+    one = Reader(bus, f"more-{next(_groups)}", SESSION, stall=3.0)
+    async with administered(kafka) as admin, reading(one):
+        await until(lambda: one.assigned == [0, 1, 2, 3], 30)
+        before = {name: bus.partition_of(name) for name in (PRACTICE, OTHER, *names)}
+        await admin.create_partitions({CHANGES: NewPartitions(total_count=9)})
+        await until(lambda: bus.partitions == 9 and one.assigned == list(range(9)), 60)
+        moved = next(name for name in (PRACTICE, OTHER) if bus.partition_of(name) != before[name])
+        late = marker("more", 1, moved)
+        assert bus._producer is not None
+        sealed = encode_message(late, bus.keyring)
+        await bus._producer.send_and_wait(CHANGES, sealed, key=moved.encode(), partition=before[moved])
+        await until(lambda: late in one.seen, 30)
+        later = [marker("more", 2, name) for name in (PRACTICE, OTHER)]
+        for each in later:
+            await bus.publish(each.practice, [each])
+        await until(lambda: all(each in one.seen for each in later), 30)
+        assert one.seen.count(late) == 1
+
+
+async def test_a_topic_that_was_made_anew_with_fewer_partitions_is_laid_out_anew(
+    kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("events.consumer.METADATA_MS", 500)
+    one = Reader(bus, f"fewer-{next(_groups)}", SESSION, stall=3.0)
+    async with administered(kafka) as admin, reading(one):
+        await until(lambda: one.assigned == [0, 1, 2, 3], 30)
+        await made_anew(admin, 2)
+        await until(lambda: bus.partitions == 2 and one.assigned == [0, 1], 60)
+        sent = [marker("fewer", number, name) for number in range(3) for name in (PRACTICE, OTHER)]
+        for each in sent:
+            while True:
+                try:
+                    await bus.publish(each.practice, [each])
+                except ConnectionError:
+                    continue
+                break
+        await until(lambda: all(each in one.seen for each in sent), 30)
 
 
 async def test_stopping_does_not_wait_for_a_broker_that_is_away(

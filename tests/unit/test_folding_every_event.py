@@ -14,14 +14,18 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
     UnlinkRequested,
 )
+from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
@@ -78,6 +82,7 @@ from tests.unit.stories import VISIT
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
 SURVIVOR = replace(ADA, id=EhrChartId(103))
+HELD_BACK = HoldBegan(slot="hold:bill:both", who="grace", reason="moving", text="bills wait", resource=Resource.BILL)
 ALONE = replace(ADA, id=EhrChartId(104))
 ANSWERED = IntentId("demographics")
 SLOT = "demographics:elation"
@@ -200,6 +205,11 @@ CASES: list[Case] = [
         {"patient.search"},
         before=(ChartUnlinked(ehr=ADA.id, billing=ADA_THERE.id),),
     ),
+    # what is left alone
+    practice(HELD_BACK, {"directory.holds", "directory.waiting"}),
+    practice(HoldEnded(slot="hold:bill:both"), {"directory.holds", "directory.waiting"}, HELD_BACK),
+    practice(KeptOut(ehr=ADA.id, who="grace"), {"directory.kept_out"}),
+    practice(KeptOut(ehr=ADA.id, out=False), {"directory.kept_out"}, KeptOut(ehr=ADA.id, rule="zz*")),
     # fields
     Case(FieldsAgreed(fields={"city": "Augusta"}), {"patient.base"}),
     Case(ConflictRecorded(conflicts=(CONFLICT,)), {"patient.conflicts"}),
@@ -256,6 +266,9 @@ CASES: list[Case] = [
     Case(UnlinkRequested(ehr=ADA.id, who="grace"), set()),
     Case(DismissRequested(slot="search", who="grace", reason="as it is"), set(), before=(RAISED,)),
     practice(RedriveRequested(slot=UNREAD_SLOT, who="grace"), set(), UNREAD),
+    practice(HoldRequested(who="grace", reason="moving"), set()),
+    practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
+    practice(KeepOutRequested(who="grace", reason="a test"), set()),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),
 ]
 

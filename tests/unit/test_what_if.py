@@ -17,7 +17,7 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.kareo.section import KareoConfig
 from events.ids import EhrChartId
 from events.records import type_of
-from events.schema import Event, Recorded
+from events.schema import Event, Recorded, RevisitDue
 from events.writes import CreateEncounter, Resource, System
 from projections.terms.policy import ELATION_LED, KAREO_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
 from projections.trial.what_if import Comparison, WhatIf
@@ -300,3 +300,23 @@ def test_a_variant_that_is_wrong_names_the_key(tmp_path: Path, text: str, key: s
     with pytest.raises(ConfigError) as raised:
         load_variant(file, OFFICE)
     assert [name for name, _ in raised.value.problems] == [key]
+
+
+def test_a_write_that_another_transaction_kept_waiting_is_the_same() -> None:
+    """A plan was created, somebody else's message was recorded, and only then was the policy that waits for it looked at."""
+    clinic = Told()
+    clinic.linked(there=INSURED)
+    clinic.carry_out_all()
+    recorded, between = [], 0
+    for one in clinic.recorded():
+        if isinstance(one.event.body, RevisitDue):
+            between += 1
+            again = replace(clinic.recorded()[0], recorded=one.recorded + timedelta(seconds=2 * between - 1))
+            recorded.append(again)
+        recorded.append(replace(one, recorded=one.recorded + timedelta(seconds=2 * between)))
+    what_if = WhatIf(clinic.policy)
+    for one in recorded:
+        what_if.take(one)
+    result = what_if.close()
+    assert between > 0
+    assert (told(result), result.same) == ([], under(clinic, clinic.policy).same)

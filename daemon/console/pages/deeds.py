@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from aiohttp import web
@@ -17,8 +19,9 @@ from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.worklist import Work, work_of
+from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
-from events.writes import System
+from events.writes import Resource, System
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -126,6 +129,52 @@ async def _unlink(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.unlink(asking(ask), charts_of(key))
 
 
+def need(ask: Ask, granted: frozenset[May]) -> None:
+    """One of these is needed. Raises 403."""
+    if not ask.grants & granted:
+        raise web.HTTPForbidden
+
+
+def may_hold(key: PatientKey) -> frozenset[May]:
+    """What is needed to hold and release: of one patient, or of the practice; each of these is enough."""
+    return frozenset({May.RESOLVE, May.OPERATE}) if key else frozenset({May.OPERATE})
+
+
+async def _hold(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, may_hold(key))
+    if not key and ask.form.get("sure") != "yes":
+        raise web.HTTPBadRequest
+    resource = next((one for one in Resource if one.value == ask.form.get("resource")), None)
+    system = next((one for one in System if one.value == ask.form.get("system")), None)
+    return await deeds.hold(asking(ask), charts_of(key), resource=resource, system=system, until=_until(ask))
+
+
+def _until(ask: Ask) -> datetime | None:
+    """The time of the form, where the practice is. Raises 400."""
+    text = ask.form.get("until", "").strip()
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=ask.zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest from None
+
+
+async def _release(ask: Ask, _key: PatientKey) -> Asks:
+    scope = scope_in(ask.form.get("slot", ""))
+    if scope is None:
+        raise web.HTTPBadRequest
+    need(ask, may_hold(scope.patient))
+    return await deeds.release_slot(asking(ask), ask.form["slot"])
+
+
+async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
+    if not key:
+        raise web.HTTPBadRequest
+    need(ask, may_hold(key))
+    return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
+
+
 @dataclass(frozen=True)
 class Deed:
     """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
@@ -134,7 +183,7 @@ class Deed:
     may: frozenset[May]
 
 
-ANY = frozenset(FOR.values())
+ANY, LEAVES_ALONE = frozenset(FOR.values()), frozenset({May.RESOLVE, May.OPERATE})
 DEEDS: Mapping[str, Deed] = {
     "resync": Deed(_resync, ANY),
     "create": Deed(_as_new, frozenset({May.RESOLVE})),
@@ -149,6 +198,10 @@ DEEDS: Mapping[str, Deed] = {
     "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
     "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
     "apart": Deed(_apart, frozenset({May.RESOLVE})),
+    "hold": Deed(_hold, LEAVES_ALONE),
+    "release": Deed(_release, LEAVES_ALONE),
+    "keep-out": Deed(_keep_out, LEAVES_ALONE),
+    "take-in": Deed(partial(_keep_out, undo=True), LEAVES_ALONE),
 }
 """The deeds by the name that a form has for each: none can be without saying who may."""
 
@@ -203,7 +256,10 @@ async def deed(ask: Ask) -> web.StreamResponse:
     about = " ".join(
         filter(
             None,
-            (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other")),
+            (
+                ask.form.get(one, "")[:100]
+                for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until")
+            ),
         )
     )
     wanted = DEEDS[name].asks(ask, key)
