@@ -229,6 +229,7 @@ READINGS = {
     "history": Read("patient", ("history", "elm", "kareo:901"), ("operator/past", "past_of")),
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
+    "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 

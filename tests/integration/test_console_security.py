@@ -96,7 +96,7 @@ STATED_DEEDS = {
     "not-the-same": DESK,
     "unlink": DESK,
     "apart": DESK,
-    "hold": DESK,
+    "hold": OPERATOR,  # of a patient: DESK
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
@@ -163,6 +163,17 @@ async def test_every_deed_is_refused_to_every_role_that_may_not(visited: Site, r
         if role not in roles:
             (last,) = await access.last(pool, "elm", most=1)
             assert (last.who, last.what, last.detail) == (role, "refused", "POST /p/{practice}/deed: 403")
+
+
+@pytest.mark.parametrize("role", sorted(PATIENTS))
+async def test_of_a_patient_the_front_desk_holds_too_but_not_a_practice_s(visited: Site, role: str) -> None:
+    browser, handle = await visited.of(role), visited.console.handles.of(PRACTICE, ADA)
+    for deed in ("hold", "keep-out", "take-in"):
+        answer = await browser.post("/p/elm/deed", {"deed": deed, "patient": handle})
+        assert (answer.status == 403) is (role not in DESK), deed
+    for slot, roles in ((f"hold:all:both:{ADA}", DESK), ("hold:all:both", OPERATOR)):
+        answer = await browser.post("/p/elm/deed", {"deed": "release", "slot": slot})
+        assert (answer.status == 403) is (role not in roles), slot
 
 
 AUDIENCES = {"incomplete": "front-desk", "bill-error": "biller", "quarantined": "operator"}
