@@ -132,15 +132,6 @@ SELECT practice, doc FROM chartwire.report WHERE practice = ANY($1::text[])
 -- How many links a practice has.
 SELECT count(*) FROM chartwire.link WHERE practice = $1
 
--- name: sessions_that_hold
--- Which of these sessions hold, being idle for less than so many seconds.
-SELECT one.id_hash FROM chartwire_console.session AS one WHERE one.id_hash = ANY ($1::bytea[])
-AND one.ends_at > clock_timestamp() AND one.seen_at > clock_timestamp() - make_interval(secs => $2)
-
--- name: heads_of
--- How far these practices have come.
-SELECT practice, sequence FROM chartwire.practice_head WHERE practice = ANY ($1::text[])
-
 -- name: written_by_hour
 -- How many writes were carried out, by hour, since a moment.
 SELECT date_trunc('hour', recorded_at, 'UTC') AS hour, count(*) AS count FROM chartwire.event
@@ -149,3 +140,12 @@ WHERE practice = $1 AND type = 'IntentSucceeded' AND recorded_at >= $2 GROUP BY 
 -- name: waiting_by_hour
 -- Since which hour how much of what waits now has waited.
 SELECT date_trunc('hour', since, 'UTC') AS hour, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY 1
+
+-- name: sessions_that_hold
+-- Which of these sessions hold, being idle for less than so many seconds.
+SELECT one.id_hash FROM chartwire_console.session AS one WHERE one.id_hash = ANY ($1::bytea[])
+AND one.ends_at > clock_timestamp() AND one.seen_at > clock_timestamp() - make_interval(secs => $2)
+
+-- name: heads_of
+-- How far these practices have come.
+SELECT practice, sequence FROM chartwire.practice_head WHERE practice = ANY ($1::text[])

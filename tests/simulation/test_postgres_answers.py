@@ -119,13 +119,21 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
+        *of_days(practice, keys, resource, most),
+        *looking_on(practice, chance.choice(["biller", "operator"]), most),
+    ]
+    return chance.choice(steps)
+
+
+def of_days(
+    practice: PracticeId, keys: list[PatientKey], resource: str, most: int
+) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
+    return [
         lambda db, ring: days.replace_all(db, practice, {(ring_day(key), key) for key in keys}),
         lambda db, ring: day_of(db, practice, keys[0]),
         lambda db, ring: look_ups.save_look_up(db, practice, resource, look_ups.LookUp(encounters=most), ring),
         lambda db, ring: looked_up(db, practice, resource, ring),
-        *looking_on(practice, chance.choice(["biller", "operator"]), most),
     ]
-    return chance.choice(steps)
 
 
 def looking_on(practice: PracticeId, audience: str, most: int) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:

@@ -52,6 +52,12 @@ def number(text: str) -> int:
     return int(text)
 
 
+def need(ask: Ask, *granted: May) -> None:
+    """One of these is needed. Raises 403."""
+    if not ask.grants.intersection(granted):
+        raise web.HTTPForbidden
+
+
 async def _item(ask: Ask, key: PatientKey) -> Work:
     """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or 404."""
     slot = ask.form.get("slot", "")
@@ -129,19 +135,13 @@ async def _unlink(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.unlink(asking(ask), charts_of(key))
 
 
-def need(ask: Ask, granted: frozenset[May]) -> None:
-    """One of these is needed. Raises 403."""
-    if not ask.grants & granted:
-        raise web.HTTPForbidden
-
-
 def may_hold(key: PatientKey) -> frozenset[May]:
     """What is needed to hold and release: of one patient, or of the practice; each of these is enough."""
     return frozenset({May.RESOLVE, May.OPERATE}) if key else frozenset({May.OPERATE})
 
 
 async def _hold(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, may_hold(key))
+    need(ask, *may_hold(key))
     if not key and ask.form.get("sure") != "yes":
         raise web.HTTPBadRequest
     resource = next((one for one in Resource if one.value == ask.form.get("resource")), None)
@@ -164,14 +164,14 @@ async def _release(ask: Ask, _key: PatientKey) -> Asks:
     scope = scope_in(ask.form.get("slot", ""))
     if scope is None:
         raise web.HTTPBadRequest
-    need(ask, may_hold(scope.patient))
+    need(ask, *may_hold(scope.patient))
     return await deeds.release_slot(asking(ask), ask.form["slot"])
 
 
 async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
     if not key:
         raise web.HTTPBadRequest
-    need(ask, may_hold(key))
+    need(ask, *may_hold(key))
     return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
 
 
@@ -183,7 +183,8 @@ class Deed:
     may: frozenset[May]
 
 
-ANY, LEAVES_ALONE = frozenset(FOR.values()), frozenset({May.RESOLVE, May.OPERATE})
+ANY = frozenset(FOR.values())
+HOLDS = frozenset({May.RESOLVE, May.OPERATE})
 DEEDS: Mapping[str, Deed] = {
     "resync": Deed(_resync, ANY),
     "create": Deed(_as_new, frozenset({May.RESOLVE})),
@@ -198,10 +199,10 @@ DEEDS: Mapping[str, Deed] = {
     "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
     "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
     "apart": Deed(_apart, frozenset({May.RESOLVE})),
-    "hold": Deed(_hold, LEAVES_ALONE),
-    "release": Deed(_release, LEAVES_ALONE),
-    "keep-out": Deed(_keep_out, LEAVES_ALONE),
-    "take-in": Deed(partial(_keep_out, undo=True), LEAVES_ALONE),
+    "hold": Deed(_hold, HOLDS),
+    "release": Deed(_release, HOLDS),
+    "keep-out": Deed(_keep_out, HOLDS),
+    "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
 }
 """The deeds by the name that a form has for each: none can be without saying who may."""
 

@@ -45,7 +45,7 @@ def choices() -> dict[str, Any]:
 async def of_patient(ask: Ask) -> web.StreamResponse:
     """Holding one patient's writes, or keeping the patient out: what each means, before it is asked for."""
     key = ask.key(ask.request.match_info["patient"])
-    need(ask, may_hold(key))
+    need(ask, *may_hold(key))
     await ask.record("hold or keep out", key)
     found = await find_patient(ask.store, ask.id, charts_of(key))
     if found is None or not found.patient.key:
@@ -64,7 +64,7 @@ async def release_page(ask: Ask) -> web.StreamResponse:
     if not found:
         await ask.record("release: asked about, nothing is held")
         return ask.page("said.html", http=404, said="This is not held, or not any more.")
-    need(ask, may_hold(patient_of(found[0])))
+    need(ask, *may_hold(patient_of(found[0])))
     await ask.record("release: asked about", patient_of(found[0]))
     return ask.page("release.html", one=found[0], once=new_once())
 
