@@ -32,13 +32,14 @@ from daemon.operator.links import plan_of_link
 from events import commands
 from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
 from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
+from events.slots import SlotKind
 from events.topics import Note
 from events.writes import Resource, System
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
 from tests.integration.test_duplicates import ask
-from tests.integration.visiting import Browser, Site, site
+from tests.integration.visiting import Browser, Site, site, waits
 from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
 
 ROOT = Path(__file__).parents[2]
@@ -178,6 +179,13 @@ SAME |= {
     "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
     "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
 }
+NOT_POSSIBLE = {
+    "remove-policy": Asked(
+        "remove_policy", {"slot": f"{SlotKind.EHR_POLICY}:77"}, ("remove-policy", "kareo:901", "77"), "K:901"
+    )
+}
+"""What nothing here can be asked for about: both refuse it, by the same function and in the same words."""
+
 BY_COMMAND_ALONE = {"move-link": "move_link"}
 """Deeds that only the command line has, with their function."""
 
@@ -185,16 +193,17 @@ REASON = "so it is"
 
 
 def test_every_deed_of_both_is_compared() -> None:
-    assert set(SAME) == set(DEEDS)
+    assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
     asking -= {"duplicates"}
-    assert {one.command[0] for one in SAME.values()} | set(BY_COMMAND_ALONE) == asking
+    both = [*SAME.values(), *NOT_POSSIBLE.values()]
+    assert {one.command[0] for one in both} | set(BY_COMMAND_ALONE) == asking
     functions = {
         name
         for name, one in inspect.getmembers(deeds, inspect.iscoroutinefunction)
         if one.__module__ == deeds.__name__ and "it" in inspect.signature(one).parameters
     }
-    assert {one.function for one in SAME.values()} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned", "release"}
+    assert {one.function for one in both} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned", "release"}
 
 
 @pytest.mark.parametrize("deed", SAME)
@@ -214,6 +223,29 @@ async def test_a_form_and_a_command_ask_for_the_same_by_the_same_function(both: 
     assert theirs.command.body.who == login()  # type: ignore[union-attr]
     assert (mine.command.ehr, mine.command.billing) == (theirs.command.ehr, theirs.command.billing)
     assert (mine.open, mine.reading, mine.slots) == (theirs.open, theirs.reading, theirs.slots)
+
+
+@pytest.mark.parametrize("deed", NOT_POSSIBLE)
+async def test_a_form_and_a_command_refuse_the_same_by_the_same_function(
+    both: Both, deed: str, owner_of_recorded: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, handle = NOT_POSSIBLE[deed], both.site.console.handles.of(PRACTICE, PatientKey("K:901"))
+    async with waits(owner_of_recorded, [("elm", one.patient, one.fields["slot"], "beyond-case")]):
+        with Calls("operator/deeds") as by_form:
+            answer = await both.browser.post(
+                "/p/elm/deed", {"deed": deed, "once": "x" * 22, "patient": handle, **one.fields}
+            )
+        asked, by_command = await both.command(*one.command)
+    assert one.function in by_form & by_command
+    assert (answer.status, asked, both.published) == (404, [], [])
+    told = capsys.readouterr().err.strip()
+    assert told
+    assert f"{told[:1].upper()}{told[1:]}." in answer.text
+
+
+@pytest.fixture
+def owner_of_recorded(postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> str:
+    return postgres.dsn(recorded[0])
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from aiohttp import web
 
@@ -30,6 +28,7 @@ from tests.integration.visiting import (
     Site,
     filled,
     log_of,
+    waits,
 )
 from tests.unit.records import ADA_THERE
 
@@ -189,20 +188,6 @@ async def test_an_item_is_resolved_by_those_whom_it_is_for(visited: Site, visite
             fields = {"deed": "dismiss", "patient": handle, "slot": f"test:{code}", "once": "x" * 22, "reason": "so"}
             answer = await browser.post("/p/elm/deed", fields)
             assert (answer.status == 403) is (role not in (audience, "operator")), code
-
-
-@asynccontextmanager
-async def waits(owner_dsn: str, rows: list[tuple[str, str, str, str]]) -> AsyncIterator[None]:
-    """These items (practice, patient, slot, code) wait within the context."""
-    owner = await asyncpg.connect(owner_dsn)
-    await owner.executemany(
-        "INSERT INTO chartwire.waiting (practice, patient_key, slot, code, since) VALUES ($1, $2, $3, $4, now())", rows
-    )
-    try:
-        yield
-    finally:
-        await owner.executemany("DELETE FROM chartwire.waiting WHERE slot = $1", [(slot,) for _, _, slot, _ in rows])
-        await owner.close()
 
 
 # -- another practice -----------------------------------------------------------------------------------------------------
