@@ -22,6 +22,7 @@ class WaitCode(StrEnum):
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
     STANDS_STILL = "stands-still"
+    HISTORY_RESTARTED = "history-restarted"
     ON_HOLD = "on-hold"
 
     # charts and links
@@ -56,6 +57,7 @@ class WaitCode(StrEnum):
     FIELD_UNMAPPED = "field-unmapped"
 
     # insurance
+    BEYOND_CASE = "beyond-case"
     CARRIER_PENDING = "carrier-pending"
     CARRIER_REFUSED = "carrier-refused"
     CARRIER_UNKNOWN = "carrier-unknown"

@@ -41,6 +41,8 @@ class Work:
         if not self.key:
             if kind is SlotKind.QUARANTINE:
                 return Remedy.REDRIVE
+            if kind is SlotKind.RESTART:
+                return Remedy.AUDIT
             if kind is SlotKind.HOLD:
                 return Remedy.RELEASE
             return Remedy.CHECK_CONFIG if kind in (SlotKind.SYSTEM, SlotKind.STANDING) else Remedy.BY_HAND

@@ -42,7 +42,9 @@ class Remedy(StrEnum):
     BILL = "resend"
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
+    REMOVE_POLICY = "remove-policy"
     CHECK_CONFIG = "check-config"
+    AUDIT = "audit verify"
     RELEASE = "release"
 
 
@@ -67,6 +69,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.HISTORY_RESTARTED: Meaning(_OPERATOR, Remedy.AUDIT),
     WaitCode.ON_HOLD: Meaning(_OPERATOR, Remedy.RELEASE),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
@@ -95,6 +98,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
     WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
     WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.BEYOND_CASE: Meaning(_BILLER, Remedy.REMOVE_POLICY),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
     WaitCode.CARRIER_UNKNOWN: Meaning(_BILLER),
@@ -149,6 +153,8 @@ def _of_practice(practice: PracticeId, slot: str, names: Names) -> str:
         return f"{Remedy.RELEASE} {practice}{scope_options(scope, names)}"
     if is_slot(slot, SlotKind.QUARANTINE):
         return f"{Remedy.REDRIVE} {practice} {slot}"
+    if is_slot(slot, SlotKind.RESTART):
+        return f"{Remedy.AUDIT} {practice}"
     return (
         Remedy.CHECK_CONFIG.value
         if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)
@@ -186,6 +192,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return _link(practice, patient, None, names)
         case Remedy.MOVE_LINK:
             return f"move-link {practice} {chart}"
+        case Remedy.REMOVE_POLICY:
+            return f"remove-policy {practice} {chart} {id_}"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

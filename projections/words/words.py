@@ -14,6 +14,7 @@ from events.commands import (
     KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -25,6 +26,7 @@ from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -159,6 +161,10 @@ def _about_links(body: Body, shown: Shown) -> str:
             return "only observed from now on: nothing is decided or written"
         case WentLive():
             return "live from now on"
+        case HistoryRestarted():
+            return f"history restarts after #{body.kept}: the store was restored, and {lost(body)}"
+        case HistoryResumed():
+            return "both systems were read over the lost time, and what followed from it is settled"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case PoliciesAgreed(one_way=True):
@@ -172,6 +178,13 @@ def _about_links(body: Body, shown: Shown) -> str:
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)
+
+
+def lost(body: HistoryRestarted) -> str:
+    """Which events a restored store does not have any more."""
+    if body.witnessed > body.kept:
+        return f"events #{body.kept + 1} to #{body.witnessed} are lost"
+    return f"what was recorded after #{body.kept} before is lost"
 
 
 def _conflict(one: FieldConflict, shown: Shown) -> str:
@@ -192,8 +205,9 @@ def _about_writes(body: Body, shown: Shown) -> str:
         case IntentAttempted():
             return f"attempt {body.attempt} at {body.slot} (epoch {body.epoch})"
         case IntentSucceeded():
-            lost = ", found by looking after a lost answer" if body.settled_by == "lookup" else ""
-            return f"done {body.slot}: {_result(body.result, shown)}{lost}"
+            looked = " before it was tried" if body.attempt == 0 else " after a lost answer"
+            found = f", found by looking{looked}" if body.settled_by == "lookup" else ""
+            return f"done {body.slot}: {_result(body.result, shown)}{found}"
         case IntentRefused():
             return f"refused {body.slot}: {shown.quoting(body.text) or body.code}"
         case IntentOutcomeUnknown():
@@ -249,6 +263,8 @@ def _command(body: Body, shown: Shown) -> str:
         case UnlinkRequested():
             names = (f"{name} {id_}" for name, id_ in (("chart", body.ehr), ("patient", body.billing)) if id_ is not None)
             what = f"unlink {' and '.join(names)}"
+        case PolicyRemovalRequested():
+            what = f"remove policy {body.policy} in {shown.label(System.EHR)}"
         case DismissRequested():
             what = f"accept {body.slot} as it is"
         case HoldRequested():

@@ -89,6 +89,7 @@ STATED_DEEDS = {
     "try-systems": OPERATOR,
     "resend": BILLING,
     "dismiss": DESK | BILLING,
+    "remove-policy": DESK | BILLING,
     "seen": DESK,
     "redrive": OPERATOR,
     "link": DESK,
