@@ -9,12 +9,11 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.cli.asking import Ask, add_asking, typed
+from daemon.cli.asking import Ask, add_asking, asking, typed
 from daemon.cli.common import EITHER, Asked, moment_of
 from daemon.cli.ended import Ended
 from daemon.operator import deeds
-from daemon.operator.commands import login
-from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.deeds import Asks, NotPossible
 from events.ids import Charts
 from events.store import Store
 from events.writes import Resource, System
@@ -44,10 +43,6 @@ def register(commands: Any) -> None:
     keep_out.add_argument("--undo", action="store_true", help="take the patient in again")
 
 
-def _asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:
-    return Asking(store, it.policy, login(), arguments.reason)
-
-
 def _scope(arguments: argparse.Namespace, it: Asked) -> tuple[Charts, Resource | None, System | None]:
     charts = typed(arguments.patient, it) if arguments.patient else Charts()
     resource = Resource(arguments.resource) if arguments.resource else None
@@ -65,7 +60,7 @@ async def _hold(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     if isinstance(until, int):
         raise Ended("--until: must be a time such as 2026-03-02T14:30")
     charts, resource, system = _scope(arguments, it)
-    return await deeds.hold(_asking(arguments, store, it), charts, resource=resource, system=system, until=_utc(until))
+    return await deeds.hold(asking(arguments, store, it), charts, resource=resource, system=system, until=_utc(until))
 
 
 def _utc(time: datetime | None) -> datetime | None:
@@ -75,11 +70,11 @@ def _utc(time: datetime | None) -> datetime | None:
 async def _release(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts, resource, system = _scope(arguments, it)
     try:
-        return await deeds.release(_asking(arguments, store, it), charts, resource=resource, system=system)
+        return await deeds.release(asking(arguments, store, it), charts, resource=resource, system=system)
     except NotPossible as no:
         raise Ended(f"{no} (chartwire status {it.id} shows what is)", 1) from None
 
 
 async def _keep_out(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     _give_reason(arguments, "the patient is kept out" + (" no longer" if arguments.undo else ""))
-    return await deeds.keep_out(_asking(arguments, store, it), typed(arguments.chart, it), undo=arguments.undo)
+    return await deeds.keep_out(asking(arguments, store, it), typed(arguments.chart, it), undo=arguments.undo)

@@ -30,14 +30,16 @@ from daemon.operator import deeds
 from daemon.operator.commands import Followed, login
 from daemon.operator.links import plan_of_link
 from events import commands
-from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
 from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
+from events.slots import SlotKind
 from events.topics import Note
-from events.writes import System
+from events.writes import Resource, System
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
-from tests.integration.visiting import Browser, Site, site
+from tests.integration.test_duplicates import ask
+from tests.integration.visiting import Browser, Site, site, waits
 from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
 
 ROOT = Path(__file__).parents[2]
@@ -60,6 +62,8 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
         )
         note = Note(system=System.EHR, resource="bills", record=str(GOOD_BILL.id), content_hash="a", parent=str(ADA.id))
         await desk.recorder.record_messages([desk.change(BillObserved(bill=GOOD_BILL), notes=[note])])
+        held = commands.HoldRequested(who="ann", reason="an audit", resource=Resource.BILL, system=System.BILLING)
+        assert await ask(desk, held, Charts()) == ""
     return name, folder, 0
 
 
@@ -151,6 +155,8 @@ class Asked:
     patient: str = ""
 
 
+SCOPE, SCOPED = {"resource": "bill", "system": "kareo"}, ("--resource", "bill", "--direction", "to-billing")
+HELD = "hold:bill:kareo"
 ADA_PAIR = ("elation:101", "kareo:901")
 SAME = {
     "resync": Asked("resync", {}, ("resync", "kareo:901"), "K:901"),
@@ -167,6 +173,19 @@ SAME = {
     "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
     "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
 }
+SAME |= {
+    "hold": Asked("hold", SCOPE, ("hold", *SCOPED, "--patient", "kareo:901"), "K:901"),
+    "release": Asked("release_slot", {"slot": HELD}, ("release", *SCOPED)),
+    "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
+    "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
+}
+NOT_POSSIBLE = {
+    "remove-policy": Asked(
+        "remove_policy", {"slot": f"{SlotKind.EHR_POLICY}:77"}, ("remove-policy", "kareo:901", "77"), "K:901"
+    )
+}
+"""What nothing here can be asked for about: both refuse it, by the same function and in the same words."""
+
 BY_COMMAND_ALONE = {"move-link": "move_link"}
 """Deeds that only the command line has, with their function."""
 
@@ -174,16 +193,17 @@ REASON = "so it is"
 
 
 def test_every_deed_of_both_is_compared() -> None:
-    assert set(SAME) == set(DEEDS)
+    assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
     asking -= {"duplicates"}
-    assert {one.command[0] for one in SAME.values()} | set(BY_COMMAND_ALONE) == asking
+    both = [*SAME.values(), *NOT_POSSIBLE.values()]
+    assert {one.command[0] for one in both} | set(BY_COMMAND_ALONE) == asking
     functions = {
         name
         for name, one in inspect.getmembers(deeds, inspect.iscoroutinefunction)
         if one.__module__ == deeds.__name__ and "it" in inspect.signature(one).parameters
     }
-    assert {one.function for one in SAME.values()} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned"}
+    assert {one.function for one in both} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned", "release"}
 
 
 @pytest.mark.parametrize("deed", SAME)
@@ -205,6 +225,29 @@ async def test_a_form_and_a_command_ask_for_the_same_by_the_same_function(both: 
     assert (mine.open, mine.reading, mine.slots) == (theirs.open, theirs.reading, theirs.slots)
 
 
+@pytest.mark.parametrize("deed", NOT_POSSIBLE)
+async def test_a_form_and_a_command_refuse_the_same_by_the_same_function(
+    both: Both, deed: str, owner_of_recorded: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, handle = NOT_POSSIBLE[deed], both.site.console.handles.of(PRACTICE, PatientKey("K:901"))
+    async with waits(owner_of_recorded, [("elm", one.patient, one.fields["slot"], "beyond-case")]):
+        with Calls("operator/deeds") as by_form:
+            answer = await both.browser.post(
+                "/p/elm/deed", {"deed": deed, "once": "x" * 22, "patient": handle, **one.fields}
+            )
+        asked, by_command = await both.command(*one.command)
+    assert one.function in by_form & by_command
+    assert (answer.status, asked, both.published) == (404, [], [])
+    told = capsys.readouterr().err.strip()
+    assert told
+    assert f"{told[:1].upper()}{told[1:]}." in answer.text
+
+
+@pytest.fixture
+def owner_of_recorded(postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> str:
+    return postgres.dsn(recorded[0])
+
+
 @dataclass(frozen=True)
 class Read:
     """A page and a command that read the same, and the module and function below both."""
@@ -218,6 +261,7 @@ READINGS = {
     "history": Read("patient", ("history", "elm", "kareo:901"), ("operator/past", "past_of")),
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
+    "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 

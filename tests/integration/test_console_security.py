@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import pytest
 from aiohttp import web
 
@@ -30,6 +28,7 @@ from tests.integration.visiting import (
     Site,
     filled,
     log_of,
+    waits,
 )
 from tests.unit.records import ADA_THERE
 
@@ -90,13 +89,14 @@ STATED_DEEDS = {
     "try-systems": OPERATOR,
     "resend": BILLING,
     "dismiss": DESK | BILLING,
+    "remove-policy": DESK | BILLING,
     "seen": DESK,
     "redrive": OPERATOR,
     "link": DESK,
     "not-the-same": DESK,
     "unlink": DESK,
     "apart": DESK,
-    "hold": OPERATOR,  # of the whole practice; of one patient: test_console_holding
+    "hold": OPERATOR,  # of a patient: DESK
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
@@ -166,6 +166,17 @@ async def test_every_deed_is_refused_to_every_role_that_may_not(visited: Site, r
             assert (last.who, last.what, last.detail) == (role, "refused", "POST /p/{practice}/deed: 403")
 
 
+@pytest.mark.parametrize("role", sorted(PATIENTS))
+async def test_of_a_patient_the_front_desk_holds_too_but_not_a_practice_s(visited: Site, role: str) -> None:
+    browser, handle = await visited.of(role), visited.console.handles.of(PRACTICE, ADA)
+    for deed in ("hold", "keep-out", "take-in"):
+        answer = await browser.post("/p/elm/deed", {"deed": deed, "patient": handle})
+        assert (answer.status == 403) is (role not in DESK), deed
+    for slot, roles in ((f"hold:all:both:{ADA}", DESK), ("hold:all:both", OPERATOR)):
+        answer = await browser.post("/p/elm/deed", {"deed": "release", "slot": slot})
+        assert (answer.status == 403) is (role not in roles), slot
+
+
 AUDIENCES = {"incomplete": "front-desk", "bill-error": "biller", "quarantined": "operator"}
 
 
@@ -179,20 +190,6 @@ async def test_an_item_is_resolved_by_those_whom_it_is_for(visited: Site, visite
             fields = {"deed": "dismiss", "patient": handle, "slot": f"test:{code}", "once": "x" * 22, "reason": "so"}
             answer = await browser.post("/p/elm/deed", fields)
             assert (answer.status == 403) is (role not in (audience, "operator")), code
-
-
-@asynccontextmanager
-async def waits(owner_dsn: str, rows: list[tuple[str, str, str, str]]) -> AsyncIterator[None]:
-    """These items (practice, patient, slot, code) wait within the context."""
-    owner = await asyncpg.connect(owner_dsn)
-    await owner.executemany(
-        "INSERT INTO chartwire.waiting (practice, patient_key, slot, code, since) VALUES ($1, $2, $3, $4, now())", rows
-    )
-    try:
-        yield
-    finally:
-        await owner.executemany("DELETE FROM chartwire.waiting WHERE slot = $1", [(slot,) for _, _, slot, _ in rows])
-        await owner.close()
 
 
 # -- another practice -----------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from http.cookies import SimpleCookie
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import pytest
 import pytest_asyncio
 
@@ -191,6 +192,20 @@ async def beside(file: Path, settings: str = "", **pace: float) -> AsyncIterator
     other.chmod(0o600)
     async with site(other, **pace) as opened:
         yield opened
+
+
+@asynccontextmanager
+async def waits(owner_dsn: str, rows: list[tuple[str, str, str, str]]) -> AsyncIterator[None]:
+    """These items (practice, patient, slot, code) wait within the context."""
+    owner = await asyncpg.connect(owner_dsn)
+    await owner.executemany(
+        "INSERT INTO chartwire.waiting (practice, patient_key, slot, code, since) VALUES ($1, $2, $3, $4, now())", rows
+    )
+    try:
+        yield
+    finally:
+        await owner.executemany("DELETE FROM chartwire.waiting WHERE slot = $1", [(slot,) for _, _, slot, _ in rows])
+        await owner.close()
 
 
 OTHER_EVENT = "00000000-0000-0000-0000-000000000000"
