@@ -49,7 +49,7 @@ class Session:
             inside = ["nsenter", "--target", str(self._first), "--mount", "--pid", "--root"]
             given = [f"{key}={value}" for key, value in self.root.environment.items()]
             done = subprocess.run(
-                [*inside, "env", "-i", *given, "bash", "-eu", "-o", "pipefail", "-c", f"cd /; {script}"],
+                [*inside, "env", "-i", "--chdir=/", *given, "bash", "-eu", "-o", "pipefail", "-c", script],
                 input=answers.encode(), stdout=said, stderr=wrong, timeout=SECONDS, check=False,
             )  # fmt: skip
         text, complaint = out.read_text(errors="replace"), out.with_suffix(".error").read_text(errors="replace")

@@ -106,7 +106,13 @@ def sandboxes(session: Session) -> None:
             text, number = re.subn(rf"^{name} = .*$", lambda _, line=f"{name} = {value}": line, text, flags=re.MULTILINE)
             assert number == 1, name
     file.write_text(text + "limits = { scale = 0.04 }\npoll_seconds = 1\nsweep_seconds = 2\n")
-    patient = {"practice": office(session), "first_name": "Ada", "last_name": "Byron", "DOB": "1985-12-10"}
+    patient = {
+        "practice": office(session),
+        "first_name": "Ada",
+        "last_name": "Byron",
+        "dob": "1985-12-10",
+        "gender": "Female",
+    }
     session.post(f"{elm['kareo']['endpoint'].split('/services')[0]}/admin/create_patient", patient)
 
 
