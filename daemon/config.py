@@ -73,6 +73,7 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     removed_policy: RemovedPolicy | None = None
     new_carrier: NewCarrier | None = None
     carrier_without_plan: WithoutPlan | None = None
+    keep_out: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):

@@ -22,12 +22,17 @@ from daemon.sections import (
     check_url,
     or_insecure,
     resolve,
+    secret,
 )
 
 ENCRYPTED = ("require", "verify-ca", "verify-full")
 """The values of `sslmode` that never fall back to plain text."""
 
 SHOWN_FILES = 3
+LEAST_KEY = 32
+
+RoleName = Literal["viewer", "front-desk", "biller", "operator", "auditor", "admin"]
+"""The roles of the web pages (daemon/console/roles.py)."""
 
 
 class PostgresConfig(Section, frozen=True, kw_only=True):
@@ -125,11 +130,47 @@ class HttpConfig(Section, frozen=True, kw_only=True):
         return problems
 
 
+class GroupConfig(Section, frozen=True, kw_only=True):
+    """Who is in this group of the provider's has this role in these practices; "*" is every practice."""
+
+    name: Text
+    role: RoleName
+    practices: tuple[Text, ...]
+
+
+class OidcConfig(Section, frozen=True, kw_only=True):
+    """An identity provider that people of the web pages sign in at (OpenID Connect).
+
+    With `group`s the provider says who has which role; without, `chartwire user role` does. `create_users`: who signs in there with a
+    role and is no user yet becomes one, named by `name_claim`. `scopes` are asked for beside openid.
+    """
+
+    issuer: Text
+    client_id: Text
+    client_secret_file: Text
+    label: Text = "your organization"
+    scopes: tuple[Text, ...] = ("profile",)
+    name_claim: Text = "preferred_username"
+    groups_claim: Text = "groups"
+    create_users: bool = False
+    group: tuple[GroupConfig, ...] = ()
+    insecure: bool = False
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        check_url(self.issuer, f"{key}.issuer", problems)
+        check_secret(self.client_secret_file, f"{key}.client_secret_file", beside, problems, insecure=self.insecure)
+        if self.create_users and not self.group:
+            problems.append((f"{key}.group", "is missing: who becomes a user by signing in needs a role by a group"))
+        return problems
+
+
 class ConsoleConfig(Section, frozen=True, kw_only=True):
     """The web pages. `dsn` is the console's own role; `public_url` the address that people reach it by, where it is not `listen`.
 
     A session ends after `idle_minutes` without a request, and after `session_hours` in any case. `behind_proxy`: the address of who
-    asks is what the proxy here says last in X-Forwarded-For.
+    asks is what the proxy here says last in X-Forwarded-For. `key_file` seals the second factors' secrets; `second_factor` are the
+    roles that cannot do without one.
     """
 
     dsn: Text
@@ -139,6 +180,9 @@ class ConsoleConfig(Section, frozen=True, kw_only=True):
     idle_minutes: Annotated[float, msgspec.Meta(gt=0, le=1440)] = 30.0
     session_hours: Annotated[float, msgspec.Meta(gt=0, le=168)] = 12.0
     behind_proxy: bool = False
+    key_file: str = ""
+    second_factor: tuple[RoleName, ...] = ()
+    oidc: OidcConfig | None = None
     insecure: bool = False
 
     def check(self, key: str, beside: Path) -> list[Problem]:
@@ -147,7 +191,15 @@ class ConsoleConfig(Section, frozen=True, kw_only=True):
         if self.public_url:
             check_url(self.public_url, f"{key}.public_url", problems)
         check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
-        return problems
+        if self.key_file:
+            check_secret(self.key_file, f"{key}.key_file", beside, problems, insecure=self.insecure)
+            if not any(one == f"{key}.key_file" for one, _ in problems) and len(secret(self.key_file, beside)) < LEAST_KEY:
+                problems.append(
+                    (f"{key}.key_file", f"needs at least {LEAST_KEY} characters: `openssl rand -hex 32` prints 64")
+                )
+        elif self.second_factor:
+            problems.append((f"{key}.key_file", "is missing: second factors are sealed with it"))
+        return problems + (self.oidc.check(f"{key}.oidc", beside) if self.oidc is not None else [])
 
     @property
     def url(self) -> str:

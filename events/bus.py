@@ -24,8 +24,10 @@ from aiokafka.partitioner import murmur2
 
 from events import aiokafka_inside
 from events.codec import Keyring
+from events.heads import PARTITION, SETTINGS, Heads
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Message, encode_message
+from events.witnessed import HEADS
 
 log = structlog.get_logger()
 
@@ -57,6 +59,7 @@ class Bus:
         self._wanted = (1, 1)
         self._idempotence = enable_idempotence
         self.together = dict(together or {})
+        self.heads = Heads(bootstrap_servers, security, keyring, self._publish_heads)
         self._producer: AIOKafkaProducer | None = None
         self._given_up: list[AIOKafkaProducer] = []
         self._started = False
@@ -127,6 +130,7 @@ class Bus:
     async def stop(self) -> None:
         """Send what is left, as far as the broker takes it within FLUSH_SECONDS; nothing unsent was reported as published."""
         self._started = False
+        await self.heads.close()
         async with self._replacing:
             await self._end_given_up()
             producer, self._producer = self._producer, None
@@ -155,6 +159,8 @@ class Bus:
         try:
             existing = set(await admin.list_topics())
             missing = [NewTopic(name, partitions, replication) for name in (CHANGES, EVENTS) if name not in existing]
+            if HEADS not in existing:
+                missing.append(NewTopic(HEADS, 1, replication, topic_configs=SETTINGS))
             if missing:
                 try:
                     await admin.create_topics(missing)
@@ -209,6 +215,9 @@ class Bus:
     async def publish_recorded(self, practice: PracticeId, values: Sequence[bytes]) -> None:
         """Publish recorded events (events/feed.py), in order. Raises ConnectionError as `publish` does."""
         await self._send(EVENTS, practice, values, None)
+
+    async def _publish_heads(self, practice: PracticeId, values: Sequence[bytes]) -> None:
+        await self._send(HEADS, practice, values, PARTITION.partition)
 
     async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
         if not values:

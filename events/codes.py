@@ -22,6 +22,8 @@ class WaitCode(StrEnum):
     QUARANTINED = "quarantined"
     UNREADABLE_MESSAGE = "unreadable-message"
     STANDS_STILL = "stands-still"
+    HISTORY_RESTARTED = "history-restarted"
+    ON_HOLD = "on-hold"
 
     # charts and links
     CANDIDATES = "candidates"
@@ -98,8 +100,10 @@ class CommandCode(StrEnum):
     DEFECT = "defect"
     DIFFERS = "differs"
     GONE = "gone"
+    KEPT_OUT = "kept-out"
     LINKED = "linked"
     NO_CONFLICT = "no-conflict"
+    NOT_HELD = "not-held"
     NOT_KNOWN = "not-known"
     NOT_LINKED = "not-linked"
     NOT_QUARANTINED = "not-quarantined"

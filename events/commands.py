@@ -5,9 +5,11 @@ The practice's recorder answers a command in the same transaction (projections/d
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from events.ids import BillingPatientId, EhrChartId
 from events.records import Value
-from events.writes import System
+from events.writes import Resource, System
 
 
 class ResyncRequested(Value, frozen=True, kw_only=True):
@@ -102,6 +104,32 @@ class ConflictSeen(Value, frozen=True, kw_only=True):
     who: str = ""
 
 
+class HoldRequested(Value, frozen=True, kw_only=True):
+    """Let writes wait: of this resource or all, to this system or both, of the charts named or of everybody; `until` then at most."""
+
+    who: str
+    reason: str
+    resource: Resource | None = None
+    system: System | None = None
+    until: datetime | None = None
+
+
+class ReleaseRequested(Value, frozen=True, kw_only=True):
+    """End the hold of this slot: what it held goes out."""
+
+    slot: str
+    who: str
+    reason: str = ""
+
+
+class KeepOutRequested(Value, frozen=True, kw_only=True):
+    """Leave the charts named alone for good; `undo` takes that back."""
+
+    who: str
+    reason: str = ""
+    undo: bool = False
+
+
 Command = (
     ResyncRequested
     | RetryRequested
@@ -113,4 +141,7 @@ Command = (
     | DismissRequested
     | RedriveRequested
     | ConflictSeen
+    | HoldRequested
+    | ReleaseRequested
+    | KeepOutRequested
 )

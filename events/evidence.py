@@ -15,6 +15,7 @@ import msgspec
 
 from events.chain import COVERED, GENESIS, link
 from events.decoding import decoding
+from events.feed import RESTART
 
 FORMAT = "chartwire-checkpoint-1"
 
@@ -73,6 +74,8 @@ class Inspection:
     chain: bytes = GENESIS
     unlinked: int = 0
     problem: Problem | None = None
+    restarts: list[tuple[int, datetime]] = field(default_factory=list)
+    """Where history restarts, because the store was restored to an earlier state: the event that says so, and when it was recorded."""
     _suspect: tuple[int, bytes, bytes, Mapping[str, Any]] | None = None
 
     def take(self, row: Mapping[str, Any]) -> bool:
@@ -87,6 +90,8 @@ class Inspection:
             return self.wrong(self.sequence + 1, f"is missing (the next event is #{sequence})")
         if row["practice"] != self.practice:
             return self.wrong(sequence, "belongs to another practice")
+        if row["type"] == RESTART:
+            self.restarts.append((sequence, row["recorded_at"]))
         stored = row["chain"]
         if stored is None and self.unlinked == self.sequence and sequence not in self.marks:
             self.sequence, self.unlinked = sequence, self.unlinked + 1

@@ -16,6 +16,8 @@ import msgspec
 
 from events.codec import Keyring
 from events.decoding import decoding, named
+from events.records import stored_type
+from events.restarts import HistoryRestarted
 from events.schema import Recorded
 from events.store import open_row
 
@@ -76,18 +78,26 @@ def decode_published(message: bytes | None) -> Published:
         return _DECODER.decode(message or b"")
 
 
-class InOrder:
-    """Lets each event of a practice through once, in order. `last` holds the last sequence by practice: keep it beside what you
-    made of the events, and give it back after a restart."""
+RESTART = stored_type(HistoryRestarted.__name__)
+"""The type of the event where a practice's history restarts, because its store was restored to an earlier state: forget every
+event of the practice whose sequence is not below its own. What follows takes the numbers of what was lost."""
 
-    def __init__(self, last: Mapping[str, int] | None = None) -> None:
+
+class InOrder:
+    """Lets each event of a practice through once, in order. `last` holds the last sequence by practice, `since` the epoch in which its
+    history restarted: keep both beside what you made of the events, and give them back after a restart of yours."""
+
+    def __init__(self, last: Mapping[str, int] | None = None, since: Mapping[str, int] | None = None) -> None:
         self.last = dict(last or {})
+        self.since = dict(since or {})
 
     def accept(self, event: Published) -> bool:
-        """False for a repeat, and for one that came before its turn (it comes again). The first of a practice is always
-        accepted, wherever listening began."""
-        last = self.last.get(event.practice)
-        if last is not None and event.sequence != last + 1:
+        """False for a repeat, for one that came before its turn (it comes again), and for one of a history that was given up. The first
+        of a practice is always accepted, wherever listening began, and so is one where its history restarts (`RESTART`)."""
+        last, since = self.last.get(event.practice), self.since.get(event.practice, 0)
+        if event.type == RESTART and event.epoch > since and (last is None or event.sequence <= last + 1):
+            self.since[event.practice] = event.epoch
+        elif (last is not None and event.sequence != last + 1) or event.epoch < since:
             return False
         self.last[event.practice] = event.sequence
         return True

@@ -64,6 +64,12 @@ def charts_of(key: PatientKey) -> Charts:
     return Charts()
 
 
+def keys_named(charts: Charts) -> tuple[PatientKey, ...]:
+    """Each of the charts as the key of a patient who has no other."""
+    ehr = () if charts.ehr is None else (ehr_key(charts.ehr),)
+    return ehr if charts.billing is None else (*ehr, billing_key(charts.billing))
+
+
 def is_billing_key(key: PatientKey) -> bool:
     """Whether the key is of a patient known in the billing system, linked or not."""
     return key.startswith(_OF_BILLING)

@@ -40,3 +40,7 @@ class InsurersLearnt(Value, frozen=True, kw_only=True):
     """Companies and plans of the billing side that a policy has shown: they cannot be listed."""
 
     plans: tuple[BillingPlan, ...]
+
+
+Insured = EhrPoliciesObserved | InsurersLearnt | PoliciesAgreed
+"""What is recorded of insurance."""

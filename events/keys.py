@@ -9,6 +9,7 @@ unwrap, and one that has wrapped nothing any more is of no use: that is what a r
 from __future__ import annotations
 
 import base64
+import hmac
 import os
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -205,6 +206,23 @@ class Keyring:
         except (InvalidTag, ValueError):  # ValueError: shorter than a nonce
             raise UnreadableEvent("content or identity was changed after encryption") from None
 
+    def sign(self, practice: PracticeId, said: bytes) -> tuple[str, bytes]:
+        """Sign with the practice's newest key file, which no database is needed for: (its name, the signature). Raises KeyMissing."""
+        files = self.files_of(practice)
+        if not files:
+            raise KeyMissing(f"no key for practice {practice}: expected a file {practice}.1.key", practice)
+        name, key = list(files.items())[-1]
+        return name, _signature(key, said)
+
+    def is_signed(self, name: str, said: bytes, signature: bytes) -> bool:
+        """Whether the key file `name` has signed it; False where that file is not there."""
+        practice = name.rpartition(".")[0]
+        key = self._files.get(practice, {}).get(name)
+        if key is None and self._folder is not None and name in {one.stem for one in key_files(self._folder, practice)}:
+            with suppress(OSError, ValueError):
+                key = _key_in(self._folder / f"{name}.key")
+        return key is not None and hmac.compare_digest(_signature(key, said), signature)
+
     def knows(self, key_id: str) -> bool:
         """Whether a body that was sealed with this key can be opened."""
         return key_id in self._ciphers
@@ -235,6 +253,11 @@ def _key_in(file: Path) -> bytes:
     if len(key) != KEY or not practice or not _NUMBER.fullmatch(number):
         raise ValueError(f"{file.name}: must be <practice>.<n>.key and hold the base64 of {KEY} bytes")
     return key
+
+
+def _signature(key: bytes, said: bytes) -> bytes:
+    """With a key derived for signing alone: what a key file wraps is no signature, and the other way round."""
+    return hmac.digest(hmac.digest(key, b"chartwire signature", "sha256"), said, "sha256")
 
 
 def _number(name: str) -> int:

@@ -12,8 +12,9 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
+from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
-from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.insurance import Insured
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -28,6 +29,7 @@ from events.records import (
     stored_type,
     type_of,
 )
+from events.restarts import OfRestart
 from events.writes import AnyResult, AnyWrite, Candidate, Likeness, Resource, SearchBilling, SearchEhr, System
 
 
@@ -118,9 +120,8 @@ class ChangeQuarantined(Value, frozen=True, kw_only=True):
 class ChartLinked(Value, frozen=True, kw_only=True):
     """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
 
-    `resumes` are charts that were merged into this one and had been linked with this patient before: what was written to
-    them counts again, as does what was written to this one. `likeness` is what a link by matching rests on. `two_way`: insurance
-    goes both ways from the beginning. `bare`: the chart has just been created by us and holds no policies.
+    `resumes` are charts merged into this one that had been linked with this patient: what was written to them counts again.
+    `likeness` is what a link by matching rests on. `two_way`: insurance goes both ways. `bare`: just created by us, no policies.
     """
 
     ehr: EhrChartId
@@ -211,8 +212,8 @@ class WentLive(Value, frozen=True, kw_only=True):
 class IntentRequested(Value, frozen=True, kw_only=True):
     """A write is wanted. `slot` is what it is about within its patient (or practice): one open intent per slot.
 
-    `rule` names the rule that allowed it ("guide: Demographics, kareo -> elation"), `notes` what was adapted on the way
-    ("duration 12 min rounded up to 15"). `since` is when the change that it carries on was made, as far as known.
+    `rule` names the rule that allowed it ("guide: Demographics, kareo -> elation"), `notes` what was adapted on the way.
+    `since` is when the change that it carries on was made, as far as known. `looks`: it may have been done in a lost time.
     """
 
     intent: IntentId
@@ -223,6 +224,7 @@ class IntentRequested(Value, frozen=True, kw_only=True):
     rule: str
     notes: tuple[str, ...] = ()
     since: datetime | None = None
+    looks: bool = False
 
 
 class IntentAttempted(Value, frozen=True, kw_only=True):
@@ -293,9 +295,6 @@ class MessageUnreadable(Value, frozen=True, kw_only=True):
     raw: bytes = b""
 
 
-# -- what became of a command (events/commands.py) -----------------------------------------------------------------------
-
-
 class WaitingDismissed(Value, frozen=True, kw_only=True):
     """The item waits no longer, though nothing was solved; `about_digest` is of what it is about: another one waits again."""
 
@@ -324,7 +323,7 @@ Body = (
     | BillingAppointmentObserved
     | BillingAppointmentVanished
     | BillObserved
-    | EhrPoliciesObserved
+    | Insured
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
@@ -339,11 +338,10 @@ Body = (
     | PairBarred
     | FieldsAgreed
     | ConflictRecorded
-    | PoliciesAgreed
-    | InsurersLearnt
     | ObservingBegan
     | CounterpartsFound
     | WentLive
+    | OfRestart
     | IntentRequested
     | IntentAttempted
     | IntentSucceeded
@@ -353,6 +351,7 @@ Body = (
     | WaitingRaised
     | WaitingCleared
     | MessageUnreadable
+    | Aside
     | Command
     | WaitingDismissed
     | CommandRefused
@@ -368,10 +367,9 @@ VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)
 class Event(Struct, frozen=True, kw_only=True, gc=False):
     """An envelope with its body.
 
-    `ehr` and `billing` are the charts it is about (none for the practice's own matters), `patient` the key of the
-    projection it folds into, "" for the practice directory. `modified` is the source's own modified time, `observed` when
-    the record was read (for a webhook: its modified time, the earliest moment it can stand for). `cause` is the event that
-    led to this one, `correlation` the first of the chain.
+    `ehr` and `billing` are the charts it is about (none for the practice's own matters), `patient` the key of the projection it
+    folds into, "" for the practice directory. `modified` is the source's own modified time, `observed` when the record was read
+    (for a webhook: its modified time, the earliest it can stand for). `cause` led to this one, `correlation` began the chain.
     """
 
     id: EventId

@@ -48,8 +48,12 @@ class SlotKind(StrEnum):
     """The system that takes no writes."""
     STANDING = "standing"
     """The practice stands still."""
+    RESTART = "restart"
+    """The store was restored to an earlier state."""
     QUARANTINE = "quarantine"
     """The system, the resource and the record; or `kafka`, the partition and the offset."""
+    HOLD = "hold"
+    """The scope of a hold (events/holds.py)."""
 
 
 class Slot(NamedTuple):
@@ -86,6 +90,7 @@ CASE_POLICIES_SLOT = slot_of(SlotKind.CASE_POLICIES)
 CASE_SLOT = slot_of(SlotKind.CASE)
 PRACTICE_SLOT = slot_of(SlotKind.PRACTICE)
 STANDING_SLOT = slot_of(SlotKind.STANDING)
+RESTART_SLOT = slot_of(SlotKind.RESTART)
 
 
 class SetAside(NamedTuple):

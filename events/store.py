@@ -190,19 +190,23 @@ class Store:
     async def close(self) -> None:
         await self.pool.close()
 
-    async def take_over(self, practice: PracticeId, owner: str = "") -> int:
+    async def take_over(self, practice: PracticeId, owner: str = "", *, above: int = 0) -> int:
         """Become the practice's writer: raises its epoch and returns it. Whoever had it before is fenced from now on.
 
-        `owner` is a name for people: host and process id.
+        `owner` is a name for people: host and process id. `above` is an epoch that a restored store may know nothing of.
         """
-        return int(await self.pool.fetchval(_SQL["take_over"], practice, owner))
+        epoch = 0
+        while epoch <= above:  # one by one: the database lets nobody leap (migrations/0015_guards.sql)
+            epoch = int(await self.pool.fetchval(_SQL["take_over"], practice, owner))
+        return epoch
 
     @asynccontextmanager
-    async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
-        """One transaction of the practice's writer, committed when the block ends well. Raises Fenced."""
+    async def writing(self, practice: PracticeId, epoch: int, *, after: int = 0) -> AsyncIterator[Transaction]:
+        """One transaction of the practice's writer, committed when the block ends well. Raises Fenced, also where the store has gone
+        back behind the event `after` that the writer has recorded: it was restored, and whoever takes the practice next sees to it."""
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_SQL["lock_head"], practice)
-            fence(practice, None if head is None else head["epoch"], epoch)
+            fence(practice, None if head is None or head["sequence"] < after else head["epoch"], epoch)
             if head["keys"] != self.keyring.changes(practice):
                 await self.load_keys(practice, connection)
             chain, rebuilt = head["chain"] or GENESIS, head["rebuilt"]

@@ -16,12 +16,11 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import Asked, KafkaAway, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.operator.commands import Followed, command, write_all
-from daemon.operator.deeds import Asks, NotPossible
+from daemon.operator.commands import Followed, login, write_all
+from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.find import Looked, find_patient
 from daemon.runtime.surroundings import bus_of
 from events.bus import Bus
-from events.commands import Command
 from events.ids import BillingPatientId, Charts, EhrChartId
 from events.store import Store
 from projections.words.shown import Shown
@@ -123,9 +122,9 @@ def typed(text: str, it: Asked) -> Charts:
     return charts
 
 
-def ask_for(it: Asked, body: Command, charts: Charts) -> Followed:
-    """The command, to be followed."""
-    return Followed(command(it.id, body, charts))
+def asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:
+    """Who asks, and why: the login name, and what was typed."""
+    return Asking(store, it.policy, login(), arguments.reason)
 
 
 async def looked(store: Store, it: Asked, charts: Charts) -> Looked:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,9 @@ from daemon.history.chain import inspect, marks_of
 from events.archive import NoArchive
 from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, decode_checkpoint
 from events.ids import PracticeId
+from projections.words.moment import UTC, in_zone
+
+RESTARTS = "the database had been restored to an earlier state, and what was recorded from there on before is lost"
 
 
 def register(commands: Any) -> None:
@@ -91,6 +94,9 @@ async def _inspections(
 
 def _told(inspected: list[Inspection]) -> int:
     for one in inspected:
+        for sequence, recorded in one.restarts:
+            at = in_zone(recorded, UTC)
+            say(f"{one.practice}: history restarts at #{sequence} ({at}): {RESTARTS}")
         if one.problem is not None:
             warn(one.problem)
             continue

@@ -5,14 +5,14 @@ from __future__ import annotations
 import argparse
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli.asking import Ask, confirmed
+from daemon.cli.asking import Ask, asking, confirmed
 from daemon.cli.common import Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
-from daemon.operator.deeds import Asks
+from daemon.operator.deeds import Asking, Asks
 from daemon.operator.waiting import Item, items
 from events.ids import Charts
 from events.store import Store
@@ -20,7 +20,7 @@ from events.store import Store
 AGE = re.compile(r"(\d{1,5})(m|h|d|w)")
 UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
-OfItems = Callable[[argparse.Namespace, Asked, list[Item]], Asks]
+OfItems = Callable[[argparse.Namespace, Asking, list[Item]], Awaitable[Asks]]
 """What to ask for about these items."""
 
 
@@ -51,7 +51,8 @@ def or_by_query(one: Ask, of_items: OfItems, can: Callable[[Item], bool], typed:
         if given not in (None, []):
             raise Ended(f"give {typed}, or --code or --older, not both")
         found = [item for item in await items(store, it.policy, code=arguments.code) if can(item)]
-        return _asked(arguments, it, of_items, _aged(found, arguments.older))
+        found = _aged(found, arguments.older)
+        return await of_items(arguments, asking(arguments, store, it), found) if _confirmed(arguments, found) else []
 
     return ask
 
@@ -63,22 +64,23 @@ def _aged(found: Iterable[Item], older: timedelta | None) -> list[Item]:
     return [one for one in found if one.since is not None and one.since < limit]
 
 
-def _asked(arguments: argparse.Namespace, it: Asked, of_items: OfItems, found: list[Item]) -> Asks:
+def _confirmed(arguments: argparse.Namespace, found: list[Item]) -> bool:
+    """Whether there is anything, and a person says yes to that many. Raises Ended."""
     if not found:
         say("nothing waits that this could be done about")
-        return []
+        return False
     for code, count in sorted(Counter(one.code for one in found).items()):
         say(f"{count:6} {code}")
     patients = len({one.patient for one in found if one.patient})
     if not confirmed(f"{arguments.command}: {len(found)} items of {patients} patients?", arguments):
         raise Ended(code=2)
-    return of_items(arguments, it, found)
+    return True
 
 
-def charts_in(item: Item, it: Asked) -> Charts:
+def charts_in(item: Item, it: Asking) -> Charts:
     """The charts of an item, as a command takes them; none for the practice's own."""
     for text in item.patient.split():
-        if (charts := it.names.charts_in(text)) is not None:
+        if (charts := it.policy.names.charts_in(text)) is not None:
             return charts
     return Charts()
 

@@ -30,6 +30,7 @@ COMMANDS = {
     "what_if": ("what-if",),
     "rules": ("rules",),
     "verify": ("verify",),
+    "balance": ("balance",),
     "onboard": ("onboard",),
     "waiting": ("waiting",),
     "match": ("match",),
@@ -37,6 +38,7 @@ COMMANDS = {
     "user": ("user",),
     "duplicates": ("duplicates", "apart"),
     "link": ("link", "move-link"),
+    "hold": ("hold", "release", "keep-out"),
     "repair": ("resync", "retry", "resend", "unlink", "dismiss", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
@@ -61,6 +63,7 @@ ABOUT = {
     "what-if": "replay history under another policy: the writes that would have been made or not made",
     "rules": "what is synchronized: every field, its direction and where the rule comes from",
     "verify": "compare both systems now and explain what differs",
+    "balance": "accounts that balance: every signed visit note, and what of it is not billed",
     "onboard": "the first day: what was read, who matches whom, and every write that going live would make",
     "waiting": "what waits for a person, why, and what resolves it",
     "match": "match two exported lists of patients (CSV), without a daemon, database or vendor",
@@ -70,6 +73,9 @@ ABOUT = {
     "apart": "two charts of one system are two persons",
     "link": "link two charts: they are one person",
     "move-link": "a linked patient is gone in a merge: its link goes to the survivor",
+    "hold": "let writes wait: of the practice, a resource, a direction or one patient",
+    "release": "end a hold: what it held goes out",
+    "keep-out": "leave a patient alone: test patients, employees",
     "resync": "read a chart again from both systems and decide anew",
     "retry": "try refused writes again; refused credentials and what pauses, too",
     "resend": "send a failed bill again, after a fix",

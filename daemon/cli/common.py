@@ -144,7 +144,7 @@ def console_of(config: Config) -> ConsoleConfig:
     """What is configured of the web pages, once they can be used here. Raises Ended."""
     if config.console is None:
         raise Ended("console: the configuration has no [console] section; it needs at least its dsn", 1)
-    if any(find_spec(name) is None for name in ("argon2", "jinja2", "aiohttp_jinja2")):
+    if any(find_spec(name) is None for name in ("argon2", "jinja2", "aiohttp_jinja2", "joserfc", "pyotp", "segno")):
         raise Ended("the web pages are not installed: pip install 'chartwire[console]'", 1)
     return config.console
 

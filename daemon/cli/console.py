@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import signal
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import configured, console_of, keys_of, run_async
 from daemon.cli.printing import say
 from daemon.config import Config
+from daemon.runtime.systemd import notify
 from daemon.telemetry import configure_logging
 
 
@@ -43,6 +45,21 @@ async def _serve(config: Config, beside: Path, arguments: argparse.Namespace) ->
 
     def started() -> None:
         say(f"console: {console_of(config).url}", f"users: {advice('user list', arguments)}", flush=True)
+        notify("READY=1")
 
-    await serve(config, beside, stopped, started)
+    async with asyncio.TaskGroup() as group:
+        beat = group.create_task(_beat())
+        try:
+            await serve(config, beside, stopped, started)
+        finally:
+            beat.cancel()
+            notify("STOPPING=1")
     return 0
+
+
+async def _beat() -> None:
+    """systemd's watchdog sees that the loop turns (deploy/systemd)."""
+    pause = int(os.environ.get("WATCHDOG_USEC", "0")) / 3_000_000 or 10.0
+    while True:
+        await asyncio.sleep(pause)
+        notify("WATCHDOG=1")

@@ -9,15 +9,13 @@ from typing import Any
 import msgspec
 
 from daemon.cli.advice import add_config, advice
-from daemon.cli.asking import add_asking, ask_for, typed
+from daemon.cli.asking import add_asking, asking, typed
 from daemon.cli.common import EITHER, Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.operator.commands import login
+from daemon.operator import deeds
 from daemon.operator.deeds import Asks
 from daemon.operator.duplicates import Duplicates, GoneInMerge, TwiceEntered, find_duplicates, what_to_do
-from events.commands import TellApartRequested
-from events.ids import Charts
 from events.store import Store
 from events.writes import System
 from projections.words.likeness import how_alike
@@ -126,7 +124,7 @@ def _told(one: TwiceEntered, shown: Shown) -> dict[str, object]:
     return told
 
 
-async def _apart(arguments: argparse.Namespace, _store: Store, it: Asked) -> Asks:
+async def _apart(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = [typed(text, it) for text in arguments.charts]
     ehr = [one.ehr for one in charts if one.ehr is not None]
     billing = [one.billing for one in charts if one.billing is not None]
@@ -134,13 +132,6 @@ async def _apart(arguments: argparse.Namespace, _store: Store, it: Asked) -> Ask
         raise Ended(f"give two charts of one system; of both, `chartwire unlink {it.id}` says that they are two persons")
     if not arguments.undo and not arguments.reason.strip():
         raise Ended("--reason: say why they are two persons")
-    one, other = sorted(map(int, ehr or billing))
-    body = TellApartRequested(
-        system=System.EHR if ehr else System.BILLING,
-        one=one,
-        other=other,
-        who=login(),
-        reason=arguments.reason,
-        undo=arguments.undo,
-    )
-    return [ask_for(it, body, Charts())]
+    one, other = map(int, ehr or billing)
+    system = System.EHR if ehr else System.BILLING
+    return await deeds.apart(asking(arguments, store, it), system, one, other, undo=arguments.undo)

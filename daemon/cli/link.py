@@ -7,16 +7,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Awaitable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from daemon.cli.asking import add_asking, ask_for, confirmed, looked, pair, typed
+from daemon.cli.asking import add_asking, asking, confirmed, looked, pair, typed
 from daemon.cli.common import BOTH, Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
-from daemon.operator.commands import Followed, login
-from daemon.operator.deeds import Asks
+from daemon.operator.deeds import Asks, as_planned
 from daemon.operator.duplicates import survivors_of
 from daemon.operator.find import NeverSeen
 from daemon.operator.links import FieldBeside, LinkPlan, plan_of_link, plan_of_move
@@ -65,7 +65,7 @@ async def _link(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
         return await _reviewed(arguments, store, it)
     ehr, billing = pair(arguments.charts, it)
     plan = await _plan(it, plan_of_link(store, it.policy, ehr, billing, datetime.now(UTC), force=arguments.force))
-    return _shown_and_asked(arguments, it, plan, "Are they one person? Link them?")
+    return await _shown_and_asked(arguments, store, it, plan, "Are they one person? Link them?")
 
 
 async def _move(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
@@ -73,7 +73,7 @@ async def _move(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     target = _patient(arguments.survivor, it) if arguments.survivor else await _survivor(store, it, gone)
     plan = await _plan(it, plan_of_move(store, it.policy, gone, target, datetime.now(UTC), force=arguments.force))
     question = f"Was {it.names.patient(gone)} merged into {it.names.patient(target)}? Move the link?"
-    return _shown_and_asked(arguments, it, plan, question)
+    return await _shown_and_asked(arguments, store, it, plan, question)
 
 
 async def _survivor(store: Store, it: Asked, gone: BillingPatientId) -> BillingPatientId:
@@ -93,7 +93,7 @@ def _patient(text: str, it: Asked) -> BillingPatientId:
     return charts.billing
 
 
-def _shown_and_asked(arguments: argparse.Namespace, it: Asked, plan: LinkPlan, question: str) -> Asks:
+async def _shown_and_asked(arguments: argparse.Namespace, store: Store, it: Asked, plan: LinkPlan, question: str) -> Asks:
     say(*lines(plan, it.shown))
     if arguments.show:
         return []
@@ -101,7 +101,7 @@ def _shown_and_asked(arguments: argparse.Namespace, it: Asked, plan: LinkPlan, q
         raise Ended(plan.refused.text, 1)
     if not confirmed(question, arguments):
         raise Ended(code=2)
-    return [_asked_for(it, plan, arguments.reason, force=arguments.force)]
+    return await as_planned(asking(arguments, store, it), plan, force=arguments.force)
 
 
 async def _plan(it: Asked, planned: Awaitable[LinkPlan]) -> LinkPlan:
@@ -109,10 +109,6 @@ async def _plan(it: Asked, planned: Awaitable[LinkPlan]) -> LinkPlan:
         return await planned
     except NeverSeen as error:
         raise Ended(f"{it.names.one_of(error.charts)} has never been seen in {it.id}", 1) from None
-
-
-def _asked_for(it: Asked, plan: LinkPlan, reason: str, *, force: bool) -> Followed:
-    return ask_for(it, plan.command(login(), reason, force=force), Charts(plan.ehr, plan.billing))
 
 
 # -- reviewed lists -----------------------------------------------------------------------------------------------------------
@@ -147,7 +143,8 @@ async def _reviewed(arguments: argparse.Namespace, store: Store, it: Asked) -> A
     if not confirmed(f"Link these {len(plans)} pairs?", arguments):
         raise Ended(code=2)
     arguments.left_out = len(problems)
-    return [_asked_for(it, plan, reason, force=force) for plan, reason, force in plans]
+    who = asking(arguments, store, it)
+    return [ask for plan, reason, force in plans for ask in await as_planned(replace(who, reason=reason), plan, force=force)]
 
 
 def _read(path: Path, it: Asked) -> ReviewedList:

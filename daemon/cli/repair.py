@@ -9,24 +9,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from daemon.cli.asking import Ask, add_asking, ask_for, pair, typed
+from daemon.cli.asking import Ask, add_asking, asking, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
 from daemon.cli.common import EITHER, Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
 from daemon.operator import deeds
-from daemon.operator.commands import Followed, login
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.waiting import Item
 from events.codes import WaitCode
-from events.commands import (
-    BillResendRequested,
-    ConflictSeen,
-    DismissRequested,
-    RedriveRequested,
-    ResyncRequested,
-    RetryRequested,
-)
 from events.ids import Charts
 from events.slots import SlotKind, is_slot, parse_slot
 from events.store import Store
@@ -67,33 +58,29 @@ def register(commands: Any) -> None:
 # -- each command -----------------------------------------------------------------------------------------------------------
 
 
-def _asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:
-    return Asking(store, it.policy, login(), arguments.reason)
-
-
 async def _resync(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = typed(arguments.chart, it)
-    return await deeds.resync(_asking(arguments, store, it), charts, as_new=arguments.as_new)
+    return await deeds.resync(asking(arguments, store, it), charts, as_new=arguments.as_new)
 
 
 async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     first, *more = arguments.what or [""]
-    asking = _asking(arguments, store, it)
+    asks = asking(arguments, store, it)
     if first.partition(":")[0] not in (it.names.ehr.prefix, it.names.billing.prefix):
-        return await deeds.retry(asking, None, tuple(arguments.what))
-    return await deeds.retry(asking, typed(first, it), tuple(more))
+        return await deeds.retry(asks, None, tuple(arguments.what))
+    return await deeds.retry(asks, typed(first, it), tuple(more))
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     text = arguments.bill
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
         raise Ended(f"{text}: must be a bill's id")
-    return await deeds.resend(_asking(arguments, store, it), int(text))
+    return await deeds.resend(asking(arguments, store, it), int(text))
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = typed(arguments.charts[0], it) if len(arguments.charts) == 1 else Charts(*pair(arguments.charts, it))
-    return await deeds.unlink(_asking(arguments, store, it), charts)
+    return await deeds.unlink(asking(arguments, store, it), charts)
 
 
 async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
@@ -102,7 +89,7 @@ async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> As
         raise Ended("give CHART SLOT, or the SLOT of an item of the practice itself")
     _give_reason(arguments)
     charts = typed(chart[0], it) if chart else Charts()
-    return await deeds.dismiss(_asking(arguments, store, it), charts, slot)
+    return await deeds.dismiss(asking(arguments, store, it), charts, slot)
 
 
 def _give_reason(arguments: argparse.Namespace) -> None:
@@ -111,12 +98,12 @@ def _give_reason(arguments: argparse.Namespace) -> None:
 
 
 async def _seen(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    return await deeds.seen(_asking(arguments, store, it), typed(arguments.chart, it), tuple(arguments.fields))
+    return await deeds.seen(asking(arguments, store, it), typed(arguments.chart, it), tuple(arguments.fields))
 
 
 async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     try:
-        asks = await deeds.redrive(_asking(arguments, store, it), arguments.slot)
+        asks = await deeds.redrive(asking(arguments, store, it), arguments.slot)
     except NotPossible as no:
         raise Ended(f"{no} (chartwire waiting {it.id} shows what is)", 1) from None
     if not asks:
@@ -124,56 +111,40 @@ async def _redrive(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     return asks
 
 
-def _redriven(slot: str, arguments: argparse.Namespace, it: Asked) -> Followed:
-    followed = ask_for(it, RedriveRequested(slot=slot, who=login(), reason=arguments.reason), Charts())
-    followed.reading = deeds.read_anew(slot)
-    return followed
-
-
 # -- each command about many ------------------------------------------------------------------------------------------------
 
 
-def _resync_all(arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
-    body = ResyncRequested(who=login(), reason=arguments.reason, as_new=arguments.as_new)
-    return [ask_for(it, body, charts_in(items[0], it)) for items in by_patient(found).values()]
+async def _resync_all(arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    groups = by_patient(found).values()
+    return [ask for one in groups for ask in await deeds.resync(it, charts_in(one[0], it), as_new=arguments.as_new)]
 
 
-def _retry_all(arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
-    asks = []
+async def _retry_all(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    asks: Asks = []
     for patient, items in by_patient(found).items():
-        slots = tuple(one.slot for one in items)
-        body = RetryRequested(slots=slots, who=login(), reason=arguments.reason)
-        followed = ask_for(it, body, charts_in(items[0], it))
-        asks.append(followed if patient else Followed(followed.command, slots=frozenset(slots)))
+        charts = charts_in(items[0], it) if patient else None
+        asks += await deeds.retry(it, charts, tuple(one.slot for one in items))
     return asks
 
 
-def _resend_all(arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
-    def ask(one: Item) -> Followed:
-        body = BillResendRequested(bill=int(parse_slot(one.slot).id), who=login(), reason=arguments.reason)
-        return ask_for(it, body, charts_in(one, it))
-
-    return [ask(one) for one in found]
+async def _resend_all(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    return [ask for one in found for ask in await deeds.resend(it, int(parse_slot(one.slot).id))]
 
 
-def _dismiss_all(arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
+async def _dismiss_all(arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
     _give_reason(arguments)
-    return [
-        ask_for(it, DismissRequested(slot=one.slot, who=login(), reason=arguments.reason), charts_in(one, it))
-        for one in found
-    ]
+    return [ask for one in found for ask in await deeds.dismiss(it, charts_in(one, it), one.slot)]
 
 
-def _seen_all(_arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
-    asks = []
+async def _seen_all(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    asks: Asks = []
     for items in by_patient(found).values():
-        fields = tuple(parse_slot(one.slot).id for one in items)
-        asks.append(ask_for(it, ConflictSeen(fields=fields, who=login()), charts_in(items[0], it)))
+        asks += await deeds.seen(it, charts_in(items[0], it), tuple(parse_slot(one.slot).id for one in items))
     return asks
 
 
-def _redrive_all(arguments: argparse.Namespace, it: Asked, found: list[Item]) -> Asks:
-    return [_redriven(one.slot, arguments, it) for one in found]
+async def _redrive_all(_arguments: argparse.Namespace, it: Asking, found: list[Item]) -> Asks:
+    return [ask for one in found for ask in await deeds.redrive(it, one.slot)]
 
 
 def _is_refused(one: Item) -> bool:

@@ -21,9 +21,12 @@ from daemon.cli.similar import not_configured
 from daemon.config import Config
 from daemon.runtime.kafka import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
+from events.codes import WaitCode
+from events.holds import scope_in
 from events.ids import PracticeId
 from projections.terms.names import NAMES
 from projections.words.moment import in_zone
+from projections.words.remedy import scope_options
 
 BROKER_SECONDS = 10.0
 
@@ -120,11 +123,26 @@ def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
     for system, state, count, oldest in row.open_intents:
         since = "" if oldest is None else f", oldest since {in_zone(oldest, zone)}"
         out.append(f"  {count} writes to {system} {state}{since}")
+    if any(code == WaitCode.HISTORY_RESTARTED for code, _ in row.waiting):
+        out.append(
+            "  the database was restored: both systems are read again, and each creation is looked for before it is made"
+        )
+    for one in row.held:
+        out.append(f"  held since {in_zone(one.since, zone)}: {held_in_words(one.slot)}, {one.writes} writes wait")
     for code, count in row.waiting:
         out.append(f"  {count} waiting: {code}")
     if not row.open_intents and not row.waiting:
         out.append("  nothing open, nothing waits")
     return out
+
+
+def held_in_words(slot: str) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    if scope is None:
+        return slot
+    options = scope_options(scope, NAMES).split(" --")
+    return ", ".join(options[1:]) or "everything"
 
 
 def _reported(row: PracticeStatus, age: float) -> list[str]:

@@ -18,7 +18,7 @@ from daemon.cli.common import configured, console_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
 from daemon.operator.commands import login
-from daemon.tables import access, accounts
+from daemon.tables import access, accounts, identity
 from events.pool import open_pool
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ def register(commands: Any) -> None:
     password = add("password", _password, "another password; open sessions end")
     for one in (made, password):
         one.add_argument("--password-file", type=Path, help="read it from the first line of a file, or - for stdin")
+    subject = add("subject", _subject, "who the user is at the identity provider of [console.oidc]")
+    subject.add_argument("subject", help="what the provider calls the user for good (the claim sub)")
+    add("reset-second-factor", _reset_factor, "take a second factor whose device is gone; open sessions end")
     add("link", _link, "an address that signs the user in once, within a quarter of an hour")
     add("list", _list, "all users with their roles")
 
@@ -74,7 +77,7 @@ def _run(arguments: argparse.Namespace, deed: Deed) -> int:
 
 async def _add(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
     name: str = arguments.name
-    if not (0 < len(name) <= 64 and name.isascii() and all(one.isalnum() or one in ".-_@" for one in name)):
+    if not accounts.is_name(name.lower()):
         raise Ended("name: must be 1 to 64 letters, digits and . - _ @")
     if name != name.lower():
         raise Ended("name: must be in small letters")
@@ -121,6 +124,25 @@ async def _password(pool: Any, arguments: argparse.Namespace, _config: Config) -
     await accounts.set_password(pool, arguments.name, await _asked_for(arguments))
     await _recorded(pool, "password set", arguments.name)
     say(f"{arguments.name} has another password; open sessions have ended")
+
+
+async def _subject(pool: Any, arguments: argparse.Namespace, config: Config) -> None:
+    oidc = console_of(config).oidc
+    if oidc is None:
+        raise Ended("console.oidc: the configuration has no such section", 1)
+    await _there(pool, arguments.name)
+    if not await identity.add_identity(pool, oidc.issuer, arguments.subject, arguments.name):
+        raise Ended(f"{arguments.subject} is a user already", 1)
+    await _recorded(pool, "subject given", arguments.name)
+    say(f"{arguments.name} signs in at {oidc.issuer}")
+
+
+async def _reset_factor(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+    await _there(pool, arguments.name)
+    if not await identity.remove_factor(pool, arguments.name):
+        raise Ended(f"{arguments.name} has no second factor", 1)
+    await _recorded(pool, "second factor reset", arguments.name)
+    say(f"{arguments.name} signs in without a second factor until there is another one; open sessions have ended")
 
 
 async def _link(pool: Any, arguments: argparse.Namespace, config: Config) -> None:

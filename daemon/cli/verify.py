@@ -14,13 +14,13 @@ from daemon.cli.common import add_shown, configured, run_async, shown_of
 from daemon.cli.failures import SERVER_AWAY
 from daemon.cli.printing import say, warn
 from daemon.config import policy_of
-from daemon.operator.commands import Followed, command, login, write
+from daemon.operator import deeds
+from daemon.operator.commands import login, write_all
+from daemon.operator.deeds import Asking, NotPossible
 from daemon.operator.drift import verify
 from daemon.runtime.surroundings import Surroundings, surroundings
 from daemon.vendors.ports.errors import VendorError
-from events.commands import ResyncRequested, RetryRequested
 from events.ids import BillingPatientId, Charts, EhrChartId
-from events.schema import Origin
 from projections.rules.fields import BY_NAME
 from projections.terms.policy import Policy
 from projections.trial.drift import Cause, Drift
@@ -81,25 +81,25 @@ async def _repair(
 
     0 when everything asked for was carried out.
     """
-    practice, names = policy.practice, policy.names
+    names, code = policy.names, 0
+    it = Asking(around.store, policy, login(), "chartwire verify --repair")
     causes: defaultdict[Charts, set[Cause]] = defaultdict(set)
     for one in drift:
         causes[_charts(one)].add(one.cause)
-    who, why, code = login(), "chartwire verify --repair", 0
     for charts, found in causes.items():
         name = names.one_of(charts)
-        if not name:
+        if not name or not found & {*RESYNCED, Cause.REFUSED}:
             continue
-        if found & RESYNCED:
-            say(f"{name}: to be read again")
-            ask = Followed(command(practice, ResyncRequested(who=who, reason=why), charts), reading={Origin.BILLING})
-        elif Cause.REFUSED in found:
-            say(f"{name}: refused writes to be tried again")
-            ask = Followed(command(practice, RetryRequested(slots=(), who=who, reason=why), charts))
-        else:
+        again = bool(found & RESYNCED)
+        say(f"{name}: {'to be read again' if again else 'refused writes to be tried again'}")
+        try:
+            asks = await (deeds.resync(it, charts, unseen=True) if again else deeds.retry(it, charts))
+        except NotPossible as no:
+            warn(str(no))
+            code = 1
             continue
-        await write(around.bus, around.store, ask)
-        code = max(code, tell(ask, shown, arguments))
+        await write_all(around.bus, around.store, asks)
+        code = max(code, *(tell(ask, shown, arguments) for ask in asks))
     return code
 
 

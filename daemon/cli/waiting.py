@@ -78,6 +78,8 @@ def lines(item: Item, zone: ZoneInfo) -> list[str]:
     who = item.patient or "the practice"
     out = [f"{item.practice}  {who}  {item.slot}  ({item.code})  {since}", f"    {item.reason}"]
     out += [f"    {one.field}: sent {one.sent or 'empty'}, now {one.now or 'empty'}" for one in item.differs]
+    if item.held is not None:
+        out.append(f"    {item.held} {'write waits' if item.held == 1 else 'writes wait'}")
     if item.dismissed_by:
         out.append(f"    accepted by {item.dismissed_by}: {item.dismissed_because}")
     if item.command:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import aiohttp_jinja2
 import jinja2
 from aiohttp import web
@@ -17,18 +19,45 @@ from aiohttp import web
 from daemon.config import Config, keyring_of
 from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
-from daemon.console.guard import BODY_BYTES, Guard
+from daemon.console.factors import Factors
+from daemon.console.guard import BODY_BYTES, BODY_SECONDS, Guard
 from daemon.console.handles import Handles
-from daemon.console.pages import access_log, billing, deeds, doubled, finding, overview, patient, undecided, work
+from daemon.console.news import News
+from daemon.console.oidc import IdentityProvider
+from daemon.console.pages import (
+    access_log,
+    billing,
+    deeds,
+    doubled,
+    factor,
+    finding,
+    holding,
+    ledger,
+    live,
+    overview,
+    patient,
+    provider,
+    scheduled,
+    undecided,
+    work,
+)
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
+from daemon.runtime.listening import HEAD_SECONDS, Site, timed
+from daemon.sections import secret
 from daemon.servers import ConsoleConfig, host_and_port
+from events.holds import scope_in
 from events.store import Store
 from projections.rules.fields import BY_NAME
+from projections.terms.names import Names
+from projections.words.left_alone import scope_in_words
 
-STATIC = {"console.css": "text/css", "icon.svg": "image/svg+xml"}
+MOST_CONNECTIONS = 1024
+"""A browser keeps up to six, and its stream of news one of them."""
+
+STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
 
 
 async def static(ask: Ask) -> web.StreamResponse:
@@ -52,6 +81,8 @@ ROUTES: tuple[Route, ...] = (
     get("/static/{name}", static, PUBLIC),
     get("/alive", alive, PUBLIC),
     *entrance.ROUTES,
+    *provider.ROUTES,
+    *factor.ROUTES,
     *overview.ROUTES,
     *work.ROUTES,
     *deeds.ROUTES,
@@ -60,7 +91,11 @@ ROUTES: tuple[Route, ...] = (
     *undecided.ROUTES,
     *doubled.ROUTES,
     *billing.ROUTES,
+    *ledger.ROUTES,
+    *scheduled.ROUTES,
+    *holding.ROUTES,
     *access_log.ROUTES,
+    *live.ROUTES,
 )
 
 
@@ -68,11 +103,15 @@ async def _unreached(_request: web.Request) -> web.StreamResponse:
     raise web.HTTPNotFound  # the guard answers in its place
 
 
-def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = ROUTES) -> web.Application:
+def make_app(
+    console: Console, config: ConsoleConfig, routes: Sequence[Route] = ROUTES, *, body_seconds: float = BODY_SECONDS
+) -> web.Application:
     """The application. Raises Undeclared for a route that nobody has said of who may use it."""
     known = declared(routes)
-    app = web.Application(middlewares=[Guard(known, config).middleware()], client_max_size=BODY_BYTES)
+    guard = Guard(known, config, body_seconds).middleware()
+    app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
     app[CONSOLE] = console
+    app.on_shutdown.append(_end_streams)
     for one in routes:
         app.router.add_route(one.method, one.path, _unreached)
         if one.method == "GET":
@@ -83,21 +122,34 @@ def make_app(console: Console, config: ConsoleConfig, routes: Sequence[Route] = 
     )
     environment.filters |= {
         "when": _when,
+        "clock": _clock,
         "day": _day,
         "ago": _ago,
         "in_words": _in_words,
+        "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
+        "held": _held,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
     return app
 
 
+async def _end_streams(app: web.Application) -> None:
+    app[CONSOLE].news.end()
+
+
 def _when(time: datetime, ask: Ask) -> str:
     """A time as people of the trade write it, where the practice is, with its zone."""
     local = time.astimezone(ask.zone)
     return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
+def _clock(time: datetime, ask: Ask) -> str:
+    """The time of day where the practice is."""
+    local = time.astimezone(ask.zone)
+    return f"{local.hour % 12 or 12}:{local:%M %p}"
 
 
 def _day(day: date | None) -> str:
@@ -133,6 +185,17 @@ def _about(name: str) -> str:
     return BY_NAME[name].label if name in BY_NAME else name
 
 
+def _sentence(text: str) -> str:
+    """A reason that stands by itself."""
+    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
+
+
+def _held(slot: str, names: Names) -> str:
+    """What a hold holds, as far as its slot says it."""
+    scope = scope_in(slot)
+    return slot if scope is None else scope_in_words(scope, names)
+
+
 def _in_words(code: str) -> str:
     return code.replace("-", " ")
 
@@ -143,30 +206,47 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
     assert config.console is not None
     store = await Store.open(config.console.dsn, keyring_of(config, beside), min_size=1, max_size=config.console.pool)
     publishing = Publishing(config, beside, store)
+    key = secret(config.console.key_file, beside) if config.console.key_file else ""
     try:
-        yield Console(
-            config=config,
-            store=store,
-            sessions=Sessions(store.pool, config.console, Passwords()),
-            publishing=publishing,
-            handles=Handles(store.keyring),
-        )
+        async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
+            news = News(store.pool, config.console.idle_minutes * 60)
+            looking = group.create_task(news.run())
+            yield Console(
+                config=config,
+                store=store,
+                sessions=Sessions(store.pool, config.console, Passwords(), Factors(store.pool, key, time.time)),
+                publishing=publishing,
+                handles=Handles(store.keyring),
+                news=news,
+                provider=_provider_of(config.console, beside, http),
+            )
+            looking.cancel()
     finally:
         await publishing.close()
         await store.close()
 
 
+def _provider_of(config: ConsoleConfig, beside: Path, http: aiohttp.ClientSession) -> IdentityProvider | None:
+    if config.oidc is None:
+        return None
+    return IdentityProvider(
+        config.oidc, secret(config.oidc.client_secret_file, beside), f"{config.url}{provider.BACK}", http, time.time
+    )
+
+
 @contextlib.asynccontextmanager
-async def serving(config: Config, beside: Path) -> AsyncIterator[Console]:
-    """The pages, served at `[console] listen` within the context."""
+async def serving(
+    config: Config, beside: Path, *, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS
+) -> AsyncIterator[Console]:
+    """The pages, served at `[console] listen` within the context; whoever sends too slowly is cut off."""
     assert config.console is not None
     address = host_and_port(config.console.listen)
     assert address is not None
     async with opened(config, beside) as console:
-        runner = web.AppRunner(make_app(console, config.console), access_log=None, keepalive_timeout=30)
+        runner = web.AppRunner(make_app(console, config.console, body_seconds=body_seconds), access_log=None)
         await runner.setup()
         try:
-            await web.TCPSite(runner, *address).start()
+            await Site(runner, *address, most=MOST_CONNECTIONS, head_seconds=head_seconds).start()
             yield console
         finally:
             await runner.cleanup()

@@ -12,6 +12,8 @@ from aiohttp import web
 
 from daemon.config import Config, PracticeConfig, names_of, policy_of
 from daemon.console.handles import Handles
+from daemon.console.news import News
+from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
@@ -33,6 +35,8 @@ class Console:
     sessions: Sessions
     publishing: Publishing
     handles: Handles
+    news: News
+    provider: IdentityProvider | None = None
 
     def practice(self, id_: str) -> PracticeConfig | None:
         return next((one for one in self.config.practice if one.id == id_), None)

@@ -6,10 +6,13 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, give_cookie, take_cookie
-from daemon.console.rules import PUBLIC, SIGNED_IN, get, post
+from daemon.console.rules import PUBLIC, UNPROVEN, get, post
 
-WRONG = "Name and password do not fit, or there were too many tries. After ten tries wait a quarter of an hour."
-USED = "This link was used already, or is older than a quarter of an hour. Ask for another one."
+WRONG = (
+    "Name, password and code do not fit, the code was used already, or there were too many tries. "
+    "After ten tries, or five codes, wait a quarter of an hour."
+)
+USED = "This link was used already, is older than a quarter of an hour, or the code was wrong. Ask for another one."
 
 
 async def sign_in_page(ask: Ask) -> web.StreamResponse:
@@ -19,7 +22,7 @@ async def sign_in_page(ask: Ask) -> web.StreamResponse:
 async def sign_in(ask: Ask) -> web.StreamResponse:
     """The answer is the same whatever was wrong."""
     name, password = ask.form.get("name", "").strip().lower()[:100], ask.form.get("password", "")
-    session = await ask.console.sessions.sign_in(name, password, ask.address)
+    session = await ask.console.sessions.sign_in(name, password, ask.address, ask.form.get("code", ""))
     return ask.page("sign_in.html", http=401, wrong=WRONG) if session is None else await _let_in(ask, session)
 
 
@@ -29,7 +32,8 @@ async def enter_page(ask: Ask) -> web.StreamResponse:
 
 
 async def enter(ask: Ask) -> web.StreamResponse:
-    session = await ask.console.sessions.enter(ask.request.match_info["link"], ask.address)
+    link = ask.request.match_info["link"]
+    session = await ask.console.sessions.enter(link, ask.address, ask.form.get("code", ""))
     return ask.page("enter.html", http=401, wrong=USED) if session is None else await _let_in(ask, session)
 
 
@@ -56,5 +60,5 @@ ROUTES = (
     post("/sign-in", sign_in, PUBLIC),
     get("/enter/{link}", enter_page, PUBLIC),
     post("/enter/{link}", enter, PUBLIC),
-    post("/sign-out", sign_out, SIGNED_IN),
+    post("/sign-out", sign_out, UNPROVEN),
 )

@@ -22,6 +22,9 @@ from events.store import AWAY
 log = structlog.get_logger()
 
 SESSION_COOKIE, FORM_COOKIE = "chartwire_session", "chartwire_form"
+LIVE_HEADER = "X-Live"
+"""Our script has a page made anew by itself: nobody was there to ask for it."""
+
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 MOST_FIELDS = 1000
@@ -50,10 +53,11 @@ SAID = {
 
 
 class Guard:
-    """The middleware. `known` are the declared routes."""
+    """The middleware. `known` are the declared routes; a form has to come within `body_seconds`."""
 
-    def __init__(self, known: Declared, config: ConsoleConfig) -> None:
+    def __init__(self, known: Declared, config: ConsoleConfig, body_seconds: float = BODY_SECONDS) -> None:
         self._known = known
+        self._body_seconds = body_seconds
         self._config = config
         self._hosts = {urlsplit(config.url).netloc, config.listen}
         self._secure = urlsplit(config.url).scheme == "https"
@@ -71,7 +75,7 @@ class Guard:
 
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         console = request.app[CONSOLE]
-        kept = request.cookies.get(FORM_COOKIE, "")
+        kept = _cookie(request, FORM_COOKIE)
         ask = Ask(console, request, self._address(request), kept if len(kept) == len(new_id()) else new_id())
         try:
             response = await self._let_in(ask)
@@ -96,15 +100,21 @@ class Guard:
         request = ask.request
         if request.host not in self._hosts:  # a name that somebody made to lead here
             raise web.HTTPNotFound
-        if request.match_info.http_exception is not None:
-            raise request.match_info.http_exception
+        unknown = request.match_info.http_exception
+        if unknown is not None or not path_of(request.match_info.route).startswith("/static/"):
+            visits = LIVE_HEADER not in request.headers and not request.path.endswith("/news")
+            ask.visitor = await ask.console.sessions.visitor(_cookie(request, SESSION_COOKIE), visits=visits)
+        if unknown is not None:
+            raise unknown
         route = self._known[request.method, path_of(request.match_info.route)]
-        if not route.path.startswith("/static/"):
-            ask.visitor = await ask.console.sessions.visitor(request.cookies.get(SESSION_COOKIE, ""))
         if ask.visitor is None and not route.access.public:
             if request.method == "POST":
                 raise web.HTTPUnauthorized
             return ask.see("/sign-in")
+        if ask.visitor is not None and ask.visitor.unproven and not (route.access.unproven or route.access.public):
+            if request.method == "POST":
+                raise web.HTTPForbidden
+            return ask.see("/second-factor")
         if request.method == "POST":
             ask.form = await self._form(ask)
         self._check_practice(ask, route)
@@ -133,7 +143,7 @@ class Guard:
         if request.content_type != "application/x-www-form-urlencoded":
             raise web.HTTPBadRequest
         try:
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._body_seconds):
                 given = await request.post()
         except (TimeoutError, ValueError):
             raise web.HTTPBadRequest from None
@@ -165,7 +175,15 @@ class Guard:
                 await access.record(ask.store.pool, where, ask.who, "refused", address=ask.address, detail=detail)
             except AWAY:
                 return _said(ask, 503)
+        else:
+            log.info("request_refused", path=path, status=status)
         return _said(ask, status)
+
+
+def _cookie(request: web.Request, name: str) -> str:
+    """A cookie of ours; "" for what cannot be one."""
+    value = request.cookies.get(name, "")
+    return value if value.isascii() else ""
 
 
 def _said(ask: Ask, status: int) -> web.Response:

@@ -49,11 +49,16 @@ FOR: Mapping[Audience, May] = {
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who is signed in, by which session, and the roles held: (practice, role)."""
+    """Who is signed in, by which session, and the roles held: (practice, role).
+
+    `local`: by password or link. `unproven`: a role asks for a second factor, and there is none yet.
+    """
 
     name: str
     session: str
     roles: tuple[tuple[str, str], ...]
+    local: bool = True
+    unproven: bool = False
 
     def may(self, practice: str) -> frozenset[May]:
         """What is granted in a practice; nothing in one without a role."""

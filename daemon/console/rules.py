@@ -21,16 +21,19 @@ class Undeclared(Exception):
 class Access:
     """Who may use a route: `public` is everybody; else who is signed in, and has `may` in the practice of the address.
 
-    `recorded`: it shows or changes something of a patient, so nothing is answered unless the access log has it.
+    `recorded`: it shows or changes something of a patient, so nothing is answered unless the access log has it. `unproven`: also for
+    who has to set up a second factor first.
     """
 
     may: May | None = None
     public: bool = False
     recorded: bool = False
+    unproven: bool = False
 
 
 PUBLIC = Access(public=True)
 SIGNED_IN = Access()
+UNPROVEN = Access(unproven=True)
 
 
 @dataclass(frozen=True)

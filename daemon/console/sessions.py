@@ -9,6 +9,7 @@ import hmac
 import secrets
 from typing import Any
 
+from daemon.console.factors import Factors
 from daemon.console.passwords import Passwords
 from daemon.console.roles import Visitor
 from daemon.servers import ConsoleConfig
@@ -40,13 +41,16 @@ def is_form_token(id_: str, given: str) -> bool:
 class Sessions:
     """The sessions of all users, as PostgreSQL keeps them."""
 
-    def __init__(self, pool: Any, config: ConsoleConfig, passwords: Passwords) -> None:
+    def __init__(self, pool: Any, config: ConsoleConfig, passwords: Passwords, factors: Factors) -> None:
         self._pool = pool
         self._config = config
         self._passwords = passwords
+        self.factors = factors
 
-    async def sign_in(self, name: str, password: str, address: str) -> str | None:
-        """A new session's id, None where the two do not fit or there were too many tries: nobody is told which.
+    async def sign_in(self, name: str, password: str, address: str, code: str = "") -> str | None:
+        """A new session's id, None where the three do not fit or there were too many tries: nobody is told which.
+
+        The `code` of the second factor counts, and is used up, only beside the right password.
 
         Both outcomes are recorded, under the name only where there is such a user: people type passwords into the wrong field.
         """
@@ -56,44 +60,51 @@ class Sessions:
         fits = await self._passwords.fits(account.password if account is not None else "", password)
         slow = of_user.number > TRIES_OF_USER or from_address.number > TRIES_FROM_ADDRESS
         who = "" if account is None else account.name
-        if account is None or account.disabled or not fits or slow:
-            why = "too many tries" if slow else ""
+        known = account is not None and not account.disabled and fits and not slow
+        if account is None or not (known and await self.factors.passes(account.name, code)):
+            why = "too many tries" if slow else "second factor" if known else ""
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
             return None
         await accounts.clear_tries(self._pool, f"user:{name.casefold()}")
         await accounts.forgive(self._pool, f"address:{address}", from_address)
-        return await self._begin(account.name, address, "signed in")
+        return await self.begin(account.name, address, "signed in")
 
-    async def enter(self, token: str, address: str) -> str | None:
-        """A new session's id for a link that holds; it is used up."""
+    async def enter(self, token: str, address: str, code: str = "") -> str | None:
+        """A new session's id for a link that holds; it is used up, also where the second factor's code is wrong."""
         from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
         name = await accounts.use_link(self._pool, token) if from_address.number <= TRIES_FROM_ADDRESS else None
         account = await accounts.account(self._pool, name) if name is not None else None
-        if account is None or account.disabled:
-            await access.record(self._pool, access.NOWHERE, "", "sign-in refused", address=address, detail="link")
+        if account is None or account.disabled or not await self.factors.passes(account.name, code):
+            who = account.name if account is not None else ""
+            await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail="link")
             return None
         await accounts.forgive(self._pool, f"address:{address}", from_address)
-        return await self._begin(account.name, address, "signed in by link")
+        return await self.begin(account.name, address, "signed in by link")
 
-    async def _begin(self, name: str, address: str, what: str) -> str:
+    async def begin(self, name: str, address: str, what: str, how: str = accounts.LOCAL) -> str:
+        """A new session of somebody who may have one; recorded."""
         id_ = new_id()
         await access.record(self._pool, access.NOWHERE, name, what, address=address)
         await accounts.forget(self._pool, 10 * WINDOW_SECONDS)
-        await accounts.add_session(self._pool, id_, name, self._config.session_hours * 3600)
+        await accounts.add_session(self._pool, id_, name, self._config.session_hours * 3600, how)
         return id_
 
-    async def visitor(self, id_: str) -> Visitor | None:
-        """Who is signed in by this id; None for nobody (any more)."""
+    async def visitor(self, id_: str, *, visits: bool = True) -> Visitor | None:
+        """Who is signed in by this id; None for nobody (any more). What only looks for news is no visit: the session grows idle."""
         found = await accounts.session(self._pool, id_) if id_ else None
         if found is None:
             return None
         if found.disabled or found.over or found.idle > self._config.idle_minutes * 60:
             await accounts.end_session(self._pool, id_)
             return None
-        if found.idle > TOUCH_SECONDS:
+        if visits and found.idle > TOUCH_SECONDS:
             await accounts.touch_session(self._pool, id_)
         account = await accounts.account(self._pool, found.name)
-        return None if account is None else Visitor(account.name, id_, account.roles)
+        if account is None:
+            return None
+        asked = {role for _, role in account.roles} & set(self._config.second_factor)
+        unproven = found.how == accounts.LOCAL and not found.factor and bool(asked)
+        return Visitor(account.name, id_, account.roles, local=found.how == accounts.LOCAL, unproven=unproven)
 
     async def sign_out(self, visitor: Visitor, address: str) -> None:
         await accounts.end_session(self._pool, visitor.session)

@@ -14,8 +14,8 @@ import msgspec
 
 from daemon.history.events_of import events_of
 from daemon.history.fold import Progress, Replay, fold, untold
+from daemon.tables import days, matching, rows
 from daemon.tables import documents as tables
-from daemon.tables import matching, rows
 from daemon.tables.queries import SQL
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.connection import Connection, Row
@@ -60,6 +60,7 @@ async def verify(
         found = [one async for one in _documents(connection, replay, store.keyring, today)]
         found += await _lists(connection, replay)
         found += await _matching(connection, replay, store.keyring)
+        found += await _days(connection, replay, store.keyring)
     return [await _with_event(store, replay, one) for one in found]
 
 
@@ -157,6 +158,16 @@ async def _matching(connection: Connection, replay: Replay, keyring: Keyring) ->
         for table, differing in tables_of
         if differing
     ]
+
+
+async def _days(connection: Connection, replay: Replay, keyring: Keyring) -> list[_Found]:
+    """The days by which patients are found; a practice whose owner has to fill them first differs in nothing."""
+    if not keyring.keys_of(replay.practice) or not await days.are_complete(connection, replay.practice):
+        return []
+    expected = days.rows_of(replay.state.patients.values(), days.hashes_of(keyring, replay.practice))
+    differing = expected ^ await days.stored(connection, replay.practice)
+    keys = sorted({PatientKey(key) for _, key in differing})
+    return [_Found("patient_day", key, "its days differ; replay --rebuild makes them anew") for key in keys]
 
 
 def _key_of(row: Row) -> PatientKey:

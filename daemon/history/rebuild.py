@@ -10,8 +10,8 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from daemon.history.fold import Progress, Replay, fold, replayed, untold
+from daemon.tables import days, matching, rows
 from daemon.tables import documents as tables
-from daemon.tables import matching, rows
 from daemon.tables import open as still_open
 from daemon.tables.queries import SQL
 from events.codec import Keyring
@@ -80,14 +80,15 @@ async def _replace(connection: Connection, replay: Replay, documents: dict[Patie
     await connection.copy_records_to_table(
         "patient",
         schema_name="chartwire",
-        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched"),
-        records=((practice, key, *one, one[0]) for key, one in documents.items()),
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched", "dayed"),
+        records=((practice, key, *one, one[0], one[0]) for key, one in documents.items()),
     )
     if PRACTICE in replay.touched:
         encoded = encode_directory(replay.state.directory)
         await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
     hashes = matching.Hashes(matching.match_secret(keyring, practice))
     await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
+    await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes))
     for one in rows.LISTS:
         if found := one.rows_of(replay.state):
             await connection.execute(SQL[one.save], practice, *map(list, zip(*found, strict=True)))

@@ -6,17 +6,24 @@ Nothing is asked yet: `daemon/operator/commands.py` publishes a command and foll
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from daemon.operator.commands import Followed, command
 from daemon.operator.find import Looked, find_patient
+from daemon.operator.holds import slot_of_scope
+from daemon.operator.links import LinkPlan
 from daemon.tables import observed
 from events.commands import (
     BillResendRequested,
     Command,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
+    MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
@@ -26,7 +33,7 @@ from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
 from events.slots import set_aside_in
 from events.store import Store
-from events.writes import System
+from events.writes import Resource, System
 from projections.terms.policy import Policy
 
 Asks = list[Followed]
@@ -66,10 +73,17 @@ class Asking:
         return found
 
 
-async def resync(it: Asking, charts: Charts, *, as_new: bool = False) -> Asks:
-    """Read a chart again from both systems and decide anew; `as_new`: an unlinked one is searched for, or created there."""
-    patient = (await it.looked(charts)).patient
+async def resync(it: Asking, charts: Charts, *, as_new: bool = False, unseen: bool = False) -> Asks:
+    """Read a chart again from both systems and decide anew; `as_new`: an unlinked one is searched for, or created there.
+
+    `unseen`: the chart is known to be there, though nothing is recorded of it.
+    """
+    found = await find_patient(it.store, it.practice, charts) if unseen else await it.looked(charts)
     followed = it.ask(ResyncRequested(who=it.who, reason=it.reason, as_new=as_new), charts)
+    if found is None:
+        followed.reading = {Origin.EHR if charts.billing is None else Origin.BILLING}
+        return [followed]
+    patient = found.patient
     sides = ((Origin.EHR, patient.link or patient.ehr), (Origin.BILLING, patient.billing))
     followed.reading = {origin for origin, side in sides if side is not None}
     return [followed]
@@ -103,6 +117,22 @@ async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force:
     return [it.ask(body, Charts(ehr, billing))]
 
 
+async def move_link(
+    it: Asking, source: BillingPatientId, target: BillingPatientId, ehr: EhrChartId, *, force: bool = False, seen: str = ""
+) -> Asks:
+    """`source` is gone in a merge: the link of `source` with `ehr` goes to `target`; `force` and `seen` as in `link`."""
+    body = MoveLinkRequested(source=source, target=target, who=it.who, reason=it.reason, force=force, seen=seen)
+    return [it.ask(body, Charts(ehr, target))]
+
+
+async def as_planned(it: Asking, plan: LinkPlan, *, force: bool = False) -> Asks:
+    """What was shown as a plan and confirmed; `force` only counts where the two differ."""
+    force = force and bool(plan.differ)
+    if plan.source is not None:
+        return await move_link(it, plan.source, plan.billing, plan.ehr, force=force, seen=plan.seen)
+    return await link(it, plan.ehr, plan.billing, force=force, seen=plan.seen)
+
+
 async def unlink(it: Asking, charts: Charts) -> Asks:
     """Undo a link; with both charts: they are not the same person."""
     await it.looked(charts)
@@ -110,12 +140,12 @@ async def unlink(it: Asking, charts: Charts) -> Asks:
     return [it.ask(body, charts)]
 
 
-async def apart(it: Asking, system: System, one: int, other: int) -> Asks:
-    """Two charts of one system are two persons; a reason is needed."""
-    if not it.reason.strip():
+async def apart(it: Asking, system: System, one: int, other: int, *, undo: bool = False) -> Asks:
+    """Two charts of one system are two persons, for which a reason is needed; `undo` takes that back."""
+    if not undo and not it.reason.strip():
         raise NotPossible("say why they are two persons", found=False)
     low, high = sorted((one, other))
-    body = TellApartRequested(system=system, one=low, other=high, who=it.who, reason=it.reason)
+    body = TellApartRequested(system=system, one=low, other=high, who=it.who, reason=it.reason, undo=undo)
     return [it.ask(body, Charts(), (system, low, high))]
 
 
@@ -129,6 +159,41 @@ async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
 async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:
     """Conflicts have been looked at; no fields are all of them."""
     return [it.ask(ConflictSeen(fields=fields, who=it.who), charts, fields)]
+
+
+async def hold(
+    it: Asking, charts: Charts, *, resource: Resource | None, system: System | None, until: datetime | None = None
+) -> Asks:
+    """Let writes wait: of one patient or (no charts) of everybody, of a resource or all, to a system or both; a reason is needed."""
+    if not it.reason.strip():
+        raise NotPossible("say why it is held", found=False)
+    if until is not None and until <= datetime.now(UTC):
+        raise NotPossible("the time until which it is held is over already", found=False)
+    if charts != Charts():
+        await it.looked(charts)
+    body = HoldRequested(who=it.who, reason=it.reason, resource=resource, system=system, until=until)
+    return [it.ask(body, charts, (resource, system))]
+
+
+async def release(it: Asking, charts: Charts, *, resource: Resource | None, system: System | None) -> Asks:
+    """End the hold with exactly this scope: what it held goes out."""
+    found = await it.looked(charts)
+    slot = slot_of_scope(found.directory, resource, system, found.patient if found.patient.key else None)
+    if slot is None:
+        raise NotPossible("nothing with exactly this scope is held")
+    return await release_slot(it, slot)
+
+
+async def release_slot(it: Asking, slot: str) -> Asks:
+    """End the hold of this slot."""
+    return [it.ask(ReleaseRequested(slot=slot, who=it.who, reason=it.reason), Charts(), slot)]
+
+
+async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:
+    """Leave a patient alone for good, or (`undo`) no longer; a reason is needed. A patient that was never seen can be kept out, too."""
+    if not it.reason.strip():
+        raise NotPossible("say why the patient is kept out" + (" no longer" if undo else ""), found=False)
+    return [it.ask(KeepOutRequested(who=it.who, reason=it.reason, undo=undo), charts)]
 
 
 async def redrive(it: Asking, slot: str | None) -> Asks:

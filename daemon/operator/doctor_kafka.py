@@ -14,6 +14,7 @@ from daemon.findings import Finding, error, warning
 from daemon.runtime.kafka import bus_of
 from events.codec import Keyring
 from events.topics import CHANGES, EVENTS
+from events.witnessed import HEADS
 
 PATIENCE = 20.0
 
@@ -29,7 +30,7 @@ async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
             try:
                 topics = {
                     one["topic"]: one["partitions"]
-                    for one in await admin.describe_topics([CHANGES, EVENTS])
+                    for one in await admin.describe_topics([CHANGES, EVENTS, HEADS])
                     if one["partitions"]
                 }
                 settings = await _broker_settings(admin)
@@ -44,9 +45,11 @@ async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
 def _topics(config: Config, topics: dict[str, list[dict[str, Any]]]) -> list[Finding]:
     kafka, found = config.kafka, []
     create = "kafka-topics.sh --bootstrap-server {} --create --topic {} --partitions {} --replication-factor {}"
-    for name in (CHANGES, EVENTS) if kafka.feed else (CHANGES,):
+    for name in (CHANGES, EVENTS, HEADS) if kafka.feed else (CHANGES, HEADS):
         if name not in topics:
-            line = create.format(kafka.bootstrap_servers, name, kafka.partitions, kafka.replication)
+            line = create.format(
+                kafka.bootstrap_servers, name, 1 if name == HEADS else kafka.partitions, kafka.replication
+            ) + (" --config cleanup.policy=compact" if name == HEADS else "")
             found.append(warning("topic-missing", name, f"topic {name} is not there; the first worker makes it", line))
             continue
         partitions = topics[name]

@@ -104,7 +104,7 @@ async def _look_at(
                 "key-wrong", "keys.directory", text, f"put the key files of {id_} back into {folder}, from their backup", id_
             ),
         ]
-    found += maps(directory, policy_of(practice))
+    found += [*_restarted(id_, directory), *maps(directory, policy_of(practice))]
     for one in await waiting_longest(store.pool, id_):
         audience = meaning_of(one.code).audience
         if now - one.since > LONG[audience]:
@@ -148,6 +148,15 @@ def _owner(practice: PracticeId, status: PracticeStatus, silent: Mapping[str, fl
             text = f"{system} was not read to the end of a pass for {age / 60:.0f} min"
             found.append(error("silent", system, text, f"`chartwire retry {practice}`", practice))
     return found
+
+
+def _restarted(practice: PracticeId, directory: Directory) -> list[Finding]:
+    known = directory.restarted
+    if known is None or known.over is not None:
+        return []
+    text = f"its database was restored, history restarts after #{known.kept}: each creation is looked for before it is made"
+    repair = f"nothing: it ends by itself once both systems were read; `chartwire audit verify {practice}` says where"
+    return [warning("history-restarted", "postgres.dsn", text, repair, practice)]
 
 
 def maps(directory: Directory, policy: Policy) -> list[Finding]:

@@ -82,15 +82,6 @@ class LinkPlan:
     observing: bool = False
     source: BillingPatientId | None = None
 
-    def command(self, who: str, reason: str = "", *, force: bool = False) -> LinkRequested | MoveLinkRequested:
-        """What to ask for once a person has confirmed the plan."""
-        force = force and bool(self.differ)
-        if self.source is not None:
-            return MoveLinkRequested(
-                source=self.source, target=self.billing, who=who, reason=reason, force=force, seen=self.seen
-            )
-        return LinkRequested(ehr=self.ehr, billing=self.billing, who=who, reason=reason, force=force, seen=self.seen)
-
 
 async def plan_of_link(
     store: Store, policy: Policy, ehr: EhrChartId, billing: BillingPatientId, now: datetime, *, force: bool = False

@@ -9,6 +9,7 @@ import msgspec
 
 from daemon.operator.sent_bills import edited_after_sent
 from daemon.tables import documents as tables
+from daemon.tables import holds
 from daemon.tables import open as still_open
 from events.codes import WaitCode
 from events.ids import PatientKey, PracticeId, is_billing_key, number_of
@@ -26,7 +27,7 @@ from projections.words.shown import Shown
 class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}):
     """One waiting item. `patient` are its charts as commands take them, "" for the practice's own; `reason` may quote a record.
 
-    `differs` says in what a sent bill was edited. `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
+    `differs` says in what a sent bill was edited, `held` how many writes a hold lets wait. `audience` is who can do something about it. A person who accepted the item is `dismissed_by`, with `dismissed_because`.
     """
 
     practice: str
@@ -40,6 +41,7 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}
     dismissed_by: str = ""
     dismissed_because: str = ""
     differs: tuple[BillDifference, ...] = ()
+    held: int | None = None
 
 
 async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
@@ -47,6 +49,8 @@ async def items(store: Store, policy: Policy, *, code: str | None = None, dismis
     practice = policy.practice
     directory = await tables.directory(store.pool, practice, store.keyring)
     found = list(items_of(policy, None, directory.dismissed if dismissed else directory.waiting))
+    counts = {one.slot: one.writes for one in await holds.held(store.pool, practice)} if directory.holds else {}
+    found = [msgspec.structs.replace(one, held=counts[one.slot]) if one.slot in counts else one for one in found]
     keys = None if dismissed else await still_open.waiting_patients(store.pool, practice, code)
     documents = await (
         tables.read_patients(store.pool, practice, store.keyring)

@@ -41,6 +41,10 @@ class Work:
         if not self.key:
             if kind is SlotKind.QUARANTINE:
                 return Remedy.REDRIVE
+            if kind is SlotKind.RESTART:
+                return Remedy.AUDIT
+            if kind is SlotKind.HOLD:
+                return Remedy.RELEASE
             return Remedy.CHECK_CONFIG if kind in (SlotKind.SYSTEM, SlotKind.STANDING) else Remedy.BY_HAND
         found = meaning_of(self.code).remedy
         return Remedy.BILL if found is Remedy.RETRY and kind is SlotKind.BILL else found

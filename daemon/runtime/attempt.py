@@ -26,7 +26,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
-from events.ids import BillingPatientId, EhrChartId
+from events.ids import Charts, PatientKey, charts_of
 from events.insurance import EhrPoliciesObserved
 from events.schema import BillingChartObserved, EhrChartObserved, IntentRefused, IntentSuperseded
 from events.writes import changes_nothing
@@ -43,12 +43,17 @@ TROUBLED_TRIES = 80
 
 @dataclass(frozen=True)
 class Attempt:
-    """The try with this `number` to carry out the open intent of `slot`, about these charts (neither: the practice)."""
+    """The try with this `number` to carry out the open intent of `slot`, of the patient of this key."""
 
     slot: str
     job: OpenIntent
     number: int
-    charts: tuple[EhrChartId | None, BillingPatientId | None]
+    key: PatientKey
+
+    @property
+    def charts(self) -> Charts:
+        """The chart that the patient's key names."""
+        return charts_of(self.key)
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,7 @@ PASSES = frozenset(
         WaitCode.DIRECTORY_PENDING, WaitCode.THROTTLED, WaitCode.CARRIER_PENDING, WaitCode.PLAN_PENDING, WaitCode.CASE_PENDING,
         WaitCode.CASES_PENDING, WaitCode.CHART_PENDING, WaitCode.DEFERRED, WaitCode.UNSIGNED, WaitCode.CHART_NOT_READ,
         WaitCode.SURVIVOR_NOT_SEEN, WaitCode.TROUBLED, WaitCode.CANDIDATES_ELSEWHERE,
+        WaitCode.ON_HOLD,
     }
 )  # fmt: skip
 """What goes on by itself, or is told with the other chart that it is about: nobody is told."""

@@ -11,19 +11,24 @@ import structlog
 
 from daemon.config import PracticeConfig, policy_of
 from daemon.runtime.go_live import first_reads, go_live
+from daemon.runtime.holds import Holds
 from daemon.runtime.memory import RecordedMemory, seen_records
 from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
+from daemon.runtime.recovery import Caution, record_restart, recover
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
 from daemon.runtime.surroundings import Surroundings
 from daemon.runtime.system_health import SystemHealth
+from daemon.runtime.taking import Taken
+from daemon.runtime.witnessing import HeadTeller
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
 from events.codes import WaitCode
 from events.commands import RedriveRequested, ResyncRequested, RetryRequested
+from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
@@ -44,10 +49,11 @@ DOUBT_SECONDS = 1.0
 class PracticeRuntime:
     """Create with `start`; `record` takes its messages from Kafka; `stop` drains."""
 
-    def __init__(self, config: PracticeConfig, around: Surroundings, openers: Mapping[System, Opener], epoch: int) -> None:
+    def __init__(self, config: PracticeConfig, around: Surroundings, openers: Mapping[System, Opener], taken: Taken) -> None:
         self.practice = PracticeId(config.id)
         self.config = config
-        self.epoch = epoch
+        self.epoch = epoch = taken.epoch
+        self._restarted = taken.restarted
         self.failure: Exception | None = None
         """What ended the practice's tasks, if a fault did."""
         self.steady = False
@@ -67,6 +73,9 @@ class PracticeRuntime:
             meter=around.meter,
             on_recorded=self._recorded,
         )
+        self.teller = HeadTeller(around.bus, self.practice, lambda: self.recorder.head, around.now)
+        self.caution = Caution(self.teller.tell_in_time)
+        self.holds = Holds(self.recorder, around.now)
         self.feed = Feed(around.store, self.practice, around.bus.publish_recorded)
         owned = Ownership(around.store, self.practice, epoch)
         self.sides = {system: side(config, around, system, owned) for system in System}
@@ -85,6 +94,7 @@ class PracticeRuntime:
                 now=around.now,
                 meter=around.meter,
                 health=health[system],
+                caution=self.caution,
             )
             for system, one in self.opened.items()
         }
@@ -99,8 +109,13 @@ class PracticeRuntime:
         for one in self.opened.values():
             if one.limits is not None:
                 one.limits.taken_over()
+        if self._restarted is not None:
+            await record_restart(self.recorder, self._restarted, self.config.time_zone)
         self._observing = await self.recorder.observing()
+        await self.teller.tell()
         outcome = await self.recorder.load_open()
+        self.caution.recall(None if outcome.directory is None else outcome.directory.restarted)
+        self.holds.note(outcome.directory)
         for sink in self.sinks.values():
             sink.offer(outcome, resume=True)
         await self._show(standing, shown=outcome.directory is not None and STANDING_SLOT in outcome.directory.waiting)
@@ -146,7 +161,8 @@ class PracticeRuntime:
         """What a practice at work consists of; none of it ends by itself."""
         works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
         works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
-        works += [("revisits", self._look_again()), ("resuming", self._resume())]
+        works += [("head", self.teller.run()), ("recovery", self._recover())]
+        works += [("revisits", self._look_again()), ("resuming", self._resume()), ("holds", self.holds.run())]
         if self._around.config.kafka.feed:
             works.append(("feed", self.feed.run()))
         return works
@@ -160,6 +176,8 @@ class PracticeRuntime:
                         await sink.close()
                 except TimeoutError:
                     log.warning("drain_cut_short", practice=self.practice, system=sink.system)
+            if self.running:
+                await self.teller.tell_in_time()
         finally:
             if self._task is not None:
                 self._task.cancel()
@@ -191,8 +209,26 @@ class PracticeRuntime:
             while await self.recorder.revisit("a policy ended, or what it waited for has come"):
                 pass
 
+    async def _recover(self) -> None:
+        """After a restore: see to it that the lost time is read, and say when it is settled."""
+        await recover(
+            self.recorder,
+            self.caution,
+            self._around.store.pool,
+            first_reads(self.config),
+            idle=lambda: all(sink.idle for sink in self.sinks.values()),
+            read_again=self._read_again,
+        )
+
+    def _read_again(self, source: str) -> None:
+        """Make a pass due, by its name as a source."""
+        prefix, _, name = source.partition(".")
+        for system, connector in self.connectors.items():
+            if self.config.section(system).system.prefix == prefix:
+                connector.nudge(name)
+
     async def _resume(self) -> None:
-        """After a recording of which nobody knows whether it was made: take up what is open, as after a take-over."""
+        """After a recording of which nobody knows whether it was made, and after a hold: take up what is open, as after a take-over."""
         while True:
             await self.recorder.doubted()
             await asyncio.sleep(DOUBT_SECONDS)
@@ -200,6 +236,7 @@ class PracticeRuntime:
                 opened = await self.recorder.load_open()
             except AWAY:
                 continue  # the recorder doubts again
+            self.holds.note(opened.directory)
             for sink in self.sinks.values():
                 sink.offer(opened, resume=True)
             self.feed.nudge()
@@ -234,12 +271,18 @@ class PracticeRuntime:
                         one.intake.recorded(message.source)
 
     def _recorded(self, recording: Recording) -> None:
+        if recording.directory is not None:
+            self.caution.recall(recording.directory.restarted)
         for sink in self.sinks.values():
             sink.offer(recording)
+        self.holds.note(recording.directory)
+        if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
+            self.recorder.open_again()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
         if recording.recorded:
             self.feed.nudge()
+            self.teller.nudge()
         self._look_again_for(recording)
 
     def _look_again_for(self, recording: Recording) -> None:

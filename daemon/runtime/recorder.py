@@ -43,7 +43,7 @@ from events.schema import (
     Origin,
     Recorded,
 )
-from events.store import AWAY, Store, Transaction
+from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
 from projections.rules.wants import Moment
@@ -104,10 +104,10 @@ class PracticeRecorder:
     ) -> None:
         self.practice: PracticeId = policy.practice
         self.policy = policy
-        self.epoch = epoch
+        self.epoch, self.now = epoch, now
+        self.head = Head(0, epoch, None)  # how far the practice has come, as far as is known here
         self._store = store
         self._keyring = keyring
-        self._now = now
         self._meter = meter
         self._on_recorded = on_recorded
         self._lock = asyncio.Lock()
@@ -190,7 +190,7 @@ class PracticeRecorder:
                 id=event_id(self.practice, type_of(body), *parts, index),
                 practice=self.practice,
                 origin=origin,
-                observed=observed or self._now(),
+                observed=observed or self.now(),
                 modified=modified,
                 body=body,
                 ehr=ehr,
@@ -227,17 +227,22 @@ class PracticeRecorder:
         await self._doubt.wait()
         self._doubt.clear()
 
+    def open_again(self) -> None:
+        """A hold has ended: what it held is taken up as after a doubt."""
+        self._doubt.set()
+
     async def observing(self) -> bool:
         """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
-        async with self._lock, self._store.writing(self.practice, self.epoch) as tx:
+        async with self._lock, self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
             observing = (await self._stored.state(tx)).directory.observing
+            self.head = Head(tx.sequence, self.epoch, tx.chain)
         if self.policy.observes and not observing:
             await self.record_practice([ObservingBegan()])
         return observing or self.policy.observes
 
     async def record_practice(self, bodies: Sequence[Body]) -> None:
         """Record a decision about the practice at large; each counts anew."""
-        await self.record_bodies(bodies, ehr=None, billing=None, cause=None, parts=(self._now().isoformat(),))
+        await self.record_bodies(bodies, ehr=None, billing=None, cause=None, parts=(self.now().isoformat(),))
 
     async def record_about(self, found: Mapping[PatientKey, Body]) -> None:
         """Record something about each of several patients, in one transaction; the same again changes nothing."""
@@ -246,7 +251,7 @@ class PracticeRecorder:
                 id=event_id(self.practice, type_of(body), key, content_hash(encode_body(body))),
                 practice=self.practice,
                 origin=Origin.CHARTWIRE,
-                observed=self._now(),
+                observed=self.now(),
                 body=body,
                 ehr=charts_of(key).ehr,
                 billing=charts_of(key).billing,
@@ -263,10 +268,11 @@ class PracticeRecorder:
 
     async def _load_open(self) -> Recording:
         try:
-            async with self._store.writing(self.practice, self.epoch) as tx:
+            async with self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
                 open_ = await still_open.list_open_intents(tx.connection, self.practice)
                 state = await self._stored.state(tx, {PatientKey(row.patient_key) for row in open_ if row.patient_key})
-                return Recording(patients=dict(state.patients), directory=state.directory)
+                asked = sorted(state.patients.values(), key=_first_asked)
+                return Recording(patients={one.key: one for one in asked}, directory=state.directory)
         except AWAY:
             self._doubt.set()
             raise
@@ -329,7 +335,7 @@ class PracticeRecorder:
     async def _transact(self, load: Callable[[Transaction], Awaitable[_Loaded | None]]) -> Recording | None:
         """Load, fold and decide, save; then tell. None when `load` finds nothing to do."""
         try:
-            async with self._store.writing(self.practice, self.epoch) as tx:
+            async with self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
                 loaded = await load(tx)
                 if loaded is None:
                     return None
@@ -343,6 +349,7 @@ class PracticeRecorder:
         except BaseException as error:
             self._failed(error)
             raise
+        self.head = Head(tx.sequence, self.epoch, tx.chain)
         self._stored.keep(batch.state.directory)
         self._pending_revisits = self._pending_revisits or bool(batch.dependencies)
         count_batch(self._meter, batch, loaded.repeated)
@@ -373,7 +380,12 @@ class PracticeRecorder:
             self._doubt.set()
 
     def _moment(self) -> Moment:
-        return Moment.at(self._now(), self.policy.time_zone)
+        return Moment.at(self.now(), self.policy.time_zone)
+
+
+def _first_asked(patient: Patient) -> tuple[str, PatientKey]:
+    """What was asked for first comes first."""
+    return min((one.requested.isoformat() for one in patient.intents.values() if one.requested), default=""), patient.key
 
 
 def _recording(recorded: list[Recorded], batch: Batch) -> Recording:

@@ -8,9 +8,10 @@ waiting item of the practice, and stays one until it works again.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -20,12 +21,13 @@ from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Super
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.recovery import Caution
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
 from events.backoff import Hurried
 from events.codec import encode_body
-from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, charts_of, ehr_key
+from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.records import type_of
 from events.schema import (
     Body,
@@ -40,9 +42,10 @@ from events.schema import (
 from events.store import Fenced
 from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
-from projections.deciding.intents import observed_only
+from projections.rules.holds import is_stopped, is_stopped_under_way, may_begin
+from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
-from projections.state.state import PracticeState
+from projections.state.patient import Patient
 
 log = structlog.get_logger()
 
@@ -54,6 +57,7 @@ class _Lane:
     """One patient's work for this system: what is to do next, in order of request."""
 
     jobs: dict[str, OpenIntent] = field(default_factory=dict)
+    patient: Patient | None = None
     busy: bool = False
 
 
@@ -71,6 +75,7 @@ class Sink:
         now: Callable[[], datetime],
         meter: Meter,
         health: SystemHealth | None = None,
+        caution: Caution | None = None,
     ) -> None:
         self.system = system
         self._writer = writer
@@ -84,11 +89,13 @@ class Sink:
         self._running: dict[str, datetime | None] = {}
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
+        self._caution = caution or Caution()
         self._health = health or SystemHealth(system, recorder, now)
         self._hurried = Hurried()
         self._closing = False
         self._quiet = asyncio.Event()
         self._quiet.set()
+        self._directory = Directory()
 
     # -- what is to do ----------------------------------------------------------------------------------------------------
 
@@ -99,13 +106,14 @@ class Sink:
                 lane.jobs = {}  # they go on under the key of the patient that absorbed this one
                 if not lane.busy:
                     del self._lanes[key]
+        self._directory = recording.directory or self._directory
         for key, patient in recording.patients.items():
-            self._queue(key, patient.intents, resume)
+            self._queue(key, patient, patient.intents, resume)
         if recording.directory is not None:
             self._health.recall(recording.directory)
-            self._queue(PRACTICE, recording.directory.intents, resume)
+            self._queue(PRACTICE, None, recording.directory.intents, resume)
 
-    def _queue(self, key: PatientKey, intents: dict[str, OpenIntent], resume: bool) -> None:
+    def _queue(self, key: PatientKey, patient: Patient | None, intents: dict[str, OpenIntent], resume: bool) -> None:
         states = ("requested", *UNDER_WAY) if resume else ("requested",)
         self._newest |= {one.intent: one for one in intents.values() if one.intent in self._running}
         lane = self._lanes.get(key)
@@ -116,12 +124,13 @@ class Sink:
             if one.system is self.system
             and one.intent not in self._running
             and (one.state in states or (one.intent in queued and one.state != "refused"))
+            and (one.state in UNDER_WAY or not is_stopped(self._directory, patient, one))
         }
         if lane is None:
             if not jobs:
                 return
             lane = self._lanes[key] = _Lane()
-        lane.jobs = jobs
+        lane.jobs, lane.patient = jobs, patient
         if jobs and not lane.busy:
             self._ready.put_nowait(key)
 
@@ -158,6 +167,7 @@ class Sink:
     async def _work(self) -> None:
         while True:
             key = await self._ready.get()
+            await self._caution.until_free()
             lane = self._lanes.get(key)
             if lane is None or lane.busy or not lane.jobs or self._closing:
                 continue
@@ -175,9 +185,11 @@ class Sink:
         self._running[job.intent] = job.since
         self._quiet.clear()
         try:
-            attempt = Attempt(slot, job, job.attempt, _charts(key))
-            unsettled = job.state in UNDER_WAY and not changes_nothing(job.write)
-            if unsettled and await self._resolve_unknown(attempt):
+            attempt = Attempt(slot, job, job.attempt, key)
+            if job.state not in UNDER_WAY and self._stopped(attempt):
+                return
+            looks = self._caution.looks(job, self._pace.lookups)
+            if looks and await self._resolve_unknown(attempt, looks):
                 return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
@@ -190,18 +202,17 @@ class Sink:
                 self._quiet.set()
 
     async def _begin(self, attempt: Attempt) -> bool:
-        """Record the attempt. False when the intent is not open any more, or while the practice is only observed."""
+        """Record the attempt, unless it may not begin. One that was attempted, and of which nothing was done, is then decided again."""
         slot, intent = attempt.slot, attempt.job.intent
-
-        def still_open(state: PracticeState, key: PatientKey) -> bool:
-            if observed_only(state, self._recorder.policy):
-                return False
-            intents = state.patients[key].intents if key in state.patients else state.directory.intents if not key else {}
-            known = intents.get(slot)
-            return known is not None and known.intent == intent and known.state != "refused"
-
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        return await self._record(body, attempt, only_if=still_open)
+        may = partial(may_begin, slot=slot, intent=intent, policy=self._recorder.policy)
+        if await self._record(body, attempt, only_if=may):
+            await self._caution.attempted(attempt.job)
+            return True
+        given_up = IntentSuperseded(intent=intent, slot=slot, reason="not to be made for now, and nothing of it was done")
+        if await self._record(given_up, attempt, only_if=partial(is_stopped_under_way, slot=slot, intent=intent)):
+            await self._health.ended(intent)
+        return False
 
     async def _call(self, attempt: Attempt) -> bool:
         """Make the call; True when the outcome is known.
@@ -227,6 +238,8 @@ class Sink:
                         await self._wait(pause, failures, attempt)
                         if pause.look and await self._resolve_unknown(attempt):
                             return True
+                        if self._stopped(attempt):
+                            return False
                     case Look():
                         unknown = IntentOutcomeUnknown(intent=intent, slot=attempt.slot, attempt=attempt.number)
                         await self._record(unknown, attempt)
@@ -241,10 +254,14 @@ class Sink:
                 break
         return True
 
-    async def _resolve_unknown(self, attempt: Attempt) -> bool:
-        """Look whether a lost attempt has been done; True when it has, False when it certainly has not."""
-        failures = 0
-        lookups = list(self._pace.lookups)
+    def _stopped(self, attempt: Attempt) -> bool:
+        """Whether a write that pauses is to be left alone by now."""
+        lane = self._lanes.get(attempt.key)
+        return is_stopped(self._directory, None if lane is None else lane.patient, attempt.job)
+
+    async def _resolve_unknown(self, attempt: Attempt, looks: Sequence[float] | None = None) -> bool:
+        """Look, after each pause of `looks`, whether a lost attempt has been done; True when it has, False when it certainly has not."""
+        failures, lookups = 0, list(self._pace.lookups if looks is None else looks)
         while lookups and not self._closing:
             await asyncio.sleep(lookups[0])
             try:
@@ -380,7 +397,3 @@ class Sink:
                 raise
             except Exception as again:
                 log.error("outcome_not_folded", system=self.system, exc_info=again)
-
-
-def _charts(key: PatientKey) -> tuple[EhrChartId | None, BillingPatientId | None]:
-    return charts_of(key)

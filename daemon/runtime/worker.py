@@ -29,6 +29,7 @@ from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
 from daemon.runtime.surroundings import Surroundings, bring_keys
+from daemon.runtime.taking import take_over
 from daemon.runtime.webhooks import LARGEST, WebhookEndpoint
 from daemon.servers import host_and_port
 from daemon.tables.status import Report, Watched, last_owner, save_reports, watched
@@ -230,10 +231,10 @@ class Worker:
                 return
             config = self._configs[practice]
             demand_one_group(await last_owner(self._around.store.pool, practice), self._around.config.kafka.group)
-            epoch = await self._around.store.take_over(practice, self._owner)
-            self._epochs[practice] = epoch
+            taken = await take_over(self._around, practice, self._owner)
+            epoch = self._epochs[practice] = taken.epoch
             self._around.meter.count("epoch_changes")
-            runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), epoch)
+            runtime = PracticeRuntime(config, self._around, await prepare(config, self._around), taken)
             await runtime.start(self._group, self._standing.get(practice))
             self.practices[practice] = runtime
             self._changed.set()

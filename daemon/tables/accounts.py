@@ -19,6 +19,9 @@ SQL = queries.load("console")
 EVERYWHERE = "*"
 """The practice of a role that holds in every practice."""
 
+LOCAL, PROVIDER = "local", "provider"
+"""How a session began: by password or link, or at an identity provider."""
+
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):
     """A user: `roles` are (practice, role). `password` is what it is checked against, "" where there is none."""
@@ -30,12 +33,20 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SessionState(msgspec.Struct, frozen=True, kw_only=True):
-    """A session as it is stored: `idle` are the seconds since it was used."""
+    """A session as it is stored: `idle` are the seconds since it was used, `how` it began, `factor` whether its user has a second one."""
 
     name: str
     disabled: bool
     over: bool
     idle: float
+    how: str = LOCAL
+    factor: bool = False
+
+
+def is_name(text: str) -> bool:
+    """Whether somebody can be a user by this name: 1 to 64 small letters, digits and . - _ @"""
+    letters = all(one.isalnum() or one in ".-_@" for one in text)
+    return 0 < len(text) <= 64 and text.isascii() and letters and text == text.lower()
 
 
 def digest(text: str) -> bytes:
@@ -90,9 +101,9 @@ async def _changed(pool: Any, name: str, query: str, *values: object) -> bool:
 # -- sessions -------------------------------------------------------------------------------------------------------------
 
 
-async def add_session(connection: Connection, id_: str, name: str, seconds: float) -> None:
+async def add_session(connection: Connection, id_: str, name: str, seconds: float, how: str = LOCAL) -> None:
     """A session that ends after `seconds` whatever happens."""
-    await connection.execute(SQL["add_session"], digest(id_), name, seconds)
+    await connection.execute(SQL["add_session"], digest(id_), name, seconds, how)
 
 
 async def session(connection: Connection, id_: str) -> SessionState | None:

@@ -204,12 +204,12 @@ class MatchTables:
         counts: Counter[tuple[str, str]] = Counter()
         for system, chart in changed:
             side, was, now = system.value, old.get((system, chart)), new.get((system, chart))
-            before, after = (frozenset(keys_of(one)) if one is not None else NOTHING for one in (was, now))
-            gone |= {(side, hashes.of(key), chart) for key in before - after}
-            come |= {(side, hashes.of(key), chart) for key in after - before}
-            before, after = (frozenset(values_of(one)) if one is not None else NOTHING for one in (was, now))
-            counts.subtract([(side, value) for value in before - after])
-            counts.update([(side, value) for value in after - before])
+            known, wanted = (frozenset(keys_of(one)) if one is not None else NOTHING for one in (was, now))
+            gone |= {(side, hashes.of(key), chart) for key in known - wanted}
+            come |= {(side, hashes.of(key), chart) for key in wanted - known}
+            less, more = (frozenset(values_of(one)) if one is not None else NOTHING for one in (was, now))
+            counts.subtract([(side, value) for value in less - more])
+            counts.update([(side, value) for value in more - less])
         if gone:
             await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(gone), strict=True)))
         if come:

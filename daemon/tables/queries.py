@@ -5,5 +5,16 @@ from __future__ import annotations
 from events import queries
 
 SQL = queries.load(
-    "documents", "links", "open", "observed", "status", "lists", "matching", "duplicates", "metrics", "notices"
+    "documents",
+    "links",
+    "open",
+    "observed",
+    "status",
+    "lists",
+    "matching",
+    "days",
+    "look_ups",
+    "duplicates",
+    "metrics",
+    "notices",
 )

@@ -10,6 +10,7 @@ from datetime import datetime
 
 import msgspec
 
+from daemon.tables.holds import Held, held
 from daemon.tables.observed import FEED
 from daemon.tables.queries import SQL
 from events.connection import Connection
@@ -34,7 +35,7 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
 
     `sources` are seconds since a connector's last complete pass was recorded; `lag` messages of its partition that are not
     recorded yet (None when the broker was not asked or does not answer); `unfed` events not yet published outward; `open_intents`
-    (system, state, how many, oldest); `waiting` (code, how many). `report` is its owner's, `report_age` in seconds.
+    (system, state, how many, oldest); `waiting` (code, how many); `held` what is on hold. `report` is its owner's, `report_age` in seconds.
     """
 
     practice: str
@@ -47,6 +48,7 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
     unfed: int = 0
     open_intents: tuple[tuple[str, str, int, datetime | None], ...] = ()
     waiting: tuple[tuple[str, int], ...] = ()
+    held: tuple[Held, ...] = ()
     report: Report | None = None
     report_age: float | None = None
 
@@ -86,6 +88,7 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
         unfed=head["sequence"] - (0 if fed is None else int(fed["value"])),
         open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
         waiting=tuple((row["code"], row["count"]) for row in waiting),
+        held=await held(pool, practice),
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
         report_age=None if head["report_age"] is None else round(head["report_age"], 1),
     )

@@ -9,6 +9,7 @@ import msgspec
 from daemon.tables import documents as tables
 from daemon.tables import observed, rows
 from daemon.tables import open as still_open
+from daemon.tables.days import DayTable
 from daemon.tables.matching import MatchTables, charts_in
 from events.codec import Keyring
 from events.commands import MoveLinkRequested
@@ -45,6 +46,7 @@ class StoredProjections:
         self._loaded: dict[PatientKey, Patient] = {}
         self._rebuilt: int | None = None
         self._matching = MatchTables(practice, keyring)
+        self._days = DayTable(practice, keyring)
 
     def keep(self, directory: Directory) -> None:
         """This directory is committed."""
@@ -54,6 +56,7 @@ class StoredProjections:
         """The transaction failed, or the answer to its commit was lost."""
         self._directory = None
         self._matching.forget()
+        self._days.forget()
 
     def take_rebuilt(self) -> bool:
         """Whether a rebuild has replaced the projections since the last call: what the sinks were told may be wrong."""
@@ -68,6 +71,8 @@ class StoredProjections:
             self._rebuilt_beside = self._rebuilt_beside or self._rebuilt is not None
             self._directory, self._rebuilt = None, tx.rebuilt
             self._matching.forget()
+            self._days.forget()
+        await self._days.ensure(tx.connection)
         if self._directory is None:
             self._directory = await self._stored_directory(tx)
         self._loaded = {}
@@ -180,6 +185,7 @@ class StoredProjections:
             await tables.save_patients(connection, self.practice, documents, self._keyring)
         before = [one for key in (*changed, *state.gone) if (one := self._loaded.get(key)) is not None]
         await self._matching.save(connection, before, changed.values())
+        await self._days.save(connection, before, changed.values())
         if state.recharted:
             await tables.save_charts(connection, self.practice, {chart: state.charts[chart] for chart in state.recharted})
         if batch.relinked:

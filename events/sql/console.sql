@@ -35,12 +35,16 @@ DELETE FROM chartwire_console.account_role WHERE name = $1 AND practice = $2 AND
 
 -- name: add_session
 -- A session that ends after so many seconds whatever happens.
-INSERT INTO chartwire_console.session (id_hash, name, ends_at) VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3))
+INSERT INTO chartwire_console.session (id_hash, name, ends_at, how)
+VALUES ($1, $2, clock_timestamp() + make_interval(secs => $3), $4)
 
 -- name: session
 -- Whose session it is, and whether it still holds.
 SELECT one.name, account.disabled_at IS NOT NULL AS disabled, one.ends_at <= clock_timestamp() AS over,
-    extract(epoch FROM clock_timestamp() - one.seen_at)::float8 AS idle
+    extract(epoch FROM clock_timestamp() - one.seen_at)::float8 AS idle, one.how,
+    coalesce(
+        (SELECT factor.confirmed_at IS NOT NULL FROM chartwire_console.second_factor AS factor WHERE factor.name = one.name), false
+    ) AS factor
 FROM chartwire_console.session AS one JOIN chartwire_console.account USING (name) WHERE one.id_hash = $1
 
 -- name: touch_session
@@ -127,3 +131,21 @@ SELECT practice, doc FROM chartwire.report WHERE practice = ANY($1::text[])
 -- name: linked_patients
 -- How many links a practice has.
 SELECT count(*) FROM chartwire.link WHERE practice = $1
+
+-- name: written_by_hour
+-- How many writes were carried out, by hour, since a moment.
+SELECT date_trunc('hour', recorded_at, 'UTC') AS hour, count(*) AS count FROM chartwire.event
+WHERE practice = $1 AND type = 'IntentSucceeded' AND recorded_at >= $2 GROUP BY 1
+
+-- name: waiting_by_hour
+-- Since which hour how much of what waits now has waited.
+SELECT date_trunc('hour', since, 'UTC') AS hour, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY 1
+
+-- name: sessions_that_hold
+-- Which of these sessions hold, being idle for less than so many seconds.
+SELECT one.id_hash FROM chartwire_console.session AS one WHERE one.id_hash = ANY ($1::bytea[])
+AND one.ends_at > clock_timestamp() AND one.seen_at > clock_timestamp() - make_interval(secs => $2)
+
+-- name: heads_of
+-- How far these practices have come.
+SELECT practice, sequence FROM chartwire.practice_head WHERE practice = ANY ($1::text[])

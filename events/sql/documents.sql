@@ -10,13 +10,14 @@ SELECT patient_key, sequence, revisit_on, key_id, doc FROM chartwire.patient
 WHERE practice = $1 AND patient_key > $2 ORDER BY patient_key LIMIT $3
 
 -- name: save_patients
--- Insert or replace patients; one that an older worker has saved stays to be matched anew.
-INSERT INTO chartwire.patient AS known (practice, patient_key, sequence, revisit_on, key_id, doc, matched)
-SELECT $1, one.*, one.sequence FROM unnest($2::text[], $3::bigint[], $4::date[], $5::text[], $6::bytea[])
+-- Insert or replace patients; one that an older worker has saved stays to be matched, and its days to be kept, anew.
+INSERT INTO chartwire.patient AS known (practice, patient_key, sequence, revisit_on, key_id, doc, matched, dayed)
+SELECT $1, one.*, one.sequence, one.sequence FROM unnest($2::text[], $3::bigint[], $4::date[], $5::text[], $6::bytea[])
     AS one (patient_key, sequence, revisit_on, key_id, doc)
 ON CONFLICT (practice, patient_key) DO UPDATE
 SET sequence = excluded.sequence, revisit_on = excluded.revisit_on, key_id = excluded.key_id, doc = excluded.doc,
-    matched = CASE WHEN known.matched = known.sequence THEN excluded.sequence ELSE known.matched END
+    matched = CASE WHEN known.matched = known.sequence THEN excluded.sequence ELSE known.matched END,
+    dayed = CASE WHEN known.dayed = known.sequence THEN excluded.sequence ELSE known.dayed END
 
 -- name: delete_patients
 -- Patients that were absorbed by others.

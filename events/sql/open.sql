@@ -20,6 +20,10 @@ SELECT $1, * FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::tex
 SELECT DISTINCT patient_key FROM chartwire.waiting
 WHERE practice = $1 AND patient_key <> '' AND ($2::text IS NULL OR code = $2)
 
+-- name: waiting_of_practice
+-- The practice's own items.
+SELECT slot, code, since FROM chartwire.waiting WHERE practice = $1 AND patient_key = ''
+
 -- name: save_waiting
 -- New waiting items.
 INSERT INTO chartwire.waiting (practice, patient_key, slot, code, since)

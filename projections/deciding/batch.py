@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command, RedriveRequested
+from events.holds import Aside, KeptOut
 from events.ids import (
     PRACTICE,
     BillingPatientId,
@@ -25,6 +26,7 @@ from events.ids import (
     charts_of,
     ehr_key,
     event_id,
+    keys_named,
 )
 from events.insurance import InsurersLearnt
 from events.merges import BillingLinkMoved
@@ -133,7 +135,7 @@ class Batch:
         """
         body = event.body
         if not isinstance(body, Command):
-            self._take(event, self.state.key_of(event.ehr, event.billing))
+            self._take(event, PRACTICE if isinstance(body, Aside) else self.state.key_of(event.ehr, event.billing))
             return
         held = self.state.directory.quarantined
         if isinstance(body, RedriveRequested) and redriven is not None and held.get(body.slot) == str(redriven.held):
@@ -160,7 +162,7 @@ class Batch:
         self._take(command, reply.about)
         for follows in reply.follows:
             charts = _charts(self.state.patients[reply.about]) if reply.about else Charts()
-            if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred):
+            if isinstance(follows, ChartLinked | ChartUnlinked | PairBarred | Aside):
                 charts = Charts(follows.ehr, follows.billing)
             elif isinstance(follows, BillingLinkMoved):
                 charts = Charts(follows.ehr, follows.target)
@@ -204,7 +206,7 @@ class Batch:
                 self.unlinked.add(body.billing)
                 self.dependencies |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
         elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(before, after):
-            self.dependencies.add(named(after))
+            self.dependencies.add(named(after.key))
         elif isinstance(body, BillObserved):
             if before is None or str(body.bill.id) not in before.bills:
                 self.dependencies.add(f"bill:{body.bill.id}")
@@ -231,9 +233,17 @@ class Batch:
             self.dependencies.add("directory")
         elif isinstance(body, InsurersLearnt):
             self.dependencies.add("insurers")
+        elif isinstance(body, KeptOut):
+            self._keep_out(event, Charts(body.ehr, body.billing))
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
+
+    def _keep_out(self, event: Event, charts: Charts) -> None:
+        """Nothing is wanted any more for a patient kept out; and who waits because of one of the charts is looked at again."""
+        self.dependencies |= {named(key) for key in keys_named(charts)}
+        concerned = {*keys_named(charts), self.state.key_of(charts.ehr, charts.billing)}
+        self.touched.update(dict.fromkeys(sorted(concerned & self.state.patients.keys()), event))
 
     def _understood(self, slots: tuple[str, ...]) -> None:
         """What could not be used before and now can waits no longer."""
@@ -326,8 +336,9 @@ class Batch:
         for body in shared:
             if isinstance(body, IntentRequested):
                 body = msgspec.structs.replace(body, since=since)
-            self.take(self._event(body, cause, len(self.events) - start, None, None))
-            if isinstance(body, InsurersLearnt):
+            charts = Charts(body.ehr, body.billing) if isinstance(body, KeptOut) else Charts()
+            self.take(self._event(body, cause, len(self.events) - start, *charts))
+            if isinstance(body, InsurersLearnt | KeptOut):
                 self.touched.setdefault(key, self.events[-1])
         if is_settled(patient, bodies, shared):
             self.touched.pop(key, None)

@@ -30,6 +30,7 @@ from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
 from projections.rules.both_ways import want_insurance_both_ways
 from projections.rules.demographics import want_demographics
+from projections.rules.holds import kept_out, observed_only, ruled_out
 from projections.rules.insurance import want_insurance
 from projections.rules.links import (
     absorbers,
@@ -38,6 +39,7 @@ from projections.rules.links import (
 )
 from projections.rules.wants import Moment, Wants
 from projections.state.patient import Patient
+from projections.state.restart import waited_through
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 
@@ -54,16 +56,19 @@ def decide(
     if observed_only(state, policy):
         return [], []
     patient = state.patients[key]
+    if (news := ruled_out(patient, state.directory, policy)) is not None:
+        return [], [news]
     wants = Wants()
     _want(patient, state, policy, moment, wants)
     if wants.facts or wants.shared_facts:
         return wants.facts, wants.shared_facts
     _show_refused(patient, policy, wants)
     writes = permitted(wants.writes, policy)
-    bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause)
+    looks = waited_through(patient, state.directory.restarted)
+    bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause, looks=looks)
     bodies += reconcile_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
     shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
-    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause)
+    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause, looks=looks)
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
@@ -75,12 +80,12 @@ def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) 
     return all(isinstance(body, SETTLES) for body in bodies) and not shared and not before.dismissed
 
 
-def observed_only(state: PracticeState, policy: Policy) -> bool:
-    """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
-    return policy.observes or state.directory.observing
-
-
 def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment, wants: Wants) -> None:
+    if kept_out(state.directory, patient) is not None:
+        follows = Wants()
+        _follow_link(patient, state, policy, follows)
+        wants.facts = follows.facts
+        return
     if not (state.directory.ehr_seen and state.directory.billing_seen):
         wants.wait(
             PRACTICE_SLOT,
@@ -223,7 +228,8 @@ def _show_refused(patient: Patient, policy: Policy, wants: Wants) -> None:
 def wanted(state: PracticeState, key: PatientKey, policy: Policy, moment: Moment) -> Wants:
     """What one patient needs now, whatever is open already; the direction filter has been applied to its writes."""
     wants = Wants()
-    if observed_only(state, policy):
+    news = ruled_out(state.patients[key], state.directory, policy)
+    if observed_only(state, policy) or (news is not None and news.out):
         return wants
     _want(state.patients[key], state, policy, moment, wants)
     wants.writes, wants.shared = permitted(wants.writes, policy), permitted(wants.shared, policy)

@@ -15,7 +15,6 @@ to correct there.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import msgspec
 
@@ -25,15 +24,18 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
     UnlinkRequested,
 )
-from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, content_hash
+from events.ids import BillingPatientId, Charts, EhrChartId, billing_key, content_hash
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import type_of
 from events.schema import (
@@ -46,11 +48,14 @@ from events.schema import (
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
+from projections.deciding import holding
+from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
 from projections.matching.levels import MISTYPED, SAID
 from projections.rules.accepted import about_digest
 from projections.rules.fields import BY_NAME, agreed, billing_view, ehr_view, same
+from projections.rules.holds import kept_out, on_hold
 from projections.rules.people import normal_of, person_of
 from projections.state.directory import pair_key
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
@@ -64,29 +69,13 @@ NAMED = ("first_name", "last_name")
 DECISIVE = (*NAMED, "birth_date", "sex")
 
 
-@dataclass(frozen=True)
-class Reply:
-    """`about` is the patient the command belongs to, "" for the practice; `follows` is recorded after it."""
-
-    about: PatientKey = PRACTICE
-    follows: tuple[Body, ...] = ()
-    refused: CommandRefused | None = None
-
-
-class _Refuse(Exception):
-    def __init__(self, code: CommandCode, text: str) -> None:
-        super().__init__(text)
-        self.code = code.value
-        self.text = text
-
-
 def answer(
     state: PracticeState, ehr: EhrChartId | None, billing: BillingPatientId | None, body: Command, policy: Policy
 ) -> Reply:
     """What becomes of a command about these charts (neither: about the practice)."""
     try:
         return _answer(state, ehr, billing, body, policy)
-    except _Refuse as no:
+    except NotDone as no:
         return Reply(refused=CommandRefused(command=type_of(body), code=no.code, text=no.text))
 
 
@@ -102,20 +91,26 @@ def _answer(
             return Reply(follows=(_tell_apart(state, body),))
         case UnlinkRequested():
             return _unlink(state, body, policy.names)
+        case HoldRequested():
+            return holding.hold(state, Charts(ehr, billing), body, policy)
+        case ReleaseRequested():
+            return holding.release(state, body)
+        case KeepOutRequested():
+            return holding.keep_out(state, Charts(ehr, billing), body, policy.names)
         case RedriveRequested():
             if body.slot not in state.directory.quarantined:
-                raise _Refuse(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
+                raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
             return Reply()
         case RetryRequested() if ehr is None and billing is None:
             return Reply(follows=_retry_shared(state, body))
         case DismissRequested() if ehr is None and billing is None:
             return Reply(follows=(_dismiss_shared(state, body),))
-    patient = _patient(state, Charts(ehr, billing), policy.names)
+    patient = patient_of(state, Charts(ehr, billing), policy.names)
     match body:
         case RetryRequested():
             _retry(patient, body.slots)
         case BillResendRequested():
-            _resend(patient, body.bill, policy.names)
+            _resend(patient, body.bill, state, policy.names)
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
             return Reply(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
@@ -123,18 +118,10 @@ def _answer(
             missing = [name for name in body.fields if name not in patient.conflicts]
             if missing or not patient.conflicts:
                 names = ", ".join(missing) or "any field"
-                raise _Refuse(CommandCode.NO_CONFLICT, f"there is no conflict in {names} that nobody has seen")
+                raise NotDone(CommandCode.NO_CONFLICT, f"there is no conflict in {names} that nobody has seen")
         case ResyncRequested(as_new=True) if patient.link is not None:
-            raise _Refuse(CommandCode.LINKED, "the chart is linked; unlink it first")
+            raise NotDone(CommandCode.LINKED, "the chart is linked; unlink it first")
     return Reply(patient.key)
-
-
-def _patient(state: PracticeState, charts: Charts, names: Names) -> Patient:
-    patient = state.patients.get(state.key_of(*charts))
-    if patient is None or (patient.ehr is None and patient.billing is None):
-        name = names.one_of(charts if charts.billing is None else Charts(billing=charts.billing))
-        raise _Refuse(CommandCode.NOT_KNOWN, f"{name} has never been seen in this practice")
-    return patient
 
 
 # -- writes and bills -----------------------------------------------------------------------------------------------------
@@ -145,9 +132,9 @@ def _refused(intents: dict[str, OpenIntent], slots: tuple[str, ...]) -> list[str
     refused = [slot for slot, one in intents.items() if one.state == "refused"]
     if wrong := [slot for slot in slots if slot not in refused]:
         hint = "; a bill is sent again with resend" if any(is_slot(slot, SlotKind.BILL) for slot in wrong) else ""
-        raise _Refuse(CommandCode.NOT_REFUSED, f"no refused write in {', '.join(wrong)}{hint}")
+        raise NotDone(CommandCode.NOT_REFUSED, f"no refused write in {', '.join(wrong)}{hint}")
     if not refused:
-        raise _Refuse(CommandCode.NOT_REFUSED, "no write was refused")
+        raise NotDone(CommandCode.NOT_REFUSED, "no write was refused")
     return list(slots) or refused
 
 
@@ -169,19 +156,23 @@ def _retry_shared(state: PracticeState, body: RetryRequested) -> tuple[Body, ...
     )
 
 
-def _resend(patient: Patient, bill: int, names: Names) -> None:
+def _resend(patient: Patient, bill: int, state: PracticeState, names: Names) -> None:
     entry: BillState | None = patient.bills.get(str(bill))
     if entry is None:
-        raise _Refuse(CommandCode.NOT_KNOWN, f"bill {bill} has never been seen on this chart")
+        raise NotDone(CommandCode.NOT_KNOWN, f"bill {bill} has never been seen on this chart")
     if entry.encounter is not None:
-        raise _Refuse(
+        raise NotDone(
             CommandCode.SENT, f"bill {bill} is in {names.billing.label} as encounter {entry.encounter}; correct it there"
         )
     if entry.bill.status == "Billed" or entry.bill.ref_number:
-        raise _Refuse(CommandCode.SENT, f"{names.ehr.label} shows bill {bill} as billed already")
+        raise NotDone(CommandCode.SENT, f"{names.ehr.label} shows bill {bill} as billed already")
     open_ = patient.intents.get(slot_of(SlotKind.BILL, bill))
+    if kept_out(state.directory, patient) is not None:
+        raise NotDone(CommandCode.KEPT_OUT, f"the patient of bill {bill} is kept out")
+    if open_ is not None and open_.state == "requested" and on_hold(state.directory, patient, open_) is not None:
+        raise NotDone(CommandCode.UNDER_WAY, f"bill {bill} is held, and goes out as soon as it is released")
     if open_ is not None and open_.state != "refused":
-        raise _Refuse(CommandCode.UNDER_WAY, f"bill {bill} is being sent right now")
+        raise NotDone(CommandCode.UNDER_WAY, f"bill {bill} is being sent right now")
 
 
 # -- what waits -----------------------------------------------------------------------------------------------------------
@@ -189,15 +180,19 @@ def _resend(patient: Patient, bill: int, names: Names) -> None:
 
 def _dismissal(waiting: Waiting | None, body: DismissRequested, digest: str) -> WaitingDismissed:
     if waiting is None:
-        raise _Refuse(CommandCode.NOT_WAITING, f"nothing waits in {body.slot}")
+        raise NotDone(CommandCode.NOT_WAITING, f"nothing waits in {body.slot}")
     return WaitingDismissed(
         slot=body.slot, code=waiting.code, text=waiting.text, about_digest=digest, who=body.who, reason=body.reason
     )
 
 
 def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDismissed:
+    if is_slot(body.slot, SlotKind.HOLD):
+        raise NotDone(CommandCode.PASSES_BY_ITSELF, "this is a hold: release it, then it ends")
     if is_slot(body.slot, SlotKind.SYSTEM):
-        raise _Refuse(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the system takes writes again")
+        raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the system takes writes again")
+    if is_slot(body.slot, SlotKind.RESTART):
+        raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the lost time is read and settled")
     return _dismissal(state.directory.waiting.get(body.slot), body, state.directory.quarantined.get(body.slot, ""))
 
 
@@ -232,19 +227,21 @@ def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy
 
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
-    here, there = _patient(state, Charts(ehr=body.ehr), names), _patient(state, Charts(billing=body.billing), names)
+    here, there = patient_of(state, Charts(ehr=body.ehr), names), patient_of(state, Charts(billing=body.billing), names)
     for patient, name in ((here, names.chart(body.ehr)), (there, names.patient(body.billing))):
         if patient.link is not None:
             other = f"{names.chart(patient.link.ehr)} with {names.patient(patient.link.billing)}"
-            raise _Refuse(CommandCode.LINKED, f"{name} has a link already ({other}); unlink it first")
+            raise NotDone(CommandCode.LINKED, f"{name} has a link already ({other}); unlink it first")
+        if kept_out(state.directory, patient) is not None:
+            raise NotDone(CommandCode.KEPT_OUT, f"{name} is kept out; take it in again first (keep-out --undo)")
         if _writing(patient, lambda slot: slot == CHART_SLOT):
-            raise _Refuse(
+            raise NotDone(
                 CommandCode.UNDER_WAY, f"a counterpart of {name} is being created right now; wait until that is done"
             )
     if here.ehr is None or here.ehr.chart.deleted or here.ehr.chart.merged_into is not None:
-        raise _Refuse(CommandCode.GONE, f"{names.chart(body.ehr)} was deleted or merged into another chart")
+        raise NotDone(CommandCode.GONE, f"{names.chart(body.ehr)} was deleted or merged into another chart")
     if there.billing is None or there.billing.vanished:
-        raise _Refuse(CommandCode.GONE, f"{names.patient(body.billing)} is gone in {names.billing.label}")
+        raise NotDone(CommandCode.GONE, f"{names.patient(body.billing)} is gone in {names.billing.label}")
     _check_seen(here, there, state, body, policy)
     return link_of(body.ehr, body.billing, f"by hand ({body.who})", there, state, policy)
 
@@ -254,9 +251,9 @@ def _check_seen(
 ) -> None:
     """A person has seen both charts as they are, and takes them for one though what differs speaks for two."""
     if body.seen not in ("", seen_of(ehr, billing, state, policy)):
-        raise _Refuse(CommandCode.CHANGED, "one of the charts has changed since both were shown; look at them again")
+        raise NotDone(CommandCode.CHANGED, "one of the charts has changed since both were shown; look at them again")
     if not body.force and (differ := [BY_NAME[name].label.lower() for name in decisive(ehr, billing, state, policy)]):
-        raise _Refuse(
+        raise NotDone(
             CommandCode.DIFFERS,
             f"they differ in {', '.join(differ)}: look at both, then repeat with --force if they are one",
         )
@@ -264,22 +261,24 @@ def _check_seen(
 
 def _move_link(state: PracticeState, body: MoveLinkRequested, policy: Policy) -> Body:
     names = policy.names
-    here, there = (_patient(state, Charts(billing=one), names) for one in (body.source, body.target))
+    here, there = (patient_of(state, Charts(billing=one), names) for one in (body.source, body.target))
     source, target = names.patient(body.source), names.patient(body.target)
     if here.link is None:
-        raise _Refuse(CommandCode.NOT_LINKED, f"{source} is not linked")
+        raise NotDone(CommandCode.NOT_LINKED, f"{source} is not linked")
     if here.billing is None or not here.billing.vanished:
-        raise _Refuse(
+        raise NotDone(
             CommandCode.STILL_THERE, f"{source} is still in {names.billing.label}; unlink it, then link the right one"
         )
+    if kept_out(state.directory, here) is not None or kept_out(state.directory, there) is not None:
+        raise NotDone(CommandCode.KEPT_OUT, f"{source} or {target} is kept out; take it in again first (keep-out --undo)")
     if there.link is not None:
-        raise _Refuse(CommandCode.LINKED, f"{target} has a link already ({names.chart(there.link.ehr)}); unlink it first")
+        raise NotDone(CommandCode.LINKED, f"{target} has a link already ({names.chart(there.link.ehr)}); unlink it first")
     if there.billing is None or there.billing.vanished:
-        raise _Refuse(CommandCode.GONE, f"{target} is gone in {names.billing.label}")
+        raise NotDone(CommandCode.GONE, f"{target} is gone in {names.billing.label}")
     if here.ehr is None or here.ehr.chart.deleted or here.ehr.chart.merged_into is not None:
-        raise _Refuse(CommandCode.GONE, f"{names.chart(here.link.ehr)} was deleted or merged into another chart")
+        raise NotDone(CommandCode.GONE, f"{names.chart(here.link.ehr)} was deleted or merged into another chart")
     if _writing(here, lambda _slot: True) or _writing(there, lambda slot: slot == CHART_SLOT):
-        raise _Refuse(CommandCode.UNDER_WAY, "a write of these patients is under way; repeat this when it is settled")
+        raise NotDone(CommandCode.UNDER_WAY, "a write of these patients is under way; repeat this when it is settled")
     _check_seen(here, there, state, body, policy)
     both = agreed(ehr_view(here.ehr.chart, state.directory, policy), billing_view(there.billing.chart))
     return BillingLinkMoved(
@@ -291,7 +290,7 @@ def _tell_apart(state: PracticeState, body: TellApartRequested) -> Body:
     known = pair_key(body.system, body.one, body.other) in state.directory.told_apart
     if body.one == body.other or known is not body.undo:
         why = "nobody has told these two apart" if body.undo else "these two are told apart already"
-        raise _Refuse(CommandCode.NOTHING_IN_IT, "a chart is not two" if body.one == body.other else why)
+        raise NotDone(CommandCode.NOTHING_IN_IT, "a chart is not two" if body.one == body.other else why)
     return ToldApart(
         system=body.system, one=body.one, other=body.other, who=body.who, reason=body.reason, apart=not body.undo
     )
@@ -299,20 +298,20 @@ def _tell_apart(state: PracticeState, body: TellApartRequested) -> Body:
 
 def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     patient = (
-        _patient(state, Charts(body.ehr, body.billing), names)
+        patient_of(state, Charts(body.ehr, body.billing), names)
         if body.billing is not None
-        else _patient(state, Charts(ehr=body.ehr), names)
+        else patient_of(state, Charts(ehr=body.ehr), names)
     )
     link = patient.link
     if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
         if _writing(patient, lambda _slot: True):
-            raise _Refuse(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
+            raise NotDone(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
         return Reply(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))
     if body.ehr is None or body.billing is None:
-        raise _Refuse(CommandCode.NOT_LINKED, "the chart is not linked; name both to say that they are not the same person")
-    here = _patient(state, Charts(ehr=body.ehr), names)
+        raise NotDone(CommandCode.NOT_LINKED, "the chart is not linked; name both to say that they are not the same person")
+    here = patient_of(state, Charts(ehr=body.ehr), names)
     if here.link is not None and link is not None:  # one that is linked may look like a chart that still waits
-        raise _Refuse(CommandCode.LINKED, "both are linked with somebody else, so these two are not linked")
+        raise NotDone(CommandCode.LINKED, "both are linked with somebody else, so these two are not linked")
     return Reply(billing_key(body.billing), (PairBarred(ehr=body.ehr, billing=body.billing),))
 
 

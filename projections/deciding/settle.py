@@ -31,9 +31,15 @@ def _may(wish: Wish, policy: Policy) -> bool:
 
 
 def reconcile_intents(
-    wanted: dict[str, Wish], intents: dict[str, OpenIntent], practice: PracticeId, policy: Policy, cause: EventId | None
+    wanted: dict[str, Wish],
+    intents: dict[str, OpenIntent],
+    practice: PracticeId,
+    policy: Policy,
+    cause: EventId | None,
+    *,
+    looks: bool = False,
 ) -> list[Body]:
-    """Events that bring the open `intents` to what is wanted now."""
+    """Events that bring the open `intents` to what is wanted now; `looks` as in IntentRequested."""
     bodies: list[Body] = []
     for slot, known in intents.items():
         if slot not in wanted and known.state in ("requested", "refused"):
@@ -53,6 +59,7 @@ def reconcile_intents(
                 write=wish.write,
                 rule=f"{wish.rule} ({row(policy, wish.resource)})",
                 notes=wish.notes,
+                looks=looks,
             )
         )
     return bodies

@@ -13,6 +13,7 @@ from projections.rules.both_ways import policies_for_new_patient
 from projections.rules.counterparts import is_asked_about, is_barred, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
+from projections.rules.holds import kept_out
 from projections.rules.links import (
     MOST_TOLD,
     Verdict,
@@ -112,7 +113,8 @@ def _hinted(patient: Patient, state: PracticeState) -> BillingPatientId | None:
     if hinted is None or is_barred(patient, hinted, False):
         return None
     other = state.patients.get(state.key_of(None, hinted))
-    return hinted if other is not None and other.link is None and other.held is None else None
+    free = other is not None and other.link is None and other.held is None and kept_out(state.directory, other) is None
+    return hinted if free else None
 
 
 def _under_way(patient: Patient) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, number_of
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
@@ -29,6 +29,7 @@ from projections.matching import (
     looked_at,
     pair_of,
 )
+from projections.rules.holds import is_kept_out, kept_out
 from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
@@ -52,7 +53,7 @@ def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, 
     known = {id_: chart_in(_patient_of(id_, state, to_ehr), ehr=to_ehr) or shown.get(id_) for id_ in ids}
     pairs: dict[int, Pair] = {}
     for id_, one in known.items():
-        if one is None or is_barred(patient, id_, to_ehr):
+        if one is None or is_barred(patient, id_, to_ehr) or is_kept_out(state.directory, id_, ehr=to_ehr):
             continue
         pair = pair_of(mine, normal_of(person_of(one)), state.frequencies)
         if pair is not None:
@@ -94,7 +95,7 @@ def _alike_before(
 
 def _is_as_then(patient: Patient, id_: int, before: Likeness, state: PracticeState, to_ehr: bool) -> bool:
     """Whether a candidate is free, or linked as it was, and nobody said that it is somebody else."""
-    if is_barred(patient, id_, to_ehr):
+    if is_barred(patient, id_, to_ehr) or is_kept_out(state.directory, id_, ehr=to_ehr):
         return False
     if not is_taken(id_, state, to_ehr):
         return True
@@ -144,7 +145,7 @@ def needs_look(patient: Patient, state: PracticeState) -> bool:
     search = patient.search
     if patient.link is not None or patient.created is not None or search is None or search.wanted is None:
         return False
-    if _searched_for(patient) is None or patient.held is not None:
+    if _searched_for(patient) is None or patient.held is not None or kept_out(state.directory, patient) is not None:
         return False
     to_ehr = isinstance(search.wanted, SearchEhr)
     return certain_of(patient, search.candidates, state, to_ehr) is None
@@ -157,6 +158,8 @@ def certain_of(
     for one in candidates:
         alike = one.likeness
         if alike is None or not alike.certain or is_barred(patient, one.id, to_ehr):
+            continue
+        if is_kept_out(state.directory, one.id, ehr=to_ehr):
             continue
         if not is_taken(one.id, state, to_ehr) and not is_held(one.id, state, to_ehr):
             return one.id, alike
@@ -184,6 +187,8 @@ def _rivals(patient: Patient, free: dict[int, Pair], state: PracticeState, to_eh
         for rival in sorted((looked_up | searched) - {mine}):
             if is_barred(other, rival, not to_ehr) or is_taken(rival, state, not to_ehr):
                 continue
+            if is_kept_out(state.directory, rival, ehr=not to_ehr):
+                continue
             chart = chart_in(_patient_of(rival, state, not to_ehr), ehr=not to_ehr)
             shown = next((one for one in other.search.candidates if one.id == rival), None) if other.search else None
             if (one := chart or shown) is None:
@@ -202,14 +207,14 @@ def _key_of(id_: int, state: PracticeState, ehr: bool) -> PatientKey:
     return state.key_of(EhrChartId(id_), None) if ehr else state.key_of(None, BillingPatientId(id_))
 
 
-def named(patient: Patient) -> str:
-    """As what a doubt of another chart depends on an unlinked patient."""
-    return f"{'patient' if patient.in_billing else 'chart'}:{number_of(patient.key)}"
+def named(key: PatientKey) -> str:
+    """As what a doubt of another chart depends on the chart of this key."""
+    return f"{'patient' if is_billing_key(key) else 'chart'}:{number_of(key)}"
 
 
 def is_asked_about(patient: Patient, candidates: Iterable[int], state: PracticeState) -> bool:
     """Whether every candidate has an item already, waiting or accepted, that this patient is in."""
-    asked = [_asks_about(_patient_of(one, state, patient.in_billing), named(patient)) for one in candidates]
+    asked = [_asks_about(_patient_of(one, state, patient.in_billing), named(patient.key)) for one in candidates]
     return bool(asked) and all(asked)
 
 

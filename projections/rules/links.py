@@ -14,6 +14,7 @@ from events.records import BillingChart, EhrChart
 from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
 from projections.matching import Level, Veto
 from projections.rules.counterparts import certain_of, counterparts_of, is_barred, is_held, is_taken
+from projections.rules.holds import is_kept_out
 from projections.rules.people import charts_of
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -77,7 +78,13 @@ def judge(patient: Patient, state: PracticeState, names: Names) -> Verdict:
     found = compared(patient, state)
     if (certain := certain_of(patient, found, state, to_ehr)) is not None:
         return Verdict(match=certain[0], likeness=certain[1])
-    waiting = {one.id: one.likeness for one in found if one.likeness is not None and not is_barred(patient, one.id, to_ehr)}
+    waiting = {
+        one.id: one.likeness
+        for one in found
+        if one.likeness is not None
+        and not is_barred(patient, one.id, to_ehr)
+        and not is_kept_out(state.directory, one.id, ehr=to_ehr)
+    }
     if waiting:
         told = "; ".join(_told(id_, alike, names, to_ehr) for id_, alike in list(waiting.items())[:MOST_TOLD])
         return Verdict(

@@ -14,9 +14,12 @@ import msgspec
 from msgspec.structs import replace
 
 from events.codes import WaitCode
+from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.ids import Charts, keys_named
 from events.insurance import InsurersLearnt
 from events.merges import ToldApart
 from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingDirectoryObserved,
     ChangeQuarantined,
@@ -34,12 +37,14 @@ from events.slots import SlotKind, slot_of
 from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
+from projections.state.restart import Restarted, follow_restart
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy
 
 
 class Directory(Value, frozen=True, kw_only=True):
-    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`."""
+    """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`,
+    `holds` by slot, `kept_out` by the key of a patient who has only that chart: with what was taken back by a person, too."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -58,6 +63,9 @@ class Directory(Value, frozen=True, kw_only=True):
     observing: bool = False
     billing_plans: dict[str, BillingPlan] = {}
     told_apart: dict[str, ToldApart] = {}
+    holds: dict[str, HoldBegan] = {}
+    kept_out: dict[str, KeptOut] = {}
+    restarted: Restarted | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -108,6 +116,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             )
         case ObservingBegan() | WentLive():
             return replace(directory, observing=isinstance(body, ObservingBegan))
+        case HistoryRestarted() | HistoryResumed():
+            return replace(directory, restarted=follow_restart(directory.restarted, body, event.observed))
         case WaitingCleared():
             return replace(
                 directory,
@@ -122,6 +132,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             key = pair_key(body.system, body.one, body.other)
             told = {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
             return replace(directory, told_apart=told)
+        case HoldBegan() | HoldEnded() | KeptOut():
+            return _left_alone(directory, body, event)
         case IntentSucceeded():
             directory = _created(directory, body)
     return replace(directory, intents=follow_intent(directory.intents, event))
@@ -130,6 +142,31 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
 def pair_key(system: System, one: int, other: int) -> str:
     """Two charts of one system, whichever is named first."""
     return f"{system.value}:{min(one, other)}:{max(one, other)}"
+
+
+def _left_alone(directory: Directory, body: HoldBegan | HoldEnded | KeptOut, event: Event) -> Directory:
+    """A hold is an item of the practice as long as it lasts."""
+    match body:
+        case HoldBegan():
+            waiting = Waiting(code=WaitCode.ON_HOLD.value, text=body.text, since=event.observed)
+            return replace(
+                directory,
+                holds={**directory.holds, body.slot: body},
+                waiting={**directory.waiting, body.slot: waiting},
+            )
+        case HoldEnded():
+            return replace(
+                directory, holds=without(directory.holds, body.slot), waiting=without(directory.waiting, body.slot)
+            )
+    return replace(directory, kept_out=_kept_out(directory, body))
+
+
+def _kept_out(directory: Directory, body: KeptOut) -> dict[str, KeptOut]:
+    """Who is kept out: what a person took back stays known, so that no rule keeps it out again."""
+    keys = keys_named(Charts(body.ehr, body.billing))
+    if body.out or body.who:
+        return {**directory.kept_out, **dict.fromkeys(keys, body)}
+    return without(directory.kept_out, *keys)
 
 
 def message_slot(body: MessageUnreadable) -> str:

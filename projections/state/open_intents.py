@@ -45,6 +45,7 @@ class OpenIntent(Value, frozen=True, kw_only=True):
     since: datetime | None = None
     code: str = ""
     text: str = ""
+    looks: bool = False
 
 
 class Waiting(Value, frozen=True, kw_only=True):
@@ -117,6 +118,7 @@ def follow_intent(intents: dict[str, OpenIntent], event: Event) -> dict[str, Ope
             cause=event.cause,
             requested=event.observed,
             since=body.since,
+            looks=body.looks,
         )
         return {**intents, body.slot: opened}
     if not isinstance(body, Outcome):

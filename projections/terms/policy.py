@@ -100,6 +100,7 @@ class Policy(Value, frozen=True, kw_only=True):
     `default_physician` is the chart side's physician of a chart created for a patient without a mapped provider.
     `rescheduled`: by default a rescheduled one is cancelled when another appointment of the patient was made after it.
     `removed_policy`, `new_carrier` and `carrier_without_plan` are about insurance that goes to the billing side.
+    `keep_out` are patterns of last names (`zz*`): such patients are left alone.
     `observes`: nothing is decided, so nothing is written. `names` are what people call the two systems.
     """
 
@@ -120,6 +121,7 @@ class Policy(Value, frozen=True, kw_only=True):
     removed_policy: RemovedPolicy = RemovedPolicy.SHOW
     new_carrier: NewCarrier = NewCarrier.WAIT
     carrier_without_plan: WithoutPlan = WithoutPlan.WAIT
+    keep_out: tuple[str, ...] = ()
     observes: bool = False
     names: Names = NAMES
 

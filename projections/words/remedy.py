@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from events.codes import WaitCode
-from events.ids import PracticeId, number_of
+from events.holds import HoldScope, scope_in
+from events.ids import PracticeId, charts_of, number_of
 from events.slots import SlotKind, is_slot, parse_slot
+from events.writes import System
 from projections.rules.counterparts import is_barred
 from projections.state.patient import Patient
 from projections.terms.names import Names
@@ -41,6 +43,8 @@ class Remedy(StrEnum):
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
     CHECK_CONFIG = "check-config"
+    AUDIT = "audit verify"
+    RELEASE = "release"
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,8 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.QUARANTINED: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.UNREADABLE_MESSAGE: Meaning(_OPERATOR, Remedy.REDRIVE),
     WaitCode.STANDS_STILL: Meaning(_OPERATOR, Remedy.CHECK_CONFIG),
+    WaitCode.HISTORY_RESTARTED: Meaning(_OPERATOR, Remedy.AUDIT),
+    WaitCode.ON_HOLD: Meaning(_OPERATOR, Remedy.RELEASE),
     WaitCode.CANDIDATES: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CANDIDATES_ELSEWHERE: Meaning(_DESK, Remedy.LINK_CANDIDATE),
     WaitCode.CHART_NOT_READ: Meaning(_OPERATOR),
@@ -136,18 +142,33 @@ def meaning_of(code: str) -> Meaning:
 
 def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str, names: Names) -> str:
     """The command, complete but for what only the person can know (in capitals)."""
-    command = _of_practice(practice, slot) if patient is None else _of_patient(practice, patient, slot, code, names)
+    command = _of_practice(practice, slot, names) if patient is None else _of_patient(practice, patient, slot, code, names)
     return f"chartwire {command}"
 
 
-def _of_practice(practice: PracticeId, slot: str) -> str:
+def _of_practice(practice: PracticeId, slot: str, names: Names) -> str:
+    if (scope := scope_in(slot)) is not None:
+        return f"{Remedy.RELEASE} {practice}{scope_options(scope, names)}"
     if is_slot(slot, SlotKind.QUARANTINE):
         return f"{Remedy.REDRIVE} {practice} {slot}"
+    if is_slot(slot, SlotKind.RESTART):
+        return f"{Remedy.AUDIT} {practice}"
     return (
         Remedy.CHECK_CONFIG.value
         if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)
         else f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
     )
+
+
+TO = {System.EHR: "to-ehr", System.BILLING: "to-billing"}
+"""How the command line takes the system written to."""
+
+
+def scope_options(scope: HoldScope, names: Names) -> str:
+    """The scope of a hold as options of a command."""
+    resource = f" --resource {scope.resource}" if scope.resource is not None else ""
+    system = f" --direction {TO[scope.system]}" if scope.system is not None else ""
+    return f"{resource}{system}" + (f" --patient {names.one_of(charts_of(scope.patient))}" if scope.patient else "")
 
 
 def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, names: Names) -> str:

@@ -10,17 +10,22 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
     UnlinkRequested,
 )
+from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -60,6 +65,7 @@ from events.schema import (
     WentLive,
 )
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
+from projections.words.left_alone import left_alone
 from projections.words.likeness import how_alike
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
@@ -137,6 +143,8 @@ def _about_links(body: Body, shown: Shown) -> str:
             said = "are two persons" if body.apart else "may be one person again"
             pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
             return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
+        case HoldBegan() | HoldEnded() | KeptOut():
+            return left_alone(body, shown)
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
@@ -152,6 +160,10 @@ def _about_links(body: Body, shown: Shown) -> str:
             return "only observed from now on: nothing is decided or written"
         case WentLive():
             return "live from now on"
+        case HistoryRestarted():
+            return f"history restarts after #{body.kept}: the store was restored, and {lost(body)}"
+        case HistoryResumed():
+            return "both systems were read over the lost time, and what followed from it is settled"
         case FieldsAgreed():
             return f"both sides agree on {', '.join(body.fields)}"
         case PoliciesAgreed(one_way=True):
@@ -165,6 +177,13 @@ def _about_links(body: Body, shown: Shown) -> str:
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)
+
+
+def lost(body: HistoryRestarted) -> str:
+    """Which events a restored store does not have any more."""
+    if body.witnessed > body.kept:
+        return f"events #{body.kept + 1} to #{body.witnessed} are lost"
+    return f"what was recorded after #{body.kept} before is lost"
 
 
 def _conflict(one: FieldConflict, shown: Shown) -> str:
@@ -185,8 +204,9 @@ def _about_writes(body: Body, shown: Shown) -> str:
         case IntentAttempted():
             return f"attempt {body.attempt} at {body.slot} (epoch {body.epoch})"
         case IntentSucceeded():
-            lost = ", found by looking after a lost answer" if body.settled_by == "lookup" else ""
-            return f"done {body.slot}: {_result(body.result, shown)}{lost}"
+            looked = " before it was tried" if body.attempt == 0 else " after a lost answer"
+            found = f", found by looking{looked}" if body.settled_by == "lookup" else ""
+            return f"done {body.slot}: {_result(body.result, shown)}{found}"
         case IntentRefused():
             return f"refused {body.slot}: {shown.quoting(body.text) or body.code}"
         case IntentOutcomeUnknown():
@@ -244,6 +264,12 @@ def _command(body: Body, shown: Shown) -> str:
             what = f"unlink {' and '.join(names)}"
         case DismissRequested():
             what = f"accept {body.slot} as it is"
+        case HoldRequested():
+            what = "hold writes"
+        case ReleaseRequested():
+            what = f"release {body.slot}"
+        case KeepOutRequested():
+            what = "take the patient in again" if body.undo else "keep the patient out"
         case RedriveRequested():
             what = f"try {body.slot} again"
         case _:

@@ -13,7 +13,9 @@ from urllib.parse import urlsplit
 
 from tests.browser.chromium import NARROW, WIDE, browser, sideways
 
-PAGES = ("", "/work", "/find", "/links", "/duplicates", "/bills", "/audit", "/rules", "/help")
+PAGES = (
+    "", "/day", "/work", "/find", "/links", "/duplicates", "/appointments", "/bills", "/balance", "/holds", "/audit", "/rules", "/help",
+)  # fmt: skip
 
 
 async def pictures(folder: Path, link: str) -> list[str]:

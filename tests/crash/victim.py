@@ -125,8 +125,8 @@ def _around_recording(at: Strike) -> None:
         return self.appended
 
     @asynccontextmanager
-    async def transacting(self: Store, practice: Any, epoch: int) -> AsyncIterator[Transaction]:
-        async with writing(self, practice, epoch) as tx:
+    async def transacting(self: Store, practice: Any, epoch: int, **more: Any) -> AsyncIterator[Transaction]:
+        async with writing(self, practice, epoch, **more) as tx:
             yield tx
             for kind in getattr(tx, "requested", ()):
                 at("before commit", kind)

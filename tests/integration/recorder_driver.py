@@ -30,6 +30,7 @@ from events.schema import (
     BillingAppointmentObserved,
     BillingChartObserved,
     BillingDirectoryObserved,
+    BillObserved,
     Body,
     EhrChartObserved,
     EhrDirectoryObserved,
@@ -109,6 +110,8 @@ class RecorderDriver:
                 billing = there.id
             case BillingAppointmentObserved(appointment=one):
                 billing = one.patient
+            case BillObserved(bill=bill):
+                ehr = bill.patient
         event = Event(
             id=event_id(PRACTICE, type_of(body), self.now, self._number),
             practice=PRACTICE,

@@ -12,6 +12,7 @@ from typing import TypeVar
 from msgspec.structs import replace
 
 from daemon.runtime.pace import Pace
+from daemon.runtime.recovery import Caution
 from daemon.runtime.sink import Sink
 from daemon.vendors.ports.errors import OutcomeUnknown, Refused, Unreachable
 from events.codec import Keyring
@@ -89,7 +90,7 @@ class ScriptedWriter:
 class SinkDriver:
     """A sink for Elation; `source` is the recorder whose recordings reach it."""
 
-    def __init__(self, source: RecorderDriver, *, workers: int = 3) -> None:
+    def __init__(self, source: RecorderDriver, *, workers: int = 3, caution: Caution | None = None) -> None:
         self.source = source
         self.writer = ScriptedWriter(self._now)
         self.sink = Sink(
@@ -100,6 +101,7 @@ class SinkDriver:
             pace=PACE,
             now=self._now,
             meter=source.meter,
+            caution=caution,
         )
         source.listeners.append(self.sink.offer)
 
@@ -139,9 +141,11 @@ def there(number: int = 0) -> object:
     )
 
 
-async def opened(store: Store, keyring: Keyring, *, patients: int, workers: int = 3) -> SinkDriver:
+async def opened(
+    store: Store, keyring: Keyring, *, patients: int, workers: int = 3, caution: Caution | None = None
+) -> SinkDriver:
     source = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    driver = SinkDriver(source, workers=workers)
+    driver = SinkDriver(source, workers=workers, caution=caution)
     await source.open()
     for number in range(patients):
         billing = there(number)

@@ -14,9 +14,11 @@ from events.pool import open_pool
 
 READS = {
     "event", "practice_head", "patient", "directory", "chart", "link", "open_intent", "waiting", "observed", "checkpoint",
-    "report", "match_key", "match_count", "duplicate", "duplicate_head", "data_key", "switch", "schema_migration",
+    "report", "match_key", "match_count", "duplicate", "duplicate_head", "patient_day", "look_up", "data_key", "switch", "schema_migration",
 }  # fmt: skip
-KEEPS = {"account", "account_role", "session", "attempt", "sign_in_link"}
+KEEPS = {
+    "account", "account_role", "session", "attempt", "sign_in_link", "second_factor", "recovery_code", "identity", "sign_in_request",
+}  # fmt: skip
 
 
 @pytest_asyncio.fixture

@@ -207,7 +207,7 @@ async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Sto
 
 PROJECTIONS = (
     "patient", "directory", "chart", "link", "open_intent", "waiting", "dependency", "observed", "checkpoint", "subscription",
-    "match_key", "match_count", "duplicate", "duplicate_head",
+    "match_key", "match_count", "duplicate", "duplicate_head", "patient_day", "look_up",
 )  # fmt: skip
 
 

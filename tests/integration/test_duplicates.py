@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from daemon.history.compare import verify
 from daemon.history.fold import Replay
 from daemon.operator import duplicates as looking
+from daemon.operator.deeds import Asking, as_planned
 from daemon.operator.duplicates import TwiceEntered, find_duplicates, survivors_of
 from daemon.operator.links import plan_of_move
 from daemon.tables import documents
@@ -205,7 +206,8 @@ async def test_a_vanished_patient_names_its_survivor_and_one_deed_moves_the_link
     plan = await plan_of_move(store, POLICY, ADA_THERE.id, BillingPatientId(902), desk.now)
     assert plan.refused is None
     assert {one.name: one.written for one in plan.fields}["city"] == {System.EHR: "Macon"}
-    body = plan.command("ann", "merged at the front desk")
+    (asked,) = await as_planned(Asking(store, POLICY, "ann", "merged at the front desk"), plan)
+    body = asked.command.body
     assert isinstance(body, MoveLinkRequested)
     assert await ask(desk, body, Charts(billing=BillingPatientId(902))) == ""
     assert await documents.links(store.pool, PRACTICE) == [(101, 902)]

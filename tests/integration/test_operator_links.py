@@ -12,9 +12,11 @@ from msgspec.structs import replace
 
 from daemon.__main__ import main
 from daemon.demo.embedded import EmbeddedPostgres
+from daemon.operator.deeds import Asking, as_planned
 from daemon.operator.find import NeverSeen
 from daemon.operator.links import LinkPlan, plan_of_link
 from events.codec import Keyring
+from events.commands import LinkRequested
 from events.ids import BillingPatientId, EhrChartId
 from events.schema import BillingChartObserved, Body, EhrChartObserved
 from events.store import Store
@@ -89,7 +91,9 @@ async def test_a_nickname_is_no_other_person(store: Store, keyring: Keyring) -> 
     assert plan.refused is None
     assert plan.differ == ()
     assert {one.name: one.level for one in plan.fields}["first_name"] == Level.NICKNAME
-    body = plan.command("ann", force=True)
+    (asked,) = await as_planned(Asking(store, POLICY, "ann"), plan, force=True)
+    body = asked.command.body
+    assert isinstance(body, LinkRequested)
     assert not body.force, "force is not asked for where it is not needed"
     assert body.seen == plan.seen != ""
 

@@ -17,7 +17,7 @@ from daemon.runtime.outward import Feed
 from events.bus import Bus
 from events.chain import COVERED, GENESIS, link
 from events.codec import KeyMissing, Keyring
-from events.feed import InOrder, NotAnEvent, Published, decode_published
+from events.feed import RESTART, InOrder, NotAnEvent, Published, decode_published
 from events.ids import PracticeId
 from events.store import Store
 from events.topics import EVENTS
@@ -168,8 +168,9 @@ async def test_a_broker_that_is_away_delays_and_loses_nothing(
     assert [one.sequence for one in listener.all] == [1, 2, 3, 4, 5]
 
 
-def published(sequence: int, practice: str) -> Published:
-    row = dict.fromkeys(Published.__struct_fields__, None) | {"practice": practice, "sequence": sequence}
+def published(sequence: int, practice: str, type_: str = "RevisitDue", epoch: int = 1) -> Published:
+    row = dict.fromkeys(Published.__struct_fields__, None)
+    row |= {"practice": practice, "sequence": sequence, "type": type_, "epoch": epoch}
     return Published(**row)  # type: ignore[arg-type]
 
 
@@ -179,6 +180,36 @@ def test_order_is_kept_per_practice_wherever_listening_began() -> None:
     accepted = [(number, name) for number, name in arrived if order.accept(published(number, name))]
     assert accepted == [(4, "elm"), (5, "elm"), (8, "oak"), (6, "elm"), (7, "elm"), (9, "oak")]
     assert order.last == {"elm": 7, "oak": 9}
+
+
+def test_where_history_restarts_what_was_lost_is_forgotten() -> None:
+    """Published again up to where the restored store ends, then on with the numbers of what was lost, in a later epoch."""
+    order = InOrder()
+    before = [published(number, "elm", epoch=2) for number in (1, 2, 3, 4, 5)]
+    again = [published(number, "elm", epoch=2) for number in (2, 3)]
+    after = [published(4, "elm", RESTART, epoch=7), published(5, "elm", epoch=7), published(6, "elm", epoch=8)]
+    late = [published(7, "elm", epoch=2), published(4, "elm", RESTART, epoch=7), published(7, "elm", epoch=8)]
+    accepted = [(one.sequence, one.epoch) for one in [*before, *again, *after, *late] if order.accept(one)]
+    assert accepted == [(1, 2), (2, 2), (3, 2), (4, 2), (5, 2), (4, 7), (5, 7), (6, 8), (7, 8)]
+    later = InOrder(order.last, order.since)
+    assert not later.accept(published(8, "elm", epoch=2)), "of the history that was given up"
+    assert later.accept(published(8, "elm", epoch=8))
+
+
+def test_one_who_begins_to_listen_after_a_restart_begins_there() -> None:
+    order = InOrder()
+    assert [order.accept(one) for one in (published(4, "elm", RESTART, epoch=7), published(5, "elm", epoch=7))] == [
+        True,
+        True,
+    ]
+    assert order.since == {"elm": 7}
+
+
+def test_a_restart_after_a_gap_waits_for_its_turn() -> None:
+    order = InOrder({"elm": 2})
+    assert not order.accept(published(4, "elm", RESTART, epoch=7))
+    assert order.accept(published(3, "elm", epoch=2))
+    assert order.accept(published(4, "elm", RESTART, epoch=7))
 
 
 @pytest.mark.parametrize("message", [None, b"", b"\x90", b"nonsense", b"\x81\xa1a\x01"])

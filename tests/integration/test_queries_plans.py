@@ -25,7 +25,8 @@ INSERT INTO chartwire.event (practice, sequence, event_id, type, version, origin
         observed_at, key_id, body, epoch)
     SELECT practice, n, gen_random_uuid(), 'T', 1, 'kareo', key, n % 400, n % 500, now(), 'k', 'x', 1 FROM one;
 INSERT INTO chartwire.patient
-    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n FROM one;
+    SELECT practice, key, n, CASE WHEN n % 50 = 0 THEN date '2026-01-01' + n END, 'k', repeat('x', 500)::bytea, n, n FROM one;
+INSERT INTO chartwire.patient_day SELECT practice, n::text::bytea, key FROM one;
 INSERT INTO chartwire.chart SELECT practice, n, key FROM one;
 INSERT INTO chartwire.link SELECT practice, n, n FROM one;
 INSERT INTO chartwire.open_intent SELECT practice, key, 's', 'i', 'kareo', 'requested' FROM one;
@@ -33,6 +34,7 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.look_up SELECT practice, key, now(), 'k', 'x' FROM one;
 INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
 INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.observed SELECT practice, system, resource, key, 'h', 1, ''
@@ -48,13 +50,17 @@ INSERT INTO chartwire_console.account_role SELECT key, practice, 'viewer' FROM o
 INSERT INTO chartwire_console.session (id_hash, name, ends_at) SELECT (practice || key)::bytea, key, now() + n * interval '1 s' FROM one;
 INSERT INTO chartwire_console.attempt SELECT key::bytea, now() + n * interval '1 s' FROM one;
 INSERT INTO chartwire_console.sign_in_link SELECT (practice || key)::bytea, key, now() FROM one;
+INSERT INTO chartwire_console.second_factor (name, secret) SELECT DISTINCT key, 's'::bytea FROM one;
+INSERT INTO chartwire_console.recovery_code SELECT key, practice::bytea FROM one;
+INSERT INTO chartwire_console.identity SELECT practice, key, key FROM one;
+INSERT INTO chartwire_console.sign_in_request SELECT (practice || key)::bytea, 'k', now() + n * interval '1 s' FROM one;
 INSERT INTO chartwire_console.access SELECT practice, n, now(), 'w', 'a', 'K:' || n % 100, 'o', 'd', 'c' FROM one;
 INSERT INTO chartwire_console.access_head SELECT practice, 1, 'c' FROM chartwire.practice_head;
 ANALYZE;
 """
 
-HEAD, EVENT, PATIENT, OBSERVED, ACCOUNT = (
-    "practice_head_pkey", "event_pkey", "patient_pkey", "observed_pkey", "account_pkey",
+HEAD, EVENT, PATIENT, OBSERVED, ACCOUNT, FACTOR = (
+    "practice_head_pkey", "event_pkey", "patient_pkey", "observed_pkey", "account_pkey", "second_factor_pkey",
 )  # fmt: skip
 EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "take_over": {},
@@ -93,6 +99,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "list_open_intents": {"open_intent_pkey": ("practice",)},
     "save_waiting": {},
     "waiting_patients": {"waiting_pkey": ("practice",)},
+    "waiting_of_practice": {"waiting_pkey": ("practice", "patient_key")},
     "save_dependencies": {},
     "lookup_observed": {OBSERVED: ("practice", "system", "resource", "record")},
     "observed_records": {OBSERVED: ("practice", "system", "resource")},
@@ -139,6 +146,15 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_match_counts": {"match_count_pkey": ("practice",)},
     "any_not_matched": {"patient_not_matched": ("practice",)},
     "mark_matched": {"patient_not_matched": ("practice",)},
+    "patients_of_days": {"patient_day_pkey": ("practice", "day"), "patient_not_dayed": ("practice",)},
+    "save_days": {},
+    "delete_days": {"patient_day_pkey": ("practice", "day", "patient_key")},
+    "all_days": {"patient_day_pkey": ("practice",)},
+    "clear_days": {"patient_day_pkey": ("practice",)},
+    "any_not_dayed": {"patient_not_dayed": ("practice",)},
+    "mark_dayed": {"patient_not_dayed": ("practice",)},
+    "save_look_up": {},
+    "look_up": {"look_up_pkey": ("practice", "period")},
     "match_pairs": {"match_key_pkey": ("practice", "system", "key")},
     "duplicate_head": {"duplicate_head_pkey": ("practice",)},
     "save_duplicate_head": {},
@@ -175,7 +191,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "add_role": {},
     "remove_role": {"account_role_pkey": ("name", "practice", "role")},
     "add_session": {},
-    "session": {"session_pkey": ("id_hash",), ACCOUNT: ("name",)},
+    "session": {"session_pkey": ("id_hash",), ACCOUNT: ("name",), FACTOR: ("name",)},
     "touch_session": {"session_pkey": ("id_hash",)},
     "end_session": {"session_pkey": ("id_hash",)},
     "end_sessions_of": {"session_of_account": ("name",)},
@@ -194,14 +210,41 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "access_of_patient": {"access_of_patient": ("practice", "patient_key", "sequence")},
     "access_page": {"access_pkey": ("practice", "sequence")},
     "access_head": {"access_head_pkey": ("practice",)},
+    "sessions_that_hold": {"session_pkey": ("id_hash",)},
+    "heads_of": {HEAD: ("practice",)},
+    "second_factor": {FACTOR: ("name",)},
+    "offer_factor": {},
+    "confirm_factor": {FACTOR: ("name",)},
+    "use_step": {FACTOR: ("name",)},
+    "remove_factor": {FACTOR: ("name",)},
+    "add_recovery_codes": {},
+    "use_recovery_code": {"recovery_code_pkey": ("name", "code_hash")},
+    "remove_recovery_codes": {"recovery_code_pkey": ("name",)},
+    "count_recovery_codes": {"recovery_code_pkey": ("name",)},
+    "end_other_sessions": {"session_of_account": ("name",)},
+    "known_as": {"identity_pkey": ("issuer", "subject")},
+    "add_identity": {},
+    "clear_roles": {"account_role_pkey": ("name",)},
+    "add_sign_in_request": {},
+    "take_sign_in_request": {"sign_in_request_pkey": ("state_hash",)},
+    "forget_sign_in_requests": {"sign_in_request_by_end": ("ends_at",)},
     "reports_of": {"report_pkey": ("practice",)},
+    "written_by_hour": {"event_written": ("practice", "recorded_at")},
+    "waiting_by_hour": {"waiting_pkey": ("practice",)},
     "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""
 
 READS_ALL = {"read_types"}
 """Looks through all events of a practice, seldom and told so: an index for it would cost every recording."""
-GUARDED = {"replace_hashes", "mark_matched", "save_notice"}
+GUARDED = {
+    "replace_hashes",
+    "mark_matched",
+    "save_notice",
+    "confirm_factor",
+    "use_step",
+    "sessions_that_hold",
+}
 """Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}
 """Reads one row of every practice: there is nothing to look up."""

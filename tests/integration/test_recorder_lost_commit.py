@@ -27,8 +27,8 @@ class Forgetful(Store):
     whole = False
 
     @asynccontextmanager
-    async def writing(self, practice: PracticeId, epoch: int) -> AsyncIterator[Transaction]:
-        async with super().writing(practice, epoch) as tx:
+    async def writing(self, practice: PracticeId, epoch: int, *, after: int = 0) -> AsyncIterator[Transaction]:
+        async with super().writing(practice, epoch, after=after) as tx:
             yield tx
             self.losing -= 1
             if self.losing == 0 and self.whole:

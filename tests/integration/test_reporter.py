@@ -16,6 +16,7 @@ from daemon.demo.embedded import EmbeddedBroker, free_port
 from daemon.runtime.practice import PracticeRuntime, prepare
 from daemon.runtime.reporter import Reporter
 from daemon.runtime.surroundings import surroundings
+from daemon.runtime.taking import Taken
 from daemon.sandbox.clinic import Clinic
 from daemon.tables import observed as compared
 from daemon.tables.status import PracticeStatus, Report, practice_status, save_reports
@@ -71,7 +72,8 @@ async def practices(tmp_path: Path, dsn: str, broker: EmbeddedBroker) -> AsyncIt
     (tmp_path / "oak.kareo-key").write_text((tmp_path / "elm.kareo-key").read_text())
     async with surroundings(load(file, SECTIONS), tmp_path) as around:
         yield {
-            PracticeId(one.id): PracticeRuntime(one, around, await prepare(one, around), 1) for one in around.config.practice
+            PracticeId(one.id): PracticeRuntime(one, around, await prepare(one, around), Taken(1))
+            for one in around.config.practice
         }
     await clinic.stop()
 

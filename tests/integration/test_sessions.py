@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
+from daemon.console.factors import Factors
 from daemon.console.passwords import Passwords
 from daemon.console.roles import GRANTS, May, Role, Visitor
 from daemon.console.sessions import (
@@ -38,7 +40,7 @@ async def pool(console_dsn: str) -> AsyncIterator[Any]:
 
 @pytest.fixture
 def sessions(pool: Any, console_dsn: str) -> Sessions:
-    return Sessions(pool, ConsoleConfig(dsn=console_dsn), Passwords())
+    return Sessions(pool, ConsoleConfig(dsn=console_dsn), Passwords(), Factors(pool, "", time.time))
 
 
 async def earlier(owner_dsn: str, statement: str) -> None:

@@ -81,6 +81,26 @@ async def test_a_writer_that_was_overtaken_is_fenced(store: Store) -> None:
     assert await append(store, new, observed(1)) == [1]
 
 
+async def test_who_takes_over_a_restored_store_fences_owners_that_the_store_has_forgotten(store: Store) -> None:
+    assert await store.take_over(PRACTICE) == 1
+    assert await store.take_over(PRACTICE, above=41) == 42
+    for forgotten in (2, 41):
+        with pytest.raises(Fenced):
+            await append(store, forgotten, observed(1))
+    assert await store.take_over(PRACTICE, above=7) == 43
+
+
+async def test_a_writer_whose_store_has_gone_back_is_fenced(store: Store) -> None:
+    """Restored while its owner was at work: the epoch may be the same."""
+    epoch = await store.take_over(PRACTICE)
+    await append(store, epoch, observed(1))
+    async with store.writing(PRACTICE, epoch, after=1) as tx:
+        assert tx.sequence == 1
+    with pytest.raises(Fenced):
+        async with store.writing(PRACTICE, epoch, after=2):
+            pass
+
+
 async def test_a_chart_is_read_from_either_id(store: Store) -> None:
     epoch = await store.take_over(PRACTICE)
     link = Event(

@@ -13,7 +13,6 @@ from pathlib import Path
 import aiohttp
 import pytest
 import pytest_asyncio
-from msgspec.structs import replace
 
 from daemon.config import load, without_secrets
 from daemon.console.app import ROUTES, serving
@@ -24,20 +23,17 @@ from daemon.sandbox.clinic import Clinic
 from daemon.tables import access, accounts
 from daemon.vendors.sections import SECTIONS
 from events.codec import Keyring
-from events.ids import BillingPatientId, PatientKey
-from events.schema import BillingChartObserved
+from events.ids import PatientKey
 from events.store import Store
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.recorder_driver import RecorderDriver, insured
+from tests.integration.scripted import CHART, PATIENT, THERE, bodies
 from tests.unit.records import ADA_THERE, BLUE
 
 PASSWORD = "four words nobody says"
 KEPT = HASHER.hash(PASSWORD)
 ADA = PatientKey(f"K:{ADA_THERE.id}")
-SCRIPTED = PatientKey("K:902")
-SCRIPT = "<script>alert(1)</script>'\"><img src=x onerror=alert(2)>"
-TEXTS = ("first_name", "middle_name", "last_name", "email", "address1", "address2", "city", "home_phone", "ssn")
-"""A patient whose every text is what a browser must not obey."""
+SCRIPTED = PatientKey(f"K:{THERE}")
 ROLES = ("viewer", "front-desk", "biller", "operator", "auditor", "admin")
 TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 ONCE = re.compile(r'name="once" value="([\w-]+)"')
@@ -70,8 +66,9 @@ class Browser:
         async with (
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session,
             session.request(method, self.url + path, data=data, headers=given, allow_redirects=False) as response,
-        ):
-            text = await response.text()
+        ):  # of a stream the first words are read
+            streamed = response.content_type == "text/event-stream" and method == "GET"
+            text = (await response.content.readuntil(b"\n\n")).decode() if streamed else await response.text()
             for one in response.headers.getall("Set-Cookie", []):
                 for name, morsel in SimpleCookie(one).items():
                     self.cookies[name] = morsel.value
@@ -87,9 +84,9 @@ class Browser:
     async def post(self, path: str, fields: Mapping[str, str], *, token: str | None = None, **headers: str) -> Answer:
         return await self.call("POST", path, {"token": self.token if token is None else token, **fields}, **headers)
 
-    async def sign_in(self, name: str, password: str = PASSWORD) -> Answer:
+    async def sign_in(self, name: str, password: str = PASSWORD, code: str = "") -> Answer:
         await self.get("/sign-in")
-        return await self.post("/sign-in", {"name": name, "password": password})
+        return await self.post("/sign-in", {"name": name, "password": password, "code": code})
 
 
 @dataclass(frozen=True)
@@ -110,11 +107,11 @@ class Site:
 
 
 @asynccontextmanager
-async def site(file: Path) -> AsyncIterator[Site]:
-    """The console of a configuration, with a user of each role in practice elm, named as the role."""
+async def site(file: Path, **pace: float) -> AsyncIterator[Site]:
+    """The console of a configuration, with a user of each role in practice elm, named as the role; `pace` as of `serving`."""
     config = load(file, without_secrets(SECTIONS))
     assert config.console is not None
-    async with serving(config, file.parent) as console:
+    async with serving(config, file.parent, **pace) as console:
         for role in ROLES:
             if await accounts.add(console.store.pool, role, KEPT):
                 await accounts.set_role(console.store.pool, role, "elm", role, held=True)
@@ -147,7 +144,8 @@ async def visited_file(postgres: EmbeddedPostgres, tmp_path_factory: pytest.Temp
     desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
     await desk.open()
     await desk.link(there=insured(BLUE))
-    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(902), **dict.fromkeys(TEXTS, SCRIPT))))
+    await desk.link(CHART, PATIENT)
+    await desk.see(*bodies())
     await store.close()
     return made
 
@@ -169,19 +167,30 @@ async def log_of(at: Site, practice: str = "elm") -> list[access.AccessRecord]:
     return await access.last(at.console.store.pool, practice)
 
 
+def filled(at: Site, path: str, practice: str = "elm", patient: PatientKey = ADA) -> str:
+    """A route's path with what its parts can be; a part that nobody has thought of is an error."""
+    parts = {"practice": practice, "patient": at.console.handles.of(PRACTICE, patient), "field": "last_name"}
+    parts |= {"event": OTHER_EVENT, "name": "console.css", "link": "x" * 43}
+    return path.format_map(parts)
+
+
 def paths(at: Site, method: str) -> list[str]:
     """Every route of this method, with what its parts can be."""
-    handle = at.console.handles.of(PRACTICE, ADA)
-    filled = {"{practice}": "elm", "{patient}": handle, "{field}": "last_name", "{event}": str(OTHER_EVENT)}
-    filled |= {"{name}": "console.css", "{link}": "x" * 43}
-    found = []
-    for one in ROUTES:
-        if one.method == method:
-            path = one.path
-            for part, value in filled.items():
-                path = path.replace(part, value)
-            found.append(path)
-    return found
+    return [filled(at, one.path) for one in ROUTES if one.method == method]
+
+
+@asynccontextmanager
+async def beside(file: Path, settings: str = "", **pace: float) -> AsyncIterator[Site]:
+    """Another console of the same configuration, at a port of its own; `settings` are lines of its section."""
+    config = load(file, without_secrets(SECTIONS))
+    assert config.console is not None
+    port = free_port()
+    other = file.with_name(f"{port}.toml")
+    text = file.read_text().replace(config.console.listen, f"127.0.0.1:{port}")
+    other.write_text(text.replace("[console]\n", f"[console]\n{settings}\n"))
+    other.chmod(0o600)
+    async with site(other, **pace) as opened:
+        yield opened
 
 
 OTHER_EVENT = "00000000-0000-0000-0000-000000000000"

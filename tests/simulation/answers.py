@@ -178,11 +178,11 @@ def read_patients(at: Statement, practice: str, after: str, limit: int) -> Answe
 def save_patients(at: Statement, practice: str, *columns: Sequence[Any]) -> None:
     for key, sequence, revisit_on, key_id, doc in zip(*columns, strict=True):
         known = at.get("patient", practice, key)
-        kept = known is None or known["matched"] == known["sequence"]
+        kept = {one: known is None or known[one] == known["sequence"] for one in ("matched", "dayed")}
         at.upsert(
-            "patient", ("sequence", "revisit_on", "key_id", "doc", "matched"),
+            "patient", ("sequence", "revisit_on", "key_id", "doc", "matched", "dayed"),
             practice=practice, patient_key=key, sequence=sequence, revisit_on=revisit_on, key_id=key_id, doc=doc,
-            matched=sequence if kept else known["matched"],
+            **{one: sequence if fresh or known is None else known[one] for one, fresh in kept.items()},
         )  # fmt: skip
 
 

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.runtime import recorder
+from daemon.runtime import recorder, sink
 from daemon.runtime.sink import Sink
 from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
@@ -26,7 +26,7 @@ from events.topics import Change
 from events.writes import Resource
 from projections.deciding import batch
 from projections.deciding import settle as wants
-from projections.rules import appointments, demographics
+from projections.rules import appointments, demographics, holds
 from projections.rules.fields import PHONE_KINDS, Beside, with_phones
 from projections.rules.reconcile import reconcile as demographics_reconcile
 from projections.state import folding
@@ -101,6 +101,11 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     ],
     "unreadable messages are passed over": lambda: [patch.object(consumer, "_unreadable", _passed_over)],
     "nobody is looked for in the own copy": lambda: [patch.object(batch, "needs_look", lambda *_arguments: False)],
+    "what is held is begun": lambda: [
+        patch.object(sink, "is_stopped", lambda *_arguments: False),
+        patch.object(holds, "is_stopped", lambda *_arguments: False),
+    ],
+    "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

@@ -35,6 +35,7 @@ from tests.simulation.clock import VirtualLoop
 from tests.simulation.judge import Judge
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
+from tests.simulation.left_alone import LeftAlone
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
 from tests.simulation.truth import Truth
@@ -99,6 +100,7 @@ class Checks:
         self._loop = loop
         self._ledger = ledger
         self._judge = Judge(truth, self.say)
+        self.left_alone = LeftAlone(self.say)
         self._practices = {
             one.id: _Practice(one, office) for one, office in zip(config.practice, clinic.offices, strict=True)
         }
@@ -134,6 +136,7 @@ class Checks:
             self._note(event, known)
             self._follow(event, known)
             self._judge.follow(event)
+            self.left_alone.follow(event)
             audit.check_event(event, known.policy, known.result, known.opened, known.ended)
             created = created or isinstance(event.event.body, IntentSucceeded)
         if len(rows) != known.sequence:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tests.simulation import bugs
+from tests.simulation.left_alone import left_alone
 from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
 from tests.simulation.run import Verdict, play
@@ -53,7 +54,7 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
-    return tried({"drawn": plan_of, "both ways": both_ways}[plans](seed), bug)
+    return tried({"drawn": plan_of, "both ways": both_ways, "left alone": left_alone}[plans](seed), bug)
 
 
 @contextmanager
@@ -72,9 +73,9 @@ def crowd(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
             os.environ["PYTHONHASHSEED"] = before
 
 
-def first_to_fall(pool: ProcessPoolExecutor, seeds: Iterable[int], bug: str) -> Verdict | None:
+def first_to_fall(pool: ProcessPoolExecutor, seeds: Iterable[int], bug: str, plans: str = "drawn") -> Verdict | None:
     """The verdict of the first seed that finds a bug; None when none does."""
-    futures: list[Future[Verdict]] = [pool.submit(of_seed, seed, bug) for seed in seeds]
+    futures: list[Future[Verdict]] = [pool.submit(of_seed, seed, bug, plans) for seed in seeds]
     try:
         return next((verdict for future in futures if not (verdict := future.result()).ok), None)
     finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from events.commands import LinkRequested, MoveLinkRequested, ResyncRequested, UnlinkRequested
+from events.commands import KeepOutRequested, LinkRequested, MoveLinkRequested, ResyncRequested, UnlinkRequested
 from events.schema import (
     BillingChartObserved,
     ChartLinked,
@@ -37,7 +37,9 @@ class Judge:
                 self._seen.setdefault(("elation", int(chart.id)), recorded.sequence)
             case BillingChartObserved(chart=there):
                 self._seen.setdefault(("kareo", int(there.id)), recorded.sequence)
-            case UnlinkRequested() | LinkRequested() | MoveLinkRequested() | ResyncRequested(as_new=True):
+            case (
+                UnlinkRequested() | LinkRequested() | MoveLinkRequested() | KeepOutRequested() | ResyncRequested(as_new=True)
+            ):
                 self._excuse(event.ehr, event.billing)
             case IntentRequested(write=CreateEhrChart(billing=patient)):
                 self._asked[body.intent] = ("kareo", int(patient)), recorded.sequence

@@ -89,12 +89,12 @@ class Producer:
 
 
 class Consumer:
-    """A member of a group, with manual commits."""
+    """A member of a group, with manual commits; or, without a group, a reader of the partitions that it assigns itself."""
 
     def __init__(self, cluster: Cluster, options: Mapping[str, Any]) -> None:
         self._cluster = cluster
-        self._group_id: str = options["group_id"]
-        self.strategy = options["partition_assignment_strategy"][0]
+        self._group_id: str = options.get("group_id", "")
+        self.strategy = options.get("partition_assignment_strategy", (None,))[0]
         self._coordinator = self
         self._topic = ""
         self._listener: Any = None
@@ -119,12 +119,24 @@ class Consumer:
         self._coordinating = asyncio.create_task(self._coordinate())
         self._coordinating.add_done_callback(_loud)
 
+    def assign(self, partitions: list[TopicPartition]) -> None:
+        self._topic, self._assigned = partitions[0].topic, set(partitions)
+        self._positions = {one.partition: 0 for one in partitions}
+
+    def pause(self, *_partitions: TopicPartition) -> None:
+        """Nothing is fetched here but by `getmany`."""
+
+    resume = pause
+
+    async def seek_to_beginning(self, *partitions: TopicPartition) -> None:
+        self._positions |= {one.partition: 0 for one in partitions}
+
     async def stop(self) -> None:
         if self._coordinating is not None:
             self._coordinating.cancel()
             await asyncio.gather(self._coordinating, return_exceptions=True)
-        await self._cluster.reach()
         if self._member is not None:
+            await self._cluster.reach()
             self._cluster.drop(self._group, self._member)
 
     @property
@@ -151,7 +163,9 @@ class Consumer:
             self.woken.set()
             await self.rejoin.wait()
 
-    async def getmany(self, *, timeout_ms: int, max_records: int) -> dict[TopicPartition, list[Record]]:
+    async def getmany(
+        self, *_only: TopicPartition, timeout_ms: int, max_records: int = 500
+    ) -> dict[TopicPartition, list[Record]]:
         """What has come, at once when there is something; else waits a while for it."""
         loop = asyncio.get_running_loop()
         self.woken.clear()

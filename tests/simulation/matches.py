@@ -1,4 +1,4 @@
-"""The named queries of `events/sql/matching.sql`, as tests/simulation/answers.py has those of every day."""
+"""The named queries of `events/sql/matching.sql` and `days.sql`, as tests/simulation/answers.py has those of every day."""
 
 from __future__ import annotations
 
@@ -86,3 +86,66 @@ def mark_matched(at: Statement, practice: str) -> None:
     for row in at.rows("patient", practice):
         if row["matched"] != row["sequence"]:
             at.update("patient", row, matched=row["sequence"])
+
+
+# -- days -------------------------------------------------------------------------------------------------------------------
+
+
+@answers
+def save_days(at: Statement, practice: str, days: Sequence[bytes], keys: Sequence[str]) -> None:
+    for day, key in zip(days, keys, strict=True):
+        if at.get("patient_day", practice, day, key) is None:
+            at.insert("patient_day", practice=practice, day=day, patient_key=key)
+
+
+@answers
+def delete_days(at: Statement, practice: str, days: Sequence[bytes], keys: Sequence[str]) -> None:
+    for day, key in zip(days, keys, strict=True):
+        row = at.get("patient_day", practice, day, key)
+        if row is not None:
+            at.delete("patient_day", row)
+
+
+@answers
+def all_days(at: Statement, practice: str) -> Answer:
+    return only(at.rows("patient_day", practice), "day", "patient_key")
+
+
+@answers
+def clear_days(at: Statement, practice: str) -> None:
+    for row in at.rows("patient_day", practice):
+        at.delete("patient_day", row)
+
+
+@answers
+def any_not_dayed(at: Statement, practice: str) -> Answer:
+    return [{"found": any(row["dayed"] != row["sequence"] for row in at.rows("patient", practice))}]
+
+
+@answers
+def mark_dayed(at: Statement, practice: str) -> None:
+    for row in at.rows("patient", practice):
+        if row["dayed"] != row["sequence"]:
+            at.update("patient", row, dayed=row["sequence"])
+
+
+@answers
+def patients_of_days(at: Statement, practice: str, days: Sequence[bytes]) -> Answer:
+    wanted = set(days)
+    keys = {row["patient_key"] for row in at.rows("patient_day", practice) if row["day"] in wanted}
+    keys |= {row["patient_key"] for row in at.rows("patient", practice) if row["dayed"] != row["sequence"]}
+    return [{"patient_key": one} for one in sorted(keys)]
+
+
+@answers
+def save_look_up(at: Statement, practice: str, period: str, key_id: str, doc: bytes) -> None:
+    at.upsert(
+        "look_up", ("key_id", "doc", "looked_at"),
+        practice=practice, period=period, key_id=key_id, doc=doc, looked_at=at.clock(),
+    )  # fmt: skip
+
+
+@answers
+def look_up(at: Statement, practice: str, period: str) -> Answer:
+    row = at.get("look_up", practice, period)
+    return only([row] if row is not None else [], "looked_at", "key_id", "doc")

@@ -97,3 +97,9 @@ def clear_dependencies(at: Statement, practice: str) -> None:
 def waiting_patients(at: Statement, practice: str, code: str | None) -> Answer:
     keys = {row["patient_key"] for row in at.rows("waiting", practice) if code in (None, row["code"])}
     return [{"patient_key": key} for key in sorted(keys - {""})]
+
+
+@answers
+def waiting_of_practice(at: Statement, practice: str) -> Answer:
+    mine = [row for row in at.rows("waiting", practice) if not row["patient_key"]]
+    return only(sorted(mine, key=lambda row: row["slot"]), "slot", "code", "since")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
 from daemon.vendors.kareo.connector import KareoConnector
+from events.commands import KeepOutRequested, ReleaseRequested
 from events.ids import BillingPatientId
 from events.store import Store
 from events.writes import System
@@ -82,6 +83,7 @@ async def _day(world: World) -> None:
             for poison in world.plan.poisons:
                 group.create_task(poisons.happen(poison))
     await asyncio.sleep(max(0.0, world.plan.ends - world.loop.time()))
+    await _let_go(world)
     calm = world.loop.now()
     await asyncio.sleep(_calm_seconds(world))
     world.checks.seen(calm)
@@ -93,6 +95,20 @@ async def _day(world: World) -> None:
         world.checks.say("I5", "writes go on though nobody changes anything")
     store = Store(world.database.pool(), world.keyring)
     await world.checks.at_rest(store)
+
+
+async def _let_go(world: World) -> None:
+    """People release what is still held and take in whom they kept out, until all of it is recorded."""
+    async with asyncio.timeout(REST_WITHIN):
+        for practice in (one.id for one in world.config.practice):
+            office = world.checks.left_alone.of(practice)
+            while office.holds or office.out:
+                for slot in office.holds:
+                    world.ask(practice, ReleaseRequested(slot=slot, who="people"))
+                for system, number in office.out:
+                    chart = {"ehr" if system == "elation" else "billing": number}
+                    world.ask(practice, KeepOutRequested(who="people", undo=True), **chart)
+                await asyncio.sleep(30.0)
 
 
 async def _slow_round(world: World) -> None:

@@ -31,11 +31,18 @@ _TABLES = (
     ),
     Table(
         "patient",
-        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched"),
+        columns=("practice", "patient_key", "sequence", "revisit_on", "key_id", "doc", "matched", "dayed"),
         key=("practice", "patient_key"),
         nullable=frozenset({"revisit_on"}),
-        defaults={"matched": 0},
+        defaults={"matched": 0, "dayed": 0},
     ),
+    Table(
+        "look_up",
+        columns=("practice", "period", "looked_at", "key_id", "doc"),
+        key=("practice", "period"),
+        defaults={"looked_at": "clock"},
+    ),
+    Table("patient_day", columns=("practice", "day", "patient_key"), key=("practice", "day", "patient_key")),
     Table(
         "directory",
         columns=("practice", "sequence", "key_id", "doc", "folded"),

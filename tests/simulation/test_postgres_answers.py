@@ -12,6 +12,7 @@ import asyncpg
 import msgspec
 import pytest
 
+from daemon.tables import days, look_ups
 from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
@@ -118,9 +119,21 @@ def a_step(chance: random.Random) -> Callable[[Any, Keyring], Awaitable[Any]]:
         lambda db, ring: save_reports(db, reports),
         lambda db, ring: status(db, practice),
         lambda db, ring: looked_through(db, practice),
+        *of_days(practice, keys, resource, most),
         *looking_on(practice, chance.choice(["biller", "operator"]), most),
     ]
     return chance.choice(steps)
+
+
+def of_days(
+    practice: PracticeId, keys: list[PatientKey], resource: str, most: int
+) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
+    return [
+        lambda db, ring: days.replace_all(db, practice, {(ring_day(key), key) for key in keys}),
+        lambda db, ring: day_of(db, practice, keys[0]),
+        lambda db, ring: look_ups.save_look_up(db, practice, resource, look_ups.LookUp(encounters=most), ring),
+        lambda db, ring: looked_up(db, practice, resource, ring),
+    ]
 
 
 def looking_on(practice: PracticeId, audience: str, most: int) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
@@ -129,6 +142,22 @@ def looking_on(practice: PracticeId, audience: str, most: int) -> list[Callable[
         lambda db, ring: save_told(db, practice, audience, most - 1, Told(counts={"x": most})),
         lambda db, ring: read_told(db, [PRACTICE, OTHER]),
     ]
+
+
+def ring_day(key: PatientKey) -> bytes:
+    """A day that some of the keys share."""
+    return key[-1:].encode()
+
+
+async def day_of(db: Any, practice: str, key: PatientKey) -> object:
+    found = await db.fetch(SQL["patients_of_days"], practice, [ring_day(key)])
+    return sorted(row["patient_key"] for row in found), sorted(await days.stored(db, PracticeId(practice)))
+
+
+async def looked_up(db: Any, practice: PracticeId, period: str, ring: Keyring) -> object:
+    """Without the moment, for which the clocks differ."""
+    found = await look_ups.last_look_up(db, practice, period, ring)
+    return None if found is None else found.encounters
 
 
 async def unordered(rows: Awaitable[list[Any]]) -> list[Any]:

@@ -28,7 +28,7 @@ from daemon.sandbox.elation import ElationSwitches
 from daemon.sandbox.kareo import KareoSwitches
 from daemon.telemetry import Meter
 from daemon.vendors.registry import SECTIONS, Registry
-from events import bus, consumer
+from events import bus, consumer, heads
 from events.bus import Bus
 from events.codec import Keyring
 from events.commands import Command
@@ -318,12 +318,16 @@ def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable
             structlog.reset_defaults()
 
 
+CLIENTS = (bus, consumer, heads)
+"""Modules with clients of Kafka."""
+
+
 @contextmanager
 def connected(cluster: Cluster) -> Iterator[None]:
     """The bus finds the simulated brokers; nothing keeps them afterwards."""
-    names = [(module, name) for module in (bus, consumer) for name in vars(module) if name.startswith("AIOKafka")]
+    names = [(module, name) for module in CLIENTS for name in vars(module) if name.startswith("AIOKafka")]
     before = [(module, name, getattr(module, name)) for module, name in names]
-    for module in (bus, consumer):
+    for module in CLIENTS:
         cluster.into(module, setattr)
     try:
         yield

@@ -8,7 +8,18 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from events.commands import Command
-from events.ids import BillingPatientId, EhrChartId, PatientKey, PracticeId, billing_key, ehr_key, event_id
+from events.holds import Aside, KeptOut
+from events.ids import (
+    BillingPatientId,
+    Charts,
+    EhrChartId,
+    PatientKey,
+    PracticeId,
+    billing_key,
+    ehr_key,
+    event_id,
+    keys_named,
+)
 from events.insurance import InsurersLearnt
 from events.merges import BillingLinkMoved
 from events.records import type_of
@@ -118,16 +129,18 @@ class Recording:
                 ehr, billing = (body.ehr if isinstance(body, ChartLinked) else body.target), body.billing
             self._take(self._following(body, cause, ehr, billing), touched, come)
         for body in shared:
-            event = self._following(body, cause, None, None)
+            about = (body.ehr, body.billing) if isinstance(body, KeptOut) else (None, None)
+            event = self._following(body, cause, *about)
             self._take(event, touched, come)
-            if isinstance(body, InsurersLearnt):
+            if isinstance(body, InsurersLearnt | KeptOut):
                 touched.setdefault(key, event)
         if is_settled(patient, bodies, shared):
             assert decide(self.state, key, self.policy, self.moment, cause.id) == ([], []), "the recorder does not ask again"
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
-            self._fold(event, self.state.key_of(event.ehr, event.billing), touched, come)
+            key = PatientKey("") if isinstance(event.body, Aside) else self.state.key_of(event.ehr, event.billing)
+            self._fold(event, key, touched, come)
             return
         reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         self._fold(event, reply.about, touched, come)
@@ -136,7 +149,7 @@ class Recording:
             self._fold(refused, PatientKey(""), touched, come)
         for body in reply.follows:
             about = charts(self.state.patients[reply.about]) if reply.about else (None, None)
-            if isinstance(body, ChartLinked | ChartUnlinked | PairBarred):
+            if isinstance(body, ChartLinked | ChartUnlinked | PairBarred | Aside):
                 about = body.ehr, body.billing
             elif isinstance(body, BillingLinkMoved):
                 about = body.ehr, body.target
@@ -160,7 +173,7 @@ class Recording:
                 touched[ehr_key(body.ehr)] = event
                 come |= {f"chart:{body.ehr}", f"patient:{body.billing}"}
             elif isinstance(body, WaitingCleared | WaitingRaised) and gave_up_asking(known, self.state.patients[key]):
-                come.add(named(self.state.patients[key]))
+                come.add(named(key))
             elif isinstance(body, BillObserved) and (known is None or str(body.bill.id) not in known.bills):
                 come.add(f"bill:{body.bill.id}")
             elif isinstance(body, EhrChartObserved | BillingChartObserved):
@@ -171,6 +184,11 @@ class Recording:
             come.add("directory")
         elif isinstance(body, InsurersLearnt):
             come.add("insurers")
+        elif isinstance(body, KeptOut):
+            keys = keys_named(Charts(body.ehr, body.billing))
+            come |= {named(one) for one in keys}
+            concerned = {*keys, self.state.key_of(body.ehr, body.billing)} & self.state.patients.keys()
+            touched.update(dict.fromkeys(sorted(concerned), event))
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             come.add(body.slot)
 

@@ -101,11 +101,12 @@ def tell(story: list[Step], *, linked: bool = True) -> Clinic:
     if linked:
         clinic.linked()
     for step in story:
-        _happen(clinic, step)
+        happen(clinic, step)
     return clinic
 
 
-def _happen(clinic: Clinic, step: Step) -> None:
+def happen(clinic: Clinic, step: Step) -> None:
+    """A step of a story happens to the clinic."""
     value, observed = step.value, clinic.now + timedelta(minutes=1 - step.late)
     merged = SURVIVOR.id in clinic.state.charts
     chart = SURVIVOR if merged else ADA

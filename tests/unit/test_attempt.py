@@ -25,7 +25,7 @@ from daemon.runtime.attempt import (
 )
 from daemon.vendors.ports import errors
 from events.backoff import Backoff
-from events.ids import EhrChartId, IntentId
+from events.ids import EhrChartId, IntentId, ehr_key
 from events.schema import EhrChartObserved, IntentRefused, IntentSuperseded
 from events.writes import AnyWrite, Resource, SearchEhr, System, UpdateEhrChart
 from projections.state.open_intents import OpenIntent
@@ -38,7 +38,7 @@ SEARCH = SearchEhr(first_name="Ada", last_name="Byron")
 
 def attempt(write: AnyWrite) -> Attempt:
     job = OpenIntent(intent=IntentId("i1"), system=System.EHR, resource=Resource.DEMOGRAPHICS, write=write, rule="a rule")
-    return Attempt("a slot", job, 2, (EhrChartId(ADA.id), None))
+    return Attempt("a slot", job, 2, ehr_key(EhrChartId(ADA.id)))
 
 
 def refusal(code: str, text: str, raw: str = "", *, answered: bool = True) -> Refuse:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.cli.status import passed
+from daemon.cli.status import lines, passed
 from daemon.tables.status import PracticeStatus
+from projections.words.moment import UTC
 
 WELL = PracticeStatus(practice="elm", lag=3, report_age=10.0, waiting=(("conflict", 2), ("refused", 1)))
 UNKNOWN = PracticeStatus(practice="elm")
@@ -34,3 +35,10 @@ def test_a12_each_limit_that_is_passed_is_named(
 
 def test_a12_all_limits_together() -> None:
     assert len(passed(WELL, 0, 0.0, 0)) == 3
+
+
+def test_a_restored_database_is_said_for_as_long_as_it_matters() -> None:
+    row = PracticeStatus(practice="elm", waiting=(("history-restarted", 1),))
+    said = "  the database was restored: both systems are read again, and each creation is looked for before it is made"
+    assert said in lines(row, UTC)
+    assert said not in lines(WELL, UTC)

@@ -22,7 +22,7 @@ from events.ids import (
     is_billing_key,
     number_of,
 )
-from events.slots import SlotKind, is_slot, parse_slot, set_aside_in, slot_of
+from events.slots import RESTART_SLOT, SlotKind, is_slot, parse_slot, set_aside_in, slot_of
 from projections.state.patient import Patient
 from projections.terms.names import NAMES
 from projections.words.remedy import MEANINGS, UNKNOWN, Audience, Remedy, meaning_of, remedy
@@ -200,3 +200,9 @@ def test_keys_of_patients_are_written_in_one_file() -> None:
         if made.search(line) and "UNMAPPED =" not in line
     ]
     assert wrong == []
+
+
+def test_a_restored_database_is_looked_into_by_audit() -> None:
+    assert (
+        remedy(PracticeId("north"), None, RESTART_SLOT, WaitCode.HISTORY_RESTARTED, NAMES) == "chartwire audit verify north"
+    )

@@ -16,8 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from daemon.config import Config, ConfigError, PracticeRules, load, without_secrets
+from daemon.console.roles import Role
 from daemon.sandbox.clinic import Clinic, write_private
 from daemon.sections import Section
+from daemon.servers import RoleName
 from daemon.vendors.registry import SECTIONS
 
 
@@ -297,6 +299,50 @@ def test_what_the_console_s_section_may_not_say(file: Path, key: str, value: obj
     found = with_(file, ("console.dsn", CONSOLE), (f"console.{key}", value))
     assert set(found) == {wrong}
     assert said in found[wrong]
+
+
+OIDC = {"issuer": "https://login.example", "client_id": "c", "client_secret_file": "oidc-secret"}
+GROUP = {"name": "g", "role": "biller", "practices": ["*"]}
+
+
+@pytest.mark.parametrize(
+    ("values", "wrong", "said"),
+    [
+        ({"key_file": "short-key"}, "console.key_file", "at least 32 characters"),
+        ({"key_file": "nowhere"}, "console.key_file", "cannot be read"),
+        ({"key_file": "open-key"}, "console.key_file", "by anybody on this machine"),
+        ({"second_factor": ["admin"]}, "console.key_file", "is missing: second factors are sealed with it"),
+        (
+            {"second_factor": ["king"], "key_file": "good-key"},
+            "console.second_factor[1]",
+            "must be one of viewer, front-desk",
+        ),
+        ({"oidc": OIDC | {"issuer": "http://login.example"}}, "console.oidc.issuer", "must be https"),
+        ({"oidc": OIDC | {"client_secret_file": "nowhere"}}, "console.oidc.client_secret_file", "cannot be read"),
+        ({"oidc": OIDC | {"client_secret_file": "open-key"}}, "console.oidc.client_secret_file", "by anybody"),
+        ({"oidc": OIDC | {"create_users": True}}, "console.oidc.group", "needs a role by a group"),
+        ({"oidc": OIDC | {"group": [GROUP | {"role": "king"}]}}, "console.oidc.group[1].role", "must be one of viewer"),
+        ({"oidc": OIDC | {"nonce": False}}, "console.oidc.nonce", "unknown key"),
+    ],
+)
+def test_what_signing_in_may_not_be_configured_as(file: Path, values: dict[str, object], wrong: str, said: str) -> None:
+    for name, text in (("short-key", "x" * 31), ("good-key", "x" * 32), ("open-key", "x" * 32), ("oidc-secret", "s")):
+        write_private(file.with_name(name), text)
+    file.with_name("open-key").chmod(0o644)
+    good: dict[str, object] = {
+        "dsn": CONSOLE,
+        "key_file": "good-key",
+        "second_factor": ["admin"],
+        "oidc": OIDC | {"group": [GROUP]},
+    }
+    assert with_(file, ("console", good)) == {}
+    found = with_(file, ("console", {"dsn": CONSOLE} | values))
+    assert set(found) == {wrong}
+    assert said in found[wrong]
+
+
+def test_the_roles_of_the_configuration_are_those_of_the_console() -> None:
+    assert get_args(RoleName) == tuple(Role)
 
 
 def test_the_console_s_section_needs_its_dsn(file: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 UNITS = sorted((ROOT / "deploy" / "systemd").glob("*.service"))
+CONSOLE = ROOT / "deploy" / "systemd" / "chartwire-console.service"
+WORKERS = [one for one in UNITS if one != CONSOLE]
 THREATS = ROOT / "deploy" / "THREATS.md"
 MOST_EXPOSED = 2.0
 TEST = re.compile(r"`(tests/[\w/]+\.py)::(test_\w+)`")
@@ -26,7 +28,8 @@ def settings(unit: Path) -> dict[str, list[str]]:
 
 
 def test_there_are_units() -> None:
-    assert len(UNITS) >= 2
+    assert len(WORKERS) == 2
+    assert CONSOLE in UNITS
 
 
 @pytest.mark.parametrize("unit", UNITS, ids=lambda unit: unit.name)
@@ -51,17 +54,28 @@ def test_a_units_exposure_is_low(unit: Path) -> None:
     assert float(level[1]) <= MOST_EXPOSED, said.stdout
 
 
-def test_the_units_of_workers_differ_in_their_instance_alone() -> None:
-    one, many = (settings(unit) for unit in UNITS if "console" not in unit.name)
+def test_the_units_differ_in_their_instance_alone() -> None:
+    one, many = (settings(unit) for unit in WORKERS)
     assert {name for name in one | many if one.get(name) != many.get(name)} == {"CacheDirectory", "Description", "ExecStart"}
 
 
-def test_the_consoles_unit_is_held_as_a_workers_and_opens_no_secret() -> None:
-    worker, console = (settings(UNITS[0].with_name(f"chartwire{name}.service")) for name in ("", "-console"))
-    differs = {name for name in worker | console if worker.get(name) != console.get(name)}
-    of_a_worker = {"CacheDirectory", "ExecReload", "LoadCredential", "TimeoutStartSec", "WatchdogSec"}
-    assert differs == of_a_worker | {"Description", "ExecStart", "TimeoutStopSec", "Type"}
-    assert not of_a_worker & console.keys()
+def test_the_console_may_no_more_than_a_worker_and_has_no_vendors_secret() -> None:
+    """It is another process: it writes nothing, sees no secret, is not reloaded, and stops without draining."""
+    worker, console = settings(WORKERS[0]), settings(CONSOLE)
+    assert {name for name in worker | console if worker.get(name) != console.get(name)} == {
+        "CacheDirectory",
+        "Description",
+        "ExecReload",
+        "ExecStart",
+        "InaccessiblePaths",
+        "LoadCredential",
+        "TimeoutStartSec",
+        "TimeoutStopSec",
+    }
+    assert not console.keys() & {"CacheDirectory", "ExecReload", "ReadWritePaths", "StateDirectory"}
+    assert set(console["LoadCredential"]) < set(worker["LoadCredential"])
+    assert not any("kareo" in one or "elation" in one for one in console["LoadCredential"])
+    assert console["InaccessiblePaths"] == ["-/etc/chartwire/secrets"]
 
 
 # -- threats --------------------------------------------------------------------------------------------------------------

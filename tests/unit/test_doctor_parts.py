@@ -21,12 +21,15 @@ from daemon.findings import Severity
 from daemon.operator.doctor_kafka import _sessions, _topics
 from daemon.operator.doctor_network import look_at_certificates
 from daemon.operator.doctor_postgres import _server, granted, migrations
-from daemon.operator.doctor_practices import _owner
+from daemon.operator.doctor_practices import _owner, _restarted
 from daemon.sandbox.clinic import Clinic
 from daemon.tables.status import PracticeStatus, Report
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS
+from events.witnessed import HEADS
+from projections.state.directory import Directory
+from projections.state.restart import Restarted
 
 NOW = datetime.now(UTC)
 
@@ -91,18 +94,21 @@ def partition(number: int, replicas: int = 3, behind: int = 0) -> dict[str, Any]
 def test_topics_that_are_missing_or_whose_replicas_are_away(config: Config) -> None:
     kafka = msgspec.structs.replace(config.kafka, partitions=2, replication=3)
     asked = msgspec.structs.replace(config, kafka=kafka)
-    healthy = {name: [partition(0), partition(1)] for name in (CHANGES, EVENTS)}
+    healthy = {name: [partition(0), partition(1)] for name in (CHANGES, EVENTS, HEADS)}
     assert _topics(asked, healthy) == []
-    (missing,) = _topics(asked, {CHANGES: healthy[CHANGES]})
+    (missing,) = _topics(asked, {name: healthy[name] for name in (CHANGES, HEADS)})
     assert (missing.code, missing.key) == ("topic-missing", EVENTS)
     assert missing.repair.endswith(f"--create --topic {EVENTS} --partitions 2 --replication-factor 3")
+    (headless,) = _topics(asked, {name: healthy[name] for name in (CHANGES, EVENTS)})
+    assert headless.repair.endswith(f"--topic {HEADS} --partitions 1 --replication-factor 3 --config cleanup.policy=compact")
     (away,) = _topics(asked, healthy | {CHANGES: [partition(0), partition(1, behind=1)]})
     assert away.code == "topic-replicas-away"
     (thin,) = _topics(asked, healthy | {EVENTS: [partition(0, replicas=1), partition(1)]})
     assert thin.code == "topic-replication"
     assert (
         _topics(
-            msgspec.structs.replace(asked, kafka=msgspec.structs.replace(kafka, feed=False)), {CHANGES: healthy[CHANGES]}
+            msgspec.structs.replace(asked, kafka=msgspec.structs.replace(kafka, feed=False)),
+            {name: healthy[name] for name in (CHANGES, HEADS)},
         )
         == []
     )
@@ -123,6 +129,16 @@ def test_a_practice_that_stands_still() -> None:
     (finding,) = _owner(PracticeId("elm"), status, {})
     assert (finding.code, finding.severity) == ("stands-still", Severity.ERROR)
     assert _owner(PracticeId("elm"), msgspec.structs.replace(status, report=Report()), {}) == []
+
+
+def test_a_restored_database_is_a_finding_until_the_lost_time_is_settled() -> None:
+    lasts = Directory(restarted=Restarted(kept=7, at=NOW))
+    (finding,) = _restarted(PracticeId("elm"), lasts)
+    assert (finding.code, finding.severity) == ("history-restarted", Severity.WARNING)
+    assert "history restarts after #7" in finding.text
+    assert "`chartwire audit verify elm`" in finding.repair
+    assert _restarted(PracticeId("elm"), Directory(restarted=Restarted(kept=7, at=NOW, over=NOW))) == []
+    assert _restarted(PracticeId("elm"), Directory()) == []
 
 
 # -- certificates ---------------------------------------------------------------------------------------------------------

@@ -72,6 +72,14 @@ def test_what_was_not_touched_is_found_whole() -> None:
     assert (seen.problem, seen.sequence, seen.chain) == (None, LENGTH, ROWS[-1]["chain"])
 
 
+def test_it_is_told_where_history_restarts() -> None:
+    rows = [*(row(sequence) for sequence in range(1, LENGTH)), row(LENGTH) | {"type": "HistoryRestarted"}]
+    seen = Inspection("elm")
+    assert all(seen.take(one) for one in chained(rows))
+    assert seen.restarts == [(LENGTH, rows[-1]["recorded_at"])]
+    assert inspected(ROWS).restarts == []
+
+
 # -- a single change ----------------------------------------------------------------------------------------------------
 
 

@@ -14,18 +14,23 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
     RedriveRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     TellApartRequested,
     UnlinkRequested,
 )
+from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingPlan, ChartPolicy
+from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import (
     BillingAppointmentObserved,
     BillingAppointmentVanished,
@@ -78,6 +83,7 @@ from tests.unit.stories import VISIT
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
 SURVIVOR = replace(ADA, id=EhrChartId(103))
+HELD_BACK = HoldBegan(slot="hold:bill:both", who="grace", reason="moving", text="bills wait", resource=Resource.BILL)
 ALONE = replace(ADA, id=EhrChartId(104))
 ANSWERED = IntentId("demographics")
 SLOT = "demographics:elation"
@@ -133,6 +139,7 @@ CARRIER = IntentRequested(
 CREATED = IntentSucceeded(intent=ANSWERED, slot="carrier:7", attempt=1, result=RecordCreated(id=77))
 LATER = BEGIN + timedelta(hours=1)
 WRITTEN = EhrChartWritten(chart=replace(ADA, city="Macon"), modified=LATER, read_at=LATER)
+RESTARTED = HistoryRestarted(kept=7, witnessed=9, epoch=3, until=datetime(2026, 3, 2, tzinfo=UTC))
 DONE = IntentSucceeded(intent=ANSWERED, slot=SLOT, attempt=1, result=WRITTEN)
 
 HELD = ChartPolicy(id=5001, rank=1, active=True, member_id="XYZ123")
@@ -200,6 +207,11 @@ CASES: list[Case] = [
         {"patient.search"},
         before=(ChartUnlinked(ehr=ADA.id, billing=ADA_THERE.id),),
     ),
+    # what is left alone
+    practice(HELD_BACK, {"directory.holds", "directory.waiting"}),
+    practice(HoldEnded(slot="hold:bill:both"), {"directory.holds", "directory.waiting"}, HELD_BACK),
+    practice(KeptOut(ehr=ADA.id, who="grace"), {"directory.kept_out"}),
+    practice(KeptOut(ehr=ADA.id, out=False), {"directory.kept_out"}, KeptOut(ehr=ADA.id, rule="zz*")),
     # fields
     Case(FieldsAgreed(fields={"city": "Augusta"}), {"patient.base"}),
     Case(ConflictRecorded(conflicts=(CONFLICT,)), {"patient.conflicts"}),
@@ -219,6 +231,8 @@ CASES: list[Case] = [
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),
+    practice(RESTARTED, {"directory.restarted"}),
+    practice(HistoryResumed(), {"directory.restarted"}, RESTARTED),
     # intents
     Case(requested(), {"patient.intents"}),
     Case(IntentAttempted(intent=ANSWERED, slot=SLOT, attempt=1, epoch=1), {"patient.intents"}, before=(requested(),)),
@@ -256,6 +270,9 @@ CASES: list[Case] = [
     Case(UnlinkRequested(ehr=ADA.id, who="grace"), set()),
     Case(DismissRequested(slot="search", who="grace", reason="as it is"), set(), before=(RAISED,)),
     practice(RedriveRequested(slot=UNREAD_SLOT, who="grace"), set(), UNREAD),
+    practice(HoldRequested(who="grace", reason="moving"), set()),
+    practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
+    practice(KeepOutRequested(who="grace", reason="a test"), set()),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),
 ]
 

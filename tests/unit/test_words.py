@@ -31,11 +31,12 @@ IDS_AND_TIMES = {
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
-    "IntentAttempted.epoch", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
+    "IntentAttempted.epoch", "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
     "BillingLinkMoved.ehr", "BillingLinkMoved.source", "BillingLinkMoved.target", "MoveLinkRequested.source",
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
+    "KeptOut.ehr",
     "PairBarred.billing", "PairBarred.ehr", "UnlinkRequested.billing", "UnlinkRequested.ehr",
 }  # fmt: skip
 NAMES_OF_FIELDS = {
@@ -45,7 +46,7 @@ NAMES_OF_FIELDS = {
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
     "BillingLinkMoved.how", "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
-    "CommandRefused.code", "CommandRefused.text", "IntentRefused.code", "IntentRequested.notes",
+    "CommandRefused.code", "CommandRefused.text", "HoldBegan.text", "IntentRefused.code", "IntentRequested.notes",
     "IntentRequested.rule", "IntentSuperseded.reason", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",
 }  # fmt: skip

@@ -5,20 +5,23 @@ from __future__ import annotations
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.publishing import NotAsked
-from daemon.console.roles import May
+from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.worklist import Work, work_of
+from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
-from events.writes import System
+from events.writes import Resource, System
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -70,12 +73,10 @@ async def _item(ask: Ask, key: PatientKey) -> Work:
 
 
 async def _resync(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE, May.BILL, May.OPERATE)
     return await deeds.resync(asking(ask), charts_of(key))
 
 
 async def _as_new(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.resync(asking(ask), charts_of(key), as_new=True)
 
 
@@ -90,12 +91,10 @@ async def _retry_shared(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _try_systems(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.retry(asking(ask), None)
 
 
 async def _resend(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.BILL)
     return await deeds.resend(asking(ask), number(ask.form.get("bill", "")))
 
 
@@ -105,18 +104,15 @@ async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
 
 async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.OPERATE)
     return await deeds.redrive(asking(ask), ask.form.get("slot") or None)
 
 
 async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
         asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
@@ -124,13 +120,11 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     system = next((one for one in System if one.value == ask.form.get("system")), None)
     if system is None:
         raise web.HTTPBadRequest
@@ -138,25 +132,79 @@ async def _apart(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _unlink(ask: Ask, key: PatientKey) -> Asks:
-    need(ask, May.RESOLVE)
     return await deeds.unlink(asking(ask), charts_of(key))
 
 
-DEEDS: Mapping[str, Callable[[Ask, PatientKey], Awaitable[Asks]]] = {
-    "resync": _resync,
-    "create": _as_new,
-    "retry": _retry,
-    "retry-shared": _retry_shared,
-    "try-systems": _try_systems,
-    "resend": _resend,
-    "dismiss": _dismiss,
-    "seen": _seen,
-    "redrive": _redrive,
-    "link": _link,
-    "not-the-same": _not_the_same,
-    "unlink": _unlink,
-    "apart": _apart,
+def may_hold(key: PatientKey) -> frozenset[May]:
+    """What is needed to hold and release: of one patient, or of the practice; each of these is enough."""
+    return frozenset({May.RESOLVE, May.OPERATE}) if key else frozenset({May.OPERATE})
+
+
+async def _hold(ask: Ask, key: PatientKey) -> Asks:
+    need(ask, *may_hold(key))
+    if not key and ask.form.get("sure") != "yes":
+        raise web.HTTPBadRequest
+    resource = next((one for one in Resource if one.value == ask.form.get("resource")), None)
+    system = next((one for one in System if one.value == ask.form.get("system")), None)
+    return await deeds.hold(asking(ask), charts_of(key), resource=resource, system=system, until=_until(ask))
+
+
+def _until(ask: Ask) -> datetime | None:
+    """The time of the form, where the practice is. Raises 400."""
+    text = ask.form.get("until", "").strip()
+    if not text:
+        return None
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=ask.zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise web.HTTPBadRequest from None
+
+
+async def _release(ask: Ask, _key: PatientKey) -> Asks:
+    scope = scope_in(ask.form.get("slot", ""))
+    if scope is None:
+        raise web.HTTPBadRequest
+    need(ask, *may_hold(scope.patient))
+    return await deeds.release_slot(asking(ask), ask.form["slot"])
+
+
+async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
+    if not key:
+        raise web.HTTPBadRequest
+    need(ask, *may_hold(key))
+    return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
+
+
+@dataclass(frozen=True)
+class Deed:
+    """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
+
+    asks: Callable[[Ask, PatientKey], Awaitable[Asks]]
+    may: frozenset[May]
+
+
+ANY = frozenset(FOR.values())
+HOLDS = frozenset({May.RESOLVE, May.OPERATE})
+DEEDS: Mapping[str, Deed] = {
+    "resync": Deed(_resync, ANY),
+    "create": Deed(_as_new, frozenset({May.RESOLVE})),
+    "retry": Deed(_retry, ANY),
+    "retry-shared": Deed(_retry_shared, ANY),
+    "try-systems": Deed(_try_systems, frozenset({May.OPERATE})),
+    "resend": Deed(_resend, frozenset({May.BILL})),
+    "dismiss": Deed(_dismiss, ANY),
+    "seen": Deed(_seen, frozenset({May.RESOLVE})),
+    "redrive": Deed(_redrive, frozenset({May.OPERATE})),
+    "link": Deed(_link, frozenset({May.RESOLVE})),
+    "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
+    "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
+    "apart": Deed(_apart, frozenset({May.RESOLVE})),
+    "hold": Deed(_hold, HOLDS),
+    "release": Deed(_release, HOLDS),
+    "keep-out": Deed(_keep_out, HOLDS),
+    "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
 }
+"""The deeds by the name that a form has for each: none can be without saying who may."""
 
 BULK: Mapping[Remedy, Callable[[Ask, Work], Awaitable[Asks]]] = {
     Remedy.RESYNC: lambda ask, one: deeds.resync(asking(ask), charts_of(one.key)),
@@ -203,14 +251,19 @@ async def deed(ask: Ask) -> web.StreamResponse:
     name = ask.form.get("deed", "")
     if name not in DEEDS:
         raise web.HTTPBadRequest
+    if not ask.grants & DEEDS[name].may:
+        raise web.HTTPForbidden
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
     about = " ".join(
         filter(
             None,
-            (ask.form.get(one, "")[:100] for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other")),
+            (
+                ask.form.get(one, "")[:100]
+                for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until")
+            ),
         )
     )
-    wanted = DEEDS[name](ask, key)
+    wanted = DEEDS[name].asks(ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:
         return ask.page("said.html", http=done.status, said=done.said)

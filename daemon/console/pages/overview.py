@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.plots import day_name, hour_name, plot_of
 from daemon.console.roles import May
 from daemon.console.rules import SIGNED_IN, Access, get
+from daemon.operator.activity import activity_of
 from daemon.operator.worklist import by_code, work_of
 from daemon.tables.accounts import SQL
 from daemon.tables.status import practice_status
@@ -38,9 +42,13 @@ async def overview(ask: Ask) -> web.StreamResponse:
     counts = dict.fromkeys(Audience, 0)
     for code, count in status.waiting:
         counts[meaning_of(code).audience] += count
+    activity = await activity_of(ask.store.pool, ask.id, datetime.now(UTC), ask.zone)
     return ask.page(
         "overview.html",
         status=status,
+        hours=plot_of(activity.hours, hour_name, 6, "The last 24 hours", "hour"),
+        days=plot_of(activity.days, day_name, 7, "The last 30 days", "day"),
+        older=activity.older,
         linked=await ask.store.pool.fetchval(SQL["linked_patients"], ask.id),
         waiting_patients=len({one.key for one in work if one.key}),
         counts=counts,

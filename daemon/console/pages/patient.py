@@ -8,12 +8,15 @@ from datetime import datetime, timedelta
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.pages.deeds import new_once
+from daemon.console.pages.deeds import may_hold, new_once
+from daemon.console.pages.holding import rows_of
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.find import charts_known, find_patient
+from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
+from daemon.operator.visits import state_of
 from daemon.operator.worklist import Work
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
@@ -56,9 +59,17 @@ async def patient(ask: Ask) -> web.StreamResponse:
         appointments=_appointments(ask, one),
         bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
         told=_latest(past),
+        holds=await _holds(ask, one) if moment is None else [],
+        out=why_kept_out(found.directory, one) if moment is None else None,
+        holds_mine=bool(ask.grants & may_hold(one.key)) and moment is None,
+        once_in=new_once(),
         left_out=max(0, len(past.told) - TOLD),
         once=new_once(),
     )
+
+
+async def _holds(ask: Ask, one: Patient) -> Sequence[tuple[Holding, str, bool]]:
+    return rows_of(ask, holds_of(one, await holdings(ask.store, ask.id, ask.names)))
 
 
 def _latest(past: Past) -> Sequence[Entry]:
@@ -78,7 +89,6 @@ def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
     rows = []
     for state in sorted(one.appointments.values(), key=lambda each: each.seen.start, reverse=True):
         seen = state.seen
-        what = "deleted" if state.deleted or state.vanished else "cancelled" if seen.cancelled else "booked"
         rows.append(
             {
                 "start": seen.start,
@@ -86,7 +96,7 @@ def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
                 "minutes": seen.minutes,
                 "reason": seen.reason,
                 "provider": seen.provider_name,
-                "what": what,
+                "what": state_of(state),
                 "there": state.ehr is not None,
             }
         )

@@ -20,6 +20,7 @@ MOST_AT_ONCE = 500
 
 async def work_list(ask: Ask) -> web.StreamResponse:
     """A page of it. Names and reasons are opened only for who may see patients, and that is recorded."""
+    at = await ask.store.head(ask.id)
     work = await work_of(ask.store.pool, ask.id)
     if ask.sees:
         work = await once_each(ask.store, ask.id, work)
@@ -32,6 +33,7 @@ async def work_list(ask: Ask) -> web.StreamResponse:
     bulk = bool(code and wanted and wanted[0].remedy in BULK and ask.resolves(wanted[0].audience))
     return ask.page(
         "work.html",
+        at=at,
         rows=await _rows(ask, some),
         codes=by_code([one for one in work if audience in (None, one.audience)]),
         total=len(wanted),

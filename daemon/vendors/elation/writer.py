@@ -89,7 +89,7 @@ class ElationWriter:
         raise TypeError(type(write).__name__)
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
-        """A repeated chart creation is refused as a duplicate, and the other repeats read first: only true creations look."""
+        """What reads first when it is repeated is not looked for: only true creations are."""
         match write:
             case CreateCarrier():
                 carriers = self._client.insurance_companies()
@@ -103,6 +103,8 @@ class ElationWriter:
                 return RecordCreated(id=min(one.id for one in same)) if same else None
             case CreateEhrAppointment():
                 return await self._find_appointment(write)
+            case CreateEhrChart():
+                return await self._find_created(write)
             case UpdateEhrChart():
                 read_at = self._now()
                 patient = await self._client.get_patient(write.chart)
@@ -137,6 +139,15 @@ class ElationWriter:
             return await self._judge_duplicate(write, duplicate)
         return _written(patient, read_at)
 
+    async def _find_created(self, write: CreateEhrChart) -> EhrChartWritten | None:
+        """By our own metadata, among the charts of the same names."""
+        read_at, fields = self._now(), write.fields
+        named = self._client.patients(
+            first_name=fields.get("first_name", ""), last_name=fields.get("last_name", ""), practice=self._client.practice_id
+        )
+        ours = await found_in(named, lambda one: _hint(one) == write.link_hint, "elation.GET /patients/")
+        return _written(ours[0], read_at) if ours else None
+
     async def _judge_duplicate(self, write: CreateEhrChart, duplicate: Duplicate) -> AnyResult:
         """The 409 may name our own earlier creation, or somebody else's chart: look, never write over it."""
         if duplicate.existing is None:
@@ -146,7 +157,7 @@ class ElationWriter:
             existing = await self._client.get_patient(duplicate.existing)
         except (NotFound, Gone):
             raise duplicate from None
-        if existing.metadata is not None and existing.metadata.object_id == write.link_hint:
+        if _hint(existing) == write.link_hint:
             return _written(existing, read_at)
         return Searched(candidates=(translate.candidate(existing),), refused=True)
 
@@ -317,6 +328,10 @@ def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:
             raise Refused("elation.PATCH /bills/{id}/", vendor_text="the bill carries another reference number already")
         return bill.ref_number == write.ref_number
     return bill.billing_error == write.text and bill.billing_status == "UnresolvedError"
+
+
+def _hint(patient: wire.Patient) -> str | None:
+    return None if patient.metadata is None else patient.metadata.object_id
 
 
 def _written(patient: wire.Patient, read_at: datetime, sent: dict[str, str] | None = None) -> EhrChartWritten:

@@ -365,21 +365,21 @@ class KareoClient:
         answer = await self._call("CreateEncounter", Encounter=requests.encounter(encounter, await self._practice()))
         return wire.EncounterCreated(encounter_id=_made("CreateEncounter", _id(answer, "EncounterID")))
 
-    async def charges_by_batch(self, batch: str, *, service_from: date, service_to: date) -> list[wire.KareoCharge]:
-        """Of these service days, drafts included ("T"), of a batch where one is given. Raises Malformed where one may be missing."""
+    async def charges_by_batch(
+        self, batch: str, *, service_from: date, service_to: date, whole: bool = False
+    ) -> list[wire.KareoCharge]:
+        """Of these service days, drafts included ("T"), of a batch where one is given; Malformed where one may be missing (`whole`: is)."""
         filter_: dict[str, object] = {
             "PracticeName": self.practice_name,
             "IncludeUnapprovedCharges": "T",
             "FromServiceDate": values.filter_day(service_from),
             "ToServiceDate": values.filter_day(service_to),
+            **({"BatchNumber": batch} if batch else {}),
         }
-        if batch:
-            filter_["BatchNumber"] = batch
         answer = await self._call("GetCharges", Fields={}, Filter=filter_)
-        found = rows.listed(answer, "Charges", "ChargeData")
-        read = await self._rows(found, rows.charge, "GetCharges.Charges")
+        read = await self._rows(rows.listed(answer, "Charges", "ChargeData"), rows.charge, "GetCharges.Charges")
         charges = [one for one in read.rows if not batch or one.batch_number == batch]
-        if not charges:
+        if whole or not charges:
             rows.demand_whole("GetCharges", read)
         return charges
 

@@ -11,6 +11,7 @@ from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.kareo.described import DescribedService
 from daemon.vendors.kareo.examination import examine_kareo, undescribed
+from daemon.vendors.kareo.held_charges import KareoHeld
 from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.soap import SoapService
@@ -92,7 +93,8 @@ class Kareo:
             await connector.read_directory()
             await connector.sweep_patients()
 
-        return Reader(steps=[(patients, ", appointments follow"), (connector.sweep_appointments, "")])
+        steps = [(patients, ", appointments follow"), (connector.sweep_appointments, "")]
+        return Reader(steps=steps, encounters=KareoHeld(client))
 
     def delivery(self, section: KareoConfig, means: Means, side: Side) -> None:
         """Kareo has no push."""

@@ -236,4 +236,15 @@ def charge(reader: RowReader) -> wire.KareoCharge:
         patient_id=reader.number("PatientID"),
         procedure_code=reader.text("ProcedureCode"),
         batch_number=reader.text("BatchNumber"),
+        modifiers=_texts(reader, "ProcedureModifier"),
+        diagnoses=_texts(reader, "EncounterDiagnosisID"),
+        units=reader.text("Units"),
+        unit_charge=reader.text("UnitCharge"),
+        service_day=reader.day("ServiceStartDate"),
+        status=reader.text("Status"),
     )
+
+
+def _texts(reader: RowReader, name: str) -> tuple[str, ...]:
+    """Up to four numbered members, those that say something."""
+    return tuple(text for number in range(1, 5) if (text := reader.text(f"{name}{number}")))

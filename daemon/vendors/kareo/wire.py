@@ -149,6 +149,12 @@ class KareoCharge(_Row, frozen=True, kw_only=True):
     patient_id: int | None = None
     procedure_code: str = ""
     batch_number: str = ""
+    modifiers: tuple[str, ...] = ()
+    diagnoses: tuple[str, ...] = ()
+    units: str = ""
+    unit_charge: str = ""
+    service_day: date | None = None
+    status: str = ""
 
 
 class PatientWrite(_Row, frozen=True, kw_only=True):

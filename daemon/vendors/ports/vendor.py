@@ -23,7 +23,7 @@ from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId, PracticeId
 from events.terms import PolicyTerms
-from events.writes import AppointmentTerms
+from events.writes import AppointmentTerms, CreateEncounter
 
 S = TypeVar("S", bound=VendorSection)
 
@@ -161,15 +161,23 @@ class HeldRecords(Protocol):
         """
 
 
+class HeldEncounters(Protocol):
+    """Looks what the billing side holds of the bills that were sent to it."""
+
+    async def encounter_edits(self, sent: Mapping[int, CreateEncounter]) -> dict[int, Edits]:
+        """What differs of each encounter, by its id; one that is gone is one edit, "removed". Raises VendorError."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """Reads a system whole, once. `steps` are passes in their order, each with what to say after the count of records.
 
-    `held` is there where the system keeps records that only chartwire writes and staff may change.
+    `held` is there where the system keeps records that only chartwire writes and staff may change, `encounters` where it bills.
     """
 
     steps: Sequence[tuple[Pass, str]]
     held: HeldRecords | None = None
+    encounters: HeldEncounters | None = None
 
 
 class Vendor(Protocol[S]):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from daemon.sandbox.clinic import Clinic, Office
@@ -11,12 +13,16 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    HoldRequested,
+    KeepOutRequested,
     LinkRequested,
+    ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, EhrChartId
+from events.writes import Resource, System
 from tests.simulation.ledger import Ledger
 from tests.simulation.people.screens import Doing, Screens
 
@@ -42,8 +48,10 @@ class CommandLine(Protocol):
 class Commands(Screens):
     """Deeds at the command line."""
 
-    def __init__(self, clinic: Clinic, line: CommandLine, ledger: Ledger) -> None:
+    def __init__(self, clinic: Clinic, line: CommandLine, ledger: Ledger, now: Callable[[], datetime]) -> None:
         super().__init__(clinic)
+        self._now = now
+        self._kept_out: list[tuple[str, int]] = []
         self._line = line
         self._ledger = ledger
 
@@ -57,6 +65,12 @@ class Commands(Screens):
             "links two charts of one person": self._link,
             "accepts what waits": self._dismiss,
             "sends a failed bill again": self._resend,
+            "holds the practice": lambda office, pick: self._hold(office, pick),
+            "holds a resource or a direction": self._hold_some,
+            "holds a patient": lambda office, pick: self._hold(office, pick, billing=self._patient(office, pick)),
+            "releases a hold": self._release,
+            "keeps a patient out": self._keep_out,
+            "takes a patient in again": self._take_in,
         }
 
     def _unlink(self, office: Office, pick: random.Random) -> None:
@@ -84,6 +98,37 @@ class Commands(Screens):
         chart = {"E": "ehr", "K": "billing"}
         about = {chart[system]: int(id_)} if key else {}
         self._line.ask(office.id, DismissRequested(slot=slot, who=WHO, reason="as it should be"), **about)
+
+    def _hold(
+        self,
+        office: Office,
+        pick: random.Random,
+        resource: Resource | None = None,
+        system: System | None = None,
+        billing: int | None = None,
+    ) -> None:
+        """Until somebody releases it, or for some minutes or hours."""
+        minutes = pick.choice((None, None, 5, 60, 240))
+        until = None if minutes is None else self._now() + timedelta(minutes=minutes)
+        body = HoldRequested(who=WHO, reason="for now", resource=resource, system=system, until=until)
+        self._line.ask(office.id, body, billing=billing)
+
+    def _hold_some(self, office: Office, pick: random.Random) -> None:
+        resource, system = pick.choice((None, *Resource)), pick.choice((None, *System))
+        self._hold(office, pick, resource, system)
+
+    def _release(self, office: Office, pick: random.Random) -> None:
+        slot = pick.choice([slot for key, slot in self._line.waiting(office.id) if not key and slot.startswith("hold:")])
+        self._line.ask(office.id, ReleaseRequested(slot=slot, who=WHO))
+
+    def _keep_out(self, office: Office, pick: random.Random) -> None:
+        patient = self._patient(office, pick)
+        self._kept_out.append((office.id, patient))
+        self._line.ask(office.id, KeepOutRequested(who=WHO, reason="a test"), billing=patient)
+
+    def _take_in(self, office: Office, pick: random.Random) -> None:
+        patient = pick.choice([one for where, one in self._kept_out if where == office.id])
+        self._line.ask(office.id, KeepOutRequested(who=WHO, undo=True), billing=patient)
 
     def _resend(self, office: Office, pick: random.Random) -> None:
         bills = self._clinic.ehr.bills.values()

@@ -31,7 +31,7 @@ class People(Screens):
         self.ledger = Ledger(clinic, now, self.truth)
         self._deeds: dict[str, Doing] = {
             "makes the webhooks' subscriptions give new keys": self._rotate,
-            **Commands(clinic, line, self.ledger).deeds(),
+            **Commands(clinic, line, self.ledger, now).deeds(),
         }
         for subject in (Charts, Insurance, Appointments, Bills):
             self._deeds |= subject(clinic).deeds()

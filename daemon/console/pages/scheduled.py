@@ -1,0 +1,96 @@
+"""My day for the front desk, and the appointments of a week by provider: who comes, and what of them waits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+from aiohttp import web
+
+from daemon.console.asked import Ask
+from daemon.console.pages.deeds import new_once
+from daemon.console.pages.ledger import period_of
+from daemon.console.pages.work import name_of
+from daemon.console.roles import May
+from daemon.console.rules import Access, get
+from daemon.operator.visits import Visit, visits_of
+from events.calendar import local_day, shifted
+
+ONE_DAY = timedelta(days=1)
+MOST = 400
+"""Appointments that a page shows."""
+
+
+async def my_day(ask: Ask) -> web.StreamResponse:
+    """Today's and tomorrow's appointments; patients who wait are marked, with why and the remedy."""
+    today = local_day(datetime.now(UTC), ask.zone)
+    tomorrow = shifted(today, ONE_DAY)
+    found = [one for one in await visits_of(ask.store, ask.id, ask.zone, today, tomorrow) if one.state != "deleted"]
+    await ask.record_each("my day", sorted({one.patient.key for one in found}))
+    days = [("Today", today), ("Tomorrow", tomorrow)]
+    return ask.page("day.html", days=[_day(ask, name, day, found) for name, day in days])
+
+
+def _day(ask: Ask, name: str, day: date, found: Sequence[Visit]) -> dict[str, object]:
+    rows = [_row(ask, one) for one in found if one.day == day]
+    waiting = {one.patient.key for one in found if one.day == day and one.waiting(one.start)}
+    return {"name": name, "day": day, "rows": rows, "waiting": len(waiting)}
+
+
+def _row(ask: Ask, one: Visit) -> dict[str, object]:
+    waits = [
+        {"work": work, "why": why, "mine": ask.resolves(work.audience), "once": new_once()}
+        for work, why in one.waiting(datetime.now(UTC))
+    ]
+    return {
+        "visit": one,
+        "seen": one.appointment.seen,
+        "who": name_of(one.patient),
+        "handle": ask.handle(one.patient.key),
+    } | {"waits": waits}
+
+
+# -- a week ---------------------------------------------------------------------------------------------------------------
+
+
+async def appointments(ask: Ask) -> web.StreamResponse:
+    """The week of a day, by provider: how many a day, and below each of them."""
+    period = period_of(ask, "week")
+    found = await visits_of(ask.store, ask.id, ask.zone, period.first, period.last)
+    chosen = ask.request.query.get("provider", "")
+    shown = [one for one in found if chosen in ("", _provider(one))][:MOST]
+    await ask.record_each("appointments", sorted({one.patient.key for one in shown}))
+    days = [period.first + ONE_DAY * number for number in range((period.last - period.first).days + 1)]
+    return ask.page(
+        "appointments.html",
+        period=period,
+        days=days,
+        providers=_providers(found, days),
+        chosen=chosen if any(_provider(one) == chosen for one in found) else "",
+        listed=[(day, [_row(ask, one) for one in shown if one.day == day]) for day in days],
+        total=len(found),
+        left_out=len([one for one in found if chosen in ("", _provider(one))]) - len(shown),
+    )
+
+
+def _provider(one: Visit) -> str:
+    """What stands for a provider in an address: the billing side's id, "0" where there is none."""
+    return str(one.appointment.seen.provider or 0)
+
+
+def _providers(found: Sequence[Visit], days: Sequence[date]) -> list[dict[str, object]]:
+    """Each provider with how many of a day are not called off, and how many of them in all."""
+    booked = [one for one in found if one.state == "booked"]
+    counts = Counter((_provider(one), one.day) for one in booked)
+    names = {_provider(one): one.appointment.seen.provider_name or "No provider" for one in found}
+    return [
+        {"id": id_, "name": name, "counts": [counts[id_, day] for day in days], "sum": sum(counts[id_, day] for day in days)}
+        for id_, name in sorted(names.items(), key=lambda each: each[1])
+    ]
+
+
+ROUTES = (
+    get("/p/{practice}/day", my_day, Access(May.PATIENTS, recorded=True)),
+    get("/p/{practice}/appointments", appointments, Access(May.PATIENTS, recorded=True)),
+)

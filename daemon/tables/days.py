@@ -1,0 +1,132 @@
+"""On which days a practice's patients have appointments or bills, in PostgreSQL: who looks at a day opens that day's patients alone.
+
+A projection: what the documents say, and nothing else. A day is kept as a keyed hash of its kind and date, made with a secret of the
+practice, so that the table holds no patient's data. Where an older worker has saved patients without their days, the practice's
+owner fills the table anew in its next transaction; until then whoever looks opens those patients as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Iterator
+from datetime import UTC, date, timedelta
+
+from daemon.tables import documents as tables
+from daemon.tables.matching import Hashes, match_secret
+from daemon.tables.queries import SQL
+from events.calendar import shifted
+from events.codec import Keyring
+from events.connection import Connection
+from events.ids import PatientKey, PracticeId
+from projections.state.patient import BillState, Patient, decode_patient
+
+APPOINTMENTS, BILLS = "appointments", "bills"
+"""What a day is kept of."""
+
+TOGETHER = 10_000
+"""Rows that are written at once."""
+
+DayRow = tuple[bytes, str]
+"""Hash, patient."""
+
+
+def bill_day(entry: BillState) -> date:
+    """The day that a bill is kept under: that of the service, else the UTC day on which it was first seen."""
+    return entry.bill.service_day or entry.first_seen.astimezone(UTC).date()
+
+
+def days_of(patient: Patient) -> Iterator[tuple[str, date]]:
+    """The days of a patient by kind; those of appointments in UTC, so that a zone that changes leaves them alone."""
+    for one in patient.appointments.values():
+        yield APPOINTMENTS, one.seen.start.astimezone(UTC).date()
+    for entry in patient.bills.values():
+        yield BILLS, bill_day(entry)
+
+
+def hashes_of(keyring: Keyring, practice: PracticeId) -> Hashes:
+    """The hashes of a practice. Raises KeyMissing."""
+    return Hashes(match_secret(keyring, practice))
+
+
+def _hashed(hashes: Hashes, kind: str, day: date) -> bytes:
+    return hashes.of(f"day:{kind}:{day.isoformat()}")
+
+
+def rows_of(patients: Iterable[Patient], hashes: Hashes) -> set[DayRow]:
+    """What the table holds of a practice with these patients."""
+    return {(_hashed(hashes, *one), patient.key) for patient in patients for one in set(days_of(patient))}
+
+
+async def stored(connection: Connection, practice: PracticeId) -> set[DayRow]:
+    """The rows as they are stored."""
+    return {(row["day"], row["patient_key"]) for row in await connection.fetch(SQL["all_days"], practice)}
+
+
+async def are_complete(connection: Connection, practice: PracticeId) -> bool:
+    """Whether the table was kept with every document."""
+    return not await connection.fetchval(SQL["any_not_dayed"], practice)
+
+
+async def replace_all(connection: Connection, practice: PracticeId, rows: set[DayRow]) -> None:
+    """These rows and no others, which are what the documents say."""
+    await connection.execute(SQL["clear_days"], practice)
+    await _each(connection, "save_days", practice, rows)
+    await connection.execute(SQL["mark_dayed"], practice)
+
+
+async def _each(connection: Connection, query: str, practice: PracticeId, rows: Iterable[DayRow]) -> None:
+    given = sorted(rows)
+    for start in range(0, len(given), TOGETHER):
+        await connection.execute(SQL[query], practice, *map(list, zip(*given[start : start + TOGETHER], strict=True)))
+
+
+class DayTable:
+    """The table of one practice, as its recorder keeps it."""
+
+    def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
+        self.practice = practice
+        self._keyring = keyring
+        self._complete = False
+
+    def forget(self) -> None:
+        """A transaction failed, or the table was replaced: whether it is complete has to be seen anew."""
+        self._complete = False
+
+    async def ensure(self, connection: Connection) -> None:
+        """Fill the table where an older worker has left it alone."""
+        if self._complete:
+            return
+        if not await are_complete(connection, self.practice):
+            hashes = hashes_of(self._keyring, self.practice)
+            documents = await tables.read_patients(connection, self.practice, self._keyring)
+            rows = await asyncio.to_thread(lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes))
+            await replace_all(connection, self.practice, rows)
+        self._complete = True
+
+    async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
+        """What has become of the days of patients: nothing is sent where none changed."""
+        old = {(kind, day, one.key) for one in before for kind, day in days_of(one)}
+        new = {(kind, day, one.key) for one in after for kind, day in days_of(one)}
+        if old == new:
+            return
+        hashes = hashes_of(self._keyring, self.practice)
+        for query, changed in (("delete_days", old - new), ("save_days", new - old)):
+            await _each(connection, query, self.practice, {(_hashed(hashes, kind, day), key) for kind, day, key in changed})
+
+
+async def patients_of_days(
+    connection: Connection, practice: PracticeId, keyring: Keyring, kind: str, first: date, last: date
+) -> list[PatientKey]:
+    """Patients who may have something of this kind on these days of the practice: a day more on either side is looked at.
+
+    A practice's day is no UTC day; who looks leaves out what is on another. Raises KeyMissing.
+    """
+    hashes = hashes_of(keyring, practice)
+    wanted = [_hashed(hashes, kind, one) for one in _around(first, last)]
+    rows = await connection.fetch(SQL["patients_of_days"], practice, wanted)
+    return sorted(PatientKey(row["patient_key"]) for row in rows)
+
+
+def _around(first: date, last: date) -> Collection[date]:
+    start, end = shifted(first, -timedelta(days=1)), shifted(last, timedelta(days=1))
+    return [start + timedelta(days=number) for number in range((end - start).days + 1)]

@@ -1,0 +1,274 @@
+"""The command line and the console cannot disagree: each deed and each reading has one function below both.
+
+Every deed is asked for by a form of the console and by a command: what would be published is the same but for who asks, and it was made
+by the same function. Every reading that both have goes through one function, too.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, SimpleNamespace
+from typing import Any, get_args
+
+import pytest
+import pytest_asyncio
+from msgspec.structs import replace
+
+from daemon.__main__ import main
+from daemon.cli.commands import COMMANDS
+from daemon.console.pages.deeds import DEEDS
+from daemon.console.publishing import Publishing
+from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.operator import deeds
+from daemon.operator.commands import Followed, login
+from daemon.operator.links import plan_of_link
+from events import commands
+from events.ids import BillingPatientId, EhrChartId, PatientKey
+from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
+from events.topics import Note
+from events.writes import System
+from tests.conftest import PRACTICE
+from tests.integration.place import Make, Place, recording
+from tests.integration.recorder_driver import NOON, POLICY, insured
+from tests.integration.visiting import Browser, Site, site
+from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
+
+ROOT = Path(__file__).parents[2]
+ALONE, OTHER_ALONE = EhrChartId(102), EhrChartId(103)
+PAIR = (EhrChartId(104), BillingPatientId(904))
+GRACE = {"first_name": "Grace", "last_name": "Hopper"}
+QUARANTINED = "quarantine:kareo:patients:7"
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path, int]:
+    """A linked patient with a bill, a chart without a name, a pair that nobody has linked, and a record in quarantine."""
+    async with recording(postgres, tmp_path_factory, "agreeing") as (desk, name, folder):
+        await desk.link(there=insured(BLUE))
+        await desk.see(
+            EhrChartObserved(chart=replace(ADA, id=ALONE, first_name="")),
+            EhrChartObserved(chart=replace(ADA, id=PAIR[0], **GRACE)),
+            BillingChartObserved(chart=replace(ADA_THERE, id=PAIR[1], **GRACE)),
+            ChangeQuarantined(system=System.BILLING, resource="patients", record="7", reason="unreadable", raw=b"x"),
+        )
+        note = Note(system=System.EHR, resource="bills", record=str(GOOD_BILL.id), content_hash="a", parent=str(ADA.id))
+        await desk.recorder.record_messages([desk.change(BillObserved(bill=GOOD_BILL), notes=[note])])
+    return name, folder, 0
+
+
+@pytest.fixture
+def at(place: Make, postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> Place:
+    made = place(postgres.dsn(recorded[0], "chartwire"))
+    made.config.write_text(made.config.read_text().replace("127.0.0.1:8450", f"127.0.0.1:{free_port()}"))
+    return made
+
+
+@dataclass
+class Both:
+    """The console and the command line of one configuration; `published` is what either would have handed to Kafka."""
+
+    site: Site
+    browser: Browser
+    config: Path
+    published: list[Followed]
+
+    async def console(self, deed: str, fields: dict[str, str], patient: str = "") -> list[Followed]:
+        """What a form of the console asks for."""
+        self.published.clear()
+        handle = {"patient": self.site.console.handles.of(PRACTICE, PatientKey(patient))} if patient else {}
+        answer = await self.browser.post("/p/elm/deed", {"deed": deed, "once": "x" * 22, **handle, **fields})
+        assert answer.status == 303, answer.text
+        return list(self.published)
+
+    async def command(self, *words: str) -> tuple[list[Followed], set[str]]:
+        """What a command asks for, and by which functions."""
+        self.published.clear()
+        name, *more = words
+        called = await asyncio.to_thread(run, [name, str(PRACTICE), *more], self.config, "operator/deeds")
+        return list(self.published), called
+
+
+@pytest_asyncio.fixture
+async def both(at: Place, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Both]:
+    published: list[Followed] = []
+
+    async def take(_bus: object, _store: object, several: Sequence[Followed], **_more: object) -> None:
+        published.extend(several)
+
+    async def taken(_publishing: object, _practice: object, asks: Sequence[Followed]) -> None:
+        published.extend(asks)
+
+    async def nothing(*_any: object) -> None: ...
+
+    monkeypatch.setattr("daemon.cli.asking.bus_of", lambda *_any: SimpleNamespace(stop=nothing))
+    monkeypatch.setattr("daemon.cli.asking._reach", nothing)
+    monkeypatch.setattr("daemon.cli.asking.write_all", take)
+    monkeypatch.setattr(Publishing, "publish", taken)
+    async with site(at.config) as opened:
+        yield Both(opened, await opened.of("operator"), at.config, published)
+
+
+class Calls:
+    """The functions of a module of `daemon` that are called within the context, in the thread that it is entered in."""
+
+    def __init__(self, module: str) -> None:
+        self.found: set[str] = set()
+        self._file = str(ROOT / "daemon" / f"{module}.py")
+
+    def _look(self, frame: FrameType, event: str, _argument: Any) -> None:
+        if event == "call" and frame.f_code.co_filename == self._file:
+            self.found.add(frame.f_code.co_name)
+
+    def __enter__(self) -> set[str]:
+        sys.setprofile(self._look)
+        return self.found
+
+    def __exit__(self, *_error: object) -> None:
+        sys.setprofile(None)
+
+
+def run(words: Sequence[str], config: Path, module: str) -> set[str]:
+    """A command, and the functions of the module that it called."""
+    with Calls(module) as found:
+        main([*words, "--config", str(config)])
+    return found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One deed as a form has it and as a command has it, and the function of operator/deeds.py that both stand on."""
+
+    function: str
+    fields: dict[str, str]
+    command: tuple[str, ...]
+    patient: str = ""
+
+
+ADA_PAIR = ("elation:101", "kareo:901")
+SAME = {
+    "resync": Asked("resync", {}, ("resync", "kareo:901"), "K:901"),
+    "create": Asked("resync", {}, ("resync", "elation:102", "--as-new"), "E:102"),
+    "retry": Asked("retry", {"slot": "chart"}, ("retry", "elation:102", "chart"), "E:102"),
+    "retry-shared": Asked("retry", {"slot": QUARANTINED}, ("retry", QUARANTINED)),
+    "try-systems": Asked("retry", {}, ("retry",)),
+    "resend": Asked("resend", {"bill": "4001"}, ("resend", "4001")),
+    "dismiss": Asked("dismiss", {"slot": "chart"}, ("dismiss", "elation:102", "chart"), "E:102"),
+    "seen": Asked("seen", {"field": "city"}, ("seen", "kareo:901", "city"), "K:901"),
+    "redrive": Asked("redrive", {"slot": QUARANTINED}, ("redrive", QUARANTINED)),
+    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes")),
+    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR)),
+    "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
+    "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
+}
+BY_COMMAND_ALONE = {"move-link": "move_link"}
+"""Deeds that only the command line has, with their function."""
+
+REASON = "so it is"
+
+
+def test_every_deed_of_both_is_compared() -> None:
+    assert set(SAME) == set(DEEDS)
+    asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
+    asking -= {"duplicates"}
+    assert {one.command[0] for one in SAME.values()} | set(BY_COMMAND_ALONE) == asking
+    functions = {
+        name
+        for name, one in inspect.getmembers(deeds, inspect.iscoroutinefunction)
+        if one.__module__ == deeds.__name__ and "it" in inspect.signature(one).parameters
+    }
+    assert {one.function for one in SAME.values()} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned"}
+
+
+@pytest.mark.parametrize("deed", SAME)
+async def test_a_form_and_a_command_ask_for_the_same_by_the_same_function(both: Both, deed: str) -> None:
+    one = SAME[deed]
+    fields = dict(one.fields)
+    if deed == "link":
+        plan = await plan_of_link(both.site.console.store, POLICY, *PAIR, NOON)
+        fields["seen"] = plan.seen
+    with Calls("operator/deeds") as by_form:
+        form = await both.console(deed, {**fields, "reason": REASON}, one.patient)
+    command, by_command = await both.command(*one.command, "--reason", REASON)
+    assert one.function in by_form & by_command
+    assert len(form) == len(command) == 1
+    mine, theirs = form[0], command[0]
+    assert mine.command.body == replace(theirs.command.body, who="operator")
+    assert theirs.command.body.who == login()  # type: ignore[union-attr]
+    assert (mine.command.ehr, mine.command.billing) == (theirs.command.ehr, theirs.command.billing)
+    assert (mine.open, mine.reading, mine.slots) == (theirs.open, theirs.reading, theirs.slots)
+
+
+@dataclass(frozen=True)
+class Read:
+    """A page and a command that read the same, and the module and function below both."""
+
+    page: str
+    command: tuple[str, ...]
+    below: tuple[str, str]
+
+
+READINGS = {
+    "history": Read("patient", ("history", "elm", "kareo:901"), ("operator/past", "past_of")),
+    "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
+    "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
+    "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
+}
+
+
+@pytest.mark.parametrize("reading", READINGS)
+async def test_a_page_and_a_command_read_by_the_same_function(both: Both, reading: str) -> None:
+    one = READINGS[reading]
+    module, function = one.below
+    handle = both.site.console.handles.of(PRACTICE, PatientKey("K:901"))
+    paths = {"patient": f"/patient/{handle}", "why": f"/patient/{handle}/why/last_name", "": ""}
+    with Calls(module) as by_page:
+        assert (await both.browser.get(f"/p/elm{paths.get(one.page, f'/{one.page}')}")).status == 200
+    by_command = await asyncio.to_thread(run, one.command, both.config, module)
+    assert function in by_page & by_command
+
+
+async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    await asyncio.to_thread(main, ["waiting", "elm", "--config", str(both.config), "--json"])
+    told = sorted(re.findall(r'"code":"([\w-]+)"', capsys.readouterr().out))
+    page = (await both.browser.get("/p/elm/work")).text
+    (rows,) = re.findall(r"<p[^>]*>\s*(\d+) items?, the oldest first", page)
+    assert len(told) == int(rows) > 1
+    for code in told:
+        assert code.replace("-", " ") in page
+
+
+# -- nobody else makes a command --------------------------------------------------------------------------------------------
+
+
+def source(name: str) -> str:
+    return (ROOT / "daemon" / name).read_text()
+
+
+def makers(text: str) -> set[str]:
+    """The types of commands that a file could make, and the function that makes an event of one."""
+    wanted = {one.__name__ for one in get_args(commands.Command)} | {"command"}
+    return {
+        alias.name
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.ImportFrom) and node.module in ("events.commands", "daemon.operator.commands")
+        for alias in node.names
+        if alias.name in wanted
+    }
+
+
+@pytest.mark.parametrize("room", ["cli", "console", "demo"])
+def test_neither_makes_a_command_by_itself(room: str) -> None:
+    found = {str(file): made for file in (ROOT / "daemon" / room).rglob("*.py") if (made := makers(file.read_text()))}
+    assert found == {}
+
+
+def test_the_test_of_makers_can_fail() -> None:
+    assert makers("from events.commands import LinkRequested, Command") == {"LinkRequested"}
+    assert makers("from daemon.operator.commands import command, login") == {"command"}

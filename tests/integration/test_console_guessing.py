@@ -1,0 +1,64 @@
+"""Guessing at the console: passwords, links, sessions and handles. It is slowed down, finds nothing, and is recorded."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from pathlib import Path
+
+import pytest
+
+from daemon.console.sessions import TRIES_FROM_ADDRESS, TRIES_OF_USER, make_link
+from daemon.tables import access, accounts
+from tests.conftest import PRACTICE
+from tests.integration.visiting import ADA, KEPT, OTHER_EVENT, PASSWORD, Browser, Site, beside
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+async def test_guessing_a_password_ends_before_it_can_succeed(visited: Site) -> None:
+    pool = visited.console.store.pool
+    await accounts.add(pool, "guessed", KEPT)
+    answers = {
+        re.sub("[0-9a-f]{64}", "", (await visited.browser().sign_in("guessed", f"guess {n}")).text)
+        for n in range(TRIES_OF_USER)
+    }
+    late = await visited.browser().sign_in("guessed", PASSWORD)
+    assert late.status == 401
+    assert answers == {re.sub("[0-9a-f]{64}", "", late.text)}, "nobody is told whether it was right"
+    log = [one for one in await access.last(pool, access.NOWHERE) if one.who == "guessed"]
+    assert [one.what for one in log] == ["sign-in refused"] * (TRIES_OF_USER + 1)
+    assert log[0].detail == "too many tries"
+    assert PASSWORD not in str(log)
+
+
+async def test_guessing_ids_and_handles_finds_nothing(visited: Site) -> None:
+    browser = await visited.of("operator")
+    handle = visited.console.handles.of(PRACTICE, ADA)
+    guesses = [secrets.token_urlsafe(len(handle) * 3 // 4) for _ in range(20)] + [handle[::-1], handle.lower(), handle + "A"]
+    for guess in guesses:
+        assert (await browser.get(f"/p/elm/patient/{guess}")).status == 404
+        thief = Browser(visited.url, {"chartwire_session": guess})
+        assert (await thief.get("/p/elm")).goes_to == "/sign-in"
+    log = await access.last(visited.console.store.pool, "elm", most=len(guesses))
+    assert {(one.who, one.what, one.detail) for one in log} == {
+        ("operator", "refused", "GET /p/{practice}/patient/{patient}: 404")
+    }
+    assert not any(handle in one.detail for one in log)
+    assert (await browser.get(f"/p/elm/done/{OTHER_EVENT}")).status == 200
+
+
+async def test_guessing_links_is_slowed_down_by_address_and_recorded(visited_file: Path) -> None:
+    async with beside(visited_file) as at:
+        pool = at.console.store.pool
+        browser = at.browser()
+        await browser.get("/sign-in")
+        link = await make_link(pool, "viewer", "test")
+        try:
+            for _ in range(TRIES_FROM_ADDRESS):
+                assert (await browser.post(f"/enter/{secrets.token_urlsafe(32)}", {})).status == 401
+            assert (await browser.post(f"/enter/{link}", {})).status == 401, "even the right one waits"
+        finally:
+            await accounts.clear_tries(pool, "address:127.0.0.1")
+        log = await access.last(pool, access.NOWHERE, most=TRIES_FROM_ADDRESS + 1)
+        assert {(one.what, one.detail) for one in log} == {("sign-in refused", "link")}

@@ -1,0 +1,135 @@
+"""Days on which people hold writes, release them, and keep patients out; and the judge of it, by what is recorded.
+
+The judge knows of holds and of patients kept out by itself: it asks nothing of the daemon's own rules.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.merges import BillingLinkMoved
+from events.schema import (
+    ChartLinked,
+    ChartUnlinked,
+    Event,
+    IntentAttempted,
+    IntentRequested,
+    LinkMoved,
+    Recorded,
+    WaitingRaised,
+)
+from events.writes import SearchBilling, SearchEhr
+from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, drawn
+
+HOLDING: dict[str, int] = {
+    "holds the practice": 2,
+    "holds a resource or a direction": 5,
+    "holds a patient": 4,
+    "releases a hold": 5,
+    "keeps a patient out": 2,
+    "takes a patient in again": 2,
+    "edits a patient in Kareo": 4,
+    "edits a chart in Elation": 4,
+    "books an appointment in Kareo": 3,
+    "signs a note in Elation": 3,
+    "unlinks two charts": 1,
+    "links two charts of one person": 1,
+}
+
+
+def left_alone(seed: int) -> Plan:
+    """The plan of a seed on whose day people hold and release, and keep patients out."""
+    plan, pick = drawn(seed), random.Random(f"{seed}/left alone")
+    kinds, weights = tuple(HOLDING), tuple(HOLDING.values())
+    deeds = [
+        Deed(
+            at=pick.uniform(0.5 * HOUR, DAY_ENDS),
+            office=pick.randrange(2),
+            kind=pick.choices(kinds, weights=weights)[0],
+            pick=pick.randrange(1_000_000),
+        )
+        for _ in range(pick.choice((8, 16, 24)))
+    ]
+    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)))
+
+
+@dataclass
+class _Office:
+    """What is left alone in a practice now. Charts are ("elation" or "kareo", number)."""
+
+    holds: dict[str, HoldBegan] = field(default_factory=dict)
+    out: set[tuple[str, int]] = field(default_factory=set)
+    asked: dict[str, IntentRequested] = field(default_factory=dict)
+    links: dict[int, int] = field(default_factory=dict)
+
+
+class LeftAlone:
+    """Follows what is recorded, of all practices."""
+
+    def __init__(self, say: Callable[[str, str], None]) -> None:
+        self._say = say
+        self._offices: dict[str, _Office] = {}
+
+    def of(self, practice: str) -> _Office:
+        return self._offices.setdefault(practice, _Office())
+
+    def follow(self, recorded: Recorded) -> None:
+        """An event of a practice, in its order."""
+        event, body = recorded.event, recorded.event.body
+        office = self.of(event.practice)
+        match body:
+            case HoldBegan():
+                office.holds[body.slot] = body
+            case HoldEnded():
+                office.holds.pop(body.slot, None)
+            case KeptOut():
+                named = {("elation", body.ehr), ("kareo", body.billing)} - {("elation", None), ("kareo", None)}
+                office.out = office.out | named if body.out else office.out - named  # type: ignore[assignment]
+            case ChartLinked():
+                self._tell(event, office, "was linked though it is kept out", body.how)
+                office.links[int(body.ehr)] = int(body.billing)
+            case LinkMoved():
+                office.links.pop(int(body.source), None)
+                office.links[int(body.target)] = int(body.billing)
+            case BillingLinkMoved():
+                office.links[int(body.ehr)] = int(body.target)
+            case ChartUnlinked():
+                office.links.pop(int(body.ehr), None)
+            case WaitingRaised() if event.patient:
+                self._tell(event, office, "waits though it is kept out", body.slot)
+            case IntentRequested():
+                office.asked[body.intent] = body
+                self._tell(event, office, "is asked to be written though it is kept out", body.slot)
+            case IntentAttempted():
+                self._begun(event, office, office.asked[body.intent])
+
+    def _tell(self, event: Event, office: _Office, what: str, of: str) -> None:
+        if event.patient and office.out.intersection(self._charts(event, office)):
+            self._say("left alone", f"{event.practice}: {event.patient} {what} ({of})")
+
+    def _begun(self, event: Event, office: _Office, asked: IntentRequested) -> None:
+        """Nothing that is held is begun."""
+        if isinstance(asked.write, SearchEhr | SearchBilling):
+            return
+        self._tell(event, office, "is written though it is kept out", asked.slot)
+        charts = self._charts(event, office)
+        for hold in office.holds.values():
+            whose = {("elation", hold.ehr), ("kareo", hold.billing)} - {("elation", None), ("kareo", None)}
+            if whose and not whose & charts:
+                continue
+            if hold.resource in (None, asked.resource) and hold.system in (None, asked.system):
+                self._say(
+                    "left alone", f"{event.practice}: {asked.slot} of {event.patient} was begun though held ({hold.slot})"
+                )
+
+    def _charts(self, event: Event, office: _Office) -> set[tuple[str, int]]:
+        """The charts of the patient that an event is about."""
+        side, _, number = event.patient.partition(":")
+        if not number:
+            return set()
+        if side == "E":
+            return {("elation", int(number))}
+        return {("kareo", int(number)), *(("elation", ehr) for ehr, other in office.links.items() if other == int(number))}
