@@ -160,7 +160,7 @@ def test_the_console_asks_who_it_is(service: Session) -> None:
 @pytest.mark.nightly
 def test_passwords_travel_by_tls_only(service: Session) -> None:
     wanted = (
-        "sslmode=disable host=localhost dbname=chartwire user=chartwire passfile=/etc/chartwire/secrets/chartwire.pgpass"
+        "sslmode=disable host=localhost dbname=chartwire user=chartwire passfile=/etc/chartwire/postgres/chartwire.pgpass"
     )
     assert "no pg_hba.conf entry" in service.run(f"runuser -u chartwire -- psql '{wanted}' -c 'SELECT 1'", check=False)
     assert "SSL" in service.run(f"runuser -u chartwire -- psql '{wanted.replace('disable', 'require')}' -c '\\conninfo'")
