@@ -57,6 +57,7 @@ class WaitCode(StrEnum):
     FIELD_UNMAPPED = "field-unmapped"
 
     # insurance
+    BEYOND_CASE = "beyond-case"
     CARRIER_PENDING = "carrier-pending"
     CARRIER_REFUSED = "carrier-refused"
     CARRIER_UNKNOWN = "carrier-unknown"

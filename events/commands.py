@@ -89,6 +89,14 @@ class DismissRequested(Value, frozen=True, kw_only=True):
     reason: str
 
 
+class PolicyRemovalRequested(Value, frozen=True, kw_only=True):
+    """Remove a policy of the chart side that the billing side's primary case does not have."""
+
+    policy: int
+    who: str
+    reason: str = ""
+
+
 class RedriveRequested(Value, frozen=True, kw_only=True):
     """Try again what is in quarantine in this slot."""
 
@@ -139,6 +147,7 @@ Command = (
     | TellApartRequested
     | UnlinkRequested
     | DismissRequested
+    | PolicyRemovalRequested
     | RedriveRequested
     | ConflictSeen
     | HoldRequested

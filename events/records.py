@@ -231,12 +231,22 @@ class ChartPolicy(Value, frozen=True, kw_only=True):
 
 
 class BillingPlan(Value, frozen=True, kw_only=True):
-    """A plan with its insurance company, as a policy of the billing side has shown them."""
+    """A plan with its insurance company and its address, as a policy of the billing side has shown them at `read_at`.
+
+    The address is in the form in which the chart side's carriers keep it.
+    """
 
     company_id: str
     company_name: str
     plan_id: str
     plan_name: str
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    phone: str = ""
+    read_at: datetime | None = None
 
 
 class Provider(Value, frozen=True, kw_only=True):
@@ -261,6 +271,12 @@ class Carrier(Value, frozen=True, kw_only=True):
     id: int
     name: str
     external_id: str = ""
+    address1: str = ""
+    address2: str = ""
+    city: str = ""
+    state: str = ""
+    zip: str = ""
+    phone: str = ""
 
 
 class Plan(Value, frozen=True, kw_only=True):

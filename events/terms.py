@@ -1,8 +1,8 @@
-"""Policies and service lines as they shall be held: what writes carry, and what was agreed on."""
+"""Policies, appointments and service lines as they shall be held: what writes carry, and what was agreed on."""
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 
 from events.records import Value
 
@@ -56,6 +56,15 @@ class PolicyChange(Value, frozen=True, kw_only=True):
     fields: dict[str, str]
     agreed: PolicyTerms | None = None
     names: tuple[str, ...] = ()
+
+
+class AppointmentTerms(Value, frozen=True, kw_only=True):
+    """An appointment as Elation shall hold it: `minutes` a multiple of 5, `description` the visit reason (at most 500)."""
+
+    start: datetime
+    minutes: int
+    physician: int
+    description: str = ""
 
 
 class EncounterTerms(Value, frozen=True, kw_only=True):

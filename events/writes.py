@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Value, stored_type
-from events.terms import EncounterTerms, PolicyChange, PolicyTerms
+from events.terms import AppointmentTerms, EncounterTerms, PolicyChange, PolicyTerms
 
 
 class System(StrEnum):
@@ -117,7 +117,7 @@ class AddBillingCase(BillingWrite, frozen=True, kw_only=True):
 
 
 class CreateCarrier(EhrWrite, frozen=True, kw_only=True):
-    """An insurance company that a patient has and Elation lacks; `external_id` is Kareo's company id."""
+    """An insurance company that a patient has and Elation lacks, with the address of Kareo's plan `plan_id`, which it follows."""
 
     company_id: str
     name: str
@@ -127,6 +127,17 @@ class CreateCarrier(EhrWrite, frozen=True, kw_only=True):
     state: str = ""
     zip: str = ""
     phone: str = ""
+    plan_id: str = ""
+
+
+class UpdateCarrier(EhrWrite, frozen=True, kw_only=True):
+    """Bring a carrier of ours to its plan: `fields` change, by the names of CreateCarrier; `agreed` is all that the plan says."""
+
+    carrier: int
+    company_id: str
+    plan_id: str
+    fields: dict[str, str]
+    agreed: dict[str, str]
 
 
 class CreatePlan(EhrWrite, frozen=True, kw_only=True):
@@ -167,15 +178,6 @@ class ChangeBillingPolicies(BillingWrite, frozen=True, kw_only=True):
 
 
 # -- appointments ---------------------------------------------------------------------------------------------------
-
-
-class AppointmentTerms(Value, frozen=True, kw_only=True):
-    """An appointment as Elation shall hold it: `minutes` a multiple of 5, `description` the visit reason (at most 500)."""
-
-    start: datetime
-    minutes: int
-    physician: int
-    description: str = ""
 
 
 class CreateEhrAppointment(EhrWrite, frozen=True, kw_only=True):
@@ -258,6 +260,7 @@ AnyWrite = (
     | UpdateBillingChart
     | AddBillingCase
     | CreateCarrier
+    | UpdateCarrier
     | CreatePlan
     | SyncPolicies
     | ChangeBillingPolicies
@@ -269,9 +272,6 @@ AnyWrite = (
     | MarkBilled
     | MarkBillError
 )
-
-
-# -- results --------------------------------------------------------------------------------------------------------
 
 
 class Likeness(Value, frozen=True, kw_only=True):

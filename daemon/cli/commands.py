@@ -39,7 +39,7 @@ COMMANDS = {
     "duplicates": ("duplicates", "apart"),
     "link": ("link", "move-link"),
     "hold": ("hold", "release", "keep-out"),
-    "repair": ("resync", "retry", "resend", "unlink", "dismiss", "seen", "redrive"),
+    "repair": ("resync", "retry", "resend", "unlink", "dismiss", "remove-policy", "seen", "redrive"),
 }
 """The commands that each module of `daemon.cli` has: only the one that is called is loaded, so that looking something up is quick."""
 
@@ -81,6 +81,7 @@ ABOUT = {
     "resend": "send a failed bill again, after a fix",
     "unlink": "undo a link; with both charts: they are not the same person",
     "dismiss": "accept a waiting item as it is",
+    "remove-policy": "remove a policy of a chart that the primary case does not have",
     "seen": "conflicts have been looked at",
     "redrive": "try again what is in quarantine",
 }

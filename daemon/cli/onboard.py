@@ -1,8 +1,11 @@
-"""`chartwire onboard PRACTICE`: the first day of a practice with charts on both sides. Looks; never writes.
+"""`chartwire onboard PRACTICE`: the first day of a practice with charts on both sides. Looks; never writes without `--accept`.
 
 With `mode = "observe"` both systems are read and nothing is decided. This shows how far that is, whom matching would link,
 whom a person has to decide about (`--candidates`), and every write that going live would make (`--dry-run`). Then set
 `mode = "live"` and restart.
+
+A practice that has changed its profile accepts with `--accept` that what differs in its patients' insurance is settled by
+preference: the patients and what would be written are shown (with `--dry-run` only that), then a person is asked.
 """
 
 from __future__ import annotations
@@ -14,16 +17,22 @@ from typing import Any
 
 import msgspec
 
+from daemon.cli import asking
 from daemon.cli.advice import add_config
-from daemon.cli.common import add_shown, asked, run_async
+from daemon.cli.common import Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
+from daemon.operator.commands import login
+from daemon.operator.deeds import Asking, Asks
 from daemon.operator.onboarding import Matching, Onboarding, progress, reasons
+from daemon.operator.switching import Differences, accept, differences
 from daemon.runtime.go_live import first_reads
 from events.ids import charts_of
 from events.records import type_of
+from events.store import Store
 from events.writes import System
 from projections.terms.names import Names
+from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, Planned
 from projections.words.shown import Shown
 from projections.words.writes import describe_write
@@ -35,7 +44,13 @@ def register(commands: Any) -> None:
     )
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--candidates", action="store_true", help="the pairs of charts that a person has to decide about")
-    parser.add_argument("--dry-run", action="store_true", help="every write that going live would make")
+    parser.add_argument("--dry-run", action="store_true", help="every write that going live, or --accept, would make")
+    parser.add_argument(
+        "--accept", action="store_true", help="after a change of profile: what differs in insurance is settled by preference"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --accept: without asking")
+    parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="with --accept: for what follows")
+    parser.add_argument("--reason", default="", help="with --accept: kept in the history")
     parser.add_argument("--json", action="store_true")
     add_shown(parser)
     add_config(parser)
@@ -44,6 +59,8 @@ def register(commands: Any) -> None:
 
 def onboard(arguments: argparse.Namespace) -> int:
     """Exit code 1 when a list is asked for of a practice that is live."""
+    if arguments.accept:
+        return asking.run(arguments, _accept)
     it = asked(arguments)
 
     async def work() -> int:
@@ -62,6 +79,36 @@ def onboard(arguments: argparse.Namespace) -> int:
     return run_async(work())
 
 
+async def _accept(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    """Show what differs and what would be written, then ask."""
+    if arguments.json:
+        raise Ended("--accept asks a person and has no --json; `chartwire waiting --json` lists what differs")
+    found = await differences(store, it.policy, datetime.now(UTC))
+    say(*differing_lines(found, it.policy, it.shown, writes=arguments.dry_run))
+    if not found.patients or arguments.dry_run:
+        return []
+    if not asking.confirmed(f"settle the insurance of {len(found.patients)} patients by preference?", arguments):
+        raise Ended(code=2)
+    return await accept(Asking(store, it.policy, login(), arguments.reason), found)
+
+
+def differing_lines(found: Differences, policy: Policy, shown: Shown, *, writes: bool) -> list[str]:
+    """Whose insurance differs, in numbers, and what accepting it would write."""
+    here, there = shown.label(System.EHR), shown.label(System.BILLING)
+    if not found.patients:
+        return [f"{policy.practice}: nothing that differed when insurance began to go both ways waits any more"]
+    out = [f"{policy.practice}: the insurance of {len(found.patients)} patients differed when it began to go both ways"]
+    for one in found.patients:
+        only = f"{one.only_in_ehr} only in {here}, {one.only_in_billing} only in {there}"
+        out.append(f"  {shown.systems.one_of(one.charts)}: {one.policies} policies differ, {only}")
+    wins = shown.label(policy.insurance_preference)
+    out.append(f"accepting it: {wins} wins where they differ, each side gets what it lacks; {len(found.run.writes)} writes")
+    out += [f"  {count} {what}" for what, count in found.run.counts().items()]
+    if writes:
+        out += [f"{_chart(one, shown.systems)} {one.slot}: {describe_write(one.write, shown)}" for one in found.run.writes]
+    return out
+
+
 def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> list[str]:
     """The state; below it the lists that were asked for."""
     states = {
@@ -75,6 +122,8 @@ def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, s
     out.append(f"  read: {sides[0]}, {sides[1]}, {told.linked} linked")
     if told.unread:
         out.append(f"  still to be read whole before anything is decided: {', '.join(told.unread)}")
+    if told.differing:
+        out.append(f"  the insurance of {told.differing} patients differed when it began to go both ways: `--accept`")
     if told.due:
         out.append(f"  {told.due} patients are still to be looked at")
     if told.matching is not None and run is not None:

@@ -1,4 +1,4 @@
-"""The commands that put things right: resync, retry, resend, unlink, dismiss, seen, redrive (link is daemon/cli/link.py).
+"""The commands that put things right: resync, retry, resend, unlink, dismiss, remove-policy, seen, redrive (link is daemon/cli/link.py).
 
 Each is an event that the practice's owner records and answers (daemon/operator/commands.py): it works from any machine that reaches
 Kafka and the database. With --code or --older it is about every such waiting item (daemon/cli/bulk.py).
@@ -48,6 +48,13 @@ def register(commands: Any) -> None:
     unlink.add_argument("charts", nargs="+", metavar="CHART", help=f"{EITHER}, or both")
     dismiss = bulk("dismiss", DISMISS, "accept a waiting item as it is")
     dismiss.add_argument("what", nargs="*", metavar="CHART SLOT", help="the item; the practice's own items have no chart")
+    remove = add(
+        "remove-policy",
+        _remove_policy,
+        "remove a policy of a chart that the primary case does not have",
+    )
+    remove.add_argument("chart", help=EITHER)
+    remove.add_argument("policy", help=f"{NAMES.ehr.label}'s policy id, as `chartwire waiting` shows it")
     seen = bulk("seen", SEEN, "conflicts have been looked at")
     seen.add_argument("chart", nargs="?", help=EITHER)
     seen.add_argument("fields", nargs="*", help="fields (default: all)")
@@ -72,10 +79,14 @@ async def _retry(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks
 
 
 async def _resend(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
-    text = arguments.bill
+    return await deeds.resend(asking(arguments, store, it), _id(arguments.bill, "a bill's id"))
+
+
+def _id(text: str, what: str) -> int:
+    """The id that was typed. Raises Ended."""
     if not (text.isascii() and text.isdigit() and len(text) < 20 and int(text) <= LARGEST_ID):
-        raise Ended(f"{text}: must be a bill's id")
-    return await deeds.resend(asking(arguments, store, it), int(text))
+        raise Ended(f"{text}: must be {what}")
+    return int(text)
 
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
@@ -90,6 +101,11 @@ async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> As
     _give_reason(arguments)
     charts = typed(chart[0], it) if chart else Charts()
     return await deeds.dismiss(asking(arguments, store, it), charts, slot)
+
+
+async def _remove_policy(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    policy = _id(arguments.policy, "a policy's id")
+    return await deeds.remove_policy(asking(arguments, store, it), typed(arguments.chart, it), policy)
 
 
 def _give_reason(arguments: argparse.Namespace) -> None:

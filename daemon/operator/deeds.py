@@ -13,6 +13,7 @@ from daemon.operator.find import Looked, find_patient
 from daemon.operator.holds import slot_of_scope
 from daemon.operator.links import LinkPlan
 from daemon.tables import observed
+from events.codes import WaitCode
 from events.commands import (
     BillResendRequested,
     Command,
@@ -22,6 +23,7 @@ from events.commands import (
     KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -31,7 +33,7 @@ from events.commands import (
 )
 from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
 from events.schema import Origin
-from events.slots import set_aside_in
+from events.slots import SlotKind, set_aside_in, slot_of
 from events.store import Store
 from events.writes import Resource, System
 from projections.terms.policy import Policy
@@ -154,6 +156,15 @@ async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
     if not it.reason.strip():
         raise NotPossible("say why it is accepted as it is", found=False)
     return [it.ask(DismissRequested(slot=slot, who=it.who, reason=it.reason), charts, slot)]
+
+
+async def remove_policy(it: Asking, charts: Charts, policy: int) -> Asks:
+    """Remove a policy of the chart side that waits because the billing side's primary case does not have it."""
+    patient = (await it.looked(charts)).patient
+    waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, policy))
+    if waits is None or waits.code != WaitCode.BEYOND_CASE:
+        raise NotPossible(f"policy {policy} does not wait to be removed")
+    return [it.ask(PolicyRemovalRequested(policy=policy, who=it.who, reason=it.reason), charts, policy)]
 
 
 async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:

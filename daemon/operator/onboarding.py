@@ -8,6 +8,7 @@ from datetime import datetime
 
 import msgspec
 
+from daemon.operator.switching import is_differing
 from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
@@ -50,7 +51,10 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
 
 
 class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
-    """`state` is observing, going-live or live; `unread` are first reads still to be made, `due` patients to be looked at."""
+    """`state` is observing, going-live or live; `unread` are first reads still to be made, `due` patients to be looked at.
+
+    `differing` are patients whose insurance differed when it began to go both ways, and is settled by nobody yet.
+    """
 
     practice: str
     state: str
@@ -58,6 +62,7 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     linked: int = 0
     unread: tuple[str, ...] = ()
     due: int = 0
+    differing: int = 0
     matching: Matching | None = None
 
 
@@ -79,6 +84,7 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
         linked=sum(one.link is not None for one in patients.values()),
         unread=tuple(await unread(store.pool, practice, reads)),
         due=0 if directory.observing else due,
+        differing=sum(map(is_differing, patients.values())),
     )
     if not (policy.observes or directory.observing):
         return told, None

@@ -17,6 +17,7 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
+from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
 from daemon.runtime.surroundings import Surroundings
@@ -37,6 +38,7 @@ from events.store import AWAY, Fenced
 from events.stray import endless
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import Resource, System
+from projections.rules.wants import Moment
 from projections.terms.policy import allows
 
 log = structlog.get_logger()
@@ -113,6 +115,8 @@ class PracticeRuntime:
             await record_restart(self.recorder, self._restarted, self.config.time_zone)
         self._observing = await self.recorder.observing()
         await self.teller.tell()
+        policy = self.recorder.policy
+        await note_rules(self._around.store, policy, self.epoch, Moment.at(self._around.now(), policy.time_zone))
         outcome = await self.recorder.load_open()
         self.caution.recall(None if outcome.directory is None else outcome.directory.restarted)
         self.holds.note(outcome.directory)

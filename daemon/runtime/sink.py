@@ -22,12 +22,13 @@ from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution
+from daemon.runtime.rules_in_force import against_the_table, may
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
 from events.backoff import Hurried
 from events.codec import encode_body
-from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
+from events.ids import PRACTICE, Charts, PatientKey
 from events.records import type_of
 from events.schema import (
     Body,
@@ -42,7 +43,8 @@ from events.schema import (
 from events.store import Fenced
 from events.stray import endless, settled
 from events.writes import AnyResult, AnyWrite, System, changes_nothing
-from projections.rules.holds import is_stopped, is_stopped_under_way, may_begin
+from projections.deciding.settle import may_be_written
+from projections.rules.holds import is_stopped, is_stopped_under_way
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
@@ -191,6 +193,9 @@ class Sink:
             looks = self._caution.looks(job, self._pace.lookups)
             if looks and await self._resolve_unknown(attempt, looks):
                 return
+            if not may_be_written(job.write, job.resource, self._recorder.policy):
+                await self._record(against_the_table(attempt), attempt, only_if=may(attempt, self._recorder.policy))
+                return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
                 if not await self._begin(attempt) or await self._call(attempt):
@@ -205,8 +210,7 @@ class Sink:
         """Record the attempt, unless it may not begin. One that was attempted, and of which nothing was done, is then decided again."""
         slot, intent = attempt.slot, attempt.job.intent
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        may = partial(may_begin, slot=slot, intent=intent, policy=self._recorder.policy)
-        if await self._record(body, attempt, only_if=may):
+        if await self._record(body, attempt, only_if=may(attempt, self._recorder.policy)):
             await self._caution.attempted(attempt.job)
             return True
         given_up = IntentSuperseded(intent=intent, slot=slot, reason="not to be made for now, and nothing of it was done")
@@ -350,16 +354,14 @@ class Sink:
             await self._set_aside(body, attempt, error)
             return False
 
-    async def _until_recorded(
-        self, body: Body, attempt: Attempt, charts: tuple[EhrChartId | None, BillingPatientId | None], **more: Any
-    ) -> bool:
+    async def _until_recorded(self, body: Body, attempt: Attempt, charts: Charts, **more: Any) -> bool:
         failures = 0
         while True:
             try:
                 return await self._recorder.record_bodies(
                     [body],
-                    ehr=charts[0],
-                    billing=charts[1],
+                    ehr=charts.ehr,
+                    billing=charts.billing,
                     cause=attempt.job.cause,
                     parts=(attempt.job.intent, attempt.number),
                     **more,
@@ -378,17 +380,15 @@ class Sink:
 
         The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is never made.
         """
-        ehr, billing = attempt.charts
-        key = billing_key(billing) if billing is not None else ehr_key(ehr) if ehr is not None else ""
         aside = ChangeQuarantined(
             system=self.system,
             resource=type_of(body),
             record=attempt.job.intent,
-            path=key,
+            path=attempt.key,
             reason=f"cannot be folded ({type(error).__name__}); report it",
             raw=encode_body(body),
         )
-        await self._until_recorded(aside, attempt, (None, None))
+        await self._until_recorded(aside, attempt, Charts())
         if isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             unknown = IntentOutcomeUnknown(intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number)
             try:

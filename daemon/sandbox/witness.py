@@ -148,7 +148,7 @@ def _insurance(clinic: Clinic, office: Office, chart_id: int, patient_id: int, s
             )
     held = []
     for one in clinic.ehr.policies.values():
-        waits = office.both_ways and f"chart-policy:{one['id']}" in slots
+        waits = f"chart-policy:{one['id']}" in slots
         if one["patient_id"] == chart_id and one["status"] == "active" and not waits:
             held.append(
                 (

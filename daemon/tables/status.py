@@ -11,7 +11,7 @@ from datetime import datetime
 import msgspec
 
 from daemon.tables.holds import Held, held
-from daemon.tables.observed import FEED
+from daemon.tables.observed import FEED, NO_SOURCES
 from daemon.tables.queries import SQL
 from events.connection import Connection
 from events.ids import PracticeId
@@ -78,6 +78,8 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
     waiting = await pool.fetch(SQL["status_waiting"], practice)
     sources = {row["source"]: row for row in await pool.fetch(SQL["status_sources"], practice)}
     fed = sources.pop(FEED, None)
+    for name in NO_SOURCES:
+        sources.pop(name, None)
     return PracticeStatus(
         practice=practice,
         events=head["sequence"],

@@ -22,13 +22,14 @@ from events.schema import (
     WaitingRaised,
 )
 from events.slots import LINK_SLOT, PRACTICE_SLOT, SlotKind, slot_of
-from events.writes import Resource, System
+from events.writes import Resource, System, UpdateCarrier
 from projections.deciding.settle import permitted, reconcile_intents, reconcile_waiting
 from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
 from projections.rules.both_ways import want_insurance_both_ways
+from projections.rules.carriers import want_carriers
 from projections.rules.demographics import want_demographics
 from projections.rules.holds import kept_out, observed_only, ruled_out
 from projections.rules.insurance import want_insurance
@@ -37,7 +38,8 @@ from projections.rules.links import (
     in_circles,
     survivor,
 )
-from projections.rules.wants import Moment, Wants
+from projections.rules.wants import Moment, Wants, Wish
+from projections.state.open_intents import OpenIntent
 from projections.state.patient import Patient
 from projections.state.restart import waited_through
 from projections.state.state import PracticeState
@@ -67,8 +69,15 @@ def decide(
     looks = waited_through(patient, state.directory.restarted)
     bodies = reconcile_intents(writes, patient.intents, policy.practice, policy, cause, looks=looks)
     bodies += reconcile_waiting(wants.waits, patient, lambda slot: about_digest(patient, slot, state.directory, policy))
-    shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if slot not in state.directory.intents}
-    return bodies, reconcile_intents(shared, {}, policy.practice, policy, cause, looks=looks)
+    known = state.directory.intents
+    shared = {slot: wish for slot, wish in permitted(wants.shared, policy).items() if _may_ask(wish, known.get(slot))}
+    open_ = {slot: known[slot] for slot in shared if slot in known}
+    return bodies, reconcile_intents(shared, open_, policy.practice, policy, cause, looks=looks)
+
+
+def _may_ask(wish: Wish, known: OpenIntent | None) -> bool:
+    """A carrier or plan is created once, whatever the next patient's policy says of it; a newer address replaces an older one."""
+    return known is None or isinstance(wish.write, UpdateCarrier)
 
 
 def is_settled(before: Patient, bodies: Sequence[Body], shared: Sequence[Body]) -> bool:
@@ -110,6 +119,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
+    want_carriers(billing, state.directory, policy, moment.today, wants)
     insure = want_insurance_both_ways if allows(policy, Resource.INSURANCE, System.BILLING) else want_insurance
     insure(patient, ehr, billing, state.directory, policy, moment.today, wants)
     want_appointments(patient, link.ehr, state.directory, policy, moment.now, wants)

@@ -18,7 +18,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from events.codes import CommandCode
+from events.codes import CommandCode, WaitCode
 from events.commands import (
     BillResendRequested,
     Command,
@@ -28,6 +28,7 @@ from events.commands import (
     KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -114,6 +115,10 @@ def _answer(
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
             return Reply(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
+        case PolicyRemovalRequested():
+            waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, body.policy))
+            if waits is None or waits.code != WaitCode.BEYOND_CASE:
+                raise NotDone(CommandCode.NOT_WAITING, f"policy {body.policy} does not wait for a removal")
         case ConflictSeen():
             missing = [name for name in body.fields if name not in patient.conflicts]
             if missing or not patient.conflicts:

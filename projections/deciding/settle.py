@@ -10,7 +10,7 @@ from collections.abc import Callable
 from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
-from events.writes import AnyWrite, MarkBilled, MarkBillError, System, changes_nothing, system_of
+from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
 from projections.rules.wants import Wish
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import Patient
@@ -19,15 +19,15 @@ from projections.terms.policy import Policy, allows, row
 
 def permitted(writes: dict[str, Wish], policy: Policy) -> dict[str, Wish]:
     """The direction filter, applied to every wish there is: writes against the table are never requested (I2)."""
-    return {slot: wish for slot, wish in writes.items() if _may(wish, policy)}
+    return {slot: wish for slot, wish in writes.items() if may_be_written(wish.write, wish.resource, policy)}
 
 
-def _may(wish: Wish, policy: Policy) -> bool:
+def may_be_written(write: AnyWrite, resource: Resource, policy: Policy) -> bool:
     """As the table says; searches change nothing, and a bill's answer goes back to where the bill came from."""
-    if changes_nothing(wish.write):
+    if changes_nothing(write):
         return True
-    target = System.BILLING if isinstance(wish.write, MarkBilled | MarkBillError) else system_of(wish.write)
-    return allows(policy, wish.resource, target)
+    target = System.BILLING if isinstance(write, MarkBilled | MarkBillError) else system_of(write)
+    return allows(policy, resource, target)
 
 
 def reconcile_intents(

@@ -35,7 +35,8 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
             cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]
         case SlotKind.EHR_POLICY:
-            return [one for one in coverage_of(patient).policies or () if str(one.id) == name]
+            known = coverage_of(patient)
+            return [one for one in (*(known.policies or ()), *known.beyond) if str(one.id) == name]
         case SlotKind.FIELD | SlotKind.CONFLICT:
             return [view.get(name) for view in _views(patient, directory, policy)]
         case SlotKind.CHART | SlotKind.LINK:

@@ -15,8 +15,8 @@ from events.codes import WaitCode
 from events.ids import EhrChartId
 from events.records import BillingAppointment
 from events.slots import SlotKind, slot_of
+from events.terms import AppointmentTerms
 from events.writes import (
-    AppointmentTerms,
     CancelEhrAppointment,
     CreateEhrAppointment,
     DeleteEhrAppointment,

@@ -11,8 +11,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from events.codes import WaitCode
-from events.insurance import InsurersLearnt
-from events.records import BillingCase, BillingPlan, BillingPolicy, ChartPolicy
+from events.records import BillingPolicy, ChartPolicy
 from events.slots import CASE_POLICIES_SLOT, POLICIES_SLOT, SlotKind, parse_slot, slot_of
 from events.terms import PolicyChange, PolicyTerms
 from events.writes import ChangeBillingPolicies, Resource, SyncPolicies, System
@@ -50,9 +49,10 @@ def want_insurance_both_ways(
     today: date,
     wants: Wants,
 ) -> None:
-    """Add what keeps both sides' policies in agreement. Nothing is decided on half a reading, or while a write is under way."""
+    """Add what keeps both sides' policies in agreement. Nothing is decided on half a reading, before the insurers that it shows
+    have been learnt, or while a write is under way."""
     cases = billing.chart.cases
-    if cases is None or _learn(cases, directory, wants):
+    if cases is None or wants.shared_facts:
         return
     if _keep_while_under_way(patient, wants):
         return
@@ -69,22 +69,6 @@ def want_insurance_both_ways(
     _show_conflicts(patient, wants)
     _want_chart_side(one)
     _want_case(one)
-
-
-def _learn(cases: tuple[BillingCase, ...], directory: Directory, wants: Wants) -> bool:
-    """Companies and plans that the policies show for the first time, or under another name."""
-    seen = {
-        one.plan_id: BillingPlan(
-            company_id=one.company_id, company_name=one.company_name, plan_id=one.plan_id, plan_name=one.plan_name
-        )
-        for case in cases
-        for one in case.policies
-        if one.plan_id and one.company_id
-    }
-    new = tuple(seen[id_] for id_ in sorted(seen) if directory.billing_plans.get(id_) != seen[id_])
-    if new:
-        wants.shared_facts.append(InsurersLearnt(plans=new))
-    return bool(new)
 
 
 def _keep_while_under_way(patient: Patient, wants: Wants) -> bool:

@@ -90,16 +90,32 @@ def want_insurance(
     pending = [str(one.id) for one, ready in made if ready is None]
     written = patient.policies
     wanted = {_key(one): one for one in terms}
+    removing = _beyond(patient, [one for _, one in active], policy, wants)
     unchanged = all(key in written and says_the_same(one, written[key].terms) for key, one in wanted.items())
-    if unchanged and all(key in wanted or key in pending for key in written):
+    looks = coverage_of(patient).look_again
+    if unchanged and not removing and not looks and all(key in wanted or key in pending for key in written):
         return
     terms += _kept(pending, terms, written)
     if person.birth_date is None:
         text = f"{policy.names.ehr.label} needs the patient's birth date for insurance; enter it"
         wants.wait(POLICIES_SLOT, WaitCode.INCOMPLETE, text)
         return
-    write = _sync(ehr.chart.id, person, person.birth_date, terms, written)
+    write = _sync(ehr.chart.id, person, person.birth_date, terms, written, removing)
     wants.writes[POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE)
+
+
+def _beyond(patient: Patient, active: list[BillingPolicy], policy: Policy, wants: Wants) -> tuple[int, ...]:
+    """Show what the chart has beyond the case (guide: Insurance, an inactive case removes all); those to be removed."""
+    known = coverage_of(patient)
+    numbers = {squeeze(one.number).casefold() for one in active} - {""}
+    here, there = policy.names.ehr.label, policy.names.billing.label
+    shown = [one.id for one in known.beyond if squeeze(one.member_id).casefold() not in numbers]
+    text = (
+        f"this policy is in force in {here} and not in the primary case in {there}: enter it there, or remove it in {here}"
+    )
+    for id_ in shown:
+        wants.wait(slot_of(SlotKind.EHR_POLICY, id_), WaitCode.BEYOND_CASE, text)
+    return tuple(id_ for id_ in shown if id_ in known.to_remove)
 
 
 def person_of(ehr: EhrChart, billing: BillingChart) -> BillingChart:
@@ -124,9 +140,16 @@ def _kept(pending: list[str], terms: list[PolicyTerms], written: dict[str, Writt
 
 
 def _sync(
-    chart: EhrChartId, there: BillingChart, birth_date: date, terms: list[PolicyTerms], written: dict[str, WrittenPolicy]
+    chart: EhrChartId,
+    there: BillingChart,
+    birth_date: date,
+    terms: list[PolicyTerms],
+    written: dict[str, WrittenPolicy],
+    beyond: tuple[int, ...],
 ) -> SyncPolicies:
+    """`beyond` are policies that are not ours and to be removed, too."""
     kept = {_key(one) for one in terms}
+    gone = (entry.ehr for key, entry in written.items() if key not in kept)
     return SyncPolicies(
         chart=chart,
         first_name=squeeze(there.first_name),
@@ -134,7 +157,7 @@ def _sync(
         birth_date=birth_date,
         terms=tuple(sorted(terms, key=lambda one: one.rank)),
         known={key: entry.ehr for key, entry in written.items()},
-        remove=tuple(sorted(entry.ehr for key, entry in written.items() if key not in kept)),
+        remove=tuple(sorted({*gone, *beyond})),
     )
 
 
@@ -186,7 +209,7 @@ def known_insurer(one: BillingPolicy, directory: Directory, policy: Policy, want
 
 def _new_carrier(one: BillingPolicy) -> CreateCarrier:
     """A carrier's address is its plan's (guide: Insurance)."""
-    bare = CreateCarrier(company_id=one.company_id, name=squeeze(one.company_name))
+    bare = CreateCarrier(company_id=one.company_id, plan_id=one.plan_id, name=squeeze(one.company_name))
     return replace(bare, **carrier_address(one))
 
 

@@ -54,6 +54,9 @@ def policies_agreed(patient: Patient, body: PoliciesAgreed) -> Patient:
         apart=body.apart,
         apart_there=body.apart_there,
         displaced=body.displaced,
+        beyond=(),
+        to_remove=(),
+        look_again=False,
     )
     return replace(patient, coverage=known, policies=base)
 
@@ -71,13 +74,39 @@ def chart_policies_written(patient: Patient, write: SyncPolicies, result: Polici
     terms = {str(one.billing_policy): one for one in write.terms}
     if write.seen is None:
         written = {key: WrittenPolicy(ehr=result.known[key], terms=one) for key, one in terms.items() if key in result.known}
-        return replace(patient, policies=written)
+        return _read_beyond(replace(patient, policies=written), write, result)
     base = {key: one for key, one in patient.policies.items() if one.ehr not in write.remove}
     for key, one in terms.items():
         if key in result.known:
             base[key] = _brought(base.get(key), result.known[key], one, write.brings.get(key, ()))
     patient = replace(patient, policies=base)
     return patient if result.read_at is None else policies_read(patient, result.read, result.read_at)
+
+
+def _read_beyond(patient: Patient, write: SyncPolicies, result: PoliciesWritten) -> Patient:
+    """What the chart has in force beside ours, as read after the write."""
+    if result.read_at is None:
+        return patient
+    ours = {*result.known.values(), *write.remove}
+    beyond = tuple(one for one in result.read if one.active and one.rank is not None and one.id not in ours)
+    if not beyond and patient.coverage is None:
+        return patient
+    return replace(patient, coverage=replace(coverage_of(patient), beyond=beyond, to_remove=(), look_again=False))
+
+
+def look_again(patient: Patient) -> Patient:
+    """Somebody wants the patient read again: what the chart has beyond the case may be gone."""
+    known = patient.coverage
+    if known is None or not known.beyond:
+        return patient
+    return replace(patient, coverage=replace(known, look_again=True))
+
+
+def removal_asked(patient: Patient, policy: int) -> Patient:
+    """A person wants a policy removed that the billing side's case does not have."""
+    known = coverage_of(patient)
+    asked = tuple(sorted({*known.to_remove, policy}))
+    return replace(patient, coverage=replace(known, to_remove=asked))
 
 
 def billing_policies_written(patient: Patient, write: ChangeBillingPolicies, result: BillingPoliciesWritten) -> Patient:

@@ -34,7 +34,7 @@ from events.schema import (
     WentLive,
 )
 from events.slots import SlotKind, slot_of
-from events.writes import CreateCarrier, CreatePlan, RecordCreated, System
+from events.writes import CreateCarrier, CreatePlan, RecordCreated, System, UpdateCarrier
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
 from projections.state.restart import Restarted, follow_restart
@@ -42,9 +42,17 @@ from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy
 
 
+class CarrierTold(Value, frozen=True, kw_only=True):
+    """What a carrier of ours was told last, by the names of CreateCarrier, and of which plan of the billing side that was."""
+
+    plan_id: str
+    fields: dict[str, str]
+
+
 class Directory(Value, frozen=True, kw_only=True):
     """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`,
-    `holds` by slot, `kept_out` by the key of a patient who has only that chart: with what was taken back by a person, too."""
+    `holds` by slot, `kept_out` by the key of a patient who has only that chart: with what was taken back by a person, too. `carriers_told` are
+    by the billing side's company."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -63,6 +71,7 @@ class Directory(Value, frozen=True, kw_only=True):
     observing: bool = False
     billing_plans: dict[str, BillingPlan] = {}
     told_apart: dict[str, ToldApart] = {}
+    carriers_told: dict[str, CarrierTold] = {}
     holds: dict[str, HoldBegan] = {}
     kept_out: dict[str, KeptOut] = {}
     restarted: Restarted | None = None
@@ -70,6 +79,7 @@ class Directory(Value, frozen=True, kw_only=True):
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+CARRIER_FIELDS = ("name", "address1", "address2", "city", "state", "zip", "phone")
 SHORT_MAP, SHORT_HEADER = 15, 0x80
 """MessagePack: the most members of a map whose header is one byte, and that byte without their number."""
 
@@ -135,7 +145,7 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
         case HoldBegan() | HoldEnded() | KeptOut():
             return _left_alone(directory, body, event)
         case IntentSucceeded():
-            directory = _created(directory, body)
+            directory = _written(directory, body)
     return replace(directory, intents=follow_intent(directory.intents, event))
 
 
@@ -191,16 +201,24 @@ def _set_aside(directory: Directory, body: ChangeQuarantined | MessageUnreadable
     )
 
 
-def _created(directory: Directory, body: IntentSucceeded) -> Directory:
+def _written(directory: Directory, body: IntentSucceeded) -> Directory:
     known = directory.intents.get(body.slot)
-    if known is None or not isinstance(body.result, RecordCreated):
-        return directory
-    match known.write:
-        case CreateCarrier(company_id=company):
-            return replace(directory, created_carriers={**directory.created_carriers, company: body.result.id})
-        case CreatePlan(billing_plan_id=plan):
-            return replace(directory, created_plans={**directory.created_plans, plan: body.result.id})
+    match known and known.write, body.result:
+        case CreateCarrier() as write, RecordCreated(id=id_):
+            directory = replace(directory, created_carriers={**directory.created_carriers, write.company_id: id_})
+            told = CarrierTold(plan_id=write.plan_id, fields={name: getattr(write, name) for name in CARRIER_FIELDS})
+            return _told(directory, write.company_id, told) if write.plan_id else directory
+        case CreatePlan(billing_plan_id=plan), RecordCreated(id=id_):
+            return replace(directory, created_plans={**directory.created_plans, plan: id_})
+        case UpdateCarrier() as write, _:
+            before = directory.carriers_told.get(write.company_id)
+            fields = {**(before.fields if before is not None else {}), **write.agreed}
+            return _told(directory, write.company_id, CarrierTold(plan_id=write.plan_id, fields=fields))
     return directory
+
+
+def _told(directory: Directory, company: str, told: CarrierTold) -> Directory:
+    return replace(directory, carriers_told={**directory.carriers_told, company: told})
 
 
 # -- maps ---------------------------------------------------------------------------------------------------------------
@@ -284,13 +302,17 @@ def location_for(location: int, directory: Directory, policy: Policy) -> int | N
     )
 
 
-def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
-    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name."""
+def carrier_of(company_id: str, directory: Directory) -> int | None:
+    """The Elation carrier that is ours: created for this company of Kareo's, or carrying its id."""
     if company_id and company_id in directory.created_carriers:
         return directory.created_carriers[company_id]
-    by_id = [one.id for one in directory.carriers if company_id and one.external_id == company_id]
-    if by_id:
-        return min(by_id)
+    return min((one.id for one in directory.carriers if company_id and one.external_id == company_id), default=None)
+
+
+def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
+    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name."""
+    if (ours := carrier_of(company_id, directory)) is not None:
+        return ours
     free = [one.id for one in directory.carriers if not one.external_id and _insurer(one.name) == _insurer(name)]
     return min(free) if free else None
 

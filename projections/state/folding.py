@@ -9,7 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import BillResendRequested, Command, ConflictSeen, ResyncRequested, RetryRequested
+from events.commands import Command
 from events.ids import BillingPatientId
 from events.insurance import EhrPoliciesObserved, PoliciesAgreed
 from events.records import BillingChart, EhrBill, EhrChart
@@ -33,7 +33,7 @@ from events.schema import (
     WaitingDismissed,
     WaitingRaised,
 )
-from events.slots import SlotKind, parse_slot, slot_of
+from events.slots import parse_slot
 from events.writes import (
     AnyWrite,
     BillingChartWritten,
@@ -58,15 +58,14 @@ from events.writes import (
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
+from projections.state.asked import asked
 from projections.state.coverage import (
-    DIFFERENCES,
     billing_policies_written,
     chart_policies_written,
-    differences_settled,
     policies_agreed,
     policies_read,
 )
-from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, again, dismiss, follow_intent, without
+from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.patient import (
     AppointmentState,
     BillingSide,
@@ -75,6 +74,7 @@ from projections.state.patient import (
     Patient,
     Search,
     is_of,
+    with_bill,
 )
 from projections.terms.codecs import PhoneNumber
 
@@ -121,7 +121,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             if known is not None and known.intent == body.intent:
                 patient = _succeeded(patient, known.write, body, event)
     if isinstance(body, Command):
-        return _asked(patient, body)
+        return asked(patient, body)
     return replace(patient, intents=follow_intent(patient.intents, event))
 
 
@@ -135,30 +135,6 @@ def _waits(patient: Patient, body: WaitingRaised | WaitingCleared | WaitingDismi
         one = Waiting(code=body.code, text=body.text, depends_on=body.depends_on, since=since)
         waiting = {**patient.waiting, body.slot: one}
     return replace(patient, waiting=waiting, dismissed=without(patient.dismissed, body.slot))
-
-
-def _asked(patient: Patient, body: Command) -> Patient:
-    """What a person asked for."""
-    match body:
-        case ConflictSeen():
-            fields = body.fields or tuple(patient.conflicts)
-            seen = {field: patient.conflicts[field] for field in fields if field in patient.conflicts}
-            patient = differences_settled(patient) if DIFFERENCES in seen else patient
-            conflicts = without(patient.conflicts, *fields)
-            return replace(patient, conflicts=conflicts, conflicts_seen={**patient.conflicts_seen, **seen})
-        case ResyncRequested():
-            known = None if body.as_new or patient.search is None else patient.search.anew()
-            return replace(patient, search=known, held=None if body.as_new else patient.held)
-        case RetryRequested():
-            slots = body.slots or tuple(patient.intents)
-            intents = {slot: again(one) if slot in slots else one for slot, one in patient.intents.items()}
-            return replace(patient, intents=intents, dismissed=without(patient.dismissed, *slots))
-        case BillResendRequested():
-            slot = slot_of(SlotKind.BILL, body.bill)
-            intents = {name: again(one) if name == slot else one for name, one in patient.intents.items()}
-            patient = replace(patient, intents=intents, dismissed=without(patient.dismissed, slot))
-            return _bill(patient, body.bill, answered=None, error="")
-    return patient
 
 
 # -- observations ---------------------------------------------------------------------------------------------------------
@@ -314,14 +290,14 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case ChangeBillingPolicies(), BillingPoliciesWritten():
             return billing_policies_written(_billing_seen(patient, result.chart, result.read_at), write, result)
         case CreateEncounter(), RecordCreated():
-            return _bill(
+            return with_bill(
                 patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=write.content, answered=None
             )
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
-                return _bill(patient, write.bill, answered=result.bill, error=write.text)
-            return _bill(patient, result.bill.id, billed=True)
+                return with_bill(patient, write.bill, answered=result.bill, error=write.text)
+            return with_bill(patient, result.bill.id, billed=True)
     return _appointment_written(patient, body.slot, write, result)
 
 
@@ -374,11 +350,6 @@ def _outdated(open_: OpenIntent, agreed: dict[str, str]) -> OpenIntent:
     if "provider" not in kept:
         write = replace(write, **{"physician" if isinstance(write, UpdateEhrChart) else "provider": None})
     return replace(open_, write=replace(write, fields=kept))
-
-
-def _bill(patient: Patient, bill: int, **changes: object) -> Patient:
-    entry = patient.bills.get(str(bill))
-    return patient if entry is None else replace(patient, bills={**patient.bills, str(bill): replace(entry, **changes)})
 
 
 def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: object) -> Patient:

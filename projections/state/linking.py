@@ -168,5 +168,8 @@ def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[
     intents = {slot: _retargeted(one, body) for slot, one in patient.intents.items()}
     patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
     if patient.coverage is not None:
-        patient = replace(patient, coverage=replace(patient.coverage, policies=None, read_at=None))
+        patient = replace(
+            patient,
+            coverage=replace(patient.coverage, policies=None, read_at=None, beyond=(), to_remove=(), look_again=False),
+        )
     return (absorb(patient, survivor) if survivor is not None else patient), remains

@@ -16,8 +16,8 @@ from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBil
 from events.schema import (
     FieldConflict,
 )
-from events.terms import PolicyTerms
-from events.writes import AppointmentTerms, Candidate, SearchBilling, SearchEhr
+from events.terms import AppointmentTerms, PolicyTerms
+from events.writes import Candidate, SearchBilling, SearchEhr
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting
 
 
@@ -100,6 +100,9 @@ class Coverage(Value, frozen=True, kw_only=True):
 
     `agreed`: `Patient.policies` is the base of the merge. `unsettled`, `apart`, `apart_there` and `displaced`: see PoliciesAgreed.
     `put_away` are policies of the billing side that were deactivated because they were removed on the chart side.
+
+    Where insurance goes to the chart side only, `beyond` are the policies in force there that are not ours, as of our last write
+    of the chart's policies, and `to_remove` those of them that a person wants removed. `look_again`: somebody wants it read again.
     """
 
     policies: tuple[ChartPolicy, ...] | None = None
@@ -110,6 +113,9 @@ class Coverage(Value, frozen=True, kw_only=True):
     apart_there: tuple[int, ...] = ()
     displaced: tuple[int, ...] = ()
     put_away: tuple[int, ...] = ()
+    beyond: tuple[ChartPolicy, ...] = ()
+    to_remove: tuple[int, ...] = ()
+    look_again: bool = False
 
 
 class Former(Value, frozen=True, kw_only=True):
@@ -184,3 +190,9 @@ def is_of(patient: Patient, chart: BillingPatientId) -> bool:
 def bar(patient: Patient, ehr: EhrChartId, billing: BillingPatientId) -> Patient:
     """These two are not the same person."""
     return replace(patient, barred=tuple(sorted({*patient.barred, (ehr, billing)})))
+
+
+def with_bill(patient: Patient, bill: int, **changes: object) -> Patient:
+    """The patient with something else known of a bill."""
+    entry = patient.bills.get(str(bill))
+    return patient if entry is None else replace(patient, bills={**patient.bills, str(bill): replace(entry, **changes)})

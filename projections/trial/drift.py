@@ -86,7 +86,7 @@ def _settle(state: PracticeState, policy: Policy, moment: Moment) -> None:
 
 def _mapped(directory: Directory) -> Directory:
     """The directory but for what is open in it."""
-    return replace(directory, intents={}, waiting={}, created_carriers={}, created_plans={})
+    return replace(directory, intents={}, waiting={}, created_carriers={}, created_plans={}, carriers_told={})
 
 
 def _of_patient(before: Patient | None, observed: Patient | None, after: Patient, moved: bool) -> list[Drift]:

@@ -15,7 +15,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import LinkRequested, MoveLinkRequested
+from events.commands import ConflictSeen, LinkRequested, MoveLinkRequested
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
@@ -60,6 +60,7 @@ from projections.deciding.batch import Batch
 from projections.rules.fields import told
 from projections.rules.matching import Index
 from projections.rules.wants import Moment
+from projections.state.coverage import DIFFERENCES
 from projections.state.directory import Directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
@@ -133,6 +134,21 @@ def rehearse_link(
     return run.result
 
 
+def rehearse_accepting(
+    patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime
+) -> DryRun:
+    """What it would lead to if a person accepted that what differs in these patients' insurance is settled by preference.
+
+    Only what differed when insurance began to go both ways. Raises Undecided.
+    """
+    run = _Run(patients, directory, policy, now)
+    run.accept()
+    while run.step():
+        pass
+    run.result.patients = run.batch.state.patients
+    return run.result
+
+
 class _Run:
     def __init__(self, patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime) -> None:
         state = PracticeState(directory=directory, patients=dict(patients))
@@ -165,6 +181,11 @@ class _Run:
         self._take_about(body, charts)
         said = (event.body for event in self.batch.events)
         self.result.refused = next((one for one in said if isinstance(one, CommandRefused)), None)
+
+    def accept(self) -> None:
+        """What a person has seen of everybody's insurance, answered as the recorder would."""
+        for key in sorted(self.batch.state.patients):
+            self._take_about(ConflictSeen(fields=(DIFFERENCES,)), charts_of(key))
 
     def step(self) -> bool:
         """Decide until nothing follows, then answer what was asked for and look at who waited for it; False at the end."""

@@ -42,6 +42,7 @@ class Remedy(StrEnum):
     BILL = "resend"
     BY_HAND = "dismiss"
     REDRIVE = "redrive"
+    REMOVE_POLICY = "remove-policy"
     CHECK_CONFIG = "check-config"
     AUDIT = "audit verify"
     RELEASE = "release"
@@ -97,6 +98,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
     WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
     WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.BEYOND_CASE: Meaning(_BILLER, Remedy.REMOVE_POLICY),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
     WaitCode.CARRIER_UNKNOWN: Meaning(_BILLER),
@@ -190,6 +192,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return _link(practice, patient, None, names)
         case Remedy.MOVE_LINK:
             return f"move-link {practice} {chart}"
+        case Remedy.REMOVE_POLICY:
+            return f"remove-policy {practice} {chart} {id_}"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

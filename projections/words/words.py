@@ -14,6 +14,7 @@ from events.commands import (
     KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -262,6 +263,8 @@ def _command(body: Body, shown: Shown) -> str:
         case UnlinkRequested():
             names = (f"{name} {id_}" for name, id_ in (("chart", body.ehr), ("patient", body.billing)) if id_ is not None)
             what = f"unlink {' and '.join(names)}"
+        case PolicyRemovalRequested():
+            what = f"remove policy {body.policy} in {shown.label(System.EHR)}"
         case DismissRequested():
             what = f"accept {body.slot} as it is"
         case HoldRequested():

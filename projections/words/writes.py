@@ -20,6 +20,7 @@ from events.writes import (
     SearchEhr,
     SyncPolicies,
     UpdateBillingChart,
+    UpdateCarrier,
     UpdateEhrAppointment,
     UpdateEhrChart,
     system_of,
@@ -44,6 +45,8 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
         case CreateCarrier() | CreatePlan():
             kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
             return f"to create the {kind}{shown.with_values(f' {write.name!r}')} in {where}"
+        case UpdateCarrier():
+            return f"to bring carrier {write.carrier} to its plan ({_fields(write.fields, shown)}) in {where}"
         case SyncPolicies():
             return f"{len(write.terms)} policies in {where}, {len(write.remove)} removed"
         case ChangeBillingPolicies():

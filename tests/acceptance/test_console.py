@@ -97,6 +97,25 @@ async def test_a_form_sent_twice_is_done_once(at: Visited) -> None:
     assert (await browser.post("/p/elm/deed", other)).goes_to != first.goes_to
 
 
+async def test_a_policy_beyond_the_case_is_removed_by_a_button(at: Visited) -> None:
+    town = at.town
+    chart, patient = await town.linked()
+    number = town.day._insure(patient, 0)
+    await town.rest.reached()
+    staff = int(town.clinic.ehr.people.add_policy(chart, 2, carrier_name="Red", plan_name="One", member_id="S-1")["id"])
+    town.clinic.billing.people.deactivate_policy(number)
+    await until(lambda: town.waits(f"chart-policy:{staff}", "beyond-case"), 30)
+    await town.rest.reached()
+    browser = await at.site.of("biller")
+    page = await browser.get("/p/elm/work?code=beyond-case")
+    assert "Remove it in Elation" in page.text
+    told = await settled(browser, await browser.post("/p/elm/deed", form(page.text, "remove-policy", str(staff))))
+    assert f"remove policy {staff} in Elation" in told
+    await town.rest.reached()
+    assert town.clinic.ehr.policies[staff]["status"] == "inactive"
+    assert not await town.waits(f"chart-policy:{staff}")
+
+
 async def test_two_charts_that_wait_for_a_person_are_one_pair_and_are_linked(at: Visited) -> None:
     town = at.town
     person = town.day.person()

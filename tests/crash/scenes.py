@@ -69,6 +69,7 @@ class Scene:
     case: bool = True
     booked: bool = False
     both_ways: bool = False
+    insured: bool = False
 
     def prepare(self, stage: Stage, cells: int) -> None:
         for _ in range(self.pairs(cells)):
@@ -76,6 +77,8 @@ class Scene:
         if self.both_ways:
             stage.pair()
             stage.day._insure(stage.pairs[-1][1], 0, company="Known Mutual", plan="Known Plan")
+        for number in range(cells if self.insured else 0):
+            _insure(stage, number)
         if self.booked:
             for number in range(cells):
                 stage.book(number)
@@ -92,6 +95,14 @@ def _insure(stage: Stage, number: int) -> None:
 def _insure_in_elation(stage: Stage, number: int) -> None:
     known = {"carrier_name": "Known Mutual", "plan_name": "Known Plan", "relationship_to_insured": "self"}
     stage.clinic.ehr.people.add_policy(stage.pairs[number][0], 1, **known, member_id=f"EL-{number}")
+
+
+def _move_carrier(stage: Stage, number: int) -> None:
+    billing = stage.clinic.billing
+    case = billing.state.primary_case(stage.pairs[number][1])
+    assert case is not None
+    (policy,) = billing.state.policies_of(case.id)
+    billing.people.edit_plan(policy.plan_id, address1=f"{number} New Carrier Street")
 
 
 def _edit_elation(stage: Stage, number: int) -> None:
@@ -119,6 +130,7 @@ SCENES: dict[str, Scene] = {
     ),
     "CreateCarrier": _INSURANCE,
     "CreatePlan": _INSURANCE,
+    "UpdateCarrier": Scene(_move_carrier, pairs=_each, insured=True),
     "SyncPolicies": _INSURANCE,
     "ChangeKareoPolicies": Scene(_insure_in_elation, {"case policies": 1}, pairs=_each, both_ways=True),
     "CreateElationAppointment": Scene(lambda stage, number: stage.book(number), {"appointments": 1}),

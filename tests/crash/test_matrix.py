@@ -25,6 +25,7 @@ SELECTED: list[tuple[Victim, str, Sequence[str]]] = [
     ("daemon", "SyncPolicies", ("before offsets", "after call", "after outcome")),
     ("daemon", "ChangeKareoPolicies", ("before offsets", "after attempt", "after call", "before outcome")),
     ("daemon", "CreateKareoChart", ("before publish", "after call")),
+    ("daemon", "UpdateCarrier", ("after attempt", "after call", "before outcome")),
     ("postgres", "CreateCarrier", ("after append", "after commit", "after outcome")),
     ("postgres", "UpdateKareoChart", ("after attempt", "after call")),
 ]
@@ -40,7 +41,7 @@ def red(cells: Sequence[Cell]) -> list[str]:
 
 def test_every_kind_of_write_has_its_scene() -> None:
     assert set(SCENES) == set(KINDS)
-    assert len(KINDS) == 16
+    assert len(KINDS) == 17
 
 
 @pytest.mark.slow

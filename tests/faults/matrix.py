@@ -64,7 +64,8 @@ NEVER: dict[tuple[str, str], str] = {
     ("billing client", "set_external_id"): "only after a creation that Kareo made without the external id",
     ("EHR client", "create_subscription"): "made once, before the first cell of a world begins",
     ("EHR client", "replace_policy"): "its people add policies and edit none",
-    ("EHR client", "update_insurance_company"): "no rule asks for it yet",
+    ("EHR client", "get_insurance_company"): "its people change no plan",
+    ("EHR client", "update_insurance_company"): "its people change no plan",
     ("pool", "fetchrow"): "a practice at work asks for single rows within its transactions",
 }
 """By port and method: why no cell of it is ever called."""

@@ -42,6 +42,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "resync": ["resync", elm, chart],
         "retry": ["retry", elm, chart],
         "resend": ["resend", elm, "1"],
+        "remove-policy": ["remove-policy", elm, chart, "1"],
         "link": ["link", elm, "elation:101", chart, "--yes"],
         "unlink": ["unlink", elm, chart],
         "redrive": ["redrive", elm],
@@ -252,7 +253,13 @@ def test_the_calls_of_this_file_are_right(
     at = place(postgres.dsn(recorded[0], "chartwire"))
     code = run(at, looking(at)[name])
     asks = name in ("resync", "retry", "unlink")
-    refused = name in ("resend", "link", "move-link", "duplicates")  # never seen, linked already, not filled in yet
+    refused = name in (
+        "resend",
+        "remove-policy",
+        "link",
+        "move-link",
+        "duplicates",
+    )  # never seen, linked already, not filled in yet
     assert code == (3 if asks else 1 if refused else 0), capsys.readouterr().err
 
 

@@ -38,7 +38,7 @@ DENVER = ZoneInfo("America/Denver")
 SECRETS = (ADA_THERE.last_name, str(ADA_THERE.birth_date))
 OF_PERSONS = {
     "history", "explain", "onboard", "what-if", "waiting", "verify",
-    "resync", "retry", "resend", "link", "unlink", "dismiss", "seen", "redrive",
+    "resync", "retry", "resend", "link", "unlink", "dismiss", "remove-policy", "seen", "redrive",
 }  # fmt: skip
 """Commands whose output may tell of persons."""
 TIMED = OF_PERSONS | {"status", "replay"}

@@ -253,6 +253,7 @@ SINCE = datetime(2026, 5, 6, tzinfo=UTC)
 
 SINGLE = [
     ("POST", "/patients/640/policies", POLICY, lambda c: c.create_policy(640, {})),
+    ("GET", "/insurance_companies/1/", COMPANY, lambda c: c.get_insurance_company(1)),
     ("POST", "/insurance_companies/", COMPANY, lambda c: c.create_insurance_company({})),
     ("PATCH", "/insurance_companies/1/", COMPANY, lambda c: c.update_insurance_company(1, {})),
     ("POST", "/insurance_plans/", PLAN, lambda c: c.create_insurance_plan({})),

@@ -14,10 +14,9 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
 from events.ids import BillingPatientId, EhrChartId
-from events.terms import PolicyTerms
+from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyWrite,
-    AppointmentTerms,
     CancelEhrAppointment,
     CreateCarrier,
     CreateEhrAppointment,
@@ -26,12 +25,13 @@ from events.writes import (
     EhrChartWritten,
     Searched,
     SyncPolicies,
+    UpdateCarrier,
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
 
 NOON = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
-KINDS = ("chart", "update", "carrier", "appointment", "move", "cancel", "delete")
+KINDS = ("chart", "update", "carrier", "carrier update", "appointment", "move", "cancel", "delete")
 
 
 class Elation:
@@ -51,6 +51,15 @@ class Elation:
     def visit(self, chart: int) -> int:
         return int(self.sandbox.people.create_appointment(chart, self.doctor, NOON, 15, reason="Office")["id"])
 
+    def blue(self, **fields: object) -> int:
+        """A carrier of Kareo's company 40."""
+        fields = {"external_vendor_id": "40", "phone": "3035550100", "aliases": "BC", **fields}
+        return int(self.sandbox.people.create_insurance_company(self.elm, "Blue", **fields)["id"])
+
+    def moved(self, carrier: int) -> UpdateCarrier:
+        fields = {"name": "Blue West", "address1": "12 Harbor Row", "address2": "", "phone": "3035550199"}
+        return UpdateCarrier(carrier=carrier, company_id="40", plan_id="50", fields=fields, agreed=fields)
+
     def prepared(self, kind: str) -> tuple[AnyWrite, tuple[str, str]]:
         """A write, and the (method, template) that carries it out."""
         if kind == "chart":
@@ -61,6 +70,8 @@ class Elation:
             return write, ("POST", "/patients/")
         if kind == "carrier":
             return CreateCarrier(company_id="40", name="Blue"), ("POST", "/insurance_companies/")
+        if kind == "carrier update":
+            return self.moved(self.blue()), ("PATCH", "/insurance_companies/{id}/")
         chart = self.ada()
         terms = AppointmentTerms(start=NOON, minutes=20, physician=self.doctor, description="cough")
         if kind == "update":
@@ -85,6 +96,8 @@ class Elation:
                 return len(tables.patients)
             case "update":
                 return sum(one["middle_name"] == "King" for one in tables.patients.values())
+            case "carrier update":
+                return sum(one["address"] == "12 Harbor Row" for one in tables.insurance_companies.values())
             case "carrier":
                 return len(tables.insurance_companies)
             case "move":

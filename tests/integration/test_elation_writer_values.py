@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from datetime import date
 
+import pytest
+
+from daemon.vendors.ports.errors import Refused
 from events.terms import PolicyTerms
-from events.writes import EhrChartWritten, PoliciesWritten, SyncPolicies, UpdateEhrChart
+from events.writes import Done, EhrChartWritten, PoliciesWritten, SyncPolicies, UpdateEhrChart
 from tests.integration.test_elation_writer import Elation, ehr
 
 __all__ = ["ehr"]
@@ -61,3 +64,44 @@ async def test_c3_what_a_policy_keeps_stays_in_elation(ehr: Elation) -> None:
     whole = {"insured_person_ssn": "123456789", "copay": "20.00", "group_id": ""}
     assert await sync(insured_ssn="123456789", copay="20.00") == whole
     assert await sync(keeps=keeps, group_id="G-78") == whole | {"group_id": "G-78"}
+
+
+async def test_a_carrier_is_brought_to_its_plan_and_keeps_what_is_not_ours(ehr: Elation) -> None:
+    """Issue 17, point 6: what differs is sent; what is there already is not sent again."""
+    carrier = ehr.blue(suite="Floor 2", payer_id="P-7")
+    assert await ehr.writer.write(lambda: ehr.moved(carrier)) == Done()
+    held = ehr.sandbox.insurance_companies[carrier]
+    assert (held["carrier"], held["address"], held["suite"]) == ("Blue West", "12 Harbor Row", None)
+    assert (held["phone"], held["payer_id"], held["aliases"], held["external_vendor_id"]) == (
+        "3035550199",
+        "P-7",
+        "BC",
+        "40",
+    )
+    assert await ehr.writer.write(lambda: ehr.moved(carrier)) == Done(already=True)
+
+
+async def test_a_carrier_that_is_another_companys_by_now_is_not_changed(ehr: Elation) -> None:
+    carrier = ehr.blue(external_vendor_id="41")
+    with pytest.raises(Refused):
+        await ehr.writer.write(lambda: ehr.moved(carrier))
+    assert ehr.sandbox.insurance_companies[carrier]["carrier"] == "Blue"
+
+
+async def test_a_carrier_that_was_deleted_is_left_alone(ehr: Elation) -> None:
+    carrier = ehr.blue()
+    ehr.sandbox.insurance_companies[carrier]["deleted_date"] = "2026-03-02T18:00:00Z"
+    assert await ehr.writer.write(lambda: ehr.moved(carrier)) == Done(already=True)
+    assert ehr.sandbox.insurance_companies[carrier]["carrier"] == "Blue"
+
+
+async def test_what_a_chart_has_in_force_is_read_after_every_write_of_its_policies(ehr: Elation) -> None:
+    """Issue 17, point 6: by it kareo-led sees what the chart has beyond the case."""
+    chart = ehr.ada()
+    staff = ehr.sandbox.people.add_policy(chart, 2, carrier_name="Red", plan_name="One", member_id="STAFF-1")
+    who = {"first_name": "Ada", "last_name": "Byrne", "birth_date": date(1980, 2, 29)}
+    wrote = await ehr.writer.write(lambda: SyncPolicies(chart=chart, **who))
+    assert isinstance(wrote, PoliciesWritten)
+    assert [(one.id, one.rank, one.member_id) for one in wrote.read] == [(staff["id"], 2, "STAFF-1")]
+    wrote = await ehr.writer.write(lambda: SyncPolicies(chart=chart, remove=(int(staff["id"]),), **who))
+    assert [(one.active, one.rank) for one in wrote.read] == [(False, None)]

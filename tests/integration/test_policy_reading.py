@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.policy_reading import DAY, OPERATION, PolicyBudget, PolicyReader
+from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY, OPERATION, PolicyBudget, PolicyReader
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile
 from daemon.vendors.ports.intake import Intake, Seen
@@ -22,7 +22,7 @@ from daemon.vendors.ports.passes import Rounds
 from events.ids import EhrChartId, PracticeId
 from events.insurance import EhrPoliciesObserved
 from events.terms import PolicyTerms
-from events.topics import Change, Message
+from events.topics import Change, Checkpoint, Message
 from events.writes import PoliciesWritten, SyncPolicies, System
 from projections.rules.pairing import EVERYTHING
 from tests.conftest import PRACTICE
@@ -43,6 +43,7 @@ class Reading:
         self.charts = [str(number) for number in range(1, charts + 1)]
         self.seen: dict[tuple[str, str], Seen] = {}
         self.published: list[EhrPoliciesObserved] = []
+        self.kept: str | None = None
         self.budget = PolicyBudget(per_day, lambda: self.seconds)
         self.client: ElationClient
         self.reader: PolicyReader
@@ -57,6 +58,9 @@ class Reading:
             practice_id=self.elm,
             concurrency=2,
         )
+        await self.start_reader()
+
+    async def start_reader(self) -> None:
         intake = Intake(PRACTICE, System.EHR, self._publish, self._known)
         self.reader = PolicyReader(
             self.client,
@@ -64,17 +68,24 @@ class Reading:
             Rounds("elation", PRACTICE),
             self.budget,
             known_charts=self._charts,
+            kept=self._budget_kept,
             looks=(120.0, 900.0),
             round_seconds=3600.0,
             now=lambda: NOON + timedelta(seconds=self.seconds),
             clock=lambda: self.seconds,
         )
 
+    async def _budget_kept(self) -> str | None:
+        return self.kept
+
     async def _charts(self) -> list[str]:
         return self.charts
 
     async def _publish(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
         for message in messages:
+            if isinstance(message, Checkpoint):
+                assert message.source == BUDGET
+                self.kept = message.value
             if isinstance(message, Change) and message.event is not None:
                 assert isinstance(message.event.body, EhrPoliciesObserved)
                 self.published.append(message.event.body)
@@ -174,6 +185,65 @@ async def test_a_day_in_words_is_none(reading: Reading) -> None:
 async def test_a_chart_that_is_not_there_stops_nothing(reading: Reading) -> None:
     await reading.reader.read(EhrChartId(12345))
     assert reading.published == []
+
+
+# A budget that outlives its owner
+
+
+def at(seconds: float) -> datetime:
+    return NOON + timedelta(seconds=seconds)
+
+
+def budget(seconds: list[float], per_day: int = 100) -> PolicyBudget:
+    return PolicyBudget(per_day, lambda: seconds[0])
+
+
+def test_the_next_owner_goes_on_from_what_was_spent() -> None:
+    """On a clock of its own: what is kept is by the time of day."""
+    before, clock = [0.0], [5_000.0]
+    spent = budget(before)
+    for before[0] in (0.0, HOUR, HOUR, 2 * HOUR):
+        spent.spend()
+    later = budget(clock)
+    later.restore(spent.kept(at(2 * HOUR)), at(2 * HOUR + 60))
+    assert not later.allows(4 / 100)
+    assert later.allows(5 / 100)
+    clock[0] += DAY - HOUR
+    assert not later.allows(3 / 100)
+    assert later.allows(4 / 100), "the oldest is a day old"
+    clock[0] += 2 * HOUR
+    assert later.allows(1 / 100), "none of them counts any more"
+
+
+def test_what_was_kept_and_restored_is_kept_the_same() -> None:
+    clock = [0.0]
+    first = budget(clock)
+    for _ in range(7):
+        first.spend()
+    kept = first.kept(at(30 * 60))
+    for _ in range(5):
+        again = budget(clock)
+        again.restore(kept, at(50 * 60))
+        kept = again.kept(at(50 * 60))
+    assert kept == first.kept(at(30 * 60))
+
+
+@pytest.mark.parametrize("kept", ["", "nonsense", "1:2:3", "9:-1", "-5:7", "999999999:7", "5"])
+def test_what_cannot_be_a_budget_never_lends_one(kept: str) -> None:
+    later = budget([0.0])
+    later.restore(kept, at(0.0))
+    assert later.allows()
+
+
+async def test_the_reader_keeps_the_budget_and_begins_with_it(reading: Reading) -> None:
+    chart = reading.ada()
+    for _ in range(KEPT_EVERY):
+        await reading.reader.read(chart)
+    assert reading.kept is not None
+    reading.budget = PolicyBudget(KEPT_EVERY, lambda: reading.seconds)
+    await reading.start_reader()
+    await reading.reader._restore()
+    assert not reading.budget.allows()
 
 
 # Writes where insurance goes both ways

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Any
 
+from msgspec.structs import replace
+
 from daemon.config import Config, policy_of
 from daemon.history import invariants as audit
 from daemon.sandbox import witness
@@ -30,7 +32,7 @@ from events.topics import Change, decode_message
 from events.writes import AnyWrite, CreateBillingChart, CreateEhrChart, Resource, UpdateBillingChart, UpdateEhrChart
 from projections.state.coverage import DIFFERENCES
 from projections.state.patient import Former
-from projections.terms.policy import Direction
+from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.judge import Judge
 from tests.simulation.kafka import Record
@@ -68,7 +70,9 @@ class _Practice:
     """What the checks know of a practice so far."""
 
     def __init__(self, config: Any, office: Office) -> None:
-        self.policy = policy_of(config)
+        self.policy = self.ever = policy_of(config)
+        """As it is, and with what it ever allowed."""
+        self.switched = False
         self.office = office
         self.sequence = 0
         self.epoch = 0
@@ -107,13 +111,20 @@ class Checks:
         self._hash = hashlib.sha256()
         self.events = 0
         self.alerts: Counter[str] = Counter()
-        network.observers.append(Watchers(config, clinic, loop, self.say))
+        self._watchers = Watchers(config, clinic, loop, self.say)
+        network.observers.append(self._watchers)
 
     def say(self, invariant: str, text: str) -> None:
         """Note a violation."""
         found = self.broken.setdefault(invariant, [])
         if len(found) < MOST:
             found.append(f"{self._loop.now():%a %H:%M:%S} {text}")
+
+    def switched(self, config: Any) -> None:
+        """A practice has another profile from now on."""
+        known, policy = self._practices[config.id], policy_of(config)
+        known.policy, known.ever, known.switched = policy, either(known.ever, policy), True
+        self._watchers.switched(config.id, policy)
 
     @property
     def digest(self) -> str:
@@ -137,7 +148,7 @@ class Checks:
             self._follow(event, known)
             self._judge.follow(event)
             self.left_alone.follow(event)
-            audit.check_event(event, known.policy, known.result, known.opened, known.ended)
+            audit.check_event(event, known.ever, known.result, known.opened, known.ended)
             created = created or isinstance(event.event.body, IntentSucceeded)
         if len(rows) != known.sequence:
             self.say("I7", f"{practice}: the sequence has gaps")
@@ -249,7 +260,7 @@ class Checks:
     async def at_rest(self, store: Store) -> None:
         """Everything: replay (I7), ends (I4), agreement (I6), nothing doubled (I3), nothing unbilled."""
         for practice, known in self._practices.items():
-            found = await audit.audit(store, known.policy)
+            found = await audit.audit(store, known.ever)
             self._take(found, practice)
             for text in self._differences(known, found):
                 self.say("I6", f"{practice}: {text}")
@@ -265,7 +276,10 @@ class Checks:
         table, off = known.policy.table, Direction.OFF
         apart = self._heirs() | {chart for chart, former in _former(found) if former.policies}
         wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in apart)]
-        if table[Resource.INSURANCE] is off:
+        stays = (
+            known.switched and table[Resource.INSURANCE] is Direction.TO_EHR
+        )  # what people entered while it went both ways
+        if table[Resource.INSURANCE] is off or stays:
             wanted = [text for text in wanted if "insurance" not in text]
         if table[Resource.APPOINTMENT] is off:
             wanted = [text for text in wanted if "appointment" not in text]
@@ -330,3 +344,14 @@ def _former(found: audit.Audit) -> list[tuple[int, Former]]:
         for chart, former in patient.former.items()
         if f"former:{chart}" in patient.waiting or f"former:{chart}" in patient.dismissed
     ]
+
+
+def either(one: Policy, other: Policy) -> Policy:
+    """What either of the two allows."""
+    table = {resource: _both({one.table[resource], other.table[resource]}) for resource in one.table}
+    return replace(other, table=table)
+
+
+def _both(directions: set[Direction]) -> Direction:
+    found = directions - {Direction.OFF}
+    return Direction.BOTH if len(found) > 1 else found.pop() if found else Direction.OFF

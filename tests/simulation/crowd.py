@@ -16,6 +16,7 @@ from tests.simulation.left_alone import left_alone
 from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
 from tests.simulation.run import Verdict, play
+from tests.simulation.switching import switching
 
 AT_MOST = 240
 """Seconds that one simulated day may take; most take one. What goes round for ever without virtual time passing ends like this."""
@@ -54,7 +55,8 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
-    return tried({"drawn": plan_of, "both ways": both_ways, "left alone": left_alone}[plans](seed), bug)
+    kinds = {"drawn": plan_of, "both ways": both_ways, "left alone": left_alone, "switching": switching}
+    return tried(kinds[plans](seed), bug)
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.poison import expected
 from tests.simulation.poisons import Poisons
+from tests.simulation.switching import switch
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
 
@@ -74,6 +75,7 @@ async def _day(world: World) -> None:
     troubles = Troubles(world)
     async with asyncio.TaskGroup() as group:
         group.create_task(_deeds(world))
+        group.create_task(switch(world))
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
         if world.plan.poisons:

@@ -25,6 +25,13 @@ def test_insurance_both_ways_violates_none(processes: ProcessPoolExecutor) -> No
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
+def test_a_practice_that_changes_its_profile_violates_none(processes: ProcessPoolExecutor) -> None:
+    """Issue 17: it changes in the middle of the day, while workers are up, down or suspended; `--switching` for more."""
+    futures = [processes.submit(of_seed, seed, "", "switching") for seed in range(1, 9)]
+    fallen = [verdict for future in futures if not (verdict := future.result()).ok]
+    assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
+
+
 def test_a_quiet_day_comes_to_rest(processes: ProcessPoolExecutor) -> None:
     """One practice, one worker, nothing goes wrong: the day is recorded and nothing is left to do."""
     verdicts = [processes.submit(tried, quiet(seed)) for seed in range(1, 6)]

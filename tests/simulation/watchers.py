@@ -30,6 +30,7 @@ KAREO_WRITES = {"CreatePatient": Resource.CHART, "CreateEncounter": Resource.BIL
 OURS = {"phones", "emails", "address", "first_name", "middle_name", "last_name", "dob", "sex", "primary_physician"}
 """What demographics may change in a chart of Elation, with its modified time."""
 
+TRANSITION = 600.0
 PHONES = {"Home", "Mobile", "Work"}
 MARK = "/KareoServices/"
 
@@ -41,12 +42,17 @@ class Watchers:
         self._clinic = clinic
         self._loop = loop
         self._say = say
-        self._policies: dict[str, Policy] = {one.id: policy_of(one) for one in config.practice}
+        self._policies: dict[str, list[Policy]] = {one.id: [policy_of(one)] for one in config.practice}
         self._concurrency = {one.id: one.ehr.concurrency for one in config.practice}
         self._keys = {office.customer_key.encode(): office.id for office in clinic.offices}
         self._last: dict[tuple[object, str, str], float] = {}
         self._booked: Counter[tuple[int, str]] = Counter()
         self._newest = 0
+
+    def switched(self, practice: str, policy: Policy) -> None:
+        """From now on it is this one; what is under way by the one before has a while to end."""
+        self._policies[practice].append(policy)
+        self._loop.call_later(TRANSITION, lambda: self._policies[practice].pop(0))
 
     # -- as a request is sent and answered ----------------------------------------------------------------------------------
 
@@ -100,10 +106,10 @@ class Watchers:
 
     def _direction(self, practice: str, resource: Resource, target: System) -> None:
         """The table as the design has it, with code of its own."""
-        direction = self._policies[practice].table[resource]
+        directions = [policy.table[resource] for policy in self._policies[practice]]
         into = Direction.TO_EHR if target is System.EHR else Direction.TO_BILLING
-        if direction not in (Direction.BOTH, into):
-            self._say("I2", f"{practice}: {resource.value} was written to {target.value}, against {direction.value}")
+        if not {Direction.BOTH, into}.intersection(directions):
+            self._say("I2", f"{practice}: {resource.value} was written to {target.value}, against {directions[-1].value}")
 
     def _bookings(self) -> None:
         """Whatever was deleted, moved or merged since: nothing of Kareo's is booked twice in one chart (I3)."""

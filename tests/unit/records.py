@@ -85,7 +85,17 @@ BLUE = BillingPolicy(
     deductible="$1,500.00",
     relationship="S",
 )
-BLUE_CARRIER = Carrier(id=8001, name="Blue Cross", external_id="40")
+BLUE_CARRIER = Carrier(
+    id=8001,
+    name="Blue Cross",
+    external_id="40",
+    address1="9 Payer Plaza",
+    address2="Floor 2",
+    city="Atlanta",
+    state="GA",
+    zip="30303-0001",
+    phone="4045550100",
+)
 BLUE_PLAN = Plan(id=8101, name="Blue Gold PPO", carrier=8001)
 
 GOOD_BILL = EhrBill(

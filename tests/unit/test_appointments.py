@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from events.commands import ResyncRequested
 from events.ids import EhrChartId
 from events.records import BillingAppointment, Provider
+from events.terms import AppointmentTerms
 from events.writes import (
-    AppointmentTerms,
     CancelEhrAppointment,
     CreateEhrAppointment,
     DeleteEhrAppointment,

@@ -9,7 +9,7 @@ from events.insurance import InsurersLearnt
 from events.records import BillingPolicy, ChartPolicy
 from events.writes import System
 from projections.terms.policy import ELATION_LED, KAREO_LED
-from projections.trial.dry_run import rehearse
+from projections.trial.dry_run import rehearse, rehearse_accepting
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import BLUE_THERE, GOLD, SECOND_HERE, change, insurance, insured, sync
 from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
@@ -103,3 +103,18 @@ def test_a_rehearsal_of_the_other_profile_tells_what_follows_from_each_write():
     (create,) = [one.write for one in run.writes]
     assert [one.fields["member_id"] for one in create.policies] == ["XYZ123"]
     assert [one for one in run.patients.values() if one.link is not None and len(one.policies) == 1]
+
+
+def test_what_accepting_the_differences_would_write_is_told_before():
+    """`chartwire onboard --accept`: the same writes as once it is accepted, and nothing recorded."""
+    clinic = switched(replace(GOLD, group_id="EDITED"), replace(SECOND_HERE, member_id="STAFF"), there=(BLUE,))
+    before = len(clinic.events)
+    run = rehearse_accepting(clinic.state.patients, clinic.state.directory, clinic.policy, clinic.now)
+    assert len(clinic.events) == before
+    assert {type(one.write).__name__ for one in run.writes} == {"SyncPolicies", "ChangeBillingPolicies"}
+    (patient,) = run.patients.values()
+    assert {one.terms.group_id for one in patient.policies.values() if one.terms.member_id == "XYZ123"} == {"G-77"}
+
+    clinic.ask(ConflictSeen(fields=("insurance",), who="ann"), ehr=ADA.id, billing=ADA_THERE.id)
+    clinic.carry_out_all()
+    assert sorted(one.terms.member_id for one in clinic.patient().policies.values()) == ["STAFF", "XYZ123"]

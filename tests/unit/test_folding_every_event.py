@@ -18,6 +18,7 @@ from events.commands import (
     KeepOutRequested,
     LinkRequested,
     MoveLinkRequested,
+    PolicyRemovalRequested,
     RedriveRequested,
     ReleaseRequested,
     ResyncRequested,
@@ -72,7 +73,17 @@ from events.schema import (
     WentLive,
 )
 from events.terms import PolicyTerms
-from events.writes import CreateCarrier, EhrChartWritten, RecordCreated, Resource, SearchEhr, System, UpdateEhrChart
+from events.writes import (
+    CreateCarrier,
+    Done,
+    EhrChartWritten,
+    RecordCreated,
+    Resource,
+    SearchEhr,
+    System,
+    UpdateCarrier,
+    UpdateEhrChart,
+)
 from projections.state.directory import Directory, message_slot
 from projections.state.patient import Patient
 from projections.state.quarantine import quarantine_slot
@@ -241,6 +252,13 @@ CASES: list[Case] = [
     Case(IntentOutcomeUnknown(intent=ANSWERED, slot=SLOT, attempt=1), {"patient.intents"}, before=(requested(),)),
     Case(IntentSuperseded(intent=ANSWERED, slot=SLOT), {"patient.intents"}, before=(requested(),)),
     practice(CREATED, {"directory.intents", "directory.created_carriers"}, CARRIER),
+    practice(
+        replace(CREATED, result=Done()),
+        {"directory.intents", "directory.carriers_told"},
+        replace(
+            CARRIER, write=UpdateCarrier(carrier=8500, company_id="7", plan_id="50", fields={}, agreed={"name": "Blue"})
+        ),
+    ),
     # what waits
     Case(RAISED, {"patient.waiting"}),
     Case(WaitingCleared(slot="search"), {"patient.waiting"}, before=(RAISED,)),
@@ -268,6 +286,7 @@ CASES: list[Case] = [
     Case(MoveLinkRequested(source=ADA_THERE.id, target=BillingPatientId(902), who="grace"), set()),
     practice(TellApartRequested(system=System.EHR, one=101, other=102, who="grace"), set()),
     Case(UnlinkRequested(ehr=ADA.id, who="grace"), set()),
+    Case(PolicyRemovalRequested(policy=5002, who="grace"), {"patient.coverage"}),
     Case(DismissRequested(slot="search", who="grace", reason="as it is"), set(), before=(RAISED,)),
     practice(RedriveRequested(slot=UNREAD_SLOT, who="grace"), set(), UNREAD),
     practice(HoldRequested(who="grace", reason="moving"), set()),

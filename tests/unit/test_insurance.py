@@ -300,6 +300,7 @@ def test_a_carrier_is_created_with_the_plans_address_and_the_policy_waits_for_it
 
     assert clinic.wanted("carrier:40", "") == CreateCarrier(
         company_id="40",
+        plan_id="50",
         name="Blue Cross",
         address1="9 Payer Plaza",
         address2="Floor 2",

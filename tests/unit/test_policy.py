@@ -25,6 +25,7 @@ from events.writes import (
     SyncPolicies,
     System,
     UpdateBillingChart,
+    UpdateCarrier,
     UpdateEhrAppointment,
     UpdateEhrChart,
     system_of,
@@ -46,6 +47,7 @@ RESOURCES: dict[type, Resource] = {
     UpdateBillingChart: Resource.DEMOGRAPHICS,
     CreateCarrier: Resource.INSURANCE,
     CreatePlan: Resource.INSURANCE,
+    UpdateCarrier: Resource.INSURANCE,
     SyncPolicies: Resource.INSURANCE,
     ChangeBillingPolicies: Resource.INSURANCE,
     CreateEhrAppointment: Resource.APPOINTMENT,
@@ -120,7 +122,11 @@ def test_the_filter_says_what_the_table_says(resource: Resource, target: System,
 def test_the_default_day_writes_something_of_every_kind():
     """Or the tests below could not fail."""
     kinds = {type(one.write) for one in clinic_day().requests()}
-    assert kinds >= set(RESOURCES) - {UpdateEhrAppointment, ChangeBillingPolicies}  # the latter: tests/unit/test_both_ways
+    assert kinds >= set(RESOURCES) - {
+        UpdateEhrAppointment,
+        ChangeBillingPolicies,
+        UpdateCarrier,
+    }  # test_both_ways, test_carriers
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)

@@ -16,13 +16,14 @@ from daemon.vendors.elation import writer as elation_writer
 from daemon.vendors.kareo import requests, rows
 from daemon.vendors.kareo import translate as kareo
 from events.ids import BillingPatientId, EhrChartId
-from events.records import BillingChart, BillingPolicy, EhrChart
-from events.terms import EncounterTerms, PolicyTerms
-from events.writes import AppointmentTerms, CreateCarrier, CreateEncounter, System
+from events.records import BillingChart, BillingPlan, BillingPolicy, Carrier, EhrChart
+from events.terms import AppointmentTerms, EncounterTerms, PolicyTerms
+from events.writes import CreateCarrier, CreateEncounter, System
 from projections.rules.appointments import APPOINTMENTS
 from projections.rules.encounters import ENCOUNTER, SERVICE_LINES
 from projections.rules.fields import DEMOGRAPHICS, Field, told
 from projections.rules.policies import INSURANCE, PLAN_ADDRESS
+from projections.state.directory import CARRIER_FIELDS
 from tests.unit.test_elation_wire import PATIENT
 from tests.unit.test_insurance import SPOUSE
 from tests.unit.test_kareo_values import row
@@ -118,7 +119,10 @@ def test_what_a_system_took_is_read_from_its_place(field: Field, side: System):
 def test_every_member_of_a_policy_has_a_row_and_every_row_a_member():
     decided = {"billing_policy", "rank", "carrier_id", "plan_id", "keeps"}
     assert sorted([row_.name for row_ in INSURANCE] + [*decided]) == sorted(PolicyTerms.__struct_fields__)
-    assert {"company_id", "name", *(row_.name for row_ in PLAN_ADDRESS)} == set(CreateCarrier.__struct_fields__)
+    carrier = {"name", *(row_.name for row_ in PLAN_ADDRESS)}
+    assert {"company_id", "plan_id", *carrier} == set(CreateCarrier.__struct_fields__)
+    assert carrier == set(elation.CARRIER_ON_THE_WIRE) == set(CARRIER_FIELDS) <= set(Carrier.__struct_fields__)
+    assert carrier - {"name"} <= set(BillingPlan.__struct_fields__)
 
 
 @pytest.mark.parametrize("name", [row_.name for row_ in INSURANCE])

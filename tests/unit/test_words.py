@@ -37,11 +37,11 @@ IDS_AND_TIMES = {
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
     "KeptOut.ehr",
-    "PairBarred.billing", "PairBarred.ehr", "UnlinkRequested.billing", "UnlinkRequested.ehr",
+    "PairBarred.billing", "PairBarred.ehr", "PolicyRemovalRequested.policy", "UpdateCarrier.carrier", "UnlinkRequested.billing", "UnlinkRequested.ehr",
 }  # fmt: skip
 NAMES_OF_FIELDS = {
     "ConflictSeen.fields", "FieldConflict.field", "FieldsAgreed.fields.key", "UpdateBillingChart.fields.key",
-    "UpdateEhrChart.fields.key",
+    "UpdateCarrier.fields.key", "UpdateEhrChart.fields.key",
 }  # fmt: skip
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",

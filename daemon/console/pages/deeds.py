@@ -103,6 +103,11 @@ async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.dismiss(asking(ask), charts_of(key), one.slot)
 
 
+async def _remove_policy(ask: Ask, key: PatientKey) -> Asks:
+    one = await _item(ask, key)
+    return await deeds.remove_policy(asking(ask), charts_of(key), number(one.about))
+
+
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
@@ -193,6 +198,7 @@ DEEDS: Mapping[str, Deed] = {
     "try-systems": Deed(_try_systems, frozenset({May.OPERATE})),
     "resend": Deed(_resend, frozenset({May.BILL})),
     "dismiss": Deed(_dismiss, ANY),
+    "remove-policy": Deed(_remove_policy, ANY),
     "seen": Deed(_seen, frozenset({May.RESOLVE})),
     "redrive": Deed(_redrive, frozenset({May.OPERATE})),
     "link": Deed(_link, frozenset({May.RESOLVE})),

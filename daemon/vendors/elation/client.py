@@ -123,6 +123,10 @@ class ElationClient:
         """The practice's carriers; match in memory, since how exactly the API's name filter matches is not known."""
         return self._list("/insurance_companies/", wire.InsuranceCompany, {"practice": self.practice_id})
 
+    async def get_insurance_company(self, company_id: int) -> wire.InsuranceCompany:
+        """One carrier; raises NotFound or Gone."""
+        return await self._get("/insurance_companies/{id}/", wire.InsuranceCompany, id=company_id)
+
     async def create_insurance_company(self, body: Body) -> wire.InsuranceCompany:
         """Twice the same makes two: Elation does not look for duplicates here."""
         return await self._write("POST", "/insurance_companies/", wire.InsuranceCompany, body)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from collections import deque
+import re
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -32,6 +33,12 @@ DAY = 86_400.0
 OF_THE_ROUND = 5 / 6
 """The share of the day's readings that the round takes at most; the rest is for hints."""
 OPERATION = "elation.policies"
+BUDGET = "policy reads"
+"""The checkpoint that the budget is kept in."""
+HOUR = 3_600.0
+KEPT_EVERY = 25
+"""Readings after which the budget is kept: so many are forgotten at most where a worker is killed."""
+_HOUR = re.compile(r"(\d{1,9}):(\d{1,7})", re.ASCII)
 
 
 class PolicyBudget:
@@ -48,7 +55,7 @@ class PolicyBudget:
         return DAY / self.per_day
 
     def taken_over(self) -> None:
-        """Another owner's readings are not known here; its round went on where the clock says that this one begins."""
+        """Another owner's readings are restored from what it kept; its round went on where the clock says that this one begins."""
 
     def allows(self, share: float = 1.0) -> bool:
         """Whether one more reading stays within this share of the day's."""
@@ -60,10 +67,24 @@ class PolicyBudget:
         self._made.append(self._clock())
         self.calls[OPERATION] = self.calls.get(OPERATION, 0) + 1
 
+    def kept(self, now: datetime) -> str:
+        """The readings of the last 24 hours by the hour, as text: what an owner after this one goes on from."""
+        hours = Counter(int((now.timestamp() - (self._clock() - at)) // HOUR) for at in self._made)
+        return " ".join(f"{hour}:{count}" for hour, count in sorted(hours.items()))
+
+    def restore(self, kept: str, now: datetime) -> None:
+        """Count what was read before. A reading counts as made in the last second of its hour, at the latest now: it is rather
+        counted for too long than forgotten."""
+        for one in map(_HOUR.fullmatch, kept.split()):
+            if one is not None:
+                age = max(0.0, now.timestamp() - (int(one[1]) + 1) * HOUR + 1.0)
+                made = [self._clock() - age] * min(int(one[2]), self.per_day)
+                self._made.extend(made if age < DAY else ())
+
 
 class PolicyReader:
     """Reads policies of one practice's charts. `looks` are the seconds after a check-in at which they are read, `round_seconds` how
-    long a round takes at least."""
+    long a round takes at least; `kept` gives what an owner before has kept of the budget."""
 
     def __init__(
         self,
@@ -73,6 +94,7 @@ class PolicyReader:
         budget: PolicyBudget,
         *,
         known_charts: Callable[[], Awaitable[list[str]]],
+        kept: Callable[[], Awaitable[str | None]],
         looks: Sequence[float],
         round_seconds: float,
         now: Callable[[], datetime],
@@ -83,6 +105,7 @@ class PolicyReader:
         self._rounds = rounds
         self._budget = budget
         self._known_charts = known_charts
+        self._kept = kept
         self._looks = looks
         self._round_seconds = round_seconds
         self._now = now
@@ -106,7 +129,8 @@ class PolicyReader:
         self._woken.set()
 
     async def run(self) -> None:
-        """Read until cancelled."""
+        """Read until cancelled, and go on from the budget that was kept."""
+        await self._rounds.until_done("policy budget", self._restore)
         while True:
             self._woken.clear()
             chart, pause = await self._due()
@@ -120,6 +144,14 @@ class PolicyReader:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    async def _restore(self) -> None:
+        self._budget.restore(await self._kept() or "", self._now())
+
+    async def _keep(self) -> None:
+        """Now and then what was spent is kept. Nobody waits for that to be recorded."""
+        if self._budget.calls[OPERATION] % KEPT_EVERY == 0:
+            await self._intake.checkpoint(BUDGET, self._budget.kept(self._now()), within=0.0)
 
     async def _due(self) -> tuple[EhrChartId | None, float]:
         """The chart to read now; else None, and how long nothing is due."""
@@ -153,6 +185,7 @@ class PolicyReader:
     async def read(self, chart: EhrChartId) -> None:
         """All policies of a chart, as they are now."""
         self._budget.spend()
+        await self._keep()
         read_at = self._now()
         try:
             policies = await self._client.list_policies(chart)

@@ -59,6 +59,15 @@ POLICY_ON_THE_WIRE = {
     "insured_sex": "insured_person_sex_at_birth",
 }
 """The members of a policy's terms, by Elation's names."""
+CARRIER_ON_THE_WIRE = {
+    "name": "carrier",
+    "address1": "address",
+    "address2": "suite",
+    "city": "city",
+    "state": "state",
+    "zip": "zip",
+    "phone": "phone",
+}
 NULL_WHEN_EMPTY = ("copay", "deductible")
 
 
@@ -206,7 +215,8 @@ def location(one: wire.ServiceLocation) -> Location:
 
 
 def carrier(one: wire.InsuranceCompany) -> Carrier:
-    return Carrier(id=one.id, name=one.carrier, external_id=one.external_vendor_id)
+    values = {name: getattr(one, on_the_wire) for name, on_the_wire in CARRIER_ON_THE_WIRE.items()}
+    return Carrier(id=one.id, external_id=one.external_vendor_id, **values)
 
 
 def plan(one: wire.InsurancePlan) -> Plan:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, time, timedelta
 
 from msgspec.structs import replace
 
+from daemon.vendors.elation import insurers, translate
 from daemon.vendors.elation import resources as wire
-from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.looking import found_in, whole
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
@@ -17,11 +17,10 @@ from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
 from events.schema import EhrChartObserved
-from events.terms import PolicyTerms
+from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyResult,
     AnyWrite,
-    AppointmentTerms,
     BillWritten,
     CancelEhrAppointment,
     Candidate,
@@ -39,11 +38,11 @@ from events.writes import (
     Searched,
     SearchEhr,
     SyncPolicies,
+    UpdateCarrier,
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
-from projections.terms.codecs import squeeze
 
 
 class ElationWriter:
@@ -72,10 +71,11 @@ class ElationWriter:
             case UpdateEhrChart():
                 return await self._update_chart(write, wanted)
             case CreateCarrier():
-                return await self._create_carrier(write)
+                return await insurers.create_carrier(self._client, write)
+            case UpdateCarrier():
+                return await insurers.update_carrier(self._client, write)
             case CreatePlan():
-                body = {"name": write.name, "insurance_company": write.carrier, "practice": self._client.practice_id}
-                return RecordCreated(id=(await self._client.create_insurance_plan(body)).id)
+                return await insurers.create_plan(self._client, write)
             case SyncPolicies():
                 return await self._sync_policies(write)
             case CreateEhrAppointment():
@@ -92,15 +92,9 @@ class ElationWriter:
         """What reads first when it is repeated is not looked for: only true creations are."""
         match write:
             case CreateCarrier():
-                carriers = self._client.insurance_companies()
-                found = await found_in(carriers, lambda one: _same_carrier(one, write), "elation.GET /insurance_companies/")
-                return RecordCreated(id=min(one.id for one in found)) if found else None
+                return await insurers.find_carrier(self._client, write)
             case CreatePlan():
-                plans = self._client.insurance_plans(write.carrier)
-                same = await found_in(
-                    plans, lambda one: squeeze(one.name).casefold() == write.name.casefold(), "elation.GET /insurance_plans/"
-                )
-                return RecordCreated(id=min(one.id for one in same)) if same else None
+                return await insurers.find_plan(self._client, write)
             case CreateEhrAppointment():
                 return await self._find_appointment(write)
             case CreateEhrChart():
@@ -182,21 +176,6 @@ class ElationWriter:
 
     # -- insurance --------------------------------------------------------------------------------------------------------
 
-    async def _create_carrier(self, write: CreateCarrier) -> RecordCreated:
-        body: dict[str, object] = {
-            "carrier": write.name,
-            "practice": self._client.practice_id,
-            "address": write.address1,
-            "suite": write.address2,
-            "city": write.city,
-            "state": write.state,
-            "zip": write.zip,
-            "phone": write.phone,
-            "external_vendor_id": write.company_id,
-        }
-        body = {name: value for name, value in body.items() if value != ""}
-        return RecordCreated(id=(await self._client.create_insurance_company(body)).id)
-
     async def _sync_policies(self, write: SyncPolicies) -> PoliciesWritten:
         """Read, change what differs, read again: convergent, so a lost answer is settled by doing it again.
 
@@ -242,8 +221,8 @@ class ElationWriter:
         if changed and self._policies_written is not None:
             self._policies_written(write.chart)
         kept = tuple(translate.policy(one) for one in after)
-        written = PoliciesWritten(known=known, policies=kept, displaced=displaced)
-        return written if write.seen is None else replace(written, read=translate.chart_policies(after), read_at=read_at)
+        read = translate.chart_policies(after)
+        return PoliciesWritten(known=known, policies=kept, displaced=displaced, read=read, read_at=read_at)
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
@@ -352,10 +331,6 @@ def _differing(chart: EhrChart, fields: dict[str, str], beside: Beside) -> tuple
         if name != "provider"
         and BY_NAME[name].codec.key(shown.get(name, getattr(chart, name, ""))) != BY_NAME[name].codec.key(value)
     )
-
-
-def _same_carrier(one: wire.InsuranceCompany, write: CreateCarrier) -> bool:
-    return one.deleted_date is None and one.external_vendor_id == write.company_id and bool(write.company_id)
 
 
 def _as_decided_on(write: SyncPolicies, policies: Iterable[wire.Policy], read_at: datetime) -> None:

@@ -22,8 +22,8 @@ from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Pass, Rounds
 from daemon.vendors.ports.writer import Guard, Writer
 from events.ids import EhrChartId, EventId, PracticeId
-from events.terms import PolicyTerms
-from events.writes import AppointmentTerms, CreateEncounter
+from events.terms import AppointmentTerms, PolicyTerms
+from events.writes import CreateEncounter
 
 S = TypeVar("S", bound=VendorSection)
 
