@@ -21,6 +21,9 @@ SECONDS = 900
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "chartwire" / "roots"
 AUTHORITIES = "/etc/authorities-of-the-tests.pem"
+OWN_AUTHORITIES = Path("/usr/local/share/ca-certificates")
+"""Authorities that this machine trusts beside Debian's: taken up in a root when its package ca-certificates is installed."""
+
 ENTER = """
 mount --rbind /dev "$0/dev" && mount -t proc proc "$0/proc" && mount -t tmpfs tmpfs "$0/run"
 exec chroot "$0" "$@"
@@ -127,6 +130,8 @@ def bare(release: str, folder: Path) -> Root:
     root = Root(folder, _environment())
     for name in ("resolv.conf", "hosts"):
         root.put(Path("/etc") / name, f"/etc/{name}")
+    if OWN_AUTHORITIES.is_dir():
+        root.put(OWN_AUTHORITIES, str(OWN_AUTHORITIES))
     if authorities := os.environ.get("PIP_CERT"):
         root.put(Path(authorities), AUTHORITIES)
     root.run("apt-get update -qq")

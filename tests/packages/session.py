@@ -46,10 +46,10 @@ class Session:
         """Run a script of bash; what it says on stdout. What it leaves running keeps neither channel. Raises Failed."""
         out = self.root.folder / "tmp" / "said"
         with out.open("wb") as said, out.with_suffix(".error").open("wb") as wrong:
-            inside = ["nsenter", "--target", str(self._first), "--mount", "--pid", "--root", "--wd=/"]
+            inside = ["nsenter", "--target", str(self._first), "--mount", "--pid", "--root"]
             given = [f"{key}={value}" for key, value in self.root.environment.items()]
             done = subprocess.run(
-                [*inside, "env", "-i", *given, "bash", "-eu", "-o", "pipefail", "-c", script],
+                [*inside, "env", "-i", "--chdir=/", *given, "bash", "-eu", "-o", "pipefail", "-c", script],
                 input=answers.encode(), stdout=said, stderr=wrong, timeout=SECONDS, check=False,
             )  # fmt: skip
         text, complaint = out.read_text(errors="replace"), out.with_suffix(".error").read_text(errors="replace")

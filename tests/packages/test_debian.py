@@ -112,8 +112,14 @@ def test_completion_and_the_man_page_are_there(root: Root) -> None:
     assert ".TH CHARTWIRE 1" in root.run("gzip -dc /usr/share/man/man1/chartwire.1.gz")
 
 
+def test_it_plays_the_demo_as_its_own_user(root: Root) -> None:
+    said = root.run(f"cd /tmp && {DAEMON} env HOME=/tmp chartwire demo --headless --json --size 3")
+    assert json.loads(said.strip().splitlines()[-1])["ok"] is True
+
+
 def test_the_units_are_sound(root: Root) -> None:
-    """By systemd itself, in the root where the program lies."""
+    """By systemd itself, with its own targets, in the root where the program lies."""
+    root.run("apt-get install -yqq --no-install-recommends systemd")
     folder = root.folder / "usr/lib/systemd/system"
     units = sorted(str(one.relative_to(root.folder)) for one in folder.glob("chartwire*.service"))
     assert len(units) == 3
@@ -123,11 +129,6 @@ def test_the_units_are_sound(root: Root) -> None:
         command = ["systemd-analyze", f"--root={root.folder}", "verify", "--man=no", name]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert not [line for line in done.stderr.splitlines() if "chartwire" in line], done.stderr
-
-
-def test_it_plays_the_demo_as_its_own_user(root: Root) -> None:
-    said = root.run(f"cd /tmp && {DAEMON} env HOME=/tmp chartwire demo --headless --json --size 3")
-    assert json.loads(said.strip().splitlines()[-1])["ok"] is True
 
 
 def test_purging_takes_no_key_and_no_data(root: Root) -> None:

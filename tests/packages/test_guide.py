@@ -106,17 +106,12 @@ def sandboxes(session: Session) -> None:
             text, number = re.subn(rf"^{name} = .*$", lambda _, line=f"{name} = {value}": line, text, flags=re.MULTILINE)
             assert number == 1, name
     file.write_text(text + "limits = { scale = 0.04 }\npoll_seconds = 1\nsweep_seconds = 2\n")
-    patient = {"practice": office(session), "first_name": "Ada", "last_name": "Byron", "DOB": "1985-12-10"}
-    session.post(f"{elm['kareo']['endpoint'].split('/services')[0]}/admin/create_patient", patient)
-
-
-def office(session: Session) -> int:
-    """The number of the practice in Kareo's sandbox."""
-    found = re.search(
-        r"^practice elm: Elation \d+, Kareo (\d+)", (session.root.folder / "tmp/sandbox.log").read_text(), re.MULTILINE
-    )
-    assert found is not None
-    return int(found[1])
+    billing = elm["kareo"]["endpoint"].split("/services")[0]
+    dump = json.loads(session.run(f"curl -s {billing}/admin/dump"))
+    practice = next(one["id"] for one in dump["practices"] if one["name"] == elm["name"])
+    provider = next(one["id"] for one in dump["providers"] if one["practice_id"] == practice)
+    patient = {"practice": practice, "first_name": "Ada", "last_name": "Byron", "dob": "1985-12-10", "gender": "Female"}
+    session.post(f"{billing}/admin/create_patient", patient | {"provider_id": provider})
 
 
 def trusted(session: Session) -> None:
@@ -164,7 +159,9 @@ def test_the_console_asks_who_it_is(service: Session) -> None:
 
 @pytest.mark.nightly
 def test_passwords_travel_by_tls_only(service: Session) -> None:
-    wanted = "sslmode=disable host=localhost dbname=chartwire user=chartwire passfile=/etc/chartwire/secrets/pgpass"
+    wanted = (
+        "sslmode=disable host=localhost dbname=chartwire user=chartwire passfile=/etc/chartwire/postgres/chartwire.pgpass"
+    )
     assert "no pg_hba.conf entry" in service.run(f"runuser -u chartwire -- psql '{wanted}' -c 'SELECT 1'", check=False)
     assert "SSL" in service.run(f"runuser -u chartwire -- psql '{wanted.replace('disable', 'require')}' -c '\\conninfo'")
 

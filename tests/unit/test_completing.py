@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from daemon.cli.commands import ABOUT
+
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "deploy" / "chartwire.example.toml"
 
@@ -29,7 +31,7 @@ def asked(line: str, folder: Path, **environment: str) -> set[str]:
     ("line", "words"),
     [
         ("chartwire hist", {"history"}),
-        ("chartwire re", {"replay", "redrive", "resend", "resync", "retry"}),
+        ("chartwire re", {one for one in ABOUT if one.startswith("re")}),
         ("chartwire status --fa", {"--fail-lag", "--fail-silent", "--fail-waiting"}),
         ("chartwire user a", {"add"}),
         ("chartwire rules --profile ", {"kareo-led", "elation-led"}),

@@ -22,6 +22,8 @@ INLINE = re.compile(r"`(?:\.venv/bin/)?chartwire\s+([^`]+)`")
 IN_BLOCK = re.compile(r"(?:^|\s|bin/)chartwire ((?:--)?[a-z][^\n|;&>]*)", re.MULTILINE)
 IN_SETTING = re.compile(r"^ExecStart=\S*/chartwire (.+)$", re.MULTILINE)
 IN_ACTION = re.compile(r"\bchartwire ([a-z][a-z-]*)")
+SAID = re.compile(r"\d\d:\d\d:\d\d  #\d+")
+"""A line that a command said."""
 LOOSE = ("CHANGELOG.md", "deploy/THREATS.md")
 """Pages that name a command without all that it has to be given."""
 STANDS_FOR = {"MESSAGES": "1", "SECONDS": "1", "ITEMS": "1", "S": "1", "N": "1", "CHART": "elation:1", "...": "1"}
@@ -37,7 +39,8 @@ def named(page: Path) -> Iterator[str]:
         return
     for _, block in BLOCK.findall(text):
         if "python3 -m venv" not in block:
-            typed = re.sub(r"<<'END'\n.*?^END$|\"[^\"]*\"|\\\\\n", "", block, flags=re.MULTILINE | re.DOTALL)
+            lines = "".join(line for line in block.splitlines(keepends=True) if not SAID.match(line))
+            typed = re.sub(r"<<'END'\n.*?^END$|\"[^\"]*\"|\\\\\n", "", lines, flags=re.MULTILINE | re.DOTALL)
             yield from IN_BLOCK.findall(typed)
     yield from INLINE.findall(BLOCK.sub("", text))
 
