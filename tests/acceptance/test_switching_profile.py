@@ -74,7 +74,8 @@ async def test_a_policy_beyond_the_case_is_removed_in_elation_by_one_command(tmp
         day = Day(clinic, seed=11, size=1)
         patient = day.kareo_patient(office)
         number = day._insure(patient, 0)
-        await until(lambda: bool(clinic.ehr.policies))
+        ours = clinic.billing.policies[number].number
+        await until(lambda: any(one["member_id"] == ours for one in clinic.ehr.policies.values()))
         chart = day.counterpart(office, patient)
         staff = int(clinic.ehr.people.add_policy(chart, 2, carrier_name="Red", plan_name="One", member_id="STAFF-1")["id"])
         clinic.billing.people.deactivate_policy(number)
@@ -89,9 +90,10 @@ async def test_a_policy_beyond_the_case_is_removed_in_elation_by_one_command(tmp
         await asyncio.wait_for(shown(), 60)
 
         def active() -> list[int]:
-            return [int(one["id"]) for one in clinic.ehr.policies.values() if one["status"] == "active"]
+            held = (one for one in clinic.ehr.policies.values() if one["patient_id"] == chart)
+            return [int(one["id"]) for one in held if one["status"] == "active"]
 
-        await until(lambda: active() == [staff])  # ours is removed with the case's, theirs is not
+        await until(lambda: active() == [staff])  # ours is removed with the case's
         code, told = await chartwire(daemon, "remove-policy", office.id, f"kareo:{patient}", str(staff))
         assert code == 0, told
         await until(lambda: clinic.ehr.policies[staff]["status"] == "inactive")
