@@ -234,7 +234,11 @@ class Bus:
                     sent[-1].add_done_callback(_retrieve)
                 for one in sent:
                     await asyncio.shield(one)
-        except (KafkaError, TimeoutError) as error:
+        except (
+            KafkaError,
+            TimeoutError,
+            AssertionError,
+        ) as error:  # of a partition that it does not know yet, aiokafka asserts
             if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
                 await self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None

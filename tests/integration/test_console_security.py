@@ -100,7 +100,6 @@ STATED_DEEDS = {
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
-    "remove-policy": DESK | BILLING,
 }
 
 
