@@ -47,6 +47,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "unlink": ["unlink", elm, chart],
         "redrive": ["redrive", elm],
         "duplicates": ["duplicates", elm],
+        "balance": ["balance", elm, "--month", "2026-03", "--recorded"],
         "move-link": ["move-link", elm, chart, "kareo:902", "--yes"],
     }
 
@@ -69,6 +70,9 @@ def asking(at: Place) -> dict[str, list[str]]:
         "console": ["console"],
         "doctor": ["doctor"],
         "apart": ["apart", elm, "elation:101", "elation:102"],
+        "hold": ["hold", elm, "--reason", "so"],
+        "release": ["release", elm],
+        "keep-out": ["keep-out", elm, CHART, "--reason", "so"],
     }
 
 
