@@ -66,7 +66,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Root]:
 @pytest.mark.timeout(3600)
 def test_two_builds_of_a_release_are_equal_to_the_byte(root: Root, tmp_path: Path) -> None:
     sums = [
-        root.run(f"SOURCE_DATE_EPOCH={EPOCH} {place}/deploy/release/build {out}")
+        root.run(f"SOURCE_DATE_EPOCH={EPOCH} {place}/deploy/release/build {out} > /dev/null 2>&1 && cat {out}/SHA256SUMS")
         for place, out in (("/one/tree", "/out"), ("/elsewhere/another", "/again/out"))
     ]
     assert sums[0] == sums[1]
