@@ -17,9 +17,8 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.__main__ import main
-from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.visits import visits_of
-from daemon.sandbox.clinic import Clinic
 from daemon.tables import access
 from events.codec import Keyring
 from events.ids import BillingPatientId, PatientKey
@@ -30,7 +29,7 @@ from events.writes import BillWritten, RecordCreated
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.recorder_driver import RecorderDriver, insured
 from tests.integration.test_days import bill
-from tests.integration.visiting import Site, site
+from tests.integration.visiting import Site, configured, site
 from tests.unit.records import ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_LOCUM
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -67,16 +66,7 @@ class Booked:
 async def booked(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Booked]:
     folder, name = tmp_path_factory.mktemp("booked"), f"booked_{next(NUMBERS)}"
     await postgres.create_database(name, template=TEMPLATE)
-    file = Clinic().write_config(
-        folder,
-        dsn=postgres.dsn(name, "chartwire"),
-        bootstrap_servers=f"127.0.0.1:{free_port()}",
-        listen="127.0.0.1:8440",
-        migrate_dsn=postgres.dsn(name),
-        console=(postgres.dsn(name, "console"), f"127.0.0.1:{free_port()}"),
-    )
-    vendor = r'\1 = "https://vendor.example/"'
-    file.write_text(re.sub(r'^(base_url|wsdl|endpoint) = ".*"$', vendor, file.read_text(), flags=re.MULTILINE))
+    file = configured(postgres, folder, name)
     file.chmod(0o600)
     keyring = Keyring.from_directory(folder / "keys")
     store = await Store.open(postgres.dsn(name, "chartwire"), keyring)

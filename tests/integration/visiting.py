@@ -122,12 +122,8 @@ async def site(file: Path, **pace: float) -> AsyncIterator[Site]:
 NUMBERS = itertools.count(1)
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def visited_file(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A configuration of two practices; in elm a linked patient was recorded. Kafka is away, and no vendor's secret is there."""
-    folder = tmp_path_factory.mktemp("visited")
-    name = f"visited_{next(NUMBERS)}"
-    await postgres.create_database(name, template=TEMPLATE)
+def configured(postgres: EmbeddedPostgres, folder: Path, name: str) -> Path:
+    """A configuration with a console on this database. Kafka is away, and so are the vendors."""
     made = Clinic().write_config(
         folder,
         dsn=postgres.dsn(name, "chartwire"),
@@ -138,6 +134,16 @@ async def visited_file(postgres: EmbeddedPostgres, tmp_path_factory: pytest.Temp
     )
     vendor = r'\1 = "https://vendor.example/"'
     made.write_text(re.sub(r'^(base_url|wsdl|endpoint) = ".*"$', vendor, made.read_text(), flags=re.MULTILINE))
+    return made
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def visited_file(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A configuration of two practices; in elm a linked patient was recorded. Kafka is away, and no vendor's secret is there."""
+    folder = tmp_path_factory.mktemp("visited")
+    name = f"visited_{next(NUMBERS)}"
+    await postgres.create_database(name, template=TEMPLATE)
+    made = configured(postgres, folder, name)
     for one in (*folder.glob("*.elation"), *folder.glob("*.kareo*")):
         one.unlink()
     keyring = Keyring.from_directory(folder / "keys")

@@ -69,6 +69,17 @@ async def everywhere(bus: Bus, group: str, number: int) -> list[Checkpoint]:
     return sent
 
 
+async def insist(bus: Bus, messages: Sequence[Checkpoint]) -> None:
+    """Publish each, again and again while the broker does not take it."""
+    for one in messages:
+        while True:
+            try:
+                await bus.publish(one.practice, [one])
+            except ConnectionError:
+                continue
+            break
+
+
 async def test_topics_have_their_partitions_and_keep_them(kafka: Kafka, bus: Bus) -> None:
     await bus.ensure_topics(9, 1)
     assert bus.partitions == 4, "practices would change their partition"
@@ -228,7 +239,7 @@ async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
             assert one.assigned == [0, 1, 2, 3], "the practices went on"
     restarts = [each["reason"] for each in logs[before:] if each["event"] == "consumer_restarted"]
     assert restarts, "it was not replaced"
-    assert restarts[0].startswith("reading "), "for what stood still; one on a busy machine may take as long to join"
+    assert any(each.startswith("reading ") for each in restarts), f"for what stood still: {restarts}"
 
 
 async def test_a_broker_that_was_away_is_taken_up_again(kafka: Kafka, bus: Bus, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -259,13 +270,7 @@ async def test_a_broker_that_was_emptied_is_taken_up_again(kafka: Kafka, bus: Bu
         await until(lambda: all(each in one.seen for each in before), 30)
         await kafka.wipe()
         after = [marker(group, 2, practice) for practice in (PRACTICE, OTHER)]
-        for each in after:
-            while True:
-                try:
-                    await bus.publish(each.practice, [each])
-                except ConnectionError:
-                    continue
-                break
+        await insist(bus, after)
         await until(lambda: all(each in one.seen for each in after), 60)
         assert one.assigned == [0, 1, 2, 3]
 
@@ -324,13 +329,7 @@ async def test_a_topic_that_was_made_anew_with_fewer_partitions_is_laid_out_anew
         await made_anew(admin, 2)
         await until(lambda: bus.partitions == 2 and one.assigned == [0, 1], 60)
         sent = [marker("fewer", number, name) for number in range(3) for name in (PRACTICE, OTHER)]
-        for each in sent:
-            while True:
-                try:
-                    await bus.publish(each.practice, [each])
-                except ConnectionError:
-                    continue
-                break
+        await insist(bus, sent)
         await until(lambda: all(each in one.seen for each in sent), 30)
 
 
