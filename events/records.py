@@ -266,17 +266,20 @@ class Location(Value, frozen=True, kw_only=True):
 
 
 class Carrier(Value, frozen=True, kw_only=True):
-    """An Elation insurance company; `external_id` holds Kareo's company id where we know it."""
+    """An Elation insurance company; `external_id` holds Kareo's company id where we know it.
+
+    Address and phone are None where an older version read the company: what they are is not known.
+    """
 
     id: int
     name: str
     external_id: str = ""
-    address1: str = ""
-    address2: str = ""
-    city: str = ""
-    state: str = ""
-    zip: str = ""
-    phone: str = ""
+    address1: str | None = None
+    address2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    zip: str | None = None
+    phone: str | None = None
 
 
 class Plan(Value, frozen=True, kw_only=True):

@@ -104,4 +104,5 @@ def _held(company: str, carrier: int, directory: Directory) -> dict[str, str] | 
     if (told := directory.carriers_told.get(company)) is not None:
         return told.fields
     known = next((one for one in directory.carriers if one.id == carrier), None)
-    return None if known is None else {name: getattr(known, name) for name in ("phone", *ADDRESS)}
+    held = {} if known is None else {name: getattr(known, name) for name in ("phone", *ADDRESS)}
+    return {name: value for name, value in held.items() if value is not None} or None

@@ -75,7 +75,7 @@ STATED = {
     "GET /p/{practice}/day": PATIENTS,
     "GET /p/{practice}/appointments": PATIENTS,
     "GET /p/{practice}/holds": PATIENTS,
-    "GET /p/{practice}/patient/{patient}/hold": DESK,
+    "GET /p/{practice}/patient/{patient}/hold": PATIENTS,
     "POST /p/{practice}/release": PATIENTS,
     "GET /p/{practice}/audit": AUDIT,
 }

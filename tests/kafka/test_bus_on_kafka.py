@@ -228,12 +228,16 @@ async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
             await until(lambda: all(each in one.seen for each in first), 30)
             assert one.consumer._consumer is not None
 
+            stands = asyncio.Event()
+
             async def nothing(*_args: object, **_more: object) -> dict[object, object]:
+                stands.set()
                 await asyncio.sleep(0.1)
                 return {}
 
             before = len(logs)
             one.consumer._consumer.getmany = nothing
+            await stands.wait()
             second = await everywhere(bus, group, 2)
             await until(lambda: all(each in one.seen for each in second), 30)
             assert one.assigned == [0, 1, 2, 3], "the practices went on"

@@ -54,8 +54,8 @@ def _first_known() -> Callable[[BillingChart], dict[str, str]]:
 
 
 def _unchecked(resource: Resource) -> Callable[..., bool]:
-    checked = wants._may
-    return lambda wish, policy: wish.resource is resource or checked(wish, policy)
+    checked = wants.may_be_written
+    return lambda write, of, policy: of is resource or checked(write, of, policy)
 
 
 async def _all_or_nothing(_connector: object, resource: str, rows: AsyncIterator[Any]) -> AsyncIterator[Any]:
@@ -87,7 +87,8 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(kareo_connector, "OVERLAP", timedelta()),
     ],
     "appointments in any direction": lambda: [
-        patch.object(wants, "_may", _unchecked(Resource.APPOINTMENT)),
+        patch.object(wants, "may_be_written", _unchecked(Resource.APPOINTMENT)),
+        patch.object(sink, "may_be_written", _unchecked(Resource.APPOINTMENT)),
         patch.object(appointments, "allows", lambda *_arguments: True),
     ],
     "other phones are dropped": lambda: [patch.object(translate, "with_phones", _only_ours)],

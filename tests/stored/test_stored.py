@@ -218,7 +218,8 @@ async def test_a_worker_of_now_takes_the_practice_over(day: ClinicDay, restored:
     while await recorder.revisit("the version has changed"):
         pass
     types = {one.event.type for each in told for one in each.recorded}
-    assert types <= {"RevisitDue", "CounterpartsFound", "WaitingRaised"}, "what waited says how alike the two are; no more"
+    said = {"RevisitDue", "CounterpartsFound", "WaitingRaised", "InsurersLearnt"}
+    assert types <= said, "what waited says how alike the two are, policies tell of their companies' addresses; no more"
     assert [str(one) for one in await verify(restored, await replayed(restored, day.practice), day.today)] == []
 
 

@@ -307,7 +307,10 @@ async def test_two_versions_work_on_one_database_in_turns(old: Version, new: Ver
 async def test_a_version_that_takes_over_sees_nothing_new_where_nothing_has_changed(
     old: Version, new: Version, tmp_path: Path
 ) -> None:
-    """Both make the same of a record: one that was observed under the other is not recorded again, and nothing is written."""
+    """Both make the same of a record: one that was observed under the other is not recorded again, and nothing is written.
+
+    Only the directory is: its carriers have an address, which the older version does not read.
+    """
     async with opened_site(old, tmp_path) as site:
         site.day.prepare()
         async with site.turn(old):
@@ -319,7 +322,7 @@ async def test_a_version_that_takes_over_sees_nothing_new_where_nothing_has_chan
             head = await site.head()
             async with site.turn(version):
                 await site.rest()
-            assert await site.recorded_since(head) == []
+            assert set(await site.recorded_since(head)) <= {"ElationDirectoryObserved"}
 
 
 @pytest.mark.slow
