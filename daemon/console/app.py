@@ -26,13 +26,13 @@ from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.pages import (
     access_log,
+    balances,
     billing,
     deeds,
     doubled,
     factor,
     finding,
     holding,
-    ledger,
     live,
     overview,
     patient,
@@ -91,7 +91,7 @@ ROUTES: tuple[Route, ...] = (
     *undecided.ROUTES,
     *doubled.ROUTES,
     *billing.ROUTES,
-    *ledger.ROUTES,
+    *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
     *access_log.ROUTES,

@@ -211,9 +211,9 @@ async def test_keys_that_are_not_in_use_yet(at: Installation) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_broker_that_is_away(at: Installation) -> None:
     servers_ = load(at.file, SECTIONS).kafka.bootstrap_servers
-    at.edit(servers_, "127.0.0.1:1")
+    at.edit(servers_, "127.0.0.1:9")
     assert (await at.found("kafka-away")).key == "kafka.bootstrap_servers"
-    at.edit("127.0.0.1:1", servers_)
+    at.edit("127.0.0.1:9", servers_)
     await at.gone("kafka-away")
 
 

@@ -95,7 +95,7 @@ TESTED_IN = {
     "daemon/console/pages/live": "integration/test_news",
     "daemon/console/pages/provider": "integration/test_oidc",
     "daemon/console/pages/undecided": "integration/test_console_pages",
-    "daemon/console/pages/ledger": "integration/test_console_days",
+    "daemon/console/pages/balances": "integration/test_console_days",
     "daemon/console/pages/scheduled": "integration/test_console_days",
     "daemon/tables/look_ups": "acceptance/test_cli_balance",
     "daemon/operator/balance": "acceptance/test_cli_balance",

@@ -9,8 +9,8 @@ from datetime import UTC, date, datetime, timedelta
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.pages.balances import period_of
 from daemon.console.pages.deeds import new_once
-from daemon.console.pages.ledger import period_of
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
