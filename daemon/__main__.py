@@ -1,4 +1,4 @@
-"""`chartwire`: the command line. Each command lives in `daemon/cli/`, one file each. `chartwire.py` is what is installed."""
+"""`chartwire`: the command line. Each command lives in `daemon/cli/`, one file each. `projections/entrance.py` is what is installed."""
 
 from __future__ import annotations
 

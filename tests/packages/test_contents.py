@@ -43,8 +43,8 @@ def metadata(unpacked: Path) -> dict[str, list[str]]:
 def test_the_wheel_has_all_of_the_packages_and_nothing_else(unpacked: Path) -> None:
     files = {str(one.relative_to(unpacked)) for one in unpacked.rglob("*") if one.is_file()}
     carried = {one for one in files if ".dist-info/" not in one}
-    assert sources(DATA | {".py"}) | {"chartwire.py"} <= carried
-    assert {one.split("/")[0] for one in carried} == {*PACKAGES, "chartwire.py"}
+    assert sources(DATA | {".py"}) <= carried
+    assert {one.split("/")[0] for one in carried} == {*PACKAGES}
     assert {f"{name}/py.typed" for name in PACKAGES} <= carried
     for suffix in DATA:
         assert any(one.endswith(suffix) for one in carried), suffix
@@ -70,7 +70,7 @@ def test_the_source_archive_has_what_builds_tests_and_deploys(built: Built) -> N
     with tarfile.open(built.sdist) as archive:
         names = {one.name.partition("/")[2] for one in archive.getmembers()}
     assert sources(DATA | {".py"}) <= names
-    assert {"README.md", "LICENSE", "CHANGELOG.md", "constraints.txt", "pyproject.toml", "chartwire.py"} <= names
+    assert {"README.md", "LICENSE", "CHANGELOG.md", "constraints.txt", "pyproject.toml"} <= names
     assert {str(one.relative_to(ROOT)) for one in (ROOT / "deploy").rglob("*") if one.is_file()} <= names
     assert "tests/unit/test_main.py" in names
     assert not {one for one in names if one.startswith((".venv", ".mypy_cache", ".hypothesis")) or one.endswith(".pyc")}
@@ -87,8 +87,8 @@ def run_from(folder: Path, *command: str) -> str:
 
 
 def test_the_wheel_runs_without_the_checkout(unpacked: Path) -> None:
-    assert run_from(unpacked, "-m", "chartwire", "--version") == f"chartwire {PROJECT['version']}\n"
-    assert "Last name" in run_from(unpacked, "-m", "chartwire", "rules")
+    assert run_from(unpacked, "-m", "projections.entrance", "--version") == f"chartwire {PROJECT['version']}\n"
+    assert "Last name" in run_from(unpacked, "-m", "projections.entrance", "rules")
     assert (
         run_from(unpacked, "-c", "import daemon, events; print(daemon.__file__, events.__file__)").count(str(unpacked)) == 2
     )

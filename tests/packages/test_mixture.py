@@ -1,4 +1,4 @@
-"""Another distribution with a package `daemon` beside chartwire: it refuses to start, whichever was installed first (chartwire.py)."""
+"""Another distribution with a package `daemon` beside chartwire: it refuses to start, whichever was installed first (projections/entrance.py)."""
 
 from __future__ import annotations
 

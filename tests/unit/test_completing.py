@@ -21,7 +21,7 @@ def asked(line: str, folder: Path, **environment: str) -> set[str]:
     answer = folder / "answer"
     given = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_IFS": "\n", "_ARGCOMPLETE_STDOUT_FILENAME": str(answer)}
     given |= {"COMP_LINE": line, "COMP_POINT": str(len(line)), "COMP_TYPE": "9", **environment}
-    command = [sys.executable, str(ROOT / "chartwire.py")]
+    command = [sys.executable, "-m", "projections.entrance"]
     done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=False)
     assert (done.stdout, done.stderr) == ("", "")
     return {one.strip() for one in answer.read_text().split("\n")} - {""} if answer.exists() else set()
@@ -58,9 +58,9 @@ def test_without_argcomplete_nothing_is_said(tmp_path: Path) -> None:
 def test_bash_completes(tmp_path: Path) -> None:
     argcomplete = pytest.importorskip("argcomplete")
     program = tmp_path / "chartwire"
-    program.write_text(f"#!{sys.executable}\nimport runpy, sys\nsys.argv[0] = '{ROOT}/chartwire.py'\n")
+    program.write_text(f"#!{sys.executable}\nimport runpy, sys\nsys.argv[0] = '{ROOT}/projections/entrance.py'\n")
     with program.open("a") as more:
-        more.write(f"sys.path.insert(0, '{ROOT}')\nrunpy.run_path('{ROOT}/chartwire.py', run_name='__main__')\n")
+        more.write(f"sys.path.insert(0, '{ROOT}')\nrunpy.run_module('projections.entrance', run_name='__main__')\n")
     program.chmod(0o755)
     (tmp_path / "completion").write_text(argcomplete.shellcode(["chartwire"], shell="bash"))
     script = f"""

@@ -2,7 +2,8 @@
 """`chartwire`, as it is installed: sees that its packages are its own, and hands over to `daemon.__main__`.
 
 Other distributions have packages of these names: python-daemon has `daemon`, Events has `events`. pip lets either overwrite the other
-without a word, so what would run is a mixture. This module has a name that nobody else has, and imports nothing of them before it looked.
+without a word, so what would run is a mixture. This module stands in the package whose name nobody else has, and imports nothing of the
+others before it looked; it hands over by name, since nothing below `daemon` may know it.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from importlib import import_module
 
 PACKAGES = ("daemon", "events", "projections")
-HERE = os.path.dirname(os.path.realpath(__file__))
+HERE = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 OWN = "give chartwire an environment of its own: python3 -m venv /opt/chartwire && /opt/chartwire/bin/pip install chartwire"
 
 
@@ -21,9 +23,7 @@ def main() -> int:
     if problem := mixture():
         print(f"chartwire cannot start: {problem}; {OWN}", file=sys.stderr)
         return 1
-    from daemon.__main__ import main as run
-
-    return run()
+    return int(import_module("daemon.__main__").main())
 
 
 def mixture() -> str:
