@@ -16,7 +16,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TESTED_IN = {
-    "projections/entrance": "packages/test_mixture",
     "events/archive": "unit/test_evidence",
     "events/commands": "unit/test_repair",
     "events/connection": "integration/test_store",
