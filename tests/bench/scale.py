@@ -33,7 +33,7 @@ SERIAL = itertools.count(1)
 HOURS, MANY = 36_000.0, 10_000_000
 FIRST_READ = (
     "SELECT count(*) FROM (SELECT practice FROM chartwire.checkpoint GROUP BY practice"
-    " HAVING count(DISTINCT split_part(source, '.', 1)) >= 2) AS both"
+    " HAVING count(DISTINCT split_part(source, '.', 1)) >= 2) AS read"
 )
 EACH = 3
 """Edits of each practice at once, however many practices there are."""
