@@ -15,6 +15,7 @@ from events.commands import Command
 from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
+from events.maps import MapChange
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -352,6 +353,7 @@ Body = (
     | WaitingCleared
     | MessageUnreadable
     | Aside
+    | MapChange
     | Command
     | WaitingDismissed
     | CommandRefused

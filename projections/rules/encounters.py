@@ -17,7 +17,8 @@ from events import calendar
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.terms import EncounterTerms
 from events.writes import CreateEncounter
-from projections.state.directory import Directory, location_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import location_for, place_of_service_of, provider_for
 from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit, plain_amount
 from projections.terms.policy import Policy
@@ -175,7 +176,7 @@ def _location(one: Charging) -> int | Unfit:
 
 
 def _place_of_service(one: Charging) -> str | Unfit:
-    configured = None if one.bill.location is None else one.policy.places_of_service.get(one.bill.location)
+    configured = place_of_service_of(one.bill.location, one.directory, one.policy)
     place = one.bill.place_of_service if configured is None else configured
     if not _PLACE.fullmatch(place):
         return Unfit("no-place", f'Service location "{one.bill.location_name}" has no place of service code')
@@ -241,6 +242,18 @@ ENCOUNTER: tuple[BillField[Charging], ...] = (
         "guide: Bills, authorization",
     ),
 )
+
+
+MAPPED = ("location", "place_of_service", "rendering_provider")
+"""The rows of the encounter that the practice's maps fill."""
+
+
+def unmapped(bill: EhrBill, directory: Directory, policy: Policy) -> Unfit | None:
+    """What of the bill has no counterpart, the first of it in the table's order: nobody can correct that on the bill."""
+    found = _filled(
+        (row for row in ENCOUNTER if row.name in MAPPED), Charging(bill=bill, directory=directory, policy=policy)
+    )
+    return found if isinstance(found, Unfit) and bill.location is not None else None
 
 
 def encounter(

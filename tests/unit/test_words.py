@@ -36,7 +36,7 @@ IDS_AND_TIMES = {
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
-    "KeptOut.ehr",
+    "KeptOut.ehr", "MapGiveBackRequested.id", "MapGivenBack.id", "MapRequested.id", "MapRequested.to", "MapSaved.id", "MapSaved.to",
     "PairBarred.billing", "PairBarred.ehr", "PolicyRemovalRequested.policy", "UpdateCarrier.carrier", "UnlinkRequested.billing", "UnlinkRequested.ehr",
 }  # fmt: skip
 NAMES_OF_FIELDS = {
