@@ -34,6 +34,7 @@ from daemon.console.pages import (
     finding,
     holding,
     live,
+    mapping,
     overview,
     patient,
     provider,
@@ -94,6 +95,7 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
+    *mapping.ROUTES,
     *access_log.ROUTES,
     *live.ROUTES,
 )

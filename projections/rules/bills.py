@@ -11,7 +11,7 @@ from events.ids import EhrChartId
 from events.records import BillingCase
 from events.slots import CASE_SLOT, SlotKind, slot_of
 from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, System
-from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter, unmapped
+from projections.rules.encounters import DIAGNOSES, MISSED, all_diagnoses, encounter, unmapped
 from projections.rules.insurance import primary_case
 from projections.rules.refusals import ERROR_MOST, refusal_text
 from projections.rules.wants import Wants, Wish
@@ -21,8 +21,6 @@ from projections.terms.codecs import Unfit
 from projections.terms.policy import Policy, allows
 
 RULE = "guide: Bills"
-BY_MAPS = frozenset({"unmapped-location", "no-place", "unmapped-provider"})
-"""What is wrong with a bill that a row of the practice's maps makes good."""
 
 
 def want_bills(
@@ -142,7 +140,7 @@ def _want_encounter(
 
 
 def _depends(problem: Unfit) -> tuple[str, ...]:
-    return ("directory",) if problem.code in BY_MAPS else ()
+    return ("directory",) if problem.code in MISSED else ()
 
 
 def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> BillingCase | None:

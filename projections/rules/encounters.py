@@ -14,6 +14,7 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from events import calendar
+from events.maps import MapKind
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.terms import EncounterTerms
 from events.writes import CreateEncounter
@@ -244,16 +245,31 @@ ENCOUNTER: tuple[BillField[Charging], ...] = (
 )
 
 
-MAPPED = ("location", "place_of_service", "rendering_provider")
-"""The rows of the encounter that the practice's maps fill."""
+MISSED = {
+    "unmapped-location": MapKind.LOCATION,
+    "no-place": MapKind.PLACE,
+    "unmapped-provider": MapKind.PROVIDER,
+}
+"""What is wrong with a bill that a row of the practice's maps makes good."""
 
 
 def unmapped(bill: EhrBill, directory: Directory, policy: Policy) -> Unfit | None:
     """What of the bill has no counterpart, the first of it in the table's order: nobody can correct that on the bill."""
-    found = _filled(
-        (row for row in ENCOUNTER if row.name in MAPPED), Charging(bill=bill, directory=directory, policy=policy)
-    )
-    return found if isinstance(found, Unfit) and bill.location is not None else None
+    return next(iter(_unmapped(bill, directory, policy)), None)
+
+
+def rows_missed_by(bill: EhrBill, directory: Directory, policy: Policy) -> list[tuple[MapKind, int]]:
+    """The rows of the maps that the bill misses, by kind and record."""
+    physician = bill.rendering_provider or bill.physician
+    records = {MapKind.LOCATION: bill.location, MapKind.PLACE: bill.location, MapKind.PROVIDER: physician}
+    kinds = [MISSED[one.code] for one in _unmapped(bill, directory, policy)]
+    return [(kind, record) for kind in kinds if (record := records[kind]) is not None]
+
+
+def _unmapped(bill: EhrBill, directory: Directory, policy: Policy) -> list[Unfit]:
+    one = Charging(bill=bill, directory=directory, policy=policy)
+    values = [row.value(one) for row in ENCOUNTER]
+    return [value for value in values if isinstance(value, Unfit) and value.code in MISSED]
 
 
 def encounter(

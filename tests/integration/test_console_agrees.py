@@ -31,6 +31,7 @@ from daemon.operator.commands import Followed, login
 from daemon.operator.links import plan_of_link
 from events import commands
 from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
+from events.maps import MapKind
 from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
 from events.slots import SlotKind
 from events.topics import Note
@@ -40,7 +41,7 @@ from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
 from tests.integration.test_duplicates import ask
 from tests.integration.visiting import Browser, Site, site, waits
-from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
+from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL, KAREO_MAIN_STREET, MAIN_STREET
 
 ROOT = Path(__file__).parents[2]
 ALONE, OTHER_ALONE = EhrChartId(102), EhrChartId(103)
@@ -64,6 +65,8 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
         await desk.recorder.record_messages([desk.change(BillObserved(bill=GOOD_BILL), notes=[note])])
         held = commands.HoldRequested(who="ann", reason="an audit", resource=Resource.BILL, system=System.BILLING)
         assert await ask(desk, held, Charts()) == ""
+        saved = commands.MapRequested(kind=MapKind.LOCATION, id=MAIN_STREET, to=str(KAREO_MAIN_STREET), who="ann")
+        assert await ask(desk, saved, Charts()) == ""
     return name, folder, 0
 
 
@@ -157,6 +160,7 @@ class Asked:
 
 SCOPE, SCOPED = {"resource": "bill", "system": "kareo"}, ("--resource", "bill", "--direction", "to-billing")
 HELD = "hold:bill:kareo"
+LOCUM = {"kind": "provider", "id": "11"}
 ADA_PAIR = ("elation:101", "kareo:901")
 SAME = {
     "resync": Asked("resync", {}, ("resync", "kareo:901"), "K:901"),
@@ -179,6 +183,10 @@ SAME |= {
     "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
     "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
 }
+SAME |= {
+    "map": Asked("map_row", {**LOCUM, "to": "509", "was": "501"}, ("map", "provider", "11", "509", "--yes")),
+    "give-back": Asked("give_back", {"kind": "location", "id": "21"}, ("map", "location", "21", "--give-back", "--yes")),
+}
 NOT_POSSIBLE = {
     "remove-policy": Asked(
         "remove_policy", {"slot": f"{SlotKind.EHR_POLICY}:77"}, ("remove-policy", "kareo:901", "77"), "K:901"
@@ -195,7 +203,7 @@ REASON = "so it is"
 def test_every_deed_of_both_is_compared() -> None:
     assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
-    asking -= {"duplicates"}
+    asking -= {"duplicates", "maps"}
     both = [*SAME.values(), *NOT_POSSIBLE.values()]
     assert {one.command[0] for one in both} | set(BY_COMMAND_ALONE) == asking
     functions = {
@@ -262,6 +270,7 @@ READINGS = {
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
+    "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 

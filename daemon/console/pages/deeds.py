@@ -21,7 +21,9 @@ from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.worklist import Work, work_of
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
+from events.maps import MapKind
 from events.writes import Resource, System
+from projections.rules.mapping import MapRow
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -180,6 +182,24 @@ async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
     return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
 
 
+def map_row_in(ask: Ask) -> MapRow:
+    """The row of the maps that a form names. Raises 400."""
+    kind = next((one for one in MapKind if one.value == ask.form.get("kind")), None)
+    if kind is None:
+        raise web.HTTPBadRequest
+    return MapRow(kind, number(ask.form.get("id", "")))
+
+
+async def _map(ask: Ask, _key: PatientKey) -> Asks:
+    row, to = map_row_in(ask), ask.form.get("to", "").strip()[:20]
+    return await deeds.map_row(asking(ask), row.kind, row.id, to, was=ask.form.get("was"))
+
+
+async def _give_back(ask: Ask, _key: PatientKey) -> Asks:
+    row = map_row_in(ask)
+    return await deeds.give_back(asking(ask), row.kind, row.id)
+
+
 @dataclass(frozen=True)
 class Deed:
     """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
@@ -209,6 +229,8 @@ DEEDS: Mapping[str, Deed] = {
     "release": Deed(_release, HOLDS),
     "keep-out": Deed(_keep_out, HOLDS),
     "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
+    "map": Deed(_map, frozenset({May.OPERATE})),
+    "give-back": Deed(_give_back, frozenset({May.OPERATE})),
 }
 """The deeds by the name that a form has for each: none can be without saying who may."""
 
@@ -265,7 +287,21 @@ async def deed(ask: Ask) -> web.StreamResponse:
             None,
             (
                 ask.form.get(one, "")[:100]
-                for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until")
+                for one in (
+                    "slot",
+                    "field",
+                    "bill",
+                    "ehr",
+                    "billing",
+                    "system",
+                    "one",
+                    "other",
+                    "resource",
+                    "until",
+                    "kind",
+                    "id",
+                    "to",
+                )
             ),
         )
     )
