@@ -35,6 +35,7 @@ from daemon.console.pages import (
     holding,
     live,
     mapping,
+    moving,
     overview,
     patient,
     provider,
@@ -96,6 +97,7 @@ ROUTES: tuple[Route, ...] = (
     *scheduled.ROUTES,
     *holding.ROUTES,
     *mapping.ROUTES,
+    *moving.ROUTES,
     *access_log.ROUTES,
     *live.ROUTES,
 )

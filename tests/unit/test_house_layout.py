@@ -125,6 +125,7 @@ TESTED_IN = {
     "daemon/cli/hold": "acceptance/test_holding",
     "daemon/cli/maps": "integration/test_mapping_seen",
     "daemon/operator/maps": "integration/test_mapping_seen",
+    "daemon/console/pages/moving": "integration/test_moving",
     "daemon/console/pages/mapping": "integration/test_mapping_seen",
     "projections/rules/mapping": "integration/test_mapping_seen",
     "daemon/tables/maps": "integration/test_mapping_seen",

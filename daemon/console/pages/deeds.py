@@ -28,6 +28,10 @@ from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
 LARGEST = 10**18
+ABOUT = (
+    "slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until", "kind", "id", "to", "source", "target",
+)  # fmt: skip
+"""The fields of a form that the access log keeps: what a deed is about, never a text that somebody typed."""
 FOLLOWED = 2000
 """Events after a command that are looked through for what came of it."""
 LOOKS = 20
@@ -131,6 +135,14 @@ async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
+async def _move_link(ask: Ask, _key: PatientKey) -> Asks:
+    """Only to the survivor that was looked at, as `_link`."""
+    source, target = (BillingPatientId(number(ask.form.get(name, ""))) for name in ("source", "target"))
+    ehr, differ = EhrChartId(number(ask.form.get("ehr", ""))), ask.form.get("differ") == "seen"
+    seen = ask.form.get("seen", "")[:100]
+    return await deeds.move_link(asking(ask), source, target, ehr, force=differ, seen=seen)
+
+
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
     system = next((one for one in System if one.value == ask.form.get("system")), None)
     if system is None:
@@ -222,6 +234,7 @@ DEEDS: Mapping[str, Deed] = {
     "seen": Deed(_seen, frozenset({May.RESOLVE})),
     "redrive": Deed(_redrive, frozenset({May.OPERATE})),
     "link": Deed(_link, frozenset({May.RESOLVE})),
+    "move-link": Deed(_move_link, frozenset({May.RESOLVE})),
     "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
     "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
     "apart": Deed(_apart, frozenset({May.RESOLVE})),
@@ -282,29 +295,7 @@ async def deed(ask: Ask) -> web.StreamResponse:
     if not ask.grants & DEEDS[name].may:
         raise web.HTTPForbidden
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
-    about = " ".join(
-        filter(
-            None,
-            (
-                ask.form.get(one, "")[:100]
-                for one in (
-                    "slot",
-                    "field",
-                    "bill",
-                    "ehr",
-                    "billing",
-                    "system",
-                    "one",
-                    "other",
-                    "resource",
-                    "until",
-                    "kind",
-                    "id",
-                    "to",
-                )
-            ),
-        )
-    )
+    about = " ".join(text for one in ABOUT if (text := ask.form.get(one, "")[:100]))
     wanted = DEEDS[name].asks(ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:
