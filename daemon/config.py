@@ -7,7 +7,7 @@ it names files (relative ones lie beside it, or below systemd's credentials dire
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -152,6 +152,21 @@ def load(path: Path, sections: Sections) -> Config:
         raise ConfigError(problems)
     practices = [_practice(one, sections) for one in document["practice"]]
     return msgspec.convert(document | {"practice": practices}, Config)
+
+
+def keys_given(path: Path) -> frozenset[str]:
+    """The keys that the file has (`practice[2].maps.providers.7`), of tables and arrays too: a value of any other is a default. Raises ConfigError."""
+
+    def keys(value: object, key: str) -> Iterator[str]:
+        yield key
+        named = value.items() if isinstance(value, dict) else ()
+        found = [(join(key, name), one) for name, one in named]
+        if isinstance(value, list):
+            found += [(f"{key}[{number}]", one) for number, one in enumerate(value, start=1)]
+        for name, one in found:
+            yield from keys(one, name)
+
+    return frozenset(keys(_document(path), "")) - {""}
 
 
 def _document(path: Path) -> dict[str, Any]:

@@ -39,6 +39,7 @@ COMMANDS = {
     "duplicates": ("duplicates", "apart"),
     "link": ("link", "move-link"),
     "maps": ("maps", "map"),
+    "settings": ("settings",),
     "hold": ("hold", "release", "keep-out"),
     "repair": ("resync", "retry", "resend", "unlink", "dismiss", "remove-policy", "seen", "redrive"),
 }
@@ -76,6 +77,7 @@ ABOUT = {
     "move-link": "a linked patient is gone in a merge: its link goes to the survivor",
     "maps": "what maps to what between both systems, where each row comes from, and what waits for one",
     "map": "save a row of the maps, or give it back to the file",
+    "settings": "every setting of a practice and of the daemon, and where it comes from",
     "hold": "let writes wait: of the practice, a resource, a direction or one patient",
     "release": "end a hold: what it held goes out",
     "keep-out": "leave a patient alone: test patients, employees",

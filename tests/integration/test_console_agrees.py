@@ -282,6 +282,7 @@ READINGS = {
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
     "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
+    "settings": Read("settings", ("settings", "elm"), ("operator/settings", "settings_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 

@@ -57,6 +57,7 @@ STATED = {
     "GET /": SIGNED_IN,
     "GET /p/{practice}": SIGNED_IN,
     "GET /p/{practice}/rules": SIGNED_IN,
+    "GET /p/{practice}/settings": SIGNED_IN,
     "GET /p/{practice}/help": SIGNED_IN,
     "GET /p/{practice}/work": SIGNED_IN,
     "GET /p/{practice}/news": SIGNED_IN,
