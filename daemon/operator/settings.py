@@ -97,16 +97,17 @@ class _Looking:
         for name in ("id", "name", "time_zone", "profile", "mode"):
             yield from self.at(getattr(one, name), join(key, name))
         for resource in Resource:
-            yield self._chosen(join(key, f"overrides.{resource.value}"), policy.table[resource])
+            yield self._chosen(join(key, f"overrides.{resource.value}"), policy.table[resource], SettingSource.PROFILE)
         for name in CHOSEN:
-            yield self._chosen(join(key, f"overrides.{name}"), getattr(policy, name))
+            otherwise = SettingSource.PROFILE if name.endswith("preference") else SettingSource.DEFAULT
+            yield self._chosen(join(key, f"overrides.{name}"), getattr(policy, name), otherwise)
         yield from self.at(one.maps, join(key, "maps"))
         for system in System:
             section = one.section(system)
             yield from self.at(section, join(key, section.system.prefix))
 
-    def _chosen(self, key: str, value: object) -> Setting:
-        source = SettingSource.FILE if key in self.given else SettingSource.PROFILE
+    def _chosen(self, key: str, value: object, otherwise: SettingSource) -> Setting:
+        source = SettingSource.FILE if key in self.given else otherwise
         return Setting(key, self._shown(key.rpartition(".")[2], value)[0], source)
 
     def _shown(self, name: str, value: object) -> tuple[str, str]:

@@ -99,6 +99,7 @@ def test_each_says_where_it_comes_from(at: Place) -> None:
     assert told["practice[1].maps.default_physician"] == ("none", "default")
     assert told["practice[1].overrides.insurance"] == ("kareo->elation", "profile")
     assert told["practice[1].overrides.preference"] == ("kareo", "profile")
+    assert told["practice[1].overrides.case_name"] == ("Primary", "default")
     assert found["practice[1].elation.client_secret_file"].more == "the file is there"
     config = load(at.config, SECTIONS)
     (at.folder / "elm.elation").unlink()

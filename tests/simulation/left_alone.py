@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.maps import MapGivenBack, MapKind, MapSaved
 from events.merges import BillingLinkMoved
 from events.schema import (
     ChartLinked,
@@ -58,12 +59,19 @@ def left_alone(seed: int) -> Plan:
 
 @dataclass
 class _Office:
-    """What is left alone in a practice now. Charts are ("elation" or "kareo", number)."""
+    """What is left alone in a practice now, and which rows of its maps people have saved. Charts are ("elation" or "kareo", number)."""
 
     holds: dict[str, HoldBegan] = field(default_factory=dict)
     out: set[tuple[str, int]] = field(default_factory=set)
     asked: dict[str, IntentRequested] = field(default_factory=dict)
     links: dict[int, int] = field(default_factory=dict)
+    mapped: set[tuple[MapKind, int]] = field(default_factory=set)
+    ever_mapped: set[tuple[MapKind, int]] = field(default_factory=set)
+
+    @property
+    def providers(self) -> list[int]:
+        """The physicians whom people have mapped."""
+        return [id_ for kind, id_ in self.mapped if kind is MapKind.PROVIDER]
 
 
 class LeftAlone:
@@ -85,6 +93,11 @@ class LeftAlone:
                 office.holds[body.slot] = body
             case HoldEnded():
                 office.holds.pop(body.slot, None)
+            case MapSaved():
+                office.mapped.add((body.kind, body.id))
+                office.ever_mapped.add((body.kind, body.id))
+            case MapGivenBack():
+                office.mapped.discard((body.kind, body.id))
             case KeptOut():
                 named = {("elation", body.ehr), ("kareo", body.billing)} - {("elation", None), ("kareo", None)}
                 office.out = office.out | named if body.out else office.out - named  # type: ignore[assignment]

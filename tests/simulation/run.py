@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
 from daemon.vendors.kareo.connector import KareoConnector
-from events.commands import KeepOutRequested, ReleaseRequested
+from events.commands import KeepOutRequested, MapGiveBackRequested, ReleaseRequested
 from events.ids import BillingPatientId
+from events.maps import MapKind
 from events.store import Store
 from events.writes import System
 from tests.simulation.bystander import Bystander
@@ -100,11 +101,14 @@ async def _day(world: World) -> None:
 
 
 async def _let_go(world: World) -> None:
-    """People release what is still held and take in whom they kept out, until all of it is recorded."""
+    """People release what is still held, take in whom they kept out, and give back who of one system is who in the other: until all
+    of it is recorded. The judge knows only who is who in truth."""
     async with asyncio.timeout(REST_WITHIN):
         for practice in (one.id for one in world.config.practice):
             office = world.checks.left_alone.of(practice)
-            while office.holds or office.out:
+            while office.holds or office.out or office.providers:
+                for id_ in office.providers:
+                    world.ask(practice, MapGiveBackRequested(kind=MapKind.PROVIDER, id=id_, who="people"))
                 for slot in office.holds:
                     world.ask(practice, ReleaseRequested(slot=slot, who="people"))
                 for system, number in office.out:
