@@ -92,9 +92,19 @@ async def search(store: Store, tables: MatchTables, one: Person) -> int:
     return sum(pair_of(mine, other, frequencies) is not None for other in charts.values())
 
 
-async def run(charts: int) -> None:
+async def practice_of(store: Store, charts: int) -> tuple[list[Person], int]:
+    """Fill the practice; people who are looked for, and how many charts there are.
+
+    No daemon holds a practice's charts in memory: they are gone when this returns.
+    """
     lists = town(charts, seed=7, judging=True)
     people = [patient(number, one) for number, one in enumerate(lists.left, start=1)]
+    seconds, _ = await timed(lambda: filled(store, people))
+    print(f"{len(people)} charts filled in {seconds:.1f} s", flush=True)
+    return lists.right[:SEARCHES], len(people)
+
+
+async def run(charts: int) -> None:
     with tempfile.TemporaryDirectory(prefix="chartwire-bench-") as folder:
         Keyring.create_key(Path(folder), PRACTICE)
         keyring = Keyring.from_directory(Path(folder))
@@ -104,13 +114,7 @@ async def run(charts: int) -> None:
             store = await Store.open(dsn, keyring)
             try:
                 await store.take_over(PRACTICE)
-                seconds, _ = await timed(lambda: filled(store, people))
-                print(f"{len(people)} charts filled in {seconds:.1f} s", flush=True)
-                strangers, count = lists.right[:SEARCHES], len(people)
-                del (
-                    people,
-                    lists,
-                )  # no daemon holds a practice's charts in memory, and no collection of garbage walks over them
+                strangers, count = await practice_of(store, charts)
                 gc.collect()
                 await measured(store, strangers, count)
             finally:
