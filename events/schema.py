@@ -12,7 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
-from events.holds import Aside
+from events.holds import Aside, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
 from events.merges import BillingLinkMoved, ToldApart
@@ -352,6 +352,8 @@ Body = (
     | WaitingCleared
     | MessageUnreadable
     | Aside
+    | LeftOut
+    | RecordLeftUnread
     | Command
     | WaitingDismissed
     | CommandRefused

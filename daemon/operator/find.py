@@ -19,6 +19,7 @@ from events.ids import (
     PatientKey,
     PracticeId,
     billing_key,
+    charts_of,
 )
 from events.store import Store
 from events.writes import System
@@ -111,8 +112,8 @@ async def patients_of(store: Store, practice: PracticeId, keys: Collection[Patie
 
 
 def charts_known(patient: Patient) -> Charts:
-    """The charts of a patient: those that were read, else those that it is linked with."""
+    """The charts of a patient: those that were read, else those that it is linked with, else the one that it is named for."""
     link = patient.link
     ehr = patient.ehr.chart.id if patient.ehr else link.ehr if link else None
     billing = patient.billing.chart.id if patient.billing else link.billing if link else None
-    return Charts(ehr, billing)
+    return Charts(ehr, billing) if ehr is not None or billing is not None else charts_of(patient.key)

@@ -284,6 +284,8 @@ class PracticeRuntime:
             self.recorder.open_again()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
+        for one in recording.let_in:
+            self.connectors[one.system].reread(one.resource, one.record)
         if recording.recorded:
             self.feed.nudge()
             self.teller.nudge()

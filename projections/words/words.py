@@ -22,7 +22,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
@@ -144,7 +144,7 @@ def _about_links(body: Body, shown: Shown) -> str:
             said = "are two persons" if body.apart else "may be one person again"
             pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
             return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
-        case HoldBegan() | HoldEnded() | KeptOut():
+        case HoldBegan() | HoldEnded() | KeptOut() | LeftOut() | RecordLeftUnread():
             return left_alone(body, shown)
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
