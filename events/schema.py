@@ -15,6 +15,7 @@ from events.commands import Command
 from events.holds import Aside, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
+from events.maps import MapChange
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -354,6 +355,7 @@ Body = (
     | Aside
     | LeftOut
     | RecordLeftUnread
+    | MapChange
     | Command
     | WaitingDismissed
     | CommandRefused

@@ -200,7 +200,7 @@ class StoredProjections:
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
             open_[PRACTICE] = rows.open_rows(directory, self._directory)
         await still_open.replace_open(connection, self.practice, open_, batch.moment.now)
-        if any(isinstance(event.body, WentLive) for event in batch.events):
+        if batch.everybody or any(isinstance(event.body, WentLive) for event in batch.events):
             await still_open.mark_all_for_revisit(connection, self.practice, batch.moment.today)
         if batch.dependencies:
             await still_open.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)

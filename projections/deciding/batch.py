@@ -29,6 +29,7 @@ from events.ids import (
     keys_named,
 )
 from events.insurance import InsurersLearnt
+from events.maps import MapChange
 from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
@@ -60,7 +61,9 @@ from projections.deciding.repair import answer
 from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
+from projections.state.directory import Directory
 from projections.state.folding import in_doubt
+from projections.state.maps import counterpart
 from projections.state.patient import Patient
 from projections.state.quarantine import outcome_slots, quarantined_as
 from projections.state.state import PracticeState
@@ -104,7 +107,7 @@ class Redriven:
 class Batch:
     """The events of one transaction as they accumulate, and the patients to decide about because of them.
 
-    `whole` says that `state` holds every patient there is, so that nothing is ever missing.
+    `whole` says that `state` holds every patient there is, so that nothing is ever missing. `everybody` is due to be looked at after it.
     """
 
     def __init__(
@@ -121,6 +124,7 @@ class Batch:
         self.dependencies: set[str] = set()
         self.in_doubt: set[tuple[str, str]] = set()
         self.let_in: set[RecordLeftUnread] = set()
+        self.everybody = False
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
         self._due: dict[PatientKey, Event] = {}
@@ -175,14 +179,14 @@ class Batch:
 
     def _take(self, event: Event, key: PatientKey) -> None:
         event = msgspec.structs.replace(event, patient=key)
-        before = self.state.patients.get(key)
+        before, directory = self.state.patients.get(key), self.state.directory
         self.state.apply(event, len(self.events))
         self.events.append(event)
         if key:
             self.touched[key] = event
             self._notice(event, before)
         else:
-            self._notice_practice(event)
+            self._notice_practice(event, directory)
 
     def _notice(self, event: Event, before: Patient | None) -> None:
         after = self.state.patients[event.patient]
@@ -232,10 +236,12 @@ class Batch:
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self._understood(outcome_slots(body))
 
-    def _notice_practice(self, event: Event) -> None:
+    def _notice_practice(self, event: Event, before: Directory) -> None:
         body = event.body
         if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
+        elif isinstance(body, MapChange):
+            self._remap(body, before)
         elif isinstance(body, InsurersLearnt):
             self.dependencies.add("insurers")
         elif isinstance(body, KeptOut):
@@ -243,6 +249,13 @@ class Batch:
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
+
+    def _remap(self, body: MapChange, before: Directory) -> None:
+        """Who waits for a map goes on; where the row led to somebody else, so does everybody for whom it was used."""
+        if counterpart(body.kind, body.id, before, self.policy).to:
+            self.everybody = True
+        else:
+            self.dependencies.add("directory")
 
     def _keep_out(self, event: Event, said: KeptOut) -> None:
         """Nothing is wanted any more for a patient kept out; and who waits because of one of the charts is looked at again."""

@@ -301,7 +301,7 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
-                return with_bill(patient, write.bill, answered=result.bill, error=write.text)
+                return with_bill(patient, write.bill, answered=result.bill, error=write.text, depends_on=write.depends_on)
             return with_bill(patient, result.bill.id, billed=True)
     return _appointment_written(patient, body.slot, write, result)
 

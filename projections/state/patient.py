@@ -75,7 +75,8 @@ class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
-    while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
+    while it stands so, nobody has corrected anything; `depends_on` is what makes it good all the same (MarkBillError). `billed_to` is
+    whose the encounter is, after the charts were unlinked.
     """
 
     bill: EhrBill
@@ -89,6 +90,7 @@ class BillState(Value, frozen=True, kw_only=True):
     answered: EhrBill | None = None
     error: str = ""
     billed_to: BillingPatientId | None = None
+    depends_on: tuple[str, ...] = ()
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):

@@ -46,6 +46,7 @@ class Remedy(StrEnum):
     CHECK_CONFIG = "check-config"
     AUDIT = "audit verify"
     RELEASE = "release"
+    MAPS = "maps"
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.MERGE_CYCLE: Meaning(_DESK, Remedy.UNLINK),
     WaitCode.MERGED_BOTH_LINKED: Meaning(_DESK, Remedy.UNLINK),
-    WaitCode.NO_PROVIDER: Meaning(_OPERATOR),
+    WaitCode.NO_PROVIDER: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_CREATED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.SURVIVOR_NOT_SEEN: Meaning(_OPERATOR),
     WaitCode.UNLINKED: Meaning(_DESK, Remedy.LINK),
@@ -97,7 +98,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_REQUIRED: Meaning(_DESK),
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
     WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
-    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.BEYOND_CASE: Meaning(_BILLER, Remedy.REMOVE_POLICY),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
@@ -113,7 +114,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
     WaitCode.RANK_TWICE: Meaning(_DESK),
     WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
-    WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.NO_CALENDAR: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
@@ -214,6 +215,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return f"move-link {practice} {chart}"
         case Remedy.REMOVE_POLICY:
             return f"remove-policy {practice} {chart} {id_}"
+        case Remedy.MAPS:
+            return f"maps {practice} --missing"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"
