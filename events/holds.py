@@ -83,6 +83,9 @@ class RecordLeftUnread(Value, frozen=True, kw_only=True):
 Aside = HoldBegan | HoldEnded | KeptOut
 """What is left alone; each may name a patient's charts and is the practice's own event."""
 
+OfPatientKeptOut = LeftOut | RecordLeftUnread
+"""What is recorded of a patient kept out, instead of what was read."""
+
 
 class HoldScope(NamedTuple):
     """What a hold holds: a resource or (None) all, writes to a system or (None) both, one patient or (the practice's key) all."""

@@ -19,7 +19,6 @@ from events.ids import (
     BillingPatientId,
     Charts,
     EhrChartId,
-    EventId,
     PatientKey,
     PracticeId,
     billing_key,
@@ -58,6 +57,7 @@ from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
 from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
+from projections.deciding.replies import Redriven
 from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
@@ -90,18 +90,6 @@ class Missing:
 
     def __bool__(self) -> bool:
         return bool(self.ehr or self.billing or self.alike)
-
-
-@dataclass(frozen=True)
-class Redriven:
-    """What a redrive of the quarantining event `held` has found.
-
-    `event` is what was set aside; `refused` says why it is still of no use. Neither: it was recorded meanwhile.
-    """
-
-    held: EventId
-    event: Event | None = None
-    refused: CommandRefused | None = None
 
 
 class Batch:
