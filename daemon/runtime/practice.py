@@ -291,6 +291,8 @@ class PracticeRuntime:
             self._everybody.set()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
+        for one in recording.let_in:
+            self.connectors[one.system].reread(one.resource, one.record)
         if recording.recorded:
             self.feed.nudge()
             self.teller.nudge()

@@ -13,13 +13,12 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command, RedriveRequested
-from events.holds import Aside, KeptOut
+from events.holds import Aside, KeptOut, RecordLeftUnread
 from events.ids import (
     PRACTICE,
     BillingPatientId,
     Charts,
     EhrChartId,
-    EventId,
     PatientKey,
     PracticeId,
     billing_key,
@@ -56,7 +55,9 @@ from events.schema import (
 )
 from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
+from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
+from projections.deciding.replies import Redriven
 from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
@@ -91,18 +92,6 @@ class Missing:
         return bool(self.ehr or self.billing or self.alike)
 
 
-@dataclass(frozen=True)
-class Redriven:
-    """What a redrive of the quarantining event `held` has found.
-
-    `event` is what was set aside; `refused` says why it is still of no use. Neither: it was recorded meanwhile.
-    """
-
-    held: EventId
-    event: Event | None = None
-    refused: CommandRefused | None = None
-
-
 class Batch:
     """The events of one transaction as they accumulate, and the patients to decide about because of them.
 
@@ -122,6 +111,7 @@ class Batch:
         self.unlinked: set[BillingPatientId] = set()
         self.dependencies: set[str] = set()
         self.in_doubt: set[tuple[str, str]] = set()
+        self.let_in: set[RecordLeftUnread] = set()
         self.everybody = False
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
@@ -139,7 +129,10 @@ class Batch:
         """
         body = event.body
         if not isinstance(body, Command):
+            news, event = as_recorded(event, self.state, self.policy)
             self._take(event, PRACTICE if isinstance(body, Aside) else self.state.key_of(event.ehr, event.billing))
+            if news is not None:
+                self._take(self._following(news, event, news.ehr, news.billing), PRACTICE)
             return
         held = self.state.directory.quarantined
         if isinstance(body, RedriveRequested) and redriven is not None and held.get(body.slot) == str(redriven.held):
@@ -240,7 +233,7 @@ class Batch:
         elif isinstance(body, InsurersLearnt):
             self.dependencies.add("insurers")
         elif isinstance(body, KeptOut):
-            self._keep_out(event, Charts(body.ehr, body.billing))
+            self._keep_out(event, body)
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
@@ -252,8 +245,11 @@ class Batch:
         else:
             self.dependencies.add("directory")
 
-    def _keep_out(self, event: Event, charts: Charts) -> None:
+    def _keep_out(self, event: Event, said: KeptOut) -> None:
         """Nothing is wanted any more for a patient kept out; and who waits because of one of the charts is looked at again."""
+        charts = Charts(said.ehr, said.billing)
+        if not said.out:
+            self.let_in.update(to_read_again(self.state, said))
         self.dependencies |= {named(key) for key in keys_named(charts)}
         concerned = {*keys_named(charts), self.state.key_of(charts.ehr, charts.billing)}
         self.touched.update(dict.fromkeys(sorted(concerned & self.state.patients.keys()), event))

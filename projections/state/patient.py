@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from events.holds import RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
@@ -133,7 +134,8 @@ class Patient(Value, frozen=True, kw_only=True):
 
     `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
     (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
-    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours.
+    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours. `out` is a patient
+    kept out, who is in no list; `unread` are the records of then, of which nothing else is known.
     """
 
     key: PatientKey
@@ -156,6 +158,8 @@ class Patient(Value, frozen=True, kw_only=True):
     former: dict[str, Former] = {}
     beside: dict[str, tuple[str, ...]] = {}
     coverage: Coverage | None = None
+    out: bool = False
+    unread: tuple[RecordLeftUnread, ...] = ()
 
     @property
     def in_billing(self) -> bool:

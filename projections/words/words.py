@@ -24,7 +24,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.maps import MapGivenBack, MapSaved
 from events.merges import BillingLinkMoved, ToldApart
@@ -129,7 +129,7 @@ def _set_aside(body: Body, shown: Shown) -> str:
         case ChangeQuarantined():
             what = f"{shown.prefix(body.system)} {body.resource} {body.record}"
             return f"set aside {what}: {body.reason} at {body.path}"
-        case HoldBegan() | HoldEnded() | KeptOut():
+        case HoldBegan() | HoldEnded() | KeptOut() | LeftOut() | RecordLeftUnread():
             return left_alone(body, shown)
         case MapSaved() | MapGivenBack():
             return map_change(body, shown)

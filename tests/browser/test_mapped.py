@@ -27,9 +27,9 @@ async def waits(story: Story, chart: int, physician: int) -> int:
     town = story.town
     note = town.clinic.ehr.people.sign_note(chart, physician, town.office.place[0], town.day._today, [GOOD_LINE])
     bill = int(note["bill"]["id"])
-    await until(lambda: town.waits(f"bill:{bill}", "bill-error"), 240)
     await until(lambda: town.clinic.ehr.bills[bill]["billing_status"] == "UnresolvedError", 240)
     await town.rest.reached()
+    assert await town.waits(f"bill:{bill}", "bill-error")
     assert sent(story, bill) == []
     return bill
 

@@ -281,6 +281,7 @@ READINGS = {
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
+    "what waits": Read("work", ("waiting", "elm"), ("operator/worklist", "work_of")),
     "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
     "settings": Read("settings", ("settings", "elm"), ("operator/settings", "settings_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),

@@ -163,6 +163,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_duplicates": {"duplicate_pkey": ("practice",)},
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
+    "least_format": {"least_format_pkey": ("sole",)},
+    "require_format": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},

@@ -10,11 +10,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.insurance import EhrPoliciesObserved
 from events.maps import MapGivenBack, MapKind, MapSaved
 from events.merges import BillingLinkMoved
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
+    BillObserved,
     ChartLinked,
     ChartUnlinked,
+    EhrChartObserved,
     Event,
     IntentAttempted,
     IntentRequested,
@@ -55,6 +60,10 @@ def left_alone(seed: int) -> Plan:
         for _ in range(pick.choice((8, 16, 24)))
     ]
     return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)))
+
+
+OBSERVED = (EhrChartObserved, EhrPoliciesObserved, BillObserved, BillingChartObserved, BillingAppointmentObserved)
+"""What says more of a record than which it is."""
 
 
 @dataclass
@@ -101,6 +110,8 @@ class LeftAlone:
             case KeptOut():
                 named = {("elation", body.ehr), ("kareo", body.billing)} - {("elation", None), ("kareo", None)}
                 office.out = office.out | named if body.out else office.out - named  # type: ignore[assignment]
+            case _ if isinstance(body, OBSERVED):
+                self._tell(event, office, "is recorded in full though it is kept out", type(body).__name__)
             case ChartLinked():
                 self._tell(event, office, "was linked though it is kept out", body.how)
                 office.links[int(body.ehr)] = int(body.billing)

@@ -45,6 +45,7 @@ from events.schema import (
     WaitingRaised,
 )
 from projections.deciding.intents import decide, is_settled
+from projections.deciding.leaving import as_recorded
 from projections.deciding.repair import answer
 from projections.rules.counterparts import gave_up_asking, named
 from projections.rules.wants import Moment
@@ -141,8 +142,11 @@ class Recording:
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
+            news, event = as_recorded(event, self.state, self.policy)
             key = PatientKey("") if isinstance(event.body, Aside) else self.state.key_of(event.ehr, event.billing)
             self._fold(event, key, touched, come)
+            if news is not None:
+                self._fold(self._following(news, event, news.ehr, news.billing), PatientKey(""), touched, come)
             return
         reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         self._fold(event, reply.about, touched, come)

@@ -28,7 +28,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.maps import MapGivenBack, MapKind, MapSaved
@@ -227,6 +227,12 @@ CASES: list[Case] = [
     practice(HoldEnded(slot="hold:bill:both"), {"directory.holds", "directory.waiting"}, HELD_BACK),
     practice(KeptOut(ehr=ADA.id, who="grace"), {"directory.kept_out"}),
     practice(KeptOut(ehr=ADA.id, out=False), {"directory.kept_out"}, KeptOut(ehr=ADA.id, rule="zz*")),
+    Case(LeftOut(), {"patient.out"}),
+    Case(LeftOut(out=False), {"patient.out"}, before=(LeftOut(),)),
+    Case(
+        RecordLeftUnread(system=System.BILLING, resource="appointments", record="7001", chart=901),
+        {"patient.out", "patient.unread"},
+    ),
     # maps
     practice(SAVED, {"directory.mapped"}),
     practice(MapGivenBack(kind=MapKind.PROVIDER, id=11, who="grace"), {"directory.mapped"}, SAVED),
