@@ -15,6 +15,7 @@ from tests.simulation import bugs
 from tests.simulation.left_alone import left_alone
 from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
+from tests.simulation.restoring import restored
 from tests.simulation.run import Verdict, play
 from tests.simulation.switching import switching
 
@@ -56,6 +57,7 @@ def at_most(seconds: int) -> Iterator[None]:
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
     kinds = {"drawn": plan_of, "both ways": both_ways, "left alone": left_alone, "switching": switching}
+    kinds["restored"] = restored
     return tried(kinds[plans](seed), bug)
 
 
