@@ -18,6 +18,7 @@ from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.poison import expected
 from tests.simulation.poisons import Poisons
+from tests.simulation.restoring import restore
 from tests.simulation.switching import switch
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
@@ -77,6 +78,8 @@ async def _day(world: World) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_deeds(world))
         group.create_task(switch(world))
+        if "restores" in world.plan.settings:
+            group.create_task(restore(world))
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
         if world.plan.poisons:
