@@ -18,6 +18,8 @@ from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
+from daemon.operator.duplicates import Looks
+from daemon.operator.worklist import Doubled
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, PracticeId
 from events.store import Store
@@ -40,6 +42,8 @@ class Console:
     handles: Handles
     news: News
     provider: IdentityProvider | None = None
+    doubled: Doubled = field(default_factory=Doubled)
+    looks: Looks = field(default_factory=Looks)
 
     def practice(self, id_: str) -> PracticeConfig | None:
         return next((one for one in self.config.practice if one.id == id_), None)

@@ -96,6 +96,29 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
     )
 
 
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """One of many practices: how many items wait, and what its owner said last, so many seconds ago."""
+
+    waiting: int = 0
+    report: Report | None = None
+    report_age: float | None = None
+
+
+async def at_a_glance(pool: Connection, practices: Collection[PracticeId]) -> dict[PracticeId, Glance]:
+    """How these practices are, in two questions however many they are."""
+    heads = {row["practice"]: row for row in await pool.fetch(SQL["heads_at_a_glance"], list(practices))}
+    counts = {row["practice"]: row["count"] for row in await pool.fetch(SQL["waiting_at_a_glance"], list(practices))}
+    return {
+        one: Glance(
+            waiting=counts.get(one, 0),
+            report=msgspec.json.decode(head["doc"], type=Report) if head is not None and head["doc"] else None,
+            report_age=None if head is None else head["report_age"],
+        )
+        for one in practices
+        for head in (heads.get(one),)
+    }
+
+
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
     """What the database knows of a worker's practices: all their waiting items by code, and how many seconds ago each system was
     read to the end of a pass, by practice."""

@@ -110,6 +110,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "get_subscriptions": {"subscription_pkey": ("practice",)},
     "put_subscription": {},
     "status_head": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "heads_at_a_glance": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "waiting_at_a_glance": {"waiting_pkey": ("practice",)},
     "status_sources": {"checkpoint_pkey": ("practice",)},
     "status_intents": {"open_intent_pkey": ("practice",)},
     "status_waiting": {"waiting_pkey": ("practice",)},

@@ -11,8 +11,7 @@ from itertools import islice
 from tests.simulation import bugs
 from tests.simulation.crowd import crowd, of_seed, tried
 from tests.simulation.run import Verdict
-from tests.simulation.shrink import shortest, told
-
+from tests.simulation.shrink import shortest
 
 PLANS = {
     "both ways": "a practice of the profile elation-led",
