@@ -36,6 +36,8 @@ TESTED_IN = {
     "events/slots": "unit/test_codes",
     "events/terms": "unit/test_codec",
     "events/topics": "unit/test_codec",
+    "daemon/runtime/renewal": "integration/test_formats",
+    "events/traces": "acceptance/test_tracing",
     "events/watch": "integration/test_bus",
     "events/wrapping": "unit/test_events_keys",
     "events/writes": "unit/test_codec",
