@@ -158,6 +158,8 @@ class EventTraces(Untraced):
         if not self._followed(trace):
             return
         parent, began = self._carried.pop(one.event.id, (None, time.time_ns()))
+        if parent is None and one.event.cause is not None:
+            parent = self._led.get(one.event.cause)
         told = _of_event(one.event) | _named({"sequence": one.sequence, "intents": intents})
         span = self._begin("record", trace, parent, began, SpanKind.CONSUMER, told)
         span.end()
@@ -167,11 +169,11 @@ class EventTraces(Untraced):
 
     def _begin_write(self, event: Event, body: Attempted, attempt: int, *, current: bool) -> Span | None:
         wanted = self._wanted.get(body.intent) or _Wanted({}, _trace_of(event), event.cause)
-        if not self._followed(wanted.trace):
+        parent = None if wanted.cause is None else self._led.get(wanted.cause)
+        if parent is None and not self._followed(wanted.trace):
             return None
         if (before := self._writes.pop(body.intent, None)) is not None:
             before.end()
-        parent = None if wanted.cause is None else self._led.get(wanted.cause)
         told = {**wanted.told, **_named({"practice": event.practice, "intent": body.intent, "attempt": attempt})}
         span = self._begin("write", wanted.trace, parent, time.time_ns(), SpanKind.CLIENT, told)
         if current:

@@ -60,6 +60,20 @@ class Followed:
     def spans(self) -> list[ReadableSpan]:
         return [span for each in self.traces.values() for span in each]
 
+    def root(self, event: Event) -> EventId:
+        """What began the chain."""
+        while event.cause is not None:
+            event = self.events[event.cause].event
+        return event.id
+
+    def chain(self, event: Event) -> list[str]:
+        """What led to an event, by its type."""
+        types = [event.type]
+        while event.cause is not None:
+            event = self.events[event.cause].event
+            types.append(event.type)
+        return types
+
     def of(self, event: EventId) -> dict[str, list[ReadableSpan]]:
         """The spans of an event's trace: how it was seen, recorded, written, and the calls and turns of that."""
         found: dict[str, list[ReadableSpan]] = {"seen": [], "record": [], "write": [], "within": []}
@@ -123,8 +137,8 @@ async def test_each_observation_is_one_trace_by_its_id_from_where_it_was_seen_to
     assert len(observed) > 50
     names = set()
     for one in observed:
-        trace = followed.of(one.event.correlation or one.event.id)
-        if one.event.cause is not None and not trace["seen"]:  # read in the course of a write
+        trace = followed.of(followed.root(one.event))
+        if one.event.cause is not None:  # read in the course of a write, or because somebody asked
             continue
         roots = {span.context.span_id: span for span in trace["seen"]}
         assert all(span.parent is None for span in roots.values())
@@ -147,7 +161,9 @@ async def test_every_write_is_in_the_trace_of_its_cause_with_its_calls_and_its_o
             continue
         intent, attempt = event.body.intent, event.body.attempt
         attempts += 1
-        trace = followed.of(wanted[intent].correlation or wanted[intent].id)
+        trace = followed.of(followed.root(wanted[intent]))
+        mine = [(span.name, attributes(span)) for span in followed.spans if attributes(span).get("intent") == intent]
+        assert intent in {attributes(span).get("intent") for span in trace["write"]}, (mine, followed.chain(wanted[intent]))
         (write,) = [
             one for one in trace["write"] if attributes(one)["intent"] == intent and attributes(one)["attempt"] == attempt
         ]

@@ -25,7 +25,7 @@ from tests.stored.older import OLDER, ROOT, installed
 from tests.stored.test_upgrade import ROWS
 
 DATABASE = "two_versions"
-PRACTICES = 24
+PRACTICES = 18
 MIGRATE = "import asyncio, sys; from events.migrate import migrate; print(asyncio.run(migrate(sys.argv[1])))"
 TAKE = """
 import asyncio, sys, asyncpg
@@ -84,7 +84,7 @@ async def there(
         for worker in one.workers:
             worker.version = older
             await worker.start()
-        await one.shared()
+        await one.shared(least=0)
         yield one
 
 
@@ -95,11 +95,11 @@ async def become(there: World, version: Installed) -> None:
         assert await worker.ended() == 0
         worker.version = version
         await worker.start()
-        await there.shared()
+        await there.shared(least=0)
     assert {worker.version for worker in there.workers} == {version}
 
 
-def test_the_older_version_stores_otherwise_than_this_one(older: Installed) -> None:
+async def test_the_older_version_stores_otherwise_than_this_one(older: Installed) -> None:
     """By its own code, with the same question."""
     script = (ROOT / "tests" / "stored" / "shape.py").read_text()
     shapes = [shape for _, shape, _ in ROWS.findall((ROOT / "deploy" / "UPGRADE.md").read_text())]
@@ -178,5 +178,5 @@ async def refused(there: World, older: Installed) -> None:
     assert await late.ended() == 0
     late.version = HERE
     await late.start()
-    await there.shared()
+    await there.shared(least=0)
     await there.at_rest()
