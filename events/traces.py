@@ -18,20 +18,20 @@ Headers = list[tuple[str, bytes]]
 """Of one message."""
 
 
-class Reading(NamedTuple):
+class ReadBy(NamedTuple):
     """What is being read: a webhook or a pass by its name, never a record. `began` in nanoseconds, None where each record has its own time."""
 
     name: str
     began: int | None = None
 
 
-READING: ContextVar[Reading | None] = ContextVar("READING", default=None)
+READING: ContextVar[ReadBy | None] = ContextVar("READING", default=None)
 
 
 @contextmanager
 def reading(name: str, *, now: bool = False) -> Iterator[None]:
     """What is published within was read by this; `now` when it began here."""
-    token = READING.set(Reading(name, time.time_ns() if now else None))
+    token = READING.set(ReadBy(name, time.time_ns() if now else None))
     try:
         yield
     finally:

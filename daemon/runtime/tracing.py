@@ -151,6 +151,8 @@ class EventTraces(Untraced):
                 self._end_write(one.event, body)
             elif one.event.origin is not Origin.CHARTWIRE or one.event.id in wanted:
                 self._record(one, wanted[one.event.id])
+            elif one.event.cause is not None and (led := self._led.get(one.event.cause)) is not None:
+                self._led[one.event.id] = led
 
     def _record(self, one: Recorded, intents: int) -> None:
         """The message was read from Kafka, waited for its turn, and is recorded with what was decided."""

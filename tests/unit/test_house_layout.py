@@ -36,6 +36,8 @@ TESTED_IN = {
     "events/slots": "unit/test_codes",
     "events/terms": "unit/test_codec",
     "events/topics": "unit/test_codec",
+    "daemon/cli/recover": "acceptance/test_operator_doctor",
+    "daemon/operator/doctor_witness": "acceptance/test_operator_doctor",
     "daemon/runtime/renewal": "integration/test_formats",
     "events/traces": "acceptance/test_tracing",
     "events/watch": "integration/test_bus",
