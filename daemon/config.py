@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -135,6 +135,7 @@ class Config(Section, frozen=True, kw_only=True):
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    traces: TracesConfig = TracesConfig()
     notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
@@ -273,6 +274,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "traces": TracesConfig,
     "notify": NotifyConfig,
 }
 

@@ -18,6 +18,7 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
+from daemon.runtime.renewal import renew
 from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
@@ -168,6 +169,8 @@ class PracticeRuntime:
         works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
         works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
         works += [("head", self.teller.run()), ("recovery", self._recover())]
+        around = self._around
+        works.append(("renewal", renew(around.store, self.recorder.policy, around.now, around.renewing)))
         works += [("revisits", self._look_again()), ("resuming", self._resume()), ("holds", self.holds.run())]
         if self._around.config.kafka.feed:
             works.append(("feed", self.feed.run()))
@@ -280,6 +283,7 @@ class PracticeRuntime:
                         one.intake.recorded(message.source)
 
     def _recorded(self, recording: Recording) -> None:
+        self._around.bus.traces.recorded(recording.recorded)
         if recording.directory is not None:
             self.caution.recall(recording.directory.restarted)
         for sink in self.sinks.values():

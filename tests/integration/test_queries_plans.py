@@ -166,6 +166,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
     "least_format": {"least_format_pkey": ("sole",)},
+    "projected": {HEAD: ("practice",)},
     "require_format": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
