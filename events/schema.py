@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from events.bookings import InCalendar
 from events.commands import Command
 from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
@@ -324,6 +325,7 @@ Body = (
     | BillingAppointmentVanished
     | BillObserved
     | Insured
+    | InCalendar
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
