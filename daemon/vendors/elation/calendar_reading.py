@@ -79,7 +79,7 @@ class CalendarReader:
 
     def soon(self, record: str, because: EventId | None = None) -> None:
         """Read one appointment besides the rounds."""
-        self._rounds.once(f"appointment:{record}", lambda: self.read(int(record), because), because)
+        self._rounds.once(f"in-calendar:{record}", lambda: self.read(int(record), because), because)
 
     async def read_of(self, chart: EhrChartId, because: EventId) -> None:
         """A chart's appointments from yesterday on: somebody asked for it."""

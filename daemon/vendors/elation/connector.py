@@ -124,12 +124,12 @@ class ElationConnector:
             self.policies_changed(EhrChartId(int(record)))
         elif kind == "checked-in" and self.policies is not None:
             self.policies.checked_in(EhrChartId(int(record)))
-        elif kind == "appointment" and self.calendar is not None:
+        elif kind == "in-calendar" and self.calendar is not None:
             self.calendar.soon(record)
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
-        self.nudge({"bills": "sweep", APPOINTMENTS: f"appointment:{record}"}.get(resource, f"patient:{record}"))
+        self.nudge({"bills": "sweep", APPOINTMENTS: f"in-calendar:{record}"}.get(resource, f"patient:{record}"))
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.

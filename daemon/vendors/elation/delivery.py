@@ -155,12 +155,12 @@ class ElationDelivery:
         if one is not None and one.practice != self._practice:
             return
         if one is None or one.deleted_date is not None or not is_appointment(one):
-            await self._intake.nudge(f"appointment:{record}")
+            await self._intake.nudge(f"in-calendar:{record}")
             return
         former = await self._intake.parent(APPOINTMENTS, str(record))
         seen = seen_appointment(one, one.last_modified_date, former)
         if await self._is_old(seen[-1]):
-            await self._intake.nudge(f"appointment:{record}")
+            await self._intake.nudge(f"in-calendar:{record}")
             return
         changes = [self._intake.change(each, fingerprint(each.body, each.modified), 0) for each in seen]
         await self._intake.publish(changes)
