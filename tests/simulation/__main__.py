@@ -22,12 +22,13 @@ def main() -> int:
     parser.add_argument("--bug", default="", choices=["", *bugs.BUGS], help="with a deliberate bug in the daemon")
     parser.add_argument("--both-ways", action="store_true", help="with a practice of the profile elation-led")
     parser.add_argument("--switching", action="store_true", help="with a practice that changes its profile in the middle")
+    parser.add_argument("--booking", action="store_true", help="with a practice that books Elation's appointments in Kareo")
     parser.add_argument("--left-alone", action="store_true", help="with people who hold writes and keep patients out")
     parser.add_argument("--keep", action="store_true", help="do not shorten the stories that fail")
     arguments = parser.parse_args()
     first, most = (arguments.seed, 1) if arguments.seed is not None else (arguments.first, arguments.seeds)
     plans = "both ways" if arguments.both_ways else "left alone" if arguments.left_alone else "drawn"
-    plans = "switching" if arguments.switching else plans
+    plans = "switching" if arguments.switching else "booking" if arguments.booking else plans
     began = time.monotonic()
     fallen: list[Verdict] = []
     events = done = 0
