@@ -77,8 +77,9 @@ def charts_in(patient: Patient) -> Charts:
 def creation_rules(policy: Policy) -> str:
     """Digest of what a booking is created by: under another one a system that refused them all may take them."""
     row = policy.table[Resource.APPOINTMENT].value
-    maps = (policy.providers, policy.locations, policy.default_location, policy.appointment_reasons, policy.notes_token)
-    return content_hash(_ENCODER.encode((row, *maps)))
+    maps = [sorted(one.items()) for one in (policy.providers, policy.locations)]
+    own = (policy.default_location, sorted(policy.appointment_reasons.items()), policy.notes_token)
+    return content_hash(_ENCODER.encode((row, maps, own)))
 
 
 def is_outdated(hold: HoldBegan, policy: Policy) -> bool:
