@@ -252,7 +252,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
             for one in ehr.appointments.values()
             if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
-        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(clinic, office),
+        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(clinic, office, resting=resting),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr
         ),

@@ -89,7 +89,8 @@ def _instant(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def doubled(clinic: Clinic, office: Office) -> Counter[object]:
-    """How often each mark stands in Kareo: an appointment is booked once."""
+def doubled(clinic: Clinic, office: Office, *, resting: bool) -> Counter[object]:
+    """How often each mark stands in Kareo: an appointment is booked once, of a patient at any time, and of all at rest."""
     held = [one for one in clinic.billing.appointments.values() if one.practice_id == office.billing and _stands(one)]
-    return Counter(mark.group() for one in held if (mark := MARK.search(one.notes)) is not None)
+    marks = ((mark.group(), one.patient_id) for one in held if (mark := MARK.search(one.notes)) is not None)
+    return Counter(mark if resting else (mark, patient) for mark, patient in marks)
