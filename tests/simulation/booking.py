@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from projections.terms.policy import DeletedAppointment, Direction
-from tests.simulation.plan import DAY_ENDS, Deed, Plan, both_ways
+from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, Trouble, both_ways
 
 IN_CALENDAR: dict[str, int] = {
     "books an appointment in Elation": 10,
@@ -41,9 +41,24 @@ def booking(seed: int) -> Plan:
         Deed(at=pick.uniform(0.0, DAY_ENDS), office=0, kind=kind, pick=pick.randrange(1_000_000))
         for kind in pick.choices(tuple(IN_CALENDAR), weights=tuple(IN_CALENDAR.values()), k=pick.randint(10, 30))
     ]
+    lost = [
+        Trouble(
+            at=pick.uniform(0.0, DAY_ENDS),
+            seconds=pick.choice((0.5, 1.0, 2.0)) * HOUR,
+            kind="requests to Kareo fail",
+            share=pick.choice((0.1, 0.3)),
+            pick=pick.randrange(1_000_000),
+        )
+        for _ in range(pick.choice((0, 1, 2, 3)))
+    ]
     rules = {"appointment": Direction.TO_BILLING, "deleted_appointment": pick.choice(tuple(DeletedAppointment))}
     kareo = {name: pick.choice(values) for name, values in ANSWERS.items() if pick.random() < 0.3}
     settings: dict[str, Any] = {**plan.settings, "books": ("elm",)}
     settings["rules of elm"] = {**plan.settings["rules of elm"], **rules}
     settings["kareo"] = {**plan.settings["kareo"], **kareo}
-    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)), settings=settings)
+    return replace(
+        plan,
+        deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)),
+        troubles=tuple(sorted((*plan.troubles, *lost), key=lambda one: one.at)),
+        settings=settings,
+    )
