@@ -210,11 +210,8 @@ class DeleteEhrAppointment(EhrWrite, frozen=True, kw_only=True):
 
 
 class CreateEncounter(BillingWrite, frozen=True, kw_only=True):
-    """A signed Elation bill as a Kareo encounter.
-
-    `batch` carries the bill id so that a lost answer can be looked up; `content` is the digest of the bill as it was sent,
-    to see later that it differs.
-    """
+    """A signed Elation bill as a Kareo encounter. `batch` carries the bill id so that a lost answer can be looked up; `content` is
+    the digest of the bill as it was sent, to see later that it differs."""
 
     bill: int
     content: str
@@ -243,11 +240,12 @@ class MarkBilled(EhrWrite, frozen=True, kw_only=True):
 
 
 class MarkBillError(EhrWrite, frozen=True, kw_only=True):
-    """A Bill Error that says what to fix: `text` at most 200 characters, for users; `raw` for debugging."""
+    """A Bill Error: `text` (at most 200 characters) says what to fix, `depends_on` what makes the bill good though nobody fixes it."""
 
     bill: int
     text: str
     raw: str = ""
+    depends_on: tuple[str, ...] = ()
 
 
 AnyWrite = (

@@ -34,6 +34,8 @@ from daemon.console.pages import (
     finding,
     holding,
     live,
+    mapping,
+    moving,
     overview,
     patient,
     provider,
@@ -94,6 +96,8 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
+    *mapping.ROUTES,
+    *moving.ROUTES,
     *access_log.ROUTES,
     *live.ROUTES,
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -32,6 +33,7 @@ from events.commands import RedriveRequested, ResyncRequested, RetryRequested
 from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
+from events.maps import MapChange
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
 from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
@@ -62,7 +64,7 @@ class PracticeRuntime:
         """Whether it has been at work for a while."""
         self.recording = ""
         """Why messages cannot be recorded now, "" while they can."""
-        self._standing_shown = False
+        self._standing_shown, self._everybody = False, asyncio.Event()
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._observing = False
@@ -194,16 +196,19 @@ class PracticeRuntime:
     async def _look_again(self) -> None:
         """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see.
 
-        After an observed practice went live that is everybody, once.
+        After an observed practice went live, or a map led elsewhere, that is everybody, once.
         """
         while True:
+            self._everybody.clear()
             try:
                 await self._catch_up()
             except AWAY as error:
                 log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
-            await asyncio.sleep(REVISIT_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REVISIT_SECONDS):
+                    await self._everybody.wait()
 
     async def _catch_up(self) -> None:
         async with self.recorder.catching_up():
@@ -282,8 +287,12 @@ class PracticeRuntime:
         self.holds.note(recording.directory)
         if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
             self.recorder.open_again()
+        if any(isinstance(one.event.body, MapChange) for one in recording.recorded):
+            self._everybody.set()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
+        for one in recording.let_in:
+            self.connectors[one.system].reread(one.resource, one.record)
         if recording.recorded:
             self.feed.nudge()
             self.teller.nudge()

@@ -28,7 +28,8 @@ from events.slots import SlotKind, slot_of
 from events.writes import Resource, System
 from projections.rules.appointments import HINT
 from projections.rules.wants import Wants, Wish
-from projections.state.directory import Directory, location_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import location_for, provider_for
 from projections.state.patient import Booking, Patient
 from projections.terms.codecs import Unfit, squeeze
 from projections.terms.policy import DeletedAppointment, Policy, allows
@@ -80,7 +81,7 @@ def _minutes(seen: EhrAppointment, directory: Directory, policy: Policy) -> int 
 
 
 def _provider(seen: EhrAppointment, directory: Directory, policy: Policy) -> int | Unfit:
-    if (found := provider_for(seen.physician, directory, policy)) is not None:
+    if found := provider_for(seen.physician, directory, policy):
         return found
     there = policy.names.billing.label
     return Unfit("no-provider", f"the appointment's provider is nobody known and active in {there}; map the provider")
@@ -88,7 +89,7 @@ def _provider(seen: EhrAppointment, directory: Directory, policy: Policy) -> int
 
 def _location(seen: EhrAppointment, directory: Directory, policy: Policy) -> int | Unfit:
     mapped = None if seen.location is None else location_for(seen.location, directory, policy)
-    if (found := mapped or policy.default_location) is not None:
+    if found := mapped or policy.default_location:
         return found
     there = policy.names.billing.label
     return Unfit(

@@ -123,6 +123,10 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
     "the token is not looked for": lambda: [patch.object(KareoBookings, "_find", _nothing_found)],
     "the desk's notes are written over": lambda: [patch.object(bookings, "updated_members", _notes_as_told)],
+    "all is recorded of who is kept out": lambda: [
+        patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
+    ],
+    "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

@@ -129,7 +129,8 @@ class ElationConnector:
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
-        self.nudge({"bills": "sweep", APPOINTMENTS: f"in-calendar:{record}"}.get(resource, f"patient:{record}"))
+        words = {"bills": "sweep", "policies": f"insurance:{record}", APPOINTMENTS: f"in-calendar:{record}"}
+        self.nudge(words.get(resource, f"patient:{record}"))
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
