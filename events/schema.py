@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from events.bookings import InCalendar
 from events.commands import Command
 from events.holds import Aside, OfPatientKeptOut
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
@@ -328,6 +329,7 @@ Body = (
     | BillingAppointmentVanished
     | BillObserved
     | Insured
+    | InCalendar
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue

@@ -324,13 +324,14 @@ class PracticeRuntime:
 def side(config: PracticeConfig, around: Surroundings, system: System, guard: Guard | None = None) -> Side:
     """The practice's side of the system that plays a role for it."""
     practice, pool = PracticeId(config.id), around.store.pool
-    known = seen_records(pool, practice, system, around.keyring)
+    known, policy = seen_records(pool, practice, system, around.keyring), policy_of(config)
     return Side(
         time_zone=config.time_zone,
         intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
         memory=RecordedMemory(pool, practice, system, around.keyring, linked=True),
         guard=guard,
-        policies_leave=allows(policy_of(config), Resource.INSURANCE, System.BILLING),
+        policies_leave=allows(policy, Resource.INSURANCE, System.BILLING),
+        calendar_leaves=allows(policy, Resource.APPOINTMENT, System.BILLING),
     )
 
 

@@ -6,6 +6,7 @@ only.
 
 from __future__ import annotations
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
@@ -100,6 +101,12 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
             return f"saw {state and state + ' '}appointment {seen.key} at {shown.time(seen.start)} for {seen.minutes} min{reason}"
         case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
+        case EhrAppointmentObserved(appointment=one):
+            reason = shown.with_values(f": {one.description}") if one.description else ""
+            status = f" ({one.status})" if one.status else ""
+            return f"saw appointment {one.id} at {shown.time(one.start)} for {one.minutes} min{status}{reason}"
+        case EhrAppointmentGone():
+            return f"saw that appointment {body.appointment} {'moved to another patient' if body.moved else 'was deleted'}"
         case BillObserved(bill=bill):
             day = shown.with_values(f" of {bill.service_day}")
             deferred = shown.with_values(", deferred") if bill.deferred else ""

@@ -15,6 +15,7 @@ from tests.simulation.shrink import shortest
 
 PLANS = {
     "both ways": "a practice of the profile elation-led",
+    "booking": "a practice that books Elation's appointments in Kareo",
     "switching": "a practice that changes its profile in the middle",
     "left alone": "people who hold writes and keep patients out",
     "mapping": "people who save rows of the maps and give them back",

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing import get_context
 
 from tests.simulation import bugs
+from tests.simulation.booking import booking
 from tests.simulation.left_alone import left_alone
 from tests.simulation.mapping import mapping
 from tests.simulation.plan import Plan, both_ways
@@ -58,6 +59,7 @@ def at_most(seconds: int) -> Iterator[None]:
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
     kinds = {
+        "booking": booking,
         "drawn": plan_of,
         "both ways": both_ways,
         "left alone": left_alone,

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
@@ -92,7 +93,7 @@ from projections.state.patient import Patient
 from projections.state.quarantine import quarantine_slot
 from projections.state.state import PracticeState
 from tests.unit.records import ADA, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
-from tests.unit.stories import VISIT
+from tests.unit.stories import IN_CALENDAR, VISIT
 
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
@@ -181,6 +182,12 @@ CASES: list[Case] = [
         BillingAppointmentVanished(key=VISIT.key, patient=ADA_THERE.id),
         {"patient.appointments"},
         before=(BillingAppointmentObserved(appointment=VISIT),),
+    ),
+    Case(EhrAppointmentObserved(appointment=IN_CALENDAR), {"patient.bookings"}),
+    Case(
+        EhrAppointmentGone(appointment=IN_CALENDAR.id, chart=ADA.id),
+        {"patient.bookings"},
+        before=(EhrAppointmentObserved(appointment=IN_CALENDAR),),
     ),
     Case(BillObserved(bill=GOOD_BILL), {"patient.bills"}),
     Case(EhrPoliciesObserved(chart=ADA.id, policies=(HELD,)), {"patient.coverage"}),
