@@ -138,6 +138,14 @@ class KeepOutRequested(Value, frozen=True, kw_only=True):
     undo: bool = False
 
 
+class GoLiveRequested(Value, frozen=True, kw_only=True):
+    """Keep the practice that is only observed in agreement from now on; `undo`: its configuration says again whether it is."""
+
+    who: str
+    reason: str = ""
+    undo: bool = False
+
+
 Command = (
     ResyncRequested
     | RetryRequested
@@ -153,4 +161,5 @@ Command = (
     | HoldRequested
     | ReleaseRequested
     | KeepOutRequested
+    | GoLiveRequested
 )

@@ -12,6 +12,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from events.commands import Command
+from events.first_day import LiveChosen
 from events.holds import Aside
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
@@ -341,6 +342,7 @@ Body = (
     | ObservingBegan
     | CounterpartsFound
     | WentLive
+    | LiveChosen
     | OfRestart
     | IntentRequested
     | IntentAttempted

@@ -19,6 +19,7 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -205,6 +206,11 @@ async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:
     if not it.reason.strip():
         raise NotPossible("say why the patient is kept out" + (" no longer" if undo else ""), found=False)
     return [it.ask(KeepOutRequested(who=it.who, reason=it.reason, undo=undo), charts)]
+
+
+async def go_live(it: Asking, *, undo: bool = False) -> Asks:
+    """The practice that is only observed goes live, once both systems are read; or (`undo`) its configuration counts again."""
+    return [it.ask(GoLiveRequested(who=it.who, reason=it.reason, undo=undo), Charts())]
 
 
 async def redrive(it: Asking, slot: str | None) -> Asks:

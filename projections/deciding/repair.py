@@ -24,6 +24,7 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -49,7 +50,7 @@ from events.schema import (
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
-from projections.deciding import holding
+from projections.deciding import going_live, holding
 from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
@@ -98,6 +99,8 @@ def _answer(
             return holding.release(state, body)
         case KeepOutRequested():
             return holding.keep_out(state, Charts(ehr, billing), body, policy.names)
+        case GoLiveRequested():
+            return going_live.go_live(state, body, policy)
         case RedriveRequested():
             if body.slot not in state.directory.quarantined:
                 raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")

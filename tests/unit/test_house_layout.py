@@ -21,6 +21,7 @@ TESTED_IN = {
     "events/connection": "integration/test_store",
     "events/consumer": "integration/test_bus",
     "events/feed": "integration/test_outward",
+    "events/first_day": "unit/test_going_live",
     "events/files": "unit/test_events_keys",
     "events/holds": "unit/test_holds",
     "events/ids": "unit/test_codes",
