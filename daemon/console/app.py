@@ -34,6 +34,7 @@ from daemon.console.pages import (
     finding,
     holding,
     live,
+    onboarding,
     overview,
     patient,
     provider,
@@ -43,6 +44,7 @@ from daemon.console.pages import (
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
@@ -94,6 +96,7 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
+    *onboarding.ROUTES,
     *access_log.ROUTES,
     *live.ROUTES,
 )
@@ -210,6 +213,7 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
     try:
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             news = News(store.pool, config.console.idle_minutes * 60)
+            rehearsals = Rehearsals(store, group)
             looking = group.create_task(news.run())
             yield Console(
                 config=config,
@@ -218,9 +222,11 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
                 publishing=publishing,
                 handles=Handles(store.keyring),
                 news=news,
+                rehearsals=rehearsals,
                 provider=_provider_of(config.console, beside, http),
             )
             looking.cancel()
+            rehearsals.stop()
     finally:
         await publishing.close()
         await store.close()

@@ -15,6 +15,7 @@ from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
 from daemon.tables import access
@@ -36,6 +37,7 @@ class Console:
     publishing: Publishing
     handles: Handles
     news: News
+    rehearsals: Rehearsals
     provider: IdentityProvider | None = None
 
     def practice(self, id_: str) -> PracticeConfig | None:

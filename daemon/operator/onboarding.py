@@ -14,8 +14,10 @@ from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from events.codes import WaitCode
+from events.commands import GoLiveRequested
 from events.ids import PatientKey, number_of
 from events.records import stored_field
+from events.schema import Body
 from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr, System
@@ -180,6 +182,11 @@ def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -
         ehr, billing, names = one.id, mine, (names[1], names[0])
     probability = None if one.likeness is None else one.likeness.probability
     return CandidatePair(ehr=ehr, billing=billing, differ=differ, names=names, probability=probability)
+
+
+def is_of_first_day(body: Body) -> bool:
+    """Whether somebody asks for something whose outcome the onboarding shows."""
+    return isinstance(body, GoLiveRequested)
 
 
 def reasons(pairs: tuple[CandidatePair, ...]) -> Mapping[str, int]:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.browser.chromium import NARROW, WIDE, browser, sideways
 
 PAGES = (
-    "", "/day", "/work", "/find", "/links", "/duplicates", "/appointments", "/bills", "/balance", "/holds", "/audit", "/rules", "/help",
+    "", "/day", "/work", "/find", "/links", "/duplicates", "/appointments", "/bills", "/balance", "/holds", "/onboarding", "/onboarding/writes", "/audit", "/rules", "/help",
 )  # fmt: skip
 
 
@@ -52,7 +52,7 @@ async def _all(page: Any, site: str, folder: Path, suffix: str) -> list[str]:
     await take("home")
     for path in PAGES:
         await page.goto(f"{site}/p/elm{path}")
-        await take(path.strip("/") or "overview")
+        await take(path.strip("/").replace("/", "-") or "overview")
     await page.goto(f"{site}/p/elm/work")
     await page.locator("table a[href*='/patient/']").first.click()
     await page.wait_for_selector("text=Both charts")

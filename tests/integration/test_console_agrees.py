@@ -178,6 +178,8 @@ SAME |= {
     "release": Asked("release_slot", {"slot": HELD}, ("release", *SCOPED)),
     "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
     "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
+    "go-live": Asked("go_live", {"sure": "yes"}, ("onboard", "--go-live", "--yes")),
+    "observe": Asked("go_live", {}, ("onboard", "--go-live", "--undo", "--yes")),
 }
 NOT_POSSIBLE = {
     "remove-policy": Asked(
@@ -195,7 +197,7 @@ REASON = "so it is"
 def test_every_deed_of_both_is_compared() -> None:
     assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
-    asking -= {"duplicates"}
+    asking = (asking - {"duplicates"}) | {"onboard"}
     both = [*SAME.values(), *NOT_POSSIBLE.values()]
     assert {one.command[0] for one in both} | set(BY_COMMAND_ALONE) == asking
     functions = {
@@ -262,6 +264,7 @@ READINGS = {
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
+    "onboarding": Read("onboarding", ("onboard", "elm"), ("operator/onboarding", "progress")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 

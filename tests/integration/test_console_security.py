@@ -77,6 +77,8 @@ STATED = {
     "GET /p/{practice}/holds": PATIENTS,
     "GET /p/{practice}/patient/{patient}/hold": PATIENTS,
     "POST /p/{practice}/release": PATIENTS,
+    "GET /p/{practice}/onboarding": PATIENTS,
+    "GET /p/{practice}/onboarding/writes": PATIENTS,
     "GET /p/{practice}/audit": AUDIT,
 }
 """Who is let in, said a second time and by hand: the router is held to it."""
@@ -100,6 +102,8 @@ STATED_DEEDS = {
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
+    "go-live": OPERATOR,
+    "observe": OPERATOR,
 }
 
 

@@ -18,6 +18,7 @@ from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
@@ -110,6 +111,16 @@ async def _remove_policy(ask: Ask, key: PatientKey) -> Asks:
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
+
+
+async def _go_live(ask: Ask, _key: PatientKey) -> Asks:
+    if ask.form.get("sure") != "yes":
+        raise web.HTTPBadRequest
+    return await deeds.go_live(asking(ask))
+
+
+async def _observe(ask: Ask, _key: PatientKey) -> Asks:
+    return await deeds.go_live(asking(ask), undo=True)
 
 
 async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
@@ -208,6 +219,8 @@ DEEDS: Mapping[str, Deed] = {
     "hold": Deed(_hold, HOLDS),
     "release": Deed(_release, HOLDS),
     "keep-out": Deed(_keep_out, HOLDS),
+    "go-live": Deed(_go_live, frozenset({May.OPERATE})),
+    "observe": Deed(_observe, frozenset({May.OPERATE})),
     "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
 }
 """The deeds by the name that a form has for each: none can be without saying who may."""
@@ -298,7 +311,9 @@ async def done(ask: Ask) -> web.StreamResponse:
     recorded = await ask.store.by_id(ask.id, id_)
     if recorded is None:
         await ask.record("deed: looked after", detail=str(id_))
-        return ask.page("done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="")
+        return ask.page(
+            "done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="", first_day=False
+        )
     followed = Followed(recorded.event)
     async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
         followed.take(one)
@@ -313,6 +328,7 @@ async def done(ask: Ask) -> web.StreamResponse:
         look=looks + 1,
         again=looks < LOOKS and not followed.settled,
         patient=ask.handle(key) if key else "",
+        first_day=is_of_first_day(recorded.event.body),
     )
 
 
