@@ -40,6 +40,7 @@ class LinkRequested(Value, frozen=True, kw_only=True):
     """Link these two; `force` though birth date, sex or a name differ.
 
     `seen` is the digest of what was shown of both charts: where one has changed since, nothing is linked. Empty asks for no such check.
+    `undecided`: not where somebody has said meanwhile that they are two persons.
     """
 
     ehr: EhrChartId
@@ -48,6 +49,7 @@ class LinkRequested(Value, frozen=True, kw_only=True):
     reason: str = ""
     force: bool = False
     seen: str = ""
+    undecided: bool = False
 
 
 class MoveLinkRequested(Value, frozen=True, kw_only=True):
@@ -73,12 +75,16 @@ class TellApartRequested(Value, frozen=True, kw_only=True):
 
 
 class UnlinkRequested(Value, frozen=True, kw_only=True):
-    """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
+    """Undo the link of the chart named; with both named they need not be linked: they are not the same person.
+
+    `undecided`: not where somebody has linked the two meanwhile.
+    """
 
     who: str
     ehr: EhrChartId | None = None
     billing: BillingPatientId | None = None
     reason: str = ""
+    undecided: bool = False
 
 
 class DismissRequested(Value, frozen=True, kw_only=True):

@@ -236,6 +236,8 @@ def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
     here, there = patient_of(state, Charts(ehr=body.ehr), names), patient_of(state, Charts(billing=body.billing), names)
+    if body.undecided and (body.ehr, body.billing) in (*here.barred, *there.barred):
+        raise NotDone(CommandCode.CHANGED, "somebody has said meanwhile that they are two persons; look at them again")
     for patient, name in ((here, names.chart(body.ehr)), (there, names.patient(body.billing))):
         if patient.link is not None:
             other = f"{names.chart(patient.link.ehr)} with {names.patient(patient.link.billing)}"
@@ -312,6 +314,8 @@ def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     )
     link = patient.link
     if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
+        if body.undecided:
+            raise NotDone(CommandCode.LINKED, "somebody has linked the two meanwhile; look at them again")
         if _writing(patient, lambda _slot: True):
             raise NotDone(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
         return Reply(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))

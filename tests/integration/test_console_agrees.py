@@ -168,8 +168,8 @@ SAME = {
     "dismiss": Asked("dismiss", {"slot": "chart"}, ("dismiss", "elation:102", "chart"), "E:102"),
     "seen": Asked("seen", {"field": "city"}, ("seen", "kareo:901", "city"), "K:901"),
     "redrive": Asked("redrive", {"slot": QUARANTINED}, ("redrive", QUARANTINED)),
-    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes")),
-    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR)),
+    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes", "--undecided")),
+    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR, "--undecided")),
     "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
     "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
 }

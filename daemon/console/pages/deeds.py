@@ -20,15 +20,19 @@ from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
+from daemon.tables import access
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
 from events.writes import Resource, System
+from projections.words.moment import in_zone
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
 LARGEST = 10**18
 FOLLOWED = 2000
 """Events after a command that are looked through for what came of it."""
+LOOKED_BACK = 50
+"""Records of a patient in the access log that are looked through for who was faster."""
 LOOKS = 20
 """How often the page of a deed looks again by itself."""
 
@@ -60,14 +64,22 @@ def need(ask: Ask, *granted: May) -> None:
 
 
 async def _item(ask: Ask, key: PatientKey) -> Work:
-    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or 404."""
+    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or NotPossible."""
     slot = ask.form.get("slot", "")
     found = [one for one in await work_of(ask.store.pool, ask.id) if one.key == key and one.slot == slot]
     if not found:
-        raise web.HTTPNotFound
+        raise NotPossible(f"this does not wait any more{await _by_whom(ask, key, slot)}")
     if not ask.resolves(meaning_of(found[0].code).audience):
         raise web.HTTPForbidden
     return found[0]
+
+
+async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
+    """Who has asked for something about an item of late, as the access log has it."""
+    told = await access.of_patient(ask.store.pool, ask.id, key, most=LOOKED_BACK) if key else ()
+    mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
+    one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
+    return "" if one is None else f": {one.who} did this at {in_zone(one.at, ask.zone)}"
 
 
 # -- the deeds of one form ------------------------------------------------------------------------------------------------
@@ -131,13 +143,18 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
-        asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
+        asking(ask),
+        ehr,
+        billing,
+        force=ask.form.get("differ") == "seen",
+        seen=ask.form.get("seen", "")[:100],
+        undecided=True,
     )
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
-    return await deeds.unlink(asking(ask), Charts(ehr, billing))
+    return await deeds.unlink(asking(ask), Charts(ehr, billing), undecided=True)
 
 
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
