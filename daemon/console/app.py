@@ -39,6 +39,7 @@ from daemon.console.pages import (
     patient,
     provider,
     scheduled,
+    searching,
     undecided,
     work,
 )
@@ -98,6 +99,7 @@ ROUTES: tuple[Route, ...] = (
     *holding.ROUTES,
     *onboarding.ROUTES,
     *access_log.ROUTES,
+    *searching.ROUTES,
     *live.ROUTES,
 )
 

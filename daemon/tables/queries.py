@@ -17,4 +17,5 @@ SQL = queries.load(
     "duplicates",
     "metrics",
     "notices",
+    "history",
 )

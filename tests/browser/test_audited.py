@@ -6,7 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests.acceptance.test_cli_repair import ELM
 from tests.browser.conftest import Story
+from tests.browser.test_every_page import looked_at
+from tests.conftest import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -32,7 +35,7 @@ async def test_an_auditor_asks_what_was_known_then_and_who_looked(story: Story) 
         await page.click("button:text-is('Find')")
         await page.click("table a[href*='/patient/']")
         await page.wait_for_selector("text=Both charts")
-        cities = page.locator("tr:has(th:text-is('City')) td")
+        cities = page.locator("tr:has(a:text-is('City')) td")
         assert (await cities.all_inner_texts())[:2] == ["Secondham", "Secondham"]
         assert await page.locator("main button:not(:text-is('Show as of'))").count() == 0, "an auditor changes nothing"
         await page.fill("input[name=as-of]", then)
@@ -46,6 +49,25 @@ async def test_an_auditor_asks_what_was_known_then_and_who_looked(story: Story) 
         assert any("auditor" in row and "as of" in row for row in rows)
         await page.click("text=Check the whole log")
         assert "The log is whole" in await page.inner_text("main")
+
+        await until(lambda: searchable(story), 240)
+        await page.click("text=Search by patient, field, person or time")
+        await page.fill("input[name=billing]", str(patient))
+        await page.select_option("select[name=field]", "city")
+        await page.click("button:text-is('Search')")
+        await page.wait_for_selector("text=What happened >> visible=true")
+        assert page.url.endswith("/audit/search"), "nothing that was typed stands in the address"
+        told = await page.locator("table td[data-label=From]").all_inner_texts()
+        assert told.count("kareo") == 3, "three observations changed the city: the first, and two edits"
+        await looked_at(page)
+        await page.select_option("select[name=field]", "")
+        await page.fill("input[name=who]", "front-desk")
+        await page.click("button:text-is('Search')")
+        await page.wait_for_selector("h2:has-text('Who looked')")
+        looked = await page.locator("table td[data-label=What]").all_inner_texts()
+        assert {"find", "patient"} <= {one.strip() for one in looked}
+        assert set(await page.locator("table td[data-label=Who]").all_inner_texts()) == {"front-desk"}
+        await looked_at(page)
     assert story.complaints == []
 
 
@@ -53,3 +75,9 @@ async def known(story: Story) -> str:
     """The time of the last event, where the practice is: what was known then."""
     last = await story.town.store.pool.fetchval("SELECT max(recorded_at) FROM chartwire.event WHERE practice = 'elm'")
     return str(last.astimezone(ZoneInfo(story.town.office.time_zone)).isoformat())
+
+
+async def searchable(story: Story) -> bool:
+    """Whether the worker has made all that was recorded searchable."""
+    kept = await story.town.store.pool.fetchval("SELECT sequence FROM chartwire.history_head WHERE practice = 'elm'")
+    return bool(kept) and kept >= await story.town.store.head(ELM)

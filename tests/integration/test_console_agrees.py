@@ -281,6 +281,22 @@ async def test_a_page_and_a_command_read_by_the_same_function(both: Both, readin
     assert function in by_page & by_command
 
 
+async def test_a_search_of_the_history_is_by_the_same_functions(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    auditor = await both.site.of("auditor")
+    await auditor.get("/p/elm/audit/search")
+    words = ("search-history", "elm", "--chart", "kareo:901", "--field", "last_name")
+    by_command = await asyncio.to_thread(run, words, both.config, "operator/searching")
+    told = re.findall(r"#(\d+)", capsys.readouterr().out)
+    with Calls("operator/searching") as by_page:
+        page = await auditor.post("/p/elm/audit/search", {"billing": "901", "field": "last_name"})
+    assert "search_history" in by_page & by_command
+    assert re.findall(r'<th scope="row" class="num">(\d+)</th>', page.text) == told != []
+    looked = await asyncio.to_thread(run, ("search-history", "elm", "--looked"), both.config, "operator/searching")
+    with Calls("operator/searching") as by_page:
+        await auditor.post("/p/elm/audit/search", {"who": "auditor"})
+    assert "search_access" in by_page & looked
+
+
 async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
     await asyncio.to_thread(main, ["waiting", "elm", "--config", str(both.config), "--json"])
     told = sorted(re.findall(r'"code":"([\w-]+)"', capsys.readouterr().out))

@@ -80,6 +80,9 @@ STATED = {
     "GET /p/{practice}/onboarding": PATIENTS,
     "GET /p/{practice}/onboarding/writes": PATIENTS,
     "GET /p/{practice}/audit": AUDIT,
+    "GET /p/{practice}/audit/search": AUDIT,
+    "POST /p/{practice}/audit/search": AUDIT,
+    "POST /p/{practice}/audit/mark": AUDIT,
 }
 """Who is let in, said a second time and by hand: the router is held to it."""
 
