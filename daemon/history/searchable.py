@@ -16,7 +16,7 @@ from events.records import stored_type
 from events.schema import BillingChartObserved, EhrChartObserved, Recorded
 from events.store import Store, open_row
 from events.writes import System
-from projections.words.terms_of import Seen, seen_in, terms_of
+from projections.words.terms_of import SeenChart, seen_in, terms_of
 
 BATCH = 250
 MOST_KEPT = 20_000
@@ -42,7 +42,7 @@ def chart_of(one: Recorded) -> Chart | None:
 async def catch_up(store: Store, practice: PracticeId, *, progress: Progress = untold) -> int:
     """Keep the terms of all events up to the head; returns which that is. Raises UnreadableEvent or KeyMissing."""
     at, head = await history_terms.kept_up_to(store.pool, practice), await store.head(practice)
-    charts: dict[Chart, Seen] = {}
+    charts: dict[Chart, SeenChart] = {}
     batches = store.sealed(practice, at, head, batch=BATCH)
     async with aclosing(batches):
         async for rows in batches:
@@ -60,7 +60,7 @@ def _opened(rows: Sequence[Row], keyring: Keyring) -> list[Recorded]:
     return [open_row(row, keyring) for row in rows]
 
 
-async def _look_up(store: Store, practice: PracticeId, told: Sequence[Recorded], charts: dict[Chart, Seen]) -> None:
+async def _look_up(store: Store, practice: PracticeId, told: Sequence[Recorded], charts: dict[Chart, SeenChart]) -> None:
     """The last observation before these events of each chart that they observe."""
     wanted = {one for each in told if (one := chart_of(each)) is not None} - charts.keys()
     for system, type_ in OBSERVED.items():
@@ -74,7 +74,7 @@ async def _look_up(store: Store, practice: PracticeId, told: Sequence[Recorded],
                 charts[key] = seen
 
 
-def _terms(store: Store, practice: PracticeId, told: Sequence[Recorded], charts: dict[Chart, Seen]) -> list[TermRow]:
+def _terms(store: Store, practice: PracticeId, told: Sequence[Recorded], charts: dict[Chart, SeenChart]) -> list[TermRow]:
     found: list[TermRow] = []
     hashes: dict[str, bytes] = {}
     for one in told:

@@ -36,7 +36,7 @@ SEARCHABLE = (*NAMES, *BEYOND)
 
 
 @dataclass(frozen=True)
-class Seen:
+class SeenChart:
     """A chart as it is compared with the one before: the demographics in the order of NAMES, and the cases where they were read."""
 
     values: tuple[str, ...]
@@ -46,17 +46,17 @@ class Seen:
 _PLAIN = Policy(practice=PracticeId(""))
 
 
-def seen_in(body: Body) -> Seen | None:
+def seen_in(body: Body) -> SeenChart | None:
     """The chart that an observation shows; None for any other event."""
     match body:
         case EhrChartObserved(chart=chart):
-            return Seen(tuple(ehr_view(chart, Directory(), _PLAIN).values()))
+            return SeenChart(tuple(ehr_view(chart, Directory(), _PLAIN).values()))
         case BillingChartObserved(chart=chart):
-            return Seen(tuple(billing_view(chart).values()), chart.cases)
+            return SeenChart(tuple(billing_view(chart).values()), chart.cases)
     return None
 
 
-def _changed(before: Seen | None, now: Seen) -> frozenset[str]:
+def _changed(before: SeenChart | None, now: SeenChart) -> frozenset[str]:
     """What differs; cases that were not read differ in nothing."""
     old = before.values if before is not None else ("",) * len(NAMES)
     found = {name for name, then, value in zip(NAMES, old, now.values, strict=True) if then != value}
@@ -66,7 +66,7 @@ def _changed(before: Seen | None, now: Seen) -> frozenset[str]:
     return frozenset(found)
 
 
-def fields_in(body: Body, before: Seen | None = None) -> frozenset[str]:
+def fields_in(body: Body, before: SeenChart | None = None) -> frozenset[str]:
     """The fields that an event concerns, of `SEARCHABLE`; `before` is the last observation of the same chart."""
     if (now := seen_in(body)) is not None:
         return _changed(before, now)
@@ -98,7 +98,7 @@ def who_term(who: str) -> str:
     return f"who:{who.strip().casefold()}"
 
 
-def terms_of(body: Body, before: Seen | None = None) -> frozenset[str]:
+def terms_of(body: Body, before: SeenChart | None = None) -> frozenset[str]:
     """All that an event is found by."""
     who = who_in(body)
     fields = frozenset(map(field_term, fields_in(body, before)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -49,26 +50,30 @@ async def test_an_auditor_asks_what_was_known_then_and_who_looked(story: Story) 
         assert any("auditor" in row and "as of" in row for row in rows)
         await page.click("text=Check the whole log")
         assert "The log is whole" in await page.inner_text("main")
-
-        await until(lambda: searchable(story), 240)
         await page.click("text=Search by patient, field, person or time")
-        await page.fill("input[name=billing]", str(patient))
-        await page.select_option("select[name=field]", "city")
-        await page.click("button:text-is('Search')")
-        await page.wait_for_selector("text=What happened >> visible=true")
-        assert page.url.endswith("/audit/search"), "nothing that was typed stands in the address"
-        told = await page.locator("table td[data-label=From]").all_inner_texts()
-        assert told.count("kareo") == 3, "three observations changed the city: the first, and two edits"
-        await looked_at(page)
-        await page.select_option("select[name=field]", "")
-        await page.fill("input[name=who]", "front-desk")
-        await page.click("button:text-is('Search')")
-        await page.wait_for_selector("h2:has-text('Who looked')")
-        looked = await page.locator("table td[data-label=What]").all_inner_texts()
-        assert {"find", "patient"} <= {one.strip() for one in looked}
-        assert set(await page.locator("table td[data-label=Who]").all_inner_texts()) == {"front-desk"}
-        await looked_at(page)
+        await searched(story, page, patient)
     assert story.complaints == []
+
+
+async def searched(story: Story, page: Any, patient: int) -> None:
+    """What became of the city, and what somebody looked at."""
+    await until(lambda: searchable(story), 240)
+    await page.fill("input[name=billing]", str(patient))
+    await page.select_option("select[name=field]", "city")
+    await page.click("button:text-is('Search')")
+    await page.wait_for_selector("text=What happened >> visible=true")
+    assert page.url.endswith("/audit/search"), "nothing that was typed stands in the address"
+    told = await page.locator("table td[data-label=From]").all_inner_texts()
+    assert told.count("kareo") == 3, "three observations changed the city: the first, and two edits"
+    await looked_at(page)
+    await page.select_option("select[name=field]", "")
+    await page.fill("input[name=who]", "front-desk")
+    await page.click("button:text-is('Search')")
+    await page.wait_for_selector("h2:has-text('Who looked')")
+    looked = await page.locator("table td[data-label=What]").all_inner_texts()
+    assert {"find", "patient"} <= {one.strip() for one in looked}
+    assert set(await page.locator("table td[data-label=Who]").all_inner_texts()) == {"front-desk"}
+    await looked_at(page)
 
 
 async def known(story: Story) -> str:
