@@ -244,11 +244,12 @@ class MarkBilled(EhrWrite, frozen=True, kw_only=True):
 
 
 class MarkBillError(EhrWrite, frozen=True, kw_only=True):
-    """A Bill Error that says what to fix: `text` at most 200 characters, for users; `raw` for debugging."""
+    """A Bill Error: `text` (at most 200 characters) says what to fix, `depends_on` what makes the bill good though nobody fixes it."""
 
     bill: int
     text: str
     raw: str = ""
+    depends_on: tuple[str, ...] = ()
 
 
 AnyWrite = (

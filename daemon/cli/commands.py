@@ -39,6 +39,7 @@ COMMANDS = {
     "user": ("user",),
     "duplicates": ("duplicates", "apart"),
     "link": ("link", "move-link"),
+    "maps": ("maps", "map"),
     "hold": ("hold", "release", "keep-out"),
     "repair": ("resync", "retry", "resend", "unlink", "dismiss", "remove-policy", "seen", "redrive"),
 }
@@ -75,6 +76,8 @@ ABOUT = {
     "apart": "two charts of one system are two persons",
     "link": "link two charts: they are one person",
     "move-link": "a linked patient is gone in a merge: its link goes to the survivor",
+    "maps": "what maps to what between both systems, where each row comes from, and what waits for one",
+    "map": "save a row of the maps, or give it back to the file",
     "hold": "let writes wait: of the practice, a resource, a direction or one patient",
     "release": "end a hold: what it held goes out",
     "keep-out": "leave a patient alone: test patients, employees",

@@ -25,7 +25,8 @@ from projections.rules.holds import FirstDay, first_day_of, is_observed
 from projections.rules.links import unlike
 from projections.rules.people import charts_of
 from projections.rules.wants import Moment
-from projections.state.directory import Directory, location_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import location_for, provider_for
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse

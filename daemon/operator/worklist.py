@@ -1,4 +1,7 @@
-"""The work list: what waits in a practice, from the list beside the documents, so that nobody's body is opened to count or to sort."""
+"""The work list: what waits in a practice, from the list beside the documents, so that nobody's body is opened to count or to sort.
+
+The console's pages and `chartwire waiting` are both made of it (`work_of`).
+"""
 
 from __future__ import annotations
 
@@ -12,12 +15,13 @@ from daemon.tables.queries import SQL
 from events.codes import WaitCode
 from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
-from events.slots import SlotKind, parse_slot
+from events.slots import parse_slot
 from events.store import Store
 from projections.rules.counterparts import is_barred
 from projections.state.directory import Directory
+from projections.state.open_intents import Waiting
 from projections.state.patient import Patient, decode_patient
-from projections.words.remedy import Audience, Remedy, meaning_of
+from projections.words.remedy import Audience, Remedy, meaning_of, remedy_of
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,8 @@ class Work:
 
     @property
     def remedy(self) -> Remedy:
-        """What resolves it, as the command that `chartwire waiting` prints does."""
-        kind = parse_slot(self.slot)[0]
-        if not self.key:
-            if kind is SlotKind.QUARANTINE:
-                return Remedy.REDRIVE
-            if kind is SlotKind.RESTART:
-                return Remedy.AUDIT
-            if kind is SlotKind.HOLD:
-                return Remedy.RELEASE
-            return Remedy.CHECK_CONFIG if kind in (SlotKind.SYSTEM, SlotKind.STANDING) else Remedy.BY_HAND
-        found = meaning_of(self.code).remedy
-        return Remedy.BILL if found is Remedy.RETRY and kind is SlotKind.BILL else found
+        """What resolves it: the command that `chartwire waiting` prints is of the same."""
+        return remedy_of(self.slot, self.code, of_patient=bool(self.key))
 
     @property
     def about(self) -> str:
@@ -105,7 +99,13 @@ async def opened(
     return {key: decode_patient(doc) for key, (_, doc) in documents.items()}, directory
 
 
+def entry(one: Work, patients: Mapping[PatientKey, Patient], directory: Directory) -> Waiting | None:
+    """The item as the documents have it; None where it does not wait any more."""
+    waiting = directory.waiting if one.key == PRACTICE else patients[one.key].waiting if one.key in patients else {}
+    return waiting.get(one.slot)
+
+
 def reason(one: Work, patients: Mapping[PatientKey, Patient], directory: Directory) -> str:
     """Why it waits, in the words of the record; "" where it does not wait any more."""
-    waiting = directory.waiting if one.key == PRACTICE else patients[one.key].waiting if one.key in patients else {}
-    return waiting[one.slot].text if one.slot in waiting else ""
+    known = entry(one, patients, directory)
+    return known.text if known is not None else ""

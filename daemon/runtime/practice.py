@@ -34,6 +34,7 @@ from events.first_day import LiveChosen
 from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
+from events.maps import MapChange
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
 from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
@@ -67,10 +68,9 @@ class PracticeRuntime:
         """Whether it has been at work for a while."""
         self.recording = ""
         """Why messages cannot be recorded now, "" while they can."""
-        self._standing_shown = False
+        self._standing_shown, self._everybody = False, asyncio.Event()
         self._around = around
         self._task: asyncio.Task[None] | None = None
-        self._live_chosen = asyncio.Event()
         self.recorder = PracticeRecorder(
             around.store,
             around.keyring,
@@ -199,9 +199,10 @@ class PracticeRuntime:
     async def _look_again(self) -> None:
         """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see.
 
-        After an observed practice went live that is everybody, once.
+        After an observed practice went live, or a map led elsewhere, that is everybody, once.
         """
         while True:
+            self._everybody.clear()
             try:
                 await self._catch_up()
             except AWAY as error:
@@ -210,8 +211,7 @@ class PracticeRuntime:
                 continue
             with suppress(TimeoutError):
                 async with asyncio.timeout(REVISIT_SECONDS):
-                    await self._live_chosen.wait()
-            self._live_chosen.clear()
+                    await self._everybody.wait()
 
     async def _catch_up(self) -> None:
         async with self.recorder.catching_up():
@@ -291,8 +291,12 @@ class PracticeRuntime:
         self._note_live(recording)
         if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
             self.recorder.open_again()
+        if any(isinstance(one.event.body, MapChange) for one in recording.recorded):
+            self._everybody.set()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
+        for one in recording.let_in:
+            self.connectors[one.system].reread(one.resource, one.record)
         if recording.recorded:
             self.feed.nudge()
             self.teller.nudge()
@@ -302,7 +306,7 @@ class PracticeRuntime:
         """A person has said that the practice goes live, or that its configuration counts again: it need not be started anew."""
         if recording.directory is not None and any(isinstance(one.event.body, LiveChosen) for one in recording.recorded):
             self.first_day = first_day_of(recording.directory, self.recorder.policy)
-            self._live_chosen.set()
+            self._everybody.set()
 
     def _look_again_for(self, recording: Recording) -> None:
         """What people asked to be read again: a patient's charts, or what could not be read before (projections/deciding/repair.py)."""

@@ -23,6 +23,7 @@ from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import encode_body
+from events.holds import RecordLeftUnread
 from events.ids import (
     BillingPatientId,
     EhrChartId,
@@ -36,13 +37,7 @@ from events.ids import (
 from events.keyed import Identified
 from events.keys import Keyring
 from events.records import type_of
-from events.schema import (
-    Body,
-    Event,
-    ObservingBegan,
-    Origin,
-    Recorded,
-)
+from events.schema import Body, Event, ObservingBegan, Origin, Recorded
 from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
@@ -63,7 +58,7 @@ OnlyIf = Callable[[PracticeState, PatientKey], bool]
 class Recording:
     """What one recording did: recorded events, changed patients, absorbed keys, the directory if changed.
 
-    `reread` are records of the chart side, as (resource, id), that are in doubt and have to be read.
+    `reread` are records of the chart side, as (resource, id), that are in doubt; `let_in` those of who was kept out. Both have to be read.
     """
 
     recorded: list[Recorded] = field(default_factory=list)
@@ -71,6 +66,7 @@ class Recording:
     gone: set[PatientKey] = field(default_factory=set)
     directory: Directory | None = None
     reread: set[tuple[str, str]] = field(default_factory=set)
+    let_in: set[RecordLeftUnread] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -345,7 +341,7 @@ class PracticeRecorder:
                 with watch.part("append"):
                     recorded = await tx.append(batch.events)
                 await self._stored.save(tx, batch)
-                await self._stored.note(tx, loaded.told, loaded.checkpoints, batch.in_doubt, loaded.unobserved)
+                await self._stored.note(tx, loaded.told, loaded.checkpoints, batch, loaded.unobserved)
         except BaseException as error:
             self._failed(error)
             raise
@@ -396,4 +392,5 @@ def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
         gone=set(state.gone),
         directory=state.directory if state.directory_changed else None,
         reread=batch.in_doubt,
+        let_in=batch.let_in,
     )

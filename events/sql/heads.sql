@@ -1,11 +1,12 @@
 -- Who owns each practice, how far its events have come, and the last link of their chain.
 
 -- name: take_over
--- Raise the practice's epoch: whoever had it before is fenced.
-INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at)
-VALUES ($1, 1, 1, $2, clock_timestamp())
+-- Raise the practice's epoch: whoever had it before is fenced. $3 is the new owner's format.
+INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at, format, format_epoch)
+VALUES ($1, 1, 1, $2, clock_timestamp(), $3, 1)
 ON CONFLICT (practice) DO UPDATE
-SET epoch = head.epoch + 1, reader_epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at
+SET epoch = head.epoch + 1, reader_epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at,
+    format = excluded.format, format_epoch = head.epoch + 1
 RETURNING epoch
 
 -- name: lock_head

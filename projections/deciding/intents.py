@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from events.codes import WaitCode
+from events.holds import LeftOut
 from events.ids import EventId, PatientKey
 from events.schema import (
     Body,
@@ -55,9 +56,11 @@ def decide(
 
     Facts come alone: they change what everything else is decided on, so the caller folds them and asks again.
     """
+    patient = state.patients[key]
+    if (kept_out(state.directory, patient) is not None) is not patient.out:
+        return [LeftOut(out=not patient.out)], []
     if observed_only(state, policy):
         return [], []
-    patient = state.patients[key]
     if (news := ruled_out(patient, state.directory, policy)) is not None:
         return [], [news]
     wants = Wants()

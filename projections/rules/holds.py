@@ -119,7 +119,7 @@ def _said(directory: Directory, keys: Iterable[PatientKey]) -> list[KeptOut]:
 def ruled_out(patient: Patient, directory: Directory, policy: Policy) -> KeptOut | None:
     """What the practice's rule says of a patient now and is not recorded yet; a person's word goes before it.
 
-    A counterpart that is being created is waited for: it is kept out along with the chart.
+    What the chart of a patient kept out says is not known: another name in it is seen when it is read (`ruled_at_sight`). A counterpart that is being created is waited for: it is kept out along with the chart.
     """
     said = _said(directory, keys_of(patient))
     open_ = patient.intents.get(CHART_SLOT)
@@ -128,7 +128,22 @@ def ruled_out(patient: Patient, directory: Directory, policy: Policy) -> KeptOut
     rule = _rule_for(patient, policy)
     if rule and any(key not in directory.kept_out for key in keys_of(patient)):
         return _by_rule(patient, rule)
-    return _by_rule(patient, said[0].rule, out=False) if said and not rule else None
+    over = said and not rule and said[0].rule not in policy.keep_out
+    return _by_rule(patient, said[0].rule, out=False) if over else None
+
+
+def ruled_at_sight(read: Patient, directory: Directory, policy: Policy, *, known: bool) -> KeptOut | None:
+    """What the rule says of a patient with a chart as it was just read: of one never seen before, or of one that it keeps out.
+
+    Of a patient who is `known` and not kept out it is said once the chart is folded (`ruled_out`).
+    """
+    said = _said(directory, keys_of(read))
+    if any(one.who for one in said):
+        return None
+    rule = _rule_for(read, policy)
+    if said:
+        return None if rule else _by_rule(read, said[0].rule, out=False)
+    return _by_rule(read, rule) if rule and not known else None
 
 
 def _by_rule(patient: Patient, rule: str, *, out: bool = True) -> KeptOut:

@@ -10,6 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from events.commands import Command
+from events.holds import LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId
 from events.insurance import EhrPoliciesObserved, PoliciesAgreed
 from events.records import BillingChart, EhrBill, EhrChart
@@ -65,6 +66,7 @@ from projections.state.coverage import (
     policies_agreed,
     policies_read,
 )
+from projections.state.leaving import follow_leaving
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.patient import (
     AppointmentState,
@@ -82,7 +84,10 @@ from projections.terms.codecs import PhoneNumber
 def fold_patient(patient: Patient, event: Event) -> Patient:
     """`patient` after `event`. Linking, unlinking and moving links involve two patients: see `projections.linking`."""
     body = event.body
+    patient = follow_leaving(patient, body)
     match body:
+        case LeftOut() | RecordLeftUnread():
+            return patient
         case EhrChartObserved() | EhrChartDeleted() | EhrChartMerged():
             return _ehr_seen(patient, event, body)
         case BillingChartObserved():
@@ -296,7 +301,7 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
-                return with_bill(patient, write.bill, answered=result.bill, error=write.text)
+                return with_bill(patient, write.bill, answered=result.bill, error=write.text, depends_on=write.depends_on)
             return with_bill(patient, result.bill.id, billed=True)
     return _appointment_written(patient, body.slot, write, result)
 

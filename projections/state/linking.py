@@ -37,7 +37,9 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
         key: replace(one, billed_to=body.billing) if one.encounter is not None and one.billed_to is None else one
         for key, one in patient.bills.items()
     }
-    chart = Patient(key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred)
+    chart = Patient(
+        key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred, out=patient.out
+    )
     if patient.coverage is not None:
         read = Coverage(policies=patient.coverage.policies, read_at=patient.coverage.read_at)
         chart = replace(chart, coverage=read)
@@ -109,6 +111,7 @@ def absorb(patient: Patient, other: Patient) -> Patient:
         conflicts_seen={**other.conflicts_seen, **patient.conflicts_seen},
         barred=tuple(sorted({*patient.barred, *other.barred})),
         coverage=_with_reading_of(other, patient),
+        unread=tuple(dict.fromkeys((*patient.unread, *other.unread))),
     )
 
 
@@ -164,7 +167,7 @@ def _retargeted(open_: OpenIntent, body: LinkMoved) -> OpenIntent:
 
 def moved(patient: Patient, survivor: Patient | None, body: LinkMoved) -> tuple[Patient, Patient]:
     """The link of `patient` moved to the survivor of a merge: (the patient, what remains of the absorbed chart)."""
-    remains = Patient(key=ehr_key(body.source), ehr=patient.ehr)
+    remains = Patient(key=ehr_key(body.source), ehr=patient.ehr, out=patient.out)
     intents = {slot: _retargeted(one, body) for slot, one in patient.intents.items()}
     patient = replace(patient, ehr=None, link=Link(ehr=body.target, billing=body.billing), intents=intents)
     if patient.coverage is not None:

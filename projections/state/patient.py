@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from events.holds import RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
@@ -74,7 +75,8 @@ class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
-    while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
+    while it stands so, nobody has corrected anything; `depends_on` is what makes it good all the same (MarkBillError). `billed_to` is
+    whose the encounter is, after the charts were unlinked.
     """
 
     bill: EhrBill
@@ -88,6 +90,7 @@ class BillState(Value, frozen=True, kw_only=True):
     answered: EhrBill | None = None
     error: str = ""
     billed_to: BillingPatientId | None = None
+    depends_on: tuple[str, ...] = ()
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):
@@ -131,7 +134,8 @@ class Patient(Value, frozen=True, kw_only=True):
 
     `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
     (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
-    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours.
+    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours. `out` is a patient
+    kept out, who is in no list; `unread` are the records of then, of which nothing else is known.
     """
 
     key: PatientKey
@@ -154,6 +158,8 @@ class Patient(Value, frozen=True, kw_only=True):
     former: dict[str, Former] = {}
     beside: dict[str, tuple[str, ...]] = {}
     coverage: Coverage | None = None
+    out: bool = False
+    unread: tuple[RecordLeftUnread, ...] = ()
 
     @property
     def in_billing(self) -> bool:

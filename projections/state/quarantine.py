@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from events.holds import RecordLeftUnread
 from events.insurance import EhrPoliciesObserved
 from events.schema import (
     BillingAppointmentObserved,
@@ -34,6 +35,8 @@ def record_of(event: Event) -> str:
             return one.key
         case BillingAppointmentVanished(key=key):
             return key
+        case RecordLeftUnread(record=record):
+            return record
     return str(event.ehr or event.billing or "")
 
 
@@ -60,4 +63,6 @@ def _unread_as(event: Event) -> tuple[str, ...]:
             return (quarantine_slot(System.EHR, "bills", str(bill.id)),)
         case BillingAppointmentObserved(appointment=one):
             return tuple(quarantine_slot(System.BILLING, "appointments", name) for name in sorted({one.key, str(one.id)}))
+        case RecordLeftUnread():
+            return (quarantine_slot(event.body.system, event.body.resource, event.body.record),)
     return ()

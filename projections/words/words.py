@@ -14,6 +14,8 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -24,8 +26,9 @@ from events.commands import (
     UnlinkRequested,
 )
 from events.first_day import LiveChosen
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.maps import MapGivenBack, MapSaved
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
 from events.restarts import HistoryRestarted, HistoryResumed
@@ -70,6 +73,7 @@ from events.schema import (
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
 from projections.words.left_alone import left_alone
 from projections.words.likeness import how_alike
+from projections.words.mapped import map_change, row_in_words, target_in_words
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
 from projections.words.writes import describe_write
@@ -122,10 +126,15 @@ def _person(chart: EhrChart | BillingChart, shown: Shown, news: str | None) -> s
 
 
 def _set_aside(body: Body, shown: Shown) -> str:
+    """What was set aside, by us or by a person, and what a person has mapped."""
     match body:
         case ChangeQuarantined():
             what = f"{shown.prefix(body.system)} {body.resource} {body.record}"
             return f"set aside {what}: {body.reason} at {body.path}"
+        case HoldBegan() | HoldEnded() | KeptOut() | LeftOut() | RecordLeftUnread():
+            return left_alone(body, shown)
+        case MapSaved() | MapGivenBack():
+            return map_change(body, shown)
         case MessageUnreadable():
             return f"set aside the message at {body.topic}, partition {body.partition}, offset {body.offset}: {body.reason}"
     return _about_links(body, shown)
@@ -146,8 +155,6 @@ def _about_links(body: Body, shown: Shown) -> str:
             said = "are two persons" if body.apart else "may be one person again"
             pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
             return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
-        case HoldBegan() | HoldEnded() | KeptOut():
-            return left_alone(body, shown)
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
@@ -284,6 +291,10 @@ def _command(body: Body, shown: Shown) -> str:
             what = "take the patient in again" if body.undo else "keep the patient out"
         case GoLiveRequested():
             what = "let the configuration say whether the practice is live" if body.undo else "go live"
+        case MapRequested():
+            what = f"map {row_in_words(body.kind, body.id, shown)} to {target_in_words(body.kind, body.to, shown)}"
+        case MapGiveBackRequested():
+            what = f"give {row_in_words(body.kind, body.id, shown)} back to the configuration"
         case RedriveRequested():
             what = f"try {body.slot} again"
         case _:

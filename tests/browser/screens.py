@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tests.browser.chromium import NARROW, WIDE, browser, sideways
 
 PAGES = (
-    "", "/day", "/work", "/find", "/links", "/duplicates", "/appointments", "/bills", "/balance", "/holds", "/onboarding", "/onboarding/writes", "/audit", "/audit/search", "/rules", "/help",
+    "", "/day", "/work", "/find", "/links", "/duplicates", "/appointments", "/bills", "/balance", "/holds", "/maps", "/onboarding", "/onboarding/writes", "/audit", "/audit/search", "/rules", "/help",
 )  # fmt: skip
 
 

@@ -79,6 +79,10 @@ STATED = {
     "POST /p/{practice}/release": PATIENTS,
     "GET /p/{practice}/onboarding": PATIENTS,
     "GET /p/{practice}/onboarding/writes": PATIENTS,
+    "GET /p/{practice}/patient/{patient}/move": PATIENTS,
+    "POST /p/{practice}/patient/{patient}/move": PATIENTS,
+    "GET /p/{practice}/maps": PATIENTS,
+    "POST /p/{practice}/maps/effect": OPERATOR,
     "GET /p/{practice}/audit": AUDIT,
     "GET /p/{practice}/audit/search": AUDIT,
     "POST /p/{practice}/audit/search": AUDIT,
@@ -98,6 +102,7 @@ STATED_DEEDS = {
     "seen": DESK,
     "redrive": OPERATOR,
     "link": DESK,
+    "move-link": DESK,
     "not-the-same": DESK,
     "unlink": DESK,
     "apart": DESK,
@@ -107,6 +112,8 @@ STATED_DEEDS = {
     "take-in": DESK,
     "go-live": OPERATOR,
     "observe": OPERATOR,
+    "map": OPERATOR,
+    "give-back": OPERATOR,
 }
 
 

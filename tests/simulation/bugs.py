@@ -107,6 +107,10 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(holds, "is_stopped", lambda *_arguments: False),
     ],
     "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
+    "all is recorded of who is kept out": lambda: [
+        patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
+    ],
+    "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

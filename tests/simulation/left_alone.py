@@ -10,10 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.insurance import EhrPoliciesObserved
 from events.merges import BillingLinkMoved
 from events.schema import (
+    BillingAppointmentObserved,
+    BillingChartObserved,
+    BillObserved,
     ChartLinked,
     ChartUnlinked,
+    EhrChartObserved,
     Event,
     IntentAttempted,
     IntentRequested,
@@ -56,6 +61,10 @@ def left_alone(seed: int) -> Plan:
     return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)))
 
 
+OBSERVED = (EhrChartObserved, EhrPoliciesObserved, BillObserved, BillingChartObserved, BillingAppointmentObserved)
+"""What says more of a record than which it is."""
+
+
 @dataclass
 class _Office:
     """What is left alone in a practice now. Charts are ("elation" or "kareo", number)."""
@@ -88,6 +97,8 @@ class LeftAlone:
             case KeptOut():
                 named = {("elation", body.ehr), ("kareo", body.billing)} - {("elation", None), ("kareo", None)}
                 office.out = office.out | named if body.out else office.out - named  # type: ignore[assignment]
+            case _ if isinstance(body, OBSERVED):
+                self._tell(event, office, "is recorded in full though it is kept out", type(body).__name__)
             case ChartLinked():
                 self._tell(event, office, "was linked though it is kept out", body.how)
                 office.links[int(body.ehr)] = int(body.billing)

@@ -18,6 +18,8 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -28,9 +30,10 @@ from events.commands import (
     UnlinkRequested,
 )
 from events.first_day import LiveChosen
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.maps import MapGivenBack, MapKind, MapSaved
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingPlan, ChartPolicy
 from events.restarts import HistoryRestarted, HistoryResumed
@@ -96,6 +99,7 @@ from tests.unit.stories import VISIT
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
 SURVIVOR = replace(ADA, id=EhrChartId(103))
+SAVED = MapSaved(kind=MapKind.PROVIDER, id=11, to="502", who="grace")
 HELD_BACK = HoldBegan(slot="hold:bill:both", who="grace", reason="moving", text="bills wait", resource=Resource.BILL)
 ALONE = replace(ADA, id=EhrChartId(104))
 ANSWERED = IntentId("demographics")
@@ -225,6 +229,15 @@ CASES: list[Case] = [
     practice(HoldEnded(slot="hold:bill:both"), {"directory.holds", "directory.waiting"}, HELD_BACK),
     practice(KeptOut(ehr=ADA.id, who="grace"), {"directory.kept_out"}),
     practice(KeptOut(ehr=ADA.id, out=False), {"directory.kept_out"}, KeptOut(ehr=ADA.id, rule="zz*")),
+    Case(LeftOut(), {"patient.out"}),
+    Case(LeftOut(out=False), {"patient.out"}, before=(LeftOut(),)),
+    Case(
+        RecordLeftUnread(system=System.BILLING, resource="appointments", record="7001", chart=901),
+        {"patient.out", "patient.unread"},
+    ),
+    # maps
+    practice(SAVED, {"directory.mapped"}),
+    practice(MapGivenBack(kind=MapKind.PROVIDER, id=11, who="grace"), {"directory.mapped"}, SAVED),
     # fields
     Case(FieldsAgreed(fields={"city": "Augusta"}), {"patient.base"}),
     Case(ConflictRecorded(conflicts=(CONFLICT,)), {"patient.conflicts"}),
@@ -296,6 +309,8 @@ CASES: list[Case] = [
     practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
     practice(KeepOutRequested(who="grace", reason="a test"), set()),
     practice(GoLiveRequested(who="grace"), set()),
+    practice(MapRequested(kind=MapKind.PROVIDER, id=11, to="502", who="grace"), set()),
+    practice(MapGiveBackRequested(kind=MapKind.PROVIDER, id=11, who="grace"), set(), SAVED),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),
 ]
 

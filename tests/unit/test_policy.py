@@ -32,7 +32,7 @@ from events.writes import (
 )
 from projections.deciding.settle import permitted
 from projections.rules.wants import Wish
-from projections.state.directory import physician_for, provider_for
+from projections.state.maps import physician_for, provider_for
 from projections.terms.policy import KAREO_LED, POSSIBLE, PREFERENCES, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE

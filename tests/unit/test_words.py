@@ -36,7 +36,8 @@ IDS_AND_TIMES = {
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
-    "KeptOut.ehr",
+    "KeptOut.ehr", "RecordLeftUnread.record",
+    "MapGiveBackRequested.id", "MapGivenBack.id", "MapRequested.id", "MapRequested.to", "MapSaved.id", "MapSaved.to",
     "PairBarred.billing", "PairBarred.ehr", "PolicyRemovalRequested.policy", "UpdateCarrier.carrier", "UnlinkRequested.billing", "UnlinkRequested.ehr",
 }  # fmt: skip
 NAMES_OF_FIELDS = {
@@ -47,7 +48,7 @@ WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
     "BillingLinkMoved.how", "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
     "CommandRefused.code", "CommandRefused.text", "HoldBegan.text", "IntentRefused.code", "IntentRequested.notes",
-    "IntentRequested.rule", "IntentSuperseded.reason", "MessageUnreadable.reason", "RevisitDue.reason",
+    "IntentRequested.rule", "IntentSuperseded.reason", "RecordLeftUnread.resource", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",
 }  # fmt: skip
 HARMLESS = IDS_AND_TIMES | NAMES_OF_FIELDS | WORDS_OF_OURS

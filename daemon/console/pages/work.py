@@ -72,7 +72,9 @@ def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, ob
 
 
 def name_of(patient: Patient) -> str:
-    """How a list names a patient."""
+    """How a list names a patient; who is kept out has no name in it."""
+    if patient.out:
+        return "kept out"
     chart = patient.ehr.chart if patient.ehr is not None else patient.billing.chart if patient.billing is not None else None
     if chart is None:
         return "not read yet"

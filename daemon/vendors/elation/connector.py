@@ -122,7 +122,7 @@ class ElationConnector:
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
-        self.nudge("sweep" if resource == "bills" else f"patient:{record}")
+        self.nudge("sweep" if resource == "bills" else f"{'insurance' if resource == 'policies' else 'patient'}:{record}")
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
