@@ -16,6 +16,7 @@ from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
 from daemon.operator.duplicates import Looks
@@ -41,6 +42,7 @@ class Console:
     publishing: Publishing
     handles: Handles
     news: News
+    rehearsals: Rehearsals
     provider: IdentityProvider | None = None
     doubled: Doubled = field(default_factory=Doubled)
     looks: Looks = field(default_factory=Looks)

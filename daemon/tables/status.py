@@ -20,7 +20,8 @@ from events.ids import PracticeId
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """`failing` is why a pass fails, by `source.pass`; `queued` the writes that a sink holds, by system; `budget` the share of a
     vendor's published calls that was used of late, by operation (1.0: no call more fits), of all that share the limits; `standing`
-    says since when and why the practice is not at work, "" where it is. `account` is the practice by whose name the partition of all
+    says since when and why the practice is not at work, "" where it is. `first_day` is "observed", "going live" or "over", "" of an older
+    worker. `account` is the practice by whose name the partition of all
     that share a vendor account is found: who may not read the vendors' secrets publishes by it."""
 
     failing: dict[str, str] = {}
@@ -28,6 +29,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     budget: dict[str, float] = {}
     standing: str = ""
     account: str = ""
+    first_day: str = ""
 
 
 class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,11 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
     report: Report | None = None
     report_age: float | None = None
+
+    def observed(self, mode: str) -> bool:
+        """Whether the practice is only observed: its owner says so, or else the `mode` of its configuration."""
+        said = self.report.first_day if self.report is not None else ""
+        return said == "observed" if said else mode == "observe"
 
 
 async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:

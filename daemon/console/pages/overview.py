@@ -44,6 +44,7 @@ async def overview(ask: Ask) -> web.StreamResponse:
     return ask.page(
         "overview.html",
         status=status,
+        observed=status.observed(ask.practice.mode),
         hours=plot_of(activity.hours, hour_name, 6, "The last 24 hours", "hour"),
         days=plot_of(activity.days, day_name, 7, "The last 30 days", "day"),
         older=activity.older,
