@@ -111,6 +111,28 @@ async def balance(page: Any, url: str) -> None:
         await page.wait_for_load_state("load")
 
 
+async def moved(page: Any, url: str) -> None:
+    """What it says of a patient who is still there."""
+    await patient(page, url)
+    await page.goto(f"{page.url.partition('?')[0]}/move")
+
+
+async def effect(page: Any, url: str) -> None:
+    """The question before a row of the maps is saved: any that has a choice."""
+    await page.goto(f"{url}{PRACTICE}/maps")
+    row = page.locator("tr:has(select)").first
+    await row.locator("select").select_option(index=1)
+    await row.locator("button:text-is('Map …')").click()
+    await page.wait_for_selector("text=Yes, map")
+
+
+async def searched(page: Any, url: str) -> None:
+    """All of late that happened, and who looked."""
+    await page.goto(f"{url}{PRACTICE}/audit/search")
+    await page.click("button:text-is('Search')")
+    await page.wait_for_selector("h2:text-is('What happened')")
+
+
 async def many(page: Any, url: str) -> None:
     """The question before a bulk deed, for the first kind of item of which there are several."""
     await page.goto(f"{url}{PRACTICE}/work")
@@ -154,6 +176,12 @@ PAGES: dict[str, Page] = {
     "GET /p/{practice}/appointments": Page("appointments", at(f"{PRACTICE}/appointments")),
     "GET /p/{practice}/bills": Page("bills", at(f"{PRACTICE}/bills")),
     "GET /p/{practice}/balance": Page("balance", balance),
+    "GET /p/{practice}/maps": Page("maps", at(f"{PRACTICE}/maps")),
+    "POST /p/{practice}/maps/effect": Page("map-effect", effect),
+    "GET /p/{practice}/patient/{patient}/move": Page("move", moved),
+    "GET /p/{practice}/onboarding": Page("onboarding", at(f"{PRACTICE}/onboarding")),
+    "GET /p/{practice}/onboarding/writes": Page("onboarding-writes", at(f"{PRACTICE}/onboarding/writes")),
+    "GET /p/{practice}/settings": Page("settings", at(f"{PRACTICE}/settings")),
     "GET /p/{practice}/rules": Page("rules", at(f"{PRACTICE}/rules")),
     "GET /p/{practice}/help": Page("help", at(f"{PRACTICE}/help")),
     "GET /p/{practice}/done/{event}": Page("done", done),
@@ -161,6 +189,8 @@ PAGES: dict[str, Page] = {
     "GET /second-factor": Page("second-factor", at("/second-factor"), "biller"),
     "POST /second-factor/begin": Page("second-factor-offered", offered, "biller"),
     "GET /p/{practice}/audit": Page("audit", at(f"{PRACTICE}/audit"), "auditor"),
+    "GET /p/{practice}/audit/search": Page("search", at(f"{PRACTICE}/audit/search"), "auditor"),
+    "POST /p/{practice}/audit/search": Page("searched", searched, "auditor"),
 }
 """By method and path, as the router names them, in the order in which they are looked at."""
 
@@ -173,6 +203,8 @@ NO_PAGES = {
     "POST /sign-out": "leads on",
     "POST /second-factor/confirm": "shows the codes in the place of the form",
     "POST /second-factor/give-up": "leads on, or is the page of the form again",
+    "POST /p/{practice}/patient/{patient}/move": "the page of the move again, with the survivor that was typed",
+    "POST /p/{practice}/audit/mark": "the page of the search again, with what became of the checkpoint",
     "POST /p/{practice}/work/many/do": "leads on, or asks again",
 }
 """Routes that have no page of their own."""

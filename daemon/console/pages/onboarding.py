@@ -13,7 +13,7 @@ from daemon.console.pages.overview import trouble
 from daemon.console.rehearsals import Rehearsed
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.onboarding import Maps, Matching, Onboarding, reasons
+from daemon.operator.onboarding import MapsSoFar, Matching, Onboarding, reasons
 from daemon.operator.worklist import work_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.codes import WaitCode
@@ -96,7 +96,7 @@ def states_of(found: Rehearsed | None, systems: list[Reach], stopped: bool) -> l
     return [reached, _mapped(told.maps), read, _matched(told, read), _live(told, read)]
 
 
-def _mapped(maps: Maps | None) -> StepState:
+def _mapped(maps: MapsSoFar | None) -> StepState:
     if maps is None:
         return StepState.LATER
     return StepState.SOMEBODY if maps.without else StepState.DONE
