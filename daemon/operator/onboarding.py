@@ -57,7 +57,7 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     impossible: dict[str, int] = {}
 
 
-class MapsSoFar(msgspec.Struct, frozen=True, kw_only=True):
+class MappedSoFar(msgspec.Struct, frozen=True, kw_only=True):
     """How many providers and locations of the chart side have a counterpart; `without` are those that have none, by name."""
 
     providers: int = 0
@@ -81,7 +81,7 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     differing: int = 0
     matching: Matching | None = None
     chosen_by: str = ""
-    maps: MapsSoFar | None = None
+    maps: MappedSoFar | None = None
 
 
 async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
@@ -107,7 +107,7 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
         due=0 if directory.observing else due,
         differing=sum(map(is_differing, patients.values())),
         chosen_by="" if directory.live_chosen is None else directory.live_chosen.who,
-        maps=maps_of(directory, policy),
+        maps=mapped_so_far(directory, policy),
     )
     if not is_observed(directory, policy):
         return told, None
@@ -123,14 +123,14 @@ def _rehearsed(
     return msgspec.structs.replace(told, matching=_matching(run)), run
 
 
-def maps_of(directory: Directory, policy: Policy) -> MapsSoFar | None:
+def mapped_so_far(directory: Directory, policy: Policy) -> MappedSoFar | None:
     """Who and what of the chart side has a counterpart; None before both directories were read."""
     if not (directory.ehr_seen and directory.billing_seen):
         return None
     people = [one for one in directory.physicians if one.active]
     nobody = [one.full_name for one in people if provider_for(one.id, directory, policy) is None]
     nowhere = [one.name for one in directory.ehr_locations if location_for(one.id, directory, policy) is None]
-    return MapsSoFar(
+    return MappedSoFar(
         providers=len(people) - len(nobody),
         locations=len(directory.ehr_locations) - len(nowhere),
         without=(*nobody, *nowhere),

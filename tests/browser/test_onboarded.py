@@ -102,7 +102,7 @@ async def test_taken_back_the_configuration_counts_again_and_nothing_more_is_wri
         await town.rest.reached()
         assert town.clinic.ehr.patients[chart]["address"]["city"] != "Macon"
         await page.goto(f"{first_day.site.url}/p/elm/onboarding")
-        await page.wait_for_selector("text=1 demographics to elation", timeout=240_000)
+        await page.wait_for_selector("text=1 demographics to Elation", timeout=240_000)
         await page.check("input[name=sure]")
         await page.click("button:text-is('Go live')")
         await page.click("text=How far going live is", timeout=240_000)

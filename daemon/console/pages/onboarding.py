@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -13,7 +14,7 @@ from daemon.console.pages.overview import trouble
 from daemon.console.rehearsals import Rehearsed
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.onboarding import MapsSoFar, Matching, Onboarding, reasons
+from daemon.operator.onboarding import MappedSoFar, Matching, Onboarding, reasons
 from daemon.operator.worklist import work_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.codes import WaitCode
@@ -61,6 +62,7 @@ async def onboarding(ask: Ask) -> web.StreamResponse:
         moves=found is None or found.moves,
         stale=found is not None and found.at != status.events,
         found=found,
+        by_kind={} if found is None else _by_kind(ask, found),
         told=told,
         systems=systems,
         stopped=bool(stopped),
@@ -73,6 +75,15 @@ async def onboarding(ask: Ask) -> web.StreamResponse:
         once=new_once(),
         once_again=new_once(),
     )
+
+
+def _by_kind(ask: Ask, found: Rehearsed) -> dict[str, int]:
+    """How many writes of each resource go to which system."""
+    total: Counter[str] = Counter()
+    for kind, count in found.counts.items():
+        resource, _, system = kind.partition(":")[0].partition(" to ")
+        total[f"{resource} to {ask.names.label(System(system))}"] += count
+    return dict(total)
 
 
 def _reach(ask: Ask, status: PracticeStatus, system: System) -> Reach:
@@ -96,7 +107,7 @@ def states_of(found: Rehearsed | None, systems: list[Reach], stopped: bool) -> l
     return [reached, _mapped(told.maps), read, _matched(told, read), _live(told, read)]
 
 
-def _mapped(maps: MapsSoFar | None) -> StepState:
+def _mapped(maps: MappedSoFar | None) -> StepState:
     if maps is None:
         return StepState.LATER
     return StepState.SOMEBODY if maps.without else StepState.DONE
