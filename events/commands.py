@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from events.ids import BillingPatientId, EhrChartId
+from events.maps import MapKind
 from events.records import Value
 from events.writes import Resource, System
 
@@ -138,6 +139,26 @@ class KeepOutRequested(Value, frozen=True, kw_only=True):
     undo: bool = False
 
 
+class MapRequested(Value, frozen=True, kw_only=True):
+    """Save a row of the practice's maps; `was` is what it led to when it was looked at ("" for nothing), None asks for no such check."""
+
+    kind: MapKind
+    id: int
+    to: str
+    who: str
+    reason: str = ""
+    was: str | None = None
+
+
+class MapGiveBackRequested(Value, frozen=True, kw_only=True):
+    """Give a saved row back to the configuration."""
+
+    kind: MapKind
+    id: int
+    who: str
+    reason: str = ""
+
+
 Command = (
     ResyncRequested
     | RetryRequested
@@ -153,4 +174,6 @@ Command = (
     | HoldRequested
     | ReleaseRequested
     | KeepOutRequested
+    | MapRequested
+    | MapGiveBackRequested
 )

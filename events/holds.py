@@ -20,7 +20,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     """Writes within this scope wait until the hold ends; None holds every resource, or both systems.
 
     `system` is the one written to. `ehr` and `billing` name the patient's charts, neither holds all patients. At `until` it ends by itself.
-    `text` is what the waiting item says.
+    `text` is what the waiting item says. `creations`: only what is created waits. `rules` is a digest of the configuration that a
+    system refused everything under: another configuration ends the hold.
     """
 
     slot: str
@@ -32,6 +33,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     ehr: EhrChartId | None = None
     billing: BillingPatientId | None = None
     until: datetime | None = None
+    creations: bool = False
+    rules: str = ""
 
     @property
     def of_patient(self) -> bool:
@@ -82,6 +85,9 @@ class RecordLeftUnread(Value, frozen=True, kw_only=True):
 
 Aside = HoldBegan | HoldEnded | KeptOut
 """What is left alone; each may name a patient's charts and is the practice's own event."""
+
+OfPatientKeptOut = LeftOut | RecordLeftUnread
+"""What is recorded of a patient kept out, instead of what was read."""
 
 
 class HoldScope(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -30,9 +31,11 @@ from projections.words.shown import Shown
 
 @dataclass(frozen=True)
 class Console:
-    """What all requests of a process share."""
+    """What all requests of a process share. `given` are the keys that the file of the configuration has, which lies in `beside`."""
 
     config: Config
+    given: frozenset[str]
+    beside: Path
     store: Store
     sessions: Sessions
     publishing: Publishing

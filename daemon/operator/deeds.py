@@ -5,6 +5,7 @@ Nothing is asked yet: `daemon/operator/commands.py` publishes a command and foll
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -22,6 +23,8 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -32,10 +35,13 @@ from events.commands import (
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, Charts, EhrChartId, PracticeId
+from events.maps import MapKind, map_key
 from events.schema import Origin
 from events.slots import SlotKind, set_aside_in, slot_of
 from events.store import Store
 from events.writes import Resource, System
+from projections.deciding import mapping
+from projections.deciding.replies import NotDone, Reply
 from projections.terms.policy import Policy
 
 Asks = list[Followed]
@@ -205,6 +211,30 @@ async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:
     if not it.reason.strip():
         raise NotPossible("say why the patient is kept out" + (" no longer" if undo else ""), found=False)
     return [it.ask(KeepOutRequested(who=it.who, reason=it.reason, undo=undo), charts)]
+
+
+async def map_row(it: Asking, kind: MapKind, id_: int, to: str, *, was: str | None = None) -> Asks:
+    """Save a row of the maps, which goes before the configuration's; `was` is what it led to when it was shown."""
+    body = MapRequested(kind=kind, id=id_, to=to, who=it.who, reason=it.reason, was=was)
+    directory = (await it.looked(Charts())).directory
+    _possible(lambda: mapping.save(directory, body, it.policy))
+    return [it.ask(body, Charts(), map_key(kind, id_))]
+
+
+async def give_back(it: Asking, kind: MapKind, id_: int) -> Asks:
+    """Give a saved row of the maps back to the configuration."""
+    body = MapGiveBackRequested(kind=kind, id=id_, who=it.who, reason=it.reason)
+    directory = (await it.looked(Charts())).directory
+    _possible(lambda: mapping.give_back(directory, body))
+    return [it.ask(body, Charts(), map_key(kind, id_))]
+
+
+def _possible(answered: Callable[[], Reply]) -> None:
+    """What the practice's owner would refuse is refused at once, in the same words."""
+    try:
+        answered()
+    except NotDone as no:
+        raise NotPossible(no.text) from None
 
 
 async def redrive(it: Asking, slot: str | None) -> Asks:

@@ -236,7 +236,7 @@ class _Looking:
     ) -> list[DuplicateRow]:
         wanted = {(system, chart) for pair in pairs for chart in pair} - known.keys()
         people = {**known, **await self._people(wanted)}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, list(people.values()))
+        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values())
         return await asyncio.to_thread(_twice_entered, system, pairs, people, frequencies)
 
     async def _people(self, charts: Iterable[ChartId]) -> dict[ChartId, Normal]:
@@ -273,7 +273,7 @@ class _Looking:
         near = await self.tables.sharing_so_far(self.store.pool, System.BILLING, {"": mine})
         others = await self.patients((System.BILLING, one) for one in near[""])
         people = {key: one for key, one in charts_in(others.values()).items() if key in others}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, [mine, *people.values()])
+        frequencies = await self.tables.frequencies_so_far(self.store.pool, [mine], people.values())
         free = [(key, one) for key, one in sorted(people.items()) if others[key].link is None]
         found = [(alike.probability, id_) for (_, id_), one in free if (alike := twice(mine, one, frequencies)) is not None]
         return tuple(BillingPatientId(chart) for _, chart in sorted(found, key=lambda one: (-one[0], one[1])))

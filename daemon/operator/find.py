@@ -82,8 +82,9 @@ async def find_people(store: Store, practice: PracticeId, person: Person) -> Peo
     shared: Counter[tuple[System, int]] = Counter()
     for system in System:
         rows = await store.pool.fetch(SQL["match_alike"], practice, system.value, keys, MOST + 1)
-        often = {key for key, count in Counter(row["key"] for row in rows).items() if count > MOST}
-        shared.update((system, row["chart"]) for row in rows if row["key"] not in often or len(keys) == 1)
+        for row in rows:
+            if len(row["charts"]) <= MOST or len(keys) == 1:
+                shared.update((system, chart) for chart in row["charts"])
     charts = [number for (system, number) in shared if system is System.EHR]
     resolved = await tables.resolve_charts(store.pool, practice, charts)
     score: Counter[PatientKey] = Counter()

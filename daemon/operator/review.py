@@ -11,8 +11,7 @@ from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PatientKey, number_of
 from events.store import Store
 from events.writes import Candidate
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient, decode_patient
+from projections.state.patient import Patient, decode_patient, is_barred
 from projections.terms.policy import Policy
 
 

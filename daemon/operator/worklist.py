@@ -18,10 +18,9 @@ from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.slots import parse_slot
 from events.store import Store
-from projections.rules.counterparts import is_barred
 from projections.state.directory import Directory
 from projections.state.open_intents import Waiting
-from projections.state.patient import Patient, decode_patient
+from projections.state.patient import Patient, decode_patient, is_barred
 from projections.words.remedy import Audience, Remedy, meaning_of, remedy_of
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
+from daemon.runtime.renewal import renew
 from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
@@ -32,6 +34,7 @@ from events.commands import RedriveRequested, ResyncRequested, RetryRequested
 from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
+from events.maps import MapChange
 from events.schema import CommandRefused, WaitingCleared, WaitingRaised
 from events.slots import STANDING_SLOT, set_aside_in
 from events.store import AWAY, Fenced
@@ -62,7 +65,7 @@ class PracticeRuntime:
         """Whether it has been at work for a while."""
         self.recording = ""
         """Why messages cannot be recorded now, "" while they can."""
-        self._standing_shown = False
+        self._standing_shown, self._everybody = False, asyncio.Event()
         self._around = around
         self._task: asyncio.Task[None] | None = None
         self._observing = False
@@ -166,6 +169,8 @@ class PracticeRuntime:
         works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
         works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
         works += [("head", self.teller.run()), ("recovery", self._recover())]
+        around = self._around
+        works.append(("renewal", renew(around.store, self.recorder.policy, around.now, around.renewing)))
         works += [("revisits", self._look_again()), ("resuming", self._resume()), ("holds", self.holds.run())]
         if self._around.config.kafka.feed:
             works.append(("feed", self.feed.run()))
@@ -194,16 +199,19 @@ class PracticeRuntime:
     async def _look_again(self) -> None:
         """Now and then: patients whose policy ended, or whose dependency came while nobody was there to see.
 
-        After an observed practice went live that is everybody, once.
+        After an observed practice went live, or a map led elsewhere, that is everybody, once.
         """
         while True:
+            self._everybody.clear()
             try:
                 await self._catch_up()
             except AWAY as error:
                 log.warning("revisit_delayed", practice=self.practice, error_type=type(error).__name__)
                 await asyncio.sleep(AWAY_SECONDS)
                 continue
-            await asyncio.sleep(REVISIT_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(REVISIT_SECONDS):
+                    await self._everybody.wait()
 
     async def _catch_up(self) -> None:
         async with self.recorder.catching_up():
@@ -275,6 +283,7 @@ class PracticeRuntime:
                         one.intake.recorded(message.source)
 
     def _recorded(self, recording: Recording) -> None:
+        self._around.bus.traces.recorded(recording.recorded)
         if recording.directory is not None:
             self.caution.recall(recording.directory.restarted)
         for sink in self.sinks.values():
@@ -282,6 +291,8 @@ class PracticeRuntime:
         self.holds.note(recording.directory)
         if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
             self.recorder.open_again()
+        if any(isinstance(one.event.body, MapChange) for one in recording.recorded):
+            self._everybody.set()
         for resource, record in recording.reread:
             self.connectors[System.EHR].reread(resource, record)
         for one in recording.let_in:
@@ -313,13 +324,14 @@ class PracticeRuntime:
 def side(config: PracticeConfig, around: Surroundings, system: System, guard: Guard | None = None) -> Side:
     """The practice's side of the system that plays a role for it."""
     practice, pool = PracticeId(config.id), around.store.pool
-    known = seen_records(pool, practice, system, around.keyring)
+    known, policy = seen_records(pool, practice, system, around.keyring), policy_of(config)
     return Side(
         time_zone=config.time_zone,
         intake=Intake(practice, system, around.bus.publish, known, partial(hashed, around.keyring, practice)),
         memory=RecordedMemory(pool, practice, system, around.keyring, linked=True),
         guard=guard,
-        policies_leave=allows(policy_of(config), Resource.INSURANCE, System.BILLING),
+        policies_leave=allows(policy, Resource.INSURANCE, System.BILLING),
+        calendar_leaves=allows(policy, Resource.APPOINTMENT, System.BILLING),
     )
 
 

@@ -14,6 +14,7 @@ import hmac
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from msgspec.structs import replace
 
@@ -22,6 +23,7 @@ from daemon.tables.queries import SQL
 from events.codec import KeyMissing, Keyring
 from events.connection import Connection
 from events.ids import PracticeId
+from events.records import BillingChart, EhrChart
 from events.writes import System
 from projections.matching import Frequencies, Normal, keys_of
 from projections.matching.frequencies import household_values
@@ -39,6 +41,9 @@ NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
 
 NOTHING: frozenset[str] = frozenset()
+
+ALONE = ("names:", "streets:")
+"""Values whose frequency is asked for although only one of the compared people has them."""
 
 Charts = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
@@ -100,15 +105,46 @@ def values_of(one: Normal) -> list[str]:
     return ["charts:", *found, *(f"shared:{value}" for value in dict.fromkeys(household_values(one)))]
 
 
+def weighed(people: Iterable[Normal], others: Iterable[Normal] = ()) -> list[str]:
+    """The values whose frequency matters where `people` are compared with anybody, and `others` with one another and with them.
+
+    Equal values count by their frequency, so what only one of the others has is not asked for. First names and streets matter also
+    where they are not equal: whether two names are one as it is said short, whether a street is a nursing home's.
+    """
+    mine = {value for one in people for value in values_of(one)}
+    beside = list(others)
+    counts = Counter(value for one in beside for value in values_of(one))
+    places = {f"shared:{one.place}" for one in beside if one.place}
+    return sorted(
+        mine | {value for value, count in counts.items() if count > 1 or value in places or value.startswith(ALONE)}
+    )
+
+
 def charts_in(patients: Iterable[Patient]) -> Charts:
     """The charts of these patients that are there, as they are compared."""
-    found: Charts = {}
+    return {chart: normal_of(person_of(one)) for chart, one in _held(patients).items()}
+
+
+def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[Charts, Charts]:
+    """As `charts_in` of both, without the charts that say the same as before of who somebody is: most recordings change none."""
+    old, new = _held(before), _held(after)
+    for chart in old.keys() & new.keys():
+        one, other = old[chart], new[chart]
+        if one is other or one == other or person_of(one) == person_of(other):
+            del old[chart], new[chart]
+    was, now = ({chart: normal_of(person_of(one)) for chart, one in each.items()} for each in (old, new))
+    return was, now
+
+
+def _held(patients: Iterable[Patient]) -> dict[tuple[System, int], EhrChart | BillingChart]:
+    """The charts of these patients that are there."""
+    found: dict[tuple[System, int], EhrChart | BillingChart] = {}
     for patient in patients:
         ehr, billing = charts_of(patient)
         if ehr is not None:
-            found[System.EHR, int(ehr.id)] = normal_of(person_of(ehr))
+            found[System.EHR, int(ehr.id)] = ehr
         if billing is not None:
-            found[System.BILLING, int(billing.id)] = normal_of(person_of(billing))
+            found[System.BILLING, int(billing.id)] = billing
     return found
 
 
@@ -194,7 +230,7 @@ class MatchTables:
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""
-        old, new = charts_in(before), charts_in(after)
+        old, new = _changed(before, after)
         changed = [chart for chart in sorted(old.keys() | new.keys()) if old.get(chart) != new.get(chart)]
         if not changed:
             return
@@ -248,29 +284,34 @@ class MatchTables:
         keys = sorted({key for each in wanted.values() for key in each})
         by_key: defaultdict[bytes, set[int]] = defaultdict(set)
         for row in await connection.fetch(SQL["match_alike"], self.practice, system.value, keys, MOST + 1):
-            by_key[row["key"]].add(row["chart"])
+            by_key[row["key"]].update(row["charts"])
         for (side, chart), one in charts_in(beside).items():
             if side is system:
                 for key in hashes.keys(one):
                     by_key[key].add(chart)
         found: dict[str, tuple[int, ...]] = {}
         for name, each in wanted.items():
-            shared = Counter(chart for key in each if len(by_key.get(key, ())) <= MOST for chart in by_key.get(key, ()))
-            nearest = sorted(shared, key=lambda chart: (-shared[chart], chart))[:NEAREST]
-            found[name] = tuple(sorted(nearest))
+            shared: Counter[int] = Counter()
+            for key in each:
+                if len(charts := by_key[key]) <= MOST:
+                    shared.update(charts)
+            found[name] = tuple(sorted(nsmallest(NEAREST, shared, key=lambda chart: (-shared[chart], chart))))
         return found
 
-    async def frequencies(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
-        """How frequent the values of these people are in the practice; of other values nothing is known."""
-        return await self._counted(connection, await self.ensure(connection), people)
+    async def frequencies(
+        self, connection: Connection, people: Iterable[Normal], others: Iterable[Normal] = ()
+    ) -> Frequencies:
+        """How frequent the values of these people are in the practice, as far as they matter (`weighed`); of other values nothing is known."""
+        return await self._counted(connection, await self.ensure(connection), weighed(people, others))
 
-    async def frequencies_so_far(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
+    async def frequencies_so_far(
+        self, connection: Connection, people: Iterable[Normal], others: Iterable[Normal] = ()
+    ) -> Frequencies:
         """As `frequencies`, for who may only read: before the tables are complete nothing is frequent."""
-        return await self._counted(connection, self._hashes(), people)
+        return await self._counted(connection, self._hashes(), weighed(people, others))
 
-    async def _counted(self, connection: Connection, hashes: Hashes, people: Sequence[Normal]) -> Frequencies:
-        asked = {value: of for one in people for value, of in hashes.values(one).items()}
-        asked["charts:"] = hashes.of("value:charts:")
+    async def _counted(self, connection: Connection, hashes: Hashes, values: Iterable[str]) -> Frequencies:
+        asked = {value: hashes.value(value) for value in ("charts:", *values)}
         systems = [System.EHR.value, System.BILLING.value]
         counted: defaultdict[bytes, list[int]] = defaultdict(list)
         for row in await connection.fetch(SQL["match_counts"], self.practice, systems, list(asked.values())):

@@ -13,6 +13,7 @@ SQL = queries.load(
     "lists",
     "matching",
     "days",
+    "maps",
     "look_ups",
     "duplicates",
     "metrics",

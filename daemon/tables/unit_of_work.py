@@ -134,7 +134,7 @@ class StoredProjections:
                 near = {chart for one in each for chart in beside.get(str(one), ())}
                 ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
         compared = charts_in(state.patients.values()).values()
-        state.frequencies = await self._matching.frequencies(tx.connection, list(compared))
+        state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared)
         for key in people:
             state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()))
 
@@ -200,7 +200,7 @@ class StoredProjections:
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
             open_[PRACTICE] = rows.open_rows(directory, self._directory)
         await still_open.replace_open(connection, self.practice, open_, batch.moment.now)
-        if any(isinstance(event.body, WentLive) for event in batch.events):
+        if batch.everybody or any(isinstance(event.body, WentLive) for event in batch.events):
             await still_open.mark_all_for_revisit(connection, self.practice, batch.moment.today)
         if batch.dependencies:
             await still_open.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)

@@ -27,6 +27,8 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -49,7 +51,7 @@ from events.schema import (
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
-from projections.deciding import holding
+from projections.deciding import holding, mapping
 from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
@@ -94,18 +96,10 @@ def _answer(
             return _unlink(state, body, policy.names)
         case HoldRequested():
             return holding.hold(state, Charts(ehr, billing), body, policy)
-        case ReleaseRequested():
-            return holding.release(state, body)
         case KeepOutRequested():
             return holding.keep_out(state, Charts(ehr, billing), body, policy.names)
-        case RedriveRequested():
-            if body.slot not in state.directory.quarantined:
-                raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
-            return Reply()
-        case RetryRequested() if ehr is None and billing is None:
-            return Reply(follows=_retry_shared(state, body))
-        case DismissRequested() if ehr is None and billing is None:
-            return Reply(follows=(_dismiss_shared(state, body),))
+    if (reply := _of_practice(state, Charts(ehr, billing), body, policy)) is not None:
+        return reply
     patient = patient_of(state, Charts(ehr, billing), policy.names)
     match body:
         case RetryRequested():
@@ -127,6 +121,26 @@ def _answer(
         case ResyncRequested(as_new=True) if patient.link is not None:
             raise NotDone(CommandCode.LINKED, "the chart is linked; unlink it first")
     return Reply(patient.key)
+
+
+def _of_practice(state: PracticeState, charts: Charts, body: Command, policy: Policy) -> Reply | None:
+    """What becomes of a command about the practice at large; None for any other."""
+    match body:
+        case ReleaseRequested():
+            return holding.release(state, body)
+        case MapRequested():
+            return mapping.save(state.directory, body, policy)
+        case MapGiveBackRequested():
+            return mapping.give_back(state.directory, body)
+        case RedriveRequested():
+            if body.slot not in state.directory.quarantined:
+                raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
+            return Reply()
+        case RetryRequested() if charts == Charts():
+            return Reply(follows=_retry_shared(state, body))
+        case DismissRequested() if charts == Charts():
+            return Reply(follows=(_dismiss_shared(state, body),))
+    return None
 
 
 # -- writes and bills -----------------------------------------------------------------------------------------------------

@@ -15,8 +15,7 @@ from events.holds import HoldScope, scope_in
 from events.ids import PracticeId, charts_of, number_of
 from events.slots import SlotKind, parse_slot
 from events.writes import System
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.terms.names import Names
 
 
@@ -46,6 +45,7 @@ class Remedy(StrEnum):
     CHECK_CONFIG = "check-config"
     AUDIT = "audit verify"
     RELEASE = "release"
+    MAPS = "maps"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.MERGE_CYCLE: Meaning(_DESK, Remedy.UNLINK),
     WaitCode.MERGED_BOTH_LINKED: Meaning(_DESK, Remedy.UNLINK),
-    WaitCode.NO_PROVIDER: Meaning(_OPERATOR),
+    WaitCode.NO_PROVIDER: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_CREATED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.SURVIVOR_NOT_SEEN: Meaning(_OPERATOR),
     WaitCode.UNLINKED: Meaning(_DESK, Remedy.LINK),
@@ -97,7 +97,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_REQUIRED: Meaning(_DESK),
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
     WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
-    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.BEYOND_CASE: Meaning(_BILLER, Remedy.REMOVE_POLICY),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
@@ -113,8 +113,11 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
     WaitCode.RANK_TWICE: Meaning(_DESK),
     WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
-    WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.BOOKED_TWICE: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.NO_CALENDAR: Meaning(_OPERATOR, Remedy.MAPS),
+    WaitCode.NOT_BOOKED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.OVER_UNBOOKED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),
@@ -214,6 +217,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return f"move-link {practice} {chart}"
         case Remedy.REMOVE_POLICY:
             return f"remove-policy {practice} {chart} {id_}"
+        case Remedy.MAPS:
+            return f"maps {practice} --missing"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

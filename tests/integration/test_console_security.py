@@ -57,6 +57,7 @@ STATED = {
     "GET /": SIGNED_IN,
     "GET /p/{practice}": SIGNED_IN,
     "GET /p/{practice}/rules": SIGNED_IN,
+    "GET /p/{practice}/settings": SIGNED_IN,
     "GET /p/{practice}/help": SIGNED_IN,
     "GET /p/{practice}/work": SIGNED_IN,
     "GET /p/{practice}/news": SIGNED_IN,
@@ -77,6 +78,10 @@ STATED = {
     "GET /p/{practice}/holds": PATIENTS,
     "GET /p/{practice}/patient/{patient}/hold": PATIENTS,
     "POST /p/{practice}/release": PATIENTS,
+    "GET /p/{practice}/patient/{patient}/move": PATIENTS,
+    "POST /p/{practice}/patient/{patient}/move": PATIENTS,
+    "GET /p/{practice}/maps": PATIENTS,
+    "POST /p/{practice}/maps/effect": OPERATOR,
     "GET /p/{practice}/audit": AUDIT,
 }
 """Who is let in, said a second time and by hand: the router is held to it."""
@@ -93,6 +98,7 @@ STATED_DEEDS = {
     "seen": DESK,
     "redrive": OPERATOR,
     "link": DESK,
+    "move-link": DESK,
     "not-the-same": DESK,
     "unlink": DESK,
     "apart": DESK,
@@ -100,6 +106,8 @@ STATED_DEEDS = {
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
+    "map": OPERATOR,
+    "give-back": OPERATOR,
 }
 
 

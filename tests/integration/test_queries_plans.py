@@ -165,6 +165,9 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_duplicates": {"duplicate_pkey": ("practice",)},
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
+    "least_format": {"least_format_pkey": ("sole",)},
+    "projected": {HEAD: ("practice",)},
+    "require_format": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
     "practices": {HEAD: ()},
@@ -233,6 +236,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "reports_of": {"report_pkey": ("practice",)},
     "written_by_hour": {"event_written": ("practice", "recorded_at")},
     "waiting_by_hour": {"waiting_pkey": ("practice",)},
+    "patients_waiting_for": {"dependency_pkey": ("practice", "depends_on")},
+    "first_patients": {PATIENT: ("practice",)},
     "linked_patients": {"link_practice_elation_chart_key": ("practice",)},
 }
 """The indexes each query goes in by, and by which of their columns; inserts find conflicts by the primary key."""

@@ -12,8 +12,9 @@ import gc
 import heapq
 import inspect
 import sys
+import types
 import warnings
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -44,7 +45,7 @@ class Process:
         self.alive = True
         self.suspended = False
         self._loop = loop
-        self._held: list[asyncio.Handle] = []
+        self._held: list[_Handle] = []
         self._dropped: list[asyncio.Task[Any]] = []
         self.stirred = 0
         self.watchers: list[Callable[[], None]] = []
@@ -84,7 +85,7 @@ class Process:
         self._held.clear()
         self._dropped.clear()
 
-    def takes(self, handle: asyncio.Handle) -> bool:
+    def takes(self, handle: _Handle) -> bool:
         """Whether a step may be made now."""
         if self.alive and not self.suspended:
             return True
@@ -108,47 +109,49 @@ def process_now() -> Process | None:
     return PROCESS.get()
 
 
-class _Handle(asyncio.Handle):
-    """As asyncio's, without its looks at the debug mode: a simulated day makes some hundred thousand of them."""
+class _Handle:
+    """As `asyncio.Handle`, with what the loop needs and nothing else: a simulated day makes some hundred thousand of them."""
 
-    __slots__ = ()
+    __slots__ = ("_args", "_callback", "_cancelled", "_context")
 
-    def __init__(self, callback: Any, args: Any, loop: VirtualLoop, context: Context | None) -> None:
-        self._context = context if context is not None else copy_context()
-        self._loop = loop
+    def __init__(self, callback: Any, args: Any, context: Context | None) -> None:
+        self._context = copy_context() if context is None else context
         self._callback = callback
         self._args = args
         self._cancelled = False
-        self._repr = None
-        self._source_traceback = None
 
     def cancel(self) -> None:
         self._cancelled = True
         self._callback = self._args = None
 
-    def _run(self) -> None:
-        process = self._context.get(PROCESS)
-        if process is None or process.takes(self):
-            try:
-                self._context.run(self._callback, *self._args)
-            except (SystemExit, KeyboardInterrupt):
-                raise
-            except BaseException as error:  # noqa: BLE001 - as asyncio does
-                self._loop.call_exception_handler({"message": "in a callback", "exception": error, "handle": self})
+    def cancelled(self) -> bool:
+        return self._cancelled
 
 
-class _TimerHandle(_Handle, asyncio.TimerHandle):
-    __slots__ = ()
+class _TimerHandle(_Handle):
+    __slots__ = ("_loop", "_scheduled", "_when")
 
     def __init__(self, when: float, callback: Any, args: Any, loop: VirtualLoop, context: Context | None) -> None:
-        _Handle.__init__(self, callback, args, loop, context)
+        self._context = copy_context() if context is None else context
+        self._callback = callback
+        self._args = args
+        self._cancelled = False
+        self._loop = loop
         self._when = when
         self._scheduled = True
 
     def cancel(self) -> None:
         if not self._cancelled:
-            self._loop._timer_handle_cancelled(self)
-        _Handle.cancel(self)
+            self._loop._cancelled += self._scheduled
+            self._cancelled = True
+            self._callback = self._args = None
+
+    def when(self) -> float:
+        return self._when
+
+    def __lt__(self, _other: object) -> bool:
+        """Of two at one time neither comes first: the heap leaves them as they are."""
+        return False
 
 
 class _Task(asyncio.Task[Any]):
@@ -190,7 +193,7 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self._ready.clear()
         self._timers.clear()
 
-    def again(self, handles: list[asyncio.Handle]) -> None:
+    def again(self, handles: list[_Handle]) -> None:
         """Make steps that were kept back."""
         self._ready.extend(handles)
 
@@ -202,7 +205,27 @@ class VirtualLoop(asyncio.BaseEventLoop):
     # -- what BaseEventLoop does for real time and sockets --------------------------------------------------------------------
 
     def _run_once(self) -> None:
-        """Everything that is ready; where nothing is, time is put forward to the next timer."""
+        """Until somebody stops it: everything that is ready; where nothing is, time is put forward to the next timer."""
+        ready, take = self._ready, self._ready.popleft
+        while True:
+            self._make_ready()
+            for _ in range(len(ready)):
+                handle = take()
+                if handle._cancelled:
+                    continue
+                process = handle._context.get(PROCESS)
+                if process is None or process.takes(handle):
+                    try:
+                        handle._context.run(handle._callback, *handle._args)
+                    except (SystemExit, KeyboardInterrupt):
+                        raise
+                    except BaseException as error:  # noqa: BLE001 - as asyncio does
+                        self.call_exception_handler({"message": "in a callback", "exception": error, "handle": handle})
+            if self._stopping:
+                return
+
+    def _make_ready(self) -> None:
+        """The timers that are due now, or next where nothing else is ready."""
         timers, ready = self._timers, self._ready
         if len(timers) > MANY and self._cancelled > len(timers) / 2:
             self._timers = timers = [one for one in timers if not one[1]._cancelled]
@@ -220,29 +243,25 @@ class VirtualLoop(asyncio.BaseEventLoop):
             timer = heapq.heappop(timers)[1]
             timer._scheduled = False
             ready.append(timer)
-        for _ in range(len(ready)):
-            handle = ready.popleft()
-            if not handle._cancelled:
-                handle._run()
 
-    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> asyncio.Handle:
-        handle = _Handle(callback, args, self, context)
+    def call_soon(self, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        handle = _Handle(callback, args, context)
         self._ready.append(handle)
         return handle
 
-    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
-        return self.call_at(self._now + delay, callback, *args, context=context)
+    def call_later(self, delay: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self._at(self._now + delay, callback, args, context)
 
-    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> asyncio.TimerHandle:
+    def call_at(self, when: float, callback: Any, *args: Any, context: Context | None = None) -> Any:
+        return self._at(when, callback, args, context)
+
+    def _at(self, when: float, callback: Any, args: Any, context: Context | None) -> _TimerHandle:
         timer = _TimerHandle(when, callback, args, self, context)
         heapq.heappush(self._timers, (when, timer))
         return timer
 
     def _write_to_self(self) -> None:
         pass
-
-    def _timer_handle_cancelled(self, handle: Any) -> None:
-        self._cancelled += handle._scheduled
 
     def run_in_executor(self, _executor: object, function: Callable[..., Any], *args: Any) -> Any:
         """Threads would bring their own order: the work is done here and now."""
@@ -252,6 +271,32 @@ class VirtualLoop(asyncio.BaseEventLoop):
         except Exception as error:  # noqa: BLE001 - it is the caller's
             future.set_exception(error)
         return future
+
+
+async def _sleep(delay: float, result: Any = None) -> Any:
+    """As `asyncio.sleep`, which asks again what is known here: most steps of a day are the ends of pauses."""
+    if delay <= 0:
+        await _next_step()
+        return result
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, VirtualLoop)
+    future = loop.create_future()
+    timer = loop._at(loop._now + delay, _wake, (future,), None)
+    try:
+        await future
+    finally:
+        timer.cancel()
+    return result
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.cancelled():
+        future.set_result(None)
+
+
+@types.coroutine
+def _next_step() -> Generator[None, None, None]:
+    yield
 
 
 async def outside(work: Awaitable[T]) -> T:
@@ -274,7 +319,8 @@ def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
     """Run `main` on a loop of its own; nothing of its world is left afterwards that could reach into the next one's."""
     loop = VirtualLoop()
     asyncio.set_event_loop(loop)
-    complain = sys.unraisablehook
+    complain, sleep = sys.unraisablehook, asyncio.sleep
+    asyncio.sleep = _sleep
     try:
         return loop.run_until_complete(main(loop))
     finally:
@@ -289,7 +335,7 @@ def simulate(main: Callable[[VirtualLoop], Coroutine[Any, Any, T]]) -> T:
             gc.collect()  # a coroutine that was collected has begun cleaning up: what it began goes, too
             if not gc.get_freeze_count():
                 gc.freeze()  # modules and the WSDL need not be walked through after every world
-        sys.unraisablehook = complain
+        sys.unraisablehook, asyncio.sleep = complain, sleep
 
 
 def _sweep(loop: VirtualLoop) -> None:

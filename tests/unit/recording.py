@@ -21,6 +21,7 @@ from events.ids import (
     keys_named,
 )
 from events.insurance import InsurersLearnt
+from events.maps import MapChange
 from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
@@ -48,6 +49,7 @@ from projections.deciding.leaving import as_recorded
 from projections.deciding.repair import answer
 from projections.rules.counterparts import gave_up_asking, named
 from projections.rules.wants import Moment
+from projections.state.maps import counterpart
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -161,7 +163,7 @@ class Recording:
 
     def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], come: set[str]) -> None:
         event = msgspec.structs.replace(event, patient=key)
-        known = self.state.patients.get(key)
+        known, directory = self.state.patients.get(key), self.state.directory
         self.state.apply(event, len(self.events))
         self.events.append(event)
         body = event.body
@@ -186,6 +188,10 @@ class Recording:
                     come.add(f"{'chart' if isinstance(body, EhrChartObserved) else 'patient'}:{body.chart.id}")
         elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
+        elif isinstance(body, MapChange):
+            come.add("directory")
+            if counterpart(body.kind, body.id, directory, self.policy).to:
+                touched.update(dict.fromkeys(sorted(self.state.patients), event))
         elif isinstance(body, InsurersLearnt):
             come.add("insurers")
         elif isinstance(body, KeptOut):

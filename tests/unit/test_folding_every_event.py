@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
@@ -17,6 +18,8 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -29,6 +32,7 @@ from events.commands import (
 from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.maps import MapGivenBack, MapKind, MapSaved
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingPlan, ChartPolicy
 from events.restarts import HistoryRestarted, HistoryResumed
@@ -89,11 +93,12 @@ from projections.state.patient import Patient
 from projections.state.quarantine import quarantine_slot
 from projections.state.state import PracticeState
 from tests.unit.records import ADA, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
-from tests.unit.stories import VISIT
+from tests.unit.stories import IN_CALENDAR, VISIT
 
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
 SURVIVOR = replace(ADA, id=EhrChartId(103))
+SAVED = MapSaved(kind=MapKind.PROVIDER, id=11, to="502", who="grace")
 HELD_BACK = HoldBegan(slot="hold:bill:both", who="grace", reason="moving", text="bills wait", resource=Resource.BILL)
 ALONE = replace(ADA, id=EhrChartId(104))
 ANSWERED = IntentId("demographics")
@@ -178,6 +183,12 @@ CASES: list[Case] = [
         {"patient.appointments"},
         before=(BillingAppointmentObserved(appointment=VISIT),),
     ),
+    Case(EhrAppointmentObserved(appointment=IN_CALENDAR), {"patient.bookings"}),
+    Case(
+        EhrAppointmentGone(appointment=IN_CALENDAR.id, chart=ADA.id),
+        {"patient.bookings"},
+        before=(EhrAppointmentObserved(appointment=IN_CALENDAR),),
+    ),
     Case(BillObserved(bill=GOOD_BILL), {"patient.bills"}),
     Case(EhrPoliciesObserved(chart=ADA.id, policies=(HELD,)), {"patient.coverage"}),
     practice(EhrDirectoryObserved(providers=PHYSICIANS), {"directory.physicians", "directory.ehr_seen"}),
@@ -229,6 +240,9 @@ CASES: list[Case] = [
         RecordLeftUnread(system=System.BILLING, resource="appointments", record="7001", chart=901),
         {"patient.out", "patient.unread"},
     ),
+    # maps
+    practice(SAVED, {"directory.mapped"}),
+    practice(MapGivenBack(kind=MapKind.PROVIDER, id=11, who="grace"), {"directory.mapped"}, SAVED),
     # fields
     Case(FieldsAgreed(fields={"city": "Augusta"}), {"patient.base"}),
     Case(ConflictRecorded(conflicts=(CONFLICT,)), {"patient.conflicts"}),
@@ -298,6 +312,8 @@ CASES: list[Case] = [
     practice(HoldRequested(who="grace", reason="moving"), set()),
     practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
     practice(KeepOutRequested(who="grace", reason="a test"), set()),
+    practice(MapRequested(kind=MapKind.PROVIDER, id=11, to="502", who="grace"), set()),
+    practice(MapGiveBackRequested(kind=MapKind.PROVIDER, id=11, who="grace"), set(), SAVED),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),
 ]
 

@@ -21,11 +21,17 @@ from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.worklist import Work, work_of
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
+from events.maps import MapKind
 from events.writes import Resource, System
+from projections.rules.mapping import MapRow
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
 LARGEST = 10**18
+ABOUT = (
+    "slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until", "kind", "id", "to", "source", "target",
+)  # fmt: skip
+"""The fields of a form that the access log keeps: what a deed is about, never a text that somebody typed."""
 FOLLOWED = 2000
 """Events after a command that are looked through for what came of it."""
 LOOKS = 20
@@ -129,6 +135,14 @@ async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
     return await deeds.unlink(asking(ask), Charts(ehr, billing))
 
 
+async def _move_link(ask: Ask, _key: PatientKey) -> Asks:
+    """Only to the survivor that was looked at, as `_link`."""
+    source, target = (BillingPatientId(number(ask.form.get(name, ""))) for name in ("source", "target"))
+    ehr, differ = EhrChartId(number(ask.form.get("ehr", ""))), ask.form.get("differ") == "seen"
+    seen = ask.form.get("seen", "")[:100]
+    return await deeds.move_link(asking(ask), source, target, ehr, force=differ, seen=seen)
+
+
 async def _apart(ask: Ask, _key: PatientKey) -> Asks:
     system = next((one for one in System if one.value == ask.form.get("system")), None)
     if system is None:
@@ -180,6 +194,24 @@ async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:
     return await deeds.keep_out(asking(ask), charts_of(key), undo=undo)
 
 
+def map_row_in(ask: Ask) -> MapRow:
+    """The row of the maps that a form names. Raises 400."""
+    kind = next((one for one in MapKind if one.value == ask.form.get("kind")), None)
+    if kind is None:
+        raise web.HTTPBadRequest
+    return MapRow(kind, number(ask.form.get("id", "")))
+
+
+async def _map(ask: Ask, _key: PatientKey) -> Asks:
+    row, to = map_row_in(ask), ask.form.get("to", "").strip()[:20]
+    return await deeds.map_row(asking(ask), row.kind, row.id, to, was=ask.form.get("was"))
+
+
+async def _give_back(ask: Ask, _key: PatientKey) -> Asks:
+    row = map_row_in(ask)
+    return await deeds.give_back(asking(ask), row.kind, row.id)
+
+
 @dataclass(frozen=True)
 class Deed:
     """What a form can ask for. `may`: one of these is needed; of a waiting item its audience decides beyond that."""
@@ -202,6 +234,7 @@ DEEDS: Mapping[str, Deed] = {
     "seen": Deed(_seen, frozenset({May.RESOLVE})),
     "redrive": Deed(_redrive, frozenset({May.OPERATE})),
     "link": Deed(_link, frozenset({May.RESOLVE})),
+    "move-link": Deed(_move_link, frozenset({May.RESOLVE})),
     "not-the-same": Deed(_not_the_same, frozenset({May.RESOLVE})),
     "unlink": Deed(_unlink, frozenset({May.RESOLVE})),
     "apart": Deed(_apart, frozenset({May.RESOLVE})),
@@ -209,6 +242,8 @@ DEEDS: Mapping[str, Deed] = {
     "release": Deed(_release, HOLDS),
     "keep-out": Deed(_keep_out, HOLDS),
     "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
+    "map": Deed(_map, frozenset({May.OPERATE})),
+    "give-back": Deed(_give_back, frozenset({May.OPERATE})),
 }
 """The deeds by the name that a form has for each: none can be without saying who may."""
 
@@ -260,15 +295,7 @@ async def deed(ask: Ask) -> web.StreamResponse:
     if not ask.grants & DEEDS[name].may:
         raise web.HTTPForbidden
     key = ask.key(ask.form["patient"]) if ask.form.get("patient") else PRACTICE
-    about = " ".join(
-        filter(
-            None,
-            (
-                ask.form.get(one, "")[:100]
-                for one in ("slot", "field", "bill", "ehr", "billing", "system", "one", "other", "resource", "until")
-            ),
-        )
-    )
+    about = " ".join(text for one in ABOUT if (text := ask.form.get(one, "")[:100]))
     wanted = DEEDS[name].asks(ask, key)
     done = await ask_for(ask, [_after_record(ask, name, key, about, wanted)])
     if done.said:

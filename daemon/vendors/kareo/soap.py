@@ -1,4 +1,4 @@
-"""SOAP over aiohttp: zeep makes the messages from the WSDL's types, and never touches the network itself.
+"""SOAP over aiohttp: zeep reads the WSDL, `messages.py` writes by its types. zeep never touches the network itself.
 
 Answers are read in `daemon.vendors.billing.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
 """
@@ -20,6 +20,7 @@ from zeep.transports import Transport
 
 from daemon.vendors.kareo.answers import Node, body_of, is_complete
 from daemon.vendors.kareo.failures import faulted, lost, malformed, message_in, refuse, writes
+from daemon.vendors.kareo.messages import Messages, NotInWsdl
 from daemon.vendors.ports.errors import Defect, Refused, Unreachable
 
 IN_THREAD = 64 * 1024
@@ -44,12 +45,12 @@ class SoapService:
     """The operations of one WSDL; loaded once per process and content."""
 
     def __init__(self, wsdl: bytes) -> None:
-        self._client: Any = _untyped(Client)(io.BytesIO(wsdl), transport=_untyped(_NoNetwork)(), settings=_SETTINGS)
-        bindings = list(self._client.wsdl.bindings.values())
+        client: Any = _untyped(Client)(io.BytesIO(wsdl), transport=_untyped(_NoNetwork)(), settings=_SETTINGS)
+        bindings = list(client.wsdl.bindings.values())
         if not bindings:  # any other XML, such as a proxy's page
             raise ValueError("not a usable WSDL (no binding)")
-        self._binding: Any = bindings[0]
-        self.operations = frozenset(self._binding._operations)
+        self._messages = Messages(bindings[0])
+        self.operations = frozenset(bindings[0]._operations)
 
     @classmethod
     async def load(cls, wsdl: str, session: aiohttp.ClientSession, cache: Path | None) -> SoapService:
@@ -92,15 +93,12 @@ class SoapService:
         """
         name = "UpdatePatientReq" if operation == "UpdatePatient" else "request"
         try:
-            envelope, headers = self._binding._create(
-                operation, (), {name: request}, client=self._client, options={"address": ""}
-            )
-        except (ZeepError, TypeError) as error:
+            return self._messages.envelope(operation, name, request)
+        except (NotInWsdl, ZeepError, TypeError) as error:
             raise Defect(f"kareo.{operation}", vendor_text=f"no message can be made ({type(error).__name__})") from None
         except ValueError:  # lxml's: control characters and lone surrogates cannot be written in XML
             text = "a text holds a character that cannot be sent; remove it"
             raise Refused(f"kareo.{operation}", vendor_text=text) from None
-        return etree.tostring(envelope, xml_declaration=True, encoding="utf-8"), dict(headers)
 
     async def call(
         self,
