@@ -125,6 +125,32 @@ async def many(page: Any, url: str) -> None:
     raise LookupError("no kind of item can be dealt with at once")
 
 
+async def move(page: Any, url: str) -> None:
+    """The link of a patient who is gone from the billing system."""
+    await page.goto(f"{url}{PRACTICE}/work?code=kareo-chart-gone")
+    one = page.locator("table a[href*='/patient/']")
+    if not await one.count():
+        raise LookupError("nobody is gone from the billing system")
+    await page.goto(f"{url}{await one.first.get_attribute('href')}/move")
+    await page.wait_for_selector("text=merged into?")
+
+
+async def moved_to(page: Any, url: str) -> None:
+    await move(page, url)
+    await page.fill("input[name=to]", "1")
+    await page.click("button:text-is('Compare')")
+    await page.wait_for_load_state("load")
+
+
+async def mapped(page: Any, url: str) -> None:
+    """What a row of the maps would come to."""
+    await page.goto(f"{url}{PRACTICE}/maps")
+    row = page.locator("form:has(select[name=to] option:nth-child(2))").first
+    await row.locator("select").select_option(index=1)
+    await row.locator("button").click()
+    await page.wait_for_selector("text=now")
+
+
 async def offered(page: Any, url: str) -> None:
     await page.goto(f"{url}/second-factor")
     if await page.locator("button:text-is('Set it up')").count():
@@ -154,6 +180,11 @@ PAGES: dict[str, Page] = {
     "GET /p/{practice}/appointments": Page("appointments", at(f"{PRACTICE}/appointments")),
     "GET /p/{practice}/bills": Page("bills", at(f"{PRACTICE}/bills")),
     "GET /p/{practice}/balance": Page("balance", balance),
+    "GET /p/{practice}/maps": Page("maps", at(f"{PRACTICE}/maps")),
+    "POST /p/{practice}/maps/effect": Page("map-effect", mapped),
+    "GET /p/{practice}/patient/{patient}/move": Page("move", move),
+    "POST /p/{practice}/patient/{patient}/move": Page("move-to", moved_to),
+    "GET /p/{practice}/settings": Page("settings", at(f"{PRACTICE}/settings")),
     "GET /p/{practice}/rules": Page("rules", at(f"{PRACTICE}/rules")),
     "GET /p/{practice}/help": Page("help", at(f"{PRACTICE}/help")),
     "GET /p/{practice}/done/{event}": Page("done", done),
