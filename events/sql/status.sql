@@ -14,8 +14,10 @@ FROM chartwire.practice_head LEFT JOIN chartwire.report USING (practice, epoch) 
 
 -- name: heads_at_a_glance
 -- What the owners of practices said last.
-SELECT practice, doc, extract(epoch FROM clock_timestamp() - reported_at)::float8 AS report_age
-FROM chartwire.practice_head LEFT JOIN chartwire.report USING (practice, epoch) WHERE practice = ANY($1::text[])
+SELECT head.practice, CASE WHEN said.epoch = head.epoch THEN said.doc END AS doc,
+    CASE WHEN said.epoch = head.epoch THEN extract(epoch FROM clock_timestamp() - said.reported_at)::float8 END AS report_age
+FROM chartwire.practice_head AS head LEFT JOIN chartwire.report AS said ON said.practice = head.practice
+WHERE head.practice = ANY($1::text[])
 
 -- name: waiting_at_a_glance
 -- How many items wait in each of these practices.

@@ -203,7 +203,7 @@ async def console(folder: Path, size: Size, rounds: int, people: int, seconds: f
             )
 
             async def work(_number: int) -> list[Line]:
-                async with served(file, config) as url, opened(config, folder) as beside:
+                async with served(file, config) as url, opened(config, file) as beside:
                     async with signed_in(beside, url, size, people) as crowd:
                         load_ = Load(crowd, store)
                         await load_.work(seconds, every)
@@ -234,7 +234,7 @@ def main() -> int:
     parser.add_argument("--every", type=float, default=5.0, help="seconds between the requests of a person (5)")
     parser.add_argument("--rounds", type=int, default=FEWEST)
     given = parser.parse_args()
-    size = Size(20, 1500, 1000) if given.quick else Size(given.practices, given.patients, given.items)
+    size = Size(20, 900, 600) if given.quick else Size(given.practices, given.patients, given.items)
     seconds, every, rounds = (20.0, 5.0, 1) if given.quick else (given.seconds, given.every, given.rounds)
     with tempfile.TemporaryDirectory(prefix="chartwire-bench-") as name:
         lines = asyncio.run(console(Path(name), size, rounds, given.people, seconds, every))

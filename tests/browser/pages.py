@@ -111,21 +111,6 @@ async def balance(page: Any, url: str) -> None:
         await page.wait_for_load_state("load")
 
 
-async def moved(page: Any, url: str) -> None:
-    """What it says of a patient who is still there."""
-    await patient(page, url)
-    await page.goto(f"{page.url.partition('?')[0]}/move")
-
-
-async def effect(page: Any, url: str) -> None:
-    """The question before a row of the maps is saved: any that has a choice."""
-    await page.goto(f"{url}{PRACTICE}/maps")
-    row = page.locator("tr:has(select)").first
-    await row.locator("select").select_option(index=1)
-    await row.locator("button:text-is('Map …')").click()
-    await page.wait_for_selector("text=Yes, map")
-
-
 async def searched(page: Any, url: str) -> None:
     """All of late that happened, and who looked."""
     await page.goto(f"{url}{PRACTICE}/audit/search")
@@ -145,6 +130,32 @@ async def many(page: Any, url: str) -> None:
             await page.wait_for_selector("text=Yes, all")
             return
     raise LookupError("no kind of item can be dealt with at once")
+
+
+async def move(page: Any, url: str) -> None:
+    """The link of a patient who is gone from the billing system."""
+    await page.goto(f"{url}{PRACTICE}/work?code=kareo-chart-gone")
+    one = page.locator("table a[href*='/patient/']")
+    if not await one.count():
+        raise LookupError("nobody is gone from the billing system")
+    await page.goto(f"{url}{await one.first.get_attribute('href')}/move")
+    await page.wait_for_selector("text=merged into?")
+
+
+async def moved_to(page: Any, url: str) -> None:
+    await move(page, url)
+    await page.fill("input[name=to]", "1")
+    await page.click("button:text-is('Compare')")
+    await page.wait_for_load_state("load")
+
+
+async def mapped(page: Any, url: str) -> None:
+    """What a row of the maps would come to."""
+    await page.goto(f"{url}{PRACTICE}/maps")
+    row = page.locator("form:has(select[name=to] option:nth-child(2))").first
+    await row.locator("select").select_option(index=1)
+    await row.locator("button").click()
+    await page.wait_for_selector("text=now")
 
 
 async def offered(page: Any, url: str) -> None:
@@ -177,8 +188,9 @@ PAGES: dict[str, Page] = {
     "GET /p/{practice}/bills": Page("bills", at(f"{PRACTICE}/bills")),
     "GET /p/{practice}/balance": Page("balance", balance),
     "GET /p/{practice}/maps": Page("maps", at(f"{PRACTICE}/maps")),
-    "POST /p/{practice}/maps/effect": Page("map-effect", effect),
-    "GET /p/{practice}/patient/{patient}/move": Page("move", moved),
+    "POST /p/{practice}/maps/effect": Page("map-effect", mapped),
+    "GET /p/{practice}/patient/{patient}/move": Page("move", move),
+    "POST /p/{practice}/patient/{patient}/move": Page("move-to", moved_to),
     "GET /p/{practice}/onboarding": Page("onboarding", at(f"{PRACTICE}/onboarding")),
     "GET /p/{practice}/onboarding/writes": Page("onboarding-writes", at(f"{PRACTICE}/onboarding/writes")),
     "GET /p/{practice}/settings": Page("settings", at(f"{PRACTICE}/settings")),
@@ -203,7 +215,6 @@ NO_PAGES = {
     "POST /sign-out": "leads on",
     "POST /second-factor/confirm": "shows the codes in the place of the form",
     "POST /second-factor/give-up": "leads on, or is the page of the form again",
-    "POST /p/{practice}/patient/{patient}/move": "the page of the move again, with the survivor that was typed",
     "POST /p/{practice}/audit/mark": "the page of the search again, with what became of the checkpoint",
     "POST /p/{practice}/work/many/do": "leads on, or asks again",
 }

@@ -51,6 +51,8 @@ async def furnished(story: Story) -> AsyncIterator[Site]:
     day, office = town.day, town.office
     chart, patient = await story.linked("Hubert", "Wolfeschlegelsteinhausenbergerdorff")
     _, other = await story.linked("Priscilla", "Okonkwo-Featherstonehaugh")
+    _, gone = await story.linked("Theophilus", "Vanishing")
+    town.clinic.billing.people.delete_patient(gone)
     twice = day.person()
     day.kareo_patient(office, {**twice, "birth_date": None})
     day.elation_patient(office, twice)
@@ -71,6 +73,7 @@ async def furnished(story: Story) -> AsyncIterator[Site]:
     for one in (patient, other):
         day.edit_kareo(one, email=f"{one}@mail.example")
     await until(lambda: town.waits("demographics:elation"), 240)
+    await until(lambda: town.store.pool.fetchval("SELECT true FROM chartwire.waiting WHERE code = 'kareo-chart-gone'"), 240)
     await town.rest.reached()
     async with everything(town.config) as site:
         yield site
