@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from events.bookings import BookingTerms, EhrAppointment
 from events.holds import RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, ehr_key, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
@@ -71,6 +72,23 @@ class AppointmentState(Value, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class Booking(Value, frozen=True, kw_only=True):
+    """An appointment of the chart side's calendar and the billing side's that follows it; `written` is what that was told last.
+
+    `others` were created along with it by a mistake.
+    """
+
+    seen: EhrAppointment
+    modified: datetime | None = None
+    read_at: datetime
+    gone: bool = False
+    moved: bool = False
+    billing: int | None = None
+    written: BookingTerms | None = None
+    deleted: bool = False
+    others: tuple[int, ...] = ()
+
+
 class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
@@ -122,9 +140,13 @@ class Coverage(Value, frozen=True, kw_only=True):
 
 
 class Former(Value, frozen=True, kw_only=True):
-    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
+    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again.
+
+    `bookings` are what was booked for it on the billing side.
+    """
 
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     policies: dict[str, WrittenPolicy] = {}
     base: dict[str, str] = {}
 
@@ -147,6 +169,7 @@ class Patient(Value, frozen=True, kw_only=True):
     created: int | None = None
     policies: dict[str, WrittenPolicy] = {}
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     bills: dict[str, BillState] = {}
     conflicts: dict[str, FieldConflict] = {}
     conflicts_seen: dict[str, FieldConflict] = {}
