@@ -335,9 +335,10 @@ class BillingChartWritten(Result, frozen=True, kw_only=True):
 
 
 class RecordCreated(Result, frozen=True, kw_only=True):
-    """A carrier, plan, appointment or encounter: its id in the system written to."""
+    """A carrier, plan, appointment or encounter: its id in the system written to; `found` is an appointment that stands otherwise."""
 
     id: int
+    found: AppointmentTerms | None = None
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):
