@@ -7,7 +7,7 @@ it names files (relative ones lie beside it, or below systemd's credentials dire
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -23,15 +23,17 @@ from events.writes import Resource, System
 from projections.terms.names import Names
 from projections.terms.policy import (
     ENCOUNTER_STATUSES,
-    POSSIBLE,
+    EXTENSION,
     PREFERENCES,
     PROFILES,
+    DeletedAppointment,
     Direction,
     NewCarrier,
     Policy,
     RemovedPolicy,
     Rescheduled,
     WithoutPlan,
+    possible,
 )
 
 
@@ -73,16 +75,23 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     removed_policy: RemovedPolicy | None = None
     new_carrier: NewCarrier | None = None
     carrier_without_plan: WithoutPlan | None = None
+    deleted_appointment: DeletedAppointment | None = None
+    notes_token: bool | None = None
     keep_out: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
-    """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes."""
+    """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes.
+
+    `default_location` and `appointment_reasons` (by the type's name on the chart side) are for appointments that go to the billing side.
+    """
 
     providers: dict[str, Id] = {}
     locations: dict[str, Id] = {}
     places_of_service: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$")]] = {}
     default_physician: Id | None = None
+    default_location: Id | None = None
+    appointment_reasons: dict[str, Id] = {}
 
 
 class PracticeRules(Section, frozen=True, kw_only=True):
@@ -135,6 +144,7 @@ class Config(Section, frozen=True, kw_only=True):
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    traces: TracesConfig = TracesConfig()
     notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
@@ -152,6 +162,21 @@ def load(path: Path, sections: Sections) -> Config:
         raise ConfigError(problems)
     practices = [_practice(one, sections) for one in document["practice"]]
     return msgspec.convert(document | {"practice": practices}, Config)
+
+
+def keys_given(path: Path) -> frozenset[str]:
+    """The keys that the file has (`practice[2].maps.providers.7`), of tables and arrays too: a value of any other is a default. Raises ConfigError."""
+
+    def keys(value: object, key: str) -> Iterator[str]:
+        yield key
+        named = value.items() if isinstance(value, dict) else ()
+        found = [(join(key, name), one) for name, one in named]
+        if isinstance(value, list):
+            found += [(f"{key}[{number}]", one) for number, one in enumerate(value, start=1)]
+        for name, one in found:
+            yield from keys(one, name)
+
+    return frozenset(keys(_document(path), "")) - {""}
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -258,6 +283,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "traces": TracesConfig,
     "notify": NotifyConfig,
 }
 
@@ -291,9 +317,11 @@ def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[P
         problems.append((join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
     for resource in Resource:
         direction = getattr(practice.overrides, resource.value)
-        if direction is not None and direction not in POSSIBLE[resource]:
-            possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
-            problems.append((join(key, f"overrides.{resource.value}"), f"cannot be carried out; possible: {possible}"))
+        if direction is not None and direction not in possible(resource, practice.profile):
+            text = f"cannot be carried out; possible: {', '.join(sorted(possible(resource, practice.profile)))}"
+            where = [name for name, rows in EXTENSION.items() if rows.get(resource) is direction]
+            text += f"; {direction.value} is an extension of chartwire's own, only in profile {where[0]}" if where else ""
+            problems.append((join(key, f"overrides.{resource.value}"), text))
     status = practice.overrides.encounter_status
     if status is not None and status not in ENCOUNTER_STATUSES:
         problems.append((join(key, "overrides.encounter_status"), f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
@@ -353,6 +381,8 @@ def policy_of(practice: PracticeConfig) -> Policy:
         locations={int(key): value for key, value in practice.maps.locations.items()},
         places_of_service={int(key): value for key, value in practice.maps.places_of_service.items()},
         default_physician=practice.maps.default_physician,
+        default_location=practice.maps.default_location,
+        appointment_reasons=practice.maps.appointment_reasons,
         observes=practice.mode == "observe",
         names=names_of(practice),
         **chosen,

@@ -6,7 +6,7 @@ reads the keys again (`events.store.Store.writing`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events import queries
+from events.formats import FORMAT
 from events.ids import PracticeId
 from events.keyed import MARK, keyed_hash
 from events.keys import KeyMissing, Keyring
@@ -67,9 +68,10 @@ async def practices(connection: Any) -> list[str]:
     return [row["practice"] for row in await connection.fetch(SQL["practices"])]
 
 
-async def older_owners(connection: Any) -> list[tuple[str, str]]:
-    """(practice, owner) where a worker of before data keys has taken the practice last."""
-    return [(row["practice"], row["owner"]) for row in await connection.fetch(SQL["older_owners"])]
+async def older_owners(connection: Any, configured: Iterable[str] = ()) -> list[tuple[str, str]]:
+    """(practice, owner) where a worker of before data keys has taken the practice last; of `configured` ones, of an older format."""
+    rows = await connection.fetch(SQL["older_owners"], FORMAT, list(configured))
+    return [(row["practice"], row["owner"]) for row in rows]
 
 
 async def owner_of(connection: Any, practice: PracticeId) -> str:

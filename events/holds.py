@@ -20,7 +20,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     """Writes within this scope wait until the hold ends; None holds every resource, or both systems.
 
     `system` is the one written to. `ehr` and `billing` name the patient's charts, neither holds all patients. At `until` it ends by itself.
-    `text` is what the waiting item says.
+    `text` is what the waiting item says. `creations`: only what is created waits. `rules` is a digest of the configuration that a
+    system refused everything under: another configuration ends the hold.
     """
 
     slot: str
@@ -32,6 +33,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     ehr: EhrChartId | None = None
     billing: BillingPatientId | None = None
     until: datetime | None = None
+    creations: bool = False
+    rules: str = ""
 
     @property
     def of_patient(self) -> bool:
@@ -52,6 +55,8 @@ class HoldEnded(Value, frozen=True, kw_only=True):
 class KeptOut(Value, frozen=True, kw_only=True):
     """Nothing is linked, searched or written for these charts, and nothing waits; not `out`: that was taken back.
 
+    Of what is observed of them no more is recorded than which record it is (RecordLeftUnread).
+
     `who` said so, or `rule` of the practice's configuration did: then the name of the chart fits its pattern.
     """
 
@@ -63,8 +68,26 @@ class KeptOut(Value, frozen=True, kw_only=True):
     out: bool = True
 
 
+class LeftOut(Value, frozen=True, kw_only=True):
+    """Follows for a patient kept out: from now on in no list and no search. Not `out`: in them again."""
+
+    out: bool = True
+
+
+class RecordLeftUnread(Value, frozen=True, kw_only=True):
+    """A record of a patient kept out was seen: which one it is, and of whose `chart`. Nothing of what it says is recorded."""
+
+    system: System
+    resource: str
+    record: str
+    chart: int
+
+
 Aside = HoldBegan | HoldEnded | KeptOut
 """What is left alone; each may name a patient's charts and is the practice's own event."""
+
+OfPatientKeptOut = LeftOut | RecordLeftUnread
+"""What is recorded of a patient kept out, instead of what was read."""
 
 
 class HoldScope(NamedTuple):

@@ -11,10 +11,13 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from events.bookings import InCalendar
 from events.commands import Command
-from events.holds import Aside
+from events.first_day import LiveChosen
+from events.holds import Aside, OfPatientKeptOut
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
+from events.maps import MapChange
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import (
     BillingAppointment,
@@ -314,6 +317,9 @@ class CommandRefused(Value, frozen=True, kw_only=True):
     text: str
 
 
+Outcome = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
+"""What becomes of a request, by the intent it names."""
+
 Body = (
     EhrChartObserved
     | EhrChartDeleted
@@ -324,6 +330,7 @@ Body = (
     | BillingAppointmentVanished
     | BillObserved
     | Insured
+    | InCalendar
     | EhrDirectoryObserved
     | BillingDirectoryObserved
     | RevisitDue
@@ -341,24 +348,20 @@ Body = (
     | ObservingBegan
     | CounterpartsFound
     | WentLive
+    | LiveChosen
     | OfRestart
     | IntentRequested
-    | IntentAttempted
-    | IntentSucceeded
-    | IntentRefused
-    | IntentOutcomeUnknown
-    | IntentSuperseded
+    | Outcome
     | WaitingRaised
     | WaitingCleared
     | MessageUnreadable
     | Aside
+    | OfPatientKeptOut
+    | MapChange
     | Command
     | WaitingDismissed
     | CommandRefused
 )
-
-Outcome = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
-"""What becomes of a request, by the intent it names."""
 
 TYPES: dict[str, type[Body]] = {stored_type(body.__name__): body for body in Body.__args__}
 VERSIONS: dict[str, int] = dict.fromkeys(TYPES, 1)

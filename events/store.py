@@ -25,6 +25,7 @@ from events.chain import COVERED, GENESIS, link
 from events.codec import open_body, seal_event
 from events.connection import Batches, Connection, Page, Row, pages
 from events.data_keys import read_keys
+from events.formats import FORMAT
 from events.ids import EventId, PracticeId
 from events.keys import Keyring, UnreadableEvent
 from events.pool import AWAY as AWAY
@@ -197,7 +198,7 @@ class Store:
         """
         epoch = 0
         while epoch <= above:  # one by one: the database lets nobody leap (migrations/0015_guards.sql)
-            epoch = int(await self.pool.fetchval(_SQL["take_over"], practice, owner))
+            epoch = int(await self.pool.fetchval(_SQL["take_over"], practice, owner, FORMAT))
         return epoch
 
     @asynccontextmanager
@@ -225,7 +226,7 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_SQL["lock_head"], practice)
             yield connection, 0 if head is None else head["sequence"]
-            await connection.execute(_SQL["mark_rebuilt"], practice)
+            await connection.execute(_SQL["mark_rebuilt"], practice, FORMAT)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

@@ -26,6 +26,7 @@ from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.codec import Keyring
 from events.data_keys import read_keys
+from events.formats import OlderVersion, demand_format
 from events.pool import PoolerBetween, demand_session
 
 REACHED_AT_ONCE = 32
@@ -130,8 +131,9 @@ async def _postgres(config: Config) -> list[Problem]:
         await demand_session(connection)
         if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
+        await demand_format(connection)
         return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
-    except PoolerBetween as error:
+    except (PoolerBetween, OlderVersion) as error:
         return [("postgres.dsn", str(error))]
     finally:
         await connection.close()

@@ -19,6 +19,11 @@ from events.store import Store
 from events.writes import Resource, System
 from projections.words.remedy import TO
 
+KEEPING_OUT = (
+    "Nothing is linked, searched or written for the patient and nothing waits. From then on no more is recorded than the numbers of "
+    "records, and the patient is in no list. What was recorded before stays in the history, which nobody changes. With --undo both "
+    "charts are read anew."
+)
 SYSTEMS = {name: system for system, name in TO.items()}
 
 
@@ -39,6 +44,7 @@ def register(commands: Any) -> None:
     hold.add_argument("--until", metavar="TIME", help="it ends by itself then (ISO, in the practice's zone; default: not)")
     scoped("release", _release, "end a hold: what it held goes out")
     keep_out = add("keep-out", _keep_out, "leave a patient alone: test patients, employees")
+    keep_out.description = KEEPING_OUT
     keep_out.add_argument("chart", help=EITHER)
     keep_out.add_argument("--undo", action="store_true", help="take the patient in again")
 

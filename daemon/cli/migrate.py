@@ -15,6 +15,7 @@ from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.operator.finishing import Finished, OlderOwners, finish
 from daemon.sections import resolve
+from events.formats import OlderVersion
 from events.migrate import migrate as apply
 
 
@@ -59,7 +60,10 @@ async def _finish(config: Config, beside: Path) -> int:
             warn(f"not finished: an older worker had these practices last: {error}")
             warn("start this version in its place, then call this again")
             return 1
-    say("the new formats are on; an older worker cannot read them")
+        except OlderVersion as error:
+            warn(f"not finished: {error}")
+            return 1
+    say("the new formats are on; the database takes no older worker any more")
     return code
 
 

@@ -14,6 +14,7 @@ import asyncpg
 
 from daemon.config import Config
 from daemon.findings import Finding, error, note, warning
+from events.formats import OlderVersion, demand_format
 
 OLDEST = 150_000
 """PostgreSQL 15."""
@@ -170,6 +171,10 @@ async def _schema(connection: Any) -> list[Finding]:
     if late := [name for name in known if name not in done]:
         text = f"{len(late)} migrations of this version are not applied yet ({late[0]} first)"
         return [error("schema-old", "postgres.dsn", text, "`chartwire migrate`")]
+    try:
+        await demand_format(connection)
+    except OlderVersion as older:
+        return [error("version-old", "postgres.dsn", str(older), "pip install --upgrade chartwire")]
     if newer := sorted(done - set(known)):
         text = f"a newer chartwire has migrated this database ({newer[-1]}): this one is the older"
         return [warning("schema-new", "postgres.dsn", text, "pip install --upgrade chartwire")]

@@ -15,7 +15,8 @@ from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.data_keys import is_switched, read_keys
 from events.ids import PracticeId
 from events.store import Store
-from projections.state.directory import Directory, location_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import location_for, provider_for
 from projections.terms.policy import Policy
 from projections.words.remedy import Audience, meaning_of
 

@@ -19,6 +19,7 @@ from events.ids import (
     PatientKey,
     PracticeId,
     billing_key,
+    charts_of,
 )
 from events.store import Store
 from events.writes import System
@@ -81,8 +82,9 @@ async def find_people(store: Store, practice: PracticeId, person: Person) -> Peo
     shared: Counter[tuple[System, int]] = Counter()
     for system in System:
         rows = await store.pool.fetch(SQL["match_alike"], practice, system.value, keys, MOST + 1)
-        often = {key for key, count in Counter(row["key"] for row in rows).items() if count > MOST}
-        shared.update((system, row["chart"]) for row in rows if row["key"] not in often or len(keys) == 1)
+        for row in rows:
+            if len(row["charts"]) <= MOST or len(keys) == 1:
+                shared.update((system, chart) for chart in row["charts"])
     charts = [number for (system, number) in shared if system is System.EHR]
     resolved = await tables.resolve_charts(store.pool, practice, charts)
     score: Counter[PatientKey] = Counter()
@@ -110,8 +112,8 @@ async def patients_of(store: Store, practice: PracticeId, keys: Collection[Patie
 
 
 def charts_known(patient: Patient) -> Charts:
-    """The charts of a patient: those that were read, else those that it is linked with."""
+    """The charts of a patient: those that were read, else those that it is linked with, else the one that it is named for."""
     link = patient.link
     ehr = patient.ehr.chart.id if patient.ehr else link.ehr if link else None
     billing = patient.billing.chart.id if patient.billing else link.billing if link else None
-    return Charts(ehr, billing)
+    return Charts(ehr, billing) if ehr is not None or billing is not None else charts_of(patient.key)

@@ -12,6 +12,7 @@ from typing import Any
 
 from daemon.tables.observed import StoredSubscriptions
 from events.data_keys import make_keys, older_owners, practices, read_keys, replace_hashes, switch_on
+from events.formats import demand_format, require_format
 from events.ids import PracticeId
 from events.keys import KeyMissing, Keyring
 
@@ -37,12 +38,16 @@ class Finished:
 async def finish(connection: Any, configured: Iterable[str], ring: Keyring) -> AsyncIterator[Finished]:
     """Turn the new formats on, then go through the practices. What is wrong with one does not hold up the others.
 
-    Raises OlderOwners, and nothing has changed then.
+    From here on no older worker takes a practice. Raises OlderOwners, or OlderVersion where a newer version has finished the database,
+    and nothing has changed then.
     """
-    if older := await older_owners(connection):
+    await demand_format(connection)
+    known = list(configured)
+    if older := await older_owners(connection, known):
         raise OlderOwners(", ".join(f"{practice} ({owner})" for practice, owner in older))
+    await require_format(connection)
     await switch_on(connection)
-    for practice in sorted({*configured, *await practices(connection)}):
+    for practice in sorted({*known, *await practices(connection)}):
         yield await _finished(connection, PracticeId(practice), ring)
 
 

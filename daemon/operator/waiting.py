@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
 from daemon.operator.sent_bills import edited_after_sent
+from daemon.operator.worklist import entry, opened, work_of
 from daemon.tables import documents as tables
 from daemon.tables import holds
-from daemon.tables import open as still_open
 from events.codes import WaitCode
 from events.ids import PatientKey, PracticeId, is_billing_key, number_of
 from events.slots import parse_slot
@@ -46,22 +45,40 @@ class Item(msgspec.Struct, frozen=True, kw_only=True, rename={"audience": "for"}
 
 async def items(store: Store, policy: Policy, *, code: str | None = None, dismissed: bool = False) -> list[Item]:
     """What waits in a practice, the practice's own items first, then by patient; or what was `dismissed`."""
+    found = await (_dismissed(store, policy) if dismissed else _waiting(store, policy, code))
+    return [one for one in found if code in (None, one.code)]
+
+
+async def _waiting(store: Store, policy: Policy, code: str | None) -> list[Item]:
+    """The work list with what only the documents tell."""
     practice = policy.practice
-    directory = await tables.directory(store.pool, practice, store.keyring)
-    found = list(items_of(policy, None, directory.dismissed if dismissed else directory.waiting))
+    work = [one for one in await work_of(store.pool, practice) if code in (None, one.code)]
+    patients, directory = await opened(store, practice, work)
     counts = {one.slot: one.writes for one in await holds.held(store.pool, practice)} if directory.holds else {}
-    found = [msgspec.structs.replace(one, held=counts[one.slot]) if one.slot in counts else one for one in found]
-    keys = None if dismissed else await still_open.waiting_patients(store.pool, practice, code)
-    documents = await (
-        tables.read_patients(store.pool, practice, store.keyring)
-        if keys is None
-        else tables.load_patients(store.pool, practice, keys, store.keyring)
-    )
+    found = []
+    for one in sorted(work, key=lambda each: (*_order(each.key), each.slot)):
+        if (known := entry(one, patients, directory)) is None:
+            continue
+        patient = patients[one.key] if one.key else None
+        item = item_of(policy, patient, one.slot, known)
+        found.append(
+            msgspec.structs.replace(item, held=counts.get(one.slot))
+            if patient is None
+            else await _in_full(store, patient, item)
+        )
+    return found
+
+
+async def _dismissed(store: Store, policy: Policy) -> list[Item]:
+    directory = await tables.directory(store.pool, policy.practice, store.keyring)
+    documents = await tables.read_patients(store.pool, policy.practice, store.keyring)
+    found = [item_of(policy, None, slot, one) for slot, one in sorted(directory.dismissed.items())]
     for key in sorted(documents, key=_order):
         patient = decode_patient(documents[key][1])
-        for one in items_of(policy, patient, patient.dismissed if dismissed else patient.waiting):
-            found.append(await _in_full(store, patient, one))
-    return [one for one in found if code in (None, one.code)]
+        found += [
+            await _in_full(store, patient, item_of(policy, patient, *one)) for one in sorted(patient.dismissed.items())
+        ]
+    return [one for one in found if one.code not in SHOWN_ELSEWHERE]
 
 
 async def _in_full(store: Store, patient: Patient, item: Item) -> Item:
@@ -73,27 +90,25 @@ async def _in_full(store: Store, patient: Patient, item: Item) -> Item:
     return msgspec.structs.replace(item, differs=differs)
 
 
-def _order(key: PatientKey) -> tuple[bool, int]:
-    return is_billing_key(key), number_of(key)
+def _order(key: PatientKey) -> tuple[bool, bool, int]:
+    return (True, is_billing_key(key), number_of(key)) if key else (False, False, 0)
 
 
-def items_of(policy: Policy, patient: Patient | None, entries: Mapping[str, Waiting | Dismissed]) -> Iterable[Item]:
-    """The items of a patient, or (None) of the practice."""
-    for slot, one in sorted(entries.items()):
-        if one.code in SHOWN_ELSEWHERE:
-            continue
-        yield Item(
-            practice=policy.practice,
-            patient="" if patient is None else charts_of(patient, policy.names),
-            slot=slot,
-            code=one.code,
-            since=one.since,
-            reason=one.text,
-            audience=meaning_of(one.code).audience,
-            command="" if isinstance(one, Dismissed) else remedy(policy.practice, patient, slot, one.code, policy.names),
-            dismissed_by=one.who if isinstance(one, Dismissed) else "",
-            dismissed_because=one.reason if isinstance(one, Dismissed) else "",
-        )
+def item_of(policy: Policy, patient: Patient | None, slot: str, one: Waiting | Dismissed) -> Item:
+    """An item of a patient, or (None) of the practice."""
+    accepted = isinstance(one, Dismissed)
+    return Item(
+        practice=policy.practice,
+        patient="" if patient is None else charts_of(patient, policy.names),
+        slot=slot,
+        code=one.code,
+        since=one.since,
+        reason=one.text,
+        audience=meaning_of(one.code).audience,
+        command="" if accepted else remedy(policy.practice, patient, slot, one.code, policy.names),
+        dismissed_by=one.who if isinstance(one, Dismissed) else "",
+        dismissed_because=one.reason if isinstance(one, Dismissed) else "",
+    )
 
 
 def charts_of(patient: Patient, names: Names) -> str:

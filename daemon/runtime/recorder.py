@@ -23,6 +23,7 @@ from daemon.tables import open as still_open
 from daemon.tables.unit_of_work import StoredProjections
 from daemon.telemetry import Meter
 from events.codec import encode_body
+from events.holds import RecordLeftUnread
 from events.ids import (
     BillingPatientId,
     EhrChartId,
@@ -36,16 +37,11 @@ from events.ids import (
 from events.keyed import Identified
 from events.keys import Keyring
 from events.records import type_of
-from events.schema import (
-    Body,
-    Event,
-    ObservingBegan,
-    Origin,
-    Recorded,
-)
+from events.schema import Body, Event, ObservingBegan, Origin, Recorded
 from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
+from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.patient import Patient
@@ -62,7 +58,7 @@ OnlyIf = Callable[[PracticeState, PatientKey], bool]
 class Recording:
     """What one recording did: recorded events, changed patients, absorbed keys, the directory if changed.
 
-    `reread` are records of the chart side, as (resource, id), that are in doubt and have to be read.
+    `reread` are records of the chart side, as (resource, id), that are in doubt; `let_in` those of who was kept out. Both have to be read.
     """
 
     recorded: list[Recorded] = field(default_factory=list)
@@ -70,6 +66,7 @@ class Recording:
     gone: set[PatientKey] = field(default_factory=set)
     directory: Directory | None = None
     reread: set[tuple[str, str]] = field(default_factory=set)
+    let_in: set[RecordLeftUnread] = field(default_factory=set)
 
 
 @dataclass(frozen=True)
@@ -220,10 +217,8 @@ class PracticeRecorder:
             self._catching_up = False
 
     async def doubted(self) -> None:
-        """Wait for a recording that failed and may have been made all the same: the answer to its COMMIT was lost.
-
-        Recorded again it changes nothing. So look for what followed from it with `load_open`.
-        """
+        """Wait for a recording that failed and may have been made all the same: the answer to its COMMIT was lost. Recorded again it
+        changes nothing. So look for what followed from it with `load_open`."""
         await self._doubt.wait()
         self._doubt.clear()
 
@@ -231,14 +226,15 @@ class PracticeRecorder:
         """A hold has ended: what it held is taken up as after a doubt."""
         self._doubt.set()
 
-    async def observing(self) -> bool:
-        """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
+    async def first_day(self) -> FirstDay:
+        """How far the practice is on its first day, by what is recorded; begins it where the configuration says so."""
         async with self._lock, self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
-            observing = (await self._stored.state(tx)).directory.observing
+            directory = (await self._stored.state(tx)).directory
             self.head = Head(tx.sequence, self.epoch, tx.chain)
-        if self.policy.observes and not observing:
+        day = first_day_of(directory, self.policy)
+        if day is FirstDay.OBSERVED and not directory.observing:
             await self.record_practice([ObservingBegan()])
-        return observing or self.policy.observes
+        return day
 
     async def record_practice(self, bodies: Sequence[Body]) -> None:
         """Record a decision about the practice at large; each counts anew."""
@@ -345,7 +341,7 @@ class PracticeRecorder:
                 with watch.part("append"):
                     recorded = await tx.append(batch.events)
                 await self._stored.save(tx, batch)
-                await self._stored.note(tx, loaded.told, loaded.checkpoints, batch.in_doubt, loaded.unobserved)
+                await self._stored.note(tx, loaded.told, loaded.checkpoints, batch, loaded.unobserved)
         except BaseException as error:
             self._failed(error)
             raise
@@ -396,4 +392,5 @@ def _recording(recorded: list[Recorded], batch: Batch) -> Recording:
         gone=set(state.gone),
         directory=state.directory if state.directory_changed else None,
         reread=batch.in_doubt,
+        let_in=batch.let_in,
     )

@@ -32,7 +32,7 @@ from events.schema import (
 )
 from events.store import Transaction
 from events.topics import Change, decode_message
-from projections.deciding.batch import Redriven
+from projections.deciding.replies import Redriven
 from projections.state.directory import Directory
 
 

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 import structlog
 
 from events.backoff import Backoff
+from events.formats import OlderVersion
 from events.store import AWAY
 from events.stray import settled
 from projections.words.moment import in_zone_to_the_minute
@@ -89,7 +90,7 @@ def failed_again(before: Standing | None, error: BaseException, now: datetime, t
         failures=failures,
         defects=(0 if before is None else before.defects) + (not away),
         since=now if before is None else before.since,
-        reason=str(cause) if isinstance(cause, AnotherGroup) else type(cause).__name__,
+        reason=str(cause) if isinstance(cause, AnotherGroup | OlderVersion) else type(cause).__name__,
         again_at=time + (BEGINNING_AWAY if away else BEGINNING).pause(failures),
     )
 

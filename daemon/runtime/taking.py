@@ -8,6 +8,7 @@ import structlog
 
 from daemon.runtime.surroundings import Surroundings
 from daemon.tables.status import link_of
+from events.formats import demand_format
 from events.ids import PracticeId
 from events.restarts import HistoryRestarted
 from events.witnessed import NEVER_OWNED, restart_of
@@ -25,10 +26,13 @@ class Taken:
 
 async def take_over(around: Surroundings, practice: PracticeId, owner: str) -> Taken:
     """Become the practice's owner, in an epoch above every one that was ever known: older owners are fenced, whatever the store has
-    forgotten. Raises ConnectionError while the witness cannot be read."""
+    forgotten. Raises ConnectionError while the witness cannot be read, OlderVersion where a newer version finished the database."""
     store = around.store
+    await demand_format(store.pool)
     witnessed = await around.bus.heads.last(practice)
     before = await store.head_row(practice) or NEVER_OWNED
+    if witnessed is None and before.sequence:
+        log.warning("witness_missing", practice=practice, sequence=before.sequence)
     epoch = await store.take_over(practice, owner, above=0 if witnessed is None else witnessed.epoch)
     head = await store.head_row(practice) or NEVER_OWNED
     link = None if witnessed is None else await link_of(store.pool, practice, witnessed.sequence)

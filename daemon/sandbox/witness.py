@@ -16,6 +16,7 @@ from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.sandbox import witness_bookings
 from daemon.sandbox.clinic import Clinic, Office
 
 Waiting = dict[int, set[str]]
@@ -183,8 +184,11 @@ def _appointments(
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
+    if office.books:
+        copies = {one["id"] for one in clinic.ehr.appointments.values() if hint(clinic, "appointments", one["id"], office)}
+        found += witness_bookings.differences(clinic, office, chart_id, patient_id, slots, copies, (_doctor, _provider))
     if office.both_ways:
-        return _none_copied(clinic, office, chart_id)
+        return found + _none_copied(clinic, office, chart_id)
     ours = [
         (name, one)
         for one in clinic.ehr.appointments.values()
@@ -250,6 +254,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
             for one in ehr.appointments.values()
             if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
+        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(clinic, office, resting=resting),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr
         ),

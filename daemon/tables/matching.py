@@ -14,6 +14,7 @@ import hmac
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import nsmallest
 
 from msgspec.structs import replace
 
@@ -40,6 +41,9 @@ NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
 
 NOTHING: frozenset[str] = frozenset()
+
+ALONE = ("names:", "streets:")
+"""Values whose frequency is asked for although only one of the compared people has them."""
 
 Charts = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
@@ -99,6 +103,21 @@ def values_of(one: Normal) -> list[str]:
     }
     found = [f"{kind}:{value}" for kind, value in plain.items() if value]
     return ["charts:", *found, *(f"shared:{value}" for value in dict.fromkeys(household_values(one)))]
+
+
+def weighed(people: Iterable[Normal], others: Iterable[Normal] = ()) -> list[str]:
+    """The values whose frequency matters where `people` are compared with anybody, and `others` with one another and with them.
+
+    Equal values count by their frequency, so what only one of the others has is not asked for. First names and streets matter also
+    where they are not equal: whether two names are one as it is said short, whether a street is a nursing home's.
+    """
+    mine = {value for one in people for value in values_of(one)}
+    beside = list(others)
+    counts = Counter(value for one in beside for value in values_of(one))
+    places = {f"shared:{one.place}" for one in beside if one.place}
+    return sorted(
+        mine | {value for value, count in counts.items() if count > 1 or value in places or value.startswith(ALONE)}
+    )
 
 
 def charts_in(patients: Iterable[Patient]) -> Charts:
@@ -265,29 +284,34 @@ class MatchTables:
         keys = sorted({key for each in wanted.values() for key in each})
         by_key: defaultdict[bytes, set[int]] = defaultdict(set)
         for row in await connection.fetch(SQL["match_alike"], self.practice, system.value, keys, MOST + 1):
-            by_key[row["key"]].add(row["chart"])
+            by_key[row["key"]].update(row["charts"])
         for (side, chart), one in charts_in(beside).items():
             if side is system:
                 for key in hashes.keys(one):
                     by_key[key].add(chart)
         found: dict[str, tuple[int, ...]] = {}
         for name, each in wanted.items():
-            shared = Counter(chart for key in each if len(by_key.get(key, ())) <= MOST for chart in by_key.get(key, ()))
-            nearest = sorted(shared, key=lambda chart: (-shared[chart], chart))[:NEAREST]
-            found[name] = tuple(sorted(nearest))
+            shared: Counter[int] = Counter()
+            for key in each:
+                if len(charts := by_key[key]) <= MOST:
+                    shared.update(charts)
+            found[name] = tuple(sorted(nsmallest(NEAREST, shared, key=lambda chart: (-shared[chart], chart))))
         return found
 
-    async def frequencies(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
-        """How frequent the values of these people are in the practice; of other values nothing is known."""
-        return await self._counted(connection, await self.ensure(connection), people)
+    async def frequencies(
+        self, connection: Connection, people: Iterable[Normal], others: Iterable[Normal] = ()
+    ) -> Frequencies:
+        """How frequent the values of these people are in the practice, as far as they matter (`weighed`); of other values nothing is known."""
+        return await self._counted(connection, await self.ensure(connection), weighed(people, others))
 
-    async def frequencies_so_far(self, connection: Connection, people: Sequence[Normal]) -> Frequencies:
+    async def frequencies_so_far(
+        self, connection: Connection, people: Iterable[Normal], others: Iterable[Normal] = ()
+    ) -> Frequencies:
         """As `frequencies`, for who may only read: before the tables are complete nothing is frequent."""
-        return await self._counted(connection, self._hashes(), people)
+        return await self._counted(connection, self._hashes(), weighed(people, others))
 
-    async def _counted(self, connection: Connection, hashes: Hashes, people: Sequence[Normal]) -> Frequencies:
-        asked = {value: of for one in people for value, of in hashes.values(one).items()}
-        asked["charts:"] = hashes.of("value:charts:")
+    async def _counted(self, connection: Connection, hashes: Hashes, values: Iterable[str]) -> Frequencies:
+        asked = {value: hashes.value(value) for value in ("charts:", *values)}
         systems = [System.EHR.value, System.BILLING.value]
         counted: defaultdict[bytes, list[int]] = defaultdict(list)
         for row in await connection.fetch(SQL["match_counts"], self.practice, systems, list(asked.values())):

@@ -13,8 +13,10 @@ SQL = queries.load(
     "lists",
     "matching",
     "days",
+    "maps",
     "look_ups",
     "duplicates",
     "metrics",
     "notices",
+    "history",
 )

@@ -11,8 +11,9 @@ from daemon.tables import observed, rows
 from daemon.tables import open as still_open
 from daemon.tables.days import DayTable
 from daemon.tables.matching import MatchTables, charts_in
-from events.codec import Keyring
+from events.codec import Keyring, encode_body
 from events.commands import MoveLinkRequested
+from events.holds import RecordLeftUnread
 from events.ids import (
     PRACTICE,
     BillingPatientId,
@@ -133,7 +134,7 @@ class StoredProjections:
                 near = {chart for one in each for chart in beside.get(str(one), ())}
                 ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
         compared = charts_in(state.patients.values()).values()
-        state.frequencies = await self._matching.frequencies(tx.connection, list(compared))
+        state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared)
         for key in people:
             state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()))
 
@@ -199,7 +200,7 @@ class StoredProjections:
             await tables.save_directory(connection, self.practice, tx.sequence, encoded, self._keyring)
             open_[PRACTICE] = rows.open_rows(directory, self._directory)
         await still_open.replace_open(connection, self.practice, open_, batch.moment.now)
-        if any(isinstance(event.body, WentLive) for event in batch.events):
+        if batch.everybody or any(isinstance(event.body, WentLive) for event in batch.events):
             await still_open.mark_all_for_revisit(connection, self.practice, batch.moment.today)
         if batch.dependencies:
             await still_open.mark_for_revisit(connection, self.practice, sorted(batch.dependencies), batch.moment.today)
@@ -209,19 +210,22 @@ class StoredProjections:
         tx: Transaction,
         changes: Sequence[Change],
         checkpoints: Sequence[Checkpoint],
-        in_doubt: set[tuple[str, str]],
+        batch: Batch,
         unobserved: Iterable[Event],
     ) -> None:
-        """What connectors compare with next time, and how far they have come. A record in doubt compares with nothing.
+        """What connectors compare with next time, and how far they have come. A record in doubt compares with nothing, nor
+        does one of a patient who was kept out and is let in again.
 
         `changes` are the changes told for the first time: a repeated change settles no doubt. `unobserved` are the events that no
         connector told. What a sink saw of a Kareo patient outdates the list row compared last: the next list may show again what it
         showed before.
         """
+        in_doubt = batch.in_doubt
         notes = [note for change in changes for note in change.notes]
         notes = [
             msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
         ]
+        notes += [note for one in sorted(batch.let_in, key=encode_body) for note in _forgotten(one)]
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
@@ -251,6 +255,13 @@ def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: Sys
         if other is not None and pair_of(one, other, state.frequencies) is not None:
             found[chart] = other
     return found
+
+
+def _forgotten(one: RecordLeftUnread) -> list[Note]:
+    """The record, and the list row that stands for it, as if nobody had compared them yet."""
+    note = Note(system=one.system, resource=one.resource, record=one.record, content_hash="", parent=str(one.chart))
+    row = msgspec.structs.replace(note, resource=f"{one.resource}.row", parent="")
+    return [note, row] if one.system is System.BILLING else [note]
 
 
 def _seen_in_billing(event: Event) -> BillingPatientId | None:

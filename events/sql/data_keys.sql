@@ -9,9 +9,10 @@ INSERT INTO chartwire.switch (name) VALUES ($1) ON CONFLICT DO NOTHING
 SELECT practice FROM chartwire.practice_head ORDER BY practice
 
 -- name: older_owners
--- Practices without data keys whose last owner was a worker that cannot read them.
+-- Practices whose last owner cannot read data keys, which they have not got yet; of those configured ($2) also of a format below $1.
 SELECT practice, owner FROM chartwire.practice_head
-WHERE keys = 0 AND epoch <> reader_epoch AND owner <> ''
+WHERE owner <> '' AND shredded_at IS NULL
+    AND (keys = 0 AND epoch <> reader_epoch OR practice = ANY ($2) AND (format_epoch <> epoch OR format < $1))
 ORDER BY practice
 
 -- name: owner

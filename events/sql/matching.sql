@@ -1,12 +1,12 @@
 -- Who could be whom (daemon/tables/matching.py): charts by keyed hash, and how many charts have a value.
 
 -- name: match_alike
--- The charts of a system that have these keys, at most so many of each key.
-SELECT wanted.key, found.chart FROM unnest($3::bytea[]) AS wanted (key)
-CROSS JOIN LATERAL (
+-- The charts of a system that have each of these keys, at most so many of each key.
+SELECT wanted.key, ARRAY(
     SELECT chart FROM chartwire.match_key AS one
     WHERE one.practice = $1 AND one.system = $2 AND one.key = wanted.key LIMIT $4
-) AS found
+) AS charts
+FROM unnest($3::bytea[]) AS wanted (key)
 
 -- name: match_counts
 -- How many charts of each system have these values.

@@ -13,13 +13,12 @@ from datetime import datetime
 import msgspec
 
 from events.commands import Command, RedriveRequested
-from events.holds import Aside, KeptOut
+from events.holds import Aside, KeptOut, RecordLeftUnread
 from events.ids import (
     PRACTICE,
     BillingPatientId,
     Charts,
     EhrChartId,
-    EventId,
     PatientKey,
     PracticeId,
     billing_key,
@@ -29,6 +28,7 @@ from events.ids import (
     keys_named,
 )
 from events.insurance import InsurersLearnt
+from events.maps import MapChange
 from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
@@ -55,13 +55,17 @@ from events.schema import (
 )
 from events.slots import SlotKind, is_slot
 from projections.deciding.intents import decide, is_settled
+from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
+from projections.deciding.replies import Redriven
 from projections.rules.counterparts import gave_up_asking, named, needs_look
 from projections.rules.links import references
 from projections.rules.wants import Moment
+from projections.state.directory import Directory
 from projections.state.folding import in_doubt
+from projections.state.maps import counterpart
 from projections.state.patient import Patient
-from projections.state.quarantine import outcome_slots, quarantined_as
+from projections.state.quarantine import in_doubt_as, outcome_slots, quarantined_as
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
@@ -88,22 +92,10 @@ class Missing:
         return bool(self.ehr or self.billing or self.alike)
 
 
-@dataclass(frozen=True)
-class Redriven:
-    """What a redrive of the quarantining event `held` has found.
-
-    `event` is what was set aside; `refused` says why it is still of no use. Neither: it was recorded meanwhile.
-    """
-
-    held: EventId
-    event: Event | None = None
-    refused: CommandRefused | None = None
-
-
 class Batch:
     """The events of one transaction as they accumulate, and the patients to decide about because of them.
 
-    `whole` says that `state` holds every patient there is, so that nothing is ever missing.
+    `whole` says that `state` holds every patient there is, so that nothing is ever missing. `everybody` is due to be looked at after it.
     """
 
     def __init__(
@@ -119,6 +111,8 @@ class Batch:
         self.unlinked: set[BillingPatientId] = set()
         self.dependencies: set[str] = set()
         self.in_doubt: set[tuple[str, str]] = set()
+        self.let_in: set[RecordLeftUnread] = set()
+        self.everybody = False
         self.echoes = 0
         self._since: dict[PatientKey, datetime | None] = {}
         self._due: dict[PatientKey, Event] = {}
@@ -135,7 +129,10 @@ class Batch:
         """
         body = event.body
         if not isinstance(body, Command):
+            news, event = as_recorded(event, self.state, self.policy)
             self._take(event, PRACTICE if isinstance(body, Aside) else self.state.key_of(event.ehr, event.billing))
+            if news is not None:
+                self._take(self._following(news, event, news.ehr, news.billing), PRACTICE)
             return
         held = self.state.directory.quarantined
         if isinstance(body, RedriveRequested) and redriven is not None and held.get(body.slot) == str(redriven.held):
@@ -170,21 +167,21 @@ class Batch:
 
     def _take(self, event: Event, key: PatientKey) -> None:
         event = msgspec.structs.replace(event, patient=key)
-        before = self.state.patients.get(key)
+        before, directory = self.state.patients.get(key), self.state.directory
         self.state.apply(event, len(self.events))
         self.events.append(event)
         if key:
             self.touched[key] = event
             self._notice(event, before)
         else:
-            self._notice_practice(event)
+            self._notice_practice(event, directory)
 
     def _notice(self, event: Event, before: Patient | None) -> None:
         after = self.state.patients[event.patient]
         body = event.body
         if in_doubt(before, event):
-            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.ehr)
-            self.in_doubt.add((record[0], str(record[1])))
+            record = in_doubt_as(event)
+            self.in_doubt.add(record)
         if event.origin in (Origin.EHR, Origin.BILLING):
             polled = event.origin is Origin.BILLING
             self._since[event.patient] = event.observed if polled else event.modified or event.observed
@@ -227,20 +224,32 @@ class Batch:
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self._understood(outcome_slots(body))
 
-    def _notice_practice(self, event: Event) -> None:
+    def _notice_practice(self, event: Event, before: Directory) -> None:
         body = event.body
         if isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             self.dependencies.add("directory")
+        elif isinstance(body, MapChange):
+            self._remap(body, before)
         elif isinstance(body, InsurersLearnt):
             self.dependencies.add("insurers")
         elif isinstance(body, KeptOut):
-            self._keep_out(event, Charts(body.ehr, body.billing))
+            self._keep_out(event, body)
         elif isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
             self.dependencies.add(body.slot)
             self._understood(outcome_slots(body))
 
-    def _keep_out(self, event: Event, charts: Charts) -> None:
+    def _remap(self, body: MapChange, before: Directory) -> None:
+        """Who waits for a map goes on; where the row led to somebody else, so does everybody for whom it was used."""
+        if counterpart(body.kind, body.id, before, self.policy).to:
+            self.everybody = True
+        else:
+            self.dependencies.add("directory")
+
+    def _keep_out(self, event: Event, said: KeptOut) -> None:
         """Nothing is wanted any more for a patient kept out; and who waits because of one of the charts is looked at again."""
+        charts = Charts(said.ehr, said.billing)
+        if not said.out:
+            self.let_in.update(to_read_again(self.state, said))
         self.dependencies |= {named(key) for key in keys_named(charts)}
         concerned = {*keys_named(charts), self.state.key_of(charts.ehr, charts.billing)}
         self.touched.update(dict.fromkeys(sorted(concerned & self.state.patients.keys()), event))

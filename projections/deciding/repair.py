@@ -24,9 +24,12 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -49,7 +52,7 @@ from events.schema import (
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
-from projections.deciding import holding
+from projections.deciding import going_live, holding, mapping
 from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
@@ -94,18 +97,10 @@ def _answer(
             return _unlink(state, body, policy.names)
         case HoldRequested():
             return holding.hold(state, Charts(ehr, billing), body, policy)
-        case ReleaseRequested():
-            return holding.release(state, body)
         case KeepOutRequested():
             return holding.keep_out(state, Charts(ehr, billing), body, policy.names)
-        case RedriveRequested():
-            if body.slot not in state.directory.quarantined:
-                raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
-            return Reply()
-        case RetryRequested() if ehr is None and billing is None:
-            return Reply(follows=_retry_shared(state, body))
-        case DismissRequested() if ehr is None and billing is None:
-            return Reply(follows=(_dismiss_shared(state, body),))
+    if (reply := _of_practice(state, Charts(ehr, billing), body, policy)) is not None:
+        return reply
     patient = patient_of(state, Charts(ehr, billing), policy.names)
     match body:
         case RetryRequested():
@@ -127,6 +122,28 @@ def _answer(
         case ResyncRequested(as_new=True) if patient.link is not None:
             raise NotDone(CommandCode.LINKED, "the chart is linked; unlink it first")
     return Reply(patient.key)
+
+
+def _of_practice(state: PracticeState, charts: Charts, body: Command, policy: Policy) -> Reply | None:
+    """What becomes of a command about the practice at large; None for any other."""
+    match body:
+        case ReleaseRequested():
+            return holding.release(state, body)
+        case MapRequested():
+            return mapping.save(state.directory, body, policy)
+        case MapGiveBackRequested():
+            return mapping.give_back(state.directory, body)
+        case GoLiveRequested():
+            return going_live.go_live(state, body, policy)
+        case RedriveRequested():
+            if body.slot not in state.directory.quarantined:
+                raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
+            return Reply()
+        case RetryRequested() if charts == Charts():
+            return Reply(follows=_retry_shared(state, body))
+        case DismissRequested() if charts == Charts():
+            return Reply(follows=(_dismiss_shared(state, body),))
+    return None
 
 
 # -- writes and bills -----------------------------------------------------------------------------------------------------
@@ -233,6 +250,8 @@ def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
     here, there = patient_of(state, Charts(ehr=body.ehr), names), patient_of(state, Charts(billing=body.billing), names)
+    if body.undecided and (body.ehr, body.billing) in (*here.barred, *there.barred):
+        raise NotDone(CommandCode.CHANGED, "somebody has said meanwhile that they are two persons; look at them again")
     for patient, name in ((here, names.chart(body.ehr)), (there, names.patient(body.billing))):
         if patient.link is not None:
             other = f"{names.chart(patient.link.ehr)} with {names.patient(patient.link.billing)}"
@@ -309,6 +328,8 @@ def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     )
     link = patient.link
     if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
+        if body.undecided:
+            raise NotDone(CommandCode.LINKED, "somebody has linked the two meanwhile; look at them again")
         if _writing(patient, lambda _slot: True):
             raise NotDone(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
         return Reply(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from events.codes import CommandCode
-from events.ids import PRACTICE, Charts, PatientKey
-from events.schema import Body, CommandRefused
+from events.ids import PRACTICE, Charts, EventId, PatientKey
+from events.schema import Body, CommandRefused, Event
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
@@ -18,6 +18,18 @@ class Reply:
 
     about: PatientKey = PRACTICE
     follows: tuple[Body, ...] = ()
+    refused: CommandRefused | None = None
+
+
+@dataclass(frozen=True)
+class Redriven:
+    """What a redrive of the quarantining event `held` has found.
+
+    `event` is what was set aside; `refused` says why it is still of no use. Neither: it was recorded meanwhile.
+    """
+
+    held: EventId
+    event: Event | None = None
     refused: CommandRefused | None = None
 
 

@@ -25,7 +25,9 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.wants import Wants, Wish
-from projections.state.directory import Directory, Unmapped, physician_for, provider_named, why_unmapped
+from projections.state.bookings import is_booking
+from projections.state.directory import Directory
+from projections.state.maps import Unmapped, calendar_for, provider_named, why_unmapped
 from projections.state.patient import AppointmentState, Patient
 from projections.terms.codecs import squeeze
 from projections.terms.policy import Policy, Rescheduled, allows
@@ -55,9 +57,14 @@ def _minutes(seen: BillingAppointment, directory: Directory, policy: Policy) -> 
     return rounded(seen.minutes)
 
 
+def billing_provider(seen: BillingAppointment, directory: Directory) -> int | None:
+    """The billing side's provider of an appointment; None where it names nobody who is known."""
+    return seen.provider or provider_named(seen.provider_name, directory)
+
+
 def _physician(seen: BillingAppointment, directory: Directory, policy: Policy) -> int | None:
-    provider = seen.provider or provider_named(seen.provider_name, directory)
-    return None if provider is None else physician_for(provider, directory, policy)
+    provider = billing_provider(seen, directory)
+    return None if provider is None else calendar_for(provider, directory, policy)
 
 
 def _description(seen: BillingAppointment, directory: Directory, policy: Policy) -> str:
@@ -139,6 +146,8 @@ def want_appointments(
         _list_left_standing(patient, policy, now, wants)
         return
     for key, entry in patient.appointments.items():
+        if entry.ehr is None and is_booking(patient, entry.seen.id):
+            continue  # ours, from a time when appointments went there
         off = entry.seen.cancelled or _given_up(entry, patient, policy)
         _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
 

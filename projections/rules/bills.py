@@ -11,7 +11,7 @@ from events.ids import EhrChartId
 from events.records import BillingCase
 from events.slots import CASE_SLOT, SlotKind, slot_of
 from events.writes import AddBillingCase, MarkBilled, MarkBillError, Resource, System
-from projections.rules.encounters import DIAGNOSES, all_diagnoses, encounter
+from projections.rules.encounters import DIAGNOSES, MISSED, all_diagnoses, encounter, unmapped
 from projections.rules.insurance import primary_case
 from projections.rules.refusals import ERROR_MOST, refusal_text
 from projections.rules.wants import Wants, Wish
@@ -71,12 +71,22 @@ def _want(
         wants.wait(slot, WaitCode.UNSIGNED, "the visit note of this bill is not signed yet")
     elif bill.deferred:
         wants.wait(slot, WaitCode.DEFERRED, f"the bill waits in {here}'s Billing Home; press Send to PMS there")
-    elif entry.answered == bill:
-        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {entry.error}. Correct the bill in {here}, then Save & Re-send")
+    elif entry.answered == bill and not _is_mapped_now(entry, directory, policy):
+        correct = f"Correct the bill in {here}, then Save & Re-send"
+        what = f"It goes out by itself once that is done. Or: {correct}" if entry.depends_on else correct
+        wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {entry.error}. {what}", *entry.depends_on)
     elif billing is None:
         wants.wait(slot, WaitCode.CHART_PENDING, f"the patient is not linked with {names.billing.label} yet")
     else:
         _want_encounter(slot, answer, entry, patient, billing, directory, policy, wants)
+
+
+def _is_mapped_now(entry: BillState, directory: Directory, policy: Policy) -> bool:
+    """Whether a bill in error is good, or wrong in something else, though nobody has corrected it: a map has changed since."""
+    if not entry.depends_on:
+        return False
+    wrong = unmapped(entry.bill, directory, policy)
+    return wrong is None or wrong.text[:ERROR_MOST] != entry.error
 
 
 def _want_sent(slot: str, answer: str, entry: BillState, policy: Policy, wants: Wants) -> None:
@@ -115,7 +125,7 @@ def _want_encounter(
         return
     result = encounter(entry, billing, case, directory, policy)
     if isinstance(result, Unfit):
-        error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST])
+        error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST], depends_on=_depends(result))
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
         wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
         return
@@ -130,7 +140,7 @@ def _want_encounter(
 
 
 def _depends(problem: Unfit) -> tuple[str, ...]:
-    return ("directory",) if problem.code.startswith("unmapped") else ()
+    return ("directory",) if problem.code in MISSED else ()
 
 
 def _case(billing: BillingSide, policy: Policy, wants: Wants, slot: str) -> BillingCase | None:

@@ -18,7 +18,8 @@ from events.writes import Resource, System, UpdateCarrier
 from projections.rules.insurance import in_order, primary_case
 from projections.rules.policies import carrier_address
 from projections.rules.wants import Wants, Wish
-from projections.state.directory import Directory, carrier_of
+from projections.state.directory import Directory
+from projections.state.maps import carrier_of
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide
 from projections.terms.codecs import squeeze

@@ -30,6 +30,7 @@ from projections.rules.links import LINK_HINT
 from projections.rules.reconcile import reconcile
 from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
+from projections.state.maps import default_physician
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import BillingSide, EhrSide, Patient
 from projections.terms.codecs import Unfit
@@ -156,7 +157,7 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     if missing := _missing(fields, System.EHR):
         wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{here} needs {missing} to create the chart; enter it in {there}")
         return
-    physician = int(fields.pop("provider")) if "provider" in fields else policy.default_physician
+    physician = int(fields.pop("provider")) if "provider" in fields else default_physician(directory, policy)
     if physician is None:
         text = f"{here} needs a provider to create the chart; assign one that is mapped, or configure default_physician"
         wants.wait(CHART_SLOT, WaitCode.NO_PROVIDER, text, "directory")

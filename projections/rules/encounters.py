@@ -14,10 +14,12 @@ from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
 from events import calendar
+from events.maps import MapKind
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.terms import EncounterTerms
 from events.writes import CreateEncounter
-from projections.state.directory import Directory, location_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import location_for, place_of_service_of, provider_for
 from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit, plain_amount
 from projections.terms.policy import Policy
@@ -175,7 +177,7 @@ def _location(one: Charging) -> int | Unfit:
 
 
 def _place_of_service(one: Charging) -> str | Unfit:
-    configured = None if one.bill.location is None else one.policy.places_of_service.get(one.bill.location)
+    configured = place_of_service_of(one.bill.location, one.directory, one.policy)
     place = one.bill.place_of_service if configured is None else configured
     if not _PLACE.fullmatch(place):
         return Unfit("no-place", f'Service location "{one.bill.location_name}" has no place of service code')
@@ -241,6 +243,33 @@ ENCOUNTER: tuple[BillField[Charging], ...] = (
         "guide: Bills, authorization",
     ),
 )
+
+
+MISSED = {
+    "unmapped-location": MapKind.LOCATION,
+    "no-place": MapKind.PLACE,
+    "unmapped-provider": MapKind.PROVIDER,
+}
+"""What is wrong with a bill that a row of the practice's maps makes good."""
+
+
+def unmapped(bill: EhrBill, directory: Directory, policy: Policy) -> Unfit | None:
+    """What of the bill has no counterpart, the first of it in the table's order: nobody can correct that on the bill."""
+    return next(iter(_unmapped(bill, directory, policy)), None)
+
+
+def rows_missed_by(bill: EhrBill, directory: Directory, policy: Policy) -> list[tuple[MapKind, int]]:
+    """The rows of the maps that the bill misses, by kind and record."""
+    physician = bill.rendering_provider or bill.physician
+    records = {MapKind.LOCATION: bill.location, MapKind.PLACE: bill.location, MapKind.PROVIDER: physician}
+    kinds = [MISSED[one.code] for one in _unmapped(bill, directory, policy)]
+    return [(kind, record) for kind in kinds if (record := records[kind]) is not None]
+
+
+def _unmapped(bill: EhrBill, directory: Directory, policy: Policy) -> list[Unfit]:
+    one = Charging(bill=bill, directory=directory, policy=policy)
+    values = [row.value(one) for row in ENCOUNTER]
+    return [value for value in values if isinstance(value, Unfit) and value.code in MISSED]
 
 
 def encounter(

@@ -13,7 +13,8 @@ from types import MappingProxyType
 from events.records import BillingChart, EhrChart, Phone
 from events.writes import System
 from projections.rules.places import AddressPart, Attr, Changes, Day, First, PhoneOf, Place, RecordId, numbers_of, with_phone
-from projections.state.directory import Directory, physician_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import physician_for, provider_for
 from projections.terms.codecs import (
     CalendarDay,
     Codec,

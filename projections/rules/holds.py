@@ -7,22 +7,53 @@ For a patient kept out nothing is decided at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
+import msgspec
+
+from events.bookings import CreateBillingAppointment
 from events.holds import HoldBegan, KeptOut
-from events.ids import BillingPatientId, Charts, EhrChartId, IntentId, PatientKey, keys_named, number_of
+from events.ids import BillingPatientId, Charts, EhrChartId, IntentId, PatientKey, content_hash, keys_named, number_of
 from events.slots import CHART_SLOT
-from events.writes import changes_nothing
+from events.writes import Resource, changes_nothing
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
 
 def observed_only(state: PracticeState, policy: Policy) -> bool:
     """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
-    return policy.observes or state.directory.observing
+    return is_observed(state.directory, policy)
+
+
+def is_observed(directory: Directory, policy: Policy) -> bool:
+    """Whether a practice with this directory is only looked at, until it has gone live."""
+    return directory.observing or is_to_observe(directory, policy)
+
+
+def is_to_observe(directory: Directory, policy: Policy) -> bool:
+    """Whether the practice is to stay observed: its configuration says so, and nobody has said since that it goes live."""
+    return policy.observes and directory.live_chosen is None
+
+
+class FirstDay(StrEnum):
+    """How far a practice is on its first day."""
+
+    OBSERVED = "observed"
+    GOING_LIVE = "going live"
+    OVER = "over"
+
+
+def first_day_of(directory: Directory, policy: Policy) -> FirstDay:
+    """How far a practice with this directory is: it goes live once nothing has it observed any more and both systems were read."""
+    if is_to_observe(directory, policy):
+        return FirstDay.OBSERVED
+    return FirstDay.GOING_LIVE if directory.observing else FirstDay.OVER
 
 
 # -- holds ----------------------------------------------------------------------------------------------------------------
@@ -36,6 +67,8 @@ def on_hold(directory: Directory, patient: Patient | None, intent: OpenIntent) -
 
 
 def _covers(hold: HoldBegan, patient: Patient | None, intent: OpenIntent) -> bool:
+    if hold.creations and not isinstance(intent.write, CreateBillingAppointment):
+        return False
     if hold.resource not in (None, intent.resource) or hold.system not in (None, intent.system):
         return False
     return not hold.of_patient or is_hold_of(hold, patient)
@@ -67,6 +100,19 @@ def charts_in(patient: Patient) -> Charts:
     return Charts(EhrChartId(own), None if patient.created is None else BillingPatientId(patient.created))
 
 
+def creation_rules(policy: Policy) -> str:
+    """Digest of what a booking is created by: under another one a system that refused them all may take them."""
+    row = policy.table[Resource.APPOINTMENT].value
+    maps = [sorted(one.items()) for one in (policy.providers, policy.locations)]
+    own = (policy.default_location, sorted(policy.appointment_reasons.items()), policy.notes_token)
+    return content_hash(_ENCODER.encode((row, maps, own)))
+
+
+def is_outdated(hold: HoldBegan, policy: Policy) -> bool:
+    """Whether the configuration is another one than that under which the system refused everything."""
+    return bool(hold.rules) and hold.rules != creation_rules(policy)
+
+
 # -- kept out -------------------------------------------------------------------------------------------------------------
 
 
@@ -93,7 +139,7 @@ def _said(directory: Directory, keys: Iterable[PatientKey]) -> list[KeptOut]:
 def ruled_out(patient: Patient, directory: Directory, policy: Policy) -> KeptOut | None:
     """What the practice's rule says of a patient now and is not recorded yet; a person's word goes before it.
 
-    A counterpart that is being created is waited for: it is kept out along with the chart.
+    What the chart of a patient kept out says is not known: another name in it is seen when it is read (`ruled_at_sight`). A counterpart that is being created is waited for: it is kept out along with the chart.
     """
     said = _said(directory, keys_of(patient))
     open_ = patient.intents.get(CHART_SLOT)
@@ -102,7 +148,22 @@ def ruled_out(patient: Patient, directory: Directory, policy: Policy) -> KeptOut
     rule = _rule_for(patient, policy)
     if rule and any(key not in directory.kept_out for key in keys_of(patient)):
         return _by_rule(patient, rule)
-    return _by_rule(patient, said[0].rule, out=False) if said and not rule else None
+    over = said and not rule and said[0].rule not in policy.keep_out
+    return _by_rule(patient, said[0].rule, out=False) if over else None
+
+
+def ruled_at_sight(read: Patient, directory: Directory, policy: Policy, *, known: bool) -> KeptOut | None:
+    """What the rule says of a patient with a chart as it was just read: of one never seen before, or of one that it keeps out.
+
+    Of a patient who is `known` and not kept out it is said once the chart is folded (`ruled_out`).
+    """
+    said = _said(directory, keys_of(read))
+    if any(one.who for one in said):
+        return None
+    rule = _rule_for(read, policy)
+    if said:
+        return None if rule else _by_rule(read, said[0].rule, out=False)
+    return _by_rule(read, rule) if rule and not known else None
 
 
 def _by_rule(patient: Patient, rule: str, *, out: bool = True) -> KeptOut:

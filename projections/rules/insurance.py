@@ -21,7 +21,8 @@ from events.writes import CreateCarrier, CreatePlan, Resource, SyncPolicies, Sys
 from projections.rules.policies import AMOUNTS, carrier_address, policy_terms, says_the_same
 from projections.rules.wants import Wants, Wish
 from projections.state.coverage import coverage_of
-from projections.state.directory import Directory, carrier_for, plan_for
+from projections.state.directory import Directory
+from projections.state.maps import carrier_for, plan_for
 from projections.state.patient import BillingSide, EhrSide, Patient, WrittenPolicy
 from projections.terms.codecs import OPEN_END, known_day, last_day, squeeze
 from projections.terms.policy import Policy, allows

@@ -16,7 +16,8 @@ from events.records import BillingPolicy, ChartPolicy
 from events.terms import PolicyTerms
 from projections.rules.policies import fit_state, fit_zip, money, relationship, sex_letter, ssn
 from projections.state.coverage import coverage_of
-from projections.state.directory import Directory, billing_plan_of, company_of
+from projections.state.directory import Directory
+from projections.state.maps import billing_plan_of, company_of
 from projections.state.patient import Patient
 from projections.terms.codecs import Unfit, known_day, squeeze
 

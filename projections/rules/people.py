@@ -11,7 +11,9 @@ from projections.state.patient import Patient
 
 
 def charts_of(patient: Patient) -> tuple[EhrChart | None, BillingChart | None]:
-    """The charts of a patient that are there."""
+    """The charts of a patient that are there; none of one who is kept out, whom nobody is compared with."""
+    if patient.out:
+        return None, None
     here, there = patient.ehr, patient.billing
     gone = here is None or here.chart.deleted or here.chart.merged_into is not None
     return (

@@ -14,7 +14,8 @@ from events.codes import WaitCode
 from events.terms import PolicyChange, PolicyTerms
 from projections.rules.coverage_merge import is_told
 from projections.rules.pairing import INSURED, ONE_WAY, TOLD, members
-from projections.state.directory import Directory, billing_plan_of, company_of, single_plan_of
+from projections.state.directory import Directory
+from projections.state.maps import billing_plan_of, company_of, single_plan_of
 from projections.terms.codecs import squeeze
 from projections.terms.policy import NewCarrier, Policy, WithoutPlan
 

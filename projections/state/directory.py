@@ -1,22 +1,22 @@
-"""The practice's directory: providers, locations, carriers and plans of both systems, and how they map.
+"""The practice's directory: providers, locations, carriers and plans of both systems, and what people have said of the practice.
 
-Maps go by configuration first, then by NPI, then by exact name, only where unambiguous (guide: maps). Anything unmapped is
-None here and a visible waiting item where it is needed; `Directory` itself is a pure fold of directory events and of
-practice-level intents (carriers and plans are created once per practice, not per patient).
+`Directory` is a pure fold of directory events, of what people ask for the practice, and of practice-level intents (carriers and plans
+are created once per practice, not per patient). How its records map: `maps.py`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from enum import StrEnum
+from datetime import datetime
 
 import msgspec
 from msgspec.structs import replace
 
 from events.codes import WaitCode
+from events.first_day import LiveChosen
 from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.ids import Charts, keys_named
 from events.insurance import InsurersLearnt
+from events.maps import MapChange, MapGivenBack, MapSaved, map_key
 from events.merges import ToldApart
 from events.records import BillingPlan, Carrier, Location, Plan, Provider, Value
 from events.restarts import HistoryRestarted, HistoryResumed
@@ -38,8 +38,6 @@ from events.writes import CreateCarrier, CreatePlan, RecordCreated, System, Upda
 from projections.state.open_intents import Dismissed, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.quarantine import quarantine_slot
 from projections.state.restart import Restarted, follow_restart
-from projections.terms.codecs import squeeze
-from projections.terms.policy import Policy
 
 
 class CarrierTold(Value, frozen=True, kw_only=True):
@@ -49,10 +47,18 @@ class CarrierTold(Value, frozen=True, kw_only=True):
     fields: dict[str, str]
 
 
+class SavedRow(Value, frozen=True, kw_only=True):
+    """A row of the maps as a person has saved it, and when."""
+
+    row: MapSaved
+    since: datetime
+
+
 class Directory(Value, frozen=True, kw_only=True):
     """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`,
     `holds` by slot, `kept_out` by the key of a patient who has only that chart: with what was taken back by a person, too. `carriers_told` are
-    by the billing side's company."""
+    by the billing side's company, `mapped` by `map_key`. `live_chosen` is who said that the practice goes live, though its configuration has
+    it observed."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -75,6 +81,8 @@ class Directory(Value, frozen=True, kw_only=True):
     holds: dict[str, HoldBegan] = {}
     kept_out: dict[str, KeptOut] = {}
     restarted: Restarted | None = None
+    mapped: dict[str, SavedRow] = {}
+    live_chosen: LiveChosen | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -124,8 +132,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
                 waiting={**directory.waiting, body.slot: waiting},
                 dismissed=without(directory.dismissed, body.slot),
             )
-        case ObservingBegan() | WentLive():
-            return replace(directory, observing=isinstance(body, ObservingBegan))
+        case ObservingBegan() | WentLive() | LiveChosen():
+            return _first_day(directory, body)
         case HistoryRestarted() | HistoryResumed():
             return replace(directory, restarted=follow_restart(directory.restarted, body, event.observed))
         case WaitingCleared():
@@ -139,11 +147,11 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
             waits, dismissed = dismiss(directory.waiting, directory.dismissed, body, event.observed)
             return replace(directory, waiting=waits, dismissed=dismissed)
         case ToldApart():
-            key = pair_key(body.system, body.one, body.other)
-            told = {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
-            return replace(directory, told_apart=told)
+            return replace(directory, told_apart=_told_apart(directory, body))
         case HoldBegan() | HoldEnded() | KeptOut():
             return _left_alone(directory, body, event)
+        case MapSaved() | MapGivenBack():
+            return replace(directory, mapped=_mapped(directory, body, event))
         case IntentSucceeded():
             directory = _written(directory, body)
     return replace(directory, intents=follow_intent(directory.intents, event))
@@ -152,6 +160,25 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
 def pair_key(system: System, one: int, other: int) -> str:
     """Two charts of one system, whichever is named first."""
     return f"{system.value}:{min(one, other)}:{max(one, other)}"
+
+
+def _first_day(directory: Directory, body: ObservingBegan | WentLive | LiveChosen) -> Directory:
+    if isinstance(body, LiveChosen):
+        return replace(directory, live_chosen=body if body.live else None)
+    return replace(directory, observing=isinstance(body, ObservingBegan))
+
+
+def _told_apart(directory: Directory, body: ToldApart) -> dict[str, ToldApart]:
+    key = pair_key(body.system, body.one, body.other)
+    return {**directory.told_apart, key: body} if body.apart else without(directory.told_apart, key)
+
+
+def _mapped(directory: Directory, body: MapChange, event: Event) -> dict[str, SavedRow]:
+    """The rows that people have saved: one that was given back is the configuration's."""
+    key = map_key(body.kind, body.id)
+    if isinstance(body, MapSaved):
+        return {**directory.mapped, key: SavedRow(row=body, since=event.observed)}
+    return without(directory.mapped, key)
 
 
 def _left_alone(directory: Directory, body: HoldBegan | HoldEnded | KeptOut, event: Event) -> Directory:
@@ -219,148 +246,3 @@ def _written(directory: Directory, body: IntentSucceeded) -> Directory:
 
 def _told(directory: Directory, company: str, told: CarrierTold) -> Directory:
     return replace(directory, carriers_told={**directory.carriers_told, company: told})
-
-
-# -- maps ---------------------------------------------------------------------------------------------------------------
-
-
-def provider_for(physician: int, directory: Directory, policy: Policy) -> int | None:
-    """The Kareo provider of an Elation physician, None where unmapped or ambiguous."""
-    if physician in policy.providers:
-        return policy.providers[physician]
-    known = next((one for one in directory.physicians if one.id == physician), None)
-    return None if known is None else _counterpart(known, directory.providers)
-
-
-def physician_for(provider: int, directory: Directory, policy: Policy) -> int | None:
-    """The Elation physician of a Kareo provider, None where unmapped or ambiguous."""
-    by_hand = [ehr for ehr, billing in policy.providers.items() if billing == provider]
-    if by_hand:
-        return by_hand[0] if len(by_hand) == 1 else None
-    known = next((one for one in directory.providers if one.id == provider), None)
-    return None if known is None else _counterpart(known, directory.physicians)
-
-
-class Unmapped(StrEnum):
-    """Why a provider of the billing system has no calendar on the chart side."""
-
-    UNKNOWN = "unknown"
-    INACTIVE = "inactive"
-    SEVERAL = "several"
-
-
-def why_unmapped(provider: int, directory: Directory, policy: Policy) -> Unmapped:
-    """Of a provider without a physician: nobody there is the provider, or several are, or only somebody who is not active."""
-    if sum(billing == provider for billing in policy.providers.values()) > 1:
-        return Unmapped.SEVERAL
-    known = next((one for one in directory.providers if one.id == provider), None)
-    if known is None:
-        return Unmapped.UNKNOWN
-    alike = [
-        one for one in directory.physicians if _person(one) == _person(known) or (_npi(one) and _npi(one) == _npi(known))
-    ]
-    if not alike:
-        return Unmapped.UNKNOWN
-    return Unmapped.SEVERAL if any(one.active for one in alike) else Unmapped.INACTIVE
-
-
-def provider_named(name: str, directory: Directory) -> int | None:
-    """The Kareo provider with exactly this full name (lists of appointments give names only)."""
-    return _only(one.id for one in directory.providers if squeeze(one.full_name) == squeeze(name))
-
-
-def _counterpart(provider: Provider, others: tuple[Provider, ...]) -> int | None:
-    active = [one for one in others if one.active]
-    npi = _npi(provider)
-    if npi:
-        by_npi = [one.id for one in active if _npi(one) == npi]
-        if by_npi:
-            return _only(by_npi)
-    return _only(
-        one.id for one in active if _person(one) == _person(provider) and not (_npi(one) and npi and _npi(one) != npi)
-    )
-
-
-def _npi(provider: Provider) -> str:
-    """The NPI without the blanks that people type around and into it."""
-    return "".join(provider.npi.split())
-
-
-def _person(provider: Provider) -> tuple[str, str]:
-    return squeeze(provider.first_name).casefold(), squeeze(provider.last_name).casefold()
-
-
-def location_for(location: int, directory: Directory, policy: Policy) -> int | None:
-    """The Kareo service location of an Elation one: by configuration, else by exact name."""
-    if location in policy.locations:
-        return policy.locations[location]
-    known = next((one for one in directory.ehr_locations if one.id == location), None)
-    if known is None:
-        return None
-    return _only(
-        one.id for one in directory.billing_locations if squeeze(one.name).casefold() == squeeze(known.name).casefold()
-    )
-
-
-def carrier_of(company_id: str, directory: Directory) -> int | None:
-    """The Elation carrier that is ours: created for this company of Kareo's, or carrying its id."""
-    if company_id and company_id in directory.created_carriers:
-        return directory.created_carriers[company_id]
-    return min((one.id for one in directory.carriers if company_id and one.external_id == company_id), default=None)
-
-
-def carrier_for(company_id: str, name: str, directory: Directory) -> int | None:
-    """The Elation carrier of a Kareo insurance company: by Kareo's id, else by name."""
-    if (ours := carrier_of(company_id, directory)) is not None:
-        return ours
-    free = [one.id for one in directory.carriers if not one.external_id and _insurer(one.name) == _insurer(name)]
-    return min(free) if free else None
-
-
-def plan_for(billing_plan: str, name: str, carrier: int, directory: Directory) -> int | None:
-    """The Elation plan of a Kareo plan within `carrier`: created by us, else by normalized name."""
-    if billing_plan and billing_plan in directory.created_plans:
-        return directory.created_plans[billing_plan]
-    same = [one.id for one in directory.plans if one.carrier == carrier and _insurer(one.name) == _insurer(name)]
-    return min(same) if same else None
-
-
-def company_of(carrier: int | None, name: str, directory: Directory) -> str | None:
-    """The billing side's insurance company of a chart side's carrier, by its id: one that a policy there has shown.
-
-    By the id that the carrier carries or was created for, else by name where just one company has it.
-    """
-    known = {one.company_id: one.company_name for one in directory.billing_plans.values()}
-    made = [company for company, id_ in directory.created_carriers.items() if id_ == carrier and company in known]
-    told = [one.external_id for one in directory.carriers if one.id == carrier and one.external_id in known]
-    if made or told:
-        return _single((*made, *told))
-    return _single(company for company, its in known.items() if _insurer(its) == _insurer(name) and _insurer(name))
-
-
-def billing_plan_of(company: str, plan: int | None, name: str, directory: Directory) -> BillingPlan | None:
-    """The billing side's plan, of `company`, of a chart side's plan: the one it was created for, else just one of its name."""
-    known = [one for one in directory.billing_plans.values() if one.company_id == company]
-    made = [one for one in known if plan is not None and directory.created_plans.get(one.plan_id) == plan]
-    found = made or [one for one in known if _insurer(one.plan_name) == _insurer(name) and _insurer(name)]
-    return found[0] if len(found) == 1 else None
-
-
-def single_plan_of(company: str, directory: Directory) -> BillingPlan | None:
-    """The only plan of `company` that a policy has shown."""
-    known = [one for one in directory.billing_plans.values() if one.company_id == company]
-    return known[0] if len(known) == 1 else None
-
-
-def _insurer(name: str) -> str:
-    return "".join(char for char in name.casefold() if char.isalnum())
-
-
-def _single(ids: Iterable[str]) -> str | None:
-    found = set(ids)
-    return found.pop() if len(found) == 1 else None
-
-
-def _only(ids: Iterable[int]) -> int | None:
-    found = set(ids)
-    return found.pop() if len(found) == 1 else None

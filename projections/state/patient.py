@@ -11,7 +11,9 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
+from events.bookings import BookingTerms, EhrAppointment
+from events.holds import RecordLeftUnread
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, ehr_key, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -70,11 +72,29 @@ class AppointmentState(Value, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class Booking(Value, frozen=True, kw_only=True):
+    """An appointment of the chart side's calendar and the billing side's that follows it; `written` is what that was told last.
+
+    `others` were created along with it by a mistake.
+    """
+
+    seen: EhrAppointment
+    modified: datetime | None = None
+    read_at: datetime
+    gone: bool = False
+    moved: bool = False
+    billing: int | None = None
+    written: BookingTerms | None = None
+    deleted: bool = False
+    others: tuple[int, ...] = ()
+
+
 class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
     `sent` is the digest of the content that went out. `answered` is the bill as it stood after a Bill Error was written:
-    while it stands so, nobody has corrected anything. `billed_to` is whose the encounter is, after the charts were unlinked.
+    while it stands so, nobody has corrected anything; `depends_on` is what makes it good all the same (MarkBillError). `billed_to` is
+    whose the encounter is, after the charts were unlinked.
     """
 
     bill: EhrBill
@@ -88,6 +108,7 @@ class BillState(Value, frozen=True, kw_only=True):
     answered: EhrBill | None = None
     error: str = ""
     billed_to: BillingPatientId | None = None
+    depends_on: tuple[str, ...] = ()
 
 
 class WrittenPolicy(Value, frozen=True, kw_only=True):
@@ -119,9 +140,13 @@ class Coverage(Value, frozen=True, kw_only=True):
 
 
 class Former(Value, frozen=True, kw_only=True):
-    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
+    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again.
+
+    `bookings` are what was booked for it on the billing side.
+    """
 
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     policies: dict[str, WrittenPolicy] = {}
     base: dict[str, str] = {}
 
@@ -131,7 +156,8 @@ class Patient(Value, frozen=True, kw_only=True):
 
     `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
     (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
-    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours.
+    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours. `out` is a patient
+    kept out, who is in no list; `unread` are the records of then, of which nothing else is known.
     """
 
     key: PatientKey
@@ -143,6 +169,7 @@ class Patient(Value, frozen=True, kw_only=True):
     created: int | None = None
     policies: dict[str, WrittenPolicy] = {}
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     bills: dict[str, BillState] = {}
     conflicts: dict[str, FieldConflict] = {}
     conflicts_seen: dict[str, FieldConflict] = {}
@@ -154,6 +181,8 @@ class Patient(Value, frozen=True, kw_only=True):
     former: dict[str, Former] = {}
     beside: dict[str, tuple[str, ...]] = {}
     coverage: Coverage | None = None
+    out: bool = False
+    unread: tuple[RecordLeftUnread, ...] = ()
 
     @property
     def in_billing(self) -> bool:
@@ -196,3 +225,10 @@ def with_bill(patient: Patient, bill: int, **changes: object) -> Patient:
     """The patient with something else known of a bill."""
     entry = patient.bills.get(str(bill))
     return patient if entry is None else replace(patient, bills={**patient.bills, str(bill): replace(entry, **changes)})
+
+
+def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
+    """Whether a person said that this chart of the other system is somebody else."""
+    if ehr:
+        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)

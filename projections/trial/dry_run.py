@@ -15,7 +15,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from events.commands import ConflictSeen, LinkRequested, MoveLinkRequested
+from events.commands import ConflictSeen, LinkRequested, MapGiveBackRequested, MapRequested, MoveLinkRequested
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, billing_key, charts_of, event_id
 from events.records import BillingCase, BillingChart, EhrChart, type_of
 from events.schema import (
@@ -134,6 +134,22 @@ def rehearse_link(
     return run.result
 
 
+def rehearse_map(
+    patients: Mapping[PatientKey, Patient],
+    directory: Directory,
+    body: MapRequested | MapGiveBackRequested,
+    policy: Policy,
+    now: datetime,
+) -> DryRun:
+    """What saving a row of the maps, or giving it back, would lead to, of these `patients` alone. Raises Undecided."""
+    run = _Run(patients, directory, policy, now, observes=policy.observes)
+    run.ask(body)
+    while run.step():
+        pass
+    run.result.patients = run.batch.state.patients
+    return run.result
+
+
 def rehearse_accepting(
     patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime
 ) -> DryRun:
@@ -150,7 +166,15 @@ def rehearse_accepting(
 
 
 class _Run:
-    def __init__(self, patients: Mapping[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime) -> None:
+    def __init__(
+        self,
+        patients: Mapping[PatientKey, Patient],
+        directory: Directory,
+        policy: Policy,
+        now: datetime,
+        *,
+        observes: bool = False,
+    ) -> None:
         state = PracticeState(directory=directory, patients=dict(patients))
         for key, patient in patients.items():
             if patient.ehr is not None:
@@ -162,7 +186,7 @@ class _Run:
         state.frequencies = self.index.frequencies
         self.result = DryRun()
         moment = Moment.at(_not_before_what_is_known(patients, now), policy.time_zone)
-        self.batch = Batch(policy.practice, state, replace(policy, observes=False), moment, whole=True)
+        self.batch = Batch(policy.practice, state, replace(policy, observes=observes), moment, whole=True)
         self._seen = 0
         self._made = 0
         self._first: dict[PatientKey, PatientKey] = {}
@@ -175,9 +199,11 @@ class _Run:
         live = self._take(WentLive(), PRACTICE)
         self.batch.touched |= dict.fromkeys(sorted(self.batch.state.patients, reverse=True), live)
 
-    def ask(self, body: LinkRequested | MoveLinkRequested) -> None:
+    def ask(self, body: LinkRequested | MoveLinkRequested | MapRequested | MapGiveBackRequested) -> None:
         """What a person asks for, answered as the recorder would."""
-        charts = Charts(body.ehr, body.billing) if isinstance(body, LinkRequested) else Charts(billing=body.target)
+        charts = Charts()
+        if isinstance(body, LinkRequested | MoveLinkRequested):
+            charts = Charts(body.ehr, body.billing) if isinstance(body, LinkRequested) else Charts(billing=body.target)
         self._take_about(body, charts)
         said = (event.body for event in self.batch.events)
         self.result.refused = next((one for one in said if isinstance(one, CommandRefused)), None)
@@ -198,6 +224,9 @@ class _Run:
             elif isinstance(event.body, IntentRequested):
                 self._answer(event, event.body)
         due, batch.dependencies = batch.dependencies, set()
+        if batch.everybody:
+            batch.everybody = False
+            batch.touched |= dict.fromkeys(sorted(batch.state.patients, reverse=True), batch.events[-1])
         for key, patient in batch.state.patients.items():
             if due and due.intersection(dependencies(patient.waiting, patient.dismissed)):
                 batch.touched.setdefault(key, batch.events[-1])

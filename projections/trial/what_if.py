@@ -22,6 +22,7 @@ from zoneinfo import ZoneInfo
 
 from events.calendar import local_day
 from events.ids import PRACTICE, PatientKey, PracticeId, event_id
+from events.maps import MapChange
 from events.schema import (
     BillingDirectoryObserved,
     ConflictRecorded,
@@ -298,6 +299,6 @@ def _wish(one: Recorded) -> Wish:
 
 
 def _changes_practice(event: Event) -> bool:
-    return isinstance(event.body, EhrDirectoryObserved | BillingDirectoryObserved) or (
+    return isinstance(event.body, EhrDirectoryObserved | BillingDirectoryObserved | MapChange) or (
         not event.patient and isinstance(event.body, IntentSucceeded)
     )

@@ -13,10 +13,9 @@ from enum import StrEnum
 from events.codes import WaitCode
 from events.holds import HoldScope, scope_in
 from events.ids import PracticeId, charts_of, number_of
-from events.slots import SlotKind, is_slot, parse_slot
+from events.slots import SlotKind, parse_slot
 from events.writes import System
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.terms.names import Names
 
 
@@ -46,6 +45,7 @@ class Remedy(StrEnum):
     CHECK_CONFIG = "check-config"
     AUDIT = "audit verify"
     RELEASE = "release"
+    MAPS = "maps"
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.LEFT_BEHIND: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.MERGE_CYCLE: Meaning(_DESK, Remedy.UNLINK),
     WaitCode.MERGED_BOTH_LINKED: Meaning(_DESK, Remedy.UNLINK),
-    WaitCode.NO_PROVIDER: Meaning(_OPERATOR),
+    WaitCode.NO_PROVIDER: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_CREATED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.SURVIVOR_NOT_SEEN: Meaning(_OPERATOR),
     WaitCode.UNLINKED: Meaning(_DESK, Remedy.LINK),
@@ -97,7 +97,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.FIELD_REQUIRED: Meaning(_DESK),
     WaitCode.FIELD_TOO_LONG: Meaning(_DESK),
     WaitCode.FIELD_UNKNOWN_SEX: Meaning(_DESK),
-    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR),
+    WaitCode.FIELD_UNMAPPED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.BEYOND_CASE: Meaning(_BILLER, Remedy.REMOVE_POLICY),
     WaitCode.CARRIER_PENDING: Meaning(_BILLER),
     WaitCode.CARRIER_REFUSED: Meaning(_BILLER, Remedy.RETRY_SHARED, quotes=True),
@@ -113,8 +113,11 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
     WaitCode.RANK_TWICE: Meaning(_DESK),
     WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
-    WaitCode.NO_CALENDAR: Meaning(_OPERATOR),
+    WaitCode.BOOKED_TWICE: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.NO_CALENDAR: Meaning(_OPERATOR, Remedy.MAPS),
+    WaitCode.NOT_BOOKED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.OVER_UNBOOKED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),
@@ -142,6 +145,25 @@ def meaning_of(code: str) -> Meaning:
     return _BY_VALUE.get(code, UNKNOWN)
 
 
+def remedy_of(slot: str, code: str, *, of_patient: bool) -> Remedy:
+    """What resolves an item, as far as its slot and code tell: a button of the console, and the command's word."""
+    kind = parse_slot(slot).kind
+    if of_patient:
+        found = meaning_of(code).remedy
+        return Remedy.BILL if found is Remedy.RETRY and kind is SlotKind.BILL else found
+    return OF_PRACTICE.get(kind, Remedy.BY_HAND) if kind is not None else Remedy.BY_HAND
+
+
+OF_PRACTICE = {
+    SlotKind.QUARANTINE: Remedy.REDRIVE,
+    SlotKind.RESTART: Remedy.AUDIT,
+    SlotKind.HOLD: Remedy.RELEASE,
+    SlotKind.SYSTEM: Remedy.CHECK_CONFIG,
+    SlotKind.STANDING: Remedy.CHECK_CONFIG,
+}
+"""What resolves the practice's own items; any other is put right by hand."""
+
+
 def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str, names: Names) -> str:
     """The command, complete but for what only the person can know (in capitals)."""
     command = _of_practice(practice, slot, names) if patient is None else _of_patient(practice, patient, slot, code, names)
@@ -149,17 +171,18 @@ def remedy(practice: PracticeId, patient: Patient | None, slot: str, code: str, 
 
 
 def _of_practice(practice: PracticeId, slot: str, names: Names) -> str:
-    if (scope := scope_in(slot)) is not None:
-        return f"{Remedy.RELEASE} {practice}{scope_options(scope, names)}"
-    if is_slot(slot, SlotKind.QUARANTINE):
-        return f"{Remedy.REDRIVE} {practice} {slot}"
-    if is_slot(slot, SlotKind.RESTART):
-        return f"{Remedy.AUDIT} {practice}"
-    return (
-        Remedy.CHECK_CONFIG.value
-        if is_slot(slot, SlotKind.SYSTEM) or is_slot(slot, SlotKind.STANDING)
-        else f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
-    )
+    found = remedy_of(slot, "", of_patient=False)
+    match found:
+        case Remedy.RELEASE:
+            scope = scope_in(slot)
+            return f"{found} {practice}{scope_options(scope, names) if scope is not None else ''}"
+        case Remedy.REDRIVE:
+            return f"{found} {practice} {slot}"
+        case Remedy.AUDIT:
+            return f"{found} {practice}"
+        case Remedy.CHECK_CONFIG:
+            return found.value
+    return f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
 
 
 TO = {System.EHR: "to-ehr", System.BILLING: "to-billing"}
@@ -174,9 +197,9 @@ def scope_options(scope: HoldScope, names: Names) -> str:
 
 
 def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, names: Names) -> str:
-    chart, (kind, id_) = chart_of(patient, names), parse_slot(slot)
-    match meaning_of(code).remedy:
-        case Remedy.BILL | Remedy.RETRY if kind is SlotKind.BILL:
+    chart, id_ = chart_of(patient, names), parse_slot(slot).id
+    match remedy_of(slot, code, of_patient=True):
+        case Remedy.BILL:
             return f"resend {practice} {id_}"
         case Remedy.BY_HAND:
             return f"dismiss {practice} {chart} {slot} --reason TEXT"
@@ -194,6 +217,8 @@ def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, na
             return f"move-link {practice} {chart}"
         case Remedy.REMOVE_POLICY:
             return f"remove-policy {practice} {chart} {id_}"
+        case Remedy.MAPS:
+            return f"maps {practice} --missing"
         case Remedy.UNLINK:
             return f"unlink {practice} {chart}"
     return f"resync {practice} {chart}"

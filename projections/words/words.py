@@ -6,13 +6,17 @@ only.
 
 from __future__ import annotations
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     MoveLinkRequested,
     PolicyRemovalRequested,
     RedriveRequested,
@@ -22,8 +26,10 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
-from events.holds import HoldBegan, HoldEnded, KeptOut
+from events.first_day import LiveChosen
+from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
+from events.maps import MapGivenBack, MapSaved
 from events.merges import BillingLinkMoved, ToldApart
 from events.records import BillingChart, EhrChart, type_of
 from events.restarts import HistoryRestarted, HistoryResumed
@@ -68,6 +74,7 @@ from events.schema import (
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
 from projections.words.left_alone import left_alone
 from projections.words.likeness import how_alike
+from projections.words.mapped import map_change, row_in_words, target_in_words
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
 from projections.words.writes import describe_write
@@ -96,6 +103,12 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
             return f"saw {state and state + ' '}appointment {seen.key} at {shown.time(seen.start)} for {seen.minutes} min{reason}"
         case BillingAppointmentVanished():
             return f"saw that appointment {body.key} was deleted"
+        case EhrAppointmentObserved(appointment=one):
+            reason = shown.with_values(f": {one.description}") if one.description else ""
+            status = f" ({one.status})" if one.status else ""
+            return f"saw appointment {one.id} at {shown.time(one.start)} for {one.minutes} min{status}{reason}"
+        case EhrAppointmentGone():
+            return f"saw that appointment {body.appointment} {'moved to another patient' if body.moved else 'was deleted'}"
         case BillObserved(bill=bill):
             day = shown.with_values(f" of {bill.service_day}")
             deferred = shown.with_values(", deferred") if bill.deferred else ""
@@ -120,10 +133,15 @@ def _person(chart: EhrChart | BillingChart, shown: Shown, news: str | None) -> s
 
 
 def _set_aside(body: Body, shown: Shown) -> str:
+    """What was set aside, by us or by a person, and what a person has mapped."""
     match body:
         case ChangeQuarantined():
             what = f"{shown.prefix(body.system)} {body.resource} {body.record}"
             return f"set aside {what}: {body.reason} at {body.path}"
+        case HoldBegan() | HoldEnded() | KeptOut() | LeftOut() | RecordLeftUnread():
+            return left_alone(body, shown)
+        case MapSaved() | MapGivenBack():
+            return map_change(body, shown)
         case MessageUnreadable():
             return f"set aside the message at {body.topic}, partition {body.partition}, offset {body.offset}: {body.reason}"
     return _about_links(body, shown)
@@ -144,8 +162,6 @@ def _about_links(body: Body, shown: Shown) -> str:
             said = "are two persons" if body.apart else "may be one person again"
             pair = f"{shown.prefix(body.system)}:{body.one} and {shown.prefix(body.system)}:{body.other}"
             return f"{pair} {said}, says {body.who}" + (f": {body.reason}" if body.reason else "")
-        case HoldBegan() | HoldEnded() | KeptOut():
-            return left_alone(body, shown)
         case LinkSuspended():
             return f"suspended the link: chart {body.ehr} was deleted"
         case LinkResumed():
@@ -178,6 +194,11 @@ def _about_links(body: Body, shown: Shown) -> str:
         case ConflictRecorded():
             return "conflict in " + "; ".join(_conflict(one, shown) for one in body.conflicts)
     return _about_writes(body, shown)
+
+
+def _live_chosen(body: LiveChosen) -> str:
+    what = "the practice goes live once both systems are read" if body.live else "its configuration counts again"
+    return f"{what}, says {body.who}" + (f": {body.reason}" if body.reason else "")
 
 
 def lost(body: HistoryRestarted) -> str:
@@ -223,6 +244,8 @@ def _about_writes(body: Body, shown: Shown) -> str:
             return f"waits no longer: {body.slot} ({body.how})"
         case WaitingDismissed():
             return f"accepted as it is: {body.slot} ({body.code}), by {body.who}: {body.reason}"
+        case LiveChosen():
+            return _live_chosen(body)
     return _command(body, shown)
 
 
@@ -273,6 +296,12 @@ def _command(body: Body, shown: Shown) -> str:
             what = f"release {body.slot}"
         case KeepOutRequested():
             what = "take the patient in again" if body.undo else "keep the patient out"
+        case GoLiveRequested():
+            what = "let the configuration say whether the practice is live" if body.undo else "go live"
+        case MapRequested():
+            what = f"map {row_in_words(body.kind, body.id, shown)} to {target_in_words(body.kind, body.to, shown)}"
+        case MapGiveBackRequested():
+            what = f"give {row_in_words(body.kind, body.id, shown)} back to the configuration"
         case RedriveRequested():
             what = f"try {body.slot} again"
         case _:

@@ -10,10 +10,15 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from daemon.history.events_of import events_of
+from daemon.operator.find import find_people
 from daemon.sandbox.day import GOOD_LINE
+from daemon.tables.documents import load_patients
+from events.codec import encode_body
 from events.holds import hold_slot
-from events.ids import BillingPatientId, PatientKey, billing_key
+from events.ids import BillingPatientId, PatientKey, PracticeId, billing_key
 from events.writes import Resource, System
+from projections.matching import Person
 from tests.acceptance.test_cli_repair import ELM, Town, carrying, open_town
 from tests.conftest import until
 
@@ -38,6 +43,24 @@ def book(town: Town, patient: int, hour: int) -> int:
 
 def sent(town: Town, bill: int) -> list[int]:
     return [one.id for one in town.clinic.billing.encounters.values() if one.batch_number == str(bill)]
+
+
+async def recorded_of(town: Town, patient: int, *words: str) -> list[str]:
+    """Which of the words is in anything that was recorded of a patient, or in the patient's document."""
+    key, practice = billing_key(BillingPatientId(patient)), PracticeId("elm")
+    events = await events_of(town.store, practice, key)
+    documents = await load_patients(town.store.pool, practice, [key], town.store.keyring)
+    said = [encode_body(one.event.body) for one in events] + [doc for _, doc in documents.values()]
+    return [word for word in words if any(word.encode() in one for one in said)]
+
+
+async def is_found(town: Town, patient: int) -> bool:
+    """Whether a search by the name and birth date that the billing system has leads to the patient."""
+    one = town.clinic.billing.patients[patient]
+    person = Person(id="", first_name=one.first_name, last_name=one.last_name, birth_date=one.dob)
+    people = await find_people(town.store, PracticeId("elm"), person)
+    assert people.complete
+    return billing_key(BillingPatientId(patient)) in {found.key for found in people.found}
 
 
 async def status(town: Town) -> dict[str, Any]:
@@ -136,6 +159,7 @@ async def test_a_hold_of_one_patient_ends_by_itself(town: Town) -> None:
 
 async def test_a_patient_kept_out_is_left_alone_until_taken_in_again(town: Town) -> None:
     chart, patient = await town.linked()
+    assert await is_found(town, patient)
     assert "is kept out from now on" in await town.done("keep-out", ELM, f"kareo:{patient}", "--reason", "our own nurse")
     town.day.edit_kareo(patient, city="Albany")
     town.day.edit_elation(chart, middle_name="Quincy")
@@ -147,12 +171,16 @@ async def test_a_patient_kept_out_is_left_alone_until_taken_in_again(town: Town)
     assert carrying(town, visit) == []
     assert not await town.waits(f"bill:{faulty}")
     assert not [one for one in await town.waiting() if f"kareo:{patient}" in one["patient"]]
+    assert "recorded no more of it" in await town.done("history", ELM, f"kareo:{patient}")
+    assert not await recorded_of(town, patient, "Albany", "Quincy", "99998"), "no more than the id is known"
+    assert not await is_found(town, patient)
     assert "kept out already" in await town.refused("keep-out", ELM, f"elation:{chart}", "--reason", "once more")
 
     await town.done("keep-out", ELM, f"elation:{chart}", "--undo", "--reason", "she is a patient now")
     await until(lambda: city(town, chart) == "Albany", 60)
     await until(lambda: len(carrying(town, visit)) == 1, 60)
     await until(lambda: town.waits(f"bill:{faulty}", "bill-error"), 60)
+    assert await is_found(town, patient)
     await town.sound()
 
 

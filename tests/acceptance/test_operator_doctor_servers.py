@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
-from datetime import timedelta
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -12,8 +16,13 @@ from daemon.config import load
 from daemon.findings import Severity
 from daemon.operator import doctor_postgres
 from daemon.operator.doctor_postgres import look_at_postgres
+from daemon.runtime.supervision import failed_again
+from daemon.runtime.surroundings import surroundings
+from daemon.runtime.taking import take_over
 from daemon.sandbox.clinic import write_private
 from daemon.vendors.sections import SECTIONS
+from events.formats import FORMAT, OlderVersion
+from events.ids import PracticeId
 from tests.acceptance.installation import Installation
 from tests.conftest import until
 from tests.faults.proxy import Proxy
@@ -92,6 +101,28 @@ async def test_a_migration_that_is_not_applied_and_one_of_a_newer_version(at: In
     await at.execute("DELETE FROM chartwire.schema_migration WHERE name = '9999_of_tomorrow.sql'")
     await at.gone("schema-new")
     assert text
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_database_that_a_newer_version_has_finished(at: Installation) -> None:
+    """The worker refuses with the sentence that the doctor says; one at work that loses a practice cannot take it again, and says it."""
+    await at.execute(f"INSERT INTO chartwire.least_format (format) VALUES ({FORMAT + 1})")
+    try:
+        finding = await at.found("version-old")
+        command = [sys.executable, "-m", "daemon", "run", "--config", str(at.file)]
+        done = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stderr) == (1, f"postgres.dsn: {pasteable(finding.text, at.file)}\n")
+        async with surroundings(load(at.file, SECTIONS), at.file.parent) as around:
+            with pytest.raises(OlderVersion) as refused:
+                await take_over(around, PracticeId("oak"), "late:9")
+        assert failed_again(None, refused.value, datetime.now(UTC), 0.0).reason == finding.text
+    finally:
+        await at.execute("DELETE FROM chartwire.least_format")
+    await at.gone("version-old")
+
+
+def pasteable(text: str, file: Path) -> str:
+    return text.replace("`chartwire migrate --finish`", f"`chartwire migrate --finish --config {file}`")
 
 
 @pytest.mark.asyncio(loop_scope="module")

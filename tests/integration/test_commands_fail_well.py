@@ -33,6 +33,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "replay --verify": ["replay", elm, "--verify"],
         "replay --chart": ["replay", elm, "--chart", chart],
         "replay --rebuild": ["replay", elm, "--rebuild"],
+        "recover": ["recover", elm],
         "audit verify": ["audit", "verify"],
         "audit checkpoint": ["audit", "checkpoint", "--out", f"{of}/checkpoint"],
         "export": ["export", elm, "--out", f"{of}/archive", "--passphrase-file", f"{of}/passphrase"],
@@ -46,6 +47,8 @@ def looking(at: Place) -> dict[str, list[str]]:
         "link": ["link", elm, "elation:101", chart, "--yes"],
         "unlink": ["unlink", elm, chart],
         "redrive": ["redrive", elm],
+        "maps": ["maps", elm],
+        "settings": ["settings", elm],
         "duplicates": ["duplicates", elm],
         "balance": ["balance", elm, "--month", "2026-03", "--recorded"],
         "move-link": ["move-link", elm, chart, "kareo:902", "--yes"],
@@ -72,6 +75,7 @@ def asking(at: Place) -> dict[str, list[str]]:
         "apart": ["apart", elm, "elation:101", "elation:102"],
         "hold": ["hold", elm, "--reason", "so"],
         "release": ["release", elm],
+        "map": ["map", elm, "provider", "11", "509", "--yes"],
         "keep-out": ["keep-out", elm, CHART, "--reason", "so"],
     }
 

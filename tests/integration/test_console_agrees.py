@@ -28,10 +28,11 @@ from daemon.console.publishing import Publishing
 from daemon.demo.embedded import EmbeddedPostgres, free_port
 from daemon.operator import deeds
 from daemon.operator.commands import Followed, login
-from daemon.operator.links import plan_of_link
+from daemon.operator.links import plan_of_link, plan_of_move
 from events import commands
 from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
-from events.schema import BillingChartObserved, BillObserved, ChangeQuarantined, EhrChartObserved
+from events.maps import MapKind
+from events.schema import BillingChartObserved, BillingChartVanished, BillObserved, ChangeQuarantined, EhrChartObserved
 from events.slots import SlotKind
 from events.topics import Note
 from events.writes import Resource, System
@@ -40,12 +41,14 @@ from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
 from tests.integration.test_duplicates import ask
 from tests.integration.visiting import Browser, Site, site, waits
-from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL
+from tests.unit.records import ADA, ADA_THERE, BLUE, GOOD_BILL, KAREO_MAIN_STREET, MAIN_STREET
 
 ROOT = Path(__file__).parents[2]
 ALONE, OTHER_ALONE = EhrChartId(102), EhrChartId(103)
 PAIR = (EhrChartId(104), BillingPatientId(904))
 GRACE = {"first_name": "Grace", "last_name": "Hopper"}
+MERGED = (BillingPatientId(905), BillingPatientId(906))
+MARY = {"first_name": "Mary", "last_name": "Shelley"}
 QUARANTINED = "quarantine:kareo:patients:7"
 
 
@@ -60,10 +63,16 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
             BillingChartObserved(chart=replace(ADA_THERE, id=PAIR[1], **GRACE)),
             ChangeQuarantined(system=System.BILLING, resource="patients", record="7", reason="unreadable", raw=b"x"),
         )
+        await desk.link(replace(ADA, id=EhrChartId(105), **MARY), replace(ADA_THERE, id=MERGED[0], **MARY))
+        gone = desk.change(BillingChartVanished(patient=MERGED[0]))
+        await desk.recorder.record_messages([replace(gone, event=replace(gone.event, billing=MERGED[0]))])
+        await desk.see(BillingChartObserved(chart=replace(ADA_THERE, id=MERGED[1], **MARY)))
         note = Note(system=System.EHR, resource="bills", record=str(GOOD_BILL.id), content_hash="a", parent=str(ADA.id))
         await desk.recorder.record_messages([desk.change(BillObserved(bill=GOOD_BILL), notes=[note])])
         held = commands.HoldRequested(who="ann", reason="an audit", resource=Resource.BILL, system=System.BILLING)
         assert await ask(desk, held, Charts()) == ""
+        saved = commands.MapRequested(kind=MapKind.LOCATION, id=MAIN_STREET, to=str(KAREO_MAIN_STREET), who="ann")
+        assert await ask(desk, saved, Charts()) == ""
     return name, folder, 0
 
 
@@ -157,6 +166,7 @@ class Asked:
 
 SCOPE, SCOPED = {"resource": "bill", "system": "kareo"}, ("--resource", "bill", "--direction", "to-billing")
 HELD = "hold:bill:kareo"
+LOCUM = {"kind": "provider", "id": "11"}
 ADA_PAIR = ("elation:101", "kareo:901")
 SAME = {
     "resync": Asked("resync", {}, ("resync", "kareo:901"), "K:901"),
@@ -168,8 +178,13 @@ SAME = {
     "dismiss": Asked("dismiss", {"slot": "chart"}, ("dismiss", "elation:102", "chart"), "E:102"),
     "seen": Asked("seen", {"field": "city"}, ("seen", "kareo:901", "city"), "K:901"),
     "redrive": Asked("redrive", {"slot": QUARANTINED}, ("redrive", QUARANTINED)),
-    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes")),
-    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR)),
+    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes", "--undecided")),
+    "move-link": Asked(
+        "move_link",
+        {"source": "905", "target": "906", "ehr": "105"},
+        ("move-link", "kareo:905", "kareo:906", "--yes"),
+    ),
+    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR, "--undecided")),
     "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
     "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
 }
@@ -178,6 +193,12 @@ SAME |= {
     "release": Asked("release_slot", {"slot": HELD}, ("release", *SCOPED)),
     "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
     "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
+    "go-live": Asked("go_live", {"sure": "yes"}, ("onboard", "--go-live", "--yes")),
+    "observe": Asked("go_live", {}, ("onboard", "--go-live", "--undo", "--yes")),
+}
+SAME |= {
+    "map": Asked("map_row", {**LOCUM, "to": "509", "was": "501"}, ("map", "provider", "11", "509", "--yes")),
+    "give-back": Asked("give_back", {"kind": "location", "id": "21"}, ("map", "location", "21", "--give-back", "--yes")),
 }
 NOT_POSSIBLE = {
     "remove-policy": Asked(
@@ -186,24 +207,21 @@ NOT_POSSIBLE = {
 }
 """What nothing here can be asked for about: both refuse it, by the same function and in the same words."""
 
-BY_COMMAND_ALONE = {"move-link": "move_link"}
-"""Deeds that only the command line has, with their function."""
-
 REASON = "so it is"
 
 
 def test_every_deed_of_both_is_compared() -> None:
     assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
-    asking -= {"duplicates"}
+    asking = (asking - {"duplicates", "maps"}) | {"onboard"}
     both = [*SAME.values(), *NOT_POSSIBLE.values()]
-    assert {one.command[0] for one in both} | set(BY_COMMAND_ALONE) == asking
+    assert {one.command[0] for one in both} == asking
     functions = {
         name
         for name, one in inspect.getmembers(deeds, inspect.iscoroutinefunction)
         if one.__module__ == deeds.__name__ and "it" in inspect.signature(one).parameters
     }
-    assert {one.function for one in both} | set(BY_COMMAND_ALONE.values()) == functions - {"as_planned", "release"}
+    assert {one.function for one in both} == functions - {"as_planned", "release"}
 
 
 @pytest.mark.parametrize("deed", SAME)
@@ -213,6 +231,9 @@ async def test_a_form_and_a_command_ask_for_the_same_by_the_same_function(both: 
     if deed == "link":
         plan = await plan_of_link(both.site.console.store, POLICY, *PAIR, NOON)
         fields["seen"] = plan.seen
+    if deed == "move-link":
+        moving = await plan_of_move(both.site.console.store, POLICY, *MERGED, NOON)
+        fields["seen"] = moving.seen
     with Calls("operator/deeds") as by_form:
         form = await both.console(deed, {**fields, "reason": REASON}, one.patient)
     command, by_command = await both.command(*one.command, "--reason", REASON)
@@ -262,6 +283,10 @@ READINGS = {
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
+    "onboarding": Read("onboarding", ("onboard", "elm"), ("operator/onboarding", "progress")),
+    "what waits": Read("work", ("waiting", "elm"), ("operator/worklist", "work_of")),
+    "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
+    "settings": Read("settings", ("settings", "elm"), ("operator/settings", "settings_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 
@@ -276,6 +301,22 @@ async def test_a_page_and_a_command_read_by_the_same_function(both: Both, readin
         assert (await both.browser.get(f"/p/elm{paths.get(one.page, f'/{one.page}')}")).status == 200
     by_command = await asyncio.to_thread(run, one.command, both.config, module)
     assert function in by_page & by_command
+
+
+async def test_a_search_of_the_history_is_by_the_same_functions(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    auditor = await both.site.of("auditor")
+    await auditor.get("/p/elm/audit/search")
+    words = ("search-history", "elm", "--chart", "kareo:901", "--field", "last_name")
+    by_command = await asyncio.to_thread(run, words, both.config, "operator/searching")
+    told = re.findall(r"#(\d+)", capsys.readouterr().out)
+    with Calls("operator/searching") as by_page:
+        page = await auditor.post("/p/elm/audit/search", {"billing": "901", "field": "last_name"})
+    assert "search_history" in by_page & by_command
+    assert re.findall(r'<th scope="row" class="num">(\d+)</th>', page.text) == told != []
+    looked = await asyncio.to_thread(run, ("search-history", "elm", "--looked"), both.config, "operator/searching")
+    with Calls("operator/searching") as by_page:
+        await auditor.post("/p/elm/audit/search", {"who": "auditor"})
+    assert "search_access" in by_page & looked
 
 
 async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
+from daemon.vendors.elation.calendar_reading import WHOLE_PASS
 from daemon.vendors.kareo.connector import KareoConnector
-from events.commands import KeepOutRequested, ReleaseRequested
+from events.commands import KeepOutRequested, MapGiveBackRequested, ReleaseRequested
 from events.ids import BillingPatientId
+from events.maps import MapKind
 from events.store import Store
 from events.writes import System
 from tests.simulation.bystander import Bystander
@@ -103,11 +105,14 @@ async def _day(world: World) -> None:
 
 
 async def _let_go(world: World) -> None:
-    """People release what is still held and take in whom they kept out, until all of it is recorded."""
+    """People release what is still held, take in whom they kept out, and give back who of one system is who in the other: until all
+    of it is recorded. The judge knows only who is who in truth."""
     async with asyncio.timeout(REST_WITHIN):
         for practice in (one.id for one in world.config.practice):
             office = world.checks.left_alone.of(practice)
-            while office.holds or office.out:
+            while office.holds or office.out or office.providers:
+                for id_ in office.providers:
+                    world.ask(practice, MapGiveBackRequested(kind=MapKind.PROVIDER, id=id_, who="people"))
                 for slot in office.holds:
                     world.ask(practice, ReleaseRequested(slot=slot, who="people"))
                 for system, number in office.out:
@@ -171,9 +176,10 @@ async def _go_round(world: World, practice: str) -> None:
     while (runtime := world.owner(practice)) is None:
         await asyncio.sleep(5.0)
     connectors = runtime.connectors
-    wanted = {
-        (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
-    }
+    passes = [(source, name) for source, names in PASSES.items() for name in names]
+    if getattr(connectors[System.EHR], "calendar", None) is not None:
+        passes.append((System.EHR, WHOLE_PASS))
+    wanted = {(source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, name in passes}
     while True:
         late = [
             (source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done

@@ -7,12 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import io
 import os
-import shutil
 import subprocess
 import sys
-import tarfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -32,9 +29,9 @@ from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
 from tests.conftest import opened_store, until
+from tests.stored.older import ROOT, unpacked
 
 COMMIT = "b260bfb"
-ROOT = Path(__file__).resolve().parents[2]
 MOST_SECONDS = 60.0
 MANY = 1_000_000
 SOURCES = {
@@ -77,18 +74,7 @@ class Version:
 @pytest.fixture(scope="module")
 def old(tmp_path_factory: pytest.TempPathFactory) -> Version:
     """The code of then, unpacked from the history."""
-    git = shutil.which("git")
-    if git is None:
-        pytest.skip("git is not installed")
-    known = subprocess.run([git, "cat-file", "-e", f"{COMMIT}^{{commit}}"], cwd=ROOT, capture_output=True)
-    if known.returncode:
-        pytest.skip(f"the history does not reach back to {COMMIT} (a shallow clone, or no clone)")
-    folder = tmp_path_factory.mktemp("old")
-    packed = subprocess.run(
-        [git, "archive", COMMIT, "daemon", "events", "projections"], cwd=ROOT, capture_output=True, check=True
-    )
-    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="data")
+    folder = unpacked(COMMIT, tmp_path_factory.mktemp("old"), "daemon", "events", "projections")
     where = [sys.executable, "-c", "import daemon, events; print(daemon.__file__, events.__file__)"]
     found = subprocess.run(
         where, cwd=folder, env={**os.environ, "PYTHONPATH": str(folder)}, capture_output=True, check=True, text=True

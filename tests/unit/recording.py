@@ -21,6 +21,7 @@ from events.ids import (
     keys_named,
 )
 from events.insurance import InsurersLearnt
+from events.maps import MapChange
 from events.merges import BillingLinkMoved
 from events.records import type_of
 from events.schema import (
@@ -44,9 +45,11 @@ from events.schema import (
     WaitingRaised,
 )
 from projections.deciding.intents import decide, is_settled
+from projections.deciding.leaving import as_recorded
 from projections.deciding.repair import answer
 from projections.rules.counterparts import gave_up_asking, named
 from projections.rules.wants import Moment
+from projections.state.maps import counterpart
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -139,8 +142,11 @@ class Recording:
 
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
+            news, event = as_recorded(event, self.state, self.policy)
             key = PatientKey("") if isinstance(event.body, Aside) else self.state.key_of(event.ehr, event.billing)
             self._fold(event, key, touched, come)
+            if news is not None:
+                self._fold(self._following(news, event, news.ehr, news.billing), PatientKey(""), touched, come)
             return
         reply = answer(self.state, event.ehr, event.billing, event.body, self.policy)
         self._fold(event, reply.about, touched, come)
@@ -157,7 +163,7 @@ class Recording:
 
     def _fold(self, event: Event, key: PatientKey, touched: dict[PatientKey, Event], come: set[str]) -> None:
         event = msgspec.structs.replace(event, patient=key)
-        known = self.state.patients.get(key)
+        known, directory = self.state.patients.get(key), self.state.directory
         self.state.apply(event, len(self.events))
         self.events.append(event)
         body = event.body
@@ -182,6 +188,10 @@ class Recording:
                     come.add(f"{'chart' if isinstance(body, EhrChartObserved) else 'patient'}:{body.chart.id}")
         elif isinstance(body, EhrDirectoryObserved | BillingDirectoryObserved):
             come.add("directory")
+        elif isinstance(body, MapChange):
+            come.add("directory")
+            if counterpart(body.kind, body.id, directory, self.policy).to:
+                touched.update(dict.fromkeys(sorted(self.state.patients), event))
         elif isinstance(body, InsurersLearnt):
             come.add("insurers")
         elif isinstance(body, KeptOut):

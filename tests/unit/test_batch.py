@@ -25,7 +25,8 @@ from events.schema import (
     WaitingCleared,
 )
 from events.writes import System
-from projections.deciding.batch import Batch, Redriven
+from projections.deciding.batch import Batch
+from projections.deciding.replies import Redriven
 from projections.rules.wants import Moment
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy

@@ -20,7 +20,8 @@ from events.records import Provider
 from events.writes import System
 from projections.rules.fields import DEMOGRAPHICS, same
 from projections.rules.policies import money
-from projections.state.directory import Directory, physician_for, provider_for
+from projections.state.directory import Directory
+from projections.state.maps import physician_for, provider_for
 from projections.terms.codecs import CalendarDay, Unfit, ZipCode, known_day, last_day
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_THERE, GREY, KAREO_GREY, PHYSICIANS, PROVIDERS

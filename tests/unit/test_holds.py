@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.codec import encode_body
 from events.codes import WaitCode
 from events.commands import (
     BillResendRequested,
@@ -19,9 +20,12 @@ from events.commands import (
     ReleaseRequested,
     UnlinkRequested,
 )
-from events.holds import HoldEnded, HoldScope, KeptOut, hold_slot, scope_in
+from events.holds import HoldEnded, HoldScope, hold_slot, scope_in
 from events.ids import PRACTICE, BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
-from events.schema import IntentRequested, IntentSuperseded
+from events.schema import (
+    IntentRequested,
+    IntentSuperseded,
+)
 from events.writes import Resource, Searched, System, changes_nothing
 from projections.rules.holds import is_stopped_under_way, may_begin, on_hold
 from projections.rules.people import candidate
@@ -66,6 +70,11 @@ def replays(clinic: Clinic) -> bool:
     return state.directory == clinic.state.directory and same == {
         key: encode_patient(one) for key, one in clinic.state.patients.items()
     }
+
+
+def told_of(clinic: Clinic, begin: int = 0) -> bytes:
+    """All that was recorded from an event on."""
+    return b"".join(encode_body(one.body) for one in clinic.events[begin:])
 
 
 def busy(policy: Policy | None = None) -> Clinic:
@@ -255,6 +264,9 @@ def test_for_a_patient_kept_out_nothing_is_written_and_nothing_waits() -> None:
     assert replays(clinic)
     assert keep_out(clinic, ehr=ADA.id) == "nothing-in-it"
     assert keep_out(clinic, ehr=ADA.id, undo=True) == ""
+    clinic.billing(replace(INSURED, city="Rome"))
+    clinic.ehr(replace(ADA, city="Athens"))
+    clinic.appointment(replace(VISIT, key="7002", id=7002))
     assert {"demographics:elation", "appointment:7001", "appointment:7002"} <= {slot for _, slot, _ in clinic.open()}
     assert keep_out(clinic, ehr=ADA.id, undo=True) == "nothing-in-it"
     assert replays(clinic)
@@ -266,7 +278,9 @@ def test_a_chart_kept_out_before_it_was_ever_seen_is_neither_searched_nor_create
     clinic.billing(ADA_THERE)
     assert clinic.open() == []
     assert clinic.waiting("K:901") == {}
+    assert clinic.state.patients[ADA_KEY].billing is None
     assert keep_out(clinic, billing=ADA_THERE.id, undo=True) == ""
+    clinic.billing(ADA_THERE)
     assert [slot for _, slot, _ in clinic.open()] == ["chart"]
 
 
@@ -313,6 +327,12 @@ def test_a_rule_keeps_out_whose_last_name_fits_and_lets_in_again_who_is_renamed(
     assert clinic.open() == []
     assert clinic.waiting(ALONE) == {}
     assert clinic.state.directory.kept_out[ehr_key(ADA.id)].rule == "zz*"
+    assert b"ZZTOP" not in told_of(clinic)
+    clinic.ehr(replace(tester, first_name="Zelda"))
+    assert clinic.state.directory.kept_out.keys() == {ehr_key(ADA.id)}
+    assert b"Zelda" not in told_of(clinic)
+    clinic.pass_days(1)
+    assert clinic.state.directory.kept_out.keys() == {ehr_key(ADA.id)}, "of a name that is not known no rule says anything"
     clinic.ehr(ADA)
     assert clinic.state.directory.kept_out == {}
     assert [slot for _, slot, _ in clinic.open()] == ["chart"]
@@ -323,6 +343,7 @@ def test_a_persons_word_goes_before_the_rule() -> None:
     clinic = Clinic(RULED)
     clinic.ehr(replace(ADA, last_name="Test"))
     assert keep_out(clinic, ehr=ADA.id, undo=True) == ""
+    clinic.ehr(replace(ADA, last_name="Test"))
     assert [slot for _, slot, _ in clinic.open()] == ["chart"]
     clinic.ehr(replace(ADA, last_name="Test", city="Macon"))
     assert not clinic.state.directory.kept_out[ehr_key(ADA.id)].out
@@ -349,18 +370,22 @@ def test_going_live_leaves_alone_whom_the_rule_keeps_out() -> None:
     assert run.patients[PatientKey("E:102")].waiting == {}
 
 
-@settings(deadline=None)
-@given(before=STORIES, during=STORIES)
-def test_whatever_happens_nothing_is_asked_for_a_patient_kept_out(before: list[Step], during: list[Step]) -> None:
-    clinic = tell(before)
-    begin = len(clinic.events)
-    if keep_out(clinic, billing=ADA_THERE.id) == "":
-        for step in during:
-            happen(clinic, step)
-        asked = [one for one in clinic.events[begin:] if isinstance(one.body, IntentRequested)]
-        assert [one for one in asked if one.patient == ADA_KEY] == []
-        assert all(changes_nothing(one.body.write) for one in asked)
-        assert clinic.waiting() == {}
-        assert all(one.state in ("attempted", "unknown") for key, _, one in clinic.open() if key == ADA_KEY)
-        assert any(isinstance(one.body, KeptOut) for one in clinic.events[begin:])
-        assert replays(clinic)
+def test_a_rule_that_is_gone_lets_in_again_who_was_kept_out_by_it() -> None:
+    clinic = Clinic(RULED)
+    clinic.ehr(replace(ADA, last_name="Test"))
+    clinic.policy = Policy(practice=RULED.practice, default_physician=HOUSE)
+    clinic.pass_days(1)
+    assert clinic.state.directory.kept_out == {}
+    assert not clinic.state.patients[PatientKey(ALONE)].out
+    assert replays(clinic)
+
+
+def test_a_linked_patient_of_the_rule_stays_out_until_neither_name_fits() -> None:
+    clinic = Clinic(RULED)
+    clinic.linked()
+    clinic.billing(replace(ADA_THERE, last_name="test"))
+    clinic.ehr(replace(ADA, city="Athens"))
+    assert clinic.state.directory.kept_out.keys() == {ehr_key(ADA.id), billing_key(ADA_THERE.id)}
+    clinic.billing(replace(ADA_THERE, city="Macon"))
+    assert clinic.state.directory.kept_out == {}
+    assert replays(clinic)

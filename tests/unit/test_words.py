@@ -29,6 +29,8 @@ IDS_AND_TIMES = {
     "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeBillingPolicies.case_id",
     "ChangeQuarantined.record", "EhrPoliciesObserved.chart", "ChartLinked.billing",
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
+    "BookingTerms.minutes", "BookingTerms.start", "DeleteBillingAppointment.appointment", "EhrAppointment.id",
+    "EhrAppointment.minutes", "EhrAppointment.start", "EhrAppointment.status", "EhrAppointmentGone.appointment",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
     "IntentAttempted.epoch", "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
@@ -36,18 +38,19 @@ IDS_AND_TIMES = {
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
     "MarkBilled.ref_number", "MessageUnreadable.offset", "MessageUnreadable.partition", "MessageUnreadable.topic",
-    "KeptOut.ehr",
+    "KeptOut.ehr", "RecordLeftUnread.record",
+    "MapGiveBackRequested.id", "MapGivenBack.id", "MapRequested.id", "MapRequested.to", "MapSaved.id", "MapSaved.to",
     "PairBarred.billing", "PairBarred.ehr", "PolicyRemovalRequested.policy", "UpdateCarrier.carrier", "UnlinkRequested.billing", "UnlinkRequested.ehr",
 }  # fmt: skip
 NAMES_OF_FIELDS = {
     "ConflictSeen.fields", "FieldConflict.field", "FieldsAgreed.fields.key", "UpdateBillingChart.fields.key",
-    "UpdateCarrier.fields.key", "UpdateEhrChart.fields.key",
+    "UpdateBillingAppointment.changes", "UpdateCarrier.fields.key", "UpdateEhrChart.fields.key",
 }  # fmt: skip
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
     "BillingLinkMoved.how", "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
     "CommandRefused.code", "CommandRefused.text", "HoldBegan.text", "IntentRefused.code", "IntentRequested.notes",
-    "IntentRequested.rule", "IntentSuperseded.reason", "MessageUnreadable.reason", "RevisitDue.reason",
+    "IntentRequested.rule", "IntentSuperseded.reason", "RecordLeftUnread.resource", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",
 }  # fmt: skip
 HARMLESS = IDS_AND_TIMES | NAMES_OF_FIELDS | WORDS_OF_OURS

@@ -68,7 +68,9 @@ def day_of(text: str) -> date | None:
 
 
 def _row(ask: Ask, one: Patient) -> dict[str, object]:
-    chart = one.billing.chart if one.billing is not None else one.ehr.chart if one.ehr is not None else None
+    chart = (
+        None if one.out else one.billing.chart if one.billing is not None else one.ehr.chart if one.ehr is not None else None
+    )
     return {
         "who": name_of(one),
         "handle": ask.handle(one.key),

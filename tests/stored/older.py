@@ -1,0 +1,53 @@
+"""The older version that tests upgrade from and go back to: out of the repository's history, as a folder, or as its wheel installed apart."""
+
+from __future__ import annotations
+
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+OLDER = "9f35dbc"
+"""deploy/UPGRADE.md, Formats."""
+
+ROOT = Path(__file__).resolve().parents[2]
+INSTALL_SECONDS = 600
+
+
+def unpacked(commit: str, folder: Path, *paths: str) -> Path:
+    """`paths` of a commit, or all of it, in `folder`. Skips where the history does not reach back so far."""
+    git = shutil.which("git")
+    if git is None:
+        pytest.skip("git is not installed")
+    known = subprocess.run([git, "cat-file", "-e", f"{commit}^{{commit}}"], cwd=ROOT, capture_output=True, check=False)
+    if known.returncode:
+        pytest.skip(f"the history does not reach back to {commit} (a shallow clone, or no clone)")
+    packed = subprocess.run([git, "archive", commit, *paths], cwd=ROOT, capture_output=True, check=True)
+    with tarfile.open(fileobj=io.BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def installed(commit: str, folder: Path) -> Path:
+    """The Python of an environment that has the commit's wheel, in the releases that its own constraints name. Needs pip's index."""
+    source = unpacked(commit, folder / "source")
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+    def run(*command: object) -> None:
+        words = list(map(str, command))
+        done = subprocess.run(
+            words, cwd=source, env=environment, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
+        )
+        assert done.returncode == 0, f"{' '.join(words)}\n{done.stdout[-2000:]}{done.stderr[-4000:]}"
+
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder / "built")
+    (wheel,) = (folder / "built").glob("*.whl")
+    run(sys.executable, "-m", "venv", folder / "env")
+    python = folder / "env" / "bin" / "python"
+    run(python, "-m", "pip", "-q", "install", "-c", source / "constraints.txt", wheel)
+    return python
