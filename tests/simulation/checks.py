@@ -6,7 +6,6 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,7 +37,7 @@ from projections.state.coverage import DIFFERENCES
 from projections.state.patient import Former
 from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
-from tests.simulation.judge import Judge
+from tests.simulation.judge import Judge, Mark
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
 from tests.simulation.left_alone import LeftAlone
@@ -88,15 +87,6 @@ class _Practice:
         self.unsettled = False
         """Whether its database went back, and nobody has said yet that what followed from it is settled."""
         self.newest: dict[tuple[str, int], datetime] = {}
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What was known of a practice `at` the moment of its event `sequence`."""
-
-    sequence: int
-    at: datetime
-    kept: Any
 
 
 class Checks:
