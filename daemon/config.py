@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -23,15 +23,17 @@ from events.writes import Resource, System
 from projections.terms.names import Names
 from projections.terms.policy import (
     ENCOUNTER_STATUSES,
-    POSSIBLE,
+    EXTENSION,
     PREFERENCES,
     PROFILES,
+    DeletedAppointment,
     Direction,
     NewCarrier,
     Policy,
     RemovedPolicy,
     Rescheduled,
     WithoutPlan,
+    possible,
 )
 
 
@@ -73,16 +75,23 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     removed_policy: RemovedPolicy | None = None
     new_carrier: NewCarrier | None = None
     carrier_without_plan: WithoutPlan | None = None
+    deleted_appointment: DeletedAppointment | None = None
+    notes_token: bool | None = None
     keep_out: tuple[Annotated[str, msgspec.Meta(min_length=1)], ...] | None = None
 
 
 class MapsConfig(Section, frozen=True, kw_only=True):
-    """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes."""
+    """ids of the chart side (as text, TOML's keys) to ids of the billing side; `places_of_service` to two-digit codes.
+
+    `default_location` and `appointment_reasons` (by the type's name on the chart side) are for appointments that go to the billing side.
+    """
 
     providers: dict[str, Id] = {}
     locations: dict[str, Id] = {}
     places_of_service: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$")]] = {}
     default_physician: Id | None = None
+    default_location: Id | None = None
+    appointment_reasons: dict[str, Id] = {}
 
 
 class PracticeRules(Section, frozen=True, kw_only=True):
@@ -135,6 +144,7 @@ class Config(Section, frozen=True, kw_only=True):
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    traces: TracesConfig = TracesConfig()
     notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
@@ -273,6 +283,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "traces": TracesConfig,
     "notify": NotifyConfig,
 }
 
@@ -306,9 +317,11 @@ def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[P
         problems.append((join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
     for resource in Resource:
         direction = getattr(practice.overrides, resource.value)
-        if direction is not None and direction not in POSSIBLE[resource]:
-            possible = ", ".join(sorted(one.value for one in POSSIBLE[resource]))
-            problems.append((join(key, f"overrides.{resource.value}"), f"cannot be carried out; possible: {possible}"))
+        if direction is not None and direction not in possible(resource, practice.profile):
+            text = f"cannot be carried out; possible: {', '.join(sorted(possible(resource, practice.profile)))}"
+            where = [name for name, rows in EXTENSION.items() if rows.get(resource) is direction]
+            text += f"; {direction.value} is an extension of chartwire's own, only in profile {where[0]}" if where else ""
+            problems.append((join(key, f"overrides.{resource.value}"), text))
     status = practice.overrides.encounter_status
     if status is not None and status not in ENCOUNTER_STATUSES:
         problems.append((join(key, "overrides.encounter_status"), f"must be one of {', '.join(ENCOUNTER_STATUSES)}"))
@@ -368,6 +381,8 @@ def policy_of(practice: PracticeConfig) -> Policy:
         locations={int(key): value for key, value in practice.maps.locations.items()},
         places_of_service={int(key): value for key, value in practice.maps.places_of_service.items()},
         default_physician=practice.maps.default_physician,
+        default_location=practice.maps.default_location,
+        appointment_reasons=practice.maps.appointment_reasons,
         observes=practice.mode == "observe",
         names=names_of(practice),
         **chosen,

@@ -74,8 +74,11 @@ class WaitCode(StrEnum):
     REMOVED_IN_CHART = "removed-in-chart"
 
     # appointments
+    BOOKED_TWICE = "booked-twice"
     NO_CALENDAR = "no-calendar"
+    NOT_BOOKED = "not-booked"
     NOT_FOLLOWED = "not-followed"
+    OVER_UNBOOKED = "over-unbooked"
 
     # bills
     BILL_ERROR = "bill-error"

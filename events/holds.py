@@ -20,7 +20,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     """Writes within this scope wait until the hold ends; None holds every resource, or both systems.
 
     `system` is the one written to. `ehr` and `billing` name the patient's charts, neither holds all patients. At `until` it ends by itself.
-    `text` is what the waiting item says.
+    `text` is what the waiting item says. `creations`: only what is created waits. `rules` is a digest of the configuration that a
+    system refused everything under: another configuration ends the hold.
     """
 
     slot: str
@@ -32,6 +33,8 @@ class HoldBegan(Value, frozen=True, kw_only=True):
     ehr: EhrChartId | None = None
     billing: BillingPatientId | None = None
     until: datetime | None = None
+    creations: bool = False
+    rules: str = ""
 
     @property
     def of_patient(self) -> bool:

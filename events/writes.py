@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
+from events.bookings import AnyBooking
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Value, stored_type
 from events.terms import AppointmentTerms, EncounterTerms, PolicyChange, PolicyTerms
@@ -148,10 +149,8 @@ class CreatePlan(EhrWrite, frozen=True, kw_only=True):
 
 class SyncPolicies(EhrWrite, frozen=True, kw_only=True):
     """Bring a chart's policies to `terms`; `known` maps Kareo policy ids to the Elation policies that hold them, `remove`
-    lists Elation policies of ours that are gone in Kareo. Policies of others are left alone.
-
-    Where insurance goes both ways `seen` are the chart's policies on which this was decided, and only the terms of those that
-    change are told; `brings` are the members that each policy comes to agree on, by Kareo policy id.
+    lists Elation policies of ours that are gone in Kareo. Where insurance goes both ways `seen` are the chart's policies on which
+    this was decided, and only the terms of those that change are told; `brings` are the members that each comes to agree on.
     """
 
     chart: EhrChartId
@@ -211,11 +210,8 @@ class DeleteEhrAppointment(EhrWrite, frozen=True, kw_only=True):
 
 
 class CreateEncounter(BillingWrite, frozen=True, kw_only=True):
-    """A signed Elation bill as a Kareo encounter.
-
-    `batch` carries the bill id so that a lost answer can be looked up; `content` is the digest of the bill as it was sent,
-    to see later that it differs.
-    """
+    """A signed Elation bill as a Kareo encounter. `batch` carries the bill id so that a lost answer can be looked up; `content` is
+    the digest of the bill as it was sent, to see later that it differs."""
 
     bill: int
     content: str
@@ -269,6 +265,7 @@ AnyWrite = (
     | UpdateEhrAppointment
     | CancelEhrAppointment
     | DeleteEhrAppointment
+    | AnyBooking
     | CreateEncounter
     | MarkBilled
     | MarkBillError
@@ -336,9 +333,10 @@ class BillingChartWritten(Result, frozen=True, kw_only=True):
 
 
 class RecordCreated(Result, frozen=True, kw_only=True):
-    """A carrier, plan, appointment or encounter: its id in the system written to."""
+    """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake."""
 
     id: int
+    others: tuple[int, ...] = ()
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):

@@ -12,7 +12,7 @@ import msgspec
 
 from daemon.cli.printing import say
 from events.writes import Resource
-from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
+from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words, extensions
 from projections.terms.names import NAMES, Names
 from projections.terms.policy import PREFERENCES, PROFILES, Direction
 
@@ -58,8 +58,13 @@ def rules(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _title(table: RuleTable, directions: Mapping[Resource, Direction], names: Names) -> str:
-    return f"{table.title}: {direction_in_words(directions[table.resource], names)}"
+def _tables(profile: str, directions: Mapping[Resource, Direction]) -> list[tuple[RuleTable, Direction]]:
+    """Every table with its direction; what is this project's own extension comes last."""
+    return [*((table, directions[table.resource]) for table in TABLES), *extensions(profile)]
+
+
+def _title(table: RuleTable, direction: Direction, names: Names) -> str:
+    return f"{table.title}: {direction_in_words(direction, names)}"
 
 
 def _profiles(names: Names) -> list[str]:
@@ -68,7 +73,9 @@ def _profiles(names: Names) -> list[str]:
     for profile, directions in PROFILES.items():
         parts = [f"{one.value} {direction_in_words(way, names)}" for one, way in directions.items()]
         wins = [f"{one.value} {names.label(side)}" for one, side in PREFERENCES[profile].items()]
-        found.append(f"{profile}: {', '.join(parts)}. Changed on both sides, these win: {', '.join(wins)}.")
+        own = [f"{one.resource.value} {direction_in_words(way, names)}" for one, way in extensions(profile)]
+        beyond = f" An extension of chartwire's own, off by default: {', '.join(own)}." if own else ""
+        found.append(f"{profile}: {', '.join(parts)}. Changed on both sides, these win: {', '.join(wins)}.{beyond}")
     return found
 
 
@@ -86,11 +93,11 @@ def as_text(profile: str, directions: Mapping[Resource, Direction], names: Names
     for one in _profiles(names):
         lines += ["", *textwrap.wrap(one, 100)]
     heads = ("Field", names.ehr.label, names.billing.label, "Source")
-    for table in TABLES:
-        lines += ["", _title(table, directions, names), f"  {table.about}"]
+    for table, direction in _tables(profile, directions):
+        lines += ["", *textwrap.wrap(_title(table, direction, names), 100), f"  {table.about}"]
         lines += [*_row(heads), *_row(tuple("-" * width for width in WIDTHS))]
         for rule in table.rules:
-            lines += _row(_cells(rule, directions[table.resource], names))
+            lines += _row(_cells(rule, direction, names))
     return lines
 
 
@@ -113,6 +120,7 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
         each: {
             "directions": {one.value: way.value for one, way in rows.items()},
             "preferences": {one.value: side.value for one, side in PREFERENCES[each].items()},
+            "extensions": {one.resource.value: way.value for one, way in extensions(each)},
         }
         for each, rows in PROFILES.items()
     }
@@ -121,7 +129,8 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
             "resource": table.resource.value,
             "title": table.title,
             "about": table.about,
-            "direction": directions[table.resource].value,
+            "direction": direction.value,
+            "extension": table not in TABLES,
             "fields": [
                 {
                     "field": rule.name,
@@ -134,7 +143,7 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
                 for rule in table.rules
             ],
         }
-        for table in TABLES
+        for table, direction in _tables(profile, directions)
     ]
     systems = {"chart_side": names.ehr.label, "billing_side": names.billing.label}
     return msgspec.json.encode({"profile": profile, "profiles": profiles, "systems": systems, "tables": tables}).decode()
@@ -143,7 +152,7 @@ def as_json(profile: str, directions: Mapping[Resource, Direction], names: Names
 def as_page(profile: str, directions: Mapping[Resource, Direction], names: Names) -> str:
     """One self-contained document; every text in it is escaped."""
     profiles = "\n".join(f"<p>{escape(one)}</p>" for one in _profiles(names))
-    tables = "\n".join(_section(table, directions, names) for table in TABLES)
+    tables = "\n".join(_section(table, direction, names) for table, direction in _tables(profile, directions))
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -164,12 +173,12 @@ def as_page(profile: str, directions: Mapping[Resource, Direction], names: Names
 """
 
 
-def _section(table: RuleTable, directions: Mapping[Resource, Direction], names: Names) -> str:
+def _section(table: RuleTable, direction: Direction, names: Names) -> str:
     heads = "".join(
         f'<th scope="col">{escape(text)}</th>' for text in ("Field", names.ehr.label, names.billing.label, "Source")
     )
-    rows = "\n".join(_table_row(_cells(rule, directions[table.resource], names)) for rule in table.rules)
-    return f"""<h2>{escape(_title(table, directions, names))}</h2>
+    rows = "\n".join(_table_row(_cells(rule, direction, names)) for rule in table.rules)
+    return f"""<h2>{escape(_title(table, direction, names))}</h2>
 <p>{escape(table.about)}</p>
 <table>
 <thead><tr>{heads}</tr></thead>

@@ -36,16 +36,19 @@ from daemon.console.pages import (
     live,
     mapping,
     moving,
+    onboarding,
     overview,
     patient,
     provider,
     scheduled,
+    searching,
     settings,
     undecided,
     work,
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
@@ -97,10 +100,12 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
+    *onboarding.ROUTES,
     *mapping.ROUTES,
     *moving.ROUTES,
     *settings.ROUTES,
     *access_log.ROUTES,
+    *searching.ROUTES,
     *live.ROUTES,
 )
 
@@ -217,6 +222,7 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
     try:
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             news = News(store.pool, config.console.idle_minutes * 60)
+            rehearsals = Rehearsals(store, group)
             looking = group.create_task(news.run())
             yield Console(
                 config=config,
@@ -227,9 +233,11 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
                 publishing=publishing,
                 handles=Handles(store.keyring),
                 news=news,
+                rehearsals=rehearsals,
                 provider=_provider_of(config.console, beside, http),
             )
             looking.cancel()
+            rehearsals.stop()
     finally:
         await publishing.close()
         await store.close()

@@ -16,8 +16,11 @@ from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
+from daemon.operator.duplicates import Looks
+from daemon.operator.worklist import Doubled
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, PracticeId
 from events.store import Store
@@ -39,7 +42,10 @@ class Console:
     publishing: Publishing
     handles: Handles
     news: News
+    rehearsals: Rehearsals
     provider: IdentityProvider | None = None
+    doubled: Doubled = field(default_factory=Doubled)
+    looks: Looks = field(default_factory=Looks)
 
     def practice(self, id_: str) -> PracticeConfig | None:
         return next((one for one in self.config.practice if one.id == id_), None)

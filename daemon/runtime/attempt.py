@@ -7,6 +7,7 @@ Troubled                      pause, then look, then again: for hours, shown mea
 OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
 ChangedMeanwhile              superseded: it is decided again
 Refused (all), NotAsWritten   refused: a person decides
+NotForAccount                 stopped: nothing like it is created in the practice before a person says so
 anything else                 look whether it was done, then again; the third time refused: a defect of ours, a person reports it
 """
 
@@ -19,6 +20,7 @@ from daemon.vendors.ports.errors import (
     ChangedMeanwhile,
     Malformed,
     NotAsWritten,
+    NotForAccount,
     OutcomeUnknown,
     Refused,
     Throttled,
@@ -99,6 +101,13 @@ class Refuse:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """It was not done, nor would be any other: creations wait in a hold, and this one with them, decided again."""
+
+    body: IntentSuperseded
+
+
+@dataclass(frozen=True)
 class Superseded:
     """Somebody was faster: the record as it is now is recorded, then it is decided again."""
 
@@ -108,7 +117,7 @@ class Superseded:
     read_at: datetime
 
 
-def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Pause | Look | Refuse | Superseded:
+def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Pause | Look | Refuse | Superseded | Stopped:
     """What follows from the error of a call, the `failures`-th of its kind in a row. `label` is what people call the system."""
     match error:
         case OutcomeUnknown() | Malformed() if not changes_nothing(attempt.job.write):
@@ -120,6 +129,9 @@ def after(error: Exception, attempt: Attempt, failures: int, label: str) -> Paus
         case NotAsWritten():
             fields = ", ".join(error.fields).replace("_", " ")
             return Refuse(_refusal(attempt, "not-kept", f"{label} took the write but shows another value in: {fields}"))
+        case NotForAccount():
+            reason = f"{label} creates none with this account as it is set up"
+            return Stopped(IntentSuperseded(intent=attempt.job.intent, slot=attempt.slot, reason=reason))
         case Refused() | Throttled() | Unauthorized() | Unreachable() | Troubled():
             return after_lookup(error, attempt, failures)
     if attempt.number < DEFECT_AFTER and not changes_nothing(attempt.job.write):

@@ -16,6 +16,7 @@ from events.holds import HoldBegan
 from events.ids import PatientKey
 from events.store import AWAY
 from projections.deciding.holding import ended
+from projections.rules.holds import is_outdated
 from projections.state.directory import Directory
 from projections.state.state import PracticeState
 
@@ -59,7 +60,9 @@ class Holds:
                 continue
 
     def _over(self) -> list[HoldBegan]:
-        return [one for one in self._holds.values() if one.until is not None and one.until <= self._now()]
+        """Those whose time is over, and those of a system that refused everything under another configuration."""
+        over = [one for one in self._holds.values() if one.until is not None and one.until <= self._now()]
+        return over + [one for one in self._holds.values() if is_outdated(one, self._recorder.policy)]
 
     def _seconds(self) -> float | None:
         """Until the next one ends; None where none ends by itself."""
@@ -74,5 +77,10 @@ class Holds:
 
         parts = (began.slot, began.until and began.until.isoformat(), self._now().isoformat())
         await self._recorder.record_bodies(
-            [ended(began)], ehr=began.ehr, billing=began.billing, cause=None, parts=parts, only_if=still
+            [ended(began, reason="" if began.until else "the configuration is another one")],
+            ehr=began.ehr,
+            billing=began.billing,
+            cause=None,
+            parts=parts,
+            only_if=still,
         )

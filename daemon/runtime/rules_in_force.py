@@ -16,17 +16,19 @@ from daemon.tables import open as still_open
 from events.ids import PatientKey
 from events.schema import IntentSuperseded
 from events.store import Store
-from projections.rules.holds import may_begin
+from events.writes import Resource, System
+from projections.rules.holds import creation_rules, may_begin
 from projections.rules.wants import Moment
 from projections.state.state import PracticeState
-from projections.terms.policy import Policy, row
+from projections.terms.policy import Policy, allows, row
 
 log = structlog.get_logger()
 
 
 def rules_of(policy: Policy) -> str:
-    """What is compared: every row of the direction table."""
-    return ", ".join(row(policy, resource) for resource in sorted(policy.table))
+    """What is compared: every row of the direction table, and where bookings go out what they are created by."""
+    rows = [row(policy, resource) for resource in sorted(policy.table)]
+    return ", ".join(rows + ([creation_rules(policy)] if allows(policy, Resource.APPOINTMENT, System.BILLING) else []))
 
 
 async def note_rules(store: Store, policy: Policy, epoch: int, moment: Moment) -> bool:

@@ -9,33 +9,30 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from itertools import count
-from typing import Any
 
 import structlog
 
-from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Superseded, after, after_lookup
-from daemon.runtime.blame import is_given_up
+from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Stopped, Superseded, after, after_lookup
+from daemon.runtime.circuit import creations_held, looks_for
+from daemon.runtime.lanes import Lane, Turns
+from daemon.runtime.outcomes import Outcomes
 from daemon.runtime.pace import Pace
-from daemon.runtime.recorder import OnlyIf, PracticeRecorder, Recording
+from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution
 from daemon.runtime.rules_in_force import against_the_table, may
 from daemon.runtime.system_health import SystemHealth
 from daemon.telemetry import Meter
 from daemon.vendors.ports.writer import Writer
 from events.backoff import Hurried
-from events.codec import encode_body
-from events.ids import PRACTICE, Charts, PatientKey
+from events.ids import PRACTICE, PatientKey
 from events.records import type_of
 from events.schema import (
-    Body,
-    ChangeQuarantined,
     IntentAttempted,
     IntentOutcomeUnknown,
-    IntentRefused,
     IntentSucceeded,
     IntentSuperseded,
     Origin,
@@ -52,15 +49,6 @@ from projections.state.patient import Patient
 log = structlog.get_logger()
 
 LEAST_PAUSE = 0.05
-
-
-@dataclass
-class _Lane:
-    """One patient's work for this system: what is to do next, in order of request."""
-
-    jobs: dict[str, OpenIntent] = field(default_factory=dict)
-    patient: Patient | None = None
-    busy: bool = False
 
 
 class Sink:
@@ -86,8 +74,9 @@ class Sink:
         self._pace = pace
         self._now = now
         self._meter = meter
-        self._lanes: dict[PatientKey, _Lane] = {}
-        self._ready: asyncio.Queue[PatientKey] = asyncio.Queue()
+        self._lanes: dict[PatientKey, Lane] = {}
+        self._turns = Turns()
+        self._outcomes = Outcomes(system, recorder, pace)
         self._running: dict[str, datetime | None] = {}
         self._newest: dict[str, OpenIntent] = {}
         self._label = recorder.policy.names.label(system)
@@ -131,10 +120,10 @@ class Sink:
         if lane is None:
             if not jobs:
                 return
-            lane = self._lanes[key] = _Lane()
+            lane = self._lanes[key] = Lane()
         lane.jobs, lane.patient = jobs, patient
         if jobs and not lane.busy:
-            self._ready.put_nowait(key)
+            self._turns.put(key, lane)
 
     @property
     def idle(self) -> bool:
@@ -159,6 +148,7 @@ class Sink:
         async with asyncio.TaskGroup() as group:
             for _ in range(self._workers):
                 group.create_task(endless("writes", self._work()))
+                group.create_task(endless("writes that can wait", self._work_waiting()))
 
     async def close(self) -> None:
         """Begin nothing new, end all pauses; returns when what is under way is settled or recorded as unknown."""
@@ -168,20 +158,36 @@ class Sink:
 
     async def _work(self) -> None:
         while True:
-            key = await self._ready.get()
+            key = await self._turns.next()
             await self._caution.until_free()
-            lane = self._lanes.get(key)
-            if lane is None or lane.busy or not lane.jobs or self._closing:
-                continue
-            lane.busy = True
-            try:
-                while lane.jobs and not self._closing:
-                    slot = next(iter(lane.jobs))
-                    await self._carry(key, slot, lane.jobs.pop(slot))
-            finally:
-                lane.busy = False
-                if not lane.jobs:
-                    self._lanes.pop(key, None)
+            await self._serve(key)
+
+    async def _work_waiting(self) -> None:
+        """One call at a time, and a turn for each: whoever has the least to do is next."""
+        while True:
+            await self._turns.some_waiting()
+            await self._caution.until_free()
+            async with self._turns.one_call:
+                if (key := self._turns.take_waiting()) is not None:
+                    await self._serve(key, once=True)
+
+    async def _serve(self, key: PatientKey, *, once: bool = False) -> None:
+        """Carry out what a lane has, but for what can wait; of that (`once`) the next one only."""
+        lane = self._lanes.get(key)
+        if lane is None or lane.busy or not lane.jobs or self._closing:
+            return
+        lane.busy = True
+        try:
+            while lane.jobs and lane.waits is once and not self._closing:
+                await self._carry(key, *lane.take())
+                if once:
+                    break
+        finally:
+            lane.busy = False
+            if lane.jobs:
+                self._turns.put(key, lane)
+            else:
+                self._lanes.pop(key, None)
 
     async def _carry(self, key: PatientKey, slot: str, job: OpenIntent) -> None:
         self._running[job.intent] = job.since
@@ -190,11 +196,11 @@ class Sink:
             attempt = Attempt(slot, job, job.attempt, key)
             if job.state not in UNDER_WAY and self._stopped(attempt):
                 return
-            looks = self._caution.looks(job, self._pace.lookups)
+            looks = self._caution.looks(job, looks_for(job.write, self._pace))
             if looks and await self._resolve_unknown(attempt, looks):
                 return
             if not may_be_written(job.write, job.resource, self._recorder.policy):
-                await self._record(against_the_table(attempt), attempt, only_if=may(attempt, self._recorder.policy))
+                await self._outcomes.record(against_the_table(attempt), attempt, only_if=may(attempt, self._recorder.policy))
                 return
             while not self._closing:
                 attempt = replace(attempt, number=attempt.number + 1)
@@ -210,11 +216,11 @@ class Sink:
         """Record the attempt, unless it may not begin. One that was attempted, and of which nothing was done, is then decided again."""
         slot, intent = attempt.slot, attempt.job.intent
         body = IntentAttempted(intent=intent, slot=slot, attempt=attempt.number, epoch=self._recorder.epoch)
-        if await self._record(body, attempt, only_if=may(attempt, self._recorder.policy)):
+        if await self._outcomes.record(body, attempt, only_if=may(attempt, self._recorder.policy)):
             await self._caution.attempted(attempt.job)
             return True
         given_up = IntentSuperseded(intent=intent, slot=slot, reason="not to be made for now, and nothing of it was done")
-        if await self._record(given_up, attempt, only_if=partial(is_stopped_under_way, slot=slot, intent=intent)):
+        if await self._outcomes.record(given_up, attempt, only_if=partial(is_stopped_under_way, slot=slot, intent=intent)):
             await self._health.ended(intent)
         return False
 
@@ -246,7 +252,7 @@ class Sink:
                             return False
                     case Look():
                         unknown = IntentOutcomeUnknown(intent=intent, slot=attempt.slot, attempt=attempt.number)
-                        await self._record(unknown, attempt)
+                        await self._outcomes.record(unknown, attempt)
                         return await self._resolve_unknown(attempt)
                     case end:
                         await self._end(attempt, end, error)
@@ -265,9 +271,10 @@ class Sink:
 
     async def _resolve_unknown(self, attempt: Attempt, looks: Sequence[float] | None = None) -> bool:
         """Look, after each pause of `looks`, whether a lost attempt has been done; True when it has, False when it certainly has not."""
-        failures, lookups = 0, list(self._pace.lookups if looks is None else looks)
+        failures, lookups = 0, list(looks_for(attempt.job.write, self._pace) if looks is None else looks)
         while lookups and not self._closing:
-            await asyncio.sleep(lookups[0])
+            async with self._turns.aside(attempt.job):
+                await asyncio.sleep(lookups[0])
             try:
                 result = await settled(self._writer.look_up(attempt.job.write))
             except Fenced:
@@ -294,7 +301,8 @@ class Sink:
             await self._health.failed(pause.trouble)
         least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)
         if not self._closing:
-            await self._hurried.sleep(max(least, self._pace.pause(failures)))
+            async with self._turns.aside(attempt.job):
+                await self._hurried.sleep(max(least, self._pace.pause(failures)))
 
     def hurry(self) -> None:
         """Somebody says that it may work now: what pauses is tried."""
@@ -307,7 +315,7 @@ class Sink:
         body = IntentSucceeded(
             intent=job.intent, slot=attempt.slot, attempt=attempt.number, result=result, settled_by=settled_by
         )
-        await self._record(body, attempt)
+        await self._outcomes.record(body, attempt)
         if not changes_nothing(job.write):
             self._meter.count(f"written.{self.system}.{job.resource}.{type_of(job.write)}")
             if job.since is not None:
@@ -315,85 +323,19 @@ class Sink:
         await self._health.ended(job.intent)
         await self._health.works()
 
-    async def _end(self, attempt: Attempt, end: Refuse | Superseded, error: Exception) -> None:
+    async def _end(self, attempt: Attempt, end: Refuse | Superseded | Stopped, error: Exception) -> None:
         """The attempt has ended without success. A defect of ours stops this write and nothing else."""
         operation = type_of(attempt.job.write)
         if isinstance(end, Superseded):
             origin = Origin.EHR if self.system is System.EHR else Origin.BILLING
-            await self._record(end.seen, attempt, origin=origin, observed=end.read_at, modified=end.modified)
-        await self._record(end.body, attempt)
+            await self._outcomes.record(end.seen, attempt, origin=origin, observed=end.read_at, modified=end.modified)
+        if isinstance(end, Stopped):
+            await self._outcomes.hold(creations_held(attempt, error, self._recorder.policy), attempt)
+        await self._outcomes.record(end.body, attempt)
         await self._health.ended(attempt.job.intent)
         if isinstance(end, Refuse) and not end.answered:
             log.error("write_failed_by_defect", system=self.system, operation=operation, exc_info=error)
             return
         await self._health.works()
-        if isinstance(end, Refuse):
+        if not isinstance(end, Superseded):
             log.warning("write_refused", system=self.system, operation=operation, attempt=attempt.number)
-
-    # -- recording --------------------------------------------------------------------------------------------------------
-
-    async def _record(
-        self,
-        body: Body,
-        attempt: Attempt,
-        *,
-        only_if: OnlyIf | None = None,
-        origin: Origin = Origin.CHARTWIRE,
-        observed: datetime | None = None,
-        modified: datetime | None = None,
-    ) -> bool:
-        """Record until it is recorded: an outcome must not be lost because PostgreSQL is away for a while."""
-        try:
-            return await self._until_recorded(
-                body, attempt, attempt.charts, only_if=only_if, origin=origin, observed=observed, modified=modified
-            )
-        except Fenced:
-            raise
-        except Exception as error:
-            log.error("outcome_not_folded", system=self.system, exc_info=error)
-            await self._set_aside(body, attempt, error)
-            return False
-
-    async def _until_recorded(self, body: Body, attempt: Attempt, charts: Charts, **more: Any) -> bool:
-        failures = 0
-        while True:
-            try:
-                return await self._recorder.record_bodies(
-                    [body],
-                    ehr=charts.ehr,
-                    billing=charts.billing,
-                    cause=attempt.job.cause,
-                    parts=(attempt.job.intent, attempt.number),
-                    **more,
-                )
-            except Fenced:
-                raise
-            except Exception as error:
-                failures += 1
-                if is_given_up(error, failures):
-                    raise
-                log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
-                await asyncio.sleep(self._pace.pause(failures))
-
-    async def _set_aside(self, body: Body, attempt: Attempt, error: Exception) -> None:
-        """Keep whole what cannot be folded, and show it: the practice goes on.
-
-        The intent counts as unknown, so the next owner looks what became of it. An attempt that cannot be folded is never made.
-        """
-        aside = ChangeQuarantined(
-            system=self.system,
-            resource=type_of(body),
-            record=attempt.job.intent,
-            path=attempt.key,
-            reason=f"cannot be folded ({type(error).__name__}); report it",
-            raw=encode_body(body),
-        )
-        await self._until_recorded(aside, attempt, Charts())
-        if isinstance(body, IntentSucceeded | IntentRefused | IntentSuperseded):
-            unknown = IntentOutcomeUnknown(intent=attempt.job.intent, slot=attempt.slot, attempt=attempt.number)
-            try:
-                await self._until_recorded(unknown, attempt, attempt.charts)
-            except Fenced:
-                raise
-            except Exception as again:
-                log.error("outcome_not_folded", system=self.system, exc_info=again)

@@ -65,6 +65,8 @@ class Office:
     place: tuple[int, int] = (0, 0)
     annex: int = 0
     profile: str = "kareo-led"
+    books: bool = False
+    """Whether appointments go from Elation to Kareo: chartwire's own extension."""
 
     @property
     def both_ways(self) -> bool:
@@ -75,7 +77,7 @@ class Office:
 class Clinic:
     """Both sandboxes and their practices. `limits_scale` multiplies Kareo's published intervals, here and in the
     configuration; `seconds` is how often the daemon polls and sweeps. `now`, `clock` and `session` are the sandboxes'. Beside
-    `offices` of the profile kareo-led there are `both_ways` of the other one."""
+    `offices` of the profile kareo-led there are `both_ways` of the other one, with appointments from Elation where one `books`."""
 
     def __init__(
         self,
@@ -89,6 +91,7 @@ class Clinic:
         billing: KareoSwitches | None = None,
         offices: int = 2,
         both_ways: int = 0,
+        books: bool = False,
     ) -> None:
         self.ehr = ElationSandbox(now=now, switches=ehr or ElationSwitches(), session=session)
         self.billing = KareoSandbox(now=now, switches=billing or KareoSwitches(), limits_scale=limits_scale, clock=clock)
@@ -97,6 +100,8 @@ class Clinic:
         more = [(f"p{n:03d}", f"Practice {n:03d}", ZONES[n % len(ZONES)]) for n in range(len(NAMES), offices)]
         self.offices = [self._open(*name) for name in (*NAMES, *more)[:offices]]
         self.offices += [self._open(*name, profile="elation-led") for name in OTHERS[:both_ways]]
+        for office in self.offices[offices:]:
+            office.books = books
 
     async def start(self) -> None:
         await self.ehr.start()
@@ -182,6 +187,7 @@ profile = "{office.profile}"
 
 [practice.overrides]
 payer_scenario = "Insurance"
+{'appointment = "elation->kareo"' if office.books else ""}
 
 [practice.elation]
 base_url = "{self.ehr.url}"
@@ -190,6 +196,8 @@ client_secret_file = "{office.id}.elation"
 practice_id = {office.ehr}
 catch_up_seconds = {self.seconds * 4}
 sweep_seconds = {self.seconds * 8}
+calendar_seconds = {self.seconds * 4}
+calendar_sweep_seconds = {self.seconds * 8}
 
 [practice.kareo]
 wsdl = "{self.billing.wsdl_url}"

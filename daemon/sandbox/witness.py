@@ -12,9 +12,11 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from daemon.sandbox import witness_bookings
 from daemon.sandbox.clinic import Clinic, Office
 
 Waiting = dict[int, set[str]]
@@ -103,6 +105,7 @@ def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[s
     return [name for name in here if here[name] != there[name]]
 
 
+@lru_cache(8_192)
 def _digits(text: str) -> str:
     return text if re.search("[A-Za-z]", text) else re.sub(r"\D", "", text)
 
@@ -181,8 +184,11 @@ def _appointments(
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
     found = []
+    if office.books:
+        copies = {one["id"] for one in clinic.ehr.appointments.values() if hint(clinic, "appointments", one["id"], office)}
+        found += witness_bookings.differences(clinic, office, chart_id, patient_id, slots, copies, (_doctor, _provider))
     if office.both_ways:
-        return _none_copied(clinic, office, chart_id)
+        return found + _none_copied(clinic, office, chart_id)
     ours = [
         (name, one)
         for one in clinic.ehr.appointments.values()
@@ -248,6 +254,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
             for one in ehr.appointments.values()
             if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
+        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(clinic, office, resting=resting),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr
         ),

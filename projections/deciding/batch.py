@@ -65,7 +65,7 @@ from projections.state.directory import Directory
 from projections.state.folding import in_doubt
 from projections.state.maps import counterpart
 from projections.state.patient import Patient
-from projections.state.quarantine import outcome_slots, quarantined_as
+from projections.state.quarantine import in_doubt_as, outcome_slots, quarantined_as
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
@@ -180,8 +180,8 @@ class Batch:
         after = self.state.patients[event.patient]
         body = event.body
         if in_doubt(before, event):
-            record = ("bills", body.bill.id) if isinstance(body, BillObserved) else ("patients", event.ehr)
-            self.in_doubt.add((record[0], str(record[1])))
+            record = in_doubt_as(event)
+            self.in_doubt.add(record)
         if event.origin in (Origin.EHR, Origin.BILLING):
             polled = event.origin is Origin.BILLING
             self._since[event.patient] = event.observed if polled else event.modified or event.observed

@@ -29,6 +29,7 @@ from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
+from projections.rules.bookings import want_bookings
 from projections.rules.both_ways import want_insurance_both_ways
 from projections.rules.carriers import want_carriers
 from projections.rules.demographics import want_demographics
@@ -126,6 +127,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
     insure = want_insurance_both_ways if allows(policy, Resource.INSURANCE, System.BILLING) else want_insurance
     insure(patient, ehr, billing, state.directory, policy, moment.today, wants)
     want_appointments(patient, link.ehr, state.directory, policy, moment.now, wants)
+    want_bookings(patient, link.billing, state.directory, policy, moment.now, wants)
     want_bills(patient, billing, state.directory, policy, wants)
 
 
@@ -215,12 +217,15 @@ def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
     """What was written to a chart that a person unlinked stays in it, whatever becomes of the patient: nobody else sees to it."""
     for chart, former in patient.former.items():
         standing = [one for one in former.appointments.values() if not (one.cancelled or one.deleted)]
-        if standing or former.policies:
+        booked = [one for one in former.bookings.values() if not one.deleted]
+        if standing or former.policies or booked:
             text = (
                 f"{len(standing)} appointments and {len(former.policies)} policies written to "
                 f"{policy.names.chart(int(chart))} before it was "
                 "unlinked stay there; correct them by hand, then accept this"
             )
+            if booked:
+                text = f"{len(booked)} appointments booked for it stay in {policy.names.billing.label}, and {text}"
             wants.wait(slot_of(SlotKind.FORMER, chart), WaitCode.LEFT_BEHIND, text)
 
 

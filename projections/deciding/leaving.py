@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointmentGone
 from events.holds import KeptOut, RecordLeftUnread
 from events.ids import PRACTICE, BillingPatientId, EhrChartId
 from events.schema import (
@@ -68,7 +69,13 @@ def _of_it(body: Body, record: RecordLeftUnread) -> Body:
             return EhrChartDeleted(chart=chart.id)
         case EhrChartObserved(chart=chart) if chart.merged_into is not None:
             return EhrChartMerged(chart=chart.id, survivor=chart.merged_into)
-        case EhrChartDeleted() | EhrChartMerged() | BillingChartVanished() | BillingAppointmentVanished():
+        case (
+            EhrChartDeleted()
+            | EhrChartMerged()
+            | BillingChartVanished()
+            | BillingAppointmentVanished()
+            | EhrAppointmentGone()
+        ):
             return body
     return record
 

@@ -31,6 +31,8 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
             return bill_content(entry.bill), entry.bill.signed, entry.bill.deferred, entry.encounter
         case SlotKind.APPOINTMENT if name in patient.appointments:
             return patient.appointments[name].seen
+        case SlotKind.BOOKING | SlotKind.BOOKED_TWICE if name in patient.bookings:
+            return patient.bookings[name].seen
         case SlotKind.POLICY | SlotKind.POLICIES:
             cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]

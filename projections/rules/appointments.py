@@ -25,6 +25,7 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.wants import Wants, Wish
+from projections.state.bookings import is_booking
 from projections.state.directory import Directory
 from projections.state.maps import Unmapped, calendar_for, provider_named, why_unmapped
 from projections.state.patient import AppointmentState, Patient
@@ -145,6 +146,8 @@ def want_appointments(
         _list_left_standing(patient, policy, now, wants)
         return
     for key, entry in patient.appointments.items():
+        if entry.ehr is None and is_booking(patient, entry.seen.id):
+            continue  # ours, from a time when appointments went there
         off = entry.seen.cancelled or _given_up(entry, patient, policy)
         _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
 

@@ -7,22 +7,53 @@ For a patient kept out nothing is decided at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
+import msgspec
+
+from events.bookings import CreateBillingAppointment
 from events.holds import HoldBegan, KeptOut
-from events.ids import BillingPatientId, Charts, EhrChartId, IntentId, PatientKey, keys_named, number_of
+from events.ids import BillingPatientId, Charts, EhrChartId, IntentId, PatientKey, content_hash, keys_named, number_of
 from events.slots import CHART_SLOT
-from events.writes import changes_nothing
+from events.writes import Resource, changes_nothing
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
+
 
 def observed_only(state: PracticeState, policy: Policy) -> bool:
     """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
-    return policy.observes or state.directory.observing
+    return is_observed(state.directory, policy)
+
+
+def is_observed(directory: Directory, policy: Policy) -> bool:
+    """Whether a practice with this directory is only looked at, until it has gone live."""
+    return directory.observing or is_to_observe(directory, policy)
+
+
+def is_to_observe(directory: Directory, policy: Policy) -> bool:
+    """Whether the practice is to stay observed: its configuration says so, and nobody has said since that it goes live."""
+    return policy.observes and directory.live_chosen is None
+
+
+class FirstDay(StrEnum):
+    """How far a practice is on its first day."""
+
+    OBSERVED = "observed"
+    GOING_LIVE = "going live"
+    OVER = "over"
+
+
+def first_day_of(directory: Directory, policy: Policy) -> FirstDay:
+    """How far a practice with this directory is: it goes live once nothing has it observed any more and both systems were read."""
+    if is_to_observe(directory, policy):
+        return FirstDay.OBSERVED
+    return FirstDay.GOING_LIVE if directory.observing else FirstDay.OVER
 
 
 # -- holds ----------------------------------------------------------------------------------------------------------------
@@ -36,6 +67,8 @@ def on_hold(directory: Directory, patient: Patient | None, intent: OpenIntent) -
 
 
 def _covers(hold: HoldBegan, patient: Patient | None, intent: OpenIntent) -> bool:
+    if hold.creations and not isinstance(intent.write, CreateBillingAppointment):
+        return False
     if hold.resource not in (None, intent.resource) or hold.system not in (None, intent.system):
         return False
     return not hold.of_patient or is_hold_of(hold, patient)
@@ -65,6 +98,19 @@ def charts_in(patient: Patient) -> Charts:
         made = None if patient.created is None else EhrChartId(patient.created)
         return Charts(made, BillingPatientId(own))
     return Charts(EhrChartId(own), None if patient.created is None else BillingPatientId(patient.created))
+
+
+def creation_rules(policy: Policy) -> str:
+    """Digest of what a booking is created by: under another one a system that refused them all may take them."""
+    row = policy.table[Resource.APPOINTMENT].value
+    maps = [sorted(one.items()) for one in (policy.providers, policy.locations)]
+    own = (policy.default_location, sorted(policy.appointment_reasons.items()), policy.notes_token)
+    return content_hash(_ENCODER.encode((row, maps, own)))
+
+
+def is_outdated(hold: HoldBegan, policy: Policy) -> bool:
+    """Whether the configuration is another one than that under which the system refused everything."""
+    return bool(hold.rules) and hold.rules != creation_rules(policy)
 
 
 # -- kept out -------------------------------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 from events.writes import Resource, System
 from projections.rules.appointments import APPOINTMENTS
+from projections.rules.bookings import BOOKINGS
 from projections.rules.encounters import ENCOUNTER, SERVICE_LINES
 from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.pairing import ONE_WAY
 from projections.rules.policies import PLAN_ADDRESS, POLICIES
 from projections.terms.names import Names
-from projections.terms.policy import Direction
+from projections.terms.policy import EXTENSION, Direction
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,22 @@ TABLES: tuple[RuleTable, ...] = (
         tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source) for row in SERVICE_LINES),
     ),
 )
+
+
+OWN_TABLES: dict[Resource, RuleTable] = {
+    Resource.APPOINTMENT: RuleTable(
+        Resource.APPOINTMENT,
+        "Appointments, an extension of chartwire's own and in no vendor's guide, off unless a practice switches it on",
+        "fields of an appointment of the chart side's calendar",
+        tuple(Rule(row.name, row.label, row.ehr, row.billing, row.source) for row in BOOKINGS),
+    )
+}
+"""The rules of rows that are this project's own extension (`projections.terms.policy.EXTENSION`)."""
+
+
+def extensions(profile: str) -> list[tuple[RuleTable, Direction]]:
+    """The rows that a practice of the profile may switch on beyond what its vendors have published."""
+    return [(OWN_TABLES[resource], direction) for resource, direction in EXTENSION.get(profile, {}).items()]
 
 
 def direction_in_words(direction: Direction, names: Names) -> str:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from events.bookings import AnyBooking, EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import Command
 from events.holds import LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId
@@ -60,12 +61,14 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.state.asked import asked
+from projections.state.bookings import booked, in_calendar
 from projections.state.coverage import (
     billing_policies_written,
     chart_policies_written,
     policies_agreed,
     policies_read,
 )
+from projections.state.freshness import not_newer, same_save, stale
 from projections.state.leaving import follow_leaving
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting, dismiss, follow_intent, without
 from projections.state.patient import (
@@ -98,9 +101,11 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             return _appointment_seen(patient, event, body)
         case BillObserved():
             entry = patient.bills.get(str(body.bill.id))
-            if entry is not None and _not_newer(event, entry):
+            if entry is not None and not_newer(event, entry):
                 return patient
             return _bill_seen(patient, body.bill, event.modified, event.observed)
+        case EhrAppointmentObserved() | EhrAppointmentGone():
+            return in_calendar(patient, event, body)
         case EhrPoliciesObserved():
             return policies_read(patient, body.policies, event.observed)
         case PoliciesAgreed():
@@ -145,17 +150,6 @@ def _waits(patient: Patient, body: WaitingRaised | WaitingCleared | WaitingDismi
 # -- observations ---------------------------------------------------------------------------------------------------------
 
 
-def stale(modified: datetime | None, read_at: datetime, known_modified: datetime | None, known_read_at: datetime) -> bool:
-    """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading.
-
-    What came by webhook has no time of reading (its `read_at` is its modified time, by Elation's clock, which may be ahead of
-    ours): what was read after its arrival is newer.
-    """
-    if modified is not None and known_modified is not None and modified != known_modified:
-        return modified < known_modified
-    return known_read_at != known_modified and read_at < known_read_at
-
-
 def in_doubt(patient: Patient | None, event: Event) -> bool:
     """Whether an observation differs from what is known and nothing tells which is newer: a webhook says when its record was
     saved, to the second, not when it was read. So it may stand for an earlier or a later save than another webhook, a reading or
@@ -164,20 +158,13 @@ def in_doubt(patient: Patient | None, event: Event) -> bool:
     match event.body:
         case EhrChartObserved(chart=chart) if patient is not None and (side := patient.ehr) is not None:
             merged = chart.merged_into is not None or side.chart.merged_into is not None
-            return side.chart != chart and side.chart.id == chart.id and _same_save(event, side) and not merged
+            return side.chart != chart and side.chart.id == chart.id and same_save(event, side) and not merged
         case BillObserved() if patient is not None and (entry := patient.bills.get(str(event.body.bill.id))) is not None:
-            return entry.bill != event.body.bill and _same_save(event, entry)
+            return entry.bill != event.body.bill and same_save(event, entry)
+        case EhrAppointmentObserved(appointment=one) if patient is not None and str(one.id) in patient.bookings:
+            known = patient.bookings[str(one.id)]
+            return (known.gone or known.seen != one) and same_save(event, known)
     return False
-
-
-def _same_save(event: Event, known: EhrSide | BillState) -> bool:
-    """A webhook of the second in which what is known was saved."""
-    return event.modified is not None and event.observed == event.modified == known.modified
-
-
-def _not_newer(event: Event, known: EhrSide | BillState) -> bool:
-    """Whether an observation is to be left alone."""
-    return _same_save(event, known) or stale(event.modified, event.observed, known.modified, known.read_at)
 
 
 def _merged_just_now(event: Event, body: object, known: EhrSide) -> bool:
@@ -193,7 +180,7 @@ def _merged_just_now(event: Event, body: object, known: EhrSide) -> bool:
 
 def _ehr_seen(patient: Patient, event: Event, body: EhrChartObserved | EhrChartDeleted | EhrChartMerged) -> Patient:
     side = patient.ehr
-    if side is not None and _not_newer(event, side) and not _merged_just_now(event, body, side):
+    if side is not None and not_newer(event, side) and not _merged_just_now(event, body, side):
         return patient
     match body:
         case EhrChartObserved():
@@ -270,6 +257,8 @@ def _bill_seen(patient: Patient, bill: EhrBill, modified: datetime | None, read_
 
 def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: Event) -> Patient:
     result = body.result
+    if isinstance(write, AnyBooking):
+        return booked(patient, body.slot, write, result)
     match write, result:
         case SearchEhr() | SearchBilling(), Searched():
             return replace(patient, search=(patient.search or Search()).anew(write, result.candidates))

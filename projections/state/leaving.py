@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.holds import LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved
 from events.schema import (
@@ -30,6 +31,10 @@ def record_in(body: Body) -> RecordLeftUnread | None:
             return _of(System.EHR, "patients", id_, id_)
         case EhrPoliciesObserved(chart=id_):
             return _of(System.EHR, "policies", id_, id_)
+        case EhrAppointmentObserved(appointment=booked):
+            return _of(System.EHR, "appointments", booked.id, booked.patient)
+        case EhrAppointmentGone(appointment=id_, chart=chart_id):
+            return _of(System.EHR, "appointments", id_, chart_id)
         case BillObserved(bill=bill):
             return _of(System.EHR, "bills", bill.id, bill.patient)
         case BillingChartObserved(chart=there):

@@ -8,8 +8,9 @@ from events.ids import EhrChartId, ehr_key
 from events.merges import BillingLinkMoved
 from events.schema import ChartLinked, ChartUnlinked, LinkMoved
 from events.writes import CreateEhrAppointment, SyncPolicies
+from projections.state.bookings import together, unwritten
 from projections.state.coverage import linked_both_ways
-from projections.state.folding import stale
+from projections.state.freshness import stale
 from projections.state.open_intents import UNDER_WAY, OpenIntent, without
 from projections.state.patient import Coverage, Former, Link, Patient, bar, is_of
 
@@ -40,12 +41,14 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
     chart = Patient(
         key=ehr_key(body.ehr), ehr=patient.ehr, bills=bills, held=body.billing, barred=patient.barred, out=patient.out
     )
+    chart = replace(chart, bookings=unwritten(patient.bookings))
     if patient.coverage is not None:
         read = Coverage(policies=patient.coverage.policies, read_at=patient.coverage.read_at)
         chart = replace(chart, coverage=read)
         patient = replace(patient, coverage=Coverage(put_away=patient.coverage.put_away))
     written = {key: one for key, one in patient.appointments.items() if one.ehr is not None}
-    former = Former(appointments=written, policies=patient.policies, base=patient.base)
+    booked = {key: one for key, one in patient.bookings.items() if one.billing is not None}
+    former = Former(appointments=written, policies=patient.policies, base=patient.base, bookings=booked)
     fresh = {
         key: replace(one, ehr=None, written=None, cancelled=False, deleted=False)
         for key, one in patient.appointments.items()
@@ -58,6 +61,7 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
         search=None,
         policies={},
         appointments=fresh,
+        bookings={},
         bills={},
         conflicts={},
         conflicts_seen={},
@@ -79,7 +83,8 @@ def _resume(patient: Patient, chart: EhrChartId) -> Patient:
         for key, one in patient.appointments.items()
     }
     policies = {**former.policies, **patient.policies}
-    return replace(patient, appointments=appointments, policies=policies, former=without(patient.former, str(chart)))
+    bookings, former_left = together(patient.bookings, former.bookings), without(patient.former, str(chart))
+    return replace(patient, appointments=appointments, policies=policies, bookings=bookings, former=former_left)
 
 
 def absorb(patient: Patient, other: Patient) -> Patient:
@@ -104,6 +109,7 @@ def absorb(patient: Patient, other: Patient) -> Patient:
         ehr=side,
         billing=there,
         bills={**other.bills, **patient.bills},
+        bookings=together(patient.bookings, other.bookings),
         intents={**patient.intents, **keep},
         waiting={**without(other.waiting, *patient.waiting), **patient.waiting},
         dismissed={**other.dismissed, **patient.dismissed},
@@ -145,6 +151,7 @@ def moved_to(source: Patient, target: Patient, body: BillingLinkMoved) -> tuple[
         barred=tuple(pair for pair in target.barred if pair != (body.ehr, body.target)),
         bills={**target.bills, **source.bills},
         appointments=appointments,
+        bookings=together(source.bookings, target.bookings),
         policies={**source.policies, **target.policies},
         coverage=source.coverage or target.coverage,
         conflicts={**target.conflicts, **source.conflicts},

@@ -11,8 +11,9 @@ from datetime import datetime
 import msgspec
 from msgspec.structs import replace
 
+from events.bookings import BookingTerms, EhrAppointment
 from events.holds import RecordLeftUnread
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, ehr_key, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -71,6 +72,23 @@ class AppointmentState(Value, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class Booking(Value, frozen=True, kw_only=True):
+    """An appointment of the chart side's calendar and the billing side's that follows it; `written` is what that was told last.
+
+    `others` were created along with it by a mistake.
+    """
+
+    seen: EhrAppointment
+    modified: datetime | None = None
+    read_at: datetime
+    gone: bool = False
+    moved: bool = False
+    billing: int | None = None
+    written: BookingTerms | None = None
+    deleted: bool = False
+    others: tuple[int, ...] = ()
+
+
 class BillState(Value, frozen=True, kw_only=True):
     """An Elation bill and the Kareo encounter it became.
 
@@ -122,9 +140,13 @@ class Coverage(Value, frozen=True, kw_only=True):
 
 
 class Former(Value, frozen=True, kw_only=True):
-    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again."""
+    """What was written to an Elation chart while it was linked: nothing is made twice when the two are linked again.
+
+    `bookings` are what was booked for it on the billing side.
+    """
 
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     policies: dict[str, WrittenPolicy] = {}
     base: dict[str, str] = {}
 
@@ -147,6 +169,7 @@ class Patient(Value, frozen=True, kw_only=True):
     created: int | None = None
     policies: dict[str, WrittenPolicy] = {}
     appointments: dict[str, AppointmentState] = {}
+    bookings: dict[str, Booking] = {}
     bills: dict[str, BillState] = {}
     conflicts: dict[str, FieldConflict] = {}
     conflicts_seen: dict[str, FieldConflict] = {}
@@ -202,3 +225,10 @@ def with_bill(patient: Patient, bill: int, **changes: object) -> Patient:
     """The patient with something else known of a bill."""
     entry = patient.bills.get(str(bill))
     return patient if entry is None else replace(patient, bills={**patient.bills, str(bill): replace(entry, **changes)})
+
+
+def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
+    """Whether a person said that this chart of the other system is somebody else."""
+    if ehr:
+        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)

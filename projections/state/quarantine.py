@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.holds import RecordLeftUnread
 from events.insurance import EhrPoliciesObserved
 from events.schema import (
@@ -35,9 +36,23 @@ def record_of(event: Event) -> str:
             return one.key
         case BillingAppointmentVanished(key=key):
             return key
+        case EhrAppointmentObserved(appointment=there):
+            return str(there.id)
+        case EhrAppointmentGone(appointment=gone):
+            return str(gone)
         case RecordLeftUnread(record=record):
             return record
     return str(event.ehr or event.billing or "")
+
+
+def in_doubt_as(event: Event) -> tuple[str, str]:
+    """What a connector calls a record of the chart side that has to be read again: its resource, and its id."""
+    match event.body:
+        case BillObserved():
+            return "bills", record_of(event)
+        case EhrAppointmentObserved():
+            return "appointments", record_of(event)
+    return "patients", str(event.ehr)
 
 
 def quarantined_as(event: Event) -> tuple[str, ...]:
@@ -59,6 +74,8 @@ def _unread_as(event: Event) -> tuple[str, ...]:
             return (quarantine_slot(System.EHR, "policies", str(chart)),)
         case BillingChartObserved(chart=there):
             return (quarantine_slot(System.BILLING, "patients", str(there.id)),)
+        case EhrAppointmentObserved() | EhrAppointmentGone():
+            return (quarantine_slot(System.EHR, "appointments", record_of(event)),)
         case BillObserved(bill=bill):
             return (quarantine_slot(System.EHR, "bills", str(bill.id)),)
         case BillingAppointmentObserved(appointment=one):

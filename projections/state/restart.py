@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from events.bookings import CreateBillingAppointment
 from events.records import Value
 from events.restarts import HistoryRestarted, OfRestart
 from events.writes import (
@@ -29,6 +30,7 @@ from projections.state.patient import Patient
 CREATIONS = (
     AddBillingCase,
     ChangeBillingPolicies,
+    CreateBillingAppointment,
     CreateBillingChart,
     CreateCarrier,
     CreateEhrAppointment,

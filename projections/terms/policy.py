@@ -49,6 +49,9 @@ PREFERENCES: dict[str, dict[Resource, System]] = {
 }
 """Who wins where both sides changed the same, by profile; of every resource that may go both ways field by field."""
 
+EXTENSION: dict[str, dict[Resource, Direction]] = {"elation-led": {Resource.APPOINTMENT: Direction.TO_BILLING}}
+"""Rows that a practice of the profile may switch on and no vendor has published: this project's own extension, off by default."""
+
 # What the sinks can carry out at all; an override beyond it is a configuration error, not a silent nothing.
 POSSIBLE: dict[Resource, frozenset[Direction]] = {
     Resource.CHART: frozenset(Direction),
@@ -73,6 +76,13 @@ class RemovedPolicy(StrEnum):
     SHOW = "show"
     DEACTIVATE = "deactivate"
     DEACTIVATE_AND_END = "deactivate-and-end"
+
+
+class DeletedAppointment(StrEnum):
+    """What becomes of a booking on the billing side whose appointment was deleted on the chart side."""
+
+    CANCEL = "cancel"
+    DELETE = "delete"
 
 
 class NewCarrier(StrEnum):
@@ -100,6 +110,9 @@ class Policy(Value, frozen=True, kw_only=True):
     `default_physician` is the chart side's physician of a chart created for a patient without a mapped provider.
     `rescheduled`: by default a rescheduled one is cancelled when another appointment of the patient was made after it.
     `removed_policy`, `new_carrier` and `carrier_without_plan` are about insurance that goes to the billing side.
+    `deleted_appointment`, `notes_token`, `default_location` and `appointment_reasons` are about appointments that go to the billing
+    side, our own extension: whether a token in the notes makes a creation findable, the billing side's location where none is mapped,
+    and its reasons by the name of the chart side's type.
     `keep_out` are patterns of last names (`zz*`): such patients are left alone.
     `observes`: nothing is decided, so nothing is written. `names` are what people call the two systems.
     """
@@ -121,9 +134,24 @@ class Policy(Value, frozen=True, kw_only=True):
     removed_policy: RemovedPolicy = RemovedPolicy.SHOW
     new_carrier: NewCarrier = NewCarrier.WAIT
     carrier_without_plan: WithoutPlan = WithoutPlan.WAIT
+    deleted_appointment: DeletedAppointment = DeletedAppointment.CANCEL
+    notes_token: bool = True
+    default_location: int | None = None
+    appointment_reasons: dict[str, int] = {}
     keep_out: tuple[str, ...] = ()
     observes: bool = False
     names: Names = NAMES
+
+
+def possible(resource: Resource, profile: str) -> frozenset[Direction]:
+    """The directions that a practice of the profile may choose for a row."""
+    own = EXTENSION.get(profile, {}).get(resource)
+    return POSSIBLE[resource] if own is None else POSSIBLE[resource] | {own}
+
+
+def is_extension(resource: Resource, direction: Direction) -> bool:
+    """Whether the row is this project's own extension and in no published guide."""
+    return any(rows.get(resource) is direction for rows in EXTENSION.values())
 
 
 def allows(policy: Policy, resource: Resource, target: System) -> bool:
@@ -136,4 +164,5 @@ def allows(policy: Policy, resource: Resource, target: System) -> bool:
 
 def row(policy: Policy, resource: Resource) -> str:
     """The row as shown to people and recorded with each intent: `demographics: both`."""
-    return f"{resource.value}: {policy.table[resource].value}"
+    direction = policy.table[resource]
+    return f"{resource.value}: {direction.value}" + (", own extension" if is_extension(resource, direction) else "")

@@ -24,7 +24,7 @@ def left_alone(body: HoldBegan | HoldEnded | KeptOut | LeftOut | RecordLeftUnrea
         case HoldBegan():
             return f"{body.text}: {body.reason}"
         case HoldEnded():
-            by = f", says {body.who}" if body.who else ": its time is over"
+            by = f", says {body.who}" if body.who else "" if body.reason else ": its time is over"
             return f"ended the hold {body.slot}{by}" + (f": {body.reason}" if body.reason else "")
     name = shown.systems.one_of(Charts(body.ehr, body.billing))
     kept = "kept out from now on" if body.out else "kept out no longer"

@@ -15,8 +15,7 @@ from events.holds import HoldScope, scope_in
 from events.ids import PracticeId, charts_of, number_of
 from events.slots import SlotKind, parse_slot
 from events.writes import System
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.terms.names import Names
 
 
@@ -114,8 +113,11 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
     WaitCode.RANK_TWICE: Meaning(_DESK),
     WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
+    WaitCode.BOOKED_TWICE: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.NO_CALENDAR: Meaning(_OPERATOR, Remedy.MAPS),
+    WaitCode.NOT_BOOKED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.OVER_UNBOOKED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),

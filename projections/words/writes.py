@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from events.bookings import CreateBillingAppointment, DeleteBillingAppointment, UpdateBillingAppointment
 from events.writes import (
     AddBillingCase,
     AnyWrite,
@@ -57,9 +58,13 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
             verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
             time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"
             return f"to {verb} the appointment at {time} in {where}"
+        case CreateBillingAppointment() | UpdateBillingAppointment():
+            verb = "book" if isinstance(write, CreateBillingAppointment) else f"change the {', '.join(write.changes)} of"
+            time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"
+            return f"to {verb} the appointment at {time} in {where}"
         case CancelEhrAppointment():
             return f"to cancel appointment {write.appointment} in {where}"
-        case DeleteEhrAppointment():
+        case DeleteEhrAppointment() | DeleteBillingAppointment():
             return f"to delete appointment {write.appointment} in {where}"
     return _of_bill(write, shown)
 

@@ -153,7 +153,9 @@ class Row:
     async def opened(cls, victim: Victim, kind: str, cells: int, nursery: Nursery, folder: Path) -> AsyncIterator[Row]:
         """Servers, sandboxes and a daemon that has come to rest, with what so many cells need."""
         both_ways = int(SCENES[kind].both_ways)
-        clinic = Clinic(limits_scale=0.02, seconds=0.1, offices=1 - both_ways, both_ways=both_ways)
+        clinic = Clinic(
+            limits_scale=0.02, seconds=0.1, offices=1 - both_ways, both_ways=both_ways, books=SCENES[kind].calendar
+        )
         stage = Stage(clinic)
         SCENES[kind].prepare(stage, cells)
         row = cls(victim, kind, nursery, folder, stage)

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import GOOD_LINE, Day
+from daemon.sandbox.witness_bookings import is_marked
 
 
 class Stage:
@@ -36,6 +37,15 @@ class Stage:
         booked = self.clinic.billing.people.book_appointment(self.pairs[0][1], provider, place, start, 20, f"Visit {number}")
         self.booked.append(booked.id)
 
+    def enter(self, number: int) -> None:
+        """An appointment in Elation's calendar."""
+        start = self.day._at(self.office, 1 + number % 20, 8 + number // 20)
+        doctor, place = self.office.physicians[0], self.office.place[0]
+        entered = self.clinic.ehr.people.create_appointment(
+            self.pairs[0][0], doctor, start, 20, service_location=place, description=f"Visit {number}"
+        )
+        self.booked.append(int(entered["id"]))
+
     def sign(self, chart: int, line: dict[str, object] = GOOD_LINE) -> None:
         office = self.office
         today = self.day._today
@@ -54,6 +64,7 @@ class Stage:
             "cases": billing.cases,
             "encounters": billing.encounters,
             "case policies": billing.policies,
+            "bookings": {id_: one for id_, one in billing.appointments.items() if is_marked(one)},
         }
         return Counter({name: len(table) for name, table in tables.items()})
 
@@ -61,7 +72,7 @@ class Stage:
 @dataclass(frozen=True)
 class Scene:
     """`makes` are the records that the daemon has to make, no fewer and no more, after one `act`. `both_ways`: in a practice where
-    insurance goes both ways."""
+    insurance goes both ways; `calendar`: there, too, and Elation's appointments are booked in Kareo."""
 
     act: Callable[[Stage, int], object]
     makes: dict[str, int] = field(default_factory=dict)
@@ -69,11 +80,17 @@ class Scene:
     case: bool = True
     booked: bool = False
     both_ways: bool = False
+    calendar: bool = False
     insured: bool = False
 
     def prepare(self, stage: Stage, cells: int) -> None:
         for _ in range(self.pairs(cells)):
             stage.pair(case=self.case)
+        if self.calendar:
+            stage.pair()
+            for number in range(cells if self.booked else 0):
+                stage.enter(number)
+            return
         if self.both_ways:
             stage.pair()
             stage.day._insure(stage.pairs[-1][1], 0, company="Known Mutual", plan="Known Plan")
@@ -115,6 +132,11 @@ def _move(stage: Stage, number: int) -> None:
     people.move_appointment(stage.booked[number], start + timedelta(minutes=15))
 
 
+def _give(stage: Stage, number: int) -> None:
+    """The appointment becomes another patient's: deleted here, booked there."""
+    stage.clinic.ehr.people.edit_appointment(stage.booked[number], patient=stage.pairs[1][0])
+
+
 _INSURANCE = Scene(_insure, {"carriers": 1, "plans": 1, "policies": 1}, pairs=_each)
 _BILL = Scene(lambda stage, number: stage.sign(stage.pairs[0][0]), {"encounters": 1})
 
@@ -141,6 +163,16 @@ SCENES: dict[str, Scene] = {
     "DeleteElationAppointment": Scene(
         lambda stage, number: stage.clinic.billing.people.delete_appointment(stage.booked[number]), booked=True
     ),
+    "CreateKareoAppointment": Scene(
+        lambda stage, number: stage.enter(number), {"appointments": 1, "bookings": 1}, both_ways=True, calendar=True
+    ),
+    "UpdateKareoAppointment": Scene(
+        lambda stage, number: stage.clinic.ehr.people.edit_appointment(stage.booked[number], duration=45),
+        booked=True,
+        both_ways=True,
+        calendar=True,
+    ),
+    "DeleteKareoAppointment": Scene(_give, {"bookings": 1}, booked=True, both_ways=True, calendar=True),
     "CreateEncounter": _BILL,
     "MarkBilled": _BILL,
     "MarkBillError": Scene(lambda stage, number: stage.sign(stage.pairs[0][0], {**GOOD_LINE, "dxs": ["HEADACHE"]})),

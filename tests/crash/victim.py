@@ -25,6 +25,7 @@ import psutil
 from aiokafka import AIOKafkaConsumer
 
 from daemon.cli import run
+from daemon.runtime.outcomes import Outcomes
 from daemon.runtime.sink import Sink
 from daemon.runtime.worker import Worker
 from daemon.vendors.elation.writer import ElationWriter
@@ -113,7 +114,7 @@ def _around_kafka(at: Strike) -> None:
 
 
 def _around_recording(at: Strike) -> None:
-    append, writing, begin, record = Transaction.append, Store.writing, Sink._begin, Sink._record
+    append, writing, begin, record = Transaction.append, Store.writing, Sink._begin, Outcomes.record
 
     async def appending(self: Any, events: Sequence[Any]) -> Any:
         self.requested = [type_of(one.body.write) for one in events if isinstance(one.body, IntentRequested)]
@@ -141,7 +142,7 @@ def _around_recording(at: Strike) -> None:
         with _within("after attempt", kind):
             return await begin(self, attempt)
 
-    async def recording(self: Sink, body: Any, attempt: Any, **more: Any) -> bool:
+    async def recording(self: Outcomes, body: Any, attempt: Any, **more: Any) -> bool:
         if not isinstance(body, IntentSucceeded):
             return await record(self, body, attempt, **more)
         with _within("after outcome", type_of(attempt.job.write)):
@@ -150,7 +151,7 @@ def _around_recording(at: Strike) -> None:
     Transaction.append = appending  # type: ignore[method-assign]
     Store.writing = transacting  # type: ignore[assignment,method-assign]
     Sink._begin = beginning  # type: ignore[method-assign]
-    Sink._record = recording  # type: ignore[method-assign]
+    Outcomes.record = recording  # type: ignore[method-assign]
 
 
 @contextmanager

@@ -33,6 +33,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "replay --verify": ["replay", elm, "--verify"],
         "replay --chart": ["replay", elm, "--chart", chart],
         "replay --rebuild": ["replay", elm, "--rebuild"],
+        "recover": ["recover", elm],
         "audit verify": ["audit", "verify"],
         "audit checkpoint": ["audit", "checkpoint", "--out", f"{of}/checkpoint"],
         "export": ["export", elm, "--out", f"{of}/archive", "--passphrase-file", f"{of}/passphrase"],

@@ -8,14 +8,16 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.runtime import recorder, sink
+from daemon.runtime import recorder, recovery, sink
 from daemon.runtime.sink import Sink
 from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.wire import BadRow
+from daemon.vendors.kareo import bookings
 from daemon.vendors.kareo import connector as kareo_connector
 from daemon.vendors.kareo import writer as writer
+from daemon.vendors.kareo.bookings import KareoBookings
 from daemon.vendors.ports.errors import Malformed
 from events import consumer, store
 from events.backlog import Backlog
@@ -74,6 +76,18 @@ def _passed_over(record: Any, _error: Exception, *, quiet: bool) -> Change:
     return Change(practice=PracticeId(record.key.decode()))
 
 
+async def _nothing_found(_bookings: object, _write: object, *, elsewhere: bool = False) -> None:
+    return None
+
+
+_members = bookings.updated_members
+
+
+def _notes_as_told(there: Any, write: Any) -> dict[str, object]:
+    """Without what Kareo's desk has written there."""
+    return {**_members(there, write), "Notes": write.terms.description}
+
+
 BUGS: dict[str, Callable[[], list[Any]]] = {
     "no epoch check": lambda: [patch.object(store, "fence", lambda *_arguments: None)],
     "lost answers are not looked for": lambda: [patch.object(Sink, "_resolve_unknown", _never_look)],
@@ -107,10 +121,13 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(holds, "is_stopped", lambda *_arguments: False),
     ],
     "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
+    "the token is not looked for": lambda: [patch.object(KareoBookings, "_find", _nothing_found)],
+    "the desk's notes are written over": lambda: [patch.object(bookings, "updated_members", _notes_as_told)],
     "all is recorded of who is kept out": lambda: [
         patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
     ],
     "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
+    "creations do not look first": lambda: [patch.object(recovery, "looks_first", lambda *_arguments: False)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

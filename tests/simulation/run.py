@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from daemon.demo.rehearsal import PASSES
+from daemon.vendors.elation.calendar_reading import WHOLE_PASS
 from daemon.vendors.kareo.connector import KareoConnector
 from events.commands import KeepOutRequested, MapGiveBackRequested, ReleaseRequested
 from events.ids import BillingPatientId
@@ -18,6 +19,7 @@ from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.poison import expected
 from tests.simulation.poisons import Poisons
+from tests.simulation.restoring import restore
 from tests.simulation.switching import switch
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
@@ -77,6 +79,8 @@ async def _day(world: World) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_deeds(world))
         group.create_task(switch(world))
+        if "restores" in world.plan.settings:
+            group.create_task(restore(world))
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
         if world.plan.poisons:
@@ -172,9 +176,10 @@ async def _go_round(world: World, practice: str) -> None:
     while (runtime := world.owner(practice)) is None:
         await asyncio.sleep(5.0)
     connectors = runtime.connectors
-    wanted = {
-        (source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, names in PASSES.items() for name in names
-    }
+    passes = [(source, name) for source, names in PASSES.items() for name in names]
+    if getattr(connectors[System.EHR], "calendar", None) is not None:
+        passes.append((System.EHR, WHOLE_PASS))
+    wanted = {(source, name): connectors[source].rounds.done.get(name, 0) + 2 for source, name in passes}
     while True:
         late = [
             (source, name) for (source, name), done in wanted.items() if connectors[source].rounds.done.get(name, 0) < done

@@ -32,6 +32,13 @@ def test_a_practice_that_changes_its_profile_violates_none(processes: ProcessPoo
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
+def test_appointments_booked_in_kareo_violate_none(processes: ProcessPoolExecutor) -> None:
+    """Issue 17, point 5: each at most once in Kareo, in agreement at the end; `--booking` for more."""
+    futures = [processes.submit(of_seed, seed, "", "booking") for seed in range(1, 9)]
+    fallen = [verdict for future in futures if not (verdict := future.result()).ok]
+    assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
+
+
 def test_a_quiet_day_comes_to_rest(processes: ProcessPoolExecutor) -> None:
     """One practice, one worker, nothing goes wrong: the day is recorded and nothing is left to do."""
     verdicts = [processes.submit(tried, quiet(seed)) for seed in range(1, 6)]

@@ -47,6 +47,12 @@ from tests.simulation.plan import Plan
 EHR, BILLING, OURS = "elation.test", "kareo.test", "chartwire.test"
 RESTART = 10.0
 SESSION = 45.0
+ELATION_PACE = {
+    "catch_up_seconds": 900.0,
+    "sweep_seconds": 7200.0,
+    "calendar_seconds": 900.0,
+    "calendar_sweep_seconds": 7200.0,
+}
 DEFECTS = frozenset(
     {
         "batch_not_folded",
@@ -200,6 +206,7 @@ class World:
         )
         for office in clinic.offices:
             office.profile = settings.get("profiles", {}).get(office.id, office.profile)
+            office.books = office.id in settings.get("books", ())
         skew = {name: timedelta(seconds=seconds) for name, seconds in settings.get("skew", {}).items()}
         clinic.ehr.state.now = lambda: self.loop.now() + skew.get("elation", timedelta())
         clinic.billing.state._now = lambda: self.loop.now() + skew.get("kareo", timedelta())
@@ -217,9 +224,7 @@ class World:
         practices = tuple(
             msgspec.structs.replace(
                 one,
-                ehr=msgspec.structs.replace(
-                    one.ehr, **{"catch_up_seconds": 900.0, "sweep_seconds": 7200.0, **settings.get("elation pace", {})}
-                ),
+                ehr=msgspec.structs.replace(one.ehr, **{**ELATION_PACE, **settings.get("elation pace", {})}),
                 billing=msgspec.structs.replace(
                     one.billing,
                     **{

@@ -10,6 +10,7 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
+from events.bookings import CreateBillingAppointment, EhrAppointment, EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import Command, ConflictSeen
 from events.ids import BillingPatientId, EhrChartId, IntentId, PatientKey
 from events.insurance import EhrPoliciesObserved
@@ -139,6 +140,17 @@ class Clinic(Recording):
         body = BillingAppointmentVanished(key=one.key, patient=one.patient)
         return self.record(body, billing=one.patient, origin=Origin.BILLING)
 
+    def in_calendar(
+        self, one: EhrAppointment, *, modified: datetime | None = None, observed: datetime | None = None
+    ) -> list[Event]:
+        """An appointment of the chart side's calendar."""
+        body = EhrAppointmentObserved(appointment=one)
+        return self.record(body, ehr=one.patient, origin=Origin.EHR, modified=modified, observed=observed)
+
+    def gone_from_calendar(self, one: EhrAppointment, *, moved: bool = False) -> list[Event]:
+        body = EhrAppointmentGone(appointment=one.id, chart=one.patient, moved=moved)
+        return self.record(body, ehr=one.patient, origin=Origin.EHR)
+
     def policies(self, *policies: ChartPolicy, chart: EhrChartId = ADA.id, observed: datetime | None = None) -> list[Event]:
         """All policies of a chart, as the chart side lists them."""
         body = EhrPoliciesObserved(chart=chart, policies=policies)
@@ -241,7 +253,7 @@ class Clinic(Recording):
                     str(one.billing_policy): write.known.get(str(one.billing_policy)) or self._new() for one in write.terms
                 }
                 return PoliciesWritten(known=known)
-            case CreateCarrier() | CreatePlan() | CreateEhrAppointment() | CreateEncounter():
+            case CreateCarrier() | CreatePlan() | CreateEhrAppointment() | CreateEncounter() | CreateBillingAppointment():
                 return RecordCreated(id=self._new())
             case MarkBilled():
                 bill = replace(patient.bills[str(write.bill)].bill, status="Billed", ref_number=write.ref_number)

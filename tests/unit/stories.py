@@ -8,11 +8,22 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointment
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingAppointment, BillingCase, Phone
 from projections.terms.policy import Policy
 from tests.unit.clinic import Clinic
-from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_GREY, KAREO_LOCUM
+from tests.unit.records import (
+    ADA,
+    ADA_KEY,
+    ADA_THERE,
+    BLUE,
+    GOOD_BILL,
+    GREY,
+    KAREO_GREY,
+    KAREO_LOCUM,
+    MAIN_STREET,
+)
 
 VISIT = BillingAppointment(
     key="7001",
@@ -22,6 +33,16 @@ VISIT = BillingAppointment(
     minutes=12,
     reason="Cough",
     provider=KAREO_GREY,
+)
+IN_CALENDAR = EhrAppointment(
+    id=61001,
+    patient=ADA.id,
+    start=datetime(2026, 3, 9, 16, 0, tzinfo=UTC),
+    minutes=20,
+    physician=GREY,
+    location=MAIN_STREET,
+    description="Cough",
+    status="Scheduled",
 )
 INSURED = replace(ADA_THERE, cases=(BillingCase(id=71, is_primary=True, policies=(BLUE,)),))
 SURVIVOR = replace(ADA, id=EhrChartId(103))

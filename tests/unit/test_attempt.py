@@ -19,6 +19,7 @@ from daemon.runtime.attempt import (
     Look,
     Pause,
     Refuse,
+    Stopped,
     Superseded,
     after,
     after_lookup,
@@ -56,6 +57,10 @@ FASTER = Superseded(
 )
 NOT_KEPT = refusal("not-kept", "Elation took the write but shows another value in: last name, city")
 
+NONE_CREATED = Stopped(
+    IntentSuperseded(intent=IntentId("i1"), slot="a slot", reason="Elation creates none with this account as it is set up")
+)
+
 # error, after a write, after a search, after a look-up
 TABLE: list[tuple[Exception, object, object, object]] = [
     (errors.Throttled("op", 7.0), Pause(None, 7.0), Pause(None, 7.0), Pause(None, 7.0)),
@@ -65,6 +70,12 @@ TABLE: list[tuple[Exception, object, object, object]] = [
     (errors.Unreachable("op"), Pause(UNREACHABLE), Pause(UNREACHABLE), Pause(UNREACHABLE)),
     (errors.OutcomeUnknown("op"), Look(), Pause(UNUSABLE), Pause(UNUSABLE)),
     (errors.Malformed("op", "$.id"), Look(), Pause(UNUSABLE), Pause(UNUSABLE)),
+    (
+        errors.NotForAccount("op", vendor_text="ProviderGuids"),
+        NONE_CREATED,
+        NONE_CREATED,
+        refusal("notforaccount", "ProviderGuids", "ProviderGuids"),
+    ),
     *(
         (error, refusal(code, text, raw), refusal(code, text, raw), refusal(code, text, raw))
         for error, code, text, raw in [

@@ -12,6 +12,7 @@ import pytest
 from daemon.__main__ import main
 from daemon.cli import rules
 from events.writes import Resource
+from projections.rules.bookings import BOOKINGS
 from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
 from projections.terms.names import Names, SystemName
@@ -30,10 +31,28 @@ def test_every_resource_has_its_rules_and_direction(profile: str, capsys: pytest
     told = json.loads(printed(capsys, "--profile", profile, "--json"))
 
     assert told["profile"] == profile
-    assert {one["resource"]: one["direction"] for one in told["tables"]} == {
+    published = [one for one in told["tables"] if not one["extension"]]
+    assert {one["resource"]: one["direction"] for one in published} == {
         resource.value: PROFILES[profile][resource].value for resource in Resource
     }
-    assert all(one["source"].startswith("guide: ") for table in told["tables"] for one in table["fields"])
+    assert all(one["source"].startswith("guide: ") for table in published for one in table["fields"])
+
+
+def test_appointments_to_the_billing_side_are_shown_as_our_own_extension(capsys: pytest.CaptureFixture[str]):
+    """ELATION_LED section 0: ours, not the vendor's, and named so in the product."""
+    told = json.loads(printed(capsys, "--profile", "elation-led", "--json"))
+    (own,) = [one for one in told["tables"] if one["extension"]]
+
+    assert (own["resource"], own["direction"]) == ("appointment", "elation->kareo")
+    assert {one["field"]: one["source"] for one in own["fields"]} == {one.name: "own extension" for one in BOOKINGS}
+    assert told["profiles"]["elation-led"]["extensions"] == {"appointment": "elation->kareo"}
+    assert told["profiles"]["kareo-led"]["extensions"] == {}
+    text = " ".join(printed(capsys, "--profile", "elation-led").split())
+    assert "Appointments: not synchronized" in text
+    assert "Appointments, an extension of chartwire's own and in no vendor's guide, off unless" in text
+    assert "An extension of chartwire's own, off by default: appointment Elation to Kareo." in text
+    assert "off unless a practice switches it on" in printed(capsys, "--profile", "elation-led", "--html")
+    assert "off unless" not in printed(capsys, "--profile", "kareo-led")
 
 
 def test_the_rows_are_those_that_act(capsys: pytest.CaptureFixture[str]):

@@ -124,6 +124,21 @@ def test_b7_what_was_accepted_without_a_word_is_refused_with_its_key(file: Path,
     assert said in named[0]
 
 
+def test_our_own_extension_is_a_row_of_its_profile_alone_and_named_so(file: Path) -> None:
+    """Issue 17, point 5: off by default; where no sink can do it the error names the key."""
+    on = ("practice.overrides.appointment", "elation->kareo")
+    (found,) = with_(file, on).items()
+    assert found[0] == "practice[1].overrides.appointment"
+    assert "an extension of chartwire's own, only in profile elation-led" in found[1]
+    profile = ("practice.profile", "elation-led")
+    assert with_(file, profile, on) == {}
+    assert "practice[1].overrides.appointment" in with_(file, profile, (on[0], "both"))
+    told = ("practice.overrides.deleted_appointment", "delete"), ("practice.overrides.notes_token", False)
+    maps = ("practice.maps.default_location", 7), ("practice.maps.appointment_reasons", {"Follow-up": 31})
+    assert with_(file, profile, on, *told, *maps) == {}
+    assert "practice[1].overrides.deleted_appointment" in with_(file, profile, (told[0][0], "keep"))
+
+
 def test_b7_kafka_in_the_clear_to_another_host(file: Path) -> None:
     assert "kafka.security_protocol" in with_(file, ("kafka.bootstrap_servers", "localhost:9092,k2.example:9092"))
     sasl = ("kafka.bootstrap_servers", "k2.example:9092"), ("kafka.security_protocol", "SASL_PLAINTEXT")

@@ -10,10 +10,12 @@ from uuid import UUID
 import pytest
 from msgspec.structs import replace
 
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -28,6 +30,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
+from events.first_day import LiveChosen
 from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
@@ -92,7 +95,7 @@ from projections.state.patient import Patient
 from projections.state.quarantine import quarantine_slot
 from projections.state.state import PracticeState
 from tests.unit.records import ADA, ADA_THERE, GOOD_BILL, PHYSICIANS, PROVIDERS
-from tests.unit.stories import VISIT
+from tests.unit.stories import IN_CALENDAR, VISIT
 
 BEGIN = datetime(2026, 3, 2, 14, 0, tzinfo=UTC)
 ADA_KEY = billing_key(ADA_THERE.id)
@@ -182,6 +185,12 @@ CASES: list[Case] = [
         {"patient.appointments"},
         before=(BillingAppointmentObserved(appointment=VISIT),),
     ),
+    Case(EhrAppointmentObserved(appointment=IN_CALENDAR), {"patient.bookings"}),
+    Case(
+        EhrAppointmentGone(appointment=IN_CALENDAR.id, chart=ADA.id),
+        {"patient.bookings"},
+        before=(EhrAppointmentObserved(appointment=IN_CALENDAR),),
+    ),
     Case(BillObserved(bill=GOOD_BILL), {"patient.bills"}),
     Case(EhrPoliciesObserved(chart=ADA.id, policies=(HELD,)), {"patient.coverage"}),
     practice(EhrDirectoryObserved(providers=PHYSICIANS), {"directory.physicians", "directory.ehr_seen"}),
@@ -255,6 +264,7 @@ CASES: list[Case] = [
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),
+    practice(LiveChosen(who="grace"), {"directory.live_chosen"}),
     practice(RESTARTED, {"directory.restarted"}),
     practice(HistoryResumed(), {"directory.restarted"}, RESTARTED),
     # intents
@@ -305,6 +315,7 @@ CASES: list[Case] = [
     practice(HoldRequested(who="grace", reason="moving"), set()),
     practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
     practice(KeepOutRequested(who="grace", reason="a test"), set()),
+    practice(GoLiveRequested(who="grace"), set()),
     practice(MapRequested(kind=MapKind.PROVIDER, id=11, to="502", who="grace"), set()),
     practice(MapGiveBackRequested(kind=MapKind.PROVIDER, id=11, who="grace"), set(), SAVED),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),

@@ -26,6 +26,8 @@ TABLE: list[tuple[str, Says]] = [
     ("Patient not found", Says.ABSENT),
     ("The patient does not exist", Says.ABSENT),
     ("Unable to find the appointment", Says.ABSENT),
+    ("Error translating AppointmentCreate to CreateAppointmentV3Request.", Says.SETUP),
+    ("Appointment must have valid ProviderGuids or ResourceGuids", Says.SETUP),
     ("Gender is required", Says.REFUSED),
     ("Invalid procedure code", Says.REFUSED),
     ("The date of birth is unavailable", Says.REFUSED),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from events.bookings import CreateBillingAppointment, DeleteBillingAppointment, UpdateBillingAppointment
 from events.records import Provider
 from events.writes import (
     AddBillingCase,
@@ -54,11 +55,15 @@ RESOURCES: dict[type, Resource] = {
     UpdateEhrAppointment: Resource.APPOINTMENT,
     CancelEhrAppointment: Resource.APPOINTMENT,
     DeleteEhrAppointment: Resource.APPOINTMENT,
+    CreateBillingAppointment: Resource.APPOINTMENT,
+    UpdateBillingAppointment: Resource.APPOINTMENT,
+    DeleteBillingAppointment: Resource.APPOINTMENT,
     AddBillingCase: Resource.BILL,
     CreateEncounter: Resource.BILL,
     MarkBilled: Resource.BILL,
     MarkBillError: Resource.BILL,
 }
+BOOKINGS = (CreateBillingAppointment, UpdateBillingAppointment, DeleteBillingAppointment)
 SEARCHES = (SearchEhr, SearchBilling)
 ANSWERS = (MarkBilled, MarkBillError)
 MAY = {
@@ -126,7 +131,8 @@ def test_the_default_day_writes_something_of_every_kind():
         UpdateEhrAppointment,
         ChangeBillingPolicies,
         UpdateCarrier,
-    }  # test_both_ways, test_carriers
+        *BOOKINGS,
+    }  # test_both_ways, test_carriers, test_bookings
 
 
 @pytest.mark.parametrize(("resource", "direction"), EVERY_ROW, ids=lambda value: value.value)

@@ -29,6 +29,8 @@ IDS_AND_TIMES = {
     "BillingChartVanished.patient", "CancelEhrAppointment.appointment", "ChangeBillingPolicies.case_id",
     "ChangeQuarantined.record", "EhrPoliciesObserved.chart", "ChartLinked.billing",
     "Candidate.id", "ChartLinked.ehr", "ChartUnlinked.billing", "ChartUnlinked.ehr", "CreateEncounter.bill",
+    "BookingTerms.minutes", "BookingTerms.start", "DeleteBillingAppointment.appointment", "EhrAppointment.id",
+    "EhrAppointment.minutes", "EhrAppointment.start", "EhrAppointment.status", "EhrAppointmentGone.appointment",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
     "IntentAttempted.epoch", "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
@@ -42,7 +44,7 @@ IDS_AND_TIMES = {
 }  # fmt: skip
 NAMES_OF_FIELDS = {
     "ConflictSeen.fields", "FieldConflict.field", "FieldsAgreed.fields.key", "UpdateBillingChart.fields.key",
-    "UpdateCarrier.fields.key", "UpdateEhrChart.fields.key",
+    "UpdateBillingAppointment.changes", "UpdateCarrier.fields.key", "UpdateEhrChart.fields.key",
 }  # fmt: skip
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",

@@ -7,7 +7,7 @@ it changed, in the read form, and is a verb of `POST /admin/{verb}`. All raise R
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from daemon.sandbox.elation import billing, charts, insurance, schedule
 from daemon.sandbox.elation.fields import Record, as_text, detail
@@ -100,6 +100,45 @@ class People:
         }
         slot = schedule.create(self._state, body, by=None, practices=frozenset({practice}))
         return self._copy("appointments", slot)
+
+    def create_series(
+        self, patient: int, physician: int, scheduled_date: str, times: int, duration: int = 15, **fields: object
+    ) -> list[Record]:
+        """Book an appointment for each of so many weeks, all in one save, as one series."""
+        first = datetime.fromisoformat(scheduled_date)
+        listed = times if self._state.switches.recurring_occurrences == "own_ids" else 1
+        series = self._state.new_id()
+        booked = [
+            self.create_appointment(patient, physician, first + timedelta(weeks=week), duration, **fields)
+            for week in range(listed)
+        ]
+        return [self._in_series(one["id"], series) for one in booked]
+
+    def edit_following(self, appointment: int, **fields: object) -> list[Record]:
+        """Change an occurrence of a series and all that follow: these are another series then."""
+        first = self._state.find("appointments", appointment)
+        series, begin = first["recurring_event_schedule"], first["scheduled_date"]
+        rows = self._state.tables["appointments"].values()
+        mine = [one for one in rows if one["recurring_event_schedule"] == series and one["scheduled_date"] >= begin]
+        if self._state.switches.split_series_changes_schedule_id:
+            series = self._state.new_id()
+        edited = [self.edit_appointment(one["id"], **fields) for one in mine if one["deleted_date"] is None]
+        return [self._in_series(one["id"], series) for one in edited]
+
+    def _in_series(self, appointment: int, series: int) -> Record:
+        found = self._state.find("appointments", appointment)
+        found["recurring_event_schedule"] = series
+        return self._copy("appointments", found)
+
+    def take_slot(self, slot: int, patient: int, **fields: object) -> Record:
+        """A patient takes an open slot of the calendar."""
+        if self._state.switches.slot_becomes_appointment == "same_id":
+            return self.edit_appointment(slot, patient=patient, time_slot_type="appointment", status="Scheduled", **fields)
+        found = self._copy("appointments", self._state.find("appointments", slot))
+        self.delete_appointment(slot)
+        return self.create_appointment(
+            patient, found["physician"], found["scheduled_date"], duration=found["duration"], **fields
+        )
 
     def edit_appointment(self, appointment: int, **fields: object) -> Record:
         """Change any field of an appointment; `status` may be just its name."""

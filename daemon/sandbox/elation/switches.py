@@ -51,6 +51,12 @@ class ElationSwitches:
     """A deleted policy stays, as an inactive one without a rank."""
 
     # Appointments
+    recurring_occurrences: Literal["own_ids", "only_schedule"] = "own_ids"
+    """A series in the list: each occurrence as an appointment of its own, or the first one alone with the schedule's id."""
+    split_series_changes_schedule_id: bool = True
+    """Whether "this and following" gives the later occurrences another schedule."""
+    slot_becomes_appointment: Literal["new_id", "same_id"] = "new_id"
+    """An open slot that a patient takes: another record, or the same one."""
     partial_appointment_updates: bool = False
     reason_required: bool = False
 

@@ -31,6 +31,7 @@ def get_appointments(call: Call, request: Values) -> Values:
         if (
             one.deleted
             or one.practice_id not in practices
+            or call.now < one.created + timedelta(seconds=call.switches.appointment_list_lag_seconds)
             or not call.within(filter_, one.created, one.modified)
             or (low is not None and start < low)
             or (high is not None and start > high)
@@ -177,8 +178,29 @@ def get_appointment(call: Call, request: Values) -> Values:
     return {"Appointment": single(call, found)}
 
 
+def _accept(call: Call, written: Values) -> None:
+    """Raises `RefusedError` where the account takes no such appointment: it is translated to a newer request inside."""
+    match call.switches.create_appointment:
+        case "untranslatable":
+            raise RefusedError("Error translating AppointmentCreate to CreateAppointmentV3Request.")
+        case "needs_guids":
+            raise RefusedError("Appointment must have valid ProviderGuids or ResourceGuids.")
+        case "reason_required" if not written.get("AppointmentReasonId"):
+            raise RefusedError("The reason of the appointment is required.")
+
+
+def _zone(call: Call) -> str:
+    """The zone of an instant that is sent without one."""
+    return "UTC" if call.switches.appointment_times_without_zone == "utc" else call.switches.list_zone
+
+
+def _noted(call: Call, text: str) -> str:
+    return text[: call.switches.appointment_notes_width]
+
+
 def create_appointment(call: Call, request: Values) -> Values:
     written: Values = request.get("Appointment") or {}
+    _accept(call, written)
     practice = call.practice({"PracticeID": written.get("PracticeId")})
     summary: Values = written.get("PatientSummary") or {}
     patient_id = summary.get("PatientId") or None
@@ -190,15 +212,15 @@ def create_appointment(call: Call, request: Values) -> Values:
         patient_id=patient_id,
         provider_id=written.get("ProviderId") or None,
         location_id=written["ServiceLocationId"],
-        start=instant(written["StartTime"], call.switches.list_zone),
-        end=instant(written["EndTime"], call.switches.list_zone),
+        start=instant(written["StartTime"], _zone(call)),
+        end=instant(written["EndTime"], _zone(call)),
         reason_id=written.get("AppointmentReasonId") or None,
         resource_id=written.get("ResourceId") or None,
         resource_ids=written.get("ResourceIds", []),
         status=written["AppointmentStatus"],
         type=written["AppointmentType"],
         name=written.get("AppointmentName", ""),
-        notes=written.get("Notes", ""),
+        notes=_noted(call, written.get("Notes", "")),
         case_id=written.get("PatientCaseId"),
         is_group=written.get("IsGroupAppointment", False),
         is_recurring=written["IsRecurring"],
@@ -219,7 +241,7 @@ def update_appointment(call: Call, request: Values) -> Values:
     if found.deleted:
         raise RefusedError("Could not find the appointment.")
     changed = replace(found)
-    erases, zone = call.switches.absent_erases_appointment, call.switches.list_zone
+    erases, zone = call.switches.absent_erases_appointment, _zone(call)
     for name, member in (("provider_id", "ProviderId"), ("resource_id", "ResourceId"), ("reason_id", "AppointmentReasonId")):
         if member in written or erases:
             setattr(changed, name, written.get(member) or None)
@@ -240,6 +262,9 @@ def update_appointment(call: Call, request: Values) -> Values:
     ):
         if member in written:
             setattr(changed, name, written[member])
+    if "AppointmentStatus" not in written and call.switches.absent_status_in_update == "sets_unknown":
+        changed.status = "Unknown"
+    changed.notes = _noted(call, changed.notes)
     changed.patient_id = written["PatientId"] or None
     changed.location_id = written["ServiceLocationId"]
     if "StartTime" in written:
@@ -272,8 +297,10 @@ def _check(call: Call, one: Appointment) -> None:
 
 def delete_appointment(call: Call, request: Values) -> Values:
     found = _find(call, (request.get("Appointment") or {}).get("AppointmentId"))
-    if found.deleted:
+    if found.deleted and call.switches.delete_twice == "refused":
         raise RefusedError("Could not find the appointment.")
+    if found.deleted:
+        return {"AppointmentId": found.id, "Deleted": call.switches.delete_twice == "ok_true"}
     found.deleted = True
     found.modified = call.now
     return {"AppointmentId": found.id, "Deleted": True}

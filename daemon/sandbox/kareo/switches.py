@@ -33,6 +33,17 @@ class KareoSwitches:
     """The empty string clears a field in UpdatePatient; else it is taken as absent."""
     absent_erases_appointment: bool = True
     """UpdateAppointment without its non-nillable members sets them to 0 or false."""
+    absent_status_in_update: Literal["sets_unknown", "kept"] = "sets_unknown"
+    """What UpdateAppointment makes of a status that it is not told."""
+    create_appointment: Literal["integers_ok", "untranslatable", "needs_guids", "reason_required"] = "integers_ok"
+    """Whether the account takes new appointments: any, none (two texts), or only those with a reason."""
+    appointment_notes_width: int | None = None
+    """Characters that the notes of an appointment hold; the rest is cut off."""
+    appointment_list_lag_seconds: float = 0.0
+    """How long GetAppointments does not show what was created."""
+    appointment_times_without_zone: Literal["utc", "server_zone"] = "utc"
+    delete_twice: Literal["refused", "ok_false", "ok_true"] = "refused"
+    """What a second DeleteAppointment of the same one is answered."""
     case_required: bool = True
     """CreateEncounter without Case is refused; else the default case is taken."""
     security_on_errors: bool = True

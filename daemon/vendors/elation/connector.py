@@ -16,6 +16,7 @@ import structlog
 
 from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
+from daemon.vendors.elation.calendar_reading import APPOINTMENTS, NEAR_PASS, WHOLE_PASS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.policy_reading import PolicyReader
 from daemon.vendors.elation.section import ElationConfig
@@ -42,8 +43,7 @@ log = structlog.get_logger()
 W = TypeVar("W", bound=wire.Wire)
 
 RESOURCES = ("patients", "bills", "insurance_companies", "insurance_plans", "physicians", "service_locations")
-APPOINTMENTS = "appointments"
-"""Subscribed to only where policies are read: a check-in hints at them. No appointment is taken from here."""
+"""Besides these, appointments are subscribed to where they go out, and where policies are read: a check-in hints at those."""
 DIRECTORY_RESOURCES = frozenset(RESOURCES) - {"patients", "bills"}
 OVERLAP = timedelta(minutes=5)
 BILL_WINDOW = timedelta(days=90)
@@ -53,10 +53,11 @@ CHUNK = 200
 class ElationConnector:
     """One practice's view of Elation. `webhook_base` is the public address its subscriptions point to, "" for none.
 
-    `policies` reads the charts' policies, where they have to be read.
+    `policies` reads the charts' policies, and `calendar` the appointments, where they have to be read.
     """
 
     policies: PolicyReader | None = None
+    calendar: CalendarReader | None = None
 
     def __init__(
         self,
@@ -100,6 +101,10 @@ class ElationConnector:
             group.create_task(self.rounds.extras())
             if self.policies is not None:
                 group.create_task(self.policies.run())
+            if self.calendar is not None:
+                seconds, whole = self._config.calendar_seconds, self._config.calendar_sweep_seconds
+                group.create_task(every(NEAR_PASS, seconds, self.calendar.read_near))
+                group.create_task(every(WHOLE_PASS, whole, self.calendar.read_all))
 
     def policies_changed(self, chart: EhrChartId) -> None:
         """Something hints at the policies of a chart."""
@@ -119,10 +124,13 @@ class ElationConnector:
             self.policies_changed(EhrChartId(int(record)))
         elif kind == "checked-in" and self.policies is not None:
             self.policies.checked_in(EhrChartId(int(record)))
+        elif kind == "in-calendar" and self.calendar is not None:
+            self.calendar.soon(record)
 
     def reread(self, resource: str, record: str) -> None:
         """Read a record soon that is in doubt; a bill comes with the next sweep, which is due now."""
-        self.nudge("sweep" if resource == "bills" else f"{'insurance' if resource == 'policies' else 'patient'}:{record}")
+        words = {"bills": "sweep", "policies": f"insurance:{record}", APPOINTMENTS: f"in-calendar:{record}"}
+        self.nudge(words.get(resource, f"patient:{record}"))
 
     def look(self, resource: str, record: str, because: EventId) -> None:
         """Read one record soon because somebody asked for it (event `because`), whatever it said last time.
@@ -136,11 +144,15 @@ class ElationConnector:
             self.rounds.once(
                 f"bill:{bill}", lambda: self._observe_bills(self._client.bills(bill_id=[bill]), because), because
             )
+        elif resource == APPOINTMENTS and record.isdigit() and self.calendar is not None:
+            self.calendar.soon(record, because)
         else:
             self.rounds.nudge("directory" if resource in DIRECTORY_RESOURCES else "sweep")
 
     async def read_whole(self, chart: EhrChartId, because: EventId) -> None:
-        """A chart and its bills."""
+        """A chart, its bills, and its appointments where they go out."""
+        if self.calendar is not None:
+            await self.calendar.read_of(chart, because)
         await self._observe_bills(self._client.bills(patient=chart), because)
         await self.read_chart(chart, because)
 
@@ -179,7 +191,8 @@ class ElationConnector:
         """One subscription per resource, each with a target of its own, so that its key is known before parsing."""
         kept = await self._subscriptions.get()
         theirs = {(one.resource, one.target): one async for one in self._good("subscriptions", self._client.subscriptions())}
-        for resource in RESOURCES if self.policies is None else (*RESOURCES, APPOINTMENTS):
+        visits = self.policies is not None or self.calendar is not None
+        for resource in (*RESOURCES, APPOINTMENTS) if visits else RESOURCES:
             target = f"{self._webhook_base}/webhooks/elation/{self._intake.practice}/{resource}"
             known = theirs.get((resource, target))
             if known is None or known.deleted_date is not None:

@@ -19,6 +19,7 @@ from typing import ClassVar
 import msgspec
 
 from daemon.vendors.elation import connector, signature, wire
+from daemon.vendors.elation.calendar_reading import APPOINTMENTS, NEAR_PASS, is_appointment, seen_appointment
 from daemon.vendors.ports.errors import Malformed
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from daemon.vendors.ports.vendor import Subscriptions
@@ -50,7 +51,7 @@ _VISIT = msgspec.json.Decoder(_Visit)
 class ElationDelivery:
     """Of one practice; `practice` is its id in Elation, `zone` is for bills that name none.
 
-    `policies_leave`: a saved chart and a check-in say that policies are to be read.
+    `policies_leave`: a saved chart and a check-in say that policies are to be read. `calendar_leaves`: appointments are recorded.
     """
 
     header: ClassVar[str] = signature.HEADER
@@ -64,6 +65,7 @@ class ElationDelivery:
         subscriptions: Subscriptions,
         now: Callable[[], datetime],
         policies_leave: bool = False,
+        calendar_leaves: bool = False,
     ) -> None:
         self._intake = intake
         self._practice = practice
@@ -71,6 +73,7 @@ class ElationDelivery:
         self._subscriptions = subscriptions
         self._now = now
         self._policies_leave = policies_leave
+        self._calendar_leaves = calendar_leaves
         self._keys: dict[str, tuple[float, str]] = {}
         self._taken: OrderedDict[bytes, None] = OrderedDict()
 
@@ -109,8 +112,10 @@ class ElationDelivery:
 
     async def _accept(self, resource: str, envelope: wire.WebhookEnvelope) -> None:
         whole = not envelope.resource_url and envelope.action != "deleted" and bytes(envelope.data) != b"null"
-        if resource == connector.APPOINTMENTS:
+        if resource == APPOINTMENTS:
             await self._accept_visit(envelope)
+            if self._calendar_leaves:
+                await self._accept_appointment(envelope, whole=whole)
         elif resource in connector.DIRECTORY_RESOURCES:
             await self._intake.nudge("directory")
         elif whole:
@@ -128,7 +133,7 @@ class ElationDelivery:
             await self._intake.nudge("sweep" if resource == "bills" else "catch-up")
 
     async def _accept_visit(self, envelope: wire.WebhookEnvelope) -> None:
-        """Of an appointment only a check-in counts, and only as a hint: nothing of it is recorded."""
+        """A check-in counts as a hint at the patient's policies."""
         try:
             visit = _VISIT.decode(envelope.data)
         except msgspec.MsgspecError:
@@ -136,6 +141,29 @@ class ElationDelivery:
         here = visit.practice == self._practice and visit.patient is not None
         if here and self._policies_leave and visit.status is not None and visit.status.status == CHECKED_IN:
             await self._intake.nudge(f"checked-in:{visit.patient}")
+
+    async def _accept_appointment(self, envelope: wire.WebhookEnvelope, *, whole: bool) -> None:
+        """What was saved is recorded; what was deleted, or is no patient's any more, is read: absence is a question."""
+        record = wire.peek_id(envelope.data)
+        if record is None:
+            await self._intake.nudge(NEAR_PASS)
+            return
+        try:
+            one = wire.decode_appointment(envelope.data, "elation.webhook") if whole else None
+        except Malformed:
+            one = None
+        if one is not None and one.practice != self._practice:
+            return
+        if one is None or one.deleted_date is not None or not is_appointment(one):
+            await self._intake.nudge(f"in-calendar:{record}")
+            return
+        former = await self._intake.parent(APPOINTMENTS, str(record))
+        seen = seen_appointment(one, one.last_modified_date, former)
+        if await self._is_old(seen[-1]):
+            await self._intake.nudge(f"in-calendar:{record}")
+            return
+        changes = [self._intake.change(each, fingerprint(each.body, each.modified), 0) for each in seen]
+        await self._intake.publish(changes)
 
     async def _is_old(self, one: Observation) -> bool:
         """Whether the record may have changed since: it was saved more than a day ago, or has been read after that save.

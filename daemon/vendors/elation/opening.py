@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from daemon.findings import Finding
 from daemon.sections import Problem, secret
+from daemon.vendors.elation.calendar_reading import APPOINTMENTS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.connector import APPOINTMENTS, RESOURCES, ElationConnector
+from daemon.vendors.elation.connector import RESOURCES, ElationConnector
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.elation.examination import ElationExamination
 from daemon.vendors.elation.held import ElationHeld
@@ -41,6 +42,8 @@ class Elation:
             budget = PolicyBudget(section.policy_reads_per_day, _seconds) if side.policies_leave else None
             if budget is not None:
                 connector.policies = _policy_reader(client, section, means, side, connector.rounds, budget)
+            if side.calendar_leaves:
+                connector.calendar = _calendar_reader(client, section, means, side, connector.rounds)
             return Opened(
                 connector=connector,
                 writer=ElationWriter(
@@ -87,6 +90,7 @@ class Elation:
             subscriptions=side.memory.subscriptions,
             now=means.now,
             policies_leave=side.policies_leave,
+            calendar_leaves=side.calendar_leaves,
         )
 
     def _client(self, section: ElationConfig, means: Means, guard: Guard | None, timeout: float = 30.0) -> ElationClient:
@@ -135,6 +139,15 @@ def _policy_reader(
         now=means.now,
         clock=_seconds,
     )
+
+
+def _calendar_reader(
+    client: ElationClient, section: ElationConfig, means: Means, side: Side, rounds: Rounds
+) -> CalendarReader:
+    async def known() -> list[tuple[str, str]]:
+        return await side.memory.known(APPOINTMENTS)
+
+    return CalendarReader(client, side.intake, section, rounds, known=known, patience=means.patience, now=means.now)
 
 
 def _connector(

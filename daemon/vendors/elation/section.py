@@ -16,7 +16,8 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     """`concurrency` caps the calls under way at once, and the writes.
 
     Where insurance goes to the billing side, policies are read `policy_looks` seconds after a check-in, and at most
-    `policy_reads_per_day` times a day in all, in rounds of `policy_round_seconds` at least.
+    `policy_reads_per_day` times a day in all, in rounds of `policy_round_seconds` at least. Where appointments do, the calendar's
+    next two weeks are read every `calendar_seconds`, and `calendar_days_ahead` every `calendar_sweep_seconds`.
     """
 
     role: ClassVar[System] = System.EHR
@@ -35,6 +36,9 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     policy_reads_per_day: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 6000
     policy_looks: tuple[Seconds, ...] = (120.0, 900.0)
     policy_round_seconds: Seconds = 3600.0
+    calendar_seconds: Seconds = 900.0
+    calendar_sweep_seconds: Seconds = 14_400.0
+    calendar_days_ahead: Annotated[int, msgspec.Meta(ge=1, le=3660)] = 550
 
     def check(self, key: str, beside: Path) -> list[Problem]:
         problems: list[Problem] = []

@@ -7,6 +7,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from daemon.vendors.elation import resources as wire
+from events.bookings import EhrAppointment
 from events.calendar import local_day
 from events.ids import EhrChartId
 from events.records import BillLine, Carrier, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Location, Phone, Plan, Provider
@@ -141,6 +142,22 @@ def _local_day(one: wire.Bill, practice_zone: str) -> date | None:
     except (KeyError, ValueError, OSError):
         zone = ZoneInfo(practice_zone)
     return known_day(local_day(one.service_date, zone))
+
+
+def appointment(one: wire.Appointment) -> EhrAppointment:
+    """An appointment of a patient."""
+    return EhrAppointment(
+        id=one.id,
+        patient=EhrChartId(one.patient or 0),
+        start=one.scheduled_date,
+        minutes=one.duration or 0,
+        physician=one.physician,
+        location=one.service_location,
+        reason=one.reason,
+        description=one.description,
+        status=one.status.status if one.status else "",
+        link_hint=one.metadata.object_id if one.metadata else "",
+    )
 
 
 def policy(one: wire.Policy) -> EhrPolicy:

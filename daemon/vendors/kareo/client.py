@@ -76,7 +76,7 @@ class KareoClient:
         self.practice_name = practice_name
         self.limiter = limiter
         self._session = session
-        self._zone = ZoneInfo(list_zone)
+        self.zone = ZoneInfo(list_zone)
         self._meter = meter
         self._waited = waited
         self._timeout = timeout
@@ -86,16 +86,16 @@ class KareoClient:
 
     # -- calling ----------------------------------------------------------------------------------------------------------
 
-    async def _call(self, operation: str, **request: object) -> Node:
+    async def call(self, operation: str, **request: object) -> Node:
         """One SOAP call in its turn; returns the answer after its error and security parts were judged."""
 
         async def as_it_is() -> Mapping[str, object]:
             return request
 
-        return await self._call_with(operation, as_it_is)
+        return await self.call_with(operation, as_it_is)
 
-    async def _call_with(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
-        """As `_call`; what is sent is asked for in the call's turn, each time that it is tried."""
+    async def call_with(self, operation: str, request: Callable[[], Awaitable[Mapping[str, object]]]) -> Node:
+        """As `call`; what is sent is asked for in the call's turn, each time that it is tried."""
         for _ in range(self._tries - 1):
             try:
                 return await self._call_once(operation, request)
@@ -140,14 +140,14 @@ class KareoClient:
     async def _rows(self, found: list[Node], read: Callable[[rows.RowReader], T], where: str) -> wire.Rows[T]:
         """Typed rows; many of them are read in a thread, so that one practice never stalls another."""
         if len(found) > IN_THREAD:
-            return await asyncio.to_thread(rows.read_rows, found, read, self._zone, where)
-        return rows.read_rows(found, read, self._zone, where)
+            return await asyncio.to_thread(rows.read_rows, found, read, self.zone, where)
+        return rows.read_rows(found, read, self.zone, where)
 
     def interval(self, operation: str) -> float:
         """Seconds between two calls."""
         return self.limiter.interval(operation)
 
-    async def _practice(self) -> dict[str, object]:
+    async def practice(self) -> dict[str, object]:
         if self.practice_id is None:
             found = [one for one in await self.get_practices() if one.name == self.practice_name]
             if len(found) != 1:
@@ -158,13 +158,13 @@ class KareoClient:
     # -- directory --------------------------------------------------------------------------------------------------------
 
     async def get_practices(self) -> list[wire.KareoPractice]:
-        answer = await self._call("GetPractices", Fields={}, Filter={"PracticeName": self.practice_name})
+        answer = await self.call("GetPractices", Fields={}, Filter={"PracticeName": self.practice_name})
         found = rows.listed(answer, "Practices", "PracticeData")
         return list((await self._rows(found, rows.practice, "GetPractices.Practices")).rows)
 
     async def get_providers(self) -> list[wire.KareoProvider]:
         """Normal providers of the practice: referring ones are no calendar and cannot render."""
-        answer = await self._call("GetProviders", Fields={}, Filter={"PracticeName": self.practice_name})
+        answer = await self.call("GetProviders", Fields={}, Filter={"PracticeName": self.practice_name})
         found = [
             row
             for row in rows.listed(answer, "Providers", "ProviderData")
@@ -173,17 +173,17 @@ class KareoClient:
         return list((await self._rows(found, rows.provider, "GetProviders.Providers")).rows)
 
     async def get_service_locations(self) -> list[wire.KareoLocation]:
-        answer = await self._call("GetServiceLocations", Fields={}, Filter={"PracticeName": self.practice_name})
+        answer = await self.call("GetServiceLocations", Fields={}, Filter={"PracticeName": self.practice_name})
         found = rows.listed(answer, "ServiceLocations", "ServiceLocationData")
         return list((await self._rows(found, rows.location, "GetServiceLocations.ServiceLocations")).rows)
 
     async def ensure_external_vendor(self, name: str) -> int:
         """The id of the external vendor of this name; registered once per customer."""
-        answer = await self._call("GetExternalVendors")
+        answer = await self.call("GetExternalVendors")
         for row in rows.listed(answer, "ExternalVendors", "ExternalVendorData"):
             if row.text("ExternalVendorName") == name and (known := _id(row, "ExternalVendorID")):
                 return known
-        answer = await self._call("RegisterExternalVendor", ExternalVendor={"ExternalVendorName": name})
+        answer = await self.call("RegisterExternalVendor", ExternalVendor={"ExternalVendorName": name})
         made = answer.node("ExternalVendor")
         return _made("RegisterExternalVendor", 0 if made is None else _id(made, "ExternalVendorID"))
 
@@ -191,7 +191,7 @@ class KareoClient:
 
     async def patients_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.KareoPatient]:
         """Patients modified in the window, both ends given as the list zone's wall times."""
-        first, last = values.filter_window(start, end, self._zone)
+        first, last = values.filter_window(start, end, self.zone)
         return await self._patients(FromLastModifiedDate=first, ToLastModifiedDate=last)
 
     async def find_patients(
@@ -217,7 +217,7 @@ class KareoClient:
         ]
 
     async def _patients(self, **filters: object) -> wire.Rows[wire.KareoPatient]:
-        answer = await self._call("GetPatients", Fields={}, Filter={"PracticeName": self.practice_name, **filters})
+        answer = await self.call("GetPatients", Fields={}, Filter={"PracticeName": self.practice_name, **filters})
         found = rows.listed(answer, "Patients", "PatientData")
         return await self._rows(found, rows.patient, "GetPatients.Patients")
 
@@ -225,11 +225,11 @@ class KareoClient:
         """Every patient of the practice, a page of up to 1000 at a time."""
         start_key = 0
         while True:
-            practice = await self._practice()
+            practice = await self.practice()
             filter_: dict[str, object] = {"BatchSize": PAGE, **practice}
             if start_key:
                 filter_["StartKey"] = start_key
-            answer = await self._call("GetAllPatients", Fields={}, Filter=filter_)
+            answer = await self.call("GetAllPatients", Fields={}, Filter=filter_)
             found = rows.listed(answer, "Patients", "PatientBatchData")
             page = await self._rows(found, rows.patient, "GetAllPatients.Patients")
             key = answer.node("Key")
@@ -249,7 +249,7 @@ class KareoClient:
 
     async def _single(self, filter_: dict[str, object]) -> wire.KareoPatient | None:
         try:
-            answer = await self._call("GetPatient", Filter=filter_)
+            answer = await self.call("GetPatient", Filter=filter_)
         except Refused as refused:
             if failures.not_found(refused):
                 return None
@@ -258,9 +258,9 @@ class KareoClient:
         if row is None or row.text("ID") in ("", "0"):
             return None
         try:
-            found = rows.patient(rows.RowReader(row, self._zone))
+            found = rows.patient(rows.RowReader(row, self.zone))
             cases = [one for one in rows.listed(row, "Cases", "PatientCaseData") if one.text("PatientCaseID")]
-            return msgspec.structs.replace(found, cases=tuple(rows.case(one, self._zone) for one in cases))
+            return msgspec.structs.replace(found, cases=tuple(rows.case(one, self.zone) for one in cases))
         except rows.BadMember as error:
             raise failures.malformed("GetPatient", f"Patient.{error}") from None
 
@@ -272,12 +272,12 @@ class KareoClient:
             raise Refused("kareo.CreatePatient", vendor_text="the external id is longer than 25 characters and would be cut")
         body = {
             **requests.patient(patient),
-            "Practice": await self._practice(),
+            "Practice": await self.practice(),
             "PatientExternalID": external_id,
             "ExternalVendorID": external_vendor_id,
             "Cases": case.body("Create"),
         }
-        answer = await self._call("CreatePatient", Patient=body)
+        answer = await self.call("CreatePatient", Patient=body)
         return wire.PatientCreated(patient_id=_made("CreatePatient", _id(answer, "PatientID")))
 
     async def update_patient(
@@ -292,7 +292,7 @@ class KareoClient:
         `changes` are asked for when it is this call's turn, right before it is sent: Kareo has no versions, so what was read
         before a wait may have been edited since, and would be lost.
         """
-        practice = await self._practice()
+        practice = await self.practice()
 
         async def request() -> Mapping[str, object]:
             body = {**requests.patient(await changes()), "Practice": practice, "PatientID": patient_id}
@@ -300,12 +300,12 @@ class KareoClient:
                 body["Cases"] = case.body("Update")
             return {"Patient": body}
 
-        answer = await self._call_with("UpdatePatient", request)
+        answer = await self.call_with("UpdatePatient", request)
         _made("UpdatePatient", _id(answer, "PatientID"))
 
     async def set_external_id(self, patient_id: int, vendor: int, external_id: str) -> None:
         """For patients that exist; its answer tells nothing, so ask by the external id afterwards."""
-        practice = await self._practice()
+        practice = await self.practice()
         setting = {
             "externalID": external_id,
             "externalVendorID": vendor,
@@ -313,7 +313,7 @@ class KareoClient:
             "practiceID": practice["PracticeID"],
         }
         update = {"UpdateBatch": {"PatientExternalIDSetting": [setting]}}
-        await self._call("UpdatePatientsExternalID", Updates=update)
+        await self.call("UpdatePatientsExternalID", Updates=update)
 
     # -- appointments -----------------------------------------------------------------------------------------------------
 
@@ -324,13 +324,13 @@ class KareoClient:
 
     async def appointments_modified(self, start: datetime, end: datetime) -> wire.Rows[wire.BillingAppointment]:
         """Appointments modified in the window; both ends given lift the default window of days."""
-        first, last = values.filter_window(start, end, self._zone)
+        first, last = values.filter_window(start, end, self.zone)
         return await self._appointments(FromLastModifiedDate=first, ToLastModifiedDate=last)
 
     async def _appointments(self, **filters: object) -> wire.Rows[wire.BillingAppointment]:
-        await self._practice()
+        await self.practice()
         filter_ = {"PracticeName": self.practice_name, "TimeZoneOffsetFromGMT": "0", **filters}
-        answer = await self._call("GetAppointments", Fields={}, Filter=filter_)
+        answer = await self.call("GetAppointments", Fields={}, Filter=filter_)
         found = rows.listed(answer, "Appointments", "AppointmentData")
         return await self._rows(found, rows.appointment, "GetAppointments.Appointments")
 
@@ -341,7 +341,7 @@ class KareoClient:
         from a list.
         """
         try:
-            answer = await self._call("GetAppointment", Appointment={"AppointmentId": appointment_id})
+            answer = await self.call("GetAppointment", Appointment={"AppointmentId": appointment_id})
         except Refused as refused:
             if isinstance(refused, Defect):
                 raise
@@ -362,7 +362,7 @@ class KareoClient:
 
     async def create_encounter(self, encounter: wire.EncounterWrite) -> wire.EncounterCreated:
         """Raises Refused with what the echoed encounter complains of: the WHOLE encounter is refused then."""
-        answer = await self._call("CreateEncounter", Encounter=requests.encounter(encounter, await self._practice()))
+        answer = await self.call("CreateEncounter", Encounter=requests.encounter(encounter, await self.practice()))
         return wire.EncounterCreated(encounter_id=_made("CreateEncounter", _id(answer, "EncounterID")))
 
     async def charges_by_batch(
@@ -376,7 +376,7 @@ class KareoClient:
             "ToServiceDate": values.filter_day(service_to),
             **({"BatchNumber": batch} if batch else {}),
         }
-        answer = await self._call("GetCharges", Fields={}, Filter=filter_)
+        answer = await self.call("GetCharges", Fields={}, Filter=filter_)
         read = await self._rows(rows.listed(answer, "Charges", "ChargeData"), rows.charge, "GetCharges.Charges")
         charges = [one for one in read.rows if not batch or one.batch_number == batch]
         if whole or not charges:

@@ -12,6 +12,7 @@ from daemon.vendors.ports.errors import (
     CredentialsRefused,
     Defect,
     Malformed,
+    NotForAccount,
     OutcomeUnknown,
     Refused,
     Throttled,
@@ -31,11 +32,14 @@ class Says(StrEnum):
     UNKNOWN = "the outcome is not known"
     """Looked up."""
     ABSENT = "there is no such record"
+    SETUP = "the account is not set up for it"
+    """Nothing is created until a person says that it may work now."""
     REFUSED = "refused for what was asked"
     """A person."""
 
 
 TEXTS: tuple[tuple[str, Says], ...] = (
+    (r"\btranslating \w*appointment\w*\b|\b(provider|resource)guids\b", Says.SETUP),
     (r"endpoint requested more than allowed|^\s*429\b", Says.TOO_FAST),
     (r"^\s*$", Says.TROUBLE),
     (r"\bunexpected (error|exception)\b|\bunhandled exception\b|\binternal (server|service|system)? ?error\b", Says.TROUBLE),
@@ -119,6 +123,8 @@ def refuse(operation: str, message: str, pause: float) -> None:
             raise Troubled(f"kareo.{operation}", vendor_text=message)
         case Says.UNKNOWN:
             raise lost(operation)
+        case Says.SETUP if operation == "CreateAppointment":
+            raise NotForAccount(f"kareo.{operation}", vendor_text=_phrase(message))
     raise Refused(f"kareo.{operation}", vendor_text=message, problems=problems(message))
 
 
@@ -127,6 +133,12 @@ def said(message: str) -> Says:
     if "<" in message and problems(message):
         return Says.REFUSED
     return next((says for text, says in _TEXTS if text.search(message)), Says.REFUSED)
+
+
+def _phrase(message: str) -> str:
+    """The words by which the text was told to be about the account: the rest of it may hold a patient's data."""
+    found = (text.search(message) for text, says in _TEXTS if says is Says.SETUP)
+    return next((one.group() for one in found if one is not None), "")
 
 
 def message_in(raw: bytes) -> str:

@@ -114,6 +114,16 @@ class BillingAppointment(_Row, frozen=True, kw_only=True):
     modified: datetime | None = None
 
 
+class BookedRow(_Row, frozen=True, kw_only=True):
+    """What a row of GetAppointments shows by which a lost creation is found: its notes, and when it was created."""
+
+    id: int
+    start: datetime | None
+    patient_id: int | None = None
+    notes: str = ""
+    created: datetime | None = None
+
+
 class SingleAppointment(_Row, frozen=True, kw_only=True):
     """What GetAppointment adds to the list: the provider's id, and whether it is deleted."""
 

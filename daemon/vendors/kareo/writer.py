@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from msgspec.structs import replace
 
 from daemon.vendors.kareo import translate
+from daemon.vendors.kareo.bookings import KareoBookings
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.policies import known_of, members_of, undone, written_case
 from daemon.vendors.kareo.wire import PatientWrite, new_case
 from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, Refused
+from events.bookings import AnyBooking
 from events.ids import BillingPatientId
 from events.records import BillingChart
 from events.schema import BillingChartObserved
@@ -48,10 +50,14 @@ class KareoWriter:
         self._client = client
         self._vendor_name = vendor_name
         self._vendor: int | None = None
+        self._bookings = KareoBookings(client, now=now)
         self._now = now
 
     async def write(self, wanted: Callable[[], AnyWrite]) -> AnyResult:
-        match write := wanted():
+        write = wanted()
+        if isinstance(write, AnyBooking):
+            return await self._bookings.write(write)
+        match write:
             case SearchBilling():
                 return await self._search(write)
             case CreateBillingChart():
@@ -68,6 +74,8 @@ class KareoWriter:
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
         """Nothing here refuses to be done twice, so every lost answer is looked for."""
+        if isinstance(write, AnyBooking):
+            return await self._bookings.look_up(write)
         match write:
             case CreateBillingChart():
                 return await self._find_created(write)

@@ -9,6 +9,7 @@
     ├── OutcomeUnknown          a write may or may not have been done: look before repeating
     ├── Malformed               the answer does not fit at `path`
     └── Refused                 the same request would be refused again; `vendor_text`, `problems`, `status`
+        ├── NotForAccount       none like it can be made with this account as it is set up: nobody tries another
         ├── Defect              the vendor could not read what was sent: the fault is ours
         ├── NotFound            unknown, or not visible
         ├── Gone                deleted
@@ -89,6 +90,13 @@ class Refused(VendorError):
 
 class Defect(Refused):
     """The vendor could not read what was sent: nothing was done, and the fault is ours. A person is told, nothing is repeated."""
+
+
+class NotForAccount(Refused):
+    """The account is not set up for it, so every other record would be refused, too. Nobody tries another before a person says so.
+
+    `vendor_text` are words of the vendor's that hold no patient's data.
+    """
 
 
 class NotFound(Refused):

@@ -69,7 +69,7 @@ class Memory(Protocol):
 class Side:
     """One practice's side of a vendor. `guard` is asked before each call; without one nobody else can have the practice.
 
-    `policies_leave`: the chart side's insurance goes to the billing side, so it has to be read.
+    `policies_leave`: the chart side's insurance goes to the billing side, so it has to be read. `calendar_leaves`: its appointments do.
     """
 
     time_zone: str
@@ -77,6 +77,7 @@ class Side:
     memory: Memory
     guard: Guard | None = None
     policies_leave: bool = False
+    calendar_leaves: bool = False
 
 
 class Limits(Protocol):

@@ -12,6 +12,7 @@ from daemon.sandbox.kareo.people import UnknownRecordError
 from tests.simulation.ledger import Ledger
 from tests.simulation.people.appointments import Appointments
 from tests.simulation.people.bills import Bills
+from tests.simulation.people.calendar import Calendar
 from tests.simulation.people.charts import Charts
 from tests.simulation.people.commands import CommandLine, Commands
 from tests.simulation.people.doubles import Doubles
@@ -33,7 +34,7 @@ class People(Screens):
             "makes the webhooks' subscriptions give new keys": self._rotate,
             **Commands(clinic, line, self.ledger, now).deeds(),
         }
-        for subject in (Charts, Insurance, Appointments, Bills):
+        for subject in (Charts, Insurance, Appointments, Bills, Calendar):
             self._deeds |= subject(clinic).deeds()
         self._deeds |= Doubles(clinic, self.truth).deeds()
 
