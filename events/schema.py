@@ -317,8 +317,9 @@ class CommandRefused(Value, frozen=True, kw_only=True):
     text: str
 
 
-Outcome = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
-"""What becomes of a request, by the intent it names."""
+Outcome = (
+    IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
+)  # of a request, by its intent
 
 Body = (
     EhrChartObserved

@@ -18,7 +18,6 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, UnreadableEvent, encode_body
 from events.ids import EventId, PracticeId, event_id
-from events.maps import MapKind
 from events.restarts import HistoryResumed
 from events.schema import (
     BillingChartObserved,
@@ -41,7 +40,7 @@ from tests.simulation.clock import VirtualLoop
 from tests.simulation.judge import Judge
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
-from tests.simulation.left_alone import LeftAlone
+from tests.simulation.left_alone import LeftAlone, but_who
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
 from tests.simulation.truth import Truth
@@ -331,13 +330,7 @@ class Checks:
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
             wanted += self._misbilled(dict(links))
-        return self._but_who(known, wanted)
-
-    def _but_who(self, known: _Practice, texts: list[str]) -> list[str]:
-        """Without what is said of providers where people have mapped one: who was written by a row stays with a bill and an appointment,
-        and who is entered meanwhile is written back by the row that counts then. The judge knows only who is who in truth."""
-        mapped = {kind for kind, _ in self.left_alone.of(known.office.id).ever_mapped}
-        return [text for text in texts if "provider" not in text] if mapped - {MapKind.LOCATION} else texts
+        return but_who(self.left_alone.of(known.office.id), wanted)
 
     def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
         """Edits by people that ended as something else though nothing waits, and links of different people."""
