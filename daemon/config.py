@@ -7,7 +7,7 @@ it names files (relative ones lie beside it, or below systemd's credentials dire
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,7 +15,7 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
-from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig
+from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
 from events.ids import PracticeId
@@ -144,6 +144,7 @@ class Config(Section, frozen=True, kw_only=True):
     pace: PaceConfig = PaceConfig()
     console: ConsoleConfig | None = None
     metrics: MetricsConfig = MetricsConfig()
+    traces: TracesConfig = TracesConfig()
     notify: NotifyConfig = NotifyConfig()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = "INFO"
 
@@ -161,6 +162,21 @@ def load(path: Path, sections: Sections) -> Config:
         raise ConfigError(problems)
     practices = [_practice(one, sections) for one in document["practice"]]
     return msgspec.convert(document | {"practice": practices}, Config)
+
+
+def keys_given(path: Path) -> frozenset[str]:
+    """The keys that the file has (`practice[2].maps.providers.7`), of tables and arrays too: a value of any other is a default. Raises ConfigError."""
+
+    def keys(value: object, key: str) -> Iterator[str]:
+        yield key
+        named = value.items() if isinstance(value, dict) else ()
+        found = [(join(key, name), one) for name, one in named]
+        if isinstance(value, list):
+            found += [(f"{key}[{number}]", one) for number, one in enumerate(value, start=1)]
+        for name, one in found:
+            yield from keys(one, name)
+
+    return frozenset(keys(_document(path), "")) - {""}
 
 
 def _document(path: Path) -> dict[str, Any]:
@@ -267,6 +283,7 @@ SERVERS: Mapping[str, type[Section]] = {
     "postgres": PostgresConfig,
     "pace": PaceConfig,
     "metrics": MetricsConfig,
+    "traces": TracesConfig,
     "notify": NotifyConfig,
 }
 

@@ -5,6 +5,7 @@ What would let others on the network or the machine read patients' data is refus
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
@@ -224,6 +225,28 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
         if self.listen:
             check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
         return problems
+
+
+class TracesConfig(Section, frozen=True, kw_only=True):
+    """`endpoint` is a collector's for OpenTelemetry (OTLP over HTTP), "" for none; `share` of all changes are followed, each to its end."""
+
+    endpoint: str = ""
+    share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
+
+    def check(self, key: str, beside: Path) -> list[Problem]:
+        problems: list[Problem] = []
+        if self.endpoint:
+            check_url(self.endpoint, f"{key}.endpoint", problems)
+            if not _traceable():
+                problems.append((f"{key}.endpoint", "traces are not installed: pip install 'chartwire[otel]'"))
+        return problems
+
+
+def _traceable() -> bool:
+    try:
+        return find_spec("opentelemetry.sdk") is not None and find_spec("opentelemetry.exporter.otlp.proto.http") is not None
+    except ModuleNotFoundError:
+        return False
 
 
 def check_listen(listen: str, key: str, problems: list[Problem], *, insecure: bool) -> None:

@@ -14,6 +14,8 @@ from typing import Any
 
 import structlog
 
+from events.traces import UNTRACED
+
 ALLOWED_KEYS = frozenset(
     {
         "address", "attempt", "batch", "code", "count", "cycle", "database", "delay_seconds", "epoch", "error_type", "event",
@@ -87,14 +89,17 @@ class Meter:
         self.calls: Counter[tuple[str, str]] = Counter()
         self.counts: Counter[str] = Counter()
         self.seconds: defaultdict[str, list[float]] = defaultdict(list)
+        self.traces = UNTRACED
 
     def call(self, operation: str, outcome: str, seconds: float) -> None:
         """One vendor call: `operation` is a template such as `billing.GetPatients`."""
         self.calls[operation, outcome] += 1
+        self.traces.called(operation, outcome, seconds)
 
     def waited(self, operation: str, seconds: float) -> None:
         """A vendor call waited for its turn for so long: the vendor's limits, or other calls under way."""
         self.took("turn", seconds)
+        self.traces.waited(operation, seconds)
 
     def count(self, name: str, by: int = 1) -> None:
         self.counts[name] += by

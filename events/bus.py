@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from itertools import zip_longest
 from typing import Any
 
 import structlog
@@ -26,7 +27,9 @@ from events import aiokafka_inside
 from events.codec import Keyring
 from events.heads import PARTITION, SETTINGS, Heads
 from events.ids import PracticeId
-from events.topics import CHANGES, EVENTS, Message, encode_message
+from events.keyed import keyed_event
+from events.topics import CHANGES, EVENTS, Change, Message, encode_message
+from events.traces import UNTRACED, Headers
 from events.witnessed import HEADS
 
 log = structlog.get_logger()
@@ -59,6 +62,7 @@ class Bus:
         self._wanted = (1, 1)
         self._idempotence = enable_idempotence
         self.together = dict(together or {})
+        self.traces = UNTRACED
         self.heads = Heads(bootstrap_servers, security, keyring, self._publish_heads)
         self._producer: AIOKafkaProducer | None = None
         self._given_up: list[AIOKafkaProducer] = []
@@ -210,7 +214,14 @@ class Bus:
     async def publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         """Publish in order; returns when the broker has acknowledged all. Raises ConnectionError when it does not."""
         values = [encode_message(message, self.keyring) for message in messages]
-        await self._send(CHANGES, practice, values, self.partition_of(practice))
+        headers = [self._followed(message) for message in messages] if self.traces.on else ()
+        await self._send(CHANGES, practice, values, self.partition_of(practice), headers)
+
+    def _followed(self, message: Message) -> Headers:
+        """What a message carries of its event's trace, which goes by the id that the event is recorded under."""
+        if not isinstance(message, Change) or message.event is None:
+            return []
+        return self.traces.published(keyed_event(self.keyring, message.event))
 
     async def publish_recorded(self, practice: PracticeId, values: Sequence[bytes]) -> None:
         """Publish recorded events (events/feed.py), in order. Raises ConnectionError as `publish` does."""
@@ -219,7 +230,14 @@ class Bus:
     async def _publish_heads(self, practice: PracticeId, values: Sequence[bytes]) -> None:
         await self._send(HEADS, practice, values, PARTITION.partition)
 
-    async def _send(self, topic: str, practice: PracticeId, values: Sequence[bytes], partition: int | None) -> None:
+    async def _send(
+        self,
+        topic: str,
+        practice: PracticeId,
+        values: Sequence[bytes],
+        partition: int | None,
+        headers: Sequence[Headers] = (),
+    ) -> None:
         if not values:
             return
         producer: AIOKafkaProducer | None = None
@@ -229,8 +247,8 @@ class Bus:
             # comes twice changes nothing.
             async with asyncio.timeout(PUBLISH_SECONDS):
                 producer = self._producer or await self._ready()
-                for value in values:
-                    sent.append(await producer.send(topic, value, key=practice.encode(), partition=partition))
+                for value, carried in zip_longest(values, headers):
+                    sent.append(await producer.send(topic, value, practice.encode(), partition, headers=carried))
                     sent[-1].add_done_callback(_retrieve)
                 for one in sent:
                     await asyncio.shield(one)

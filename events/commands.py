@@ -41,6 +41,7 @@ class LinkRequested(Value, frozen=True, kw_only=True):
     """Link these two; `force` though birth date, sex or a name differ.
 
     `seen` is the digest of what was shown of both charts: where one has changed since, nothing is linked. Empty asks for no such check.
+    `undecided`: not where somebody has said meanwhile that they are two persons.
     """
 
     ehr: EhrChartId
@@ -49,6 +50,7 @@ class LinkRequested(Value, frozen=True, kw_only=True):
     reason: str = ""
     force: bool = False
     seen: str = ""
+    undecided: bool = False
 
 
 class MoveLinkRequested(Value, frozen=True, kw_only=True):
@@ -74,12 +76,16 @@ class TellApartRequested(Value, frozen=True, kw_only=True):
 
 
 class UnlinkRequested(Value, frozen=True, kw_only=True):
-    """Undo the link of the chart named; with both named they need not be linked: they are not the same person."""
+    """Undo the link of the chart named; with both named they need not be linked: they are not the same person.
+
+    `undecided`: not where somebody has linked the two meanwhile.
+    """
 
     who: str
     ehr: EhrChartId | None = None
     billing: BillingPatientId | None = None
     reason: str = ""
+    undecided: bool = False
 
 
 class DismissRequested(Value, frozen=True, kw_only=True):
@@ -139,6 +145,14 @@ class KeepOutRequested(Value, frozen=True, kw_only=True):
     undo: bool = False
 
 
+class GoLiveRequested(Value, frozen=True, kw_only=True):
+    """Keep the practice that is only observed in agreement from now on; `undo`: its configuration says again whether it is."""
+
+    who: str
+    reason: str = ""
+    undo: bool = False
+
+
 class MapRequested(Value, frozen=True, kw_only=True):
     """Save a row of the practice's maps; `was` is what it led to when it was looked at ("" for nothing), None asks for no such check."""
 
@@ -174,6 +188,7 @@ Command = (
     | HoldRequested
     | ReleaseRequested
     | KeepOutRequested
+    | GoLiveRequested
     | MapRequested
     | MapGiveBackRequested
 )

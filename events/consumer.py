@@ -276,6 +276,8 @@ class ChangeConsumer:
                     message = await self._decode(record, backlog)
                 except (UnreadableEvent, KeyMissing) as error:
                     message = self._owner.adopt(unreadable(record, error, quiet=known))
+                if self._bus.traces.on and isinstance(message, Change) and message.event is not None:
+                    self._bus.traces.carried(message.event, record.headers)
                 queue = backlog.queue(message.practice)
                 if queue.offer(record.offset, message) and not queue.busy:
                     queue.busy = True

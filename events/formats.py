@@ -12,6 +12,7 @@ from typing import Any
 import asyncpg
 
 from events import queries
+from events.ids import PracticeId
 
 SQL = queries.load("formats")
 FORMAT = 2
@@ -45,6 +46,12 @@ async def demand_format(connection: Any) -> None:
     """Raises OlderVersion."""
     if (least := await least_format(connection)) > FORMAT:
         raise OlderVersion(least)
+
+
+async def is_projected(connection: Any, practice: PracticeId) -> bool:
+    """Whether all projections of the practice were made by owners of this format. An older one leaves out what it does not know."""
+    found = await connection.fetchval(SQL["projected"], practice)
+    return found is None or int(found) >= FORMAT
 
 
 async def require_format(connection: Any) -> None:

@@ -7,6 +7,7 @@ Normalization and comparison belong to `projections.fields`.
 from __future__ import annotations
 
 from datetime import date, datetime
+from functools import cache
 
 from msgspec import Struct
 
@@ -33,6 +34,7 @@ def stored_field(name: str) -> str:
     return STORED_FIELDS.get(name, name)
 
 
+@cache
 def stored_type(name: str) -> str:
     """The name under which a type is stored: the types were stored before they were named for roles."""
     return name.replace("Ehr", "Elation").replace("Billing", "Kareo")

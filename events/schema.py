@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from events.bookings import InCalendar
 from events.commands import Command
+from events.first_day import LiveChosen
 from events.holds import Aside, OfPatientKeptOut
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId
 from events.insurance import Insured
@@ -347,6 +348,7 @@ Body = (
     | ObservingBegan
     | CounterpartsFound
     | WentLive
+    | LiveChosen
     | OfRestart
     | IntentRequested
     | Outcome

@@ -226,7 +226,7 @@ class Store:
         async with self.pool.acquire() as connection, connection.transaction():
             head = await connection.fetchrow(_SQL["lock_head"], practice)
             yield connection, 0 if head is None else head["sequence"]
-            await connection.execute(_SQL["mark_rebuilt"], practice)
+            await connection.execute(_SQL["mark_rebuilt"], practice, FORMAT)
 
     @asynccontextmanager
     async def snapshot(self) -> AsyncIterator[Connection]:

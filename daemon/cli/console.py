@@ -33,10 +33,10 @@ def console(arguments: argparse.Namespace) -> int:
     console_of(config)
     keys_of(config, beside)
     configure_logging(json=not sys.stderr.isatty(), level=config.log_level)
-    return run_async(_serve(config, beside, arguments))
+    return run_async(_serve(config, arguments.config.resolve(), arguments))
 
 
-async def _serve(config: Config, beside: Path, arguments: argparse.Namespace) -> int:
+async def _serve(config: Config, file: Path, arguments: argparse.Namespace) -> int:
     from daemon.console.app import serve
 
     stopped, loop = asyncio.Event(), asyncio.get_running_loop()
@@ -50,7 +50,7 @@ async def _serve(config: Config, beside: Path, arguments: argparse.Namespace) ->
     async with asyncio.TaskGroup() as group:
         beat = group.create_task(_beat())
         try:
-            await serve(config, beside, stopped, started)
+            await serve(config, file, stopped, started)
         finally:
             beat.cancel()
             notify("STOPPING=1")

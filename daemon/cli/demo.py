@@ -139,7 +139,7 @@ async def _pages(file: Path) -> AsyncIterator[list[str]]:
     from daemon.console.roles import Role
     from daemon.console.sessions import make_link
 
-    async with serving(config, file.parent) as console:
+    async with serving(config, file) as console:
         pool = console.store.pool
         await accounts.add(pool, USER, "")
         for role in (Role.OPERATOR, Role.AUDITOR):

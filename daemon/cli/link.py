@@ -42,6 +42,7 @@ def register(commands: Any) -> None:
         metavar="FILE",
         help=f"link every pair of a reviewed list (CSV; columns {', '.join(columns(NAMES))}, the last two may be missing)",
     )
+    parser.add_argument("--undecided", action="store_true", help="not where somebody has said that they are two persons")
     parser.add_argument("--yes", action="store_true", help="link without asking")
     parser.add_argument("--show", action="store_true", help="only show what linking would come to")
     _moves(commands)
@@ -101,7 +102,8 @@ async def _shown_and_asked(arguments: argparse.Namespace, store: Store, it: Aske
         raise Ended(plan.refused.text, 1)
     if not confirmed(question, arguments):
         raise Ended(code=2)
-    return await as_planned(asking(arguments, store, it), plan, force=arguments.force)
+    undecided = getattr(arguments, "undecided", False)
+    return await as_planned(asking(arguments, store, it), plan, force=arguments.force, undecided=undecided)
 
 
 async def _plan(it: Asked, planned: Awaitable[LinkPlan]) -> LinkPlan:

@@ -1,8 +1,8 @@
 """`chartwire onboard PRACTICE`: the first day of a practice with charts on both sides. Looks; never writes without `--accept`.
 
 With `mode = "observe"` both systems are read and nothing is decided. This shows how far that is, whom matching would link,
-whom a person has to decide about (`--candidates`), and every write that going live would make (`--dry-run`). Then set
-`mode = "live"` and restart.
+whom a person has to decide about (`--candidates`), and every write that going live would make (`--dry-run`). Then say
+`--go-live`, or set `mode = "live"` and restart; `--go-live --undo` takes the first back.
 
 A practice that has changed its profile accepts with `--accept` that what differs in its patients' insurance is settled by
 preference: the patients and what would be written are shown (with `--dry-run` only that), then a person is asked.
@@ -23,7 +23,7 @@ from daemon.cli.common import Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
 from daemon.operator.commands import login
-from daemon.operator.deeds import Asking, Asks
+from daemon.operator.deeds import Asking, Asks, go_live
 from daemon.operator.onboarding import Matching, Onboarding, progress, reasons
 from daemon.operator.switching import Differences, accept, differences
 from daemon.runtime.go_live import first_reads
@@ -48,9 +48,15 @@ def register(commands: Any) -> None:
     parser.add_argument(
         "--accept", action="store_true", help="after a change of profile: what differs in insurance is settled by preference"
     )
-    parser.add_argument("--yes", action="store_true", help="with --accept: without asking")
-    parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="with --accept: for what follows")
-    parser.add_argument("--reason", default="", help="with --accept: kept in the history")
+    parser.add_argument(
+        "--go-live", action="store_true", help="the observed practice goes live, once both systems were read whole"
+    )
+    parser.add_argument(
+        "--undo", action="store_true", help="with --go-live: its configuration says again whether it is live"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --accept or --go-live: without asking")
+    parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="with both: for what follows")
+    parser.add_argument("--reason", default="", help="with both: kept in the history")
     parser.add_argument("--json", action="store_true")
     add_shown(parser)
     add_config(parser)
@@ -61,6 +67,10 @@ def onboard(arguments: argparse.Namespace) -> int:
     """Exit code 1 when a list is asked for of a practice that is live."""
     if arguments.accept:
         return asking.run(arguments, _accept)
+    if arguments.go_live:
+        return asking.run(arguments, _go_live)
+    if arguments.undo:
+        raise Ended("--undo takes back --go-live: say both")
     it = asked(arguments)
 
     async def work() -> int:
@@ -90,6 +100,17 @@ async def _accept(arguments: argparse.Namespace, store: Store, it: Asked) -> Ask
     if not asking.confirmed(f"settle the insurance of {len(found.patients)} patients by preference?", arguments):
         raise Ended(code=2)
     return await accept(Asking(store, it.policy, login(), arguments.reason), found)
+
+
+async def _go_live(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
+    """Show what going live would write, then ask."""
+    told, run = await progress(store, it.policy, datetime.now(UTC), first_reads(it.practice))
+    say(*lines(told, run, arguments, it.shown))
+    writes = f", and {len(run.writes)} writes as things are" if run is not None else ""
+    question = "let its configuration say whether it is live?" if arguments.undo else f"go live{writes}?"
+    if not asking.confirmed(question, arguments):
+        raise Ended(code=2)
+    return await go_live(Asking(store, it.policy, login(), arguments.reason), undo=arguments.undo)
 
 
 def differing_lines(found: Differences, policy: Policy, shown: Shown, *, writes: bool) -> list[str]:
@@ -124,6 +145,11 @@ def lines(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, s
         out.append(f"  still to be read whole before anything is decided: {', '.join(told.unread)}")
     if told.differing:
         out.append(f"  the insurance of {told.differing} patients differed when it began to go both ways: `--accept`")
+    if told.chosen_by:
+        out.append(f"  {told.chosen_by} has said that it goes live")
+    if told.maps is not None:
+        out.append(f"  mapped: {told.maps.providers} providers, {told.maps.locations} locations")
+        out += [f"    without counterpart: {', '.join(told.maps.without)}"] if told.maps.without else []
     if told.due:
         out.append(f"  {told.due} patients are still to be looked at")
     if told.matching is not None and run is not None:

@@ -46,6 +46,7 @@ def register(commands: Any) -> None:
     resend.add_argument("bill", nargs="?", help=f"{NAMES.ehr.label}'s bill id")
     unlink = add("unlink", _unlink, "undo a link; with both charts: they are not the same person")
     unlink.add_argument("charts", nargs="+", metavar="CHART", help=f"{EITHER}, or both")
+    unlink.add_argument("--undecided", action="store_true", help="with both: not where somebody has linked the two")
     dismiss = bulk("dismiss", DISMISS, "accept a waiting item as it is")
     dismiss.add_argument("what", nargs="*", metavar="CHART SLOT", help="the item; the practice's own items have no chart")
     remove = add(
@@ -91,7 +92,7 @@ def _id(text: str, what: str) -> int:
 
 async def _unlink(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:
     charts = typed(arguments.charts[0], it) if len(arguments.charts) == 1 else Charts(*pair(arguments.charts, it))
-    return await deeds.unlink(asking(arguments, store, it), charts)
+    return await deeds.unlink(asking(arguments, store, it), charts, undecided=arguments.undecided)
 
 
 async def _dismiss(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:

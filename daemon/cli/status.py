@@ -68,7 +68,7 @@ def status(arguments: argparse.Namespace) -> int:
             heading, *more = lines(row, shown_of(arguments, practice).zone)
             say(heading, look=HEADING)
             say(*more)
-            if practice.mode == "observe":
+            if row.observed(practice.mode):
                 say(
                     f"  only observed: nothing is decided or written; `{advice(f'onboard {row.practice}', arguments)}` tells more"
                 )

@@ -16,7 +16,7 @@ import aiohttp_jinja2
 import jinja2
 from aiohttp import web
 
-from daemon.config import Config, keyring_of
+from daemon.config import Config, keyring_of, keys_given
 from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.factors import Factors
@@ -36,15 +36,19 @@ from daemon.console.pages import (
     live,
     mapping,
     moving,
+    onboarding,
     overview,
     patient,
     provider,
     scheduled,
+    searching,
+    settings,
     undecided,
     work,
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
@@ -96,9 +100,12 @@ ROUTES: tuple[Route, ...] = (
     *balances.ROUTES,
     *scheduled.ROUTES,
     *holding.ROUTES,
+    *onboarding.ROUTES,
     *mapping.ROUTES,
     *moving.ROUTES,
+    *settings.ROUTES,
     *access_log.ROUTES,
+    *searching.ROUTES,
     *live.ROUTES,
 )
 
@@ -205,26 +212,32 @@ def _in_words(code: str) -> str:
 
 
 @contextlib.asynccontextmanager
-async def opened(config: Config, beside: Path) -> AsyncIterator[Console]:
+async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
     """What the pages stand on: the store as the console's own role, the practices' keys, no vendor's secret."""
     assert config.console is not None
+    beside = file.parent
     store = await Store.open(config.console.dsn, keyring_of(config, beside), min_size=1, max_size=config.console.pool)
     publishing = Publishing(config, beside, store)
     key = secret(config.console.key_file, beside) if config.console.key_file else ""
     try:
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             news = News(store.pool, config.console.idle_minutes * 60)
+            rehearsals = Rehearsals(store, group)
             looking = group.create_task(news.run())
             yield Console(
                 config=config,
+                given=keys_given(file),
+                beside=beside,
                 store=store,
                 sessions=Sessions(store.pool, config.console, Passwords(), Factors(store.pool, key, time.time)),
                 publishing=publishing,
                 handles=Handles(store.keyring),
                 news=news,
+                rehearsals=rehearsals,
                 provider=_provider_of(config.console, beside, http),
             )
             looking.cancel()
+            rehearsals.stop()
     finally:
         await publishing.close()
         await store.close()
@@ -240,13 +253,13 @@ def _provider_of(config: ConsoleConfig, beside: Path, http: aiohttp.ClientSessio
 
 @contextlib.asynccontextmanager
 async def serving(
-    config: Config, beside: Path, *, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS
+    config: Config, file: Path, *, head_seconds: float = HEAD_SECONDS, body_seconds: float = BODY_SECONDS
 ) -> AsyncIterator[Console]:
-    """The pages, served at `[console] listen` within the context; whoever sends too slowly is cut off."""
+    """The pages of the configuration `file`, served at `[console] listen` within the context; whoever sends too slowly is cut off."""
     assert config.console is not None
     address = host_and_port(config.console.listen)
     assert address is not None
-    async with opened(config, beside) as console:
+    async with opened(config, file) as console:
         runner = web.AppRunner(make_app(console, config.console, body_seconds=body_seconds), access_log=None)
         await runner.setup()
         try:
@@ -256,9 +269,9 @@ async def serving(
             await runner.cleanup()
 
 
-async def serve(config: Config, beside: Path, stopped: asyncio.Event, started: Any = None) -> None:
+async def serve(config: Config, file: Path, stopped: asyncio.Event, started: Any = None) -> None:
     """Serve until `stopped`; `started` is called once the pages can be reached."""
-    async with serving(config, beside):
+    async with serving(config, file):
         if started is not None:
             started()
         await stopped.wait()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,8 +16,11 @@ from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
+from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
+from daemon.operator.duplicates import Looks
+from daemon.operator.worklist import Doubled
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, PracticeId
 from events.store import Store
@@ -28,15 +32,20 @@ from projections.words.shown import Shown
 
 @dataclass(frozen=True)
 class Console:
-    """What all requests of a process share."""
+    """What all requests of a process share. `given` are the keys that the file of the configuration has, which lies in `beside`."""
 
     config: Config
+    given: frozenset[str]
+    beside: Path
     store: Store
     sessions: Sessions
     publishing: Publishing
     handles: Handles
     news: News
+    rehearsals: Rehearsals
     provider: IdentityProvider | None = None
+    doubled: Doubled = field(default_factory=Doubled)
+    looks: Looks = field(default_factory=Looks)
 
     def practice(self, id_: str) -> PracticeConfig | None:
         return next((one for one in self.config.practice if one.id == id_), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from datetime import date, datetime
 
 from daemon.history.fold import Progress, Replay, fold, replayed, untold
-from daemon.tables import days, matching, rows
+from daemon.tables import days, history_terms, matching, rows
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from daemon.tables.queries import SQL
@@ -89,6 +89,7 @@ async def _replace(connection: Connection, replay: Replay, documents: dict[Patie
     hashes = matching.Hashes(matching.match_secret(keyring, practice))
     await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
     await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes))
+    await history_terms.clear(connection, practice)  # filled anew beside the recording
     for one in rows.LISTS:
         if found := one.rows_of(replay.state):
             await connection.execute(SQL[one.save], practice, *map(list, zip(*found, strict=True)))

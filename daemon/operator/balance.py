@@ -22,6 +22,7 @@ from events.schema import IntentRequested, IntentSucceeded
 from events.store import Store
 from events.writes import CreateEncounter, RecordCreated, System
 from projections.rules.balancing import BalanceSheet, BillStanding, SignedNote, Unbilled, balance_sheet
+from projections.rules.holds import is_observed
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.words.period import Period
@@ -33,10 +34,11 @@ QUOTING = frozenset({Unbilled.ACCEPTED.value, Unbilled.HELD.value, Unbilled.DIFF
 
 @dataclass(frozen=True)
 class Accounts:
-    """A balance sheet, and the patients whose bills are on it."""
+    """A balance sheet, and the patients whose bills are on it; `observed`: the practice is only looked at, so none is sent."""
 
     sheet: BalanceSheet
     patients: Mapping[PatientKey, Patient]
+    observed: bool = False
 
 
 def quotes(note: SignedNote) -> bool:
@@ -55,7 +57,8 @@ async def accounts_of(store: Store, policy: Policy, period: Period) -> Accounts:
     directory = await tables.directory(store.pool, policy.practice, store.keyring)
     sheet = balance_sheet(patients.values(), directory, policy, period)
     wanted = {one.patient for one in sheet.notes}
-    return Accounts(sheet, {key: one for key, one in patients.items() if key in wanted})
+    on_it = {key: one for key, one in patients.items() if key in wanted}
+    return Accounts(sheet, on_it, is_observed(directory, policy))
 
 
 # -- what the billing side holds ------------------------------------------------------------------------------------------

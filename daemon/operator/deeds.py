@@ -20,6 +20,7 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -119,9 +120,14 @@ async def resend(it: Asking, bill: int) -> Asks:
     return [it.ask(BillResendRequested(bill=bill, who=it.who, reason=it.reason), Charts(ehr=chart), bill)]
 
 
-async def link(it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force: bool = False, seen: str = "") -> Asks:
-    """The two are one person; `force` though they differ, `seen` is the digest of what was shown of both (`operator/links.py`)."""
-    body = LinkRequested(ehr=ehr, billing=billing, who=it.who, reason=it.reason, force=force, seen=seen)
+async def link(
+    it: Asking, ehr: EhrChartId, billing: BillingPatientId, *, force: bool = False, seen: str = "", undecided: bool = False
+) -> Asks:
+    """The two are one person; `force` though they differ, `seen` is the digest of what was shown of both (`operator/links.py`).
+
+    `undecided`: only as long as nobody has decided about the two.
+    """
+    body = LinkRequested(ehr=ehr, billing=billing, who=it.who, reason=it.reason, force=force, seen=seen, undecided=undecided)
     return [it.ask(body, Charts(ehr, billing))]
 
 
@@ -133,18 +139,18 @@ async def move_link(
     return [it.ask(body, Charts(ehr, target))]
 
 
-async def as_planned(it: Asking, plan: LinkPlan, *, force: bool = False) -> Asks:
-    """What was shown as a plan and confirmed; `force` only counts where the two differ."""
+async def as_planned(it: Asking, plan: LinkPlan, *, force: bool = False, undecided: bool = False) -> Asks:
+    """What was shown as a plan and confirmed; `force` only counts where the two differ, `undecided` as in `link`."""
     force = force and bool(plan.differ)
     if plan.source is not None:
         return await move_link(it, plan.source, plan.billing, plan.ehr, force=force, seen=plan.seen)
-    return await link(it, plan.ehr, plan.billing, force=force, seen=plan.seen)
+    return await link(it, plan.ehr, plan.billing, force=force, seen=plan.seen, undecided=undecided)
 
 
-async def unlink(it: Asking, charts: Charts) -> Asks:
-    """Undo a link; with both charts: they are not the same person."""
+async def unlink(it: Asking, charts: Charts, *, undecided: bool = False) -> Asks:
+    """Undo a link; with both charts: they are not the same person. `undecided`: only as long as nobody has linked the two."""
     await it.looked(charts)
-    body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=it.who, reason=it.reason)
+    body = UnlinkRequested(ehr=charts.ehr, billing=charts.billing, who=it.who, reason=it.reason, undecided=undecided)
     return [it.ask(body, charts)]
 
 
@@ -211,6 +217,11 @@ async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:
     if not it.reason.strip():
         raise NotPossible("say why the patient is kept out" + (" no longer" if undo else ""), found=False)
     return [it.ask(KeepOutRequested(who=it.who, reason=it.reason, undo=undo), charts)]
+
+
+async def go_live(it: Asking, *, undo: bool = False) -> Asks:
+    """The practice that is only observed goes live, once both systems are read; or (`undo`) its configuration counts again."""
+    return [it.ask(GoLiveRequested(who=it.who, reason=it.reason, undo=undo), Charts())]
 
 
 async def map_row(it: Asking, kind: MapKind, id_: int, to: str, *, was: str | None = None) -> Asks:

@@ -13,6 +13,7 @@ from daemon.operator.doctor_kafka import look_at_kafka
 from daemon.operator.doctor_network import look_at_certificates, look_at_vendors
 from daemon.operator.doctor_postgres import look_at_postgres
 from daemon.operator.doctor_practices import look_at_practices
+from daemon.operator.doctor_witness import look_at_witness
 from daemon.runtime.surroundings import session
 from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Means
@@ -51,6 +52,7 @@ async def examine(
     found += [*of_database, *(one for each in rest for one in each)]
     if keyring is not None and not NO_STORE & {one.code for one in of_database}:
         found += await look_at_practices(config, beside, keyring, now())
+        found += await look_at_witness(config, beside, keyring, found)
     kept = [one for one in found if not practices or one.practice in ("", *practices)]
     return sorted(kept, key=lambda one: (ORDER.index(one.severity), one.practice, one.code, one.key))
 

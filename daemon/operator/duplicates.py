@@ -115,14 +115,24 @@ def what_to_do(one: TwiceEntered, shown: Shown) -> str:
     return f"{what}: {prefix}:{one.keep} is connected with {links[one.keep]} and must be kept"
 
 
-async def find_duplicates(store: Store, policy: Policy, *, afresh: bool = False, keep: bool = True) -> Duplicates:
+class Looks:
+    """What was found in practices, for who may not keep it: the next look is at what changed since."""
+
+    def __init__(self) -> None:
+        self.found: dict[PracticeId, tuple[LookedUpTo, list[DuplicateRow]]] = {}
+
+
+async def find_duplicates(
+    store: Store, policy: Policy, *, afresh: bool = False, keep: bool = True, looks: Looks | None = None
+) -> Duplicates:
     """The likely duplicates of a practice, first those without any doubt; those told apart come with who said so.
 
-    `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise.
+    `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise; `looks` then
+    remembers it.
     """
     looking = _Looking(store, policy.practice)
     complete = await looking.tables.are_complete(store.pool)
-    rows = await looking.rows(afresh=afresh, keep=keep and complete)
+    rows = await looking.rows(afresh=afresh, keep=keep and complete, looks=looks if complete else None)
     patients = await looking.patients({(row.system, chart) for row in rows for chart in (row.one, row.other)})
     directory = await tables.directory(store.pool, policy.practice, store.keyring)
     pairs = [pair for row in rows if (pair := _pair(row, patients, directory)) is not None]
@@ -171,18 +181,23 @@ class _Looking:
         self.practice = practice
         self.tables = MatchTables(practice, store.keyring)
 
-    async def rows(self, *, afresh: bool, keep: bool) -> list[DuplicateRow]:
+    async def rows(self, *, afresh: bool, keep: bool, looks: Looks | None = None) -> list[DuplicateRow]:
         """What is known, brought up to date."""
         pool = self.store.pool
         sequence = await self.store.head(self.practice)
         before = await looked_up_to(pool, self.practice)
+        remembered = looks.found.get(self.practice) if looks is not None else None
+        if remembered is not None and (before is None or before.sequence < remembered[0].sequence):
+            before = remembered[0]
+        else:
+            remembered = None
         charts = (await self.tables.frequencies_so_far(pool, [])).charts
         if afresh or before is None or before.rules != RULES or charts > before.charts * GROWTH:
             found, gone, kept = await self._all(), None, []
             up_to = LookedUpTo(sequence, charts, RULES)
         else:
             changed = await charts_since(pool, self.practice, before.sequence)
-            known = await known_duplicates(pool, self.practice)
+            known = remembered[1] if remembered is not None else await known_duplicates(pool, self.practice)
             gone = [row for row in known if row.touches(changed)]
             kept = [row for row in known if not row.touches(changed)]
             found = await self._of(changed)
@@ -190,6 +205,8 @@ class _Looking:
         if keep and (before is None or gone is None or up_to != before):
             async with pool.acquire() as connection, connection.transaction():
                 await save(connection, self.practice, gone, found, up_to)
+        if looks is not None:
+            looks.found[self.practice] = up_to, [*kept, *found]
         return [*kept, *found]
 
     async def _all(self) -> list[DuplicateRow]:

@@ -24,6 +24,7 @@ from projections.deciding.repair import decisive, seen_of
 from projections.matching import Compared, looked_at
 from projections.rules.counterparts import likeness_of
 from projections.rules.fields import DEMOGRAPHICS, PHONE_KINDS, billing_view, ehr_view, same
+from projections.rules.holds import is_observed
 from projections.rules.people import normal_of, person_of
 from projections.terms.policy import Policy
 from projections.trial.dry_run import Planned, rehearse_link
@@ -127,7 +128,7 @@ async def _planned(
         differ=decisive(here.patient, there.patient, state, policy),
         seen=seen_of(here.patient, there.patient, state, policy),
         linked=link is not None and (link.ehr, link.billing) == (ehr, billing),
-        observing=policy.observes or here.directory.observing,
+        observing=is_observed(here.directory, policy),
         source=wanted.source if isinstance(wanted, MoveLinkRequested) else None,
     )
 

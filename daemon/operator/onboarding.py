@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -13,14 +14,19 @@ from daemon.runtime.go_live import counterparts, read_all, unread
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from events.codes import WaitCode
+from events.commands import GoLiveRequested
 from events.ids import PatientKey, number_of
 from events.records import stored_field
+from events.schema import Body
 from events.slots import CHART_SLOT
 from events.store import Store
 from events.writes import Candidate, SearchBilling, SearchEhr, System
+from projections.rules.holds import FirstDay, first_day_of, is_observed
 from projections.rules.links import unlike
 from projections.rules.people import charts_of
 from projections.rules.wants import Moment
+from projections.state.directory import Directory
+from projections.state.maps import location_for, provider_for
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
@@ -37,6 +43,7 @@ class CandidatePair(msgspec.Struct, frozen=True, kw_only=True, rename=stored_fie
     differ: tuple[str, ...]
     taken: bool = False
     names: tuple[str, str] = ("", "")
+    probability: float | None = None
 
 
 class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
@@ -50,10 +57,19 @@ class Matching(msgspec.Struct, frozen=True, kw_only=True, rename=stored_field):
     impossible: dict[str, int] = {}
 
 
+class Maps(msgspec.Struct, frozen=True, kw_only=True):
+    """How many providers and locations of the chart side have a counterpart; `without` are those that have none, by name."""
+
+    providers: int = 0
+    locations: int = 0
+    without: tuple[str, ...] = ()
+
+
 class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     """`state` is observing, going-live or live; `unread` are first reads still to be made, `due` patients to be looked at.
 
-    `differing` are patients whose insurance differed when it began to go both ways, and is settled by nobody yet.
+    `differing` are patients whose insurance differed when it began to go both ways, and is settled by nobody yet. `chosen_by` is who said
+    that the practice goes live, "" where only its configuration did. `maps` are known once both directories are.
     """
 
     practice: str
@@ -64,6 +80,8 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
     due: int = 0
     differing: int = 0
     matching: Matching | None = None
+    chosen_by: str = ""
+    maps: Maps | None = None
 
 
 async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[str]) -> tuple[Onboarding, DryRun | None]:
@@ -73,7 +91,10 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
     patients = await read_all(store, practice, store.keyring)
     due = await still_open.count_to_revisit(store.pool, practice, Moment.at(now, policy.time_zone).today)
     charts = [charts_of(one) for one in patients.values()]
-    state = "observing" if policy.observes else "going-live" if directory.observing or due else "live"
+    first_day = first_day_of(directory, policy)
+    state = (
+        "observing" if first_day is FirstDay.OBSERVED else "live" if first_day is FirstDay.OVER and not due else "going-live"
+    )
     told = Onboarding(
         practice=practice,
         state=state,
@@ -85,12 +106,35 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
         unread=tuple(await unread(store.pool, practice, reads)),
         due=0 if directory.observing else due,
         differing=sum(map(is_differing, patients.values())),
+        chosen_by="" if directory.live_chosen is None else directory.live_chosen.who,
+        maps=maps_of(directory, policy),
     )
-    if not (policy.observes or directory.observing):
+    if not is_observed(directory, policy):
         return told, None
+    return await asyncio.to_thread(_rehearsed, told, patients, directory, policy, now)
+
+
+def _rehearsed(
+    told: Onboarding, patients: dict[PatientKey, Patient], directory: Directory, policy: Policy, now: datetime
+) -> tuple[Onboarding, DryRun]:
+    """With what going live would do. It takes its time, and belongs into a thread."""
     open_directory = msgspec.structs.replace(directory, observing=False)
     run = rehearse(patients, open_directory, counterparts(patients), policy, now)
     return msgspec.structs.replace(told, matching=_matching(run)), run
+
+
+def maps_of(directory: Directory, policy: Policy) -> Maps | None:
+    """Who and what of the chart side has a counterpart; None before both directories were read."""
+    if not (directory.ehr_seen and directory.billing_seen):
+        return None
+    people = [one for one in directory.physicians if one.active]
+    nobody = [one.full_name for one in people if provider_for(one.id, directory, policy) is None]
+    nowhere = [one.name for one in directory.ehr_locations if location_for(one.id, directory, policy) is None]
+    return Maps(
+        providers=len(people) - len(nobody),
+        locations=len(directory.ehr_locations) - len(nowhere),
+        without=(*nobody, *nowhere),
+    )
 
 
 def _matching(run: DryRun) -> Matching:
@@ -134,9 +178,16 @@ def _pair(patient: Patient, wanted: SearchEhr | SearchBilling, one: Candidate) -
     mine = number_of(patient.key)
     differ = unlike(one.likeness) if one.likeness is not None else ()
     names = f"{wanted.first_name} {wanted.last_name}", f"{one.first_name} {one.last_name}"
+    ehr, billing = mine, one.id
     if isinstance(wanted, SearchEhr):
-        return CandidatePair(ehr=one.id, billing=mine, differ=differ, names=(names[1], names[0]))
-    return CandidatePair(ehr=mine, billing=one.id, differ=differ, names=names)
+        ehr, billing, names = one.id, mine, (names[1], names[0])
+    probability = None if one.likeness is None else one.likeness.probability
+    return CandidatePair(ehr=ehr, billing=billing, differ=differ, names=names, probability=probability)
+
+
+def is_of_first_day(body: Body) -> bool:
+    """Whether somebody asks for something whose outcome the onboarding shows."""
+    return isinstance(body, GoLiveRequested)
 
 
 def reasons(pairs: tuple[CandidatePair, ...]) -> Mapping[str, int]:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from daemon.operator.onboarding import Matching
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId, PatientKey, number_of
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, number_of
 from events.store import Store
 from events.writes import Candidate
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient, decode_patient
+from projections.state.patient import Patient, decode_patient, is_barred
 from projections.terms.policy import Policy
 
 
@@ -26,8 +26,20 @@ class UndecidedPair:
     probability: float | None = None
 
 
+def undecided_of(matching: Matching) -> list[UndecidedPair]:
+    """Those of a practice that is only observed, from what going live would find: in it nobody waits yet."""
+    found = [
+        UndecidedPair(
+            EhrChartId(one.ehr), BillingPatientId(one.billing), billing_key(BillingPatientId(one.billing)), one.probability
+        )
+        for one in matching.candidates
+        if not one.taken
+    ]
+    return _sorted(found)
+
+
 async def undecided(store: Store, policy: Policy) -> list[UndecidedPair]:
-    """All pairs of a practice, the most alike first."""
+    """All pairs of a practice that is live, the most alike first."""
     practice = policy.practice
     keys = await still_open.waiting_patients(store.pool, practice, WaitCode.CANDIDATES)
     waiting = await _patients(store, policy, keys)
@@ -43,6 +55,10 @@ async def undecided(store: Store, policy: Policy) -> list[UndecidedPair]:
         UndecidedPair(ehr, billing, patient.key, None if one.likeness is None else one.likeness.probability)
         for (ehr, billing), (patient, one) in pairs.items()
     ]
+    return _sorted(found)
+
+
+def _sorted(found: Iterable[UndecidedPair]) -> list[UndecidedPair]:
     return sorted(found, key=lambda one: (-(one.probability or 0.0), one.ehr, one.billing))
 
 

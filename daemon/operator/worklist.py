@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
+from operator import itemgetter
+from typing import NamedTuple
 
 from daemon.tables import documents as tables
 from daemon.tables.queries import SQL
@@ -17,15 +18,13 @@ from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.slots import parse_slot
 from events.store import Store
-from projections.rules.counterparts import is_barred
 from projections.state.directory import Directory
 from projections.state.open_intents import Waiting
-from projections.state.patient import Patient, decode_patient
+from projections.state.patient import Patient, decode_patient, is_barred
 from projections.words.remedy import Audience, Remedy, meaning_of, remedy_of
 
 
-@dataclass(frozen=True)
-class Work:
+class Work(NamedTuple):
     """An item by what the list knows of it; `key` is "" for the practice's own."""
 
     key: PatientKey
@@ -52,22 +51,40 @@ class Work:
 async def work_of(connection: Connection, practice: PracticeId) -> list[Work]:
     """All that waits, the oldest first; nothing is opened for it."""
     rows = await connection.fetch(SQL["all_waiting"], practice)
-    found = [Work(PatientKey(row["patient_key"]), row["slot"], row["code"], row["since"]) for row in rows]
-    return sorted(found, key=lambda one: (one.since, one.key, one.slot))
+    return sorted(map(Work._make, rows), key=itemgetter(3, 0, 1))
 
 
 PAIRS_AT_ONCE = 1000
 """Charts that wait for a link and are opened to see which of them wait for one another."""
 
 
-async def once_each(store: Store, practice: PracticeId, work: Sequence[Work]) -> list[Work]:
-    """The work with one item for a pair of charts that wait for one another; it is the billing patient's. Opens their bodies."""
+class Doubled:
+    """Which items of a practice say what another one says, as of an event of it. Only keys are remembered."""
+
+    def __init__(self) -> None:
+        self._known: dict[PracticeId, tuple[int, frozenset[PatientKey]]] = {}
+
+    async def of(self, store: Store, practice: PracticeId, undecided: Sequence[Work], at: int) -> frozenset[PatientKey]:
+        """Of these items, read not before event `at`, those that are left out. Opens their bodies where that was not done yet."""
+        known = self._known.get(practice)
+        if known is None or known[0] != at:
+            known = self._known[practice] = at, await _doubled(store, practice, undecided)
+        return known[1]
+
+
+async def once_each(store: Store, practice: PracticeId, work: Sequence[Work], doubled: Doubled, at: int) -> list[Work]:
+    """The work, read not before event `at`, with one item for a pair of charts that wait for one another: the billing patient's."""
     undecided = [one for one in work if one.code == WaitCode.CANDIDATES]
     if not undecided or len(undecided) > PAIRS_AT_ONCE:
         return list(work)
+    out = await doubled.of(store, practice, undecided, at)
+    return [one for one in work if one.code != WaitCode.CANDIDATES or one.key not in out]
+
+
+async def _doubled(store: Store, practice: PracticeId, undecided: Sequence[Work]) -> frozenset[PatientKey]:
     waiting = {one.key for one in undecided}
     patients, _ = await opened(store, practice, undecided)
-    doubled = {
+    return frozenset(
         key
         for key, patient in patients.items()
         if not patient.in_billing
@@ -76,8 +93,7 @@ async def once_each(store: Store, practice: PracticeId, work: Sequence[Work]) ->
             billing_key(BillingPatientId(one.id)) in waiting or is_barred(patient, one.id, patient.in_billing)
             for one in found
         )
-    }
-    return [one for one in work if one.code != WaitCode.CANDIDATES or one.key not in doubled]
+    )
 
 
 def by_code(work: Sequence[Work]) -> list[tuple[str, Audience, int, datetime]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
+from daemon.runtime.indexer import Indexer
 from daemon.runtime.metrics import MetricsEndpoint, Scrapable
 from daemon.runtime.notifier import Notifier, Telling
 from daemon.runtime.surroundings import Surroundings
@@ -23,4 +24,6 @@ def side_tasks(worker: SelfTelling, around: Surroundings) -> list[tuple[str, Cal
         tasks.append(("metrics", lambda: endpoint.run(around.now)))
     if config.notify.smtp or config.notify.webhook:
         tasks.append(("notices", Notifier(worker, around).run))
+    if config.console is not None:
+        tasks.append(("history", Indexer(worker, around).run))
     return tasks

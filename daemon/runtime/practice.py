@@ -18,6 +18,7 @@ from daemon.runtime.outward import Feed
 from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
+from daemon.runtime.renewal import renew
 from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
@@ -30,6 +31,7 @@ from daemon.vendors.ports.vendor import Delivery, Opener, Side
 from daemon.vendors.ports.writer import Guard
 from events.codes import WaitCode
 from events.commands import RedriveRequested, ResyncRequested, RetryRequested
+from events.first_day import LiveChosen
 from events.holds import HoldEnded
 from events.ids import PracticeId
 from events.keyed import hashed
@@ -40,6 +42,7 @@ from events.store import AWAY, Fenced
 from events.stray import endless
 from events.topics import Checkpoint, Message, Nudge
 from events.writes import Resource, System
+from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
 from projections.terms.policy import allows
 
@@ -52,6 +55,8 @@ DOUBT_SECONDS = 1.0
 
 class PracticeRuntime:
     """Create with `start`; `record` takes its messages from Kafka; `stop` drains."""
+
+    first_day = FirstDay.OVER
 
     def __init__(self, config: PracticeConfig, around: Surroundings, openers: Mapping[System, Opener], taken: Taken) -> None:
         self.practice = PracticeId(config.id)
@@ -67,7 +72,6 @@ class PracticeRuntime:
         self._standing_shown, self._everybody = False, asyncio.Event()
         self._around = around
         self._task: asyncio.Task[None] | None = None
-        self._observing = False
         self.recorder = PracticeRecorder(
             around.store,
             around.keyring,
@@ -115,7 +119,7 @@ class PracticeRuntime:
                 one.limits.taken_over()
         if self._restarted is not None:
             await record_restart(self.recorder, self._restarted, self.config.time_zone)
-        self._observing = await self.recorder.observing()
+        self.first_day = await self.recorder.first_day()
         await self.teller.tell()
         policy = self.recorder.policy
         await note_rules(self._around.store, policy, self.epoch, Moment.at(self._around.now(), policy.time_zone))
@@ -168,6 +172,8 @@ class PracticeRuntime:
         works = [(f"connector of {system}", connector.run()) for system, connector in self.connectors.items()]
         works += [(f"sink of {system}", sink.run()) for system, sink in self.sinks.items()]
         works += [("head", self.teller.run()), ("recovery", self._recover())]
+        around = self._around
+        works.append(("renewal", renew(around.store, self.recorder.policy, around.now, around.renewing)))
         works += [("revisits", self._look_again()), ("resuming", self._resume()), ("holds", self.holds.run())]
         if self._around.config.kafka.feed:
             works.append(("feed", self.feed.run()))
@@ -212,9 +218,9 @@ class PracticeRuntime:
 
     async def _catch_up(self) -> None:
         async with self.recorder.catching_up():
-            if self._observing and not self.recorder.policy.observes:
+            if self.first_day is FirstDay.GOING_LIVE:
                 await go_live(self.recorder, self._around.store, self._around.keyring, first_reads(self.config))
-                self._observing = False
+                self.first_day = FirstDay.OVER
             while await self.recorder.revisit("a policy ended, or what it waited for has come"):
                 pass
 
@@ -280,11 +286,13 @@ class PracticeRuntime:
                         one.intake.recorded(message.source)
 
     def _recorded(self, recording: Recording) -> None:
+        self._around.bus.traces.recorded(recording.recorded)
         if recording.directory is not None:
             self.caution.recall(recording.directory.restarted)
         for sink in self.sinks.values():
             sink.offer(recording)
         self.holds.note(recording.directory)
+        self._note_live(recording)
         if any(isinstance(one.event.body, HoldEnded) for one in recording.recorded):
             self.recorder.open_again()
         if any(isinstance(one.event.body, MapChange) for one in recording.recorded):
@@ -297,6 +305,12 @@ class PracticeRuntime:
             self.feed.nudge()
             self.teller.nudge()
         self._look_again_for(recording)
+
+    def _note_live(self, recording: Recording) -> None:
+        """A person has said that the practice goes live, or that its configuration counts again: it need not be started anew."""
+        if recording.directory is not None and any(isinstance(one.event.body, LiveChosen) for one in recording.recorded):
+            self.first_day = first_day_of(recording.directory, self.recorder.policy)
+            self._everybody.set()
 
     def _look_again_for(self, recording: Recording) -> None:
         """What people asked to be read again: a patient's charts, or what could not be read before (projections/deciding/repair.py)."""

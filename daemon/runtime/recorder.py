@@ -41,6 +41,7 @@ from events.schema import Body, Event, ObservingBegan, Origin, Recorded
 from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
+from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.patient import Patient
@@ -216,10 +217,8 @@ class PracticeRecorder:
             self._catching_up = False
 
     async def doubted(self) -> None:
-        """Wait for a recording that failed and may have been made all the same: the answer to its COMMIT was lost.
-
-        Recorded again it changes nothing. So look for what followed from it with `load_open`.
-        """
+        """Wait for a recording that failed and may have been made all the same: the answer to its COMMIT was lost. Recorded again it
+        changes nothing. So look for what followed from it with `load_open`."""
         await self._doubt.wait()
         self._doubt.clear()
 
@@ -227,14 +226,15 @@ class PracticeRecorder:
         """A hold has ended: what it held is taken up as after a doubt."""
         self._doubt.set()
 
-    async def observing(self) -> bool:
-        """Whether the practice is only observed by what is recorded; begins it where the configuration says so."""
+    async def first_day(self) -> FirstDay:
+        """How far the practice is on its first day, by what is recorded; begins it where the configuration says so."""
         async with self._lock, self._store.writing(self.practice, self.epoch, after=self.head.sequence) as tx:
-            observing = (await self._stored.state(tx)).directory.observing
+            directory = (await self._stored.state(tx)).directory
             self.head = Head(tx.sequence, self.epoch, tx.chain)
-        if self.policy.observes and not observing:
+        day = first_day_of(directory, self.policy)
+        if day is FirstDay.OBSERVED and not directory.observing:
             await self.record_practice([ObservingBegan()])
-        return observing or self.policy.observes
+        return day
 
     async def record_practice(self, bodies: Sequence[Body]) -> None:
         """Record a decision about the practice at large; each counts anew."""

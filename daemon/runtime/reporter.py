@@ -12,6 +12,7 @@ from daemon.tables.status import Report
 from daemon.vendors.ports.vendor import Limits, Opened
 from events.ids import PracticeId
 from events.writes import System
+from projections.rules.holds import FirstDay
 
 OF_LATE = 300.0
 """Seconds that the used shares of limits are told of: as long as the usual time between two polls."""
@@ -31,6 +32,9 @@ class AtWork(Protocol):
 
     @property
     def recording(self) -> str: ...
+
+    @property
+    def first_day(self) -> FirstDay: ...
 
 
 class Reporter:
@@ -80,4 +84,5 @@ def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
         failing=failing,
         queued={role.value: sink.queued for role, sink in practice.sinks.items()},
         budget={operation: share for each in used for operation, share in each.items()},
+        first_day=practice.first_day.value,
     )

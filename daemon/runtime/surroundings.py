@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -22,6 +25,7 @@ from events.codec import Keyring
 from events.data_keys import is_switched, make_keys
 from events.ids import PracticeId
 from events.store import Store
+from events.traces import UNTRACED, Untraced
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class Surroundings:
     now: Callable[[], datetime]
     pace: Pace
     patience: float = 60.0
+    renewing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
+    """Projections are made anew one practice at a time: all patients of one are in memory meanwhile."""
 
     @property
     def means(self) -> Means:
@@ -55,12 +61,20 @@ class Surroundings:
 
 @contextlib.asynccontextmanager
 async def surroundings(
-    config: Config, beside: Path, *, meter: Meter | None = None, vendors: Registry | None = None
+    config: Config,
+    beside: Path,
+    *,
+    meter: Meter | None = None,
+    vendors: Registry | None = None,
+    traces: Untraced | None = None,
 ) -> AsyncIterator[Surroundings]:
-    """Everything a worker shares, opened and closed."""
+    """Everything a worker shares, opened and closed. `traces` follow changes, those of the configuration where none are given."""
     keyring = keyring_of(config, beside)
+    meter = meter or Meter()
+    traces = meter.traces = traces or traces_of(config)
     store = await Store.open(config.postgres.dsn, keyring, min_size=1, max_size=config.postgres.pool)
     bus = bus_of(config, beside, keyring)
+    bus.traces = traces
     try:
         await bus.start()
         await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
@@ -73,7 +87,7 @@ async def surroundings(
                 bus=bus,
                 session=http,
                 vendors=vendors or Registry(),
-                meter=meter or Meter(),
+                meter=meter,
                 now=lambda: datetime.now(UTC),
                 pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, lookups=config.pace.looks),
                 patience=config.pace.patience,
@@ -81,6 +95,17 @@ async def surroundings(
     finally:
         await bus.stop()
         await store.close()
+        await asyncio.to_thread(traces.close)  # a collector that is away is waited for, briefly
+
+
+def traces_of(config: Config) -> Untraced:
+    """What follows changes as configured; nothing of OpenTelemetry is loaded where that is nothing."""
+    if not config.traces.endpoint:
+        return UNTRACED
+    from daemon.runtime.tracing import exporting
+
+    resource = {"service.instance.id": f"{socket.gethostname()}:{os.getpid()}"}
+    return exporting(config.traces.endpoint, resource, share=config.traces.share)
 
 
 def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:

@@ -31,6 +31,8 @@ async def take_over(around: Surroundings, practice: PracticeId, owner: str) -> T
     await demand_format(store.pool)
     witnessed = await around.bus.heads.last(practice)
     before = await store.head_row(practice) or NEVER_OWNED
+    if witnessed is None and before.sequence:
+        log.warning("witness_missing", practice=practice, sequence=before.sequence)
     epoch = await store.take_over(practice, owner, above=0 if witnessed is None else witnessed.epoch)
     head = await store.head_row(practice) or NEVER_OWNED
     link = None if witnessed is None else await link_of(store.pool, practice, witnessed.sequence)

@@ -17,6 +17,7 @@ from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Delivery
 from events.keys import KeyMissing
 from events.store import AWAY
+from events.traces import reading
 
 log = structlog.get_logger()
 
@@ -79,7 +80,8 @@ class WebhookEndpoint:
             return self._answer(400, resource)
         try:
             async with asyncio.timeout(self._patience):
-                status = await delivery.take(resource, body, request.headers.get(delivery.header))
+                with reading(f"webhook {request.match_info['vendor']} {resource}", now=True):
+                    status = await delivery.take(resource, body, request.headers.get(delivery.header))
         except (TimeoutError, OSError, KeyMissing, *AWAY) as error:
             log.warning("webhook_postponed", resource=resource, error_type=type(error).__name__)
             status = 503

@@ -314,10 +314,11 @@ class Worker:
                     self._left_until[practice] = loop.time() + self._around.config.kafka.session_timeout_seconds
                 else:
                     self._stands(practice, error, "practice_failed")
-            await self._release(ended)
-            for practice in [one for one, runtime in self.practices.items() if runtime.steady]:
-                self._standing.pop(practice, None)
-            self._begin([one for one in self._owned - set(self.practices) if self._is_due(one, loop.time())])
+            if ended:
+                await self._release(ended)
+            for practice in [one for one in self._standing if one in self.practices and self.practices[one].steady]:
+                del self._standing[practice]
+            self._begin([one for one in self._owned - self.practices.keys() if self._is_due(one, loop.time())])
 
     def _is_due(self, practice: PracticeId, time: float) -> bool:
         standing = self._standing.get(practice)

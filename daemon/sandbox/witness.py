@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -104,6 +105,7 @@ def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[s
     return [name for name in here if here[name] != there[name]]
 
 
+@lru_cache(8_192)
 def _digits(text: str) -> str:
     return text if re.search("[A-Za-z]", text) else re.sub(r"\D", "", text)
 

@@ -70,6 +70,14 @@ async def of_patient(
     return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
+async def of_who(
+    connection: Connection, practice: str, who: str, *, before: int = LAST, most: int = 100
+) -> list[AccessRecord]:
+    """What somebody looked at and did, the last first."""
+    rows = await connection.fetch(SQL["access_of_who"], practice, who, before, most)
+    return [msgspec.convert(dict(row), AccessRecord) for row in rows]
+
+
 async def broken_at(connection: Connection, practice: str) -> int | None:
     """The first record that is not as it was written, or is missing; None for a log that is whole."""
     chain, sequence = b"", 0

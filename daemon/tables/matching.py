@@ -23,6 +23,7 @@ from daemon.tables.queries import SQL
 from events.codec import KeyMissing, Keyring
 from events.connection import Connection
 from events.ids import PracticeId
+from events.records import BillingChart, EhrChart
 from events.writes import System
 from projections.matching import Frequencies, Normal, keys_of
 from projections.matching.frequencies import household_values
@@ -121,13 +122,29 @@ def weighed(people: Iterable[Normal], others: Iterable[Normal] = ()) -> list[str
 
 def charts_in(patients: Iterable[Patient]) -> Charts:
     """The charts of these patients that are there, as they are compared."""
-    found: Charts = {}
+    return {chart: normal_of(person_of(one)) for chart, one in _held(patients).items()}
+
+
+def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[Charts, Charts]:
+    """As `charts_in` of both, without the charts that say the same as before of who somebody is: most recordings change none."""
+    old, new = _held(before), _held(after)
+    for chart in old.keys() & new.keys():
+        one, other = old[chart], new[chart]
+        if one is other or one == other or person_of(one) == person_of(other):
+            del old[chart], new[chart]
+    was, now = ({chart: normal_of(person_of(one)) for chart, one in each.items()} for each in (old, new))
+    return was, now
+
+
+def _held(patients: Iterable[Patient]) -> dict[tuple[System, int], EhrChart | BillingChart]:
+    """The charts of these patients that are there."""
+    found: dict[tuple[System, int], EhrChart | BillingChart] = {}
     for patient in patients:
         ehr, billing = charts_of(patient)
         if ehr is not None:
-            found[System.EHR, int(ehr.id)] = normal_of(person_of(ehr))
+            found[System.EHR, int(ehr.id)] = ehr
         if billing is not None:
-            found[System.BILLING, int(billing.id)] = normal_of(person_of(billing))
+            found[System.BILLING, int(billing.id)] = billing
     return found
 
 
@@ -213,7 +230,7 @@ class MatchTables:
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""
-        old, new = charts_in(before), charts_in(after)
+        old, new = _changed(before, after)
         changed = [chart for chart in sorted(old.keys() | new.keys()) if old.get(chart) != new.get(chart)]
         if not changed:
             return

@@ -18,4 +18,5 @@ SQL = queries.load(
     "duplicates",
     "metrics",
     "notices",
+    "history",
 )

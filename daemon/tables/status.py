@@ -20,7 +20,8 @@ from events.ids import PracticeId
 class Report(msgspec.Struct, frozen=True, kw_only=True):
     """`failing` is why a pass fails, by `source.pass`; `queued` the writes that a sink holds, by system; `budget` the share of a
     vendor's published calls that was used of late, by operation (1.0: no call more fits), of all that share the limits; `standing`
-    says since when and why the practice is not at work, "" where it is. `account` is the practice by whose name the partition of all
+    says since when and why the practice is not at work, "" where it is. `first_day` is "observed", "going live" or "over", "" of an older
+    worker. `account` is the practice by whose name the partition of all
     that share a vendor account is found: who may not read the vendors' secrets publishes by it."""
 
     failing: dict[str, str] = {}
@@ -28,6 +29,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     budget: dict[str, float] = {}
     standing: str = ""
     account: str = ""
+    first_day: str = ""
 
 
 class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,6 +53,11 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
     report: Report | None = None
     report_age: float | None = None
+
+    def observed(self, mode: str) -> bool:
+        """Whether the practice is only observed: its owner says so, or else the `mode` of its configuration."""
+        said = self.report.first_day if self.report is not None else ""
+        return said == "observed" if said else mode == "observe"
 
 
 async def save_reports(pool: Connection, reports: Mapping[PracticeId, tuple[int, Report]]) -> None:
@@ -94,6 +101,29 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,
         report_age=None if head["report_age"] is None else round(head["report_age"], 1),
     )
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """One of many practices: how many items wait, and what its owner said last, so many seconds ago."""
+
+    waiting: int = 0
+    report: Report | None = None
+    report_age: float | None = None
+
+
+async def at_a_glance(pool: Connection, practices: Collection[PracticeId]) -> dict[PracticeId, Glance]:
+    """How these practices are, in two questions however many they are."""
+    heads = {row["practice"]: row for row in await pool.fetch(SQL["heads_at_a_glance"], list(practices))}
+    counts = {row["practice"]: row["count"] for row in await pool.fetch(SQL["waiting_at_a_glance"], list(practices))}
+    return {
+        one: Glance(
+            waiting=counts.get(one, 0),
+            report=msgspec.json.decode(head["doc"], type=Report) if head is not None and head["doc"] else None,
+            report_age=None if head is None else head["report_age"],
+        )
+        for one in practices
+        for head in (heads.get(one),)
+    }
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):

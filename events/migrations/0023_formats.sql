@@ -3,6 +3,9 @@
 ALTER TABLE chartwire.practice_head ADD COLUMN format integer NOT NULL DEFAULT 1;
 ALTER TABLE chartwire.practice_head ADD COLUMN format_epoch bigint NOT NULL DEFAULT 0;
 
+-- The format that all projections of the practice are known to be of: an older owner leaves out of them what it does not know.
+ALTER TABLE chartwire.practice_head ADD COLUMN projected integer NOT NULL DEFAULT 1;
+
 -- The least that the database takes, since `chartwire migrate --finish`: one row, or none before it.
 CREATE TABLE chartwire.least_format (
     sole boolean PRIMARY KEY DEFAULT true CHECK (sole),

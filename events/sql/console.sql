@@ -115,6 +115,11 @@ WHERE practice = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3
 SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
 WHERE practice = $1 AND patient_key = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
 
+-- name: access_of_who
+-- What somebody looked at and did, the last first.
+SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
+WHERE practice = $1 AND who = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
+
 -- name: access_page
 -- The records of a practice after one, with the chain.
 SELECT sequence, at, who, address, patient_key, what, detail, chain FROM chartwire_console.access

@@ -4,6 +4,10 @@
 -- The least format that workers need.
 SELECT format FROM chartwire.least_format WHERE sole
 
+-- name: projected
+-- The format that all projections of a practice are of.
+SELECT projected FROM chartwire.practice_head WHERE practice = $1
+
 -- name: require_format
 -- No older worker takes a practice any more; this is never taken back.
 INSERT INTO chartwire.least_format AS least (format) VALUES ($1)

@@ -2,11 +2,16 @@
 
 -- name: take_over
 -- Raise the practice's epoch: whoever had it before is fenced. $3 is the new owner's format.
-INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at, format, format_epoch)
-VALUES ($1, 1, 1, $2, clock_timestamp(), $3, 1)
+INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at, format, format_epoch, projected)
+VALUES ($1, 1, 1, $2, clock_timestamp(), $3, 1, $3)
 ON CONFLICT (practice) DO UPDATE
 SET epoch = head.epoch + 1, reader_epoch = head.epoch + 1, owner = excluded.owner, taken_at = excluded.taken_at,
-    format = excluded.format, format_epoch = head.epoch + 1
+    format = excluded.format, format_epoch = head.epoch + 1,
+    projected = CASE
+        WHEN head.sequence = 0 THEN excluded.projected
+        WHEN head.format_epoch <> head.epoch THEN 1
+        ELSE least(head.projected, head.format)
+    END
 RETURNING epoch
 
 -- name: lock_head
@@ -37,4 +42,4 @@ SELECT pg_notify($4, practice) FROM advanced
 
 -- name: mark_rebuilt
 -- The projections were replaced beside their owner, which has to forget what it keeps of them.
-UPDATE chartwire.practice_head SET rebuilt = rebuilt + 1 WHERE practice = $1
+UPDATE chartwire.practice_head SET rebuilt = rebuilt + 1, projected = $2 WHERE practice = $1

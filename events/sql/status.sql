@@ -12,6 +12,15 @@ WHERE known.epoch <= excluded.epoch
 SELECT sequence, epoch, owner, taken_at, doc, extract(epoch FROM clock_timestamp() - reported_at)::float8 AS report_age
 FROM chartwire.practice_head LEFT JOIN chartwire.report USING (practice, epoch) WHERE practice = $1
 
+-- name: heads_at_a_glance
+-- What the owners of practices said last.
+SELECT practice, doc, extract(epoch FROM clock_timestamp() - reported_at)::float8 AS report_age
+FROM chartwire.practice_head LEFT JOIN chartwire.report USING (practice, epoch) WHERE practice = ANY($1::text[])
+
+-- name: waiting_at_a_glance
+-- How many items wait in each of these practices.
+SELECT practice, count(*) AS count FROM chartwire.waiting WHERE practice = ANY($1::text[]) GROUP BY practice
+
 -- name: status_sources
 -- How far each source has come, and how long ago that was said.
 SELECT source, value, extract(epoch FROM clock_timestamp() - updated_at)::float8 AS age FROM chartwire.checkpoint

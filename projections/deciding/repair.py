@@ -24,6 +24,7 @@ from events.commands import (
     Command,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -51,7 +52,7 @@ from events.schema import (
 )
 from events.slots import CHART_SLOT, SlotKind, is_slot, slot_of
 from events.writes import changes_nothing
-from projections.deciding import holding, mapping
+from projections.deciding import going_live, holding, mapping
 from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
@@ -132,6 +133,8 @@ def _of_practice(state: PracticeState, charts: Charts, body: Command, policy: Po
             return mapping.save(state.directory, body, policy)
         case MapGiveBackRequested():
             return mapping.give_back(state.directory, body)
+        case GoLiveRequested():
+            return going_live.go_live(state, body, policy)
         case RedriveRequested():
             if body.slot not in state.directory.quarantined:
                 raise NotDone(CommandCode.NOT_QUARANTINED, f"nothing is in quarantine as {body.slot}")
@@ -247,6 +250,8 @@ def seen_of(ehr: Patient, billing: Patient, state: PracticeState, policy: Policy
 def _link(state: PracticeState, body: LinkRequested, policy: Policy) -> Body:
     names = policy.names
     here, there = patient_of(state, Charts(ehr=body.ehr), names), patient_of(state, Charts(billing=body.billing), names)
+    if body.undecided and (body.ehr, body.billing) in (*here.barred, *there.barred):
+        raise NotDone(CommandCode.CHANGED, "somebody has said meanwhile that they are two persons; look at them again")
     for patient, name in ((here, names.chart(body.ehr)), (there, names.patient(body.billing))):
         if patient.link is not None:
             other = f"{names.chart(patient.link.ehr)} with {names.patient(patient.link.billing)}"
@@ -323,6 +328,8 @@ def _unlink(state: PracticeState, body: UnlinkRequested, names: Names) -> Reply:
     )
     link = patient.link
     if link is not None and body.ehr in (None, link.ehr) and body.billing in (None, link.billing):
+        if body.undecided:
+            raise NotDone(CommandCode.LINKED, "somebody has linked the two meanwhile; look at them again")
         if _writing(patient, lambda _slot: True):
             raise NotDone(CommandCode.UNDER_WAY, "a write of this patient is under way; repeat this when it is settled")
         return Reply(patient.key, (ChartUnlinked(ehr=link.ehr, billing=link.billing),))

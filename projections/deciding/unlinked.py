@@ -10,7 +10,7 @@ from events.schema import ChartLinked, CounterpartsFound
 from events.slots import CHART_SLOT
 from events.writes import Likeness, Resource, SearchBilling, SearchEhr, System
 from projections.rules.both_ways import policies_for_new_patient
-from projections.rules.counterparts import is_asked_about, is_barred, is_news
+from projections.rules.counterparts import is_asked_about, is_news
 from projections.rules.demographics import want_billing_chart, want_ehr_chart
 from projections.rules.fields import agreed, billing_view, ehr_view
 from projections.rules.holds import kept_out
@@ -27,7 +27,7 @@ from projections.rules.links import (
 from projections.rules.wants import Wants, Wish
 from projections.state.coverage import coverage_of
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import EhrSide, Former, Patient
+from projections.state.patient import EhrSide, Former, Patient, is_barred
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
 

@@ -12,6 +12,7 @@ from functools import lru_cache
 import jellyfish
 import msgspec
 
+from projections.matching.names import PersonNames
 from projections.matching.normal import Normal
 
 LARGEST = 500
@@ -34,7 +35,24 @@ def sound(name: str) -> str:
 
 def keys_of(one: Normal) -> tuple[str, ...]:
     """All keys of a person; each begins with its kind."""
-    names, day = one.names, one.day
+    found = list(_keys_of_name(one.names, one.day))
+    found += [f"phone:{number[-7:]}" for number in one.phones]
+    if one.email:
+        found.append(f"e-mail:{one.email}")
+        found.append(f"local:{one.email.partition('@')[0]}")
+    if one.ssn:
+        found += [f"ssn:{one.ssn[:5]}", f"ssn:{one.ssn[4:]}/"]
+    for street in (one.street, one.street2):
+        if street and street.number:
+            found.append(f"street:{street.number}{street.name[:3]}{(one.zip or one.city)[:3]}")
+        if street and (one.zip or one.city) and not street.name[0].isdigit():
+            found.append(f"road:{street.name[:8]}{one.zip or one.city}{one.names.last[:1]}")
+    return tuple(dict.fromkeys(found))
+
+
+@lru_cache(8_192)
+def _keys_of_name(names: PersonNames, day: str) -> tuple[str, ...]:
+    """The keys that a move leaves as they are."""
     found: list[str] = []
     if day:
         found.append(f"born:{day[:4]}{''.join(sorted((day[4:6], day[6:])))}")
@@ -51,18 +69,7 @@ def keys_of(one: Normal) -> tuple[str, ...]:
         for first in firsts:
             found += [f"year:{sound(first)}{last[0]}{day[:4]}" for last in lasts]
             found.append(f"date:{sound(first)}{day[4:]}")
-    found += [f"phone:{number[-7:]}" for number in one.phones]
-    if one.email:
-        found.append(f"e-mail:{one.email}")
-        found.append(f"local:{one.email.partition('@')[0]}")
-    if one.ssn:
-        found += [f"ssn:{one.ssn[:5]}", f"ssn:{one.ssn[4:]}/"]
-    for street in (one.street, one.street2):
-        if street and street.number:
-            found.append(f"street:{street.number}{street.name[:3]}{(one.zip or one.city)[:3]}")
-        if street and (one.zip or one.city) and not street.name[0].isdigit():
-            found.append(f"road:{street.name[:8]}{one.zip or one.city}{names.last[:1]}")
-    return tuple(dict.fromkeys(found))
+    return tuple(found)
 
 
 def pairs(left: Sequence[Normal], right: Sequence[Normal]) -> tuple[Iterator[tuple[int, int]], list[LargeBlock]]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from msgspec.structs import replace
 
 from events.codes import WaitCode
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key, is_billing_key, number_of
+from events.ids import BillingPatientId, EhrChartId, PatientKey, is_billing_key, number_of
 from events.records import BillingChart, EhrChart
 from events.slots import CHART_SLOT
 from events.writes import Candidate, CreateBillingChart, CreateEhrChart, Likeness, SearchEhr
@@ -32,7 +32,7 @@ from projections.matching import (
 from projections.rules.holds import is_kept_out, kept_out
 from projections.rules.people import candidate, chart_in, charts_of, normal_of, person_of
 from projections.state.open_intents import UNDER_WAY
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.state.state import Alike, PracticeState
 
 Shown = EhrChart | BillingChart | Candidate
@@ -232,13 +232,6 @@ def gave_up_asking(before: Patient | None, after: Patient) -> bool:
         return False
     now = after.waiting.get(CHART_SLOT) or after.dismissed.get(CHART_SLOT)
     return now is None or now.code != WaitCode.CANDIDATES or not set(known.depends_on) <= set(now.depends_on)
-
-
-def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
-    """Whether a person said that this chart of the other system is somebody else."""
-    if ehr:
-        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
-    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)
 
 
 def is_held(id_: int, state: PracticeState, ehr: bool) -> bool:

@@ -7,6 +7,7 @@ For a patient kept out nothing is decided at all.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from enum import StrEnum
 from fnmatch import fnmatchcase
 
 import msgspec
@@ -27,7 +28,32 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 def observed_only(state: PracticeState, policy: Policy) -> bool:
     """Whether the practice is only looked at: nothing is decided about it, so nothing is ever written."""
-    return policy.observes or state.directory.observing
+    return is_observed(state.directory, policy)
+
+
+def is_observed(directory: Directory, policy: Policy) -> bool:
+    """Whether a practice with this directory is only looked at, until it has gone live."""
+    return directory.observing or is_to_observe(directory, policy)
+
+
+def is_to_observe(directory: Directory, policy: Policy) -> bool:
+    """Whether the practice is to stay observed: its configuration says so, and nobody has said since that it goes live."""
+    return policy.observes and directory.live_chosen is None
+
+
+class FirstDay(StrEnum):
+    """How far a practice is on its first day."""
+
+    OBSERVED = "observed"
+    GOING_LIVE = "going live"
+    OVER = "over"
+
+
+def first_day_of(directory: Directory, policy: Policy) -> FirstDay:
+    """How far a practice with this directory is: it goes live once nothing has it observed any more and both systems were read."""
+    if is_to_observe(directory, policy):
+        return FirstDay.OBSERVED
+    return FirstDay.GOING_LIVE if directory.observing else FirstDay.OVER
 
 
 # -- holds ----------------------------------------------------------------------------------------------------------------

@@ -13,10 +13,10 @@ from events.ids import BillingPatientId, EhrChartId, billing_key
 from events.records import BillingChart, EhrChart
 from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
 from projections.matching import Level, Veto
-from projections.rules.counterparts import certain_of, counterparts_of, is_barred, is_held, is_taken
+from projections.rules.counterparts import certain_of, counterparts_of, is_held, is_taken
 from projections.rules.holds import is_kept_out
 from projections.rules.people import charts_of
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.state.state import PracticeState
 from projections.terms.codecs import squeeze
 from projections.terms.names import Names

@@ -17,10 +17,10 @@ from events.records import BillingChart, EhrChart
 from events.schema import CounterpartsFound
 from events.writes import Candidate, Likeness
 from projections.matching import Frequencies, Pair, decide, is_again, is_renamed, normalize, pair_of, pairs
-from projections.rules.counterparts import again, cautious, is_barred, likeness_of
+from projections.rules.counterparts import again, cautious, likeness_of
 from projections.rules.links import searched_as
 from projections.rules.people import candidate, charts_of, person_of
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.state.state import Alike
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from events.codes import WaitCode
+from events.first_day import LiveChosen
 from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.ids import Charts, keys_named
 from events.insurance import InsurersLearnt
@@ -56,7 +57,8 @@ class SavedRow(Value, frozen=True, kw_only=True):
 class Directory(Value, frozen=True, kw_only=True):
     """What is known of the practice at large; see the module's docstring. `quarantined` are event ids by slot, `told_apart` by `pair_key`,
     `holds` by slot, `kept_out` by the key of a patient who has only that chart: with what was taken back by a person, too. `carriers_told` are
-    by the billing side's company, `mapped` by `map_key`."""
+    by the billing side's company, `mapped` by `map_key`. `live_chosen` is who said that the practice goes live, though its configuration has
+    it observed."""
 
     physicians: tuple[Provider, ...] = ()
     ehr_locations: tuple[Location, ...] = ()
@@ -80,6 +82,7 @@ class Directory(Value, frozen=True, kw_only=True):
     kept_out: dict[str, KeptOut] = {}
     restarted: Restarted | None = None
     mapped: dict[str, SavedRow] = {}
+    live_chosen: LiveChosen | None = None
 
 
 _DECODER = msgspec.msgpack.Decoder(Directory)
@@ -129,8 +132,8 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
                 waiting={**directory.waiting, body.slot: waiting},
                 dismissed=without(directory.dismissed, body.slot),
             )
-        case ObservingBegan() | WentLive():
-            return replace(directory, observing=isinstance(body, ObservingBegan))
+        case ObservingBegan() | WentLive() | LiveChosen():
+            return _first_day(directory, body)
         case HistoryRestarted() | HistoryResumed():
             return replace(directory, restarted=follow_restart(directory.restarted, body, event.observed))
         case WaitingCleared():
@@ -157,6 +160,12 @@ def fold_directory(directory: Directory, event: Event, sequence: int) -> Directo
 def pair_key(system: System, one: int, other: int) -> str:
     """Two charts of one system, whichever is named first."""
     return f"{system.value}:{min(one, other)}:{max(one, other)}"
+
+
+def _first_day(directory: Directory, body: ObservingBegan | WentLive | LiveChosen) -> Directory:
+    if isinstance(body, LiveChosen):
+        return replace(directory, live_chosen=body if body.live else None)
+    return replace(directory, observing=isinstance(body, ObservingBegan))
 
 
 def _told_apart(directory: Directory, body: ToldApart) -> dict[str, ToldApart]:

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from events.bookings import BookingTerms, EhrAppointment
 from events.holds import RecordLeftUnread
-from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, is_billing_key
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, content_hash, ehr_key, is_billing_key
 from events.records import BillingAppointment, BillingChart, ChartPolicy, EhrBill, EhrChart, Value
 from events.schema import (
     FieldConflict,
@@ -225,3 +225,10 @@ def with_bill(patient: Patient, bill: int, **changes: object) -> Patient:
     """The patient with something else known of a bill."""
     entry = patient.bills.get(str(bill))
     return patient if entry is None else replace(patient, bills={**patient.bills, str(bill): replace(entry, **changes)})
+
+
+def is_barred(patient: Patient, id_: int, ehr: bool) -> bool:
+    """Whether a person said that this chart of the other system is somebody else."""
+    if ehr:
+        return any(pair[0] == id_ for pair in patient.barred if billing_key(pair[1]) == patient.key)
+    return any(pair[1] == id_ for pair in patient.barred if ehr_key(pair[0]) == patient.key)

@@ -149,7 +149,8 @@ def fields_of(write: AnyWrite) -> tuple[str, ...]:
     return tuple(fields) if isinstance(fields, dict) else ()
 
 
-def _fields(body: Body, asked: Recorded | None) -> tuple[str, ...]:
+def fields_named(body: Body) -> tuple[str, ...]:
+    """The demographics that an event itself names, whatever was before."""
     match body:
         case IntentRequested():
             return fields_of(body.write)
@@ -164,6 +165,12 @@ def _fields(body: Body, asked: Recorded | None) -> tuple[str, ...]:
         case WaitingRaised() | WaitingCleared():
             kind, field = parse_slot(body.slot)
             return (field,) if kind in (SlotKind.FIELD, SlotKind.CONFLICT) else ()
+    return ()
+
+
+def _fields(body: Body, asked: Recorded | None) -> tuple[str, ...]:
+    if named := fields_named(body):
+        return named
     if asked is not None and isinstance(asked.event.body, IntentRequested):
         return fields_of(asked.event.body.write)
     return ()

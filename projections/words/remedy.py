@@ -15,8 +15,7 @@ from events.holds import HoldScope, scope_in
 from events.ids import PracticeId, charts_of, number_of
 from events.slots import SlotKind, parse_slot
 from events.writes import System
-from projections.rules.counterparts import is_barred
-from projections.state.patient import Patient
+from projections.state.patient import Patient, is_barred
 from projections.terms.names import Names
 
 

@@ -11,6 +11,7 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -25,6 +26,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
+from events.first_day import LiveChosen
 from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
 from events.maps import MapGivenBack, MapSaved
@@ -194,6 +196,11 @@ def _about_links(body: Body, shown: Shown) -> str:
     return _about_writes(body, shown)
 
 
+def _live_chosen(body: LiveChosen) -> str:
+    what = "the practice goes live once both systems are read" if body.live else "its configuration counts again"
+    return f"{what}, says {body.who}" + (f": {body.reason}" if body.reason else "")
+
+
 def lost(body: HistoryRestarted) -> str:
     """Which events a restored store does not have any more."""
     if body.witnessed > body.kept:
@@ -237,6 +244,8 @@ def _about_writes(body: Body, shown: Shown) -> str:
             return f"waits no longer: {body.slot} ({body.how})"
         case WaitingDismissed():
             return f"accepted as it is: {body.slot} ({body.code}), by {body.who}: {body.reason}"
+        case LiveChosen():
+            return _live_chosen(body)
     return _command(body, shown)
 
 
@@ -287,6 +296,8 @@ def _command(body: Body, shown: Shown) -> str:
             what = f"release {body.slot}"
         case KeepOutRequested():
             what = "take the patient in again" if body.undo else "keep the patient out"
+        case GoLiveRequested():
+            what = "let the configuration say whether the practice is live" if body.undo else "go live"
         case MapRequested():
             what = f"map {row_in_words(body.kind, body.id, shown)} to {target_in_words(body.kind, body.to, shown)}"
         case MapGiveBackRequested():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -111,11 +111,17 @@ class Town:
 
 
 @asynccontextmanager
-async def open_town(folder: Path) -> AsyncIterator[Town]:
+async def open_town(
+    folder: Path, *, settle: Callable[[Day], None] = lambda _day: None, mode: str = "live"
+) -> AsyncIterator[Town]:
+    """`settle` makes who is there before the first day."""
     clinic = Clinic(offices=1)
+    day = Day(clinic)
+    settle(day)
     async with servers() as (postgres, broker):
         await clinic.start()
         file = await prepare(clinic, folder, postgres, broker)
+        file.write_text(file.read_text().replace('profile = "kareo-led"', f'profile = "kareo-led"\nmode = "{mode}"'))
         async with surroundings(load(file, SECTIONS), file.parent) as around:
             worker = Worker(around)
             running = asyncio.create_task(worker.run())
@@ -124,7 +130,7 @@ async def open_town(folder: Path) -> AsyncIterator[Town]:
                 if running.done():
                     running.result()
                 rest = Rest(worker, clinic, around.store)
-                yield Town(clinic, Day(clinic), file, around.store, around.bus, rest)
+                yield Town(clinic, day, file, around.store, around.bus, rest)
             finally:
                 worker.stop()
                 await running

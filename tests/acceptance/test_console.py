@@ -135,7 +135,7 @@ async def test_two_charts_that_wait_for_a_person_are_one_pair_and_are_linked(at:
     await town.rest.reached()
     assert town.day.kareo_of(town.office, chart) == there
     second = await browser.post("/p/elm/deed", form(page.text, "not-the-same", str(chart), str(there)) | {"once": "y" * 22})
-    assert "link" in (await settled(browser, second))
+    assert "somebody has linked the two meanwhile" in (await settled(browser, second))
 
 
 async def test_many_of_one_kind_are_done_at_once_and_asked_again_when_their_number_changed(at: Visited) -> None:

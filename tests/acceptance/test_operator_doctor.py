@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from daemon.demo.embedded import EmbeddedBroker
 from daemon.findings import Severity
-from daemon.operator import doctor, doctor_kafka, doctor_network, doctor_postgres, doctor_practices
+from daemon.operator import doctor, doctor_kafka, doctor_network, doctor_postgres, doctor_practices, doctor_witness
 from daemon.sandbox.clinic import write_private
 from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.elation import examination as of_elation
@@ -172,9 +173,41 @@ async def test_a_practice_that_nobody_has(at: Installation) -> None:
     await at.gone("no-owner")
 
 
+@pytest.mark.asyncio(loop_scope="module")
+async def test_kafka_is_lost_and_recovery_is_begun_by_hand(at: Installation) -> None:
+    """The worker that has the practice is fenced, takes it again, looks first, and says so until both systems were read."""
+    (servers,) = re.findall('bootstrap_servers = "(.*)"', at.file.read_text())
+    async with EmbeddedBroker() as empty:
+        at.edit(servers, empty.bootstrap_servers)
+        try:
+            finding = await at.found("unwitnessed")
+            assert "Kafka was lost or made anew" in finding.text
+            await at.follow(finding)
+        finally:
+            at.edit(empty.bootstrap_servers, servers)
+    await at.gone("unwitnessed")
+    restarted = await at.found("history-restarted")
+    assert restarted.practice == finding.practice
+
+    async def over() -> bool:
+        found = {one.code for one in await at.findings()}
+        return "history-restarted" not in found and "no-owner" not in found
+
+    await until(over, 240.0)
+
+
 PROVOKED = {
     code
-    for module in (doctor, doctor_postgres, doctor_kafka, doctor_network, doctor_practices, of_elation, of_kareo)
+    for module in (
+        doctor,
+        doctor_postgres,
+        doctor_kafka,
+        doctor_network,
+        doctor_practices,
+        doctor_witness,
+        of_elation,
+        of_kareo,
+    )
     for code in re.findall(r'(?:error|warning|note|make)\(\s*"([a-z-]+)"', Path(str(module.__file__)).read_text())
 }
 ELSEWHERE = {

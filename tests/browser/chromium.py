@@ -9,7 +9,10 @@ from importlib.util import find_spec
 from typing import Any
 
 PROGRAM = shutil.which("chromium")
-MISSING = "" if PROGRAM and find_spec("playwright") else "needs Debian's chromium and the package playwright"
+WANTED = ("playwright", "axe_playwright_python")
+MISSING = (
+    "" if PROGRAM and all(map(find_spec, WANTED)) else f"needs Debian's chromium and the packages {' and '.join(WANTED)}"
+)
 WIDE, NARROW = 1280, 390
 
 
@@ -30,3 +33,19 @@ async def sideways(page: Any) -> int:
     """By how many pixels a page is wider than its window, once it is there with its style."""
     await page.wait_for_load_state("load")
     return int(await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth"))
+
+
+SERIOUS = ("serious", "critical")
+
+
+async def serious(page: Any, *rules: str) -> list[tuple[str, str]]:
+    """What axe finds on a page that is serious or critical, by all `rules` or these: the rule, and the first place where it is broken."""
+    from axe_playwright_python.async_playwright import Axe
+
+    if not await page.evaluate("'axe' in window"):
+        await page.evaluate(Axe().axe_script)
+    found = await page.evaluate(
+        "rules => axe.run({resultTypes: ['violations'], ...(rules.length ? {runOnly: rules} : {})}).then(one => one.violations)",
+        rules,
+    )
+    return [(one["id"], one["nodes"][0]["html"][:200]) for one in found if one["impact"] in SERIOUS]

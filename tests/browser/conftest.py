@@ -60,11 +60,13 @@ class Story:
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
-async def story(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Story]:
-    async with (
-        open_town(tmp_path_factory.mktemp("story")) as town,
-        site(town.config) as opened,
-        browser() as chromium,
-    ):
+async def chromium() -> AsyncIterator[Any]:
+    async with browser() as opened:
+        yield opened
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def story(tmp_path_factory: pytest.TempPathFactory, chromium: Any) -> AsyncIterator[Story]:
+    async with open_town(tmp_path_factory.mktemp("story")) as town, site(town.config) as opened:
         await until(lambda: reported(town), 240)
         yield Story(town, opened, chromium)

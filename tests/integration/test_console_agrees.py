@@ -178,13 +178,13 @@ SAME = {
     "dismiss": Asked("dismiss", {"slot": "chart"}, ("dismiss", "elation:102", "chart"), "E:102"),
     "seen": Asked("seen", {"field": "city"}, ("seen", "kareo:901", "city"), "K:901"),
     "redrive": Asked("redrive", {"slot": QUARANTINED}, ("redrive", QUARANTINED)),
-    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes")),
+    "link": Asked("link", {"ehr": "104", "billing": "904"}, ("link", "elation:104", "kareo:904", "--yes", "--undecided")),
     "move-link": Asked(
         "move_link",
         {"source": "905", "target": "906", "ehr": "105"},
         ("move-link", "kareo:905", "kareo:906", "--yes"),
     ),
-    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR)),
+    "not-the-same": Asked("unlink", {"ehr": "101", "billing": "901"}, ("unlink", *ADA_PAIR, "--undecided")),
     "unlink": Asked("unlink", {}, ("unlink", "kareo:901"), "K:901"),
     "apart": Asked("apart", {"system": "elation", "one": "104", "other": "102"}, ("apart", "elation:102", "elation:104")),
 }
@@ -193,6 +193,8 @@ SAME |= {
     "release": Asked("release_slot", {"slot": HELD}, ("release", *SCOPED)),
     "keep-out": Asked("keep_out", {}, ("keep-out", "kareo:901"), "K:901"),
     "take-in": Asked("keep_out", {}, ("keep-out", "kareo:901", "--undo"), "K:901"),
+    "go-live": Asked("go_live", {"sure": "yes"}, ("onboard", "--go-live", "--yes")),
+    "observe": Asked("go_live", {}, ("onboard", "--go-live", "--undo", "--yes")),
 }
 SAME |= {
     "map": Asked("map_row", {**LOCUM, "to": "509", "was": "501"}, ("map", "provider", "11", "509", "--yes")),
@@ -211,7 +213,7 @@ REASON = "so it is"
 def test_every_deed_of_both_is_compared() -> None:
     assert set(SAME) | set(NOT_POSSIBLE) == set(DEEDS)
     asking = {name for module, names in COMMANDS.items() for name in names if "add_asking" in source(f"cli/{module}.py")}
-    asking -= {"duplicates", "maps"}
+    asking = (asking - {"duplicates", "maps"}) | {"onboard"}
     both = [*SAME.values(), *NOT_POSSIBLE.values()]
     assert {one.command[0] for one in both} == asking
     functions = {
@@ -281,8 +283,10 @@ READINGS = {
     "why": Read("why", ("explain", "elm", "kareo:901", "last_name"), ("operator/past", "why_field")),
     "duplicates": Read("duplicates", ("duplicates", "elm"), ("operator/duplicates", "find_duplicates")),
     "accounts": Read("balance", ("balance", "elm", "--recorded"), ("operator/balance", "accounts_of")),
+    "onboarding": Read("onboarding", ("onboard", "elm"), ("operator/onboarding", "progress")),
     "what waits": Read("work", ("waiting", "elm"), ("operator/worklist", "work_of")),
     "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
+    "settings": Read("settings", ("settings", "elm"), ("operator/settings", "settings_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
 }
 
@@ -297,6 +301,22 @@ async def test_a_page_and_a_command_read_by_the_same_function(both: Both, readin
         assert (await both.browser.get(f"/p/elm{paths.get(one.page, f'/{one.page}')}")).status == 200
     by_command = await asyncio.to_thread(run, one.command, both.config, module)
     assert function in by_page & by_command
+
+
+async def test_a_search_of_the_history_is_by_the_same_functions(both: Both, capsys: pytest.CaptureFixture[str]) -> None:
+    auditor = await both.site.of("auditor")
+    await auditor.get("/p/elm/audit/search")
+    words = ("search-history", "elm", "--chart", "kareo:901", "--field", "last_name")
+    by_command = await asyncio.to_thread(run, words, both.config, "operator/searching")
+    told = re.findall(r"#(\d+)", capsys.readouterr().out)
+    with Calls("operator/searching") as by_page:
+        page = await auditor.post("/p/elm/audit/search", {"billing": "901", "field": "last_name"})
+    assert "search_history" in by_page & by_command
+    assert re.findall(r'<th scope="row" class="num">(\d+)</th>', page.text) == told != []
+    looked = await asyncio.to_thread(run, ("search-history", "elm", "--looked"), both.config, "operator/searching")
+    with Calls("operator/searching") as by_page:
+        await auditor.post("/p/elm/audit/search", {"who": "auditor"})
+    assert "search_access" in by_page & looked
 
 
 async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both, capsys: pytest.CaptureFixture[str]) -> None:

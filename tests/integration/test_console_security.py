@@ -57,6 +57,7 @@ STATED = {
     "GET /": SIGNED_IN,
     "GET /p/{practice}": SIGNED_IN,
     "GET /p/{practice}/rules": SIGNED_IN,
+    "GET /p/{practice}/settings": SIGNED_IN,
     "GET /p/{practice}/help": SIGNED_IN,
     "GET /p/{practice}/work": SIGNED_IN,
     "GET /p/{practice}/news": SIGNED_IN,
@@ -77,11 +78,16 @@ STATED = {
     "GET /p/{practice}/holds": PATIENTS,
     "GET /p/{practice}/patient/{patient}/hold": PATIENTS,
     "POST /p/{practice}/release": PATIENTS,
+    "GET /p/{practice}/onboarding": PATIENTS,
+    "GET /p/{practice}/onboarding/writes": PATIENTS,
     "GET /p/{practice}/patient/{patient}/move": PATIENTS,
     "POST /p/{practice}/patient/{patient}/move": PATIENTS,
     "GET /p/{practice}/maps": PATIENTS,
     "POST /p/{practice}/maps/effect": OPERATOR,
     "GET /p/{practice}/audit": AUDIT,
+    "GET /p/{practice}/audit/search": AUDIT,
+    "POST /p/{practice}/audit/search": AUDIT,
+    "POST /p/{practice}/audit/mark": AUDIT,
 }
 """Who is let in, said a second time and by hand: the router is held to it."""
 
@@ -105,6 +111,8 @@ STATED_DEEDS = {
     "release": DESK,
     "keep-out": DESK,
     "take-in": DESK,
+    "go-live": OPERATOR,
+    "observe": OPERATOR,
     "map": OPERATOR,
     "give-back": OPERATOR,
 }

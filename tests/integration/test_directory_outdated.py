@@ -9,6 +9,7 @@ from events.codec import Keyring
 from events.schema import BillingChartObserved, ChangeQuarantined, WaitingCleared, WaitingDismissed
 from events.store import Store
 from events.writes import System
+from projections.rules.holds import FirstDay
 from projections.state.directory import Directory, encode_directory
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import RecorderDriver
@@ -46,7 +47,7 @@ async def test_its_next_owner_folds_it_anew(store: Store, keyring: Keyring) -> N
         assert {one.table for one in await differences(store)} == {"directory"}
 
         driver = await driver.successor()
-        assert await driver.recorder.observing() is False
+        assert await driver.recorder.first_day() is FirstDay.OVER
         assert (await tables.directory(store.pool, PRACTICE, keyring)).quarantined == {}
         assert await differences(store) == []
         await driver.see(BillingChartObserved(chart=replace(ADA_THERE, city=f"Macon {turn}")))
@@ -58,5 +59,5 @@ async def test_one_that_is_folded_as_it_should_be_is_left_alone(store: Store, ke
     await driver.open()
     before = await store.pool.fetchrow("SELECT * FROM chartwire.directory")
     successor = await driver.successor()
-    await successor.recorder.observing()
+    await successor.recorder.first_day()
     assert await store.pool.fetchrow("SELECT * FROM chartwire.directory") == before

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
 import asyncpg
 import pytest
+from msgspec.structs import replace
 
 from daemon.operator.finishing import OlderOwners, finish
+from daemon.runtime.renewal import renew
+from daemon.tables import documents as tables
 from events.data_keys import is_switched
-from events.formats import FORMAT, OlderVersion, demand_format, least_format, require_format
+from events.formats import FORMAT, OlderVersion, demand_format, is_projected, least_format, require_format
 from events.keys import Keyring
 from events.store import Store
-from tests.conftest import PRACTICE
+from projections.state.patient import decode_patient, encode_patient
+from tests.conftest import PRACTICE, until
 from tests.integration.data_keys import finished
+from tests.integration.recorder_driver import POLICY, RecorderDriver
+from tests.integration.test_history_compare import differences
 
 BEFORE_FORMATS = """
 INSERT INTO chartwire.practice_head AS head (practice, epoch, reader_epoch, owner, taken_at)
@@ -104,6 +111,46 @@ async def test_a_version_that_is_older_than_the_database_says_so_and_cannot_fini
         await store.take_over(PRACTICE, "late:9")
     await require_format(owner)
     assert await least_format(store.pool) == FORMAT + 1, "it is never lowered"
+
+
+async def test_what_an_older_owner_left_out_is_there_again_after_it(store: Store, driver: RecorderDriver) -> None:
+    """Made anew once, beside the practice at work: the next owner of this format finds it so."""
+    turn = asyncio.Semaphore(1)
+
+    async def renewed() -> int:
+        working = asyncio.create_task(renew(store, POLICY, lambda: driver.now, turn))
+        try:
+            await until(lambda: is_projected(store.pool, PRACTICE))
+        finally:
+            working.cancel()
+        rebuilt: int = await store.pool.fetchval("SELECT rebuilt FROM chartwire.practice_head")
+        return rebuilt
+
+    assert await renewed() == 0
+    for turns in (1, 2):
+        await take_as_older(store)
+        await leave_out_the_birth_date(store)
+        assert {one.table for one in await differences(store)} == {"patient"}
+        assert await is_projected(store.pool, PRACTICE), "an older worker does not tell"
+        await driver.successor()
+        assert not await is_projected(store.pool, PRACTICE)
+        await driver.successor()
+        assert not await is_projected(store.pool, PRACTICE), "one that ended before it was done"
+        assert await renewed() == turns
+        assert await differences(store) == []
+    await driver.successor()
+    assert await renewed() == 2
+
+
+async def leave_out_the_birth_date(store: Store) -> None:
+    """As an older version would, if it did not know of it."""
+    for key, (_, doc) in (await tables.read_patients(store.pool, PRACTICE, store.keyring)).items():
+        patient = decode_patient(doc)
+        assert patient.billing is not None
+        less = replace(patient, billing=replace(patient.billing, chart=replace(patient.billing.chart, birth_date=None)))
+        key_id, sealed = store.keyring.seal(PRACTICE, tables.document_identity(PRACTICE, key), encode_patient(less))
+        query = "UPDATE chartwire.patient SET key_id = $2, doc = $3 WHERE patient_key = $1"
+        await store.pool.execute(query, key, key_id, sealed)
 
 
 async def test_a_database_that_is_still_to_be_migrated_takes_everybody(postgres: Any) -> None:

@@ -45,6 +45,7 @@ from events.schema import (
 from events.store import Store
 from events.topics import Checkpoint
 from events.writes import SearchBilling
+from projections.rules.holds import FirstDay
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, rehearse
@@ -95,14 +96,14 @@ class Office(RecorderDriver):
         await self.recorder.record_messages(passes)
 
     async def go_live(self) -> None:
-        assert await self.recorder.observing()
+        assert await self.recorder.first_day() is not FirstDay.OVER
         await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
 
     async def go_on(self) -> None:
         """What a worker does that takes over, whatever was done before."""
-        if await self.recorder.observing():
+        if await self.recorder.first_day() is not FirstDay.OVER:
             await first_day.go_live(self.recorder, self.store, self.keyring, FIRST_READS)
         while await self.recorder.revisit("went live"):
             pass
@@ -126,7 +127,7 @@ class Office(RecorderDriver):
 @pytest.fixture
 async def office(store: Store, keyring: Keyring) -> Office:
     office = Office(store, keyring, await store.take_over(PRACTICE))
-    assert await office.recorder.observing()
+    assert await office.recorder.first_day() is not FirstDay.OVER
     return office
 
 
@@ -363,7 +364,7 @@ async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store
     driver = await opened(store, keyring, patients=1)
     await driver.move_to("Macon")
     office = Office(store, keyring, await store.take_over(PRACTICE))
-    assert await office.recorder.observing()
+    assert await office.recorder.first_day() is not FirstDay.OVER
     held = SinkDriver(office)
     held.sink.offer(await office.recorder.load_open(), resume=True)
     await held.finish()
@@ -383,7 +384,7 @@ async def test_the_sink_makes_no_call_for_a_practice_that_is_only_observed(store
 
 async def test_a_practice_that_was_never_observed_decides_from_the_start(store: Store, keyring: Keyring):
     source = Office(store, keyring, await store.take_over(PRACTICE), POLICY)
-    assert not await source.recorder.observing()
+    assert await source.recorder.first_day() is FirstDay.OVER
     await source.directories()
     await source.see(EhrChartObserved(chart=ADA))
     assert "chart" in await source.intents(PatientKey("E:101"))

@@ -34,6 +34,8 @@ INSERT INTO chartwire.waiting SELECT practice, key, 's', 'c', now() FROM one;
 INSERT INTO chartwire.dependency SELECT practice, 'location:' || n % 200, key FROM one;
 INSERT INTO chartwire.match_key SELECT practice, 'kareo', n::text::bytea, n FROM one;
 INSERT INTO chartwire.match_count SELECT practice, 'kareo', n::text::bytea, n FROM one;
+INSERT INTO chartwire.history_term SELECT practice, (n % 50)::text::bytea, n FROM one;
+INSERT INTO chartwire.history_head SELECT practice, 1, 'r' FROM chartwire.practice_head;
 INSERT INTO chartwire.look_up SELECT practice, key, now(), 'k', 'x' FROM one;
 INSERT INTO chartwire.duplicate SELECT practice, 'kareo', n, n + 1, 'x' FROM one;
 INSERT INTO chartwire.duplicate_head SELECT practice, 1, 1, 'r' FROM chartwire.practice_head;
@@ -110,6 +112,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "get_subscriptions": {"subscription_pkey": ("practice",)},
     "put_subscription": {},
     "status_head": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "heads_at_a_glance": {HEAD: ("practice",), "report_pkey": ("practice",)},
+    "waiting_at_a_glance": {"waiting_pkey": ("practice",)},
     "status_sources": {"checkpoint_pkey": ("practice",)},
     "status_intents": {"open_intent_pkey": ("practice",)},
     "status_waiting": {"waiting_pkey": ("practice",)},
@@ -164,6 +168,7 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "delete_duplicates": {"duplicate_pkey": ("practice", "system", "one", "other")},
     "save_duplicates": {},
     "least_format": {"least_format_pkey": ("sole",)},
+    "projected": {HEAD: ("practice",)},
     "require_format": {},
     "switch_on": {},
     "switched": {"switch_pkey": ("name",)},
@@ -210,6 +215,23 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "record_views": {},
     "access_before": {"access_pkey": ("practice", "sequence")},
     "access_of_patient": {"access_of_patient": ("practice", "patient_key", "sequence")},
+    "access_of_who": {"access_of_who": ("practice", "who", "sequence")},
+    "history_head": {"history_head_pkey": ("practice",)},
+    "advance_history_head": {},
+    "clear_history_head": {"history_head_pkey": ("practice",)},
+    "save_history_terms": {},
+    "clear_history_terms": {"history_term_pkey": ("practice",)},
+    "all_history_terms": {"history_term_pkey": ("practice",)},
+    "last_of_ehr_charts": {"event_by_elation_chart": ("practice", "elation_chart", "sequence")},
+    "last_of_billing_charts": {"event_by_kareo_patient": ("practice", "kareo_patient", "sequence")},
+    "history_by_term": {"history_term_pkey": ("practice", "term", "sequence"), EVENT: ("practice", "sequence")},
+    "history_of_charts": {
+        "event_by_elation_chart": ("practice", "elation_chart", "sequence"),
+        "event_by_kareo_patient": ("practice", "kareo_patient", "sequence"),
+        "history_term_pkey": ("practice", "term", "sequence"),
+    },
+    "history_between": {EVENT: ("practice", "sequence")},
+    "recorded_at": {EVENT: ("practice", "sequence")},
     "access_page": {"access_pkey": ("practice", "sequence")},
     "access_head": {"access_head_pkey": ("practice",)},
     "sessions_that_hold": {"session_pkey": ("id_hash",)},
@@ -248,6 +270,8 @@ GUARDED = {
     "confirm_factor",
     "use_step",
     "sessions_that_hold",
+    "last_of_ehr_charts",
+    "last_of_billing_charts",
 }
 """Finds its rows by their key, then leaves alone those that somebody has changed meanwhile, or that are another owner's."""
 ALL_HEADS = {"key_counts"}

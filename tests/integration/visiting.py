@@ -112,7 +112,7 @@ async def site(file: Path, **pace: float) -> AsyncIterator[Site]:
     """The console of a configuration, with a user of each role in practice elm, named as the role; `pace` as of `serving`."""
     config = load(file, without_secrets(SECTIONS))
     assert config.console is not None
-    async with serving(config, file.parent, **pace) as console:
+    async with serving(config, file, **pace) as console:
         for role in ROLES:
             if await accounts.add(console.store.pool, role, KEPT):
                 await accounts.set_role(console.store.pool, role, "elm", role, held=True)

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,23 @@ from daemon.runtime.supervision import IN_GROUP
 
 RUN = ("-m", "daemon")
 ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A version of the product as a worker runs it: its Python, and the folder in which that is started, which is its code or has none."""
+
+    python: Path
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """This process's, without the way to this checkout."""
+        return {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+
+
+HERE = Installed(Path(sys.executable), ROOT)
+"""This checkout."""
 
 
 def pid_of(owner: str) -> str:
@@ -31,7 +50,8 @@ class Process:
         self.port = port
         self.entrances: set[int] = set()
         self.launcher: Sequence[str] = RUN
-        self._config = config
+        self.version = HERE
+        self.config = config
         self._process: asyncio.subprocess.Process | None = None
         self._read = 0
         self._said: list[dict[str, Any]] = []
@@ -40,13 +60,14 @@ class Process:
     async def start(self) -> None:
         with self.log.open("ab") as log:
             self._process = await asyncio.create_subprocess_exec(
-                sys.executable,
+                self.version.python,
                 *self.launcher,
                 "run",
                 "--no-check",
                 "--config",
-                str(self._config),
-                cwd=ROOT,
+                str(self.config),
+                cwd=self.version.folder,
+                env=self.version.environment,
                 stdout=log,
                 stderr=log,
             )

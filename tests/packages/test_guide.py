@@ -19,7 +19,7 @@ from daemon.config import load
 from daemon.vendors.sections import SECTIONS
 from tests.packages.conftest import ROOT, Built
 from tests.packages.guide import GUIDE, blocks, heredoc
-from tests.packages.roots import bare
+from tests.packages.roots import DEBIAN, bare
 from tests.packages.session import Session
 from tests.packages.test_debian import building, package
 
@@ -69,7 +69,7 @@ def test_what_the_guide_takes_from_the_package_is_in_the_package() -> None:
 # -- in a bare root -------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module", params=["bookworm"])
+@pytest.fixture(scope="module", params=sorted(DEBIAN))
 def service(request: pytest.FixtureRequest, built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Session]:
     """A root where the guide was followed to its end."""
     folder = tmp_path_factory.mktemp("guide")

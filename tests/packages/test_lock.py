@@ -27,7 +27,7 @@ def test_no_index_is_named() -> None:
 
 
 def test_what_the_project_asks_for_is_locked_as_asked() -> None:
-    extras = [one for name in ("console", "completion", "demo") for one in PROJECT["optional-dependencies"][name]]
+    extras = [one for name in ("console", "completion", "demo", "otel") for one in PROJECT["optional-dependencies"][name]]
     asked = [Requirement(one) for one in (*PROJECT["dependencies"], *extras) if not one.startswith("chartwire")]
     assert len(asked) > 20
     for one in asked:

@@ -11,7 +11,17 @@ from itertools import islice
 from tests.simulation import bugs
 from tests.simulation.crowd import crowd, of_seed, tried
 from tests.simulation.run import Verdict
-from tests.simulation.shrink import shortest, told
+from tests.simulation.shrink import shortest
+
+PLANS = {
+    "both ways": "a practice of the profile elation-led",
+    "booking": "a practice that books Elation's appointments in Kareo",
+    "switching": "a practice that changes its profile in the middle",
+    "left alone": "people who hold writes and keep patients out",
+    "mapping": "people who save rows of the maps and give them back",
+    "restored": "a practice whose database goes back to an earlier point",
+}
+"""The days of a kind of their own, and whom they are with."""
 
 
 def main() -> int:
@@ -20,15 +30,13 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first one (1)")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--bug", default="", choices=["", *bugs.BUGS], help="with a deliberate bug in the daemon")
-    parser.add_argument("--both-ways", action="store_true", help="with a practice of the profile elation-led")
-    parser.add_argument("--switching", action="store_true", help="with a practice that changes its profile in the middle")
-    parser.add_argument("--booking", action="store_true", help="with a practice that books Elation's appointments in Kareo")
-    parser.add_argument("--left-alone", action="store_true", help="with people who hold writes and keep patients out")
+    for plans, told in PLANS.items():
+        option = "--" + plans.replace(" ", "-")
+        parser.add_argument(option, dest="plans", action="store_const", const=plans, default="drawn", help=f"with {told}")
     parser.add_argument("--keep", action="store_true", help="do not shorten the stories that fail")
     arguments = parser.parse_args()
     first, most = (arguments.seed, 1) if arguments.seed is not None else (arguments.first, arguments.seeds)
-    plans = "both ways" if arguments.both_ways else "left alone" if arguments.left_alone else "drawn"
-    plans = "switching" if arguments.switching else "booking" if arguments.booking else plans
+    plans = arguments.plans
     began = time.monotonic()
     fallen: list[Verdict] = []
     events = done = 0

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from unittest.mock import patch
 
-from daemon.runtime import recorder, sink
+from daemon.runtime import recorder, recovery, sink
 from daemon.runtime.sink import Sink
 from daemon.runtime.worker import Worker
 from daemon.vendors.elation import connector as elation_connector
@@ -127,6 +127,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
     ],
     "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
+    "creations do not look first": lambda: [patch.object(recovery, "looks_first", lambda *_arguments: False)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

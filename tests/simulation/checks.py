@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +18,8 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, UnreadableEvent, encode_body
 from events.ids import EventId, PracticeId, event_id
+from events.maps import MapKind
+from events.restarts import HistoryResumed
 from events.schema import (
     BillingChartObserved,
     ChartLinked,
@@ -44,6 +48,7 @@ from tests.simulation.truth import Truth
 from tests.simulation.watchers import Watchers
 
 SECOND = timedelta(seconds=1)
+HEARD_WITHIN = timedelta(seconds=60)
 MOST = 20
 """Findings that are kept: the first ones say what went wrong."""
 
@@ -80,7 +85,18 @@ class _Practice:
         self.asked: dict[str, datetime] = {}
         self.ended: Counter[str] = Counter()
         self.result = audit.Audit()
+        self.unsettled = False
+        """Whether its database went back, and nobody has said yet that what followed from it is settled."""
         self.newest: dict[tuple[str, int], datetime] = {}
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was known of a practice `at` the moment of its event `sequence`."""
+
+    sequence: int
+    at: datetime
+    kept: Any
 
 
 class Checks:
@@ -126,6 +142,24 @@ class Checks:
         known.policy, known.ever, known.switched = policy, either(known.ever, policy), True
         self._watchers.switched(config.id, policy)
 
+    def marked(self, practice: str) -> Mark:
+        """What is known of a practice now, to go back to with `restored`."""
+        known = self._practices[practice]
+        kept = known.opened, known.asked, known.ended, known.newest
+        return Mark(known.sequence, self._loop.now(), copy.deepcopy(kept))
+
+    def restored(self, practice: str, mark: Mark) -> None:
+        """The practice's database goes back to the point of `mark`. The epoch and the vendors do not. Its next owner has to notice,
+        but for what was recorded in the very last moment, of which nobody may have heard."""
+        assert self.database is not None
+        known, heard = self._practices[practice], self._loop.now() - HEARD_WITHIN
+        lost = [row for row in self.database.rows("event", practice) if row["sequence"] > mark.sequence]
+        known.unsettled = known.unsettled or any(row["recorded_at"] < heard for row in lost)
+        known.sequence = mark.sequence
+        known.opened, known.asked, known.ended, known.newest = mark.kept
+        self._judge.forget(known.office, mark.sequence)
+        self._ledger.forget(known.office, mark.at)
+
     @property
     def digest(self) -> str:
         return self._hash.hexdigest()
@@ -169,7 +203,9 @@ class Checks:
     def _follow(self, recorded: Recorded, known: _Practice) -> None:
         """Agreements for the ledger, alerts, and conflicts: each needs an edit by people on both sides."""
         event, body = recorded.event, recorded.event.body
-        if isinstance(body, IntentRequested):
+        if isinstance(body, HistoryResumed):
+            known.unsettled = False
+        elif isinstance(body, IntentRequested):
             known.asked[body.intent] = self._loop.now()
         elif isinstance(body, IntentSucceeded) and (opened := known.opened.get(body.intent)) is not None:
             self._written(opened.write, str(event.practice), known.asked[body.intent])
@@ -260,6 +296,8 @@ class Checks:
     async def at_rest(self, store: Store) -> None:
         """Everything: replay (I7), ends (I4), agreement (I6), nothing doubled (I3), nothing unbilled."""
         for practice, known in self._practices.items():
+            if known.unsettled:
+                self.say("I3", f"{practice}: a restore was not noticed, or is not settled")
             found = await audit.audit(store, known.ever)
             self._take(found, practice)
             for text in self._differences(known, found):
@@ -291,9 +329,17 @@ class Checks:
                 slot.removeprefix("bill:") for one in found.patients.values() for slot in (*one.waiting, *one.dismissed)
             }
             bills = {int(slot) for slot in waiting if slot.isdigit()}
-            wanted += witness.unbilled(self._clinic, known.office, bills)
+            wanted += self._unbilled(known, bills)
             wanted += self._misbilled(dict(links))
         return wanted
+
+    def _unbilled(self, known: _Practice, waiting: set[int]) -> list[str]:
+        """As the witness says; the bills of a physician whom people have mapped went to whom they said, and stay there."""
+        mapped = {id_ for kind, id_ in self.left_alone.of(known.office.id).ever_mapped if kind is MapKind.PROVIDER}
+        bills = self._clinic.ehr.bills
+        theirs = {id_ for id_, one in bills.items() if (one["rendering_provider"] or one["physician"]) in mapped}
+        expected = {f"bill {id_}: other provider in the encounter" for id_ in theirs}
+        return [text for text in witness.unbilled(self._clinic, known.office, waiting) if text not in expected]
 
     def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
         """Edits by people that ended as something else though nothing waits, and links of different people."""

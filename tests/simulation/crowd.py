@@ -14,8 +14,10 @@ from multiprocessing import get_context
 from tests.simulation import bugs
 from tests.simulation.booking import booking
 from tests.simulation.left_alone import left_alone
+from tests.simulation.mapping import mapping
 from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
+from tests.simulation.restoring import restored
 from tests.simulation.run import Verdict, play
 from tests.simulation.switching import switching
 
@@ -56,7 +58,15 @@ def at_most(seconds: int) -> Iterator[None]:
 
 
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
-    kinds = {"drawn": plan_of, "both ways": both_ways, "left alone": left_alone, "switching": switching, "booking": booking}
+    kinds = {
+        "booking": booking,
+        "drawn": plan_of,
+        "both ways": both_ways,
+        "left alone": left_alone,
+        "mapping": mapping,
+        "restored": restored,
+        "switching": switching,
+    }
     return tried(kinds[plans](seed), bug)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from daemon.sandbox.clinic import Office
 from events.commands import KeepOutRequested, LinkRequested, MoveLinkRequested, ResyncRequested, UnlinkRequested
 from events.schema import (
     BillingChartObserved,
@@ -51,6 +52,11 @@ class Judge:
                 self._made(("kareo", int(there.id)), *self._asked[body.intent], recorded)
             case ChartLinked(likeness=likeness) if likeness is not None:
                 self._linked(("elation", int(body.ehr)), ("kareo", int(body.billing)), recorded)
+
+    def forget(self, office: Office, after: int) -> None:
+        """What the practice had recorded after this event is lost."""
+        for chart in [one for one, sequence in self._seen.items() if sequence > after and self._truth.is_in(one, office)]:
+            del self._seen[chart]
 
     def _excuse(self, ehr: int | None, billing: int | None) -> None:
         """What a person asked for about somebody is theirs to answer for."""

@@ -53,6 +53,7 @@ class Ledger:
         self._met: Agreed = defaultdict(list)
         self._sent: Agreed = defaultdict(list)
         self._conflicts: dict[tuple[int, int, str], datetime] = {}
+        self._unknown: set[tuple[int, int, str]] = set()
 
     @contextmanager
     def people_act(self) -> Iterator[None]:
@@ -85,12 +86,23 @@ class Ledger:
     def conflict(self, ehr: int, billing: int, name: str) -> str:
         """A conflict has been recorded. Why it is none, "" if it may be one: people had edited both sides, neither knowing of the other."""
         self._conflicts[ehr, billing, name] = self._now()
-        if self.merged(ehr, billing):
-            return ""
+        if self.merged(ehr, billing) or (ehr, billing, name) in self._unknown:
+            return ""  # our own writing of a lost time is somebody's edit for all that is known
         edits = self._of_people(ehr, billing, name)
         if len(edits) < 2:
             return "nobody edited it on one of the sides"
         return "only one side had changed" if self._one_after_another(ehr, billing, name, edits) else ""
+
+    def forget(self, office: Office, since: datetime) -> None:
+        """The practice's database went back to this moment: what was agreed and sent since then is not known any more."""
+        now = self._now()
+        for agreed in (self._agreed, self._met):
+            for pair, entries in agreed.items():
+                if self._truth.is_in(("kareo", pair[1]), office):
+                    agreed[pair] = [one for one in entries if one.at <= since]
+        for pair, entries in self._sent.items():
+            if self._truth.is_in(("kareo", pair[1]), office) and any(since <= one.at <= now for one in entries):
+                self._unknown.add(pair)
 
     def lost(self, ehr: int, billing: int, direction: Direction, but: set[str]) -> list[str]:
         """What did not become of edits as it should have, by field, `but` those that wait."""

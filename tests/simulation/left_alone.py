@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved
+from events.maps import MapGivenBack, MapKind, MapSaved
 from events.merges import BillingLinkMoved
 from events.schema import (
     BillingAppointmentObserved,
@@ -67,12 +68,19 @@ OBSERVED = (EhrChartObserved, EhrPoliciesObserved, BillObserved, BillingChartObs
 
 @dataclass
 class _Office:
-    """What is left alone in a practice now. Charts are ("elation" or "kareo", number)."""
+    """What is left alone in a practice now, and which rows of its maps people have saved. Charts are ("elation" or "kareo", number)."""
 
     holds: dict[str, HoldBegan] = field(default_factory=dict)
     out: set[tuple[str, int]] = field(default_factory=set)
     asked: dict[str, IntentRequested] = field(default_factory=dict)
     links: dict[int, int] = field(default_factory=dict)
+    mapped: set[tuple[MapKind, int]] = field(default_factory=set)
+    ever_mapped: set[tuple[MapKind, int]] = field(default_factory=set)
+
+    @property
+    def providers(self) -> list[int]:
+        """The physicians whom people have mapped."""
+        return [id_ for kind, id_ in self.mapped if kind is MapKind.PROVIDER]
 
 
 class LeftAlone:
@@ -94,6 +102,11 @@ class LeftAlone:
                 office.holds[body.slot] = body
             case HoldEnded():
                 office.holds.pop(body.slot, None)
+            case MapSaved():
+                office.mapped.add((body.kind, body.id))
+                office.ever_mapped.add((body.kind, body.id))
+            case MapGivenBack():
+                office.mapped.discard((body.kind, body.id))
             case KeptOut():
                 named = {("elation", body.ehr), ("kareo", body.billing)} - {("elation", None), ("kareo", None)}
                 office.out = office.out | named if body.out else office.out - named  # type: ignore[assignment]

@@ -152,7 +152,7 @@ class MemoryDatabase:
                 for connection in self.connections:
                     connection.hear(channel, payload)
         work.written, work.notifications = {}, {}
-        for name in [name for name, holder in self._held.items() if holder is work]:
+        for name in [name for name, holder in self._held.items() if holder is work] if self._held else ():
             del self._held[name]
         released, self._released = self._released, []
         for waiting in released:
@@ -227,28 +227,29 @@ class MemoryConnection:
         await self._run(f"copy_{table_name}", copy)
 
     async def _run(self, name: str, function: Callable[[Statement], list[Values] | None]) -> list[Values]:
-        with self._operation():
-            work = self._work or _Work()
-            self._single = None if work is self._work else work
-            try:
-                await self._step(name)
-                if work.failed:
-                    raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
-                found = await self._database.perform(work, function)
-                if self._single is not None:
-                    changed = bool(work.written)
-                    self._database.end(work, commit=True)
-                    if changed:
-                        self._fail("committed")
-                await self._journey()
-                return found
-            except BaseException:
-                work.failed = True
-                raise
-            finally:
-                if self._single is not None:
-                    self._database.end(self._single, commit=False)
-                    self._single = None
+        self._begin_operation()
+        work = self._work or _Work()
+        self._single = None if work is self._work else work
+        try:
+            await self._step(name)
+            if work.failed:
+                raise asyncpg.InFailedSQLTransactionError("current transaction is aborted")
+            found = await self._database.perform(work, function)
+            if self._single is not None:
+                changed = bool(work.written)
+                self._database.end(work, commit=True)
+                if changed:
+                    self._fail("committed")
+            await self._journey()
+            return found
+        except BaseException:
+            work.failed = True
+            raise
+        finally:
+            if self._single is not None:
+                self._database.end(self._single, commit=False)
+                self._single = None
+            self._busy = False
 
     async def _step(self, name: str) -> None:
         """A request on its way to the server, which may not be there."""
@@ -267,13 +268,16 @@ class MemoryConnection:
             self.cut()
             raise
 
-    @contextmanager
-    def _operation(self) -> Iterator[None]:
+    def _begin_operation(self) -> None:
         if self._closed:
             raise asyncpg.InterfaceError("connection is closed")
         if self._busy:
             raise asyncpg.InterfaceError("cannot perform operation: another operation is in progress")
         self._busy = True
+
+    @contextmanager
+    def _operation(self) -> Iterator[None]:
+        self._begin_operation()
         try:
             yield
         finally:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import asyncpg
@@ -69,9 +71,8 @@ class Table:
     def __post_init__(self) -> None:
         self.rows: dict[str, dict[Key, Values]] = {}
         self.index: dict[tuple[str, ...], dict[Key, Key]] = {columns: {} for columns in self.unique}
-
-    def key_of(self, row: Values) -> Key:
-        return tuple(row[name] for name in self.key)
+        self.key_of = parts(self.key)
+        self.known = frozenset(self.columns)
 
     def write(self, key: Key, row: Values | None) -> None:
         """Make a row what a committed transaction made it."""
@@ -89,9 +90,8 @@ class Table:
 
     def complete(self, values: Values, clock: Callable[[], datetime]) -> Values:
         """A row to be inserted, with its defaults. Raises what PostgreSQL does for what is missing or unknown."""
-        for name in values:
-            if name not in self.columns:
-                raise asyncpg.UndefinedColumnError(f'column "{name}" of relation "{self.name}" does not exist')
+        for name in values.keys() - self.known:
+            raise asyncpg.UndefinedColumnError(f'column "{name}" of relation "{self.name}" does not exist')
         row = {}
         for name in self.columns:
             value = values[name] if name in values else self.defaults.get(name)
@@ -99,6 +99,15 @@ class Table:
                 raise asyncpg.NotNullViolationError(f'null value in column "{name}" of relation "{self.name}"')
             row[name] = clock() if value == "clock" and name not in values else plain(value)
         return row
+
+    def changed(self, row: Values, values: Values) -> Values:
+        """A row with other values in some columns. Raises as `complete` does."""
+        for name, value in values.items():
+            if name not in self.known:
+                raise asyncpg.UndefinedColumnError(f'column "{name}" of relation "{self.name}" does not exist')
+            if value is None and name not in self.nullable:
+                raise asyncpg.NotNullViolationError(f'null value in column "{name}" of relation "{self.name}"')
+        return {**row, **{name: plain(value) for name, value in values.items()}}
 
 
 class Statement:
@@ -166,7 +175,7 @@ class Statement:
         """Change columns that are in no constraint."""
         self.lock(table, row)
         there = self.tables[table]
-        self.changes[table, there.key_of(row)] = there.complete({**row, **values}, self.clock)
+        self.changes[table, there.key_of(row)] = there.changed(row, values)
 
     def upsert(self, table: str, update: tuple[str, ...], **values: Any) -> None:
         """INSERT ... ON CONFLICT (primary key) DO UPDATE SET these columns = excluded."""
@@ -193,5 +202,12 @@ def plain(value: Any) -> Any:
     return value
 
 
+@cache
+def parts(columns: tuple[str, ...]) -> Callable[[Values], Key]:
+    """What takes these columns of a row."""
+    take = itemgetter(*columns)
+    return take if len(columns) > 1 else lambda row: (take(row),)
+
+
 def _part(row: Values, columns: tuple[str, ...]) -> Key:
-    return tuple(row[name] for name in columns)
+    return parts(columns)(row)

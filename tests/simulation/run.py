@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from daemon.demo.rehearsal import PASSES
 from daemon.vendors.elation.calendar_reading import WHOLE_PASS
 from daemon.vendors.kareo.connector import KareoConnector
-from events.commands import KeepOutRequested, ReleaseRequested
+from events.commands import KeepOutRequested, MapGiveBackRequested, ReleaseRequested
 from events.ids import BillingPatientId
+from events.maps import MapKind
 from events.store import Store
 from events.writes import System
 from tests.simulation.bystander import Bystander
@@ -18,6 +19,7 @@ from tests.simulation.clock import Stalled, VirtualLoop, simulate
 from tests.simulation.plan import Plan
 from tests.simulation.poison import expected
 from tests.simulation.poisons import Poisons
+from tests.simulation.restoring import restore
 from tests.simulation.switching import switch
 from tests.simulation.troubles import Troubles
 from tests.simulation.world import World, connected, surrounded
@@ -77,6 +79,8 @@ async def _day(world: World) -> None:
     async with asyncio.TaskGroup() as group:
         group.create_task(_deeds(world))
         group.create_task(switch(world))
+        if "restores" in world.plan.settings:
+            group.create_task(restore(world))
         for trouble in world.plan.troubles:
             group.create_task(troubles.happen(trouble))
         if world.plan.poisons:
@@ -101,11 +105,14 @@ async def _day(world: World) -> None:
 
 
 async def _let_go(world: World) -> None:
-    """People release what is still held and take in whom they kept out, until all of it is recorded."""
+    """People release what is still held, take in whom they kept out, and give back who of one system is who in the other: until all
+    of it is recorded. The judge knows only who is who in truth."""
     async with asyncio.timeout(REST_WITHIN):
         for practice in (one.id for one in world.config.practice):
             office = world.checks.left_alone.of(practice)
-            while office.holds or office.out:
+            while office.holds or office.out or office.providers:
+                for id_ in office.providers:
+                    world.ask(practice, MapGiveBackRequested(kind=MapKind.PROVIDER, id=id_, who="people"))
                 for slot in office.holds:
                     world.ask(practice, ReleaseRequested(slot=slot, who="people"))
                 for system, number in office.out:

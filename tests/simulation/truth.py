@@ -82,6 +82,12 @@ class Truth:
             self._of[chart] = number
             self._held[chart] = self._told(chart)
 
+    def is_in(self, chart: Chart, office: Office) -> bool:
+        """Whether a chart is one of this practice's."""
+        if chart[0] == "elation":
+            return bool(self._clinic.ehr.patients[chart[1]]["caregiver_practice"] == office.ehr)
+        return self._clinic.billing.patients[chart[1]].practice_id == office.billing
+
     def person(self, chart: Chart) -> int | None:
         """Whose chart it is; None where nobody registered it."""
         number = self._of.get(chart)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import re
 from collections import Counter
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import Any
 from daemon.config import Config, policy_of
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic
+from daemon.sandbox.elation.fields import copied
 from daemon.sandbox.kareo.limits import INTERVALS
 from events.writes import Resource, System
 from projections.terms.policy import Direction, Policy
@@ -77,7 +77,7 @@ class Watchers:
             if pattern.match(f"{call.method} {path}"):
                 self._direction(practice, resource, System.EHR)
         if call.method == "PATCH" and (found := re.fullmatch(r"/patients/(\d+)/", path)):
-            return copy.deepcopy(self._clinic.ehr.patients.get(int(found[1])))
+            return copied(self._clinic.ehr.patients.get(int(found[1])))
         return None
 
     def after(self, call: Call, seen: Any) -> None:

@@ -15,6 +15,7 @@ from events.commands import (
     BillResendRequested,
     ConflictSeen,
     DismissRequested,
+    GoLiveRequested,
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
@@ -29,6 +30,7 @@ from events.commands import (
     TellApartRequested,
     UnlinkRequested,
 )
+from events.first_day import LiveChosen
 from events.holds import HoldBegan, HoldEnded, KeptOut, LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId, EhrChartId, EventId, IntentId, PatientKey, PracticeId, billing_key, ehr_key
 from events.insurance import EhrPoliciesObserved, InsurersLearnt, PoliciesAgreed
@@ -262,6 +264,7 @@ CASES: list[Case] = [
     # the practice's mode
     practice(ObservingBegan(), {"directory.observing"}),
     practice(WentLive(), {"directory.observing"}, ObservingBegan()),
+    practice(LiveChosen(who="grace"), {"directory.live_chosen"}),
     practice(RESTARTED, {"directory.restarted"}),
     practice(HistoryResumed(), {"directory.restarted"}, RESTARTED),
     # intents
@@ -312,6 +315,7 @@ CASES: list[Case] = [
     practice(HoldRequested(who="grace", reason="moving"), set()),
     practice(ReleaseRequested(slot="hold:bill:both", who="grace"), set(), HELD_BACK),
     practice(KeepOutRequested(who="grace", reason="a test"), set()),
+    practice(GoLiveRequested(who="grace"), set()),
     practice(MapRequested(kind=MapKind.PROVIDER, id=11, to="502", who="grace"), set()),
     practice(MapGiveBackRequested(kind=MapKind.PROVIDER, id=11, who="grace"), set(), SAVED),
     Case(CommandRefused(command="LinkRequested", code="linked", text="it is linked"), set()),

@@ -231,6 +231,22 @@ def test_two_said_to_be_different_people_are_no_candidates():
     assert replays(clinic)
 
 
+def test_of_two_who_decide_about_a_pair_the_second_is_refused():
+    clinic = Clinic()
+    clinic.billing(replace(ADA_THERE, birth_date=None))
+    clinic.ehr(ADA)
+    one_person = LinkRequested(ehr=ADA.id, billing=ADA_THERE.id, who="bob", force=True, undecided=True)
+    two_persons = UnlinkRequested(ehr=ADA.id, billing=ADA_THERE.id, who="bob", undecided=True)
+    assert unlink(clinic, ADA.id, ADA_THERE.id) == ""
+    assert clinic.ask(one_person, ADA.id, ADA_THERE.id) == "changed"
+    assert clinic.links() == set()
+    assert clinic.ask(two_persons, ADA.id, ADA_THERE.id) == ""
+    assert link(clinic, force=True) == "", "who means it though somebody has decided is not stopped"
+    assert clinic.ask(two_persons, ADA.id, ADA_THERE.id) == "linked"
+    assert clinic.links() == {(101, 901)}
+    assert replays(clinic)
+
+
 def test_unlinking_waits_for_a_write_under_way():
     clinic = Clinic()
     clinic.linked()

@@ -36,6 +36,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
     return ask.page(
         "balance.html",
         sheet=sheet,
+        observed=found.observed,
         looked=looked,
         since=0 if looked is None else sheet.counts[BillStanding.SENT] - looked.encounters,
         period=period,

@@ -7,19 +7,21 @@ from aiohttp import web
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.patient import bill_state
-from daemon.console.pages.work import name_of
+from daemon.console.pages.work import name_of, page_number
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.worklist import opened, reason, work_of
 from events.slots import SlotKind, is_slot
 from projections.words.remedy import Remedy
 
-MOST = 200
+PAGE = 50
 
 
 async def bills(ask: Ask) -> web.StreamResponse:
     waiting = [one for one in await work_of(ask.store.pool, ask.id) if is_slot(one.slot, SlotKind.BILL)]
-    some = waiting[:MOST]
+    pages = max(1, (len(waiting) + PAGE - 1) // PAGE)
+    number = page_number(ask.request.query.get("page", "1"), pages)
+    some = waiting[(number - 1) * PAGE : number * PAGE]
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("bills", patients)
     rows = []
@@ -41,7 +43,7 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "once": new_once(),
             }
         )
-    return ask.page("bills.html", rows=rows, total=len(waiting))
+    return ask.page("bills.html", rows=rows, total=len(waiting), number=number, pages=pages)
 
 
 ROUTES = (get("/p/{practice}/bills", bills, Access(May.PATIENTS, recorded=True)),)

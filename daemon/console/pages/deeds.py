@@ -18,12 +18,15 @@ from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
+from daemon.tables import access
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
 from events.maps import MapKind
 from events.writes import Resource, System
 from projections.rules.mapping import MapRow
+from projections.words.moment import in_zone
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -34,6 +37,8 @@ ABOUT = (
 """The fields of a form that the access log keeps: what a deed is about, never a text that somebody typed."""
 FOLLOWED = 2000
 """Events after a command that are looked through for what came of it."""
+LOOKED_BACK = 50
+"""Records of a patient in the access log that are looked through for who was faster."""
 LOOKS = 20
 """How often the page of a deed looks again by itself."""
 
@@ -65,14 +70,22 @@ def need(ask: Ask, *granted: May) -> None:
 
 
 async def _item(ask: Ask, key: PatientKey) -> Work:
-    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or 404."""
+    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or NotPossible."""
     slot = ask.form.get("slot", "")
     found = [one for one in await work_of(ask.store.pool, ask.id) if one.key == key and one.slot == slot]
     if not found:
-        raise web.HTTPNotFound
+        raise NotPossible(f"this does not wait any more{await _by_whom(ask, key, slot)}")
     if not ask.resolves(meaning_of(found[0].code).audience):
         raise web.HTTPForbidden
     return found[0]
+
+
+async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
+    """Who has asked for something about an item of late, as the access log has it."""
+    told = await access.of_patient(ask.store.pool, ask.id, key, most=LOOKED_BACK) if key else ()
+    mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
+    one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
+    return "" if one is None else f": {one.who} did this at {in_zone(one.at, ask.zone)}"
 
 
 # -- the deeds of one form ------------------------------------------------------------------------------------------------
@@ -118,6 +131,16 @@ async def _seen(ask: Ask, key: PatientKey) -> Asks:
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
 
+async def _go_live(ask: Ask, _key: PatientKey) -> Asks:
+    if ask.form.get("sure") != "yes":
+        raise web.HTTPBadRequest
+    return await deeds.go_live(asking(ask))
+
+
+async def _observe(ask: Ask, _key: PatientKey) -> Asks:
+    return await deeds.go_live(asking(ask), undo=True)
+
+
 async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
     return await deeds.redrive(asking(ask), ask.form.get("slot") or None)
 
@@ -126,13 +149,18 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
     """Only the pair that was looked at: the form says that its differences were."""
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
-        asking(ask), ehr, billing, force=ask.form.get("differ") == "seen", seen=ask.form.get("seen", "")[:100]
+        asking(ask),
+        ehr,
+        billing,
+        force=ask.form.get("differ") == "seen",
+        seen=ask.form.get("seen", "")[:100],
+        undecided=True,
     )
 
 
 async def _not_the_same(ask: Ask, _key: PatientKey) -> Asks:
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
-    return await deeds.unlink(asking(ask), Charts(ehr, billing))
+    return await deeds.unlink(asking(ask), Charts(ehr, billing), undecided=True)
 
 
 async def _move_link(ask: Ask, _key: PatientKey) -> Asks:
@@ -241,6 +269,8 @@ DEEDS: Mapping[str, Deed] = {
     "hold": Deed(_hold, HOLDS),
     "release": Deed(_release, HOLDS),
     "keep-out": Deed(_keep_out, HOLDS),
+    "go-live": Deed(_go_live, frozenset({May.OPERATE})),
+    "observe": Deed(_observe, frozenset({May.OPERATE})),
     "take-in": Deed(partial(_keep_out, undo=True), HOLDS),
     "map": Deed(_map, frozenset({May.OPERATE})),
     "give-back": Deed(_give_back, frozenset({May.OPERATE})),
@@ -325,7 +355,9 @@ async def done(ask: Ask) -> web.StreamResponse:
     recorded = await ask.store.by_id(ask.id, id_)
     if recorded is None:
         await ask.record("deed: looked after", detail=str(id_))
-        return ask.page("done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="")
+        return ask.page(
+            "done.html", lines=[], refused="", waits=True, look=looks + 1, again=looks < LOOKS, patient="", first_day=False
+        )
     followed = Followed(recorded.event)
     async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
         followed.take(one)
@@ -340,6 +372,7 @@ async def done(ask: Ask) -> web.StreamResponse:
         look=looks + 1,
         again=looks < LOOKS and not followed.settled,
         patient=ask.handle(key) if key else "",
+        first_day=is_of_first_day(recorded.event.body),
     )
 
 

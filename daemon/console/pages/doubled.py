@@ -17,8 +17,8 @@ MOST = 100
 
 
 async def duplicates(ask: Ask) -> web.StreamResponse:
-    """The console may not keep what it finds: the command line and the practice's owner do."""
-    found = await find_duplicates(ask.store, ask.policy, keep=False)
+    """The console may not keep what it finds, as the command line does: it remembers it until the process ends."""
+    found = await find_duplicates(ask.store, ask.policy, keep=False, looks=ask.console.looks)
     open_ = [one for one in found.pairs if one.told_apart is None]
     some = open_[:MOST]
     shown = {key for one in some for key in _keys(one)} | {billing_key(one.billing) for one in found.gone[:MOST]}

@@ -13,7 +13,7 @@ from daemon.console.rules import SIGNED_IN, Access, get
 from daemon.operator.activity import activity_of
 from daemon.operator.worklist import by_code, work_of
 from daemon.tables.accounts import SQL
-from daemon.tables.status import practice_status
+from daemon.tables.status import at_a_glance, practice_status
 from events.ids import PracticeId
 from projections.rules.tables import TABLES, direction_in_words
 from projections.words.remedy import Audience, meaning_of
@@ -28,11 +28,9 @@ async def home(ask: Ask) -> web.StreamResponse:
     mine = ask.visitor.practices(one.id for one in ask.console.config.practice)
     if len(mine) == 1:
         return ask.see(f"/p/{mine[0]}")
-    rows = []
-    for one in ask.console.config.practice:
-        if one.id in mine:
-            status = await practice_status(ask.store.pool, PracticeId(one.id))
-            rows.append((one, status, sum(count for _, count in status.waiting), trouble(status.report_age, status.report)))
+    glances = await at_a_glance(ask.store.pool, [PracticeId(one) for one in mine])
+    seen = [(one, glances[PracticeId(one.id)]) for one in ask.console.config.practice if one.id in glances]
+    rows = [(one, glance, glance.waiting, trouble(glance.report_age, glance.report)) for one, glance in seen]
     return ask.page("home.html", rows=rows)
 
 
@@ -46,6 +44,7 @@ async def overview(ask: Ask) -> web.StreamResponse:
     return ask.page(
         "overview.html",
         status=status,
+        observed=status.observed(ask.practice.mode),
         hours=plot_of(activity.hours, hour_name, 6, "The last 24 hours", "hour"),
         days=plot_of(activity.days, day_name, 7, "The last 30 days", "day"),
         older=activity.older,

@@ -12,8 +12,10 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.find import NeverSeen
 from daemon.operator.links import plan_of_link
-from daemon.operator.review import UndecidedPair, undecided
+from daemon.operator.review import UndecidedPair, undecided, undecided_of
+from daemon.tables import documents as tables
 from events.ids import billing_key, ehr_key
+from projections.rules.holds import is_observed
 from projections.words.likeness import how_alike
 from projections.words.writes import describe_write
 
@@ -22,13 +24,17 @@ PAGE = 20
 
 async def review(ask: Ask) -> web.StreamResponse:
     pairs = await undecided(ask.store, ask.policy)
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    observed = is_observed(directory, ask.policy)
+    if observed and (found := await ask.console.rehearsals.of(ask.practice)) is not None and found.told.matching is not None:
+        pairs = undecided_of(found.told.matching)
     text = ask.request.query.get("page", "1")
     pages = max(1, (len(pairs) + PAGE - 1) // PAGE)
     number = min(max(1, int(text)), pages) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
     some = pairs[(number - 1) * PAGE : number * PAGE]
     await ask.record_each("links to review", {key for one in some for key in (ehr_key(one.ehr), billing_key(one.billing))})
     rows = [await _row(ask, one) for one in some]
-    return ask.page("links.html", rows=rows, total=len(pairs), number=number, pages=pages)
+    return ask.page("links.html", rows=rows, total=len(pairs), observed=observed, number=number, pages=pages)
 
 
 async def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:

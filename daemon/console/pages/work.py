@@ -23,12 +23,12 @@ async def work_list(ask: Ask) -> web.StreamResponse:
     at = await ask.store.head(ask.id)
     work = await work_of(ask.store.pool, ask.id)
     if ask.sees:
-        work = await once_each(ask.store, ask.id, work)
+        work = await once_each(ask.store, ask.id, work, ask.console.doubled, at)
     query = ask.request.query
     audience = next((one for one in Audience if one.value == query.get("for")), None)
     code = query.get("code") if query.get("code") in {one.code for one in work} else None
     wanted = [one for one in work if audience in (None, one.audience) and code in (None, one.code)]
-    number = _number(query.get("page", "1"), (len(wanted) + PAGE - 1) // PAGE)
+    number = page_number(query.get("page", "1"), (len(wanted) + PAGE - 1) // PAGE)
     some = wanted[(number - 1) * PAGE : number * PAGE]
     bulk = bool(code and wanted and wanted[0].remedy in BULK and ask.resolves(wanted[0].audience))
     return ask.page(
@@ -47,7 +47,8 @@ async def work_list(ask: Ask) -> web.StreamResponse:
     )
 
 
-def _number(text: str, most: int) -> int:
+def page_number(text: str, most: int) -> int:
+    """Which of so many pages an address asks for."""
     return min(max(int(text), 1), max(most, 1)) if text.isascii() and text.isdecimal() and len(text) < 7 else 1
 
 

@@ -2,8 +2,14 @@
 //
 // A page says what it wants by its <main>: data-news is the stream of the practice, data-at the event that the page was made at, and
 // data-live what is done when there are newer ones: "replace" has the page made anew in place, "tell" says that there is something new.
+// data-next is where the page is looked for again while something is under way; without script the page's head says so.
 // A page is replaced while nobody types in it and while it is seen; asking for it so does not count as a visit.
 "use strict";
+
+(() => {
+  const waiting = document.querySelector("main[data-next]");
+  if (waiting) setTimeout(() => location.replace(waiting.dataset.next), 2000);
+})();
 
 (() => {
   const main = document.querySelector("main[data-live]");

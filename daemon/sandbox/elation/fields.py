@@ -44,6 +44,13 @@ def no_such(name: str, key: object) -> Refusal:
     return refused(**{name: f'Invalid pk "{key}" - object does not exist.'})
 
 
+def copied(value: Any) -> Any:
+    """A copy of what JSON can hold, all the way down."""
+    if isinstance(value, dict):
+        return {name: copied(one) if isinstance(one, dict | list) else one for name, one in value.items()}
+    return [copied(one) for one in value] if isinstance(value, list) else value
+
+
 def as_text(moment: datetime) -> str:
     """UTC in whole seconds, as the API writes instants."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

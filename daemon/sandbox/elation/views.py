@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from daemon.sandbox.elation.fields import Record
+from daemon.sandbox.elation.fields import Record, copied
 from daemon.sandbox.elation.shapes import PLACES_OF_SERVICE
 from daemon.sandbox.elation.state import State
 
@@ -49,9 +48,9 @@ _COPIED: Final = (
 
 def read_form(state: State, resource: str, key: int, application: str | None, *, single: bool = True) -> Record:
     """A record as GET gives it to `application`; lists of insurers and plans (`single` false) leave the references out."""
-    record = copy.deepcopy(state.tables[resource][key])
+    record: Record = copied(state.tables[resource][key])
     if resource in _WITH_METADATA:
-        record["metadata"] = copy.deepcopy(state.metadata.get((resource, key, application or "")))
+        record["metadata"] = copied(state.metadata.get((resource, key, application or "")))
     if resource in _VIEWS:
         _VIEWS[resource](state, record, single)
     return record
@@ -178,7 +177,7 @@ def _service_location(state: State, record: Record, single: bool) -> None:
 def _practice(state: State, record: Record, single: bool) -> None:
     mine = [place for place in state.tables["service_locations"].values() if place["practice"] == record["id"]]
     record["physicians"] = [key for key, one in state.tables["physicians"].items() if one["practice"] == record["id"]]
-    record["service_locations"] = copy.deepcopy(mine)
+    record["service_locations"] = copied(mine)
     for place in record["service_locations"]:
         _service_location(state, place, single)
 

@@ -191,14 +191,15 @@ def encode(interface: Interface, wrapper: str, result: Member, values: Values, *
 
 
 def _write(interface: Interface, complex_: Complex, parent: etree._Element, values: Values, additions: bool) -> None:
-    unknown = set(values) - set(complex_.by_name)
-    if unknown:
-        raise TypeError(f"{complex_.name[1]} has no {sorted(unknown)}")
+    if not values.keys() <= complex_.by_name.keys():
+        raise TypeError(f"{complex_.name[1]} has no {sorted(values.keys() - complex_.by_name.keys())}")
     rows = additions and any(member.omits for member in complex_.members) and bool(values)
     for at, member in enumerate(complex_.members):
         if rows and at == len(complex_.members) // 2:
             etree.SubElement(parent, f"{{{complex_.name[0]}}}{UNKNOWN_MEMBER}").text = "1"
-        _write_member(interface, member, parent, values.get(member.name), additions)
+        value = values.get(member.name)
+        if not member.omits or (value is not None and value is not False):
+            _write_member(interface, member, parent, value, additions)
 
 
 def _write_member(interface: Interface, member: Member, parent: etree._Element, value: Any, additions: bool) -> None:

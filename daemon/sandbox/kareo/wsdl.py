@@ -38,10 +38,7 @@ class Member:
     nillable: bool
     many: bool
     omits: bool
-
-    @property
-    def tag(self) -> str:
-        return f"{{{self.namespace}}}{self.name}"
+    tag: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,6 +140,7 @@ def _member(node: etree._Element, namespace: str, *, omits: bool) -> Member:
         nillable=node.get("nillable") == "true",
         many=node.get("maxOccurs", "1") != "1",
         omits=omits,
+        tag=f"{{{namespace}}}{node.get('name')}",
     )
 
 

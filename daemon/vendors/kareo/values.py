@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from events.calendar import in_zone, shifted
@@ -11,6 +12,9 @@ from projections.terms.codecs import NO_DAYS, is_no_birth, known_day
 
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
 FOLD_STEP = timedelta(minutes=30)
+KEPT = 8_192
+"""Texts whose reading is kept: every list shows again what the one before it showed, and `strptime` is slow."""
+
 _NUMBER = re.compile(r"-?[0-9]{1,18}")
 
 
@@ -25,6 +29,7 @@ class BadValue(ValueError):
     """A text that is not what it should be; the message does not repeat it."""
 
 
+@lru_cache(KEPT)
 def moment(text: str, zone: ZoneInfo) -> datetime | None:
     """An instant in UTC from a list's wall time in `zone`, or from ISO text with a zone; None for no text and an empty date."""
     if not text or _is_no_day(text):
@@ -66,6 +71,7 @@ def day(text: str) -> date | None:
     return known_day(_any_day(text))
 
 
+@lru_cache(KEPT)
 def _any_day(text: str) -> date | None:
     if not text:
         return None

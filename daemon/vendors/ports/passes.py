@@ -13,6 +13,7 @@ from events.backoff import Backoff, Hurried
 from events.ids import PracticeId
 from events.store import AWAY, Fenced
 from events.stray import settled
+from events.traces import reading
 
 log = structlog.get_logger()
 
@@ -103,7 +104,8 @@ class Rounds:
         failures = 0
         while True:
             try:
-                await settled(work())
+                with reading(f"{self._source}.{name.partition(':')[0]}"):
+                    await settled(work())
                 await self._told(None, 0)
             except Fenced:
                 raise

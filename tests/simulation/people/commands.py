@@ -16,12 +16,15 @@ from events.commands import (
     HoldRequested,
     KeepOutRequested,
     LinkRequested,
+    MapGiveBackRequested,
+    MapRequested,
     ReleaseRequested,
     ResyncRequested,
     RetryRequested,
     UnlinkRequested,
 )
 from events.ids import BillingPatientId, EhrChartId
+from events.maps import NO_RECORD, MapKind
 from events.writes import Resource, System
 from tests.simulation.ledger import Ledger
 from tests.simulation.people.screens import Doing, Screens
@@ -52,6 +55,7 @@ class Commands(Screens):
         super().__init__(clinic)
         self._now = now
         self._kept_out: list[tuple[str, int]] = []
+        self._mapped: list[tuple[str, MapKind, int]] = []
         self._line = line
         self._ledger = ledger
 
@@ -71,6 +75,11 @@ class Commands(Screens):
             "releases a hold": self._release,
             "keeps a patient out": self._keep_out,
             "takes a patient in again": self._take_in,
+            "maps a provider": self._map_provider,
+            "chooses a calendar": self._map_calendar,
+            "maps the annex": lambda office, _: self._map(office, MapKind.LOCATION, office.annex, office.place[1]),
+            "chooses a default physician": self._map_default,
+            "gives a row of the maps back": self._give_back,
         }
 
     def _unlink(self, office: Office, pick: random.Random) -> None:
@@ -129,6 +138,24 @@ class Commands(Screens):
     def _take_in(self, office: Office, pick: random.Random) -> None:
         patient = pick.choice([one for where, one in self._kept_out if where == office.id])
         self._line.ask(office.id, KeepOutRequested(who=WHO, undo=True), billing=patient)
+
+    def _map(self, office: Office, kind: MapKind, id_: int, to: int) -> None:
+        self._mapped.append((office.id, kind, id_))
+        self._line.ask(office.id, MapRequested(kind=kind, id=id_, to=str(to), who=WHO))
+
+    def _map_provider(self, office: Office, pick: random.Random) -> None:
+        to = pick.choice((*office.providers, office.locum))
+        self._map(office, MapKind.PROVIDER, pick.choice(office.physicians), to)
+
+    def _map_calendar(self, office: Office, pick: random.Random) -> None:
+        self._map(office, MapKind.CALENDAR, office.locum, pick.choice(office.physicians))
+
+    def _map_default(self, office: Office, pick: random.Random) -> None:
+        self._map(office, MapKind.PHYSICIAN, NO_RECORD, pick.choice(office.physicians))
+
+    def _give_back(self, office: Office, pick: random.Random) -> None:
+        kind, id_ = pick.choice([(kind, id_) for where, kind, id_ in self._mapped if where == office.id])
+        self._line.ask(office.id, MapGiveBackRequested(kind=kind, id=id_, who=WHO))
 
     def _resend(self, office: Office, pick: random.Random) -> None:
         bills = self._clinic.ehr.bills.values()

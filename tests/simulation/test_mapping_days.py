@@ -1,0 +1,17 @@
+"""Days on which rows of the maps are saved and given back: all agrees in the end, by the maps as they are then."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor
+
+from tests.simulation.crowd import of_seed
+from tests.simulation.shrink import told
+
+SEEDS = range(1, 25)
+
+
+def test_all_agrees_though_people_map_and_give_back(processes: ProcessPoolExecutor) -> None:
+    """Issue 18, maps; `python -m tests.simulation --mapping` for more."""
+    futures = [processes.submit(of_seed, seed, "", "mapping") for seed in SEEDS]
+    fallen = [verdict for future in futures if not (verdict := future.result()).ok]
+    assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
