@@ -20,9 +20,10 @@ FOUND_BY = {
     "other phones are dropped": {"I12"},
     "nobody is looked for in the own copy": {"who"},
     "old names ride along": {"I6"},
+    "the token is not looked for": {"I3"},
     "the desk's notes are written over": {"I6"},
 }
-PLANS = {"the desk's notes are written over": "booking"}
+PLANS = {"the token is not looked for": "booking", "the desk's notes are written over": "booking"}
 """Bugs that only other days than those of the seeds can show."""
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}
 """Days that cannot show a bug are not run with it."""
