@@ -13,7 +13,8 @@ from daemon.tables import accounts
 from events.pool import open_pool
 
 READS = {
-    "event", "practice_head", "patient", "directory", "chart", "link", "open_intent", "waiting", "observed", "checkpoint",
+    "event", "practice_head", "patient", "directory", "chart", "link", "open_intent", "waiting", "dependency", "observed", "checkpoint", "least_format",
+    "history_term", "history_head",
     "report", "match_key", "match_count", "duplicate", "duplicate_head", "patient_day", "look_up", "data_key", "switch", "schema_migration",
 }  # fmt: skip
 KEEPS = {

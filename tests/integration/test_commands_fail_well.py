@@ -49,6 +49,7 @@ def looking(at: Place) -> dict[str, list[str]]:
         "redrive": ["redrive", elm],
         "maps": ["maps", elm],
         "settings": ["settings", elm],
+        "search-history": ["search-history", elm],
         "duplicates": ["duplicates", elm],
         "balance": ["balance", elm, "--month", "2026-03", "--recorded"],
         "move-link": ["move-link", elm, chart, "kareo:902", "--yes"],

@@ -207,13 +207,14 @@ async def test_checkpoints_and_subscriptions_keep_the_latest(db: Any, store: Sto
 
 PROJECTIONS = (
     "patient", "directory", "chart", "link", "open_intent", "waiting", "dependency", "observed", "checkpoint", "subscription",
-    "match_key", "match_count", "duplicate", "duplicate_head", "patient_day", "look_up",
+    "match_key", "match_count", "duplicate", "duplicate_head", "patient_day", "look_up", "history_term",
+    "history_head",
 )  # fmt: skip
 
 
 async def test_the_daemons_role_has_what_it_needs_and_no_more(db: Any) -> None:
     allowed = {"event": "SI", "practice_head": "SIU", "schema_migration": "S", "report": "SIU", "notice": "SIU"}
-    allowed |= {"data_key": "SI", "switch": "S"} | dict.fromkeys(PROJECTIONS, "SIUD")
+    allowed |= {"data_key": "SI", "switch": "S", "least_format": "S"} | dict.fromkeys(PROJECTIONS, "SIUD")
     existing = await db.fetch("SELECT tablename FROM pg_tables WHERE schemaname = 'chartwire'")
     assert {row["tablename"] for row in existing} == set(allowed)
     for table, expected in allowed.items():

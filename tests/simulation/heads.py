@@ -69,5 +69,11 @@ def projected(at: Statement, practice: str) -> Answer:
 
 @answers
 def least_format(at: Statement) -> Answer:
-    """Nobody finishes a migration in the simulation."""
-    return []
+    return only(present([at.get("least_format", True)]), "format")
+
+
+@answers
+def require_format(at: Statement, least: int) -> None:
+    known = at.get("least_format", True)
+    now = least if known is None else max(known["format"], least)
+    at.upsert("least_format", ("format", "set_at"), sole=True, format=now, set_at=at.clock())

@@ -123,6 +123,9 @@ _TABLES = (
         columns=("practice", "system", "one", "other", "likeness"),
         key=("practice", "system", "one", "other"),
     ),
+    Table("history_term", columns=("practice", "term", "sequence"), key=("practice", "term", "sequence")),
+    Table("history_head", columns=("practice", "sequence", "rules"), key=("practice",)),
+    Table("least_format", columns=("sole", "format", "set_at"), key=("sole",), defaults={"sole": True, "set_at": "clock"}),
     Table("duplicate_head", columns=("practice", "sequence", "charts", "rules"), key=("practice",)),
     Table("switch", columns=("name", "set_at"), key=("name",), defaults={"set_at": "clock"}),
 )  # fmt: skip

@@ -190,7 +190,7 @@ async def test_checkpoints_subscriptions_notes_and_reports_are_read(day: ClinicD
             if (one["system"], one["resource"]) == (row["system"], row["resource"])
         )
     (report,), (head,) = day.rows("report"), day.rows("practice_head")
-    told = report["doc"] | {"standing": "", "account": ""}  # later members, which an old report lacks
+    told = report["doc"] | {"standing": "", "account": "", "first_day": ""}  # later members, which an old report lacks
     assert msgspec.to_builtins(msgspec.convert(report["doc"], Report)) == told
     await restored.pool.execute("UPDATE chartwire.report SET epoch = $1", head["epoch"])
     status = await practice_status(restored.pool, day.practice)
