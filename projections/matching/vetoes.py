@@ -57,7 +57,7 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
         return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
     if levels[F.SSN] is L.EXACT:
         return tuple(_with_one_ssn(one, other, levels))
-    household = is_household(levels, named=is_named_after(one))
+    household = is_household(levels, named=is_named_after(one) or is_named_after(other))
     found = [
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),

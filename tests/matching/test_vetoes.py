@@ -110,6 +110,14 @@ def test_one_ssn_makes_a_person_certain_where_nothing_else_does():
     assert decided(ada(ssn=SSN), elsewhere(ssn="530-12-4418")).verdict is MatchVerdict.CANDIDATE
 
 
+def test_an_e_mail_made_of_a_name_says_half_whichever_of_the_two_has_the_name():
+    """Only one of the two first names is in the address that both have."""
+    robert = ada(first_name="Robert", middle_name="Lee", last_name="Wu", email="rob77@mail.com", phones=())
+    rob = elsewhere(first_name="Rob", middle_name="Lee", last_name="Wu", email="rob77@mail.com", phones=())
+    verdicts = {decided(*pair).vetoes for pair in ((robert, rob), (rob, robert))}
+    assert verdicts == {(Veto.NAMESAKE,)}
+
+
 def test_strangers_are_nobody():
     assert decided(ADA, elsewhere(first_name="Xenia", birth_date=date(1961, 3, 27))) is None
     assert decided(ADA, ada(first_name="Xenia", birth_date=date(1961, 3, 27), middle_name="")) is None
