@@ -77,6 +77,7 @@ def register(commands: Any) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     """0 when both lists were matched, 1 when a file is unusable or the answer could not be written; then there is no answer."""
     try:
+        _check_output(arguments.json, (arguments.a, arguments.b))
         lists = [read(path) for path in (arguments.a, arguments.b)]
     except Unusable as problem:
         warn(problem)
@@ -100,6 +101,28 @@ def handle(arguments: argparse.Namespace) -> int:
     for line in told(lists, matched):
         say(line, to=report)
     return 0
+
+
+def _check_output(output: str | None, inputs: tuple[Path, Path]) -> None:
+    """Raises Unusable where the answer would be written over an export, or nowhere.
+
+    The answer of an earlier run is taken away: it would be read as the answer of this one.
+    """
+    if output is None or output == "-":
+        return
+    if not output.strip():
+        raise Unusable("--json: names no file; give a file, or - for here")
+    path = Path(output)
+    if not path.exists():
+        return
+    for one in inputs:
+        if one.exists() and path.samefile(one):
+            raise Unusable(f"{output}: is a list to be matched; the answer would overwrite it, give another file")
+    if path.is_file():
+        try:
+            path.unlink()
+        except OSError as error:
+            raise Unusable(f"{output}: cannot be written ({error.strerror})") from None
 
 
 # Reading
