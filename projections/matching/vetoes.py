@@ -93,7 +93,8 @@ def is_household(levels: Levels, *, named: bool = False) -> bool:
     """
     street, phone, mail = levels[F.STREET], levels[F.PHONE], levels[F.EMAIL]
     area = L.EXACT in (levels[F.ZIP], levels[F.CITY])
-    if street is L.EXACT or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
+    here = street is L.EXACT and not is_elsewhere(levels)
+    if here or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
         return True
     halves = (
         mail is L.EXACT,
@@ -102,6 +103,12 @@ def is_household(levels: Levels, *, named: bool = False) -> bool:
         levels[F.LINE2] is L.EXACT and levels[F.ZIP] is L.EXACT,
     )
     return sum(halves) > 1
+
+
+def is_elsewhere(levels: Levels) -> bool:
+    """Whether one street and number are in two towns: something of the area differs, and none of it is nearly the same."""
+    area = {levels[F.ZIP], levels[F.CITY]}
+    return L.OTHER in area | {levels[F.STATE]} and not area & {L.EXACT, L.NEAR, L.DIGIT}
 
 
 def is_named_after(one: Normal) -> bool:

@@ -11,6 +11,8 @@ from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
 
+PORTLAND = {"city": "Portland", "state": "OR", "zip": "97201"}
+
 VETOED = {
     Veto.NAME_AND_DATE: [(ADA, ada(first_name="Adeliade", birth_date=date(1985, 12, 16)))],
     Veto.BIRTH_DATE: [(ADA, ada(birth_date=date(1961, 3, 27)))],
@@ -46,6 +48,11 @@ VETOED = {
         (ADA, elsewhere(middle_name="Ruth", zip="30904", city="Augusta")),
         (ada(email="adelaide.wennerholm@mail.com"), elsewhere(email="adelaide.wennerholm@mail.com")),
         (ADA, ada(address1="", phones=(), email="")),
+        *(
+            (ada(address1=line, phones=()), ada(address1=line, phones=(), email="", **PORTLAND))
+            for line in ("PO Box 12", "100 Main St")
+        ),
+        (ada(city=""), ada(**{**PORTLAND, "city": ""}, phones=(), email="")),
     ],
     Veto.SEX: [(ADA, ada(sex="Male", first_name="Adela")), (ADA, ada(sex="Male", birth_date=date(1985, 12, 16)))],
     Veto.SSN: [(ada(ssn=SSN), ada(ssn=OTHER_SSN))],
