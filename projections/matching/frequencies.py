@@ -21,6 +21,9 @@ DAYS = 30_000
 SHARED_BY = 8
 """More charts of one list with one phone, e-mail or street are no household."""
 
+ONE_SSN = 3
+"""More charts of one list with one SSN are a default, or a holder's whole family: then it tells nobody apart."""
+
 LOW = 0.002
 """A household with two people who could be taken for one is out of the question below this share of the charts."""
 
@@ -55,7 +58,7 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         people = [one for each in lists for one in each]
         shared: Counter[str] = Counter()
         for each in lists:
-            for value, count in Counter(value for one in each for value in household_values(one)).items():
+            for value, count in Counter(value for one in each for value in shared_values(one)).items():
                 shared[value] = max(shared[value], count)
         streets: Counter[str] = Counter()
         for each in lists:
@@ -96,6 +99,10 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     def is_shared(self, value: str) -> bool:
         """Whether more people have it than live together: the practice's own number, a nursing home."""
         return self.shared.get(value, 1) > SHARED_BY
+
+    def is_default_ssn(self, ssn: str) -> bool:
+        """Whether more charts have this SSN than a person has by mistake."""
+        return self.shared.get(ssn_value(ssn), 1) > ONE_SSN
 
     def is_long_street(self, name: str) -> bool:
         """Whether so many live in a street of this name that two house numbers nearly the same are chance."""
@@ -147,6 +154,18 @@ def household_values(one: Normal) -> Iterable[str]:
         yield one.email
     if one.place:
         yield one.place
+
+
+def shared_values(one: Normal) -> Iterable[str]:
+    """The values of which too many with one say that they are nobody's own."""
+    yield from household_values(one)
+    if one.ssn:
+        yield ssn_value(one.ssn)
+
+
+def ssn_value(ssn: str) -> str:
+    """An SSN as it is counted: never taken for a phone."""
+    return f"ssn {ssn}"
 
 
 def _households(people: Iterable[Normal]) -> tuple[int, int]:

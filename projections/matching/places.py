@@ -9,6 +9,7 @@ import msgspec
 import phonenumbers
 import us
 
+from projections.matching.distance import is_one_off
 from projections.matching.names import words
 
 SHORT = {
@@ -30,7 +31,8 @@ NO_EMAIL = frozenset(
 NO_DOMAIN = frozenset(
     str.split("none.com noemail.com na.com no.com nomail.com unknown.com email.com none.none test.com x.com")
 )
-NO_SSN = frozenset(("123456789", "987654321", "078051120", "219099999", "111223333", "123121234"))
+NO_SSN = frozenset(("987654321", "078051120", "219099999", "123121234"))
+"""Numbers of advertisements and forms."""
 PHONE = re.compile(r"\+?[\d\s().\-/]+")
 
 
@@ -126,10 +128,22 @@ def email_of(text: str) -> str:
     return f"{local}@{domain}"
 
 
+def _is_typed_through(ssn: str) -> bool:
+    """Whether an SSN is what a hand types that has none: 123-45-6789 and its like, one or two digits, a pattern again and again."""
+    groups = (ssn[:3], ssn[3:5], ssn[5:])
+    return (
+        ssn == "123456789"
+        or is_one_off(ssn, "123456789")
+        or len(set(ssn)) < 3
+        or all(len(set(group)) == 1 for group in groups)
+        or ssn in (ssn[:3] * 3, ssn[:4] * 2 + ssn[0])
+    )
+
+
 def ssn_of(text: str) -> str:
     """Nine digits that the Social Security Administration may have given, or empty."""
     digits = re.sub(r"[\s\-.]", "", text)
-    if not re.fullmatch(r"[0-9]{9}", digits) or digits in NO_SSN or len(set(digits)) == 1:
+    if not re.fullmatch(r"[0-9]{9}", digits) or digits in NO_SSN or _is_typed_through(digits):
         return ""
     area, group, serial = digits[:3], digits[3:5], digits[5:]
     return "" if area in ("000", "666") or area[0] == "9" or group == "00" or serial == "0000" else digits

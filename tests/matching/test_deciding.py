@@ -26,6 +26,7 @@ from projections.matching.keys import LARGEST
 from tests.matching.people import ADA, NOBODY, ada, elsewhere
 from tests.matching.town import town
 
+DEFAULT_SSN = "530-12-4481"
 BROTHER = {"first_name": "Theodore", "middle_name": "Amos", "sex": "Male"}
 
 
@@ -183,3 +184,24 @@ def _sharing(some, people):
 
 TOWN = town(150, seed=11, judging=False)
 MATCHED = match(TOWN.left, TOWN.right)
+
+
+def test_an_ssn_on_many_charts_is_a_default_and_links_nobody():
+    """Two of one name and birth date in different families, in a practice that types one number where it has none."""
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 1), ssn=DEFAULT_SSN)
+        for at in range(6)
+    ]
+    one = ada(ssn=DEFAULT_SSN)
+    assert certain([one], [elsewhere(id="2", ssn=DEFAULT_SSN)]) == {("1", "2")}
+    for other in (elsewhere(id="2", ssn=DEFAULT_SSN), elsewhere(id="2", ssn=DEFAULT_SSN, birth_date=date(1985, 12, 16))):
+        assert certain([one, *others], [other]) == set()
+        assert certain([other], [one, *others]) == set()
+
+
+def test_an_ssn_that_is_a_default_speaks_against_nobody():
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 1), ssn=DEFAULT_SSN)
+        for at in range(6)
+    ]
+    assert ("1", "2") in certain([ada(ssn=DEFAULT_SSN), *others], [ada(id="2", ssn="441-81-2231")])
