@@ -55,9 +55,10 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
     levels = score.levels
     if frequencies.alone:
         return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
-    if levels[F.SSN] is L.EXACT:
-        return tuple(_with_one_ssn(one, other, levels))
     household = is_household(levels, named=is_named_after(one) or is_named_after(other))
+    if levels[F.SSN] is L.EXACT:
+        twins = household and _are_twins_with_one_ssn(one, other, levels, frequencies)
+        return (*_with_one_ssn(one, other, levels), *([Veto.TWINS] if twins else []))
     found = [
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
@@ -139,6 +140,13 @@ def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
     if levels[F.SEX] is L.OTHER and first is not L.EXACT:
         found.append(Veto.SEX)
     return found
+
+
+def _are_twins_with_one_ssn(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether a parent's number may be on the charts of twins: their names are nearly the same, and neither is a misspelt one."""
+    if levels[F.MIDDLE] is L.EXACT or levels[F.FIRST] not in (L.NEAR, L.SIMILAR):
+        return False
+    return not _is_misspelt(one.names.first, other.names.first, frequencies)
 
 
 def _are_generations(one: Normal, other: Normal) -> bool:

@@ -34,6 +34,10 @@ VETOED = {
         (ada(first_name="Mia", middle_name=""), ada(first_name="Nia", middle_name="")),
         (ada(middle_name=""), ada(first_name="A", middle_name="")),
         (ADA, ada(first_name="Ruth", middle_name="")),
+        *(
+            (ada(first_name=one, middle_name="", ssn=SSN), ada(first_name=other, middle_name="", ssn=SSN))
+            for one, other in (("Mia", "Nia"), ("Jayden", "Jaylen"), ("Brandon", "Brendan"), ("Christian", "Christina"))
+        ),
         (ada(first_name="Elizabeth", middle_name="", phones=()), ada(first_name="Lisa", middle_name="", phones=())),
     ],
     Veto.SUFFIX: [
