@@ -81,7 +81,7 @@ def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
     failed = len(found) - (missing / 2 if at_home else 0)
     if not household:
         found, failed = [*found, Veto.NAMESAKE], failed + 1
-    if levels[F.SUFFIX] is L.OTHER:
+    if levels[F.SUFFIX] is L.OTHER or (levels[F.SUFFIX] is L.ONE_SIDED and levels[F.BORN] is not L.EXACT):
         return (*found, Veto.SUFFIX)
     most = 1.0 if not at_home else 2.0 if levels[F.BORN] is L.EXACT else 1.5
     return tuple(found) if failed > most else ()
