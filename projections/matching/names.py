@@ -35,7 +35,13 @@ SUFFIXES = {
 WRITTEN_SUFFIXES = frozenset(SUFFIXES) - {"i", "v", "1", "2", "3", "4", "5"}
 """What is a generation even at the end of a name; the others are only where a suffix is asked for."""
 
-PLACEHOLDERS = frozenset(str.split("baby babyboy babygirl newborn infant bb bg nb boy girl unborn neonate twin"))
+PLACEHOLDER = re.compile(
+    r"((baby(boy|girl|male|female|twin)?|bb|bg|nb|twin|triplet)[a-f]?"
+    r"|(newborn|infant|neonate|unborn|fetus|nb)(boy|girl|male|female|twin)?|boy|girl|male|female)\d*"
+)
+"""A word that a newborn without a name is called by."""
+BESIDE = frozenset(str.split("new born one two three first second third unknown unk"))
+"""Words that only stand beside such a word; what follows `of` is the mother's name."""
 NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
 
 
@@ -78,11 +84,7 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     while len(firsts) > 1 and len(firsts[-1]) == 1:
         initial = firsts.pop()
         middles = middles or [initial]
-    placeholder = (
-        bool(firsts)
-        and all(word in PLACEHOLDERS or len(word) == 1 for word in firsts)
-        and any(word in PLACEHOLDERS for word in firsts)
-    )
+    placeholder = _is_placeholder(firsts)
     firsts = [word for word in firsts if word not in NO_NAME]
     lasts = _joined([word for word in lasts if word not in NO_NAME])
     return PersonNames(
@@ -94,6 +96,16 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
         lasts=tuple(word for word in lasts if word not in PARTICLES) or tuple(lasts),
         suffix=generation,
         placeholder=placeholder,
+    )
+
+
+def _is_placeholder(firsts: list[str]) -> bool:
+    """Whether a first name only says that it is a newborn's: `Baby Boy A`, `BB1`, `Girl of Maria`."""
+    said = firsts[: firsts.index("of")] if "of" in firsts else firsts
+    kinds = [PLACEHOLDER.fullmatch(word) is not None for word in said]
+    return any(kinds) and (
+        kinds[:2] == [True, True]
+        or all(kind or len(word) == 1 or word in BESIDE or word.isdigit() for kind, word in zip(kinds, said, strict=True))
     )
 
 

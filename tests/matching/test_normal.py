@@ -124,3 +124,19 @@ def test_normalizing_twice_is_normalizing_once(text: str):
 def test_any_text_is_a_person(first: str, last: str):
     one = ada(first_name=first, last_name=last, address1=last, zip=first, email=last, phones=(first,), ssn=last, city=first)
     assert normalize(one) == normalize(one)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Baby", "Baby Boy", "BABY GIRL B", "Baby Male", "Newborn Male", "NB Male", "Male", "Female", "Boy1", "BB1", "BabyBoyA",
+        "Boy of Maria", "Baby Girl of Ana Lucia", "New Born Girl", "Unknown Male", "Twin 2", "Infant Female", "Baby Boy Garcia",
+    ],
+)  # fmt: skip
+def test_what_a_newborn_is_called_before_the_name_is_known_is_no_name(first: str):
+    assert names_of(first, "", "Garcia", "").placeholder
+
+
+@pytest.mark.parametrize("first", ["Boyd", "Babette", "Malena", "Girolamo", "Bonnie", "Unity", "Nb Garcia", "Maria", ""])
+def test_a_name_that_begins_like_one_is_a_name(first: str):
+    assert not names_of(first, "", "Garcia", "").placeholder

@@ -27,7 +27,13 @@ VETOED = {
         (ada(ssn=SSN), ada(ssn=SSN, first_name="Xenia", middle_name="")),
     ],
     Veto.NO_FIRST_NAME: [(ADA, ada(first_name=""))],
-    Veto.NEWBORN: [(ADA, ada(first_name="Baby Girl", middle_name=""))],
+    Veto.NEWBORN: [
+        (ADA, ada(first_name="Baby Girl", middle_name="")),
+        *(
+            (ada(first_name=name, middle_name=""), ada(first_name=name, middle_name=""))
+            for name in ("Newborn Male", "BB1", "Girl of Ana")
+        ),
+    ],
     Veto.TWINS: [
         (ADA, ada(first_name="Xenia", middle_name="")),
         (ada(first_name="Anna", middle_name=""), ada(first_name="Anne", middle_name="")),
