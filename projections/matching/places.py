@@ -82,8 +82,13 @@ def city_of(text: str) -> str:
 def state_of(text: str) -> str:
     """A state's two letters; a foreign one as its text."""
     found = "".join(words(text))
-    known = us.states.lookup(text.strip()) if len(found) > 2 else None
-    return known.abbr.casefold() if known is not None else found
+    return _states().get(found, found)
+
+
+@cache
+def _states() -> dict[str, str]:
+    """The states by name, as it is written and not as it sounds: Menia is none."""
+    return {"".join(words(one.name)): one.abbr.casefold() for one in (*us.states.STATES_AND_TERRITORIES, us.states.DC)}
 
 
 @cache

@@ -140,3 +140,10 @@ def test_what_a_newborn_is_called_before_the_name_is_known_is_no_name(first: str
 @pytest.mark.parametrize("first", ["Boyd", "Babette", "Malena", "Girolamo", "Bonnie", "Unity", "Nb Garcia", "Maria", ""])
 def test_a_name_that_begins_like_one_is_a_name(first: str):
     assert not names_of(first, "", "Garcia", "").placeholder
+
+
+def test_a_state_is_known_by_its_name_and_not_by_its_sound():
+    assert state_of("District of Columbia") == state_of("DC") == "dc"
+    assert state_of("NEW  YORK") == state_of("new york") == "ny"
+    assert state_of("Menia") == "menia"
+    assert state_of("Eemn") == "eemn"
