@@ -63,7 +63,7 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
-        *([] if household or (is_bare(one) and is_bare(other)) else [Veto.NAMESAKE]),
+        *([] if household or (is_bare(one) and is_bare(other) and is_second(levels)) else [Veto.NAMESAKE]),
     ]
     return tuple(veto for veto in Veto if veto in found)
 
@@ -123,6 +123,12 @@ def is_bare(one: Normal) -> bool:
     return not (one.street or one.phones or one.email)
 
 
+def is_second(levels: Levels) -> bool:
+    """Whether two bare charts say one more thing that is the same, and none of another town: a namesake's is rarely so."""
+    area = {levels[F.ZIP], levels[F.CITY]}
+    return not is_elsewhere(levels) and (L.EXACT in area or levels[F.MIDDLE] in (L.EXACT, L.INITIAL))
+
+
 def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
     """A holder's number on a dependent's chart: one of name and birth date must agree fully, the other nearly."""
     first, born = levels[F.FIRST], levels[F.BORN]
@@ -170,6 +176,9 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
         found.append(Veto.GENERATION)
     if not household:
         found.append(Veto.NAMESAKE)
+    own = levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or levels[F.EMAIL] is L.EXACT
+    if born is L.TWO_OF_THREE and not own:  # brothers and cousins of one name live in one household
+        found.append(Veto.IMPROBABLE)
     if last not in SAID | MISTYPED:
         found.append(Veto.LAST_NAME)
     return found

@@ -11,6 +11,8 @@ from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
 
+BARE = {"address1": "", "phones": (), "email": ""}
+NOWHERE = {"city": "", "state": "", "zip": ""}
 PORTLAND = {"city": "Portland", "state": "OR", "zip": "97201"}
 
 VETOED = {
@@ -62,11 +64,16 @@ VETOED = {
             (ada(address1=line, phones=()), ada(address1=line, phones=(), email="", **PORTLAND))
             for line in ("PO Box 12", "100 Main St")
         ),
+        (ada(**BARE), ada(**BARE, **PORTLAND)),
+        (ada(**BARE, **NOWHERE, middle_name=""), ada(**BARE, **NOWHERE, middle_name="")),
         (ada(city=""), ada(**{**PORTLAND, "city": ""}, phones=(), email="")),
     ],
     Veto.SEX: [(ADA, ada(sex="Male", first_name="Adela")), (ADA, ada(sex="Male", birth_date=date(1985, 12, 16)))],
     Veto.SSN: [(ada(ssn=SSN), ada(ssn=OTHER_SSN))],
-    Veto.IMPROBABLE: [(ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904"))],
+    Veto.IMPROBABLE: [
+        (ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904")),
+        (ada(middle_name="", email=""), ada(middle_name="", email="", birth_date=date(1985, 12, 23))),
+    ],
 }
 """Pairs that the veto is said of."""
 
@@ -133,6 +140,11 @@ def test_an_e_mail_made_of_a_name_says_half_whichever_of_the_two_has_the_name():
     rob = elsewhere(first_name="Rob", middle_name="Lee", last_name="Wu", email="rob77@mail.com", phones=())
     verdicts = {decided(*pair).vetoes for pair in ((robert, rob), (rob, robert))}
     assert verdicts == {(Veto.NAMESAKE,)}
+
+
+@pytest.mark.parametrize("second", [{"middle_name": "Ruth", **NOWHERE}, {"middle_name": ""}], ids=["middle name", "town"])
+def test_of_charts_without_address_and_phone_a_second_thing_makes_certain(second: dict[str, str]):
+    assert decided(ada(**BARE, **second), ada(**BARE, **second)).verdict is MatchVerdict.CERTAIN
 
 
 def test_strangers_are_nobody():
