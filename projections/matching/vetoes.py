@@ -46,6 +46,9 @@ class Veto(StrEnum):
 APART = 14
 """Years between a parent and a child, at least."""
 
+FAMILY = 5
+"""More charts with one phone are rather a practice's or a home's than a family's."""
+
 SECOND = 9.0
 """Bits that must agree beside names and birth date: a place that one in 500 charts has."""
 
@@ -63,6 +66,7 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
+        *([Veto.IMPROBABLE] if _rests_on_one_thing(one, other, levels, frequencies) else []),
         *([] if household or (is_bare(one) and is_bare(other) and is_second(levels)) else [Veto.NAMESAKE]),
     ]
     return tuple(veto for veto in Veto if veto in found)
@@ -240,6 +244,19 @@ def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
     if levels[F.SEX] is L.OTHER and not firm:
         found.append(Veto.SEX)
     return found
+
+
+def _rests_on_one_thing(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether all that agrees beside a date that may be a default, or a phone of more than a family, is that one thing.
+
+    One of street, phone and e-mail agrees then, and another is somebody else's.
+    """
+    second = [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)]
+    if levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or second.count(L.EXACT) != 1 or L.OTHER not in second:
+        return False
+    numbers = one.phones & other.phones
+    crowd = levels[F.PHONE] is L.EXACT and all(frequencies.shared.get(number, 1) > FAMILY for number in numbers)
+    return crowd or one.day.endswith("0101") or other.day.endswith("0101")
 
 
 def disagreements(levels: Levels) -> set[Compared]:

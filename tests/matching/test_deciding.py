@@ -238,3 +238,13 @@ def test_two_lists_with_relatives_across_them_are_no_sample_of_people_who_live_a
     mothers = [only_at_home(number, first_name="Emma", birth_date=date(1971, 5, 6)) for number in range(600, 610)]
     children = [only_at_home(number, first_name="Mason", birth_date=date(2004, 8, 19)) for number in range(600, 610)]
     assert ("900", "900") not in certain([*SAMPLE, *mothers, father], [*SAMPLE[:200], *children, son])
+
+
+def test_a_phone_of_more_than_a_family_makes_no_namesake_certain():
+    """The practice's own number on some charts, and two of one name and birth date who live in different streets."""
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 2)) for at in range(6)
+    ]
+    one, other = ada(middle_name=""), elsewhere(id="2", phones=ADA.phones)
+    assert certain([one, *others[:2]], [other]) == {("1", "2")}
+    assert certain([one, *others], [other]) == set()

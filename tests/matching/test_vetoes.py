@@ -11,6 +11,7 @@ from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
 
+DEFAULT_DATE = {"birth_date": date(1985, 1, 1)}
 BARE = {"address1": "", "phones": (), "email": ""}
 NOWHERE = {"city": "", "state": "", "zip": ""}
 PORTLAND = {"city": "Portland", "state": "OR", "zip": "97201"}
@@ -73,6 +74,8 @@ VETOED = {
     Veto.IMPROBABLE: [
         (ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904")),
         (ada(middle_name="", email=""), ada(middle_name="", email="", birth_date=date(1985, 12, 23))),
+        (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, phones=ADA.phones)),
+        (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, address1=ADA.address1, city="Augusta", zip="30904")),
     ],
 }
 """Pairs that the veto is said of."""
