@@ -23,6 +23,8 @@ PARTICLES = frozenset(
 )
 TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt"))
 CREDENTIALS = frozenset(str.split("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn"))
+ALSO_NAMES = frozenset(("do", "pa"))
+"""Credentials that are family names, too: see `_ends_in_capitals`."""
 SUFFIXES = {
     **dict.fromkeys(("jr", "junior"), "jr"),
     **dict.fromkeys(("sr", "senior"), "sr"),
@@ -75,8 +77,9 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     firsts, lasts = list(words(first)), list(words(last))
     middles = [word for word in words(middle) if word not in NO_NAME]
     generation = SUFFIXES.get("".join(words(suffix)), "")
-    for part in (lasts, firsts, middles):
-        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in CREDENTIALS):
+    for part, text in ((lasts, last), (firsts, first), (middles, middle)):
+        letters = CREDENTIALS if _ends_in_capitals(text) else CREDENTIALS - ALSO_NAMES
+        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in letters):
             generation = generation or SUFFIXES.get(part[-1], "")
             part.pop()
     while len(firsts) > 1 and firsts[0] in TITLES:
@@ -93,10 +96,16 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
         middle="".join(middles),
         middles=tuple(middles),
         last="".join(lasts),
-        lasts=tuple(word for word in lasts if word not in PARTICLES) or tuple(lasts),
+        lasts=tuple(word for word in lasts[:-1] if word not in PARTICLES) + tuple(lasts[-1:]),  # a particle is never last
         suffix=generation,
         placeholder=placeholder,
     )
+
+
+def _ends_in_capitals(text: str) -> bool:
+    """Whether the last word is in capitals behind a name that is not: Nguyen DO is a doctor, Nguyen Do has two surnames."""
+    *named, last = text.replace(".", "").split() or [""]
+    return last.isupper() and not " ".join(named).isupper()
 
 
 def _is_placeholder(firsts: list[str]) -> bool:

@@ -147,3 +147,9 @@ def test_a_state_is_known_by_its_name_and_not_by_its_sound():
     assert state_of("NEW  YORK") == state_of("new york") == "ny"
     assert state_of("Menia") == "menia"
     assert state_of("Eemn") == "eemn"
+
+
+def test_a_surname_that_is_a_credential_elsewhere_is_kept():
+    assert names_of("Thi", "", "Nguyen Do", "").lasts == names_of("Thi", "", "NGUYEN DO", "").lasts == ("nguyen", "do")
+    assert names_of("Ann", "", "Nguyen DO", "").lasts == ("nguyen",)
+    assert names_of("Ann", "", "Nguyen MD", "").lasts == ("nguyen",)
