@@ -44,6 +44,7 @@ PLACEHOLDER = re.compile(
 """A word that a newborn without a name is called by."""
 BESIDE = frozenset(str.split("new born one two three first second third unknown unk"))
 """Words that only stand beside such a word; what follows `of` is the mother's name."""
+# Words that stand for no name: as a last name only beside a first name that is none, for people are called Null and Test.
 NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
 
 
@@ -88,8 +89,10 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
         initial = firsts.pop()
         middles = middles or [initial]
     placeholder = _is_placeholder(firsts)
-    firsts = [word for word in firsts if word not in NO_NAME]
-    lasts = _joined([word for word in lasts if word not in NO_NAME])
+    if placeholder or all(word in NO_NAME for word in firsts):
+        lasts = [word for word in lasts if word not in NO_NAME]
+    firsts = [word for word in firsts if word not in NO_NAME or (word == "na" and "Na" in first)]
+    lasts = _joined(lasts)
     return PersonNames(
         first="".join(firsts),
         firsts=tuple(firsts),

@@ -153,3 +153,15 @@ def test_a_surname_that_is_a_credential_elsewhere_is_kept():
     assert names_of("Thi", "", "Nguyen Do", "").lasts == names_of("Thi", "", "NGUYEN DO", "").lasts == ("nguyen", "do")
     assert names_of("Ann", "", "Nguyen DO", "").lasts == ("nguyen",)
     assert names_of("Ann", "", "Nguyen MD", "").lasts == ("nguyen",)
+
+
+@pytest.mark.parametrize("last", ["Na", "Null", "Test", "Patient", "Unknown"])
+def test_a_last_name_that_is_no_name_elsewhere_is_one_beside_a_first_name(last: str):
+    assert names_of("Katarzyna", "", last, "").last == last.casefold()
+    for first in ("Unknown", "Test", "", "Baby Boy"):
+        assert names_of(first, "", last, "").last == ""
+
+
+def test_na_is_a_first_name_where_it_is_written_as_one():
+    assert names_of("Na", "", "Kim", "").first == "na"
+    assert names_of("NA", "", "Kim", "").first == names_of("na", "", "Kim", "").first == ""
