@@ -33,6 +33,9 @@ NO_DOMAIN = frozenset(
 )
 NO_SSN = frozenset(("987654321", "078051120", "219099999", "123121234"))
 """Numbers of advertisements and forms."""
+NOTED = re.compile(r"(?:[^\d+]*[^\W\d_][^\d+(]*)?(\+?[\d\s().\-/]*\d)(?:[^\d]*[^\W\d_].*)?", re.DOTALL)
+WHOLE = 10
+"""Digits of a number with its area."""
 PHONE = re.compile(r"\+?[\d\s().\-/]+")
 
 
@@ -105,6 +108,7 @@ def zip_of(text: str) -> str:
 @cache
 def phone_of(text: str) -> str:
     """A number's digits with its country, or empty where it is none or a placeholder."""
+    text = _without_note(text)
     digits = "".join(char for char in text if char in "0123456789")
     if PHONE.fullmatch(text.strip()) and len(digits) == 11 and digits[0] == "1":
         digits = digits[1:]
@@ -118,6 +122,12 @@ def phone_of(text: str) -> str:
     if len(digits) < 7 or len(set(digits[-7:])) == 1 or len(set(digits)) <= 2:
         return ""
     return "" if digits in ("1234567890", "0123456789", "1234567") or digits[-7:] == "1234567" else digits
+
+
+def _without_note(text: str) -> str:
+    """A number without the words before or behind it (mom, cell, ext. 5); the letters of 1-800-FLOWERS are a part of it."""
+    found = NOTED.fullmatch(text.strip()) if len(text) < 100 else None
+    return found[1] if found and sum(char.isdecimal() for char in found[1]) >= WHOLE else text
 
 
 @cache

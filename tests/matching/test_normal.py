@@ -165,3 +165,23 @@ def test_a_last_name_that_is_no_name_elsewhere_is_one_beside_a_first_name(last: 
 def test_na_is_a_first_name_where_it_is_written_as_one():
     assert names_of("Na", "", "Kim", "").first == "na"
     assert names_of("NA", "", "Kim", "").first == names_of("na", "", "Kim", "").first == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "617 555 1234 (mom)",
+        "(617) 555-1234 cell",
+        "Mom: 617-555-1234",
+        "cell (617) 555-1234",
+        "617.555.1234 ext. 5",
+        "6175551234x12",
+    ],
+)
+def test_a_note_beside_a_phone_is_no_part_of_it(text: str):
+    assert phone_of(text) == "6175551234"
+
+
+def test_the_letters_of_a_number_are_digits():
+    assert phone_of("1-800-FLOWERS") == "8003569377"
+    assert phone_of("+44 20 7946 0958 (work)") == phone_of("+44 20 7946 0958") != ""
