@@ -40,6 +40,8 @@ TEXTS = (
 COLUMNS = ("id", *TEXTS, "birth_date", *PHONES)
 DELIMITERS = (",", ";", "\t")
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+SEPARATOR = re.compile(r"\s*sep=([,;\t])\r?\n", re.IGNORECASE)
+"""How a spreadsheet program writes what parts the cells, on a line of its own before the header."""
 NAMED = 20
 """Lines of one kind that are named; the others are only counted."""
 
@@ -149,14 +151,18 @@ def read(path: Path) -> Listed:
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows with the line that each begins on; empty ones are left out."""
+    named = SEPARATOR.match(text)
+    text = text[named.end() :] if named else text
     first = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(DELIMITERS, key=lambda one: sum(_column(cell) in COLUMNS for cell in first.split(one)))
+    found = max(DELIMITERS, key=lambda one: sum(_column(cell) in COLUMNS for cell in first.split(one)))
+    delimiter = named[1] if named else found
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    before = 1 if named else 0
+    line = before + 1
     for row in reader:
         if any(cell.strip() for cell in row):
             yield line, row
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
 
 
 def _column(cell: str) -> str:

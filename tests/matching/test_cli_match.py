@@ -185,3 +185,10 @@ def test_an_unusable_file_leaves_no_answer_of_before(files, tmp_path: Path):
     matched(files(), out)
     assert main(["match", *files(a="name\nAda\n"), "--json", str(out)]) == 1
     assert not out.exists()
+
+
+def test_a_line_that_names_the_separator_is_no_header(files, tmp_path: Path, capsys):
+    a = "sep=;\r\n" + "\r\n".join(line.replace(",", ";") for line in (*A, A[1]))
+    answer = matched(files(a=a), tmp_path / "out.json")
+    assert [pair[:2] for pair in answer["certain"]] == [["a1", "b1"]]
+    assert "A.csv:6: duplicate id" in capsys.readouterr().err
