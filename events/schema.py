@@ -209,9 +209,6 @@ class WentLive(Value, frozen=True, kw_only=True):
     """The observed practice is live: from now on everything is decided, and every patient is looked at once."""
 
 
-# -- intents --
-
-
 class IntentRequested(Value, frozen=True, kw_only=True):
     """A write is wanted. `slot` is what it is about within its patient (or practice): one open intent per slot.
 

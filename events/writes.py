@@ -333,10 +333,12 @@ class BillingChartWritten(Result, frozen=True, kw_only=True):
 
 
 class RecordCreated(Result, frozen=True, kw_only=True):
-    """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake."""
+    """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake, `found` is
+    how an appointment stands that was found and is not as asked for."""
 
     id: int
     others: tuple[int, ...] = ()
+    found: AppointmentTerms | None = None
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):

@@ -16,8 +16,8 @@ from projections.rules.holds import creation_rules
 from projections.terms.policy import Policy
 
 WHO = "chartwire"
-LATE_LOOKS = (30.0, 120.0)
-"""A list may show late what was created: a booking is looked for that much longer, in first looks."""
+LATE_LOOKS = (2.0, 8.0)
+"""A list may show late what was created: a booking is looked for twice more, after so many times the last look's pause."""
 
 
 def creations_held(attempt: Attempt, error: Exception, policy: Policy) -> HoldBegan:
@@ -44,4 +44,4 @@ def looks_for(write: AnyWrite, pace: Pace) -> tuple[float, ...]:
     """The pauses before each look for a lost answer of the write."""
     if not isinstance(write, CreateBillingAppointment) or not pace.lookups:
         return pace.lookups
-    return (*pace.lookups, *(pace.lookups[0] * each for each in LATE_LOOKS))
+    return (*pace.lookups, *(pace.lookups[-1] * each for each in LATE_LOOKS))

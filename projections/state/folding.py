@@ -353,7 +353,8 @@ def _appointment_written(patient: Patient, slot: str, write: AnyWrite, result: o
         return patient
     match write, result:
         case CreateEhrAppointment(), RecordCreated():
-            entry = replace(entry, ehr=result.id, written=write.terms, cancelled=False, deleted=False)
+            written = result.found or write.terms
+            entry = replace(entry, ehr=result.id, written=written, cancelled=False, deleted=False)
         case UpdateEhrAppointment(), _:
             entry = replace(entry, written=write.terms, cancelled=False)
         case CancelEhrAppointment(), _:

@@ -90,7 +90,7 @@ def who_in(body: Body) -> str:
 
 def field_term(field: str) -> str:
     """The term of a field."""
-    return f"field:{field}"
+    return f"of:{field}"
 
 
 def who_term(who: str) -> str:

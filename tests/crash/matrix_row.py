@@ -40,6 +40,7 @@ PASSES = (
     "kareo.appointments",
     "kareo.appointment-sweep",
 )
+CALENDAR = "elation.calendar-sweep"
 OPEN = ("requested", "attempted", "unknown")
 TO_STRIKE = 40.0
 TO_REST = 90.0
@@ -141,6 +142,7 @@ class Row:
         self._folder = folder
         self._next_kill = NextKill(folder / "next_kill")
         self._practice = PracticeId(stage.office.id)
+        self._sources = (*PASSES, CALENDAR) if SCENES[kind].calendar else PASSES
         self._number = 0
         self._pid = 0
         self._postgres: EmbeddedPostgres
@@ -272,14 +274,14 @@ class Row:
         rows = await self._store.pool.fetch(
             "SELECT source, updated_at FROM chartwire.checkpoint WHERE practice = $1", self._practice
         )
-        return {row["source"]: row["updated_at"] for row in rows if row["source"] in PASSES}
+        return {row["source"]: row["updated_at"] for row in rows if row["source"] in self._sources}
 
     async def _gone_round(self, before: dict[str, Any]) -> dict[str, Any]:
         while True:
             if not psutil.pid_exists(self._pid):
                 await self._bear()
             now = await self._passes()
-            if all(name in now and now[name] != before.get(name) for name in PASSES):
+            if all(name in now and now[name] != before.get(name) for name in self._sources):
                 return now
             await asyncio.sleep(0.02)
 

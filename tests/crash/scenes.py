@@ -164,7 +164,7 @@ SCENES: dict[str, Scene] = {
         lambda stage, number: stage.clinic.billing.people.delete_appointment(stage.booked[number]), booked=True
     ),
     "CreateKareoAppointment": Scene(
-        lambda stage, number: stage.enter(number), {"appointments": 1, "bookings": 1}, both_ways=True, calendar=True
+        lambda stage, number: stage.enter(number), {"bookings": 1}, both_ways=True, calendar=True
     ),
     "UpdateKareoAppointment": Scene(
         lambda stage, number: stage.clinic.ehr.people.edit_appointment(stage.booked[number], duration=45),

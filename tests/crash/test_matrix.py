@@ -25,6 +25,9 @@ SELECTED: list[tuple[Victim, str, Sequence[str]]] = [
     ("daemon", "SyncPolicies", ("before offsets", "after call", "after outcome")),
     ("daemon", "ChangeKareoPolicies", ("before offsets", "after attempt", "after call", "before outcome")),
     ("daemon", "CreateKareoChart", ("before publish", "after call")),
+    ("daemon", "CreateKareoAppointment", ("before commit", "after attempt", "after call", "before outcome")),
+    ("daemon", "UpdateKareoAppointment", ("after call",)),
+    ("daemon", "DeleteKareoAppointment", ("before call", "after call", "before outcome")),
     ("daemon", "UpdateCarrier", ("after attempt", "after call", "before outcome")),
     ("postgres", "CreateCarrier", ("after append", "after commit", "after outcome")),
     ("postgres", "UpdateKareoChart", ("after attempt", "after call")),
@@ -41,7 +44,7 @@ def red(cells: Sequence[Cell]) -> list[str]:
 
 def test_every_kind_of_write_has_its_scene() -> None:
     assert set(SCENES) == set(KINDS)
-    assert len(KINDS) == 17
+    assert len(KINDS) == 20
 
 
 @pytest.mark.slow

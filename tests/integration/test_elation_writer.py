@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from msgspec.structs import replace
 
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation.client import ElationClient
@@ -23,6 +24,7 @@ from events.writes import (
     CreateEhrChart,
     DeleteEhrAppointment,
     EhrChartWritten,
+    RecordCreated,
     Searched,
     SyncPolicies,
     UpdateCarrier,
@@ -142,6 +144,17 @@ async def test_a_lost_answer_is_settled_and_the_write_is_done_once(ehr: Elation,
         result = await ehr.writer.write(lambda: write)
         assert not isinstance(result, Searched), "our own chart is recognized by its link"
     assert ehr.done(kind) == 1
+
+
+async def test_an_appointment_is_found_on_another_day_and_told_as_it_stands(ehr: Elation) -> None:
+    """After a restore: it was made in the lost time, and has been moved in Kareo since."""
+    write, _ = ehr.prepared("appointment")
+    assert isinstance(write, CreateEhrAppointment)
+    made = await ehr.writer.write(lambda: write)
+    assert isinstance(made, RecordCreated)
+    assert await ehr.writer.look_up(write) == RecordCreated(id=made.id), "as asked for"
+    moved = replace(write, terms=replace(write.terms, start=NOON + timedelta(days=9)))
+    assert await ehr.writer.look_up(moved) == RecordCreated(id=made.id, found=write.terms)
 
 
 async def test_somebody_elses_chart_is_no_creation_of_ours(ehr: Elation) -> None:

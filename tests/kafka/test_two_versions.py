@@ -21,29 +21,15 @@ from events.migrate import migrate
 from tests.kafka.conftest import Kafka
 from tests.kafka.process import HERE, Installed
 from tests.kafka.world import World, world
-from tests.stored.older import OLDER, ROOT, installed
+from tests.stored.older import OLDER, ROOT, TAKE, installed
 from tests.stored.test_upgrade import ROWS
 
 DATABASE = "two_versions"
 PRACTICES = 18
+SHARED_SECONDS = 300.0
+"""For a worker to start and to be given its share, on a slow machine."""
+
 MIGRATE = "import asyncio, sys; from events.migrate import migrate; print(asyncio.run(migrate(sys.argv[1])))"
-TAKE = """
-import asyncio, sys, asyncpg
-from events.keys import Keyring
-from events.store import Store
-
-async def take():
-    store = await Store.open(sys.argv[1], Keyring.from_directory(Path(sys.argv[2])))
-    try:
-        print(await store.take_over(sys.argv[3], "old:7"))
-    except asyncpg.PostgresError as error:
-        print(error.message)
-    finally:
-        await store.close()
-
-asyncio.run(take())
-"""
-
 CALL = "import sys; from daemon.__main__ import main; sys.exit(main(sys.argv[1:]))"
 OF_TODAY = ("I7",)
 """What this version makes of the events is not what an older one has: it leaves out what it does not know, until the next owner of this
@@ -84,7 +70,7 @@ async def there(
         for worker in one.workers:
             worker.version = older
             await worker.start()
-        await one.shared(least=0)
+        await one.shared(least=0, seconds=SHARED_SECONDS)
         yield one
 
 
@@ -95,7 +81,7 @@ async def become(there: World, version: Installed) -> None:
         assert await worker.ended() == 0
         worker.version = version
         await worker.start()
-        await there.shared(least=0)
+        await there.shared(least=0, seconds=SHARED_SECONDS)
     assert {worker.version for worker in there.workers} == {version}
 
 
@@ -178,5 +164,5 @@ async def refused(there: World, older: Installed) -> None:
     assert await late.ended() == 0
     late.version = HERE
     await late.start()
-    await there.shared(least=0)
+    await there.shared(least=0, seconds=SHARED_SECONDS)
     await there.at_rest()

@@ -11,7 +11,7 @@ from itertools import islice
 from tests.simulation import bugs
 from tests.simulation.crowd import crowd, of_seed, tried
 from tests.simulation.run import Verdict
-from tests.simulation.shrink import shortest
+from tests.simulation.shrink import shortest, told
 
 PLANS = {
     "both ways": "a practice of the profile elation-led",
@@ -30,9 +30,11 @@ def main() -> int:
     parser.add_argument("--first", type=int, default=1, help="the first one (1)")
     parser.add_argument("--seed", type=int, help="only this one")
     parser.add_argument("--bug", default="", choices=["", *bugs.BUGS], help="with a deliberate bug in the daemon")
-    for plans, told in PLANS.items():
+    for plans, with_whom in PLANS.items():
         option = "--" + plans.replace(" ", "-")
-        parser.add_argument(option, dest="plans", action="store_const", const=plans, default="drawn", help=f"with {told}")
+        parser.add_argument(
+            option, dest="plans", action="store_const", const=plans, default="drawn", help=f"with {with_whom}"
+        )
     parser.add_argument("--keep", action="store_true", help="do not shorten the stories that fail")
     arguments = parser.parse_args()
     first, most = (arguments.seed, 1) if arguments.seed is not None else (arguments.first, arguments.seeds)

@@ -74,45 +74,7 @@ def switched(at: Statement, name: str) -> Answer:
     return [{"exists": at.get("switch", name) is not None}]
 
 
-# -- heads.sql and events.sql ------------------------------------------------------------------------------------------------------------
-
-
-@answers
-def take_over(at: Statement, practice: str, owner: str) -> Answer:
-    old = at.get("practice_head", practice)
-    epoch = 1 if old is None else old["epoch"] + 1
-    changed = ("epoch", "reader_epoch", "owner", "taken_at")
-    at.upsert("practice_head", changed, practice=practice, epoch=epoch, reader_epoch=epoch, owner=owner, taken_at=at.clock())
-    return [{"epoch": epoch}]
-
-
-@answers
-def lock_head(at: Statement, practice: str) -> Answer:
-    head = at.get("practice_head", practice)
-    if head is None:
-        return []
-    at.lock("practice_head", head)
-    return only([head], "sequence", "epoch", "chain", "rebuilt", "keys")
-
-
-@answers
-def epoch(at: Statement, practice: str) -> Answer:
-    return only(present([at.get("practice_head", practice)]), "epoch")
-
-
-@answers
-def head(at: Statement, practice: str) -> Answer:
-    return only(present([at.get("practice_head", practice)]), "sequence", "epoch", "chain")
-
-
-@answers
-def advance_head(at: Statement, practice: str, sequence: int, chain: bytes, channel: str) -> Answer:
-    head = at.get("practice_head", practice)
-    if head is None:
-        return []
-    at.update("practice_head", head, sequence=sequence, chain=chain)
-    at.notifications[channel, practice] = None
-    return [{"pg_notify": None}]
+# -- events.sql -----------------------------------------------------------------------------------------------------------
 
 
 @answers

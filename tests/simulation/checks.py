@@ -6,7 +6,6 @@ import copy
 import hashlib
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,7 +17,6 @@ from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, UnreadableEvent, encode_body
 from events.ids import EventId, PracticeId, event_id
-from events.maps import MapKind
 from events.restarts import HistoryResumed
 from events.schema import (
     BillingChartObserved,
@@ -38,10 +36,10 @@ from projections.state.coverage import DIFFERENCES
 from projections.state.patient import Former
 from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
-from tests.simulation.judge import Judge
+from tests.simulation.judge import Judge, Mark
 from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
-from tests.simulation.left_alone import LeftAlone
+from tests.simulation.left_alone import LeftAlone, but_who
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
 from tests.simulation.truth import Truth
@@ -88,15 +86,6 @@ class _Practice:
         self.unsettled = False
         """Whether its database went back, and nobody has said yet that what followed from it is settled."""
         self.newest: dict[tuple[str, int], datetime] = {}
-
-
-@dataclass(frozen=True)
-class Mark:
-    """What was known of a practice `at` the moment of its event `sequence`."""
-
-    sequence: int
-    at: datetime
-    kept: Any
 
 
 class Checks:
@@ -329,17 +318,9 @@ class Checks:
                 slot.removeprefix("bill:") for one in found.patients.values() for slot in (*one.waiting, *one.dismissed)
             }
             bills = {int(slot) for slot in waiting if slot.isdigit()}
-            wanted += self._unbilled(known, bills)
+            wanted += witness.unbilled(self._clinic, known.office, bills)
             wanted += self._misbilled(dict(links))
-        return wanted
-
-    def _unbilled(self, known: _Practice, waiting: set[int]) -> list[str]:
-        """As the witness says; the bills of a physician whom people have mapped went to whom they said, and stay there."""
-        mapped = {id_ for kind, id_ in self.left_alone.of(known.office.id).ever_mapped if kind is MapKind.PROVIDER}
-        bills = self._clinic.ehr.bills
-        theirs = {id_ for id_, one in bills.items() if (one["rendering_provider"] or one["physician"]) in mapped}
-        expected = {f"bill {id_}: other provider in the encounter" for id_ in theirs}
-        return [text for text in witness.unbilled(self._clinic, known.office, waiting) if text not in expected]
+        return but_who(self.left_alone.of(known.office.id), wanted)
 
     def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
         """Edits by people that ended as something else though nothing waits, and links of different people."""

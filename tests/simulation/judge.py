@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from daemon.sandbox.clinic import Office
 from events.commands import KeepOutRequested, LinkRequested, MoveLinkRequested, ResyncRequested, UnlinkRequested
@@ -18,6 +21,15 @@ from events.writes import BillingChartWritten, CreateBillingChart, CreateEhrChar
 from tests.simulation.truth import Chart, Truth
 
 Say = Callable[[str, str], None]
+
+
+@dataclass(frozen=True)
+class Mark:
+    """What was known of a practice `at` the moment of its event `sequence`."""
+
+    sequence: int
+    at: datetime
+    kept: Any
 
 
 class Judge:

@@ -56,7 +56,10 @@ class Producer:
         self._pending.clear()
         self._done.set()
 
-    async def send(self, topic: str, value: bytes, *, key: bytes | None, partition: int | None) -> asyncio.Future[None]:
+    async def send(
+        self, topic: str, value: bytes, key: bytes | None, partition: int | None, *, headers: object = None
+    ) -> asyncio.Future[None]:
+        """Headers carry traces only, which are off in the simulation."""
         while topic not in self._cluster.topics:
             await asyncio.sleep(1.0)
         sent: asyncio.Future[None] = asyncio.get_running_loop().create_future()

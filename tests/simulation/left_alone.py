@@ -83,6 +83,13 @@ class _Office:
         return [id_ for kind, id_ in self.mapped if kind is MapKind.PROVIDER]
 
 
+def but_who(office: _Office, texts: list[str]) -> list[str]:
+    """Without what is said of providers where people have mapped one: who was written by a row stays with a bill and an appointment,
+    and who is entered meanwhile is written back by the row that counts then. The judge knows only who is who in truth."""
+    mapped = {kind for kind, _ in office.ever_mapped}
+    return [text for text in texts if "provider" not in text] if mapped - {MapKind.LOCATION} else texts
+
+
 class LeftAlone:
     """Follows what is recorded, of all practices."""
 

@@ -15,6 +15,25 @@ def waiting_by_code(at: Statement, practices: Sequence[str]) -> Answer:
 
 
 @answers
+def waiting_at_a_glance(at: Statement, practices: Sequence[str]) -> Answer:
+    counts = {practice: len(at.rows("waiting", practice)) for practice in dict.fromkeys(practices)}
+    return [{"practice": practice, "count": count} for practice, count in counts.items() if count]
+
+
+@answers
+def heads_at_a_glance(at: Statement, practices: Sequence[str]) -> Answer:
+    found: Answer = []
+    for practice in dict.fromkeys(practices):
+        head, said = at.get("practice_head", practice), at.get("report", practice)
+        if head is None:
+            continue
+        mine = said if said is not None and said["epoch"] == head["epoch"] else None
+        age = None if mine is None else (at.clock() - mine["reported_at"]).total_seconds()
+        found.append({"practice": practice, "doc": mine and mine["doc"], "report_age": age})
+    return found
+
+
+@answers
 def heard_of_sources(at: Statement, practices: Sequence[str]) -> Answer:
     return [
         {"practice": practice, "source": row["source"], "age": (at.clock() - row["updated_at"]).total_seconds()}

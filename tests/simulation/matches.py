@@ -13,7 +13,7 @@ def match_alike(at: Statement, practice: str, system: str, keys: Sequence[bytes]
     found: Answer = []
     rows = [row for row in at.rows("match_key", practice) if row["system"] == system]
     for key in keys:
-        found += only([row for row in rows if row["key"] == key][:most], "key", "chart")
+        found.append({"key": key, "charts": [row["chart"] for row in rows if row["key"] == key][:most]})
     return found
 
 

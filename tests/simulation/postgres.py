@@ -18,7 +18,7 @@ from typing import Any
 import asyncpg
 
 from events.store import AWAY
-from tests.simulation import answers, lookers, matches, replays, schema  # noqa: F401 - they register their answers
+from tests.simulation import answers, heads, lookers, matches, replays, schema  # noqa: F401 - they register their answers
 from tests.simulation.postgres_pool import MemoryPool
 from tests.simulation.rows import Row, Statement, Values, Written
 

@@ -33,12 +33,6 @@ def beyond(at: Statement, practice: str) -> Answer:
 
 
 @answers
-def mark_rebuilt(at: Statement, practice: str) -> None:
-    if (known := at.get("practice_head", practice)) is not None:
-        at.update("practice_head", known, rebuilt=known["rebuilt"] + 1)
-
-
-@answers
 def all_charts(at: Statement, practice: str) -> Answer:
     return by_role(at.rows("chart", practice), "ehr", "patient_key")
 

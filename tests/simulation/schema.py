@@ -11,11 +11,11 @@ _TABLES = (
         "practice_head",
         columns=(
             "practice", "sequence", "epoch", "chain", "owner", "taken_at", "rebuilt", "keys", "reader_epoch",
-            "shredded_at",
+            "shredded_at", "format", "format_epoch", "projected",
         ),
         key=("practice",),
         nullable=frozenset({"chain", "taken_at", "shredded_at"}),
-        defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0, "keys": 0, "reader_epoch": 0},
+        defaults={"sequence": 0, "epoch": 0, "owner": "", "rebuilt": 0, "keys": 0, "reader_epoch": 0, "format": 1, "format_epoch": 0, "projected": 1},
     ),
     Table(
         "event",

@@ -28,12 +28,16 @@ PLANS = {"the token is not looked for": "booking", "the desk's notes are written
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}
 """Days that cannot show a bug are not run with it."""
 
+SOONEST = {"old names ride along": (62,)}
+"""Days on which a bug was found that few others show: they are tried first, and all the others after them."""
+
 
 @pytest.mark.parametrize("bug", FOUND_BY)
 def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> None:
     """Issue 4: no epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones;
     and one that was in the daemon."""
     seeds = [seed for seed in SEEDS if bug not in ONLY_IN or ONLY_IN[bug](drawn(seed))]
-    verdict = first_to_fall(processes, seeds, bug, PLANS.get(bug, "drawn"))
+    days = dict.fromkeys((*SOONEST.get(bug, ()), *seeds))
+    verdict = first_to_fall(processes, days, bug, PLANS.get(bug, "drawn"))
     assert verdict is not None, f"{len(seeds)} seeds and none finds: {bug}"
     assert set(verdict.broken) & FOUND_BY[bug], verdict.broken

@@ -7,7 +7,7 @@ from concurrent.futures import ProcessPoolExecutor
 from tests.simulation.crowd import of_seed
 from tests.simulation.shrink import told
 
-SEEDS = range(1, 25)
+SEEDS = range(1, 17)
 
 
 def test_all_agrees_though_people_map_and_give_back(processes: ProcessPoolExecutor) -> None:

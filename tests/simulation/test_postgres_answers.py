@@ -197,7 +197,7 @@ async def looked_through(db: Any, practice: PracticeId) -> list[object]:
     for one in LISTS:
         rows = await db.fetch(SQL[one.read], practice)
         said.append(sorted(repr(dict(row)) for row in rows))
-    await db.execute(SQL["mark_rebuilt"], practice)
+    await db.execute(SQL["mark_rebuilt"], practice, 2)
     for name, arguments in (("read_patients", ("", 500)), ("load_directory", ())):
         rows = await db.fetch(SQL[name], practice, *arguments)
         said += [{key: row[key] for key in row.keys() if key != "doc"} for row in rows]  # noqa: SIM118

@@ -5,11 +5,14 @@ from __future__ import annotations
 
 from concurrent.futures import ProcessPoolExecutor
 
+import pytest
+
 from tests.simulation.crowd import first_to_fall, of_seed
 from tests.simulation.restoring import restored
 from tests.simulation.shrink import told
 
 SEEDS = range(1, 13)
+LEFT_STANDING = 17
 
 
 def test_what_was_made_in_the_lost_time_is_found(processes: ProcessPoolExecutor) -> None:
@@ -17,6 +20,13 @@ def test_what_was_made_in_the_lost_time_is_found(processes: ProcessPoolExecutor)
     futures = [processes.submit(of_seed, seed, "", "restored") for seed in SEEDS]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
+
+
+@pytest.mark.xfail(strict=True, reason="what was made and cancelled in the lost time stays uncancelled: nobody looks for it")
+def test_what_was_made_and_cancelled_in_the_lost_time_is_cancelled(processes: ProcessPoolExecutor) -> None:
+    """Not solved: after the restore Kareo's appointment is only seen as cancelled, and its copy in Elation is not known."""
+    verdict = processes.submit(of_seed, LEFT_STANDING, "", "restored").result()
+    assert verdict.ok, told(verdict)
 
 
 def test_creations_that_do_not_look_first_are_found(processes: ProcessPoolExecutor) -> None:

@@ -15,6 +15,25 @@ import pytest
 OLDER = "9f35dbc"
 """deploy/UPGRADE.md, Formats."""
 
+TAKE = """
+import asyncio, sys, asyncpg
+from pathlib import Path
+from events.keys import Keyring
+from events.store import Store
+
+async def take():
+    store = await Store.open(sys.argv[1], Keyring.from_directory(Path(sys.argv[2])))
+    try:
+        print(await store.take_over(sys.argv[3], "old:7"))
+    except asyncpg.PostgresError as error:
+        print(error.message)
+    finally:
+        await store.close()
+
+asyncio.run(take())
+"""
+"""Takes a practice over with a version's own code, by a database, a folder of keys and its id; says the epoch, or why not."""
+
 ROOT = Path(__file__).resolve().parents[2]
 INSTALL_SECONDS = 600
 

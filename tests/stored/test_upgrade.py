@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
+import subprocess
+import sys
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -11,9 +15,10 @@ import asyncpg
 import pytest
 
 from daemon.demo.embedded import EmbeddedPostgres
-from events.formats import FORMAT
-from tests.conftest import TEMPLATE
-from tests.stored.older import OLDER, ROOT, unpacked
+from events.formats import FORMAT, require_format
+from events.keys import Keyring
+from tests.conftest import PRACTICE, TEMPLATE
+from tests.stored.older import OLDER, ROOT, TAKE, unpacked
 from tests.stored.shape import digest
 
 ROWS = re.compile(r"^\| (\d+) \| `(\w+)` \| `?(\w+)`? \|", re.MULTILINE)
@@ -60,7 +65,7 @@ def unsafe(text: str) -> list[tuple[str, str]]:
 @pytest.fixture(scope="module")
 def older(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The older version's events: its migrations and queries."""
-    return unpacked(OLDER, tmp_path_factory.mktemp("older"), "events") / "events"
+    return unpacked(OLDER, tmp_path_factory.mktemp("older"), "events", "projections", "daemon") / "events"
 
 
 def test_the_table_of_formats_is_what_the_code_says() -> None:
@@ -121,6 +126,39 @@ def test_what_a_migration_does_to_its_own_tables_and_what_only_adds_is_safe() ->
     CREATE FUNCTION chartwire.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN DELETE FROM x; DROP TABLE y; END $$;
     """
     assert unsafe(text) == []
+
+
+async def test_the_older_version_itself_takes_a_practice_until_the_database_is_finished(
+    older: Path, postgres: EmbeddedPostgres, tmp_path: Path
+) -> None:
+    """By its own code, in a process of its own; this version has it in between."""
+    owner = await postgres.create_database("older_takes", template=TEMPLATE)
+    dsn = postgres.dsn("older_takes", "chartwire")
+    Keyring.create_key(tmp_path, PRACTICE)
+
+    async def take(folder: Path) -> str:
+        done = await asyncio.to_thread(
+            subprocess.run,
+            [sys.executable, "-c", TAKE, dsn, str(tmp_path), PRACTICE],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(folder)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
+
+    assert [await take(folder) for folder in (older.parent, ROOT, older.parent, ROOT)] == ["1", "2", "3", "4"]
+    connection = await asyncpg.connect(owner)
+    try:
+        await require_format(connection)
+    finally:
+        await connection.close()
+    sentence = (
+        "since chartwire migrate --finish this database takes workers of format {} or newer, and this one has format 1"
+    )
+    assert [await take(folder) for folder in (older.parent, ROOT)] == [sentence.format(FORMAT), "5"]
 
 
 async def refused(connection: Any, folder: Path) -> dict[str, str]:

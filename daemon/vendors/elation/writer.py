@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
@@ -12,7 +12,6 @@ from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.looking import found_in, whole
 from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAsWritten, NotFound, Refused
-from events.calendar import shifted
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
@@ -233,16 +232,13 @@ class ElationWriter:
         return RecordCreated(id=(await self._client.create_appointment(body)).id)
 
     async def _find_appointment(self, write: CreateEhrAppointment) -> RecordCreated | None:
-        day = datetime.combine(write.terms.start.date(), time(), UTC)
-        found = self._client.appointments(
-            shifted(day, -timedelta(days=1)), shifted(day, timedelta(days=2)), patient=write.chart
-        )
+        """On whatever day: it may have been moved since somebody made it, in a time that was lost."""
         ours = await found_in(
-            found,
+            self._client.appointments(patient=write.chart),
             lambda one: one.metadata is not None and one.metadata.object_id == write.link_hint,
             "elation.GET /appointments/",
         )
-        return RecordCreated(id=ours[0].id) if ours else None
+        return RecordCreated(id=ours[0].id, found=_otherwise(ours[0], write.terms)) if ours else None
 
     async def _update_appointment(self, write: UpdateEhrAppointment | CancelEhrAppointment) -> Done:
         """Read, change, send the full set: a partial update may be refused, and the type set by staff stays."""
@@ -367,6 +363,15 @@ def _terms(terms: AppointmentTerms) -> dict[str, object]:
         "physician": terms.physician,
         "description": terms.description,
     }
+
+
+def _otherwise(held: wire.Appointment, terms: AppointmentTerms) -> AppointmentTerms | None:
+    """What an appointment holds, where that is not what it shall hold."""
+    start, minutes, physician = held.scheduled_date, held.duration, held.physician
+    if start is None or minutes is None or physician is None:
+        return None
+    found = AppointmentTerms(start=start, minutes=minutes, physician=physician, description=held.description)
+    return None if found == terms else found
 
 
 def _instant(moment: datetime) -> str:
