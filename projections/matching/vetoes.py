@@ -226,7 +226,13 @@ def _is_only_one(one: Normal, other: Normal, levels: Levels, frequencies: Freque
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
-    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme."""
+    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme.
+
+    A sister is called as her brother with an `a` behind it: Gabriel, Gabriela.
+    """
+    shorter, longer = sorted((one, other), key=len)
+    if longer == f"{shorter}a":
+        return False
     return one[0] == other[0] and is_one_off(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
 
 

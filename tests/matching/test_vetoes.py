@@ -42,6 +42,7 @@ VETOED = {
         (ada(first_name="Anna", middle_name=""), ada(first_name="Anne", middle_name="")),
         (ada(first_name="Mia", middle_name=""), ada(first_name="Nia", middle_name="")),
         (ada(middle_name=""), ada(first_name="A", middle_name="")),
+        (ada(first_name="Gabriel", middle_name="", sex=""), ada(first_name="Gabriela", middle_name="", sex="")),
         (ADA, ada(first_name="Ruth", middle_name="")),
         *(
             (ada(first_name=one, middle_name="", ssn=SSN), ada(first_name=other, middle_name="", ssn=SSN))
