@@ -40,6 +40,8 @@ TEXTS = (
 COLUMNS = ("id", *TEXTS, "birth_date", *PHONES)
 DELIMITERS = (",", ";", "\t")
 AMERICAN = re.compile(r"(\d{1,2})/(\d{1,2})/(\d{4})")
+SEPARATOR = re.compile(r"\s*sep=([,;\t])\r?\n", re.IGNORECASE)
+"""How a spreadsheet program writes what parts the cells, on a line of its own before the header."""
 NAMED = 20
 """Lines of one kind that are named; the others are only counted."""
 
@@ -77,6 +79,7 @@ def register(commands: Any) -> None:
 def handle(arguments: argparse.Namespace) -> int:
     """0 when both lists were matched, 1 when a file is unusable or the answer could not be written; then there is no answer."""
     try:
+        _check_output(arguments.json, (arguments.a, arguments.b))
         lists = [read(path) for path in (arguments.a, arguments.b)]
     except Unusable as problem:
         warn(problem)
@@ -100,6 +103,28 @@ def handle(arguments: argparse.Namespace) -> int:
     for line in told(lists, matched):
         say(line, to=report)
     return 0
+
+
+def _check_output(output: str | None, inputs: tuple[Path, Path]) -> None:
+    """Raises Unusable where the answer would be written over an export, or nowhere.
+
+    The answer of an earlier run is taken away: it would be read as the answer of this one.
+    """
+    if output is None or output == "-":
+        return
+    if not output.strip():
+        raise Unusable("--json: names no file; give a file, or - for here")
+    path = Path(output)
+    if not path.exists():
+        return
+    for one in inputs:
+        if one.exists() and path.samefile(one):
+            raise Unusable(f"{output}: is a list to be matched; the answer would overwrite it, give another file")
+    if path.is_file():
+        try:
+            path.unlink()
+        except OSError as error:
+            raise Unusable(f"{output}: cannot be written ({error.strerror})") from None
 
 
 # Reading
@@ -126,14 +151,18 @@ def read(path: Path) -> Listed:
 
 def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows with the line that each begins on; empty ones are left out."""
+    named = SEPARATOR.match(text)
+    text = text[named.end() :] if named else text
     first = text.lstrip("\r\n").partition("\n")[0]
-    delimiter = max(DELIMITERS, key=lambda one: sum(_column(cell) in COLUMNS for cell in first.split(one)))
+    found = max(DELIMITERS, key=lambda one: sum(_column(cell) in COLUMNS for cell in first.split(one)))
+    delimiter = named[1] if named else found
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    before = 1 if named else 0
+    line = before + 1
     for row in reader:
         if any(cell.strip() for cell in row):
             yield line, row
-        line = reader.line_num + 1
+        line = before + reader.line_num + 1
 
 
 def _column(cell: str) -> str:

@@ -26,7 +26,7 @@ from events.ids import PracticeId
 from events.records import BillingChart, EhrChart
 from events.writes import System
 from projections.matching import Frequencies, Normal, keys_of
-from projections.matching.frequencies import household_values
+from projections.matching.frequencies import shared_values
 from projections.rules.counterparts import cautious
 from projections.rules.people import charts_of, normal_of, person_of
 from projections.state.patient import Patient, decode_patient
@@ -39,6 +39,9 @@ TOGETHER = 10_000
 
 NEAREST = 40
 """Charts that are compared with one: those that share the most keys with it."""
+
+FORM = "2"
+"""Another one wherever keys or counted values of the same chart become others: the tables are then filled anew, once."""
 
 NOTHING: frozenset[str] = frozenset()
 
@@ -69,7 +72,7 @@ class Hashes:
 
     def __init__(self, secret: bytes) -> None:
         self._secret = secret
-        self.complete = self.of("complete:")
+        self.complete = self.of(f"complete:{FORM}")
 
     def of(self, text: str) -> bytes:
         return hmac.digest(self._secret, text.encode(), hashlib.sha256)[:16]
@@ -102,7 +105,7 @@ def values_of(one: Normal) -> list[str]:
         "streets": one.street.name if one.street else "",
     }
     found = [f"{kind}:{value}" for kind, value in plain.items() if value]
-    return ["charts:", *found, *(f"shared:{value}" for value in dict.fromkeys(household_values(one)))]
+    return ["charts:", *found, *(f"shared:{value}" for value in dict.fromkeys(shared_values(one)))]
 
 
 def weighed(people: Iterable[Normal], others: Iterable[Normal] = ()) -> list[str]:

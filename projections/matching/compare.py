@@ -35,7 +35,7 @@ def compared(one: Normal, other: Normal, frequencies: Frequencies) -> Levels:
         F.ZIP: _digit(one.zip, other.zip),
         F.PHONE: phone_level(one.phones, other.phones, frequencies),
         F.EMAIL: email_level(one.email, other.email, frequencies),
-        F.SSN: _digit(one.ssn, other.ssn),
+        F.SSN: ssn_level(one.ssn, other.ssn, frequencies),
     }
 
 
@@ -215,6 +215,13 @@ def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
     if is_one_off(one, other) or (local == elsewhere and len(local) > 6):
         return L.NEAR
     return L.OTHER
+
+
+def ssn_level(one: str, other: str, frequencies: Frequencies) -> Level:
+    """A default in more charts than one person has says nothing, neither where it is equal nor where it differs."""
+    if one and other and (frequencies.is_default_ssn(one) or frequencies.is_default_ssn(other)):
+        return L.SHARED if one == other else L.MISSING
+    return _digit(one, other)
 
 
 def _plain(one: str, other: str) -> Level:

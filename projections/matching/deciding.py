@@ -106,7 +106,7 @@ def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None
     if found.probability < CANDIDATE:
         return None
     against = vetoes(one, other, found, frequencies)
-    if found.probability < CERTAIN:
+    if found.probability < CERTAIN and Veto.IMPROBABLE not in against:
         against = (*against, Veto.IMPROBABLE)
     return Pair(left=one.id, right=other.id, score=found, vetoes=against)
 
@@ -115,7 +115,7 @@ def looked_at(one: Normal, other: Normal, frequencies: Frequencies) -> Decision:
     """Two charts that a person compares: also where they are two persons, and never certain."""
     found = score(one, other, frequencies)
     against = vetoes(one, other, found, frequencies)
-    if found.probability < CERTAIN:
+    if found.probability < CERTAIN and Veto.IMPROBABLE not in against:
         against = (*against, Veto.IMPROBABLE)
     return _decision(Pair(left=one.id, right=other.id, score=found, vetoes=against), MatchVerdict.CANDIDATE)
 

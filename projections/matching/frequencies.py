@@ -8,7 +8,7 @@ from itertools import combinations
 
 import msgspec
 
-from projections.matching.distance import is_near
+from projections.matching.distance import is_near, is_similar
 from projections.matching.names import is_initial, is_listed, is_nickname
 from projections.matching.normal import Normal
 
@@ -21,15 +21,22 @@ DAYS = 30_000
 SHARED_BY = 8
 """More charts of one list with one phone, e-mail or street are no household."""
 
+ONE_SSN = 3
+"""More charts of one list with one SSN are a default, or a holder's whole family: then it tells nobody apart."""
+
 LOW = 0.002
 """A household with two people who could be taken for one is out of the question below this share of the charts."""
+
+STRANGERS = 0.01
+"""Of one last name and address, with another first name and birth date, are relatives: below this share both are mistyped."""
 
 
 class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over the charts of all lists; for what a household shares, the most in one list.
 
     `relatives` counts charts that have somebody of their last name and household beside them in their own list,
-    `near_twins` those of whom he or she was born on the same day and has nearly the same first name. Lists are `bare` that have names, birth dates and addresses only.
+    `near_twins` those of whom he or she was born on the same day and has nearly the same first name. `strangers` are pairs of different lists
+    of one last name and household, of whom nothing else is the same. Lists are `bare` that have names, birth dates and addresses only.
     """
 
     charts: int = 0
@@ -47,6 +54,8 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     streets: Mapping[str, int] = {}
     near_twins: int = 0
     relatives: int = 0
+    strangers: int = 0
+    shortest: int = 0
     bare: bool = False
 
     @classmethod
@@ -55,13 +64,14 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         people = [one for each in lists for one in each]
         shared: Counter[str] = Counter()
         for each in lists:
-            for value, count in Counter(value for one in each for value in household_values(one)).items():
+            for value, count in Counter(value for one in each for value in shared_values(one)).items():
                 shared[value] = max(shared[value], count)
         streets: Counter[str] = Counter()
         for each in lists:
             for value, count in Counter(one.street.name for one in each if one.street).items():
                 streets[value] = max(streets[value], count)
         households = [_households(each) for each in lists]
+        bare = not any(one.sex or one.phones or one.email or one.ssn or len(one.names.middle) > 1 for one in people)
         return cls(
             charts=len(people),
             longest=max((len(each) for each in lists), default=0),
@@ -78,7 +88,9 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
             streets={value: count for value, count in streets.items() if count > SHARED_BY},
             near_twins=sum(near for near, _ in households),
             relatives=sum(all_ for _, all_ in households),
-            bare=not any(one.sex or one.phones or one.email or one.ssn or len(one.names.middle) > 1 for one in people),
+            strangers=sum(_strangers(one, other) for one, other in combinations(lists, 2)) if bare else 0,
+            shortest=min((len(each) for each in lists), default=0),
+            bare=bare,
         )
 
     def share(self, counts: Mapping[str, int], value: str, usual: float, fewest: int = FEWEST) -> float:
@@ -96,6 +108,10 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     def is_shared(self, value: str) -> bool:
         """Whether more people have it than live together: the practice's own number, a nursing home."""
         return self.shared.get(value, 1) > SHARED_BY
+
+    def is_default_ssn(self, ssn: str) -> bool:
+        """Whether more charts have this SSN than a person has by mistake."""
+        return self.shared.get(ssn_value(ssn), 1) > ONE_SSN
 
     def is_long_street(self, name: str) -> bool:
         """Whether so many live in a street of this name that two house numbers nearly the same are chance."""
@@ -136,8 +152,10 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nobody lives with anybody, as in a sample of a population: there an address tells a person.
 
         A practice's own lists are never like this: families come together, and what they fill in is more than an address.
+        Nor is a sample of them: it has parents, children and couples of whom each is in another list.
         """
-        return self.bare and (self.relatives + 1) / (self.charts + 100) < LOW
+        few = (self.relatives + 1) / (self.charts + 100) < LOW and (self.strangers + 1) / (self.shortest + 100) < STRANGERS
+        return self.bare and few
 
 
 def household_values(one: Normal) -> Iterable[str]:
@@ -147,6 +165,18 @@ def household_values(one: Normal) -> Iterable[str]:
         yield one.email
     if one.place:
         yield one.place
+
+
+def shared_values(one: Normal) -> Iterable[str]:
+    """The values of which too many with one say that they are nobody's own."""
+    yield from household_values(one)
+    if one.ssn:
+        yield ssn_value(one.ssn)
+
+
+def ssn_value(ssn: str) -> str:
+    """An SSN as it is counted: never taken for a phone."""
+    return f"ssn {ssn}"
 
 
 def _households(people: Iterable[Normal]) -> tuple[int, int]:
@@ -165,6 +195,25 @@ def _households(people: Iterable[Normal]) -> tuple[int, int]:
             if one.born is not None and one.born == other.born and _alike(one.names.first, other.names.first):
                 near |= {one.id, other.id}
     return len(near), len(relatives)
+
+
+def _strangers(left: Sequence[Normal], right: Sequence[Normal]) -> int:
+    """Pairs of one last name and household with neither first name nor birth date alike."""
+    homes: defaultdict[tuple[str, str], list[Normal]] = defaultdict(list)
+    for one in left:
+        if one.place:
+            homes[one.names.last, one.place].append(one)
+    return sum(
+        _are_strangers(one, other) for other in right for one in homes.get((other.names.last, other.place), ())[:SHARED_BY]
+    )
+
+
+def _are_strangers(one: Normal, other: Normal) -> bool:
+    here, there = one.names.first, other.names.first
+    if not (here and there and one.day and other.day) or is_similar(here, there) or is_nickname(here, there):
+        return False
+    same = sum(one.day[part] == other.day[part] for part in (slice(4), slice(4, 6), slice(6, 8)))
+    return same < 2 and not is_near(one.day, other.day)
 
 
 def _alike(one: str, other: str) -> bool:

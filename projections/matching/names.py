@@ -23,6 +23,8 @@ PARTICLES = frozenset(
 )
 TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt"))
 CREDENTIALS = frozenset(str.split("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn"))
+ALSO_NAMES = frozenset(("do", "pa"))
+"""Credentials that are family names, too: see `_ends_in_capitals`."""
 SUFFIXES = {
     **dict.fromkeys(("jr", "junior"), "jr"),
     **dict.fromkeys(("sr", "senior"), "sr"),
@@ -35,7 +37,14 @@ SUFFIXES = {
 WRITTEN_SUFFIXES = frozenset(SUFFIXES) - {"i", "v", "1", "2", "3", "4", "5"}
 """What is a generation even at the end of a name; the others are only where a suffix is asked for."""
 
-PLACEHOLDERS = frozenset(str.split("baby babyboy babygirl newborn infant bb bg nb boy girl unborn neonate twin"))
+PLACEHOLDER = re.compile(
+    r"((baby(boy|girl|male|female|twin)?|bb|bg|nb|twin|triplet)[a-f]?"
+    r"|(newborn|infant|neonate|unborn|fetus|nb)(boy|girl|male|female|twin)?|boy|girl|male|female)\d*"
+)
+"""A word that a newborn without a name is called by."""
+BESIDE = frozenset(str.split("new born one two three first second third unknown unk"))
+"""Words that only stand beside such a word; what follows `of` is the mother's name."""
+# Words that stand for no name: as a last name only beside a first name that is none, for people are called Null and Test.
 NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
 
 
@@ -69,8 +78,9 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     firsts, lasts = list(words(first)), list(words(last))
     middles = [word for word in words(middle) if word not in NO_NAME]
     generation = SUFFIXES.get("".join(words(suffix)), "")
-    for part in (lasts, firsts, middles):
-        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in CREDENTIALS):
+    for part, text in ((lasts, last), (firsts, first), (middles, middle)):
+        letters = CREDENTIALS if _ends_in_capitals(text) else CREDENTIALS - ALSO_NAMES
+        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in letters):
             generation = generation or SUFFIXES.get(part[-1], "")
             part.pop()
     while len(firsts) > 1 and firsts[0] in TITLES:
@@ -78,22 +88,36 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     while len(firsts) > 1 and len(firsts[-1]) == 1:
         initial = firsts.pop()
         middles = middles or [initial]
-    placeholder = (
-        bool(firsts)
-        and all(word in PLACEHOLDERS or len(word) == 1 for word in firsts)
-        and any(word in PLACEHOLDERS for word in firsts)
-    )
-    firsts = [word for word in firsts if word not in NO_NAME]
-    lasts = _joined([word for word in lasts if word not in NO_NAME])
+    placeholder = _is_placeholder(firsts)
+    if placeholder or all(word in NO_NAME for word in firsts):
+        lasts = [word for word in lasts if word not in NO_NAME]
+    firsts = [word for word in firsts if word not in NO_NAME or (word == "na" and "Na" in first)]
+    lasts = _joined(lasts)
     return PersonNames(
         first="".join(firsts),
         firsts=tuple(firsts),
         middle="".join(middles),
         middles=tuple(middles),
         last="".join(lasts),
-        lasts=tuple(word for word in lasts if word not in PARTICLES) or tuple(lasts),
+        lasts=tuple(word for word in lasts[:-1] if word not in PARTICLES) + tuple(lasts[-1:]),  # a particle is never last
         suffix=generation,
         placeholder=placeholder,
+    )
+
+
+def _ends_in_capitals(text: str) -> bool:
+    """Whether the last word is in capitals behind a name that is not: Nguyen DO is a doctor, Nguyen Do has two surnames."""
+    *named, last = text.replace(".", "").split() or [""]
+    return last.isupper() and not " ".join(named).isupper()
+
+
+def _is_placeholder(firsts: list[str]) -> bool:
+    """Whether a first name only says that it is a newborn's: `Baby Boy A`, `BB1`, `Girl of Maria`."""
+    said = firsts[: firsts.index("of")] if "of" in firsts else firsts
+    kinds = [PLACEHOLDER.fullmatch(word) is not None for word in said]
+    return any(kinds) and (
+        kinds[:2] == [True, True]
+        or all(kind or len(word) == 1 or word in BESIDE or word.isdigit() for kind, word in zip(kinds, said, strict=True))
     )
 
 

@@ -9,6 +9,7 @@ import msgspec
 import phonenumbers
 import us
 
+from projections.matching.distance import is_one_off
 from projections.matching.names import words
 
 SHORT = {
@@ -30,7 +31,11 @@ NO_EMAIL = frozenset(
 NO_DOMAIN = frozenset(
     str.split("none.com noemail.com na.com no.com nomail.com unknown.com email.com none.none test.com x.com")
 )
-NO_SSN = frozenset(("123456789", "987654321", "078051120", "219099999", "111223333", "123121234"))
+NO_SSN = frozenset(("987654321", "078051120", "219099999", "123121234"))
+"""Numbers of advertisements and forms."""
+NOTED = re.compile(r"(?:[^\d+]*[^\W\d_][^\d+(]*)?(\+?[\d\s().\-/]*\d)(?:[^\d]*[^\W\d_].*)?", re.DOTALL)
+WHOLE = 10
+"""Digits of a number with its area."""
 PHONE = re.compile(r"\+?[\d\s().\-/]+")
 
 
@@ -80,8 +85,13 @@ def city_of(text: str) -> str:
 def state_of(text: str) -> str:
     """A state's two letters; a foreign one as its text."""
     found = "".join(words(text))
-    known = us.states.lookup(text.strip()) if len(found) > 2 else None
-    return known.abbr.casefold() if known is not None else found
+    return _states().get(found, found)
+
+
+@cache
+def _states() -> dict[str, str]:
+    """The states by name, as it is written and not as it sounds: Menia is none."""
+    return {"".join(words(one.name)): one.abbr.casefold() for one in (*us.states.STATES_AND_TERRITORIES, us.states.DC)}
 
 
 @cache
@@ -98,6 +108,7 @@ def zip_of(text: str) -> str:
 @cache
 def phone_of(text: str) -> str:
     """A number's digits with its country, or empty where it is none or a placeholder."""
+    text = _without_note(text)
     digits = "".join(char for char in text if char in "0123456789")
     if PHONE.fullmatch(text.strip()) and len(digits) == 11 and digits[0] == "1":
         digits = digits[1:]
@@ -113,6 +124,12 @@ def phone_of(text: str) -> str:
     return "" if digits in ("1234567890", "0123456789", "1234567") or digits[-7:] == "1234567" else digits
 
 
+def _without_note(text: str) -> str:
+    """A number without the words before or behind it (mom, cell, ext. 5); the letters of 1-800-FLOWERS are a part of it."""
+    found = NOTED.fullmatch(text.strip()) if len(text) < 100 else None
+    return found[1] if found and sum(char.isdecimal() for char in found[1]) >= WHOLE else text
+
+
 @cache
 def email_of(text: str) -> str:
     """An address without case, tag and Gmail's dots, or empty where it is none."""
@@ -126,10 +143,22 @@ def email_of(text: str) -> str:
     return f"{local}@{domain}"
 
 
+def _is_typed_through(ssn: str) -> bool:
+    """Whether an SSN is what a hand types that has none: 123-45-6789 and its like, one or two digits, a pattern again and again."""
+    groups = (ssn[:3], ssn[3:5], ssn[5:])
+    return (
+        ssn == "123456789"
+        or is_one_off(ssn, "123456789")
+        or len(set(ssn)) < 3
+        or all(len(set(group)) == 1 for group in groups)
+        or ssn in (ssn[:3] * 3, ssn[:4] * 2 + ssn[0])
+    )
+
+
 def ssn_of(text: str) -> str:
     """Nine digits that the Social Security Administration may have given, or empty."""
     digits = re.sub(r"[\s\-.]", "", text)
-    if not re.fullmatch(r"[0-9]{9}", digits) or digits in NO_SSN or len(set(digits)) == 1:
+    if not re.fullmatch(r"[0-9]{9}", digits) or digits in NO_SSN or _is_typed_through(digits):
         return ""
     area, group, serial = digits[:3], digits[3:5], digits[5:]
     return "" if area in ("000", "666") or area[0] == "9" or group == "00" or serial == "0000" else digits

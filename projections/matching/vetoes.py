@@ -46,6 +46,9 @@ class Veto(StrEnum):
 APART = 14
 """Years between a parent and a child, at least."""
 
+FAMILY = 5
+"""More charts with one phone are rather a practice's or a home's than a family's."""
+
 SECOND = 9.0
 """Bits that must agree beside names and birth date: a place that one in 500 charts has."""
 
@@ -55,14 +58,16 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
     levels = score.levels
     if frequencies.alone:
         return _of_people_alone(levels, is_household(levels) or score.second >= SECOND)
+    household = is_household(levels, named=is_named_after(one) or is_named_after(other))
     if levels[F.SSN] is L.EXACT:
-        return tuple(_with_one_ssn(one, other, levels))
-    household = is_household(levels, named=is_named_after(one))
+        twins = household and _are_twins_with_one_ssn(one, other, levels, frequencies)
+        return (*_with_one_ssn(one, other, levels), *([Veto.TWINS] if twins else []))
     found = [
         *_of_birth_date(one, other, levels, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
-        *([] if household or (is_bare(one) and is_bare(other)) else [Veto.NAMESAKE]),
+        *([Veto.IMPROBABLE] if _rests_on_one_thing(one, other, levels, frequencies) else []),
+        *([] if household or (is_bare(one) and is_bare(other) and is_second(levels)) else [Veto.NAMESAKE]),
     ]
     return tuple(veto for veto in Veto if veto in found)
 
@@ -80,7 +85,7 @@ def _of_people_alone(levels: Levels, household: bool) -> tuple[Veto, ...]:
     failed = len(found) - (missing / 2 if at_home else 0)
     if not household:
         found, failed = [*found, Veto.NAMESAKE], failed + 1
-    if levels[F.SUFFIX] is L.OTHER:
+    if levels[F.SUFFIX] is L.OTHER or (levels[F.SUFFIX] is L.ONE_SIDED and levels[F.BORN] is not L.EXACT):
         return (*found, Veto.SUFFIX)
     most = 1.0 if not at_home else 2.0 if levels[F.BORN] is L.EXACT else 1.5
     return tuple(found) if failed > most else ()
@@ -93,7 +98,8 @@ def is_household(levels: Levels, *, named: bool = False) -> bool:
     """
     street, phone, mail = levels[F.STREET], levels[F.PHONE], levels[F.EMAIL]
     area = L.EXACT in (levels[F.ZIP], levels[F.CITY])
-    if street is L.EXACT or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
+    here = street is L.EXACT and not is_elsewhere(levels)
+    if here or phone is L.EXACT or (mail is L.EXACT and not named) or (street in (L.NEAR, L.DIGIT) and area):
         return True
     halves = (
         mail is L.EXACT,
@@ -102,6 +108,12 @@ def is_household(levels: Levels, *, named: bool = False) -> bool:
         levels[F.LINE2] is L.EXACT and levels[F.ZIP] is L.EXACT,
     )
     return sum(halves) > 1
+
+
+def is_elsewhere(levels: Levels) -> bool:
+    """Whether one street and number are in two towns: something of the area differs, and none of it is nearly the same."""
+    area = {levels[F.ZIP], levels[F.CITY]}
+    return L.OTHER in area | {levels[F.STATE]} and not area & {L.EXACT, L.NEAR, L.DIGIT}
 
 
 def is_named_after(one: Normal) -> bool:
@@ -113,6 +125,12 @@ def is_named_after(one: Normal) -> bool:
 def is_bare(one: Normal) -> bool:
     """Whether a chart says nothing beyond names and birth date: only how frequent they are can count then."""
     return not (one.street or one.phones or one.email)
+
+
+def is_second(levels: Levels) -> bool:
+    """Whether two bare charts say one more thing that is the same, and none of another town: a namesake's is rarely so."""
+    area = {levels[F.ZIP], levels[F.CITY]}
+    return not is_elsewhere(levels) and (L.EXACT in area or levels[F.MIDDLE] in (L.EXACT, L.INITIAL))
 
 
 def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
@@ -132,6 +150,13 @@ def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
     if levels[F.SEX] is L.OTHER and first is not L.EXACT:
         found.append(Veto.SEX)
     return found
+
+
+def _are_twins_with_one_ssn(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether a parent's number may be on the charts of twins: their names are nearly the same, and neither is a misspelt one."""
+    if levels[F.MIDDLE] is L.EXACT or levels[F.FIRST] not in (L.NEAR, L.SIMILAR):
+        return False
+    return not _is_misspelt(one.names.first, other.names.first, frequencies)
 
 
 def _are_generations(one: Normal, other: Normal) -> bool:
@@ -155,6 +180,9 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
         found.append(Veto.GENERATION)
     if not household:
         found.append(Veto.NAMESAKE)
+    own = levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or levels[F.EMAIL] is L.EXACT
+    if born is L.TWO_OF_THREE and not own:  # brothers and cousins of one name live in one household
+        found.append(Veto.IMPROBABLE)
     if last not in SAID | MISTYPED:
         found.append(Veto.LAST_NAME)
     return found
@@ -198,7 +226,13 @@ def _is_only_one(one: Normal, other: Normal, levels: Levels, frequencies: Freque
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
-    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme."""
+    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme.
+
+    A sister is called as her brother with an `a` behind it: Gabriel, Gabriela.
+    """
+    shorter, longer = sorted((one, other), key=len)
+    if longer == f"{shorter}a":
+        return False
     return one[0] == other[0] and is_one_off(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
 
 
@@ -216,6 +250,19 @@ def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
     if levels[F.SEX] is L.OTHER and not firm:
         found.append(Veto.SEX)
     return found
+
+
+def _rests_on_one_thing(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether all that agrees beside a date that may be a default, or a phone of more than a family, is that one thing.
+
+    One of street, phone and e-mail agrees then, and another is somebody else's.
+    """
+    second = [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)]
+    if levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or second.count(L.EXACT) != 1 or L.OTHER not in second:
+        return False
+    numbers = one.phones & other.phones
+    crowd = levels[F.PHONE] is L.EXACT and all(frequencies.shared.get(number, 1) > FAMILY for number in numbers)
+    return crowd or one.day.endswith("0101") or other.day.endswith("0101")
 
 
 def disagreements(levels: Levels) -> set[Compared]:

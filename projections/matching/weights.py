@@ -102,6 +102,7 @@ WEIGHTS: Mapping[Compared, Mapping[Level, tuple[float, float]]] = {
         L.OTHER: (0.02, 0.999),
     },
     F.SSN: {
+        L.SHARED: (0.01, 0.01),
         L.DIGIT: (0.01, 0.0001),
         L.EXACT: (0.99, 0.00001),
         L.OTHER: (0.002, 0.999),
@@ -111,7 +112,7 @@ WEIGHTS: Mapping[Compared, Mapping[Level, tuple[float, float]]] = {
 ASSUMED: frozenset[tuple[Compared, Level]] = frozenset(
     (
         *((F.SUFFIX, level) for level in WEIGHTS[F.SUFFIX]),
-        *((field, L.SHARED) for field in (F.STREET, F.PHONE, F.EMAIL)),
+        *((field, L.SHARED) for field in (F.STREET, F.PHONE, F.EMAIL, F.SSN)),
         (F.FIRST, L.PLACEHOLDER),
         (F.MIDDLE, L.MOVED),
         (F.PHONE, L.DIGIT),

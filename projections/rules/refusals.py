@@ -7,13 +7,13 @@ patient: of the refusal's own words only codes that the bill has are repeated, o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 from events.records import BillingChart
 from events.terms import EncounterTerms
 from events.writes import CreateEncounter
+from projections.rules.quoting import tells_nothing_of
 from projections.terms.names import Names
 
 ERROR_MOST = 200
@@ -92,7 +92,7 @@ def _sentence(said: str, write: CreateEncounter, patient: BillingChart, there: s
     row = next((one for one in SENTENCES if one.says.search(said)), None) if _NOT_KNOWN.search(said) else None
     if row is None:
         return (
-            said if _tells_nothing_of(patient, said) else f"{there} refused the bill: ask the office, which sees the reason"
+            said if tells_nothing_of(patient, said) else f"{there} refused the bill: ask the office, which sees the reason"
         )
     to_do = row.to_do.format(there=there)
     if row.codes is None:
@@ -108,30 +108,3 @@ def _sentence(said: str, write: CreateEncounter, patient: BillingChart, there: s
 
 def _bare(code: str) -> str:
     return code.replace(".", "").casefold()
-
-
-def _tells_nothing_of(patient: BillingChart, said: str) -> bool:
-    """Whether a text repeats nothing of the chart; an echo of the record may hold anything."""
-    if "<" in said:
-        return False
-    words, digits = set(re.findall(r"\w+", said.casefold())), re.sub(r"\D", "", said)
-    return not any(
-        words.issuperset(parts) if (parts := re.findall(r"[^\W\d_]+", value.casefold())) else value in digits
-        for value in _of_the_patient(patient)
-    )
-
-
-def _of_the_patient(patient: BillingChart) -> Iterator[str]:
-    """The values by which a text would tell who the patient is: names one by one, numbers as digits."""
-    for name in (patient.first_name, patient.middle_name, patient.last_name):
-        yield from (part for part in re.findall(r"\w+", name) if len(part) > 1)
-    numbers = (str(patient.id), patient.ssn, patient.home_phone, patient.mobile_phone, patient.work_phone)
-    yield from (digits for one in numbers if len(digits := re.sub(r"\D", "", one)) > 2)
-    yield from (one for one in (patient.email, patient.address1) if one)
-    yield from _as_written(patient.birth_date)
-
-
-def _as_written(day: date | None) -> Iterator[str]:
-    """A day in the digits of its usual forms."""
-    if day is not None:
-        yield from (f"{day:%Y%m%d}", f"{day:%m%d%Y}", f"{day.month}{day.day}{day.year}")

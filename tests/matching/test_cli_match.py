@@ -155,3 +155,40 @@ def test_a_file_that_is_not_there(files, tmp_path: Path, capsys):
 def test_an_answer_that_cannot_be_written(files, tmp_path: Path, capsys):
     assert main(["match", *files(), "--json", str(tmp_path / "nowhere" / "out.json")]) == 1
     assert "cannot be written" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", ["the file", "another way to it", "a link"])
+@pytest.mark.parametrize("which", [0, 1])
+def test_an_export_is_never_overwritten(files, tmp_path: Path, capsys, how: str, which: int):
+    lists = files()
+    output = Path(lists[which])
+    before = output.read_bytes()
+    if how == "another way to it":
+        (tmp_path / "beside").mkdir()
+        output = tmp_path / "beside" / ".." / output.name
+    elif how == "a link":
+        output = tmp_path / "link.json"
+        output.symlink_to(lists[which])
+    assert main(["match", *lists, "--json", str(output)]) == 1
+    assert Path(lists[which]).read_bytes() == before
+    assert "would overwrite it" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("output", ["", " "])
+def test_an_output_without_a_name_is_refused(files, capsys, output: str):
+    assert main(["match", *files(), "--json", output]) == 1
+    assert "names no file" in capsys.readouterr().err
+
+
+def test_an_unusable_file_leaves_no_answer_of_before(files, tmp_path: Path):
+    out = tmp_path / "out.json"
+    matched(files(), out)
+    assert main(["match", *files(a="name\nAda\n"), "--json", str(out)]) == 1
+    assert not out.exists()
+
+
+def test_a_line_that_names_the_separator_is_no_header(files, tmp_path: Path, capsys):
+    a = "sep=;\r\n" + "\r\n".join(line.replace(",", ";") for line in (*A, A[1]))
+    answer = matched(files(a=a), tmp_path / "out.json")
+    assert [pair[:2] for pair in answer["certain"]] == [["a1", "b1"]]
+    assert "A.csv:6: duplicate id" in capsys.readouterr().err

@@ -26,6 +26,7 @@ from projections.matching.keys import LARGEST
 from tests.matching.people import ADA, NOBODY, ada, elsewhere
 from tests.matching.town import town
 
+DEFAULT_SSN = "530-12-4481"
 BROTHER = {"first_name": "Theodore", "middle_name": "Amos", "sex": "Male"}
 
 
@@ -183,3 +184,67 @@ def _sharing(some, people):
 
 TOWN = town(150, seed=11, judging=False)
 MATCHED = match(TOWN.left, TOWN.right)
+
+
+def test_an_ssn_on_many_charts_is_a_default_and_links_nobody():
+    """Two of one name and birth date in different families, in a practice that types one number where it has none."""
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 1), ssn=DEFAULT_SSN)
+        for at in range(6)
+    ]
+    one = ada(ssn=DEFAULT_SSN)
+    assert certain([one], [elsewhere(id="2", ssn=DEFAULT_SSN)]) == {("1", "2")}
+    for other in (elsewhere(id="2", ssn=DEFAULT_SSN), elsewhere(id="2", ssn=DEFAULT_SSN, birth_date=date(1985, 12, 16))):
+        assert certain([one, *others], [other]) == set()
+        assert certain([other], [one, *others]) == set()
+
+
+def test_an_ssn_that_is_a_default_speaks_against_nobody():
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 1), ssn=DEFAULT_SSN)
+        for at in range(6)
+    ]
+    assert ("1", "2") in certain([ada(ssn=DEFAULT_SSN), *others], [ada(id="2", ssn="441-81-2231")])
+
+
+def only_at_home(number: int, **changes: object) -> Person:
+    """A person of whom a list has name, birth date and address, and who lives with nobody."""
+    other = {
+        "id": f"{number}", "middle_name": "", "sex": "", "phones": (), "email": "", "first_name": f"{FIRSTS[number % 8]}",
+        "last_name": f"Fam{number:03}orsen".translate(str.maketrans("0123456789", "abcdefghij")),
+        "birth_date": date(1950 + number % 50, 1 + number % 12, 1 + number % 28), "address1": f"{100 + number} Birch Way",
+    }  # fmt: skip
+    return ada(**{**other, **changes})
+
+
+FIRSTS = ("Olga", "Peter", "Ines", "Karl", "Rosa", "Hugo", "Lena", "Otto")
+SAMPLE = [only_at_home(number) for number in range(300)]
+FATHER = {"first_name": "Robert", "birth_date": date(1961, 3, 27)}
+SON = {"first_name": "Robert", "birth_date": date(1990, 11, 4)}
+
+
+def test_a_son_with_a_suffix_is_not_his_father_even_where_nobody_else_lives_with_anybody():
+    for father, son in (({}, {"suffix": "Jr"}), ({"suffix": "Sr"}, {})):
+        left = [*SAMPLE, only_at_home(900, **FATHER, **father)]
+        right = [*SAMPLE[:200], only_at_home(900, **SON, **son)]
+        assert ("900", "900") not in certain(left, right)
+        assert Veto.SUFFIX in candidates(left, right)["900", "900"]
+
+
+def test_two_lists_with_relatives_across_them_are_no_sample_of_people_who_live_alone():
+    """A family of which each list has one: neither list by itself has relatives."""
+    father, son = only_at_home(900, **FATHER), only_at_home(900, **SON)
+    assert ("900", "900") in certain([*SAMPLE, father], [*SAMPLE[:200], son])
+    mothers = [only_at_home(number, first_name="Emma", birth_date=date(1971, 5, 6)) for number in range(600, 610)]
+    children = [only_at_home(number, first_name="Mason", birth_date=date(2004, 8, 19)) for number in range(600, 610)]
+    assert ("900", "900") not in certain([*SAMPLE, *mothers, father], [*SAMPLE[:200], *children, son])
+
+
+def test_a_phone_of_more_than_a_family_makes_no_namesake_certain():
+    """The practice's own number on some charts, and two of one name and birth date who live in different streets."""
+    others = [
+        ada(id=f"o{at}", first_name=f"Name{at}", last_name=f"Of{at}", birth_date=date(1950, 1, at + 2)) for at in range(6)
+    ]
+    one, other = ada(middle_name=""), elsewhere(id="2", phones=ADA.phones)
+    assert certain([one, *others[:2]], [other]) == {("1", "2")}
+    assert certain([one, *others], [other]) == set()

@@ -67,7 +67,22 @@ def test_emails_of_one_mailbox_are_one():
 
 
 @pytest.mark.parametrize(
-    "text", ["000-00-0000", "123-45-6789", "***-**-6789", "6789", "999-99-9999", "666-12-3456", "1234567890", "078-05-1120"]
+    "text",
+    [
+        "123-45-6788",
+        "123-54-6789",
+        "222-33-4444",
+        "121-21-2121",
+        "123-41-2341",
+        "000-00-0000",
+        "123-45-6789",
+        "***-**-6789",
+        "6789",
+        "999-99-9999",
+        "666-12-3456",
+        "1234567890",
+        "078-05-1120",
+    ],
 )
 def test_ssns_that_nobody_has_are_absent(text: str):
     assert ssn_of(text) == ""
@@ -109,3 +124,64 @@ def test_normalizing_twice_is_normalizing_once(text: str):
 def test_any_text_is_a_person(first: str, last: str):
     one = ada(first_name=first, last_name=last, address1=last, zip=first, email=last, phones=(first,), ssn=last, city=first)
     assert normalize(one) == normalize(one)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "Baby", "Baby Boy", "BABY GIRL B", "Baby Male", "Newborn Male", "NB Male", "Male", "Female", "Boy1", "BB1", "BabyBoyA",
+        "Boy of Maria", "Baby Girl of Ana Lucia", "New Born Girl", "Unknown Male", "Twin 2", "Infant Female", "Baby Boy Garcia",
+    ],
+)  # fmt: skip
+def test_what_a_newborn_is_called_before_the_name_is_known_is_no_name(first: str):
+    assert names_of(first, "", "Garcia", "").placeholder
+
+
+@pytest.mark.parametrize("first", ["Boyd", "Babette", "Malena", "Girolamo", "Bonnie", "Unity", "Nb Garcia", "Maria", ""])
+def test_a_name_that_begins_like_one_is_a_name(first: str):
+    assert not names_of(first, "", "Garcia", "").placeholder
+
+
+def test_a_state_is_known_by_its_name_and_not_by_its_sound():
+    assert state_of("District of Columbia") == state_of("DC") == "dc"
+    assert state_of("NEW  YORK") == state_of("new york") == "ny"
+    assert state_of("Menia") == "menia"
+    assert state_of("Eemn") == "eemn"
+
+
+def test_a_surname_that_is_a_credential_elsewhere_is_kept():
+    assert names_of("Thi", "", "Nguyen Do", "").lasts == names_of("Thi", "", "NGUYEN DO", "").lasts == ("nguyen", "do")
+    assert names_of("Ann", "", "Nguyen DO", "").lasts == ("nguyen",)
+    assert names_of("Ann", "", "Nguyen MD", "").lasts == ("nguyen",)
+
+
+@pytest.mark.parametrize("last", ["Na", "Null", "Test", "Patient", "Unknown"])
+def test_a_last_name_that_is_no_name_elsewhere_is_one_beside_a_first_name(last: str):
+    assert names_of("Katarzyna", "", last, "").last == last.casefold()
+    for first in ("Unknown", "Test", "", "Baby Boy"):
+        assert names_of(first, "", last, "").last == ""
+
+
+def test_na_is_a_first_name_where_it_is_written_as_one():
+    assert names_of("Na", "", "Kim", "").first == "na"
+    assert names_of("NA", "", "Kim", "").first == names_of("na", "", "Kim", "").first == ""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "617 555 1234 (mom)",
+        "(617) 555-1234 cell",
+        "Mom: 617-555-1234",
+        "cell (617) 555-1234",
+        "617.555.1234 ext. 5",
+        "6175551234x12",
+    ],
+)
+def test_a_note_beside_a_phone_is_no_part_of_it(text: str):
+    assert phone_of(text) == "6175551234"
+
+
+def test_the_letters_of_a_number_are_digits():
+    assert phone_of("1-800-FLOWERS") == "8003569377"
+    assert phone_of("+44 20 7946 0958 (work)") == phone_of("+44 20 7946 0958") != ""

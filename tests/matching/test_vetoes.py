@@ -11,6 +11,11 @@ from tests.matching.people import ADA, ada, decided, elsewhere
 
 SSN, OTHER_SSN = "530-12-4481", "441-81-2231"
 
+DEFAULT_DATE = {"birth_date": date(1985, 1, 1)}
+BARE = {"address1": "", "phones": (), "email": ""}
+NOWHERE = {"city": "", "state": "", "zip": ""}
+PORTLAND = {"city": "Portland", "state": "OR", "zip": "97201"}
+
 VETOED = {
     Veto.NAME_AND_DATE: [(ADA, ada(first_name="Adeliade", birth_date=date(1985, 12, 16)))],
     Veto.BIRTH_DATE: [(ADA, ada(birth_date=date(1961, 3, 27)))],
@@ -25,13 +30,24 @@ VETOED = {
         (ada(ssn=SSN), ada(ssn=SSN, first_name="Xenia", middle_name="")),
     ],
     Veto.NO_FIRST_NAME: [(ADA, ada(first_name=""))],
-    Veto.NEWBORN: [(ADA, ada(first_name="Baby Girl", middle_name=""))],
+    Veto.NEWBORN: [
+        (ADA, ada(first_name="Baby Girl", middle_name="")),
+        *(
+            (ada(first_name=name, middle_name=""), ada(first_name=name, middle_name=""))
+            for name in ("Newborn Male", "BB1", "Girl of Ana")
+        ),
+    ],
     Veto.TWINS: [
         (ADA, ada(first_name="Xenia", middle_name="")),
         (ada(first_name="Anna", middle_name=""), ada(first_name="Anne", middle_name="")),
         (ada(first_name="Mia", middle_name=""), ada(first_name="Nia", middle_name="")),
         (ada(middle_name=""), ada(first_name="A", middle_name="")),
+        (ada(first_name="Gabriel", middle_name="", sex=""), ada(first_name="Gabriela", middle_name="", sex="")),
         (ADA, ada(first_name="Ruth", middle_name="")),
+        *(
+            (ada(first_name=one, middle_name="", ssn=SSN), ada(first_name=other, middle_name="", ssn=SSN))
+            for one, other in (("Mia", "Nia"), ("Jayden", "Jaylen"), ("Brandon", "Brendan"), ("Christian", "Christina"))
+        ),
         (ada(first_name="Elizabeth", middle_name="", phones=()), ada(first_name="Lisa", middle_name="", phones=())),
     ],
     Veto.SUFFIX: [
@@ -46,10 +62,22 @@ VETOED = {
         (ADA, elsewhere(middle_name="Ruth", zip="30904", city="Augusta")),
         (ada(email="adelaide.wennerholm@mail.com"), elsewhere(email="adelaide.wennerholm@mail.com")),
         (ADA, ada(address1="", phones=(), email="")),
+        *(
+            (ada(address1=line, phones=()), ada(address1=line, phones=(), email="", **PORTLAND))
+            for line in ("PO Box 12", "100 Main St")
+        ),
+        (ada(**BARE), ada(**BARE, **PORTLAND)),
+        (ada(**BARE, **NOWHERE, middle_name=""), ada(**BARE, **NOWHERE, middle_name="")),
+        (ada(city=""), ada(**{**PORTLAND, "city": ""}, phones=(), email="")),
     ],
     Veto.SEX: [(ADA, ada(sex="Male", first_name="Adela")), (ADA, ada(sex="Male", birth_date=date(1985, 12, 16)))],
     Veto.SSN: [(ada(ssn=SSN), ada(ssn=OTHER_SSN))],
-    Veto.IMPROBABLE: [(ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904"))],
+    Veto.IMPROBABLE: [
+        (ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904")),
+        (ada(middle_name="", email=""), ada(middle_name="", email="", birth_date=date(1985, 12, 23))),
+        (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, phones=ADA.phones)),
+        (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, address1=ADA.address1, city="Augusta", zip="30904")),
+    ],
 }
 """Pairs that the veto is said of."""
 
@@ -108,6 +136,19 @@ def test_what_people_mistype_and_change_is_certain(other: object):
 def test_one_ssn_makes_a_person_certain_where_nothing_else_does():
     assert decided(ada(ssn=SSN), elsewhere(ssn=SSN)).verdict is MatchVerdict.CERTAIN
     assert decided(ada(ssn=SSN), elsewhere(ssn="530-12-4418")).verdict is MatchVerdict.CANDIDATE
+
+
+def test_an_e_mail_made_of_a_name_says_half_whichever_of_the_two_has_the_name():
+    """Only one of the two first names is in the address that both have."""
+    robert = ada(first_name="Robert", middle_name="Lee", last_name="Wu", email="rob77@mail.com", phones=())
+    rob = elsewhere(first_name="Rob", middle_name="Lee", last_name="Wu", email="rob77@mail.com", phones=())
+    verdicts = {decided(*pair).vetoes for pair in ((robert, rob), (rob, robert))}
+    assert verdicts == {(Veto.NAMESAKE,)}
+
+
+@pytest.mark.parametrize("second", [{"middle_name": "Ruth", **NOWHERE}, {"middle_name": ""}], ids=["middle name", "town"])
+def test_of_charts_without_address_and_phone_a_second_thing_makes_certain(second: dict[str, str]):
+    assert decided(ada(**BARE, **second), ada(**BARE, **second)).verdict is MatchVerdict.CERTAIN
 
 
 def test_strangers_are_nobody():
