@@ -5,9 +5,8 @@ The judge knows of holds and of patients kept out by itself: it asks nothing of 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from events.holds import HoldBegan, HoldEnded, KeptOut
 from events.insurance import EhrPoliciesObserved
@@ -28,7 +27,8 @@ from events.schema import (
     WaitingRaised,
 )
 from events.writes import SearchBilling, SearchEhr
-from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, drawn
+from tests.simulation.more_deeds import with_more
+from tests.simulation.plan import Plan
 
 HOLDING: dict[str, int] = {
     "holds the practice": 2,
@@ -48,18 +48,7 @@ HOLDING: dict[str, int] = {
 
 def left_alone(seed: int) -> Plan:
     """The plan of a seed on whose day people hold and release, and keep patients out."""
-    plan, pick = drawn(seed), random.Random(f"{seed}/left alone")
-    kinds, weights = tuple(HOLDING), tuple(HOLDING.values())
-    deeds = [
-        Deed(
-            at=pick.uniform(0.5 * HOUR, DAY_ENDS),
-            office=pick.randrange(2),
-            kind=pick.choices(kinds, weights=weights)[0],
-            pick=pick.randrange(1_000_000),
-        )
-        for _ in range(pick.choice((8, 16, 24)))
-    ]
-    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)))
+    return with_more(seed, "left alone", HOLDING)
 
 
 OBSERVED = (EhrChartObserved, EhrPoliciesObserved, BillObserved, BillingChartObserved, BillingAppointmentObserved)

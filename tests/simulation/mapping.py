@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from dataclasses import replace
-
-from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, drawn
+from tests.simulation.more_deeds import with_more
+from tests.simulation.plan import Plan
 
 MAPPING: dict[str, int] = {
     "maps a provider": 3,
@@ -23,15 +21,4 @@ MAPPING: dict[str, int] = {
 
 def mapping(seed: int) -> Plan:
     """The plan of a seed on whose day people map."""
-    plan, pick = drawn(seed), random.Random(f"{seed}/mapping")
-    kinds, weights = tuple(MAPPING), tuple(MAPPING.values())
-    deeds = [
-        Deed(
-            at=pick.uniform(0.5 * HOUR, DAY_ENDS),
-            office=pick.randrange(2),
-            kind=pick.choices(kinds, weights=weights)[0],
-            pick=pick.randrange(1_000_000),
-        )
-        for _ in range(pick.choice((8, 16, 24)))
-    ]
-    return replace(plan, deeds=tuple(sorted((*plan.deeds, *deeds), key=lambda one: one.at)))
+    return with_more(seed, "mapping", MAPPING)
