@@ -1,7 +1,7 @@
 """Records of the two systems as events carry them: typed, still in each vendor's own words.
 
 They hold the mapped fields (deploy/DESIGN.md, The two roles) and what decisions need, nothing else: clinical text never gets this far.
-Normalization and comparison belong to `projections.fields`.
+Normalization and comparison belong to `projections.rules.fields`.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ class SearchBilling(BillingWrite, frozen=True, kw_only=True):
 
 
 class CreateEhrChart(EhrWrite, frozen=True, kw_only=True):
-    """`fields` by canonical name (`projections.fields`), `physician` resolved; `link_hint` goes to the metadata."""
+    """`fields` by canonical name (`projections.rules.fields`), `physician` resolved; `link_hint` goes to the metadata."""
 
     billing: BillingPatientId
     fields: dict[str, str]

@@ -35,11 +35,6 @@ class Sought:
     since: datetime | None = None
     until: datetime | None = None
 
-    @property
-    def of_nothing(self) -> bool:
-        """Whether nothing is asked for at all."""
-        return self == Sought()
-
 
 @dataclass(frozen=True)
 class FoundEvents:

@@ -11,7 +11,6 @@ from daemon.operator.worklist import Work
 from daemon.tables import days
 from events.calendar import local_day, shifted
 from events.ids import PracticeId
-from events.slots import SlotKind, slot_of
 from events.store import Store
 from projections.state.patient import AppointmentState, Patient
 from projections.words.remedy import SHOWN_ELSEWHERE
@@ -41,12 +40,6 @@ class Visit:
     def in_calendar(self) -> bool:
         """Whether the chart side's calendar has it."""
         return self.appointment.ehr is not None and not self.appointment.deleted
-
-    @property
-    def why_not(self) -> str:
-        """Why the chart side's calendar does not have it as it is, "" where nothing waits."""
-        waits = self.patient.waiting.get(slot_of(SlotKind.APPOINTMENT, self.appointment.seen.key))
-        return waits.text if waits is not None else ""
 
     def waiting(self, now: datetime) -> list[tuple[Work, str]]:
         """What of the patient waits, each with why."""

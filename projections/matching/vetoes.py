@@ -263,8 +263,3 @@ def _rests_on_one_thing(one: Normal, other: Normal, levels: Levels, frequencies:
     numbers = one.phones & other.phones
     crowd = levels[F.PHONE] is L.EXACT and all(frequencies.shared.get(number, 1) > FAMILY for number in numbers)
     return crowd or one.day.endswith("0101") or other.day.endswith("0101")
-
-
-def disagreements(levels: Levels) -> set[Compared]:
-    """The fields that both have and that differ beyond a mistake in typing."""
-    return {field for field, level in levels.items() if level is L.OTHER}

@@ -85,7 +85,7 @@ from projections.terms.codecs import PhoneNumber
 
 
 def fold_patient(patient: Patient, event: Event) -> Patient:
-    """`patient` after `event`. Linking, unlinking and moving links involve two patients: see `projections.linking`."""
+    """`patient` after `event`. Linking, unlinking and moving links involve two patients: see `projections.state.linking`."""
     body = event.body
     patient = follow_leaving(patient, body)
     match body:

@@ -1,4 +1,4 @@
-"""What linking, unlinking and moving a link make of two patients' projections. Folds, like `projections.folding`."""
+"""What linking, unlinking and moving a link make of two patients' projections. Folds, like `projections.state.folding`."""
 
 from __future__ import annotations
 

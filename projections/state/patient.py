@@ -1,7 +1,7 @@
 """One patient as a value: both charts, their link, the base of the last agreement, and everything under way.
 
 A patient known in Kareo has the key `K:<patient>` for good; one known in Elation only has `E:<chart>` and is absorbed into
-the Kareo patient's when the two are linked. `projections.folding` folds events into it.
+the Kareo patient's when the two are linked. `projections.state.folding` folds events into it.
 """
 
 from __future__ import annotations

@@ -169,7 +169,7 @@ def test_the_test_of_circles_can_fail() -> None:
 
 
 @pytest.mark.parametrize(
-    "file", files(*(f"daemon/{name}" for name in NAMELESS)), ids=lambda file: str(file.relative_to(ROOT))
+    "file", [*GROUND, *files(*(f"daemon/{name}" for name in NAMELESS))], ids=lambda file: str(file.relative_to(ROOT))
 )
 def test_no_vendor_is_named_outside_its_folder(file: Path) -> None:
     assert vendors_named(file.read_text()) == set()

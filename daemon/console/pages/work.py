@@ -10,7 +10,6 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
 from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
-from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
 
@@ -112,10 +111,6 @@ async def _of_code(ask: Ask, code: str) -> list[Work]:
     if not ask.resolves(meaning_of(code).audience):
         raise web.HTTPForbidden
     return [one for one in wanted if one.remedy is wanted[0].remedy]
-
-
-def patient_path(ask: Ask, key: PatientKey) -> str:
-    return f"/p/{ask.id}/patient/{ask.handle(key)}"
 
 
 ROUTES = (

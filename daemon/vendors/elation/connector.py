@@ -1,6 +1,6 @@
 """Observing Elation: directory, webhook subscriptions, catch-up by modified time, and sweeps for what cannot be asked for.
 
-Webhooks tell of most changes at once (`daemon.webhooks`); this connector finds what they missed. A watermark moves to a
+Webhooks tell of most changes at once (`daemon.runtime.webhooks`); this connector finds what they missed. A watermark moves to a
 traversal's START less an overlap, and only when all of the traversal is recorded.
 """
 

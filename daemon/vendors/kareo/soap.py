@@ -1,6 +1,6 @@
 """SOAP over aiohttp: zeep reads the WSDL, `messages.py` writes by its types. zeep never touches the network itself.
 
-Answers are read in `daemon.vendors.billing.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
+Answers are read in `daemon.vendors.kareo.answers`, big ones in a thread. DTDs and entities are forbidden both ways.
 """
 
 from __future__ import annotations

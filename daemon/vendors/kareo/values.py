@@ -11,7 +11,6 @@ from events.calendar import in_zone, shifted
 from projections.terms.codecs import NO_DAYS, is_no_birth, known_day
 
 MOMENT_FORMS = ("%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S", "%m/%d/%Y %I:%M %p", "%m/%d/%Y")
-FOLD_STEP = timedelta(minutes=30)
 KEPT = 8_192
 """Texts whose reading is kept: every list shows again what the one before it showed, and `strptime` is slow."""
 
