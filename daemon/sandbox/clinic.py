@@ -178,6 +178,8 @@ class Clinic:
         return file
 
     def _practice_config(self, office: Office) -> str:
+        """Versions from before the extension take it where no practice books."""
+        calendar = f"calendar_seconds = {self.seconds * 4}\ncalendar_sweep_seconds = {self.seconds * 8}"
         return f"""
 [[practice]]
 id = "{office.id}"
@@ -196,8 +198,7 @@ client_secret_file = "{office.id}.elation"
 practice_id = {office.ehr}
 catch_up_seconds = {self.seconds * 4}
 sweep_seconds = {self.seconds * 8}
-calendar_seconds = {self.seconds * 4}
-calendar_sweep_seconds = {self.seconds * 8}
+{calendar if office.books else ""}
 
 [practice.kareo]
 wsdl = "{self.billing.wsdl_url}"

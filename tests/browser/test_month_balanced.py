@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from daemon.sandbox.day import GOOD_LINE
@@ -14,14 +16,15 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_a_month_balances_until_an_encounter_is_removed(story: Story) -> None:
     town = story.town
     chart, patient = await story.linked("Beatrix", "Balancewell")
-    today = town.clinic.billing.state.now().date()
-    note = town.clinic.ehr.people.sign_note(chart, town.office.physicians[0], town.office.place[0], today, [GOOD_LINE])
+    served = town.clinic.billing.state.now().date()
+    served = (served.replace(day=1) - timedelta(days=40)).replace(day=20)  # in a month that no other story bills in
+    note = town.clinic.ehr.people.sign_note(chart, town.office.physicians[0], town.office.place[0], served, [GOOD_LINE])
     bill = int(note["bill"]["id"])
     await town.rest.reached()
-    month = f"{today:%Y-%m}"
+    month = f"{served:%Y-%m}"
     async with story.visitor("biller") as page:
         await page.click("nav >> text=Accounts")
-        await page.click("ul[aria-label='How long'] >> text=Month")
+        await page.goto(f"{story.site.url}/p/elm/balance?by=month&on={served}")
         assert "Nothing signed is unbilled" in await page.inner_text("main")
         assert "were not looked up in Kareo yet" in await page.inner_text("main")
         assert f"chartwire balance elm --month {month}" in await page.inner_text("main")
@@ -45,7 +48,7 @@ async def test_a_month_balances_until_an_encounter_is_removed(story: Story) -> N
         encounter.id += 7000  # entered again by hand, with the bill's batch number
         town.clinic.billing.encounters[encounter.id] = encounter
         assert (await town.run("balance", ELM, "--month", month)).code == 0
-        await page.goto(f"{story.site.url}/p/elm/balance?by=month&on={today}")
+        await page.goto(f"{story.site.url}/p/elm/balance?by=month&on={served}")
         assert "Nothing signed is unbilled" in await page.inner_text("main")
     assert town.clinic.billing.patients[patient].id == patient
     assert story.complaints == []

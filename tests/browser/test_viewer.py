@@ -24,7 +24,7 @@ async def test_a_viewer_is_refused_names_deeds_and_another_practice(story: Story
             assert "Ostrovsky" not in await other.content()
             assert await other.locator("main button").count() == 0
             names = await other.locator("nav.main a").all_inner_texts()
-            assert names == ["Overview", "Work list", "Rules", "Help"]
+            assert names == ["Overview", "Work list", "Rules", "Settings", "Help"]
             href = await page.locator("table a[href*='/patient/']").first.get_attribute("href")
             for path, status in ((href, 403), ("/p/elm/links", 403), ("/p/oak", 404)):
                 answer = await other.goto(story.site.url + str(path))

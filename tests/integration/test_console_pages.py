@@ -123,8 +123,9 @@ async def test_who_sees_no_names_opens_no_body(visited: Site, role: str, monkeyp
     browser = await visited.of(role)
     for path in paths(visited, "GET"):
         answer = await browser.get(path)
-        assert ADA_THERE.last_name not in answer.text
-        assert str(ADA_THERE.id) not in answer.text
+        text = re.sub(r'value="[0-9a-f]{64}"', "", answer.text)  # a token may hold any digits
+        assert ADA_THERE.last_name not in text
+        assert str(ADA_THERE.id) not in text
     assert opened == []
     handle = visited.console.handles.of(PRACTICE, ADA)
     await (await visited.of("auditor")).get(f"/p/elm/patient/{handle}")

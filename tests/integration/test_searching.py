@@ -17,7 +17,7 @@ from events.commands import ConflictSeen, ResyncRequested
 from events.ids import BillingPatientId, Charts, PatientKey
 from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
-from projections.words.terms_of import SEARCHABLE
+from projections.words.terms_of import SEARCHABLE, field_term
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.recorder_driver import POLICY, VISIT, RecorderDriver
 from tests.integration.test_days import bill
@@ -123,8 +123,8 @@ async def test_the_index_names_nobody_and_is_of_one_practice(store: Store, keyri
     rows = await history_terms.stored(store.pool, PRACTICE)
     assert rows
     assert all(len(term) == 16 for term, _ in rows)
-    mine = {history_terms.hash_of(keyring, PRACTICE, f"field:{one}") for one in SEARCHABLE}
-    theirs = {history_terms.hash_of(keyring, OTHER, f"field:{one}") for one in SEARCHABLE}
+    mine = {history_terms.hash_of(keyring, PRACTICE, field_term(one)) for one in SEARCHABLE}
+    theirs = {history_terms.hash_of(keyring, OTHER, field_term(one)) for one in SEARCHABLE}
     assert mine & {term for term, _ in rows}
     assert theirs & {term for term, _ in rows} == set()
 
