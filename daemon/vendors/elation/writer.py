@@ -366,11 +366,11 @@ def _terms(terms: AppointmentTerms) -> dict[str, object]:
 
 
 def _otherwise(held: wire.Appointment, terms: AppointmentTerms) -> AppointmentTerms | None:
-    """What an appointment holds, where that is not what it shall hold."""
+    """When and with whom an appointment is, where that is not as it shall be. What somebody wrote in its description since is left alone."""
     start, minutes, physician = held.scheduled_date, held.duration, held.physician
     if start is None or minutes is None or physician is None:
         return None
-    found = AppointmentTerms(start=start, minutes=minutes, physician=physician, description=held.description)
+    found = AppointmentTerms(start=start, minutes=minutes, physician=physician, description=terms.description)
     return None if found == terms else found
 
 
