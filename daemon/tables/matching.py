@@ -45,8 +45,8 @@ FORM = "2"
 
 NOTHING: frozenset[str] = frozenset()
 
-ALONE = ("names:", "streets:")
-"""Values whose frequency is asked for although only one of the compared people has them."""
+ALONE = ("names:", "streets:", "shared:")
+"""Kinds of value whose frequency is asked for although only one of the compared people has it."""
 
 Charts = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
@@ -81,10 +81,6 @@ class Hashes:
         """What a person is found by."""
         return {self.of(key) for key in keys_of(one)}
 
-    def values(self, one: Normal) -> dict[str, bytes]:
-        """What is counted of a person, by what it is counted as and the value."""
-        return {value: self.value(value) for value in values_of(one)}
-
     def value(self, value: str) -> bytes:
         """The hash under which one value of `values_of` is counted."""
         return self.of(f"value:{value}")
@@ -111,16 +107,12 @@ def values_of(one: Normal) -> list[str]:
 def weighed(people: Iterable[Normal], others: Iterable[Normal] = ()) -> list[str]:
     """The values whose frequency matters where `people` are compared with anybody, and `others` with one another and with them.
 
-    Equal values count by their frequency, so what only one of the others has is not asked for. First names and streets matter also
-    where they are not equal: whether two names are one as it is said short, whether a street is a nursing home's.
+    Equal values count by their frequency, so what only one of the others has is not asked for. Some kinds matter also where they are not
+    equal: whether two names are one as it is said short, whether a street is a nursing home's, whether an SSN is a default.
     """
     mine = {value for one in people for value in values_of(one)}
-    beside = list(others)
-    counts = Counter(value for one in beside for value in values_of(one))
-    places = {f"shared:{one.place}" for one in beside if one.place}
-    return sorted(
-        mine | {value for value, count in counts.items() if count > 1 or value in places or value.startswith(ALONE)}
-    )
+    counts = Counter(value for one in others for value in values_of(one))
+    return sorted(mine | {value for value, count in counts.items() if count > 1 or value.startswith(ALONE)})
 
 
 def charts_in(patients: Iterable[Patient]) -> Charts:
@@ -165,7 +157,7 @@ def rows_of(patients: Iterable[Patient], hashes: Hashes) -> MatchRows:
     counts: Counter[tuple[str, bytes]] = Counter()
     for (system, chart), one in charts_in(patients).items():
         keys |= {(system.value, key, chart) for key in hashes.keys(one)}
-        counts.update((system.value, value) for value in hashes.values(one).values())
+        counts.update((system.value, hashes.value(value)) for value in values_of(one))
     counts[System.EHR.value, hashes.complete] = 1
     return MatchRows(keys, {(system, value, number) for (system, value), number in counts.items()})
 
