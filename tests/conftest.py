@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -101,6 +102,18 @@ async def store(dsn: str, keyring: Keyring) -> AsyncIterator[Store]:
     opened = await Store.open(dsn, keyring)
     yield opened
     await opened.close()
+
+
+@asynccontextmanager
+async def at_work(work: Coroutine[object, object, object]) -> AsyncIterator[None]:
+    """Let it run beside what follows, and end it then."""
+    running = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
 
 
 async def until(condition: object, seconds: float = 15.0) -> None:

@@ -12,6 +12,7 @@ from daemon.runtime.attempt import Attempt
 from daemon.runtime.blame import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder
+from daemon.runtime.set_aside import defect
 from events.codec import encode_body
 from events.holds import HoldBegan
 from events.ids import Charts
@@ -92,7 +93,7 @@ class Outcomes:
             resource=type_of(body),
             record=attempt.job.intent,
             path=attempt.key,
-            reason=f"cannot be folded ({type(error).__name__}); report it",
+            reason=defect(error),
             raw=encode_body(body),
         )
         await self._until_recorded(aside, attempt, Charts())

@@ -32,12 +32,17 @@ def instead_of(change: Change, error: Exception) -> Iterator[Callable[[], Change
     yield lambda: msgspec.structs.replace(change, event=_without_content(aside(with_content=False)), notes=())
 
 
+def defect(error: Exception) -> str:
+    """Why something is set aside that defeats us, in words for people."""
+    return f"cannot be folded ({type(error).__name__}); report it"
+
+
 def set_aside(practice: PracticeId, event: Event, plain: EventId, error: Exception) -> Callable[..., Event]:
     """The quarantine of an event that defeats us: kept whole, about the practice, waiting for a fix; a command is refused.
 
     `plain` is the event's plain id: set aside before an upgrade or after it, the quarantine is the same.
     """
-    reason = f"cannot be folded ({type(error).__name__}); report it"
+    reason = defect(error)
 
     def made(*, with_content: bool = True) -> Event:
         body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)

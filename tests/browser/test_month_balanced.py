@@ -16,8 +16,8 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 async def test_a_month_balances_until_an_encounter_is_removed(story: Story) -> None:
     town = story.town
     chart, patient = await story.linked("Beatrix", "Balancewell")
-    served = town.clinic.billing.state.now().date()
-    served = (served.replace(day=1) - timedelta(days=40)).replace(day=20)  # in a month that no other story bills in
+    first = town.clinic.billing.state.now().date().replace(day=1)
+    served = (first - timedelta(days=40)).replace(day=20)  # in a month that no other story bills in
     note = town.clinic.ehr.people.sign_note(chart, town.office.physicians[0], town.office.place[0], served, [GOOD_LINE])
     bill = int(note["bill"]["id"])
     await town.rest.reached()

@@ -5,9 +5,8 @@ A vendor's own file is three lines: a class of this one, with the vendor and its
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,7 +34,7 @@ from events.schema import (
 from events.store import Fenced
 from events.topics import Change, Checkpoint, Message
 from events.writes import AnyWrite, System
-from tests.conftest import PRACTICE, until
+from tests.conftest import PRACTICE, at_work, until
 
 CHARTS = {System.EHR: EhrChartObserved, System.BILLING: BillingChartObserved}
 DIRECTORIES = {System.EHR: EhrDirectoryObserved, System.BILLING: BillingDirectoryObserved}
@@ -147,15 +146,8 @@ class Open:
     async def opened(self, section: VendorSection | None = None) -> Opened:
         return (await self.vendor.prepare(section or self.stand.section, self.means))(self.side)
 
-    @asynccontextmanager
-    async def observing(self, opened: Opened) -> AsyncIterator[None]:
-        running = asyncio.create_task(opened.connector.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+    def observing(self, opened: Opened) -> AbstractAsyncContextManager[None]:
+        return at_work(opened.connector.run())
 
 
 class VendorCase:

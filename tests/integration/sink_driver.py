@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import TypeVar
 
@@ -34,7 +34,7 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.trial.dry_run import told_update
-from tests.conftest import PRACTICE, until
+from tests.conftest import PRACTICE, at_work, until
 from tests.integration.recorder_driver import RecorderDriver, hinted
 from tests.unit.records import ADA, ADA_THERE
 
@@ -112,15 +112,8 @@ class SinkDriver:
         """The patient moves, in Kareo: Elation has to follow."""
         await self.source.see(BillingChartObserved(chart=replace(there(number), city=city)))
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        running = asyncio.create_task(self.sink.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        return at_work(self.sink.run())
 
     async def finish(self) -> None:
         """Work until there is nothing left to do."""

@@ -200,8 +200,10 @@ async def test_no_page_has_script_or_style_within(visited: Site) -> None:
         text = (await browser.get(path)).text.replace(
             "&lt;img src=x onerror=alert(2)&gt;", ""
         )  # what a record says, as text
+        if path.endswith("/settings"):  # addresses are settings: they are shown, and lead nowhere
+            text = re.sub(r">[^<>]*<", "><", text)
         assert not re.search(
-            r"<script(?! src=\"/static/console.js\" defer></script>)|<style|\sstyle=|\son\w+=|[=(]\s*\W?https?://(?!www\.w3\.org)",
+            r"<script(?! src=\"/static/console.js\" defer></script>)|<style|\sstyle=|\son\w+=|https?://(?!www\.w3\.org)",
             text,
         ), path
 

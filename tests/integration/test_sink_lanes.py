@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 import pytest
@@ -35,7 +34,7 @@ from events.writes import AnyWrite, Done, RecordCreated, Resource, System, Updat
 from projections.rules.holds import creation_rules, is_outdated
 from projections.state.open_intents import OpenIntent
 from projections.terms.policy import ELATION_LED, Direction
-from tests.conftest import PRACTICE, until
+from tests.conftest import PRACTICE, at_work, until
 from tests.integration.recorder_driver import POLICY, RecorderDriver, hinted
 from tests.integration.sink_driver import PACE, ScriptedWriter
 from tests.unit.records import ADA, ADA_THERE
@@ -79,19 +78,11 @@ class BillingSink:
         changes = []
         for body in bodies:
             change = self.source.change(body)
-            event = replace_event(change, body.appointment.patient)
-            changes.append(event)
+            changes.append(replace(change, event=replace(change.event, ehr=body.appointment.patient)))
         await self.source.recorder.record_messages(changes)
 
-    @asynccontextmanager
-    async def at_work(self) -> AsyncIterator[None]:
-        running = asyncio.create_task(self.sink.run())
-        try:
-            yield
-        finally:
-            running.cancel()
-            with suppress(asyncio.CancelledError):
-                await running
+    def at_work(self) -> AbstractAsyncContextManager[None]:
+        return at_work(self.sink.run())
 
     async def sound(self) -> None:
         assert (await audit(self.source.store, self.source.recorder.policy)).broken == {}
@@ -102,12 +93,6 @@ class BillingSink:
 
     def asked(self, kind: type[AnyWrite], what: str = "carry out") -> list[AnyWrite]:
         return [write for did, write in self.writer.asked if did == what and isinstance(write, kind)]
-
-
-def replace_event(change: object, chart: EhrChartId) -> object:
-    import msgspec
-
-    return msgspec.structs.replace(change, event=msgspec.structs.replace(change.event, ehr=chart))
 
 
 @pytest.fixture
