@@ -55,7 +55,7 @@ from projections.words.moment import AsOf
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
 
-Place = tuple[PatientKey, str]
+PatientSlot = tuple[PatientKey, str]
 """A patient and a slot."""
 
 
@@ -108,8 +108,8 @@ class WhatIf:
         self._state = PracticeState()
         self._batch: list[Recorded] = []
         self._judged: dict[str, _Judged] = {}
-        self._pending: dict[Place, AnyWrite] = {}
-        self._made: dict[Place, Deviation] = {}
+        self._pending: dict[PatientSlot, AnyWrite] = {}
+        self._made: dict[PatientSlot, Deviation] = {}
         self._waiting: set[PatientKey] = set()
         self._due: set[PatientKey] = set()
         self._no_ehr: set[int] = set()
