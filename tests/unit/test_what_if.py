@@ -19,7 +19,7 @@ from events.ids import EhrChartId
 from events.records import type_of
 from events.schema import Event, Recorded, RevisitDue
 from events.writes import CreateEncounter, Resource, System
-from projections.terms.policy import ELATION_LED, KAREO_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
+from projections.terms.policy import BILLING_LED, EHR_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
 from projections.trial.what_if import Comparison, WhatIf
 from projections.words.shown import Shown
 from tests.unit.clinic import Clinic
@@ -61,7 +61,7 @@ def told(result: Comparison) -> list[tuple[str, str, str]]:
 
 def policy(**table: Direction) -> Policy:
     rows = {Resource(name): direction for name, direction in table.items()}
-    return Policy(practice=PRACTICE, default_physician=HOUSE, table={**KAREO_LED, **rows})
+    return Policy(practice=PRACTICE, default_physician=HOUSE, table={**BILLING_LED, **rows})
 
 
 def linked(**rules: Any) -> Told:
@@ -248,7 +248,7 @@ def test_a_variant_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> No
         OFFICE, overrides=replace(OFFICE.overrides, case_name="Own"), maps=replace(OFFICE.maps, locations={"1": 2})
     )
     other = policy_of(load_variant(file, own))
-    assert other.table == {**KAREO_LED, Resource.BILL: Direction.OFF}
+    assert other.table == {**BILLING_LED, Resource.BILL: Direction.OFF}
     assert (other.preference, other.case_name) == (System.EHR, "Own")
     assert (other.providers, other.locations) == ({11: 509}, {1: 2})
 
@@ -275,7 +275,7 @@ def test_the_other_profile_with_its_own_rows_and_switches(tmp_path: Path) -> Non
         'new_carrier = "create"\ncarrier_without_plan = "single-known-plan"\n'
     )
     other = policy_of(load_variant(file, OFFICE))
-    assert other.table == {**ELATION_LED, Resource.APPOINTMENT: Direction.TO_EHR}
+    assert other.table == {**EHR_LED, Resource.APPOINTMENT: Direction.TO_EHR}
     assert (other.removed_policy, other.new_carrier) == (RemovedPolicy.DEACTIVATE, NewCarrier.CREATE)
     assert other.carrier_without_plan is WithoutPlan.SINGLE_KNOWN_PLAN
 

@@ -3,7 +3,7 @@
 Every method raises the errors of `daemon.vendors.ports.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
 Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable. Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
 
-Lists are asynchronous iterators of `wire.Row`: the typed value, or a `wire.BadRow` for a row that does not fit. They are
+Lists are asynchronous iterators of `wire.DecodedRow`: the typed value, or a `wire.BadRow` for a row that does not fit. They are
 narrowed to the client's practice by the API's filter where it has one, else by the record.
 """
 
