@@ -22,6 +22,7 @@ from events.writes import CreateEncounter, Resource, System
 from projections.terms.policy import BILLING_LED, EHR_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
 from projections.trial.what_if import Comparison, WhatIf
 from projections.words.shown import Shown
+from projections.words.writes import Going
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM
@@ -102,7 +103,7 @@ def test_a_row_that_is_off_makes_nothing() -> None:
     result = under(clinic, policy(demographics=Direction.OFF))
     assert told(result) == [("not made", "demographics:elation", "UpdateElationChart")]
     assert result.same == 1
-    assert result.counts()["not made"] == {"demographics to elation": 1}
+    assert result.counts()["not made"] == {Going(Resource.DEMOGRAPHICS, System.EHR): 1}
 
 
 def test_what_was_never_carried_out_is_not_missed() -> None:
