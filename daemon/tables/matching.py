@@ -120,7 +120,8 @@ def weighed(people: Sequence[Normal], others: Sequence[Normal] = (), *, among: b
     if among or len(people) * len(others) > COMPARED:
         counts = Counter(value for one in others for value in values_of(one))
         return sorted(mine | {value for value, count in counts.items() if count > 1 or value.startswith(ALONE)})
-    may = [other for other in others if any(not are_two_people(one, other) for one in people)]  # the rest are mostly relatives
+    # Most of who shares a key is a relative: no frequency makes two of them one.
+    may = [other for other in others if any(not are_two_people(one, other) for one in people)]
     return sorted(mine | {value for one in may for value in values_of(one) if value.startswith(ALONE)})
 
 
