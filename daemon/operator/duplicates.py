@@ -130,7 +130,7 @@ async def find_duplicates(
     `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise; `looks` then
     remembers it.
     """
-    looking = _Looking(store, policy.practice)
+    looking = _ChartsRead(store, policy.practice)
     complete = await looking.tables.are_complete(store.pool)
     rows = await looking.rows(afresh=afresh, keep=keep and complete, looks=looks if complete else None)
     patients = await looking.patients({(row.system, chart) for row in rows for chart in (row.one, row.other)})
@@ -146,10 +146,10 @@ async def find_duplicates(
 
 async def survivors_of(store: Store, policy: Policy, patient: Patient) -> tuple[BillingPatientId, ...]:
     """Who a vanished patient of the billing system was probably merged into: free patients that look like it, the likeliest first."""
-    return await _Looking(store, policy.practice).survivors(patient)
+    return await _ChartsRead(store, policy.practice).survivors(patient)
 
 
-async def _gone(looking: _Looking, patient: Patient) -> GoneInMerge | None:
+async def _gone(looking: _ChartsRead, patient: Patient) -> GoneInMerge | None:
     if patient.link is None or patient.billing is None or not patient.billing.vanished:
         return None
     return GoneInMerge(patient.link.ehr, patient.link.billing, await looking.survivors(patient))
@@ -173,7 +173,7 @@ def _pair(row: DuplicateRow, patients: Mapping[ChartId, Patient], directory: Dir
     )
 
 
-class _Looking:
+class _ChartsRead:
     """A look at one practice's charts; each document is read once."""
 
     def __init__(self, store: Store, practice: PracticeId) -> None:

@@ -54,7 +54,7 @@ NOTHING: frozenset[str] = frozenset()
 ALONE = ("names:", "streets:", "shared:")
 """Kinds of value whose frequency is asked for although only one of the compared people has it."""
 
-Charts = dict[tuple[System, int], Normal]
+NormalByChart = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
 """System, hash, chart; of a count: system, hash, number of charts."""
 
@@ -125,12 +125,12 @@ def weighed(people: Sequence[Normal], others: Sequence[Normal] = (), *, among: b
     return sorted(mine | {value for one in may for value in values_of(one) if value.startswith(ALONE)})
 
 
-def charts_in(patients: Iterable[Patient]) -> Charts:
+def charts_in(patients: Iterable[Patient]) -> NormalByChart:
     """The charts of these patients that are there, as they are compared."""
     return {chart: normal_of(person_of(one)) for chart, one in _held(patients).items()}
 
 
-def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[Charts, Charts]:
+def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[NormalByChart, NormalByChart]:
     """As `charts_in` of both, without the charts that say the same as before of who somebody is: most recordings change none."""
     old, new = _held(before), _held(after)
     for chart in old.keys() & new.keys():
