@@ -236,7 +236,7 @@ class _ChartsRead:
     ) -> list[DuplicateRow]:
         wanted = {(system, chart) for pair in pairs for chart in pair} - known.keys()
         people = {**known, **await self._people(wanted)}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values())
+        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values(), among=True)
         return await asyncio.to_thread(_twice_entered, system, pairs, people, frequencies)
 
     async def _people(self, charts: Iterable[ChartId]) -> dict[ChartId, Normal]:

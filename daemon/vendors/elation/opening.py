@@ -72,7 +72,7 @@ class Elation:
         return await ElationExamination(client, section, key, practice, base, means.now()).run(name)
 
     async def reader(self, section: ElationConfig, means: Means, side: Side) -> Reader:
-        """Directory, charts and bills."""
+        """Directory, charts and bills; the charts' policies and the calendar where they go to the billing side."""
         client = self._client(section, means, side.guard)
         connector = _connector(client, section, means, side, webhook_base="")
 
@@ -80,7 +80,13 @@ class Elation:
             await connector.read_directory()
             await connector.sweep()
 
-        return Reader(steps=[(whole, "")], held=ElationHeld(client))
+        steps = [(whole, "")]
+        if side.policies_leave:
+            budget = PolicyBudget(section.policy_reads_per_day, _seconds)
+            steps.append((_policy_reader(client, section, means, side, connector.rounds, budget).read_known, ""))
+        if side.calendar_leaves:
+            steps.append((_calendar_reader(client, section, means, side, connector.rounds).read_all, ""))
+        return Reader(steps=steps, held=ElationHeld(client))
 
     def delivery(self, section: ElationConfig, means: Means, side: Side) -> ElationDelivery:
         return ElationDelivery(
