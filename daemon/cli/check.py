@@ -20,6 +20,7 @@ from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of, session
 from daemon.sections import ConfigProblem, VendorSection
+from daemon.tables.queries import SQL
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means
@@ -129,10 +130,10 @@ async def _postgres(config: Config) -> list[ConfigProblem]:
         return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
     try:
         await demand_session(connection)
-        if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
+        if not await connection.fetchval(SQL["events_are_there"]):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         await demand_format(connection)
-        return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
+        return clocks(datetime.now(UTC), await connection.fetchval(SQL["server_time"]))
     except (PoolerBetween, OlderVersion) as error:
         return [("postgres.dsn", str(error))]
     finally:
