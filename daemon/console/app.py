@@ -19,6 +19,7 @@ from aiohttp import web
 from daemon.config import Config, keyring_of, keys_given
 from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
+from daemon.console.duplicate_looks import DuplicateLooks
 from daemon.console.factors import Factors
 from daemon.console.guard import BODY_BYTES, BODY_SECONDS, Guard
 from daemon.console.handles import Handles
@@ -222,7 +223,7 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
     try:
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             news = News(store.pool, config.console.idle_minutes * 60)
-            rehearsals = Rehearsals(store, group)
+            rehearsals, duplicate_looks = Rehearsals(store, group), DuplicateLooks(store, group)
             looking = group.create_task(news.run())
             yield Console(
                 config=config,
@@ -234,10 +235,12 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
                 handles=Handles(store.keyring),
                 news=news,
                 rehearsals=rehearsals,
+                duplicate_looks=duplicate_looks,
                 provider=_provider_of(config.console, beside, http),
             )
             looking.cancel()
             rehearsals.stop()
+            duplicate_looks.stop()
     finally:
         await publishing.close()
         await store.close()
