@@ -19,7 +19,7 @@ from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
 from daemon.runtime.surroundings import bus_of, session
-from daemon.sections import Problem, VendorSection
+from daemon.sections import ConfigProblem, VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means
@@ -58,14 +58,14 @@ def check_config(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def reach(config: Config, beside: Path) -> list[Problem]:
+async def reach(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach everything the configuration names; each problem with the key it comes from."""
     return [*await reach_own(config, beside), *await reach_vendors(config, beside)]
 
 
-async def reach_own(config: Config, beside: Path) -> list[Problem]:
+async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
     """What a worker cannot start without: keys, PostgreSQL with its clock, Kafka."""
-    problems: list[Problem] = []
+    problems: list[ConfigProblem] = []
     try:
         keyring = keyring_of(config, beside)
         problems += without_key(config, keyring, await _shredded(config))
@@ -76,7 +76,7 @@ async def reach_own(config: Config, beside: Path) -> list[Problem]:
     return problems
 
 
-async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
+async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach the vendors of all practices, many at once; how far that is goes to stderr."""
     wanted = [
         (f"practice[{index}].{section.system.prefix}", section)
@@ -88,7 +88,7 @@ async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
         vendors = Registry()
         means = Means(session=http, folder=beside, now=lambda: datetime.now(UTC), meter=Meter())
 
-        async def one(key: str, section: VendorSection) -> list[Problem]:
+        async def one(key: str, section: VendorSection) -> list[ConfigProblem]:
             try:
                 async with room, asyncio.timeout(REACH_SECONDS):
                     return await vendors.of(section).probe(section, key, means)
@@ -102,7 +102,7 @@ async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
     return [problem for problems in found for problem in problems]
 
 
-def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[Problem]:
+def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[ConfigProblem]:
     """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down."""
     missing = [one.id for one in config.practice if not keyring.has(one.id) and one.id not in shredded]
     return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
@@ -122,7 +122,7 @@ async def _shredded(config: Config) -> set[str]:
         await connection.close()
 
 
-async def _postgres(config: Config) -> list[Problem]:
+async def _postgres(config: Config) -> list[ConfigProblem]:
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
@@ -139,7 +139,7 @@ async def _postgres(config: Config) -> list[Problem]:
         await connection.close()
 
 
-def clocks(here: datetime, there: datetime) -> list[Problem]:
+def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:
     """What a system without versions shows is ordered by the time of reading, also when a practice moves to a worker on another machine: all clocks
     have to agree, and PostgreSQL's is the one that every worker sees."""
     apart = abs((here - there).total_seconds())
@@ -148,7 +148,7 @@ def clocks(here: datetime, there: datetime) -> list[Problem]:
     return [("postgres.dsn", f"its clock and this machine's are {apart:.0f} s apart; set both by NTP")]
 
 
-async def _kafka(config: Config, beside: Path) -> list[Problem]:
+async def _kafka(config: Config, beside: Path) -> list[ConfigProblem]:
     bus = bus_of(config, beside, Keyring({}))
     try:
         async with asyncio.timeout(20):

@@ -21,7 +21,7 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.duplicate_looks import DuplicateLooks
 from daemon.console.factors import Factors
-from daemon.console.guard import BODY_BYTES, BODY_SECONDS, Guard
+from daemon.console.guard import BODY_BYTES, BODY_SECONDS, RequestGuard
 from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
@@ -120,7 +120,7 @@ def make_app(
 ) -> web.Application:
     """The application. Raises Undeclared for a route that nobody has said of who may use it."""
     known = declared(routes)
-    guard = Guard(known, config, body_seconds).middleware()
+    guard = RequestGuard(known, config, body_seconds).middleware()
     app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
     app[CONSOLE] = console
     app.on_shutdown.append(_end_streams)

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from daemon.history.events_of import events_of
-from daemon.history.fold import Progress, Replay, fold, untold
+from daemon.history.fold import OnProgress, Replay, fold, untold
 from daemon.tables import days, matching, rows
 from daemon.tables import documents as tables
 from daemon.tables.queries import SQL
@@ -45,7 +45,7 @@ class Difference:
 
 
 async def verify(
-    store: Store, replay: Replay, today: date | None = None, *, progress: Progress = untold
+    store: Store, replay: Replay, today: date | None = None, *, progress: OnProgress = untold
 ) -> list[Difference]:
     """Fold what is left up to the head and compare with the stored projections, both as of one moment.
 

@@ -23,7 +23,7 @@ from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from projections.words.moment import AsOf, is_past
 
-Progress = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Told the sequence that a long run has come to."""
 
 
@@ -75,7 +75,7 @@ async def fold(
     keyring: Keyring,
     *,
     moment: AsOf | None = None,
-    progress: Progress = untold,
+    progress: OnProgress = untold,
 ) -> bool:
     """Fold stored rows up to `moment`; False when an event after it was met. Raises UnreadableEvent, KeyMissing, ValueError."""
     async with aclosing(batches):
@@ -89,7 +89,9 @@ async def fold(
     return True
 
 
-async def replayed(store: Store, practice: PracticeId, *, moment: AsOf | None = None, progress: Progress = untold) -> Replay:
+async def replayed(
+    store: Store, practice: PracticeId, *, moment: AsOf | None = None, progress: OnProgress = untold
+) -> Replay:
     """The projections of a practice from its events, up to `moment` or to the head as it is now."""
     replay = Replay(practice)
     batches = store.sealed(practice, up_to=await store.head(practice))

@@ -140,7 +140,7 @@ async def find_duplicates(
     `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise; `looks` then
     remembers it. With `most` no more than so many are opened, of those that nobody has told apart.
     """
-    looking = _Looking(store, policy.practice)
+    looking = _ChartsRead(store, policy.practice)
     complete = await looking.tables.are_complete(store.pool)
     rows = await looking.rows(afresh=afresh, keep=keep and complete, looks=looks if complete else None)
     directory = await tables.directory(store.pool, policy.practice, store.keyring)
@@ -156,10 +156,10 @@ async def find_duplicates(
 
 async def survivors_of(store: Store, policy: Policy, patient: Patient) -> tuple[BillingPatientId, ...]:
     """Who a vanished patient of the billing system was probably merged into: free patients that look like it, the likeliest first."""
-    return await _Looking(store, policy.practice).survivors(patient)
+    return await _ChartsRead(store, policy.practice).survivors(patient)
 
 
-async def _gone(looking: _Looking, patient: Patient) -> GoneInMerge | None:
+async def _gone(looking: _ChartsRead, patient: Patient) -> GoneInMerge | None:
     if patient.link is None or patient.billing is None or not patient.billing.vanished:
         return None
     return GoneInMerge(patient.link.ehr, patient.link.billing, await looking.survivors(patient))
@@ -183,7 +183,7 @@ def _pair(row: DuplicateRow, patients: Mapping[ChartId, Patient], directory: Dir
     )
 
 
-class _Looking:
+class _ChartsRead:
     """A look at one practice's charts; each document is read once."""
 
     def __init__(self, store: Store, practice: PracticeId) -> None:
@@ -246,7 +246,7 @@ class _Looking:
     ) -> list[DuplicateRow]:
         wanted = {(system, chart) for pair in pairs for chart in pair} - known.keys()
         people = {**known, **await self._people(wanted)}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values())
+        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values(), among=True)
         return await asyncio.to_thread(_twice_entered, system, pairs, people, frequencies)
 
     async def _people(self, charts: Iterable[ChartId]) -> dict[ChartId, Normal]:

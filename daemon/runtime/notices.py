@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from daemon.notify import NotifyConfig
-from daemon.tables.notices import Counts, Message, Told
+from daemon.tables.notices import Counts, Notice, Told
 from events.codes import WaitCode
 from projections.words.remedy import Audience, meaning_of
 
@@ -92,8 +92,8 @@ def _fallen(told: Told, counts: Counts, config: NotifyConfig, zone: ZoneInfo, no
     return told
 
 
-def _message(id_: str, kind: str, counts: Counts, now: datetime) -> Message:
-    return Message(id=id_, kind=kind, counts=counts, since=now, next_try=now)
+def _message(id_: str, kind: str, counts: Counts, now: datetime) -> Notice:
+    return Notice(id=id_, kind=kind, counts=counts, since=now, next_try=now)
 
 
 def trying(told: Told, now: datetime) -> Told:
@@ -104,7 +104,7 @@ def trying(told: Told, now: datetime) -> Told:
     return replace(told, sending=replace(told.sending, tries=tries + 1, next_try=now + pause))
 
 
-def is_given_up_by(message: Message, now: datetime) -> bool:
+def is_given_up_by(message: Notice, now: datetime) -> bool:
     """Tried for a day."""
     return now - message.since > GIVEN_UP
 

@@ -38,10 +38,11 @@ def bill_day(entry: BillState) -> date:
 def days_of(patient: Patient) -> Iterator[tuple[str, date]]:
     """The days of a patient by kind; those of appointments in UTC, so that a zone that changes leaves them alone.
 
-    A patient kept out is in no calendar; the bills known of one still balance.
+    Appointments are those of either side's calendar. A patient kept out is in no calendar; the bills known of one still balance.
     """
-    for one in () if patient.out else patient.appointments.values():
-        yield APPOINTMENTS, one.seen.start.astimezone(UTC).date()
+    starts = [one.seen.start for one in patient.appointments.values()] + [one.seen.start for one in patient.bookings.values()]
+    for start in () if patient.out else starts:
+        yield APPOINTMENTS, start.astimezone(UTC).date()
     for entry in patient.bills.values():
         yield BILLS, bill_day(entry)
 

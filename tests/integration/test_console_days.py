@@ -29,7 +29,7 @@ from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
 from events.writes import BillWritten, RecordCreated
 from tests.conftest import PRACTICE, TEMPLATE
-from tests.integration.recorder_driver import RecorderDriver, insured
+from tests.integration.recorder_driver import POLICY, RecorderDriver, insured
 from tests.integration.test_days import bill
 from tests.integration.visiting import Site, configured, site
 from tests.unit.records import ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_LOCUM
@@ -222,15 +222,16 @@ async def test_my_day_opens_nobody_else(booked: Booked, monkeypatch: pytest.Monk
     browser = await booked.site.of("front-desk")
     found = opened_bodies(monkeypatch)
     await browser.get("/p/elm/day")
-    assert sorted(found) == [f"patient|elm|{key}".encode() for key in (ADA_KEY, MARIE)]
+    directory = b"patient|elm|"
+    assert sorted(found) == [directory, *(directory + key.encode() for key in (ADA_KEY, MARIE))]
 
 
 async def test_days_are_the_practices(booked: Booked) -> None:
     """23:00 in Denver is the next day in UTC, and still today."""
-    store = booked.site.console.store
-    assert [one.appointment.seen.id for one in await visits_of(store, PRACTICE, ZONE, TODAY, TODAY)] == [61, 64, 62]
+    store, policy = booked.site.console.store, replace(POLICY, time_zone="America/Denver")
+    assert [one.record for one in await visits_of(store, PRACTICE, policy, TODAY, TODAY)] == [61, 64, 62]
     tomorrow = TODAY + timedelta(days=1)
-    assert [one.appointment.seen.id for one in await visits_of(store, PRACTICE, ZONE, tomorrow, tomorrow)] == [63]
+    assert [one.record for one in await visits_of(store, PRACTICE, policy, tomorrow, tomorrow)] == [63]
 
 
 # -- a week ---------------------------------------------------------------------------------------------------------------
