@@ -66,6 +66,8 @@ class Ask:
     config: PracticeConfig | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = False
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """How the values of a provider are shown on a page that has any (`provider_names`)."""
     shown_form: bool = False
     """Whether a form was shown to somebody who is not signed in: its cookie goes along."""
 
