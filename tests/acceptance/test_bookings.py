@@ -29,8 +29,8 @@ SERIES = 52
 class Bookings:
     """A practice with the extension on, two patients whom both systems have, and the people at its desks."""
 
-    def __init__(self, daemon: Running, clinic: Clinic) -> None:
-        self.daemon, self.clinic = daemon, clinic
+    def __init__(self, daemon: Running, clinic: Clinic, folder: Path) -> None:
+        self.daemon, self.clinic, self.folder = daemon, clinic, folder
         self.office: Office = clinic.offices[0]
         self.practice = PracticeId(self.office.id)
         self.day = Day(clinic, seed=5, size=1)
@@ -76,6 +76,23 @@ class Bookings:
         code, told = await chartwire(self.daemon, "verify", self.office.id, "--json")
         return code, json.loads(told[told.index("{") :])["drift"]
 
+    async def waits(self, appointment: int) -> None:
+        """Until it is told that this appointment is not booked."""
+        async with asyncio.timeout(MOST_SECONDS):
+            while (
+                str(appointment) not in (await chartwire(self.daemon, "waiting", self.office.id, "--code", "not-booked"))[1]
+            ):
+                await asyncio.sleep(0.1)
+
+    async def what_if(self, text: str) -> dict[str, Any]:
+        """What other rules would have written."""
+        other = self.folder / "other.toml"
+        other.write_text(text)
+        code, told = await chartwire(self.daemon, "what-if", self.office.id, "--policy", str(other), "--json")
+        assert code == 0, told
+        parsed: dict[str, Any] = json.loads(told[told.index("{") :])
+        return parsed
+
 
 def opened() -> Clinic:
     return Clinic(limits_scale=0.02, seconds=0.2, offices=0, both_ways=1, books=True)
@@ -96,7 +113,7 @@ async def test_a_series_of_52_is_52_creations_and_delays_others_by_no_more_than_
     """An edit of another patient and another's appointment are entered while the series goes out; the webhooks come twice."""
     clinic = opened()
     async with running(clinic, tmp_path) as daemon:
-        it = Bookings(daemon, clinic)
+        it = Bookings(daemon, clinic, tmp_path)
         (chart, patient), (other, other_there), (third, third_there) = it.pair(), it.pair(), it.pair()
         await it.linked(patient, other_there, third_there)
         doctor, place = it.office.physicians[0], it.office.place[0]
@@ -134,7 +151,7 @@ async def test_verify_and_what_if_know_of_bookings(tmp_path: Path) -> None:
     """What waits, what Kareo's desk changed and what was entered while nobody looked; and what other rules would have written."""
     clinic = opened()
     async with running(clinic, tmp_path) as daemon:
-        it = Bookings(daemon, clinic)
+        it = Bookings(daemon, clinic, tmp_path)
         chart, patient = it.pair()
         await it.linked(patient)
         entered = {hours: it.enter(chart, hours) for hours in range(5)}
@@ -143,13 +160,7 @@ async def test_verify_and_what_if_know_of_bookings(tmp_path: Path) -> None:
         clinic.ehr.people.delete_appointment(entered[4])
         await until(lambda: it.booking(4).status == "Cancelled")
 
-        async def waits() -> bool:
-            _, told = await chartwire(daemon, "waiting", it.office.id, "--code", "not-booked")
-            return str(nowhere) in told
-
-        async with asyncio.timeout(MOST_SECONDS):
-            while not await waits():
-                await asyncio.sleep(0.1)
+        await it.waits(nowhere)
         await it.stop()
 
         moved, deleted = it.booking(0), it.booking(1)
@@ -170,20 +181,13 @@ async def test_verify_and_what_if_know_of_bookings(tmp_path: Path) -> None:
             f"booking:{new}": ("not seen yet", []),
         }
 
-        async def what_if(text: str) -> dict[str, Any]:
-            (tmp_path / "other.toml").write_text(text)
-            code, told = await chartwire(daemon, "what-if", it.office.id, "--policy", str(tmp_path / "other.toml"), "--json")
-            assert code == 0, told
-            parsed: dict[str, Any] = json.loads(told[told.index("{") :])
-            return parsed
-
         same = '[overrides]\nappointment = "elation->kareo"\n'
-        assert [one for one in (await what_if(same))["writes"] if one["resource"] == "appointment"] == []
-        off = await what_if('[overrides]\nappointment = "off"\n')
+        assert [one for one in (await it.what_if(same))["writes"] if one["resource"] == "appointment"] == []
+        off = await it.what_if('[overrides]\nappointment = "off"\n')
         assert off["counts"]["not made"] == {"appointment to kareo": 6}
-        deletes = await what_if(f'{same}deleted_appointment = "delete"\n')
+        deletes = await it.what_if(f'{same}deleted_appointment = "delete"\n')
         assert [(one["kind"], one["write"]) for one in deletes["writes"]] == [("otherwise", "DeleteKareoAppointment")]
-        placed = await what_if(f"{same}[maps]\ndefault_location = {it.office.place[1]}\n")
+        placed = await it.what_if(f"{same}[maps]\ndefault_location = {it.office.place[1]}\n")
         assert [(one["kind"], one["slot"], one["write"]) for one in placed["writes"]] == [
             ("made", f"booking:{nowhere}", "CreateKareoAppointment")
         ]
@@ -193,7 +197,7 @@ async def test_verify_and_what_if_know_of_bookings(tmp_path: Path) -> None:
 async def test_the_daemon_killed_amid_a_series_books_each_once(tmp_path: Path) -> None:
     clinic = opened()
     async with running(clinic, tmp_path) as daemon:
-        it = Bookings(daemon, clinic)
+        it = Bookings(daemon, clinic, tmp_path)
         chart, patient = it.pair()
         await it.linked(patient)
         place = it.office.place[0]
