@@ -40,7 +40,9 @@ def days_of(patient: Patient) -> Iterator[tuple[str, date]]:
 
     Appointments are those of either side's calendar. A patient kept out is in no calendar; the bills known of one still balance.
     """
-    starts = [one.seen.start for one in patient.appointments.values()] + [one.seen.start for one in patient.bookings.values()]
+    starts = [one.seen.start for one in patient.appointments.values()] + [
+        one.seen.start for one in patient.bookings.values()
+    ]
     for start in () if patient.out else starts:
         yield APPOINTMENTS, start.astimezone(UTC).date()
     for entry in patient.bills.values():

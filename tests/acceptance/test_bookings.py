@@ -115,7 +115,9 @@ async def test_a_series_of_52_is_52_creations_and_delays_others_by_no_more_than_
         await until(lambda: len(it.booked()) == SERIES + 1)
         await it.stop()
         bodies = await it.bodies()
-        asked = [one for one in bodies if isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingAppointment)]
+        asked = [
+            one for one in bodies if isinstance(one, IntentRequested) and isinstance(one.write, CreateBillingAppointment)
+        ]
         assert len(asked) == SERIES + 1
         calls = Counter(one.operation for one in clinic.billing.calls)
         assert calls["CreateAppointment"] == SERIES + 1
@@ -204,4 +206,6 @@ async def test_the_daemon_killed_amid_a_series_books_each_once(tmp_path: Path) -
         await daemon.again()
         await until(lambda: len(it.booked()) >= SERIES)
         await it.stop()
-        assert Counter(one.start for one in it.booked()) == Counter(it.start + timedelta(weeks=week) for week in range(SERIES))
+        assert Counter(one.start for one in it.booked()) == Counter(
+            it.start + timedelta(weeks=week) for week in range(SERIES)
+        )
