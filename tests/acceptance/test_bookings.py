@@ -170,23 +170,29 @@ async def test_verify_and_what_if_know_of_bookings(tmp_path: Path) -> None:
             f"booking:{new}": ("not seen yet", []),
         }
 
-        async def what_if(text: str) -> dict[str, Any]:
-            (tmp_path / "other.toml").write_text(text)
-            code, told = await chartwire(daemon, "what-if", it.office.id, "--policy", str(tmp_path / "other.toml"), "--json")
-            assert code == 0, told
-            parsed: dict[str, Any] = json.loads(told[told.index("{") :])
-            return parsed
+        await other_rules(it, tmp_path / "other.toml", nowhere)
 
-        same = '[overrides]\nappointment = "elation->kareo"\n'
-        assert [one for one in (await what_if(same))["writes"] if one["resource"] == "appointment"] == []
-        off = await what_if('[overrides]\nappointment = "off"\n')
-        assert off["counts"]["not made"] == {"appointment to kareo": 6}
-        deletes = await what_if(f'{same}deleted_appointment = "delete"\n')
-        assert [(one["kind"], one["write"]) for one in deletes["writes"]] == [("otherwise", "DeleteKareoAppointment")]
-        placed = await what_if(f"{same}[maps]\ndefault_location = {it.office.place[1]}\n")
-        assert [(one["kind"], one["slot"], one["write"]) for one in placed["writes"]] == [
-            ("made", f"booking:{nowhere}", "CreateKareoAppointment")
-        ]
+
+async def other_rules(it: Bookings, file: Path, nowhere: int) -> None:
+    """What would have been written with the row off, with deletions, and with a place for the appointment that has none."""
+
+    async def what_if(text: str) -> dict[str, Any]:
+        file.write_text(text)
+        code, told = await chartwire(it.daemon, "what-if", it.office.id, "--policy", str(file), "--json")
+        assert code == 0, told
+        parsed: dict[str, Any] = json.loads(told[told.index("{") :])
+        return parsed
+
+    same = '[overrides]\nappointment = "elation->kareo"\n'
+    assert [one for one in (await what_if(same))["writes"] if one["resource"] == "appointment"] == []
+    off = await what_if('[overrides]\nappointment = "off"\n')
+    assert off["counts"]["not made"] == {"appointment to kareo": 6}
+    deletes = await what_if(f'{same}deleted_appointment = "delete"\n')
+    assert [(one["kind"], one["write"]) for one in deletes["writes"]] == [("otherwise", "DeleteKareoAppointment")]
+    placed = await what_if(f"{same}[maps]\ndefault_location = {it.office.place[1]}\n")
+    assert [(one["kind"], one["slot"], one["write"]) for one in placed["writes"]] == [
+        ("made", f"booking:{nowhere}", "CreateKareoAppointment")
+    ]
 
 
 @pytest.mark.slow

@@ -143,25 +143,6 @@ async def test_a_series_delays_another_patients_write_by_one_call_at_most(billin
     assert most == 1
 
 
-async def test_without_the_rule_a_series_would_go_before(billing: BillingSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Were bookings like any other write, several calls would be under way at once: what the test above counts can be more."""
-    inside, most = 0, 0
-
-    async def one_call(write: AnyWrite) -> object:
-        nonlocal inside, most
-        inside, most = inside + 1, max(most, inside + 1)
-        await asyncio.sleep(0)
-        inside -= 1
-        return RecordCreated(id=90_000 + len(billing.writer.asked))
-
-    monkeypatch.setattr("daemon.runtime.lanes.can_wait", lambda write: False)
-    billing.writer.answers = [one_call] * 20  # type: ignore[list-item]
-    await billing.enter(62000, 62001, 62002)
-    await billing.enter(70001, 70002, patient=1)
-    await billing.finish()
-    assert most > 1
-
-
 async def test_two_series_do_not_starve_a_single_appointment(billing: BillingSink) -> None:
     order: list[object] = []
 
