@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from daemon.findings import Finding
-from daemon.sections import Problem, secret
+from daemon.sections import ConfigProblem, secret
 from daemon.vendors.elation.calendar_reading import APPOINTMENTS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import RESOURCES, ElationConnector
@@ -56,7 +56,7 @@ class Elation:
 
         return open_
 
-    async def probe(self, section: ElationConfig, key: str, means: Means) -> list[Problem]:
+    async def probe(self, section: ElationConfig, key: str, means: Means) -> list[ConfigProblem]:
         client = self._client(section, means, None, timeout=PROBE_SECONDS)
         try:
             await client.get_practice()
