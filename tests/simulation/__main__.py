@@ -16,6 +16,7 @@ from tests.simulation.shrink import shortest, told
 PLANS = {
     "both ways": "a practice of the profile elation-led",
     "booking": "a practice that books Elation's appointments in Kareo",
+    "booking switched": "a practice that books them, and switches that off for a while",
     "switching": "a practice that changes its profile in the middle",
     "left alone": "people who hold writes and keep patients out",
     "mapping": "people who save rows of the maps and give them back",

@@ -310,6 +310,8 @@ class Checks:
             wanted = [text for text in wanted if "insurance" not in text]
         if table[Resource.APPOINTMENT] is off:
             wanted = [text for text in wanted if "appointment" not in text]
+        if known.switched:  # what was copied while appointments came from there stays
+            wanted = [text for text in wanted if "was copied to Elation" not in text]
         if table[Resource.DEMOGRAPHICS] is not Direction.BOTH:
             wanted = [text for text in wanted if "insurance" in text or "appointment" in text]
         wanted += self._lost(known, links, slots)

@@ -19,7 +19,7 @@ from tests.simulation.plan import Plan, both_ways
 from tests.simulation.poison import plan_of
 from tests.simulation.restoring import restored
 from tests.simulation.run import Verdict, play
-from tests.simulation.switching import switching
+from tests.simulation.switching import booking_switched, switching
 
 AT_MOST = 240
 """Seconds that one simulated day may take; most take one. What goes round for ever without virtual time passing ends like this."""
@@ -60,6 +60,7 @@ def at_most(seconds: int) -> Iterator[None]:
 def of_seed(seed: int, bug: str = "", plans: str = "drawn") -> Verdict:
     kinds = {
         "booking": booking,
+        "booking switched": booking_switched,
         "drawn": plan_of,
         "both ways": both_ways,
         "left alone": left_alone,
