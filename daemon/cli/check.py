@@ -18,13 +18,8 @@ from daemon.cli.failures import place_of
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
-from daemon.runtime.surroundings import bus_of, session
 from daemon.sections import ConfigProblem, VendorSection
 from daemon.tables.queries import SQL
-from daemon.telemetry import Meter
-from daemon.vendors.ports.errors import VendorError
-from daemon.vendors.ports.vendor import Means
-from daemon.vendors.registry import Registry
 from events.codec import Keyring
 from events.data_keys import read_keys
 from events.formats import OlderVersion, demand_format
@@ -79,6 +74,12 @@ async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
 
 async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach the vendors of all practices, many at once; how far that is goes to stderr."""
+    from daemon.runtime.surroundings import session
+    from daemon.telemetry import Meter
+    from daemon.vendors.ports.errors import VendorError
+    from daemon.vendors.ports.vendor import Means
+    from daemon.vendors.registry import Registry
+
     wanted = [
         (f"practice[{index}].{section.system.prefix}", section)
         for index, practice in enumerate(config.practice, start=1)
@@ -150,6 +151,8 @@ def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:
 
 
 async def _kafka(config: Config, beside: Path) -> list[ConfigProblem]:
+    from daemon.runtime.kafka import bus_of
+
     bus = bus_of(config, beside, Keyring({}))
     try:
         async with asyncio.timeout(20):

@@ -92,11 +92,15 @@ class GoneInMerge:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`complete`: all charts were looked through; before that their owner has still to fill in what they are found by."""
+    """`complete`: all charts were looked through; before that their owner has still to fill in what they are found by.
+
+    `open_pairs` is how many nobody has told apart, of which `pairs` may be the first.
+    """
 
     pairs: tuple[TwiceEntered, ...]
     gone: tuple[GoneInMerge, ...]
     complete: bool
+    open_pairs: int
 
 
 def what_to_do(one: TwiceEntered, shown: Shown) -> str:
@@ -123,25 +127,31 @@ class Looks:
 
 
 async def find_duplicates(
-    store: Store, policy: Policy, *, afresh: bool = False, keep: bool = True, looks: Looks | None = None
+    store: Store,
+    policy: Policy,
+    *,
+    afresh: bool = False,
+    keep: bool = True,
+    looks: Looks | None = None,
+    most: int | None = None,
 ) -> Duplicates:
     """The likely duplicates of a practice, first those without any doubt; those told apart come with who said so.
 
     `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise; `looks` then
-    remembers it.
+    remembers it. With `most` no more than so many are opened, of those that nobody has told apart.
     """
     looking = _ChartsRead(store, policy.practice)
     complete = await looking.tables.are_complete(store.pool)
     rows = await looking.rows(afresh=afresh, keep=keep and complete, looks=looks if complete else None)
-    patients = await looking.patients({(row.system, chart) for row in rows for chart in (row.one, row.other)})
     directory = await tables.directory(store.pool, policy.practice, store.keyring)
-    pairs = [pair for row in rows if (pair := _pair(row, patients, directory)) is not None]
-    keys = await still_open.waiting_patients(store.pool, policy.practice, WaitCode.BILLING_CHART_GONE.value)
-    gone = [found for one in await looking.load(keys) if (found := await _gone(looking, one)) is not None]
-    order = sorted(
-        pairs, key=lambda one: (not one.likeness.certain, -one.likeness.per_million, one.system, one.one, one.other)
-    )
-    return Duplicates(tuple(order), tuple(gone), complete)
+    ordered = sorted(rows, key=lambda row: (not row.likeness.certain, -row.likeness.per_million, *row[:3]))
+    open_ = [row for row in ordered if pair_key(*row[:3]) not in directory.told_apart]
+    some = ordered if most is None else open_[:most]
+    patients = await looking.patients({(row.system, chart) for row in some for chart in (row.one, row.other)})
+    pairs = tuple(pair for row in some if (pair := _pair(row, patients, directory)) is not None)
+    keys = sorted(await still_open.waiting_patients(store.pool, policy.practice, WaitCode.BILLING_CHART_GONE.value))
+    gone = [found for one in await looking.load(keys[:most]) if (found := await _gone(looking, one)) is not None]
+    return Duplicates(pairs, tuple(gone), complete, len(open_))
 
 
 async def survivors_of(store: Store, policy: Policy, patient: Patient) -> tuple[BillingPatientId, ...]:

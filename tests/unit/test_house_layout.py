@@ -92,7 +92,7 @@ TESTED_IN = {
     "events/decoding": "unit/test_codec",
     "projections/deciding/unlinked": "unit/test_links",
     "projections/rules/matching": "unit/test_matching",
-    "projections/words/likeness": "unit/test_words",
+    "projections/terms/given": "unit/test_policies",
 }
 """Where a module is tested that has no test file of its name and that no test file imports."""
 

@@ -18,11 +18,12 @@ from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
 from daemon.operator.visits import Visit, visits_in
 from daemon.operator.worklist import Work
+from daemon.tables import documents as tables
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
 from projections.state.directory import Directory
 from projections.state.patient import BillState, Patient
-from projections.words.known import fields_known
+from projections.words.known import fields_known, provider_names
 from projections.words.lines import Entry
 from projections.words.moment import NotAMoment, parse_moment
 
@@ -43,6 +44,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
     if found is None or not found.patient.key:
         raise web.HTTPNotFound
     one = found.patient
+    ask.providers = provider_names(found.directory, ask.names)
     past = await past_of(ask.store, ask.policy, charts_of(key), ask.shown, moment, with_state=moment is not None)
     then = next((state for state in past.state if state.patient == one.key), None)
     link = one.link
@@ -110,6 +112,7 @@ async def why(ask: Ask) -> web.StreamResponse:
     told = await why_field(ask.store, ask.policy, charts_of(key), field, ask.shown)
     if not told:
         raise web.HTTPNotFound
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     return ask.page("why.html", told=told, field=BY_NAME[field], handle=ask.handle(key))
 
 
