@@ -13,13 +13,15 @@ from daemon.vendors.elation import resources
 from daemon.vendors.elation import translate as elation
 from daemon.vendors.elation import wire as elation_wire
 from daemon.vendors.elation import writer as elation_writer
-from daemon.vendors.kareo import requests, rows
+from daemon.vendors.kareo import bookings, requests, rows
 from daemon.vendors.kareo import translate as kareo
+from events.bookings import BookingTerms, CreateBillingAppointment, UpdateBillingAppointment
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingChart, BillingPlan, BillingPolicy, Carrier, EhrChart
 from events.terms import AppointmentTerms, EncounterTerms, PolicyTerms
 from events.writes import CreateCarrier, CreateEncounter, System
 from projections.rules.appointments import APPOINTMENTS
+from projections.rules.bookings import BOOKINGS
 from projections.rules.encounters import ENCOUNTER, SERVICE_LINES
 from projections.rules.fields import DEMOGRAPHICS, Field, told
 from projections.rules.policies import INSURANCE, PLAN_ADDRESS
@@ -161,6 +163,41 @@ def test_every_member_of_an_appointment_has_a_row_and_reaches_elation():
     for row_ in APPOINTMENTS:
         value = datetime(2026, 3, 3, tzinfo=UTC) if row_.name == "start" else other(row_.name)
         assert elation_writer._terms(replace(terms, **{row_.name: value})) != before, row_.name
+
+
+BOOKED = BookingTerms(
+    start=datetime(2026, 3, 2, 14, tzinfo=UTC), minutes=15, provider=1, location=2, reason=3, description="Cough"
+)
+REBOOKED = BookingTerms(
+    start=datetime(2026, 3, 3, tzinfo=UTC),
+    minutes=30,
+    provider=4,
+    location=5,
+    reason=6,
+    status="Cancelled",
+    description="Fever",
+)
+
+
+def test_every_member_of_a_booking_has_a_row_and_every_row_a_member():
+    assert sorted(row_.name for row_ in BOOKINGS) == sorted(BookingTerms.__struct_fields__)
+
+
+@pytest.mark.parametrize("name", [row_.name for row_ in BOOKINGS])
+def test_a_field_of_a_booking_reaches_kareo(name: str):
+    """It is created with it, and an update that names it brings it; one that does not leaves it as it is."""
+    other_ = replace(BOOKED, **{name: getattr(REBOOKED, name)})
+    patient = BillingPatientId(900)
+    made, remade = (
+        bookings.created_members(CreateBillingAppointment(patient=patient, terms=one), 1) for one in (BOOKED, other_)
+    )
+    assert made != remade
+    there = row(StartTime="2026-03-02T14:00:00", EndTime="2026-03-02T14:15:00", AppointmentStatus="Scheduled", Notes="Cough")
+    update = UpdateBillingAppointment(patient=patient, appointment=7, terms=REBOOKED, changes=(), before="Cough")
+    untouched, changed = (bookings.updated_members(there, replace(update, changes=one)) for one in ((), (name,)))
+    differs = {member for member in changed if changed[member] != untouched.get(member)}
+    assert differs
+    assert {member for member in made if made[member] != remade[member]} >= differs
 
 
 def test_every_member_of_an_encounter_has_a_row_or_is_decided():

@@ -138,11 +138,13 @@ class Courier:
         self._runner = asyncio.create_task(self._run(), name="elation-sandbox-webhooks")
 
     async def stop(self) -> None:
-        """Give up whatever is still on its way."""
+        """Give up whatever is still on its way. Raises what delivering had ended with, if it had."""
         if self._runner is not None:
-            self._runner.cancel()
-            await asyncio.gather(self._runner, return_exceptions=True)
-            self._runner = None
+            runner, self._runner = self._runner, None
+            runner.cancel()
+            (ended,) = await asyncio.gather(runner, return_exceptions=True)
+            if isinstance(ended, Exception):
+                raise ended
 
     async def quiet(self, timeout: float = 10.0) -> None:
         """Until nothing is on its way any more, repeats included. Raises TimeoutError."""
