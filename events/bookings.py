@@ -64,7 +64,8 @@ class BookingWrite(Value, frozen=True, kw_only=True, tag=stored_type):
 class CreateBillingAppointment(BookingWrite, frozen=True, kw_only=True):
     """`token` stands in the notes, "" for none: by it a creation is found again whose answer was lost.
 
-    `taken` are the billing side's appointments of the patient that are others' already: none of them is taken for this one.
+    `taken` are the billing side's appointments of the patient that are others' already: none of them is taken for this one. Any
+    other of that time and provider was entered by hand, and nothing is created beside it (`StandsAlready`).
     """
 
     patient: BillingPatientId
@@ -90,6 +91,13 @@ class DeleteBillingAppointment(BookingWrite, frozen=True, kw_only=True):
     """Gone on the chart side, where the practice wants that deleted (`Policy.deleted_appointment`)."""
 
     appointment: int
+
+
+class StandsAlready(Value, frozen=True, kw_only=True, tag=stored_type):
+    """Nothing was created: a person entered the same by hand, and it stands there as `id`, as it was read at `read_at`."""
+
+    id: int
+    read_at: datetime
 
 
 AnyBooking = CreateBillingAppointment | UpdateBillingAppointment | DeleteBillingAppointment

@@ -79,6 +79,7 @@ class WaitCode(StrEnum):
     NOT_BOOKED = "not-booked"
     NOT_FOLLOWED = "not-followed"
     OVER_UNBOOKED = "over-unbooked"
+    STANDS_ALREADY = "stands-already"
 
     # bills
     BILL_ERROR = "bill-error"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from events.bookings import AnyBooking
+from events.bookings import AnyBooking, StandsAlready
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Value, stored_type
 from events.terms import AppointmentTerms, EncounterTerms, PolicyChange, PolicyTerms
@@ -382,6 +382,7 @@ AnyResult = (
     | EhrChartWritten
     | BillingChartWritten
     | RecordCreated
+    | StandsAlready
     | PoliciesWritten
     | BillingPoliciesWritten
     | BillWritten

@@ -32,7 +32,10 @@ def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -
         case SlotKind.APPOINTMENT if name in patient.appointments:
             return patient.appointments[name].seen
         case SlotKind.BOOKING | SlotKind.BOOKED_TWICE if name in patient.bookings:
-            return patient.bookings[name].seen
+            entered = patient.bookings[name]
+            return (
+                entered.seen if entered.by_hand is None else (entered.by_hand.id, entered.by_hand.start, entered.seen.start)
+            )
         case SlotKind.POLICY | SlotKind.POLICIES:
             cases = (patient.billing.chart.cases if patient.billing else None) or ()
             return [one for case in cases for one in case.policies if name in ("", str(one.id))]

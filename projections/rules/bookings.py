@@ -30,7 +30,7 @@ from projections.rules.appointments import HINT
 from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
 from projections.state.maps import location_for, provider_for
-from projections.state.patient import Booking, Patient
+from projections.state.patient import Booking, EnteredByHand, Patient
 from projections.terms.codecs import Unfit, squeeze
 from projections.terms.policy import DeletedAppointment, Policy, allows
 
@@ -237,22 +237,44 @@ def _want_booked(
     seen, there = entry.seen, policy.names.billing.label
     if status_of(seen) == CANCELLED:
         return
-    if seen.start + timedelta(minutes=min(seen.minutes, 1440)) < now - OVER:
+    over = seen.start + timedelta(minutes=min(seen.minutes, 1440)) < now - OVER
+    if entry.by_hand is not None and (starts := _stands_at(entry, entry.by_hand, patient)) is not None:
+        if not over:
+            wants.wait(slot, WaitCode.STANDS_ALREADY, _by_hand_text(entry.by_hand, starts, seen, policy))
+    elif over:
         text = f"the appointment is over and was never booked in {there}; enter it there if it is needed, then accept this"
         wants.wait(slot, WaitCode.OVER_UNBOOKED, text)
     elif isinstance(terms, Unfit):
         wants.wait(slot, WaitCode.NOT_BOOKED, terms.text, "directory")
     else:
         token = token_of(policy.practice, seen.id) if policy.notes_token else ""
-        taken = () if token else _taken(entry, patient)
+        taken = _taken(entry, patient)
         create = CreateBillingAppointment(patient=billing, terms=terms, token=token, taken=taken)
         wants.writes[slot] = Wish(create, Resource.APPOINTMENT, RULE, _notes(seen, directory, policy))
 
 
+def _stands_at(entry: Booking, found: EnteredByHand, patient: Patient) -> datetime | None:
+    """When the appointment that was entered by hand starts, as last known; None once it is gone, or at a time of its own."""
+    sights = [one for one in patient.appointments.values() if one.seen.id == found.id and one.read_at > found.read_at]
+    if not sights:
+        return found.start
+    starts = {one.seen.start for one in sights if not one.vanished and not one.seen.cancelled}
+    return next((start for start in (entry.seen.start, found.start) if start in starts), None)
+
+
+def _by_hand_text(found: EnteredByHand, start: datetime, seen: EhrAppointment, policy: Policy) -> str:
+    here, there = policy.names.ehr.label, policy.names.billing.label
+    what = f"stands in {there} already, as appointment {found.id} that somebody entered there"
+    if start != seen.start:
+        what += f", and was moved in {here} alone"
+    return f"the appointment {what}; keep the two alike by hand and accept this, or delete the one in {there}: then it is booked from here"
+
+
 def _taken(entry: Booking, patient: Patient) -> tuple[int, ...]:
-    """The patient's bookings at the same time for other appointments: without a token they look like this one's."""
-    same = (one for one in patient.bookings.values() if one.seen.start == entry.seen.start and one is not entry)
-    return tuple(sorted(one.billing for one in same if one.billing is not None))
+    """The billing side's appointments at the same time that are for others of the patient's: nothing tells them apart but that."""
+    same = [one for one in patient.bookings.values() if one.seen.start == entry.seen.start and one is not entry]
+    booked = {id_ for one in same for id_ in (one.billing, *one.others) if id_ is not None}
+    return tuple(sorted(booked | {one.by_hand.id for one in same if one.by_hand is not None and not one.gone}))
 
 
 def _changes(written: BookingTerms, terms: BookingTerms) -> tuple[str, ...]:

@@ -11,13 +11,14 @@ from events.bookings import (
     EhrAppointmentGone,
     EhrAppointmentObserved,
     InCalendar,
+    StandsAlready,
     UpdateBillingAppointment,
 )
 from events.schema import Event
 from events.slots import parse_slot
 from events.writes import AnyResult, RecordCreated
 from projections.state.freshness import not_newer, same_save, stale
-from projections.state.patient import Booking, Patient
+from projections.state.patient import Booking, EnteredByHand, Patient
 
 
 def in_calendar(patient: Patient, event: Event, body: InCalendar) -> Patient:
@@ -50,7 +51,10 @@ def booked(patient: Patient, slot: str, write: AnyBooking, result: AnyResult) ->
         return patient
     match write:
         case CreateBillingAppointment() if isinstance(result, RecordCreated):
-            entry = replace(entry, billing=result.id, written=write.terms, deleted=False, others=result.others)
+            entry = replace(entry, billing=result.id, written=write.terms, deleted=False, others=result.others, by_hand=None)
+        case CreateBillingAppointment() if isinstance(result, StandsAlready):
+            found = EnteredByHand(id=result.id, start=write.terms.start, read_at=result.read_at)
+            entry = replace(entry, by_hand=found)
         case UpdateBillingAppointment():
             entry = replace(entry, written=write.terms)
         case DeleteBillingAppointment():
@@ -74,7 +78,7 @@ def is_booking(patient: Patient, appointment: int) -> bool:
 def unwritten(bookings: dict[str, Booking]) -> dict[str, Booking]:
     """Bookings as they go with their chart when it is unlinked: nothing of them stands with whoever is linked next."""
     return {
-        key: replace(one, billing=None, written=None, deleted=False, others=())
+        key: replace(one, billing=None, written=None, deleted=False, others=(), by_hand=None)
         for key, one in bookings.items()
         if not one.gone
     }
@@ -87,7 +91,15 @@ def together(bookings: dict[str, Booking], others: dict[str, Booking]) -> dict[s
         mine, other = bookings[key], others[key]
         seen = other if _newer(other, mine) else mine
         told = mine if mine.billing is not None else other
-        found[key] = replace(seen, billing=told.billing, written=told.written, deleted=told.deleted, others=told.others)
+        by_hand = None if told.billing is not None else mine.by_hand or other.by_hand
+        found[key] = replace(
+            seen,
+            billing=told.billing,
+            written=told.written,
+            deleted=told.deleted,
+            others=told.others,
+            by_hand=by_hand,
+        )
     return found
 
 

@@ -72,10 +72,18 @@ class AppointmentState(Value, frozen=True, kw_only=True):
     deleted: bool = False
 
 
+class EnteredByHand(Value, frozen=True, kw_only=True):
+    """The billing side's appointment that a person entered there, too: where it stood, and when that was read."""
+
+    id: int
+    start: datetime
+    read_at: datetime
+
+
 class Booking(Value, frozen=True, kw_only=True):
     """An appointment of the chart side's calendar and the billing side's that follows it; `written` is what that was told last.
 
-    `others` were created along with it by a mistake.
+    `others` were created along with it by a mistake. `by_hand` stands there in its place: nothing is created beside it.
     """
 
     seen: EhrAppointment
@@ -87,6 +95,7 @@ class Booking(Value, frozen=True, kw_only=True):
     written: BookingTerms | None = None
     deleted: bool = False
     others: tuple[int, ...] = ()
+    by_hand: EnteredByHand | None = None
 
 
 class BillState(Value, frozen=True, kw_only=True):

@@ -66,6 +66,7 @@ HEADINGS: Mapping[WaitCode, str] = {
     WaitCode.NOT_BOOKED: "appointment not booked there",
     WaitCode.NOT_FOLLOWED: "a change of the appointment is not carried over",
     WaitCode.OVER_UNBOOKED: "cancelled, and never booked",
+    WaitCode.STANDS_ALREADY: "stands in {billing} already",
     WaitCode.BILL_ERROR: "bill error",
     WaitCode.BILLED_TO_FORMER: "billed to the patient it was linked with before",
     WaitCode.CASE_PENDING: "case not there yet",

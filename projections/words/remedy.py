@@ -118,6 +118,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.NOT_BOOKED: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_FOLLOWED: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.OVER_UNBOOKED: Meaning(_DESK, Remedy.BY_HAND),
+    WaitCode.STANDS_ALREADY: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BILL_ERROR: Meaning(_BILLER, Remedy.BILL, quotes=True),
     WaitCode.BILLED_TO_FORMER: Meaning(_BILLER, Remedy.BY_HAND),
     WaitCode.CASE_PENDING: Meaning(_BILLER),

@@ -6,7 +6,7 @@ only.
 
 from __future__ import annotations
 
-from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved, StandsAlready
 from events.commands import (
     BillResendRequested,
     ConflictSeen,
@@ -260,6 +260,8 @@ def _result(result: AnyResult, shown: Shown) -> str:
             return f"{shown.label(System.BILLING)} patient {result.chart.id} as wanted"
         case RecordCreated():
             return f"created {result.id}"
+        case StandsAlready():
+            return f"created nothing: {result.id} stands there already"
     return "as wanted"
 
 

@@ -23,6 +23,7 @@ from events.bookings import (
     BookingTerms,
     CreateBillingAppointment,
     DeleteBillingAppointment,
+    StandsAlready,
     UpdateBillingAppointment,
 )
 from events.ids import BillingPatientId
@@ -342,3 +343,56 @@ async def test_deleted_is_deleted_however_kareo_says_so(billing: Kareo, writer: 
     assert await writer.look_up(delete) == Done()
     assert await writer.write(lambda: delete) == Done(already=True)
     assert billing.sandbox.state.appointments[one.id].deleted
+
+
+# -- entered by hand ------------------------------------------------------------------------------------------------------
+
+
+def by_hand(billing: Kareo, ada: int, *, start: datetime = START, provider: int | None = None) -> Appointment:
+    """What Kareo's front desk enters."""
+    people = billing.people
+    return people.book_appointment(ada, billing.doctor if provider is None else provider, billing.place, start, 15, "Desk")
+
+
+@pytest.mark.parametrize("token", [TOKEN, ""])
+async def test_one_that_people_entered_there_is_not_created_beside(billing: Kareo, writer: KareoWriter, token: str) -> None:
+    """Long before, so that it is no lost creation of ours where no token tells them apart."""
+    ada = billing.ada()
+    desk = by_hand(billing, ada)
+    billing.later(hours=2)
+    result = await writer.write(lambda: create(billing, ada, token=token))
+    assert result == StandsAlready(id=desk.id, read_at=result.read_at)
+    assert creations(billing) == 0
+    desk.status = "Cancelled"
+    assert isinstance(await writer.write(lambda: create(billing, ada, token=token)), RecordCreated)
+
+
+@pytest.mark.parametrize("what", ["deleted", "another time", "another provider", "another patient", "taken", "marked"])
+async def test_what_is_another_appointment_does_not_keep_it_from_being_created(
+    billing: Kareo, writer: KareoWriter, what: str
+) -> None:
+    ada = billing.ada()
+    desk = by_hand(billing, ada)
+    write = create(billing, ada)
+    match what:
+        case "deleted":
+            billing.people.delete_appointment(desk.id)
+        case "another time":
+            billing.people.move_appointment(desk.id, START + timedelta(minutes=5))
+        case "another provider":
+            desk.provider_id = billing.sandbox.add_provider(billing.elm, first_name="Max", last_name="Bell").id
+        case "another patient":
+            desk.patient_id = billing.ada(first_name="Mary")
+        case "taken":
+            write = replace(write, taken=(desk.id,))
+        case "marked":
+            desk.notes = f"Fever\n{token_of('elm', 5)}"
+    assert isinstance(await writer.write(lambda: write), RecordCreated)
+    assert creations(billing) == 1
+
+
+async def test_one_of_a_resource_without_a_provider_stands_in_the_way_too(billing: Kareo, writer: KareoWriter) -> None:
+    ada = billing.ada()
+    desk = by_hand(billing, ada)
+    desk.provider_id, desk.resource_id = None, 41
+    assert isinstance(await writer.write(lambda: create(billing, ada)), StandsAlready)

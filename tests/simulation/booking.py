@@ -12,6 +12,7 @@ from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, Trouble, both_ways
 IN_CALENDAR: dict[str, int] = {
     "books an appointment in Elation": 10,
     "books a series in Elation": 2,
+    "enters an appointment in both": 2,
     "moves an appointment in Elation": 5,
     "changes an appointment in Elation": 5,
     "changes the status of an appointment in Elation": 6,

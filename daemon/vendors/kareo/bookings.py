@@ -6,6 +6,7 @@ else by its patient, provider and time. A change is read, changed and written ba
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -20,6 +21,7 @@ from events.bookings import (
     BookingTerms,
     CreateBillingAppointment,
     DeleteBillingAppointment,
+    StandsAlready,
     UpdateBillingAppointment,
 )
 from events.calendar import shifted
@@ -32,6 +34,9 @@ LATELY = timedelta(hours=1)
 """Without a token an appointment that was created before that is nobody's lost creation."""
 CREATED_WITHIN = timedelta(days=30)
 AHEAD = timedelta(minutes=15)
+MARK = re.compile(r"\[cw [A-Z2-7]{4}-[A-Z2-7]{4}\]")
+"""What `projections.rules.bookings.token_of` looks like."""
+CANCELLED = "Cancelled"
 GROUP = "the appointment was made a group appointment, which chartwire leaves alone"
 ANOTHERS = "the appointment is another patient's by now"
 GONE = "the appointment is gone; delete it on the other side too, or enter it again"
@@ -60,7 +65,7 @@ class KareoBookings:
         self._client = client
         self._now = now
 
-    async def write(self, write: AnyBooking) -> RecordCreated | Done:
+    async def write(self, write: AnyBooking) -> RecordCreated | StandsAlready | Done:
         match write:
             case CreateBillingAppointment():
                 return await self._create(write)
@@ -81,10 +86,14 @@ class KareoBookings:
 
     # -- creating ---------------------------------------------------------------------------------------------------------
 
-    async def _create(self, write: CreateBillingAppointment) -> RecordCreated:
+    async def _create(self, write: CreateBillingAppointment) -> RecordCreated | StandsAlready:
         """Looked for, created, and read back: nobody says in which zone Kareo takes its times."""
-        if (found := await self._find(write)) is not None:
+        read_at = self._now()
+        around = await self._around(write)
+        if (found := await self._ours(write, around)) is not None:
             return found
+        if (by_hand := await self._by_hand(write, around)) is not None:
+            return StandsAlready(id=by_hand, read_at=read_at)
         practice = (await self._client.practice())["PracticeID"]
         answer = await self._client.call("CreateAppointment", Appointment=created_members(write, practice))
         made = answer.node("Appointment")
@@ -104,7 +113,9 @@ class KareoBookings:
 
         Of two the older one counts, and the other is told of: it was created twice.
         """
-        found = await (self._lately(write) if elsewhere else self._around(write))
+        return await self._ours(write, await (self._lately(write) if elsewhere else self._around(write)))
+
+    async def _ours(self, write: CreateBillingAppointment, found: tuple[BookedRow, ...]) -> RecordCreated | None:
         if write.token:
             ids = sorted(one.id for one in found if write.token in one.notes)
         else:
@@ -134,9 +145,8 @@ class KareoBookings:
         """The one that is created lately and holds the same patient, provider and time. Raises Refused for several."""
         lately = self._now() - LATELY
         alike: list[int] = []
-        for one in found:
-            new = one.created is not None and one.created >= lately
-            if one.start != write.terms.start or one.id in write.taken or not new:
+        for one in _free(write, found):
+            if one.created is None or one.created < lately:
                 continue
             there = await self._read(one.id)
             if (
@@ -149,6 +159,16 @@ class KareoBookings:
             text = "several appointments of this patient, provider and time: a person has to look"
             raise Refused("kareo.GetAppointments", vendor_text=text)
         return alike
+
+    async def _by_hand(self, write: CreateBillingAppointment, found: tuple[BookedRow, ...]) -> int | None:
+        """The oldest that people entered for the same patient, provider and time; one without a provider has a resource only."""
+        for one in sorted(_free(write, found), key=lambda row: row.id):
+            there = None if MARK.search(one.notes) else await self._read(one.id)
+            if there is None or there.text("AppointmentStatus") == CANCELLED or _patient(there) != write.patient:
+                continue
+            if _number(there, "ProviderId") in (0, write.terms.provider):
+                return one.id
+        return None
 
     # -- changing and deleting --------------------------------------------------------------------------------------------
 
@@ -202,6 +222,11 @@ class KareoBookings:
         if found is None or not _number(found, "AppointmentId") or failures.yes(found.text("IsDeleted")):
             return None
         return found
+
+
+def _free(write: CreateBillingAppointment, found: tuple[BookedRow, ...]) -> list[BookedRow]:
+    """Those at that very time that are no other appointment's."""
+    return [one for one in found if one.start == write.terms.start and one.id not in write.taken]
 
 
 # -- members of requests --------------------------------------------------------------------------------------------------
@@ -308,7 +333,7 @@ def _shows(there: Node, name: str, write: UpdateBillingAppointment) -> bool:
 
 def _is_gone_as_wanted(write: UpdateBillingAppointment) -> bool:
     """What was to be cancelled and is gone needs nothing any more."""
-    return write.terms.status == "Cancelled"
+    return write.terms.status == CANCELLED
 
 
 def _start(there: Node) -> datetime | None:

@@ -19,6 +19,7 @@ class Calendar(Screens):
         return {
             "books an appointment in Elation": self._book,
             "books a series in Elation": self._book_series,
+            "enters an appointment in both": self._enter_in_both,
             "moves an appointment in Elation": self._move,
             "changes an appointment in Elation": self._change,
             "changes the status of an appointment in Elation": self._status,
@@ -49,6 +50,13 @@ class Calendar(Screens):
         chart, doctor = self._chart(office, pick), pick.choice(office.physicians)
         start, minutes = self._start(office, pick), pick.choice((5, 15, 20, 60))
         self._ehr.create_appointment(chart, doctor, start, minutes, **self._fields(office, pick))
+
+    def _enter_in_both(self, office: Office, pick: random.Random) -> None:
+        """The front desk does not know that chartwire books it, and was there first."""
+        (patient, chart), start = pick.choice(self._pairs(office)), self._start(office, pick)
+        at = pick.randrange(len(office.physicians))
+        self._billing.book_appointment(patient, office.providers[at], office.place[1], start, 20, "Entered by the desk")
+        self._ehr.create_appointment(chart, office.physicians[at], start, 20, service_location=office.place[0])
 
     def _book_series(self, office: Office, pick: random.Random) -> None:
         chart, doctor, times = self._chart(office, pick), pick.choice(office.physicians), pick.choice((3, 6, 12))
