@@ -12,8 +12,9 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from tests.crash.kill_points import KINDS, POINTS, POINTS_OF, VICTIMS, Victim
+from tests.crash.kill_points import POINTS, POINTS_OF, VICTIMS, Victim
 from tests.crash.matrix_row import Cell, Nursery, Row
+from tests.crash.scenes import SCENES
 
 
 async def play(
@@ -68,10 +69,10 @@ def table(cells: Sequence[Cell]) -> list[str]:
             continue
         lines += ["", f"{victim} killed (lost/doubled)"]
         for at in (0, 1):
-            lines.append(" " * 26 + "".join(f"{point.split()[at]:<9}" for point in points).rstrip())
+            lines.append(" " * 34 + "".join(f"{point.split()[at]:<9}" for point in points).rstrip())
         for kind in dict.fromkeys(key[0] for key in mine):
             shown = "".join(f"{_mark(mine.get((kind, point))):<9}" for point in points)
-            lines.append(f"{kind:<26}{shown}".rstrip())
+            lines.append(f"{kind:<34}{shown}".rstrip())
     return lines
 
 
@@ -82,7 +83,7 @@ def _mark(cell: Cell | None) -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash.matrix", description=__doc__)
     parser.add_argument("--victims", nargs="+", choices=VICTIMS, default=VICTIMS)
-    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS, metavar="KIND", help=", ".join(KINDS))
+    parser.add_argument("--kinds", nargs="+", choices=SCENES, default=tuple(SCENES), metavar="KIND", help="; ".join(SCENES))
     parser.add_argument("--points", nargs="+", choices=POINTS, default=POINTS, metavar="POINT", help=", ".join(POINTS))
     parser.add_argument("--lanes", type=int, default=6, help="rows at a time (default 6)")
     parser.add_argument("--keep", type=Path, help="a new folder that keeps the daemons' logs")

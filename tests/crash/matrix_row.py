@@ -29,7 +29,7 @@ from events.records import type_of
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
 from tests.crash.kill_points import Kill, NextKill, Victim
-from tests.crash.scenes import SCENES, Stage
+from tests.crash.scenes import SCENES, Stage, write_of
 from tests.kafka.conftest import Kafka
 
 PASSES = (
@@ -186,7 +186,7 @@ class Row:
         began, cell = loop.time(), Cell(self.victim, self.kind, point)
         async with within(FOR_A_STEP, "the head of the history cannot be read"):
             head = await self._store.head(self._practice)
-        self._next_kill.order(Kill(self.victim, point, self.kind, self._server()))
+        self._next_kill.order(Kill(self.victim, point, write_of(self.kind), self._server()))
         SCENES[self.kind].act(self.stage, self._number)
         self._number += 1
         before = self.stage.counts()
@@ -308,7 +308,7 @@ class Row:
         done: set[object] = set()
         async for one in self._store.read(self._practice, after=head):
             body = one.event.body
-            if isinstance(body, IntentRequested) and type_of(body.write) == self.kind:
+            if isinstance(body, IntentRequested) and type_of(body.write) == write_of(self.kind):
                 wanted.add(body.intent)
             elif isinstance(body, IntentSucceeded):
                 done.add(body.intent)

@@ -114,6 +114,13 @@ def _insure_in_elation(stage: Stage, number: int) -> None:
     stage.clinic.ehr.people.add_policy(stage.pairs[number][0], 1, **known, member_id=f"EL-{number}")
 
 
+def _register_insured(stage: Stage, number: int) -> None:
+    """A chart born in Elation, with insurance that Kareo knows."""
+    chart = stage.day.elation_patient(stage.office)
+    known = {"carrier_name": "Known Mutual", "plan_name": "Known Plan", "relationship_to_insured": "self"}
+    stage.clinic.ehr.people.add_policy(chart, 1, **known, member_id=f"NEW-{number}")
+
+
 def _move_carrier(stage: Stage, number: int) -> None:
     billing = stage.clinic.billing
     case = billing.state.primary_case(stage.pairs[number][1])
@@ -137,12 +144,18 @@ def _give(stage: Stage, number: int) -> None:
     stage.clinic.ehr.people.edit_appointment(stage.booked[number], patient=stage.pairs[1][0])
 
 
+def write_of(scene: str) -> str:
+    """The kind of write that a scene is about; what follows a comma tells the scenes of one kind apart."""
+    return scene.partition(",")[0]
+
+
 _INSURANCE = Scene(_insure, {"carriers": 1, "plans": 1, "policies": 1}, pairs=_each)
 _BILL = Scene(lambda stage, number: stage.sign(stage.pairs[0][0]), {"encounters": 1})
 
 SCENES: dict[str, Scene] = {
     "CreateElationChart": Scene(lambda stage, number: stage.day.kareo_patient(stage.office), {"charts": 1}),
     "CreateKareoChart": Scene(lambda stage, number: stage.day.elation_patient(stage.office), {"patients": 1, "cases": 1}),
+    "CreateKareoChart, insured": Scene(_register_insured, {"patients": 1, "cases": 1, "case policies": 1}, both_ways=True),
     "UpdateElationChart": Scene(
         lambda stage, number: stage.day.edit_kareo(stage.pairs[0][1], address1=f"{number} Cedar Lane")
     ),
@@ -168,6 +181,18 @@ SCENES: dict[str, Scene] = {
     ),
     "UpdateKareoAppointment": Scene(
         lambda stage, number: stage.clinic.ehr.people.edit_appointment(stage.booked[number], duration=45),
+        booked=True,
+        both_ways=True,
+        calendar=True,
+    ),
+    "UpdateKareoAppointment, cancelled": Scene(
+        lambda stage, number: stage.clinic.ehr.people.cancel_appointment(stage.booked[number]),
+        booked=True,
+        both_ways=True,
+        calendar=True,
+    ),
+    "UpdateKareoAppointment, deleted": Scene(
+        lambda stage, number: stage.clinic.ehr.people.delete_appointment(stage.booked[number]),
         booked=True,
         both_ways=True,
         calendar=True,
