@@ -76,12 +76,10 @@ class Bookings:
         code, told = await chartwire(self.daemon, "verify", self.office.id, "--json")
         return code, json.loads(told[told.index("{") :])["drift"]
 
-    async def waits(self, appointment: int) -> None:
+    async def waits(self, appointment: int, code: str = "not-booked") -> None:
         """Until it is told that this appointment is not booked."""
         async with asyncio.timeout(MOST_SECONDS):
-            while (
-                str(appointment) not in (await chartwire(self.daemon, "waiting", self.office.id, "--code", "not-booked"))[1]
-            ):
+            while str(appointment) not in (await chartwire(self.daemon, "waiting", self.office.id, "--code", code))[1]:
                 await asyncio.sleep(0.1)
 
     async def what_if(self, text: str) -> dict[str, Any]:
@@ -213,3 +211,21 @@ async def test_the_daemon_killed_amid_a_series_books_each_once(tmp_path: Path) -
         assert Counter(one.start for one in it.booked()) == Counter(
             it.start + timedelta(weeks=week) for week in range(SERIES)
         )
+
+
+@pytest.mark.slow
+async def test_one_entered_by_hand_in_both_is_not_booked_until_the_one_in_kareo_is_gone(tmp_path: Path) -> None:
+    clinic = opened()
+    async with running(clinic, tmp_path) as daemon:
+        it = Bookings(daemon, clinic, tmp_path)
+        chart, patient = it.pair()
+        await it.linked(patient)
+        start, provider, place = it.start + timedelta(hours=2), it.office.providers[0], it.office.place[1]
+        desk = clinic.billing.people.book_appointment(patient, provider, place, start, 20, "Desk")
+        entered = it.enter(chart, 2)
+        await it.waits(entered, "stands-already")
+        assert it.booked() == []
+        clinic.billing.people.delete_appointment(desk.id)
+        await until(lambda: len(it.booked()) == 1)
+        await it.stop()
+        assert it.booking(2).start == start
