@@ -18,12 +18,8 @@ from daemon.cli.failures import place_of
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
-from daemon.runtime.surroundings import bus_of, session
 from daemon.sections import ConfigProblem, VendorSection
-from daemon.telemetry import Meter
-from daemon.vendors.ports.errors import VendorError
-from daemon.vendors.ports.vendor import Means
-from daemon.vendors.registry import Registry
+from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.data_keys import read_keys
 from events.formats import OlderVersion, demand_format
@@ -78,6 +74,12 @@ async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
 
 async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach the vendors of all practices, many at once; how far that is goes to stderr."""
+    from daemon.runtime.surroundings import session
+    from daemon.telemetry import Meter
+    from daemon.vendors.ports.errors import VendorError
+    from daemon.vendors.ports.vendor import Means
+    from daemon.vendors.registry import Registry
+
     wanted = [
         (f"practice[{index}].{section.system.prefix}", section)
         for index, practice in enumerate(config.practice, start=1)
@@ -129,10 +131,10 @@ async def _postgres(config: Config) -> list[ConfigProblem]:
         return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
     try:
         await demand_session(connection)
-        if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
+        if not await connection.fetchval(SQL["events_are_there"]):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         await demand_format(connection)
-        return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
+        return clocks(datetime.now(UTC), await connection.fetchval(SQL["server_time"]))
     except (PoolerBetween, OlderVersion) as error:
         return [("postgres.dsn", str(error))]
     finally:
@@ -149,6 +151,8 @@ def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:
 
 
 async def _kafka(config: Config, beside: Path) -> list[ConfigProblem]:
+    from daemon.runtime.kafka import bus_of
+
     bus = bus_of(config, beside, Keyring({}))
     try:
         async with asyncio.timeout(20):

@@ -9,10 +9,8 @@ import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from events.calendar import local_day
 from events.codec import Keyring
 from events.connection import Batches
 from events.ids import PRACTICE, PatientKey, PracticeId
@@ -97,7 +95,3 @@ async def replayed(
     batches = store.sealed(practice, up_to=await store.head(practice))
     await fold(replay, batches, store.keyring, moment=moment, progress=progress)
     return replay
-
-
-def today_in(zone: str, now: datetime) -> date:
-    return local_day(now, ZoneInfo(zone))

@@ -90,7 +90,7 @@ async def _replace(
         await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
     hashes = matching.Hashes(matching.match_secret(keyring, practice))
     await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
-    await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes))
+    await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes), hashes)
     await history_terms.clear(connection, practice)  # filled anew beside the recording
     for one in rows.LISTS:
         if found := one.rows_of(replay.state):

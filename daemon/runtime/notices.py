@@ -14,6 +14,7 @@ from msgspec.structs import replace
 
 from daemon.notify import NotifyConfig
 from daemon.tables.notices import Counts, Notice, Told
+from events.backoff import Backoff
 from events.codes import WaitCode
 from projections.words.remedy import Audience, meaning_of
 
@@ -31,7 +32,7 @@ URGENT = frozenset({WaitCode.CREDENTIALS, WaitCode.UNREACHABLE, WaitCode.UNUSABL
 """What stops a practice: told in quiet hours, too."""
 
 GIVEN_UP = timedelta(days=1)
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+BACKOFF = Backoff(first=30.0, longest=3600.0)
 
 WAITING, ESCALATION, OVER = "waiting", "escalation", "over"
 
@@ -100,7 +101,7 @@ def trying(told: Told, now: datetime) -> Told:
     """The message is tried now; what is to be known before, so that the next owner does not try it at once again."""
     assert told.sending is not None
     tries = told.sending.tries
-    pause = min(FIRST_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)
+    pause = timedelta(seconds=BACKOFF.pause(tries + 1))
     return replace(told, sending=replace(told.sending, tries=tries + 1, next_try=now + pause))
 
 

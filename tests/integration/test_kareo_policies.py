@@ -30,7 +30,7 @@ HOLDER = {
     "insured_city": "Macon",
     "insured_state": "GA",
     "insured_zip": "31201",
-    "insured_ssn": "123456789",
+    "insured_ssn": "530124481",
     "insured_birth_date": "1980-02-21",
     "insured_sex": "M",
 }

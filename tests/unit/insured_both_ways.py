@@ -38,7 +38,7 @@ SPOUSE = {
     "insured_city": "Atlanta",
     "insured_state": "GA",
     "insured_zip": "30303",
-    "insured_ssn": "123-45-6789",
+    "insured_ssn": "530-12-4481",
     "insured_birth_date": date(1980, 2, 21),
     "insured_sex": "M",
 }

@@ -80,7 +80,7 @@ def test_the_holder_is_told_whole_and_said_so_when_it_is_somebody_else():
         "insured_city": "Atlanta",
         "insured_state": "GA",
         "insured_zip": "30303",
-        "insured_ssn": "123456789",
+        "insured_ssn": "530124481",
         "insured_birth_date": "1980-02-21",
         "insured_sex": "M",
     }

@@ -25,7 +25,7 @@ SPOUSE = replace(
     insured_city="Atlanta",
     insured_state="Georgia",
     insured_zip="303030002",
-    insured_ssn="123-45-6789",
+    insured_ssn="530-12-4481",
     insured_birth_date=date(1980, 2, 21),
     insured_sex="M",
 )
@@ -88,7 +88,7 @@ ROWS = {
     "insured city": (SPOUSE, "insured_city", "Atlanta"),
     "insured state": (SPOUSE, "insured_state", "GA"),
     "insured zip": (SPOUSE, "insured_zip", "30303-0002"),
-    "insured SSN": (SPOUSE, "insured_ssn", "123456789"),
+    "insured SSN": (SPOUSE, "insured_ssn", "530124481"),
     "insured DOB": (SPOUSE, "insured_birth_date", date(1980, 2, 21)),
     "insured sex": (SPOUSE, "insured_sex", "M"),
     "insured sex unknown": (replace(SPOUSE, insured_sex=""), "insured_sex", "N"),
@@ -118,8 +118,8 @@ def test_every_row_of_the_field_table(row: str):
 
 def test_self_takes_the_patients_ssn():
     clinic = clinic_with(BLUE)
-    clinic.billing(replace(insured(BLUE), ssn="987-65-4321"))
-    assert terms(clinic)[0].insured_ssn == "987654321"
+    clinic.billing(replace(insured(BLUE), ssn="265-65-4321"))
+    assert terms(clinic)[0].insured_ssn == "265654321"
 
 
 def test_the_write_names_the_chart_and_the_patient():

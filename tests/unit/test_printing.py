@@ -32,14 +32,16 @@ from daemon.operator.onboarding import CandidatePair, Matching, Onboarding
 from daemon.tables.status import PracticeStatus
 from events.ids import EventId, PracticeId
 from events.schema import TYPES, Event, Origin, Recorded
-from events.writes import Resource, System
+from events.writes import CreateEhrChart, Resource, System
 from projections.terms.names import NAMES
 from projections.terms.policy import PROFILES
+from projections.trial.dry_run import DryRun, Planned
 from projections.trial.what_if import Comparison, Deviation
 from projections.words.known import Known
 from projections.words.lines import Entry
 from projections.words.shown import EVERYTHING
 from projections.words.words import describe
+from tests.unit.records import ADA_KEY
 
 T = TypeVar("T")
 ZONE = ZoneInfo("America/Denver")
@@ -104,8 +106,9 @@ def onboarding(text: str) -> list[str]:
     matching = Matching(
         candidates=(msgspec.structs.replace(PAIR, names=(text, text), differ=(text,)),), impossible={text: 1}
     )
-    told = Onboarding(practice=text, state="live", charts={"elation": 1, "kareo": 1}, unread=(text,), matching=matching)
-    run = typing.cast(Any, types.SimpleNamespace(writes=[], searches={text: 1}, counts=lambda: {text: 1}))
+    told = Onboarding(practice=text, state="live", charts=dict.fromkeys(System, 1), unread=(text,), matching=matching)
+    run = DryRun(writes=[Planned(ADA_KEY, text, System.EHR, Resource.CHART, filled(CreateEhrChart, text), text)])
+    run.searches[System.BILLING] += 1
     return onboard.lines(told, run, EVERY, EVERYTHING)
 
 
