@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-from projections.matching.distance import MEMORY, is_near, is_one_off, is_similar
-from projections.matching.frequencies import Frequencies
+from projections.matching.distance import MEMORY, is_cut, is_near, is_one_off, is_similar
 from projections.matching.levels import SAID, Compared, Level
 from projections.matching.names import PersonNames, is_initial, is_nickname
 from projections.matching.normal import Normal
 from projections.matching.places import Street
+
+if TYPE_CHECKING:
+    from projections.matching.frequencies import Frequencies
 
 F, L = Compared, Level
 Levels = dict[Compared, Level]
@@ -93,6 +96,8 @@ def last_level(one: str, ones: tuple[str, ...], other: str, others: tuple[str, .
         return L.MISSING
     if one == other:
         return L.EXACT
+    if is_cut(one, other):
+        return L.NEAR
     if set(ones) == set(others):
         return L.PART if len(ones) == len(others) == 1 else L.MOVED
     if len(ones) + len(others) > 2:
@@ -169,9 +174,9 @@ def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
     """The better of both address lines, which people swap."""
     if not one.street or not other.street:
         return L.MISSING
-    best = _street(one.street, other.street)
+    best = street_alike(one.street, other.street)
     if best is L.OTHER and (one.street2 or other.street2):
-        crossed = (_street(one.street, other.street2), _street(one.street2, other.street))
+        crossed = (street_alike(one.street, other.street2), street_alike(one.street2, other.street))
         best = next((level for level in (L.EXACT, L.NEAR, L.DIGIT, L.PART) if level in crossed), L.OTHER)
     if best in (L.EXACT, L.NEAR) and (frequencies.is_shared(one.place) or frequencies.is_shared(other.place)):
         return L.SHARED
@@ -181,7 +186,8 @@ def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
 
 
 @lru_cache(MEMORY)
-def _street(one: Street, other: Street) -> Level:
+def street_alike(one: Street, other: Street) -> Level:
+    """Of two streets with their numbers, wherever they are."""
     if not one or not other:
         return L.OTHER
     if one.line == other.line:
