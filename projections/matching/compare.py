@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from projections.matching.distance import MEMORY, is_cut, is_near, is_one_off, is_similar
 from projections.matching.levels import SAID, Compared, Level
@@ -11,16 +11,22 @@ from projections.matching.names import PersonNames, is_initial, is_nickname
 from projections.matching.normal import Normal
 from projections.matching.places import Street
 
-if TYPE_CHECKING:
-    from projections.matching.frequencies import Frequencies
-
 F, L = Compared, Level
 Levels = dict[Compared, Level]
+
+
+class Counted(Protocol):
+    """What a comparison asks about how often values are: `Frequencies` answers."""
+
+    def is_shared(self, value: str) -> bool: ...
+    def is_default_ssn(self, ssn: str) -> bool: ...
+    def is_long_street(self, name: str) -> bool: ...
+
 
 SAME_GENERATION = frozenset((frozenset(("jr", "ii")), frozenset(("sr", "i"))))
 
 
-def compared(one: Normal, other: Normal, frequencies: Frequencies) -> Levels:
+def compared(one: Normal, other: Normal, frequencies: Counted) -> Levels:
     """The level of every field; the order of the two does not matter."""
     here, there = one.names, other.names
     first, last = names_level(here, there)
@@ -170,7 +176,7 @@ def date_level(one: str, other: str) -> Level:
     return L.TWO_OF_THREE if same == 2 else L.OTHER
 
 
-def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
+def street_level(one: Normal, other: Normal, frequencies: Counted) -> Level:
     """The better of both address lines, which people swap."""
     if not one.street or not other.street:
         return L.MISSING
@@ -201,7 +207,7 @@ def street_alike(one: Street, other: Street) -> Level:
     return L.NEAR if min(len(one.name), len(other.name)) > 4 and is_one_off(one.line, other.line) else L.OTHER
 
 
-def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequencies) -> Level:
+def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Counted) -> Level:
     if not one or not other:
         return L.MISSING
     if both := one & other:
@@ -212,7 +218,7 @@ def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequen
     return L.DIGIT if any(is_one_off(here, there) for here, there in pairs) else L.OTHER
 
 
-def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
+def email_level(one: str, other: str, frequencies: Counted) -> Level:
     if not one or not other:
         return L.MISSING
     if one == other:
@@ -223,7 +229,7 @@ def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
     return L.OTHER
 
 
-def ssn_level(one: str, other: str, frequencies: Frequencies) -> Level:
+def ssn_level(one: str, other: str, frequencies: Counted) -> Level:
     """A default in more charts than one person has says nothing, neither where it is equal nor where it differs."""
     if one and other and (frequencies.is_default_ssn(one) or frequencies.is_default_ssn(other)):
         return L.SHARED if one == other else L.MISSING

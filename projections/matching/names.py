@@ -172,12 +172,6 @@ def is_nickname(one: str, other: str) -> bool:
 
 
 @cache
-def share_a_short_form(one: str, other: str) -> bool:
-    """Two names in full that have one short form (Elizabeth and Lisa, both Liz): twins may well be called so."""
-    return one != other and bool(nicknames_of(one) & nicknames_of(other))
-
-
-@cache
 def are_given_to_two(one: str, other: str) -> bool:
     """Whether of two forms of a name each is given by itself, as to twins: Harry and Henry, not Bob and Robert, Dan and Daniel."""
     if one in ONLY_SHORT or other in ONLY_SHORT or one.startswith(other) or other.startswith(one):

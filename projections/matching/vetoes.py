@@ -199,7 +199,8 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
             twins = frequencies.are_both_names(one.names.first, other.names.first) or (
                 household
                 and levels[F.BORN] is L.EXACT
-                and _are_two_names(one.names.first, other.names.first, frequencies)
+                and are_given_to_two(one.names.first, other.names.first)
+                and frequencies.may_be_two_names(one.names.first, other.names.first)
                 and not _is_only_one(one, other, levels, frequencies)
             )
             return [Veto.TWINS] if twins else []
@@ -241,11 +242,6 @@ def _has_own_phone(one: Normal, other: Normal, frequencies: Frequencies) -> bool
     if max(frequencies.shared.get(place, 1) for place in (one.place, other.place)) < 2:
         return False
     return any(frequencies.shared.get(number, 1) <= 1 for number in one.phones & other.phones)
-
-
-def _are_two_names(one: str, other: str, frequencies: Frequencies) -> bool:
-    """Whether two forms of a name may be the names of twins."""
-    return are_given_to_two(one, other) and frequencies.may_be_two_names(one, other)
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
