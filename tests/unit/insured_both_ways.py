@@ -11,7 +11,7 @@ from events.records import BillingCase, BillingChart, BillingPlan, BillingPolicy
 from events.schema import IntentSuperseded
 from events.terms import PolicyChange
 from events.writes import ChangeBillingPolicies, SyncPolicies
-from projections.terms.policy import ELATION_LED
+from projections.terms.policy import EHR_LED
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
@@ -58,7 +58,7 @@ def both(*here: ChartPolicy, there: tuple[BillingPolicy, ...] = (), learnt: bool
 
     What was to be done at the beginning is done.
     """
-    clinic = Clinic(directory=False, **{"table": ELATION_LED, **rules})
+    clinic = Clinic(directory=False, **{"table": EHR_LED, **rules})
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     if learnt:
         clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))

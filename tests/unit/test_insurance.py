@@ -12,7 +12,7 @@ from events.records import BillingCase, BillingChart, BillingPolicy, Carrier, Pl
 from events.terms import PolicyTerms
 from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, RecordCreated, Resource, SyncPolicies
 from projections.rules.insurance import in_force, next_revisit, primary_case
-from projections.terms.policy import KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
@@ -279,7 +279,7 @@ def test_a_policy_that_waits_keeps_what_elation_has():
 
 
 def test_insurance_is_left_alone_where_it_is_off():
-    clinic = clinic_with(BLUE, table=KAREO_LED | {Resource.INSURANCE: Direction.OFF}, known=False)
+    clinic = clinic_with(BLUE, table=BILLING_LED | {Resource.INSURANCE: Direction.OFF}, known=False)
     assert clinic.open() == []
     assert clinic.waiting() == {}
 
