@@ -71,11 +71,17 @@ class Hashes:
     """The hashes of one practice."""
 
     def __init__(self, secret: bytes) -> None:
-        self._secret = secret
+        padded = secret.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(one ^ 0x36 for one in padded))
+        self._outer = hashlib.sha256(bytes(one ^ 0x5C for one in padded))
         self.complete = self.of(f"complete:{FORM}")
 
     def of(self, text: str) -> bytes:
-        return hmac.digest(self._secret, text.encode(), hashlib.sha256)[:16]
+        """HMAC-SHA-256, its first half. The key is taken in once: `hmac.digest` does that anew for every text, at five times the price."""
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(text.encode())
+        outer.update(inner.digest())
+        return outer.digest()[:16]
 
     def keys(self, one: Normal) -> set[bytes]:
         """What a person is found by."""

@@ -1,8 +1,13 @@
-"""Which frequencies are asked for before people are compared (daemon/tables/matching.py)."""
+"""What is asked of the match tables, and the hashes that they hold (daemon/tables/matching.py)."""
 
 from __future__ import annotations
 
-from daemon.tables.matching import values_of, weighed
+import hashlib
+import hmac
+
+import pytest
+
+from daemon.tables.matching import Hashes, values_of, weighed
 from projections.matching import Person, normalize
 
 
@@ -34,3 +39,10 @@ def test_a_city_of_only_one_of_the_others_is_not_asked_for() -> None:
     asked = weighed([MINE], [ONE, OTHER])
     assert not [value for value in asked if value in values_of(ONE) and value.startswith("cities:")]
     assert [value for value in weighed([MINE], [ONE, ONE]) if value in values_of(ONE) and value.startswith("cities:")]
+
+
+@pytest.mark.parametrize("text", ["", "value:names:maria", "key:García 1980-02-29", "x" * 200])
+def test_a_hash_is_the_first_half_of_hmac_sha_256(text: str) -> None:
+    """What is stored stays what it was: another hash would make the tables of every practice incomplete."""
+    secret = bytes(range(32))
+    assert Hashes(secret).of(text) == hmac.digest(secret, text.encode(), hashlib.sha256)[:16]
