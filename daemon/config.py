@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.notify import NotifyConfig
-from daemon.sections import Id, Problem, Seconds, Section, VendorSection, check_private, check_zone, resolve
+from daemon.sections import ConfigProblem, PositiveId, Seconds, Section, VendorSection, check_private, check_zone, resolve
 from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
@@ -40,7 +40,7 @@ from projections.terms.policy import (
 class ConfigError(Exception):
     """`problems` are (key, what is wrong), in the order of the file."""
 
-    def __init__(self, problems: list[Problem]) -> None:
+    def __init__(self, problems: list[ConfigProblem]) -> None:
         super().__init__("\n".join(f"{key}: {text}" for key, text in problems))
         self.problems = problems
 
@@ -86,12 +86,12 @@ class MapsConfig(Section, frozen=True, kw_only=True):
     `default_location` and `appointment_reasons` (by the type's name on the chart side) are for appointments that go to the billing side.
     """
 
-    providers: dict[str, Id] = {}
-    locations: dict[str, Id] = {}
+    providers: dict[str, PositiveId] = {}
+    locations: dict[str, PositiveId] = {}
     places_of_service: dict[str, Annotated[str, msgspec.Meta(pattern="^[0-9]{2}$")]] = {}
-    default_physician: Id | None = None
-    default_location: Id | None = None
-    appointment_reasons: dict[str, Id] = {}
+    default_physician: PositiveId | None = None
+    default_location: PositiveId | None = None
+    appointment_reasons: dict[str, PositiveId] = {}
 
 
 class PracticeRules(Section, frozen=True, kw_only=True):
@@ -126,8 +126,8 @@ class PaceConfig(Section, frozen=True, kw_only=True):
     looks: tuple[Seconds, ...] = (1.0, 15.0)
     patience: Seconds = 60.0
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         if self.longest_pause < self.first_pause:
             problems.append((f"{key}.longest_pause", "must not be below first_pause"))
         if not self.looks:
@@ -155,7 +155,7 @@ def load(path: Path, sections: Sections) -> Config:
     Raises ConfigError with every problem: unknown or missing keys, wrong types, unknown names, unreadable secrets.
     """
     document = _document(path)
-    problems: list[Problem] = []
+    problems: list[ConfigProblem] = []
     check_shape(document, Config, "", problems, lambda wanted, given: _fields(wanted, given, sections))
     _check_values(document, path, problems, sections)
     if problems:
@@ -217,7 +217,7 @@ class VariantConfig(Section, frozen=True, kw_only=True):
 def load_variant(path: Path, practice: PracticeConfig) -> PracticeConfig:
     """The practice as it would be with the keys of `path`. Raises ConfigError."""
     document = _document(path)
-    problems: list[Problem] = []
+    problems: list[ConfigProblem] = []
     check_shape(document, VariantConfig, "", problems)
     if problems:
         raise ConfigError(problems)
@@ -248,10 +248,10 @@ def _fields(wanted: type[Section], document: Mapping[str, Any], sections: Sectio
     return found
 
 
-def _check_values(document: dict[str, Any], path: Path, problems: list[Problem], sections: Sections) -> None:
+def _check_values(document: dict[str, Any], path: Path, problems: list[ConfigProblem], sections: Sections) -> None:
     """What no type can say, also beside what has the wrong shape: so that everything is reported at once."""
     wrong = {key for key, _ in problems}
-    found: list[Problem] = []
+    found: list[ConfigProblem] = []
     for name, kind in SERVERS.items():
         found += mended(document.get(name), kind, name, wrong).check(name, path.parent)
     postgres = mended(document.get("postgres"), PostgresConfig, "postgres", wrong)
@@ -293,7 +293,7 @@ def _check_practice(
     document: Mapping[str, Any],
     key: str,
     beside: Path,
-    problems: list[Problem],
+    problems: list[ConfigProblem],
     sections: Sections,
     wrong: set[str],
 ) -> None:
@@ -312,7 +312,7 @@ def _check_practice(
         problems += mended(document[prefix], kind, name, wrong).check(name, beside)
 
 
-def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[Problem]) -> None:
+def _check_rules(practice: PracticeRules, label: str, key: str, problems: list[ConfigProblem]) -> None:
     if practice.profile not in PROFILES:
         problems.append((join(key, "profile"), f"unknown profile; known: {', '.join(PROFILES)}"))
     for resource in Resource:

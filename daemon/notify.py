@@ -9,10 +9,10 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from daemon.sections import LOCAL, Problem, Seconds, Section, check_secret, check_url, or_insecure
+from daemon.sections import LOCAL, ConfigProblem, Seconds, Section, check_secret, check_url, or_insecure
 from daemon.servers import host_and_port
 
-Address = Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>\"]+@[^@\s<>\"]+$", max_length=254)]
+MailAddress = Annotated[str, msgspec.Meta(pattern=r"^[^@\s<>\"]+@[^@\s<>\"]+$", max_length=254)]
 AudienceName = Literal["front desk", "biller", "operator"]
 _QUIET = re.compile(r"^([01]\d|2[0-3]):([0-5]\d)-([01]\d|2[0-3]):([0-5]\d)$")
 
@@ -21,8 +21,8 @@ class NotifyTo(Section, frozen=True, kw_only=True):
     """Who is told for an audience, and `escalate`: who is told once nobody has seen to it. Without `practices`: of all."""
 
     audience: AudienceName
-    email: tuple[Address, ...]
-    escalate: tuple[Address, ...] = ()
+    email: tuple[MailAddress, ...]
+    escalate: tuple[MailAddress, ...] = ()
     practices: tuple[str, ...] = ()
 
 
@@ -56,8 +56,8 @@ class NotifyConfig(Section, frozen=True, kw_only=True):
         one, two, three, four = (int(part) for part in found.groups())
         return time(one, two), time(three, four)
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         if self.quiet and self.quiet_hours is None:
             problems.append((f"{key}.quiet", "must be hours such as 20:00-07:00"))
         if self.smtp:
@@ -73,7 +73,7 @@ class NotifyConfig(Section, frozen=True, kw_only=True):
             check_url(self.console_url, f"{key}.console_url", problems)
         return problems
 
-    def _check_mail(self, key: str, beside: Path, problems: list[Problem]) -> None:
+    def _check_mail(self, key: str, beside: Path, problems: list[ConfigProblem]) -> None:
         where = host_and_port(self.smtp)
         if where is None:
             problems.append((f"{key}.smtp", "must be host:port"))

@@ -17,7 +17,7 @@ import msgspec
 from events.writes import System
 from projections.terms.names import SystemName
 
-Problem = tuple[str, str]
+ConfigProblem = tuple[str, str]
 """A key of the configuration (`practice[2].name`), and what is wrong with it."""
 
 Seconds = Annotated[float, msgspec.Meta(gt=0, le=2_678_400)]
@@ -26,8 +26,8 @@ Seconds = Annotated[float, msgspec.Meta(gt=0, le=2_678_400)]
 SecondsOrNone = Annotated[float, msgspec.Meta(ge=0, le=2_678_400)]
 """As `Seconds`; 0 says that it is not done."""
 
-Text = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
-Id = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+FilledText = Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+PositiveId = Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
 
 LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
 """Hosts that what is sent to does not leave the machine."""
@@ -36,7 +36,7 @@ LOCAL = frozenset({"", "localhost", "127.0.0.1", "::1"})
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A table of the file; a key that no field has is a problem, and so is a value outside its field's range."""
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
         """What no type can say; `key` is the section's own, `beside` the folder of the file."""
         return []
 
@@ -59,7 +59,7 @@ class VendorSection(Section, frozen=True, kw_only=True):
     insecure: bool = False
     """Secret files that anybody on the machine can read are taken as they are."""
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
         """What no type can say; `key` is the section's own, `beside` the folder of the file."""
         return self.secret_problems(key, beside)
 
@@ -67,9 +67,9 @@ class VendorSection(Section, frozen=True, kw_only=True):
         """What the vendor's limits hold for, where practices can share it. Raises OSError when a secret cannot be read."""
         return None
 
-    def secret_problems(self, key: str, beside: Path) -> list[Problem]:
+    def secret_problems(self, key: str, beside: Path) -> list[ConfigProblem]:
         """The secret files that are empty, cannot be read, or can be read by anybody."""
-        problems: list[Problem] = []
+        problems: list[ConfigProblem] = []
         for name in self.secrets:
             check_secret(getattr(self, name), f"{key}.{name}", beside, problems, insecure=self.insecure)
         return problems
@@ -87,7 +87,7 @@ def secret(name: str, beside: Path) -> str:
     return resolve(name, beside).read_text().strip()
 
 
-def check_url(url: str, key: str, problems: list[Problem]) -> None:
+def check_url(url: str, key: str, problems: list[ConfigProblem]) -> None:
     """An address that patients' data may travel to."""
     try:
         parts = urlsplit(url)
@@ -101,7 +101,7 @@ def check_url(url: str, key: str, problems: list[Problem]) -> None:
         problems.append((key, "must be https: patients' data would travel in the clear"))
 
 
-def check_secret(name: str, key: str, beside: Path, problems: list[Problem], *, insecure: bool = False) -> None:
+def check_secret(name: str, key: str, beside: Path, problems: list[ConfigProblem], *, insecure: bool = False) -> None:
     """A file that holds one line of text and can be read, though not by anybody (unless `insecure`)."""
     value = check_readable(name, key, beside, problems)
     if value is None:
@@ -112,7 +112,7 @@ def check_secret(name: str, key: str, beside: Path, problems: list[Problem], *, 
         check_private(resolve(name, beside), key, problems)
 
 
-def check_readable(name: str, key: str, beside: Path, problems: list[Problem]) -> str | None:
+def check_readable(name: str, key: str, beside: Path, problems: list[ConfigProblem]) -> str | None:
     """The text of a file that can be read and is not empty; None where it is a problem."""
     try:
         value = secret(name, beside)
@@ -127,7 +127,7 @@ def check_readable(name: str, key: str, beside: Path, problems: list[Problem]) -
     return None
 
 
-def check_private(file: Path, key: str, problems: list[Problem]) -> None:
+def check_private(file: Path, key: str, problems: list[ConfigProblem]) -> None:
     """A file that not everybody on the machine may read or change."""
     if mode := stat.S_IMODE(file.stat().st_mode) & 0o007:
         done = "changed" if mode & 0o002 else "read"
@@ -139,7 +139,7 @@ def or_insecure(key: str) -> str:
     return f"or say insecure = true in [{key.rpartition('.')[0]}]"
 
 
-def check_zone(zone: str, key: str, problems: list[Problem]) -> None:
+def check_zone(zone: str, key: str, problems: list[ConfigProblem]) -> None:
     """The name of a time zone."""
     try:
         ZoneInfo(zone)

@@ -14,9 +14,9 @@ import msgspec
 
 from daemon.sections import (
     LOCAL,
-    Problem,
+    ConfigProblem,
+    FilledText,
     Section,
-    Text,
     check_private,
     check_readable,
     check_secret,
@@ -39,13 +39,13 @@ RoleName = Literal["viewer", "front-desk", "biller", "operator", "auditor", "adm
 class PostgresConfig(Section, frozen=True, kw_only=True):
     """`dsn` is the daemon's own role; `migrate_dsn` the owner's, for `chartwire migrate` only."""
 
-    dsn: Text
+    dsn: FilledText
     migrate_dsn: str = ""
     pool: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         for name in ("dsn", "migrate_dsn"):
             if dsn := getattr(self, name):
                 _check_dsn(dsn, f"{key}.{name}", problems, insecure=self.insecure)
@@ -60,8 +60,8 @@ class PostgresConfig(Section, frozen=True, kw_only=True):
 class KafkaConfig(Section, frozen=True, kw_only=True):
     """`feed` publishes recorded events outward (`chartwire.events.v1`), bodies encrypted."""
 
-    bootstrap_servers: Text
-    group: Text = "chartwire"
+    bootstrap_servers: FilledText
+    group: FilledText = "chartwire"
     partitions: Annotated[int, msgspec.Meta(ge=1, le=10_000)] = 12
     replication: Annotated[int, msgspec.Meta(ge=1, le=100)] = 1
     idempotent: bool = True
@@ -74,8 +74,8 @@ class KafkaConfig(Section, frozen=True, kw_only=True):
     feed: bool = True
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         servers = [one.strip() for one in self.bootstrap_servers.split(",")]
         if wrong := [one for one in servers if host_and_port(one) is None]:
             problems.append((f"{key}.bootstrap_servers", f"must be host:port, comma between; {wrong[0]!r} is not"))
@@ -100,11 +100,11 @@ _SASL = ("sasl_username", "sasl_password_file")
 class KeysConfig(Section, frozen=True, kw_only=True):
     """`directory` holds the practices' keys, and is nobody else's to read."""
 
-    directory: Text
+    directory: FilledText
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         try:
             folder = resolve(self.directory, beside)
             files = sorted(folder.glob("*.key")) if folder.is_dir() else None
@@ -124,8 +124,8 @@ class HttpConfig(Section, frozen=True, kw_only=True):
     public_url: str
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         check_url(self.public_url, f"{key}.public_url", problems)
         check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
         return problems
@@ -134,9 +134,9 @@ class HttpConfig(Section, frozen=True, kw_only=True):
 class GroupConfig(Section, frozen=True, kw_only=True):
     """Who is in this group of the provider's has this role in these practices; "*" is every practice."""
 
-    name: Text
+    name: FilledText
     role: RoleName
-    practices: tuple[Text, ...]
+    practices: tuple[FilledText, ...]
 
 
 class OidcConfig(Section, frozen=True, kw_only=True):
@@ -146,19 +146,19 @@ class OidcConfig(Section, frozen=True, kw_only=True):
     role and is no user yet becomes one, named by `name_claim`. `scopes` are asked for beside openid.
     """
 
-    issuer: Text
-    client_id: Text
-    client_secret_file: Text
-    label: Text = "your organization"
-    scopes: tuple[Text, ...] = ("profile",)
-    name_claim: Text = "preferred_username"
-    groups_claim: Text = "groups"
+    issuer: FilledText
+    client_id: FilledText
+    client_secret_file: FilledText
+    label: FilledText = "your organization"
+    scopes: tuple[FilledText, ...] = ("profile",)
+    name_claim: FilledText = "preferred_username"
+    groups_claim: FilledText = "groups"
     create_users: bool = False
     group: tuple[GroupConfig, ...] = ()
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         check_url(self.issuer, f"{key}.issuer", problems)
         check_secret(self.client_secret_file, f"{key}.client_secret_file", beside, problems, insecure=self.insecure)
         if self.create_users and not self.group:
@@ -174,7 +174,7 @@ class ConsoleConfig(Section, frozen=True, kw_only=True):
     roles that cannot do without one.
     """
 
-    dsn: Text
+    dsn: FilledText
     listen: str = "127.0.0.1:8450"
     public_url: str = ""
     pool: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 8
@@ -186,8 +186,8 @@ class ConsoleConfig(Section, frozen=True, kw_only=True):
     oidc: OidcConfig | None = None
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         _check_dsn(self.dsn, f"{key}.dsn", problems, insecure=self.insecure)
         if self.public_url:
             check_url(self.public_url, f"{key}.public_url", problems)
@@ -220,8 +220,8 @@ class MetricsConfig(Section, frozen=True, kw_only=True):
     per_practice: bool = True
     insecure: bool = False
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         if self.listen:
             check_listen(self.listen, f"{key}.listen", problems, insecure=self.insecure)
         return problems
@@ -233,8 +233,8 @@ class TracesConfig(Section, frozen=True, kw_only=True):
     endpoint: str = ""
     share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 1.0
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         if self.endpoint:
             check_url(self.endpoint, f"{key}.endpoint", problems)
             if not _traceable():
@@ -249,7 +249,7 @@ def _traceable() -> bool:
         return False
 
 
-def check_listen(listen: str, key: str, problems: list[Problem], *, insecure: bool) -> None:
+def check_listen(listen: str, key: str, problems: list[ConfigProblem], *, insecure: bool) -> None:
     """An address to take plain HTTP at: of this machine alone, unless that is meant otherwise."""
     found = host_and_port(listen)
     if found is None:
@@ -274,7 +274,7 @@ def _local(host: str) -> bool:
     return host in LOCAL or host.startswith(("/", "127."))
 
 
-def _check_dsn(dsn: str, key: str, problems: list[Problem], *, insecure: bool) -> None:
+def _check_dsn(dsn: str, key: str, problems: list[ConfigProblem], *, insecure: bool) -> None:
     try:
         scheme, hosts, mode = _postgres_hosts(dsn)
     except ValueError:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
 
-from daemon.sections import Problem, Section
+from daemon.sections import ConfigProblem, Section
 
 S = TypeVar("S", bound=Section)
 
@@ -21,7 +21,7 @@ def own_fields(wanted: type[Section], _document: Mapping[str, Any]) -> dict[str,
     return {field.name: (field.type, field.required) for field in msgspec.structs.fields(wanted)}
 
 
-def check_shape(value: object, wanted: Any, key: str, problems: list[Problem], fields: Fields = own_fields) -> None:
+def check_shape(value: object, wanted: Any, key: str, problems: list[ConfigProblem], fields: Fields = own_fields) -> None:
     """Add what is wrong with `value`: unknown and missing keys, types, ranges and closed sets, each with its key."""
     wanted = _section_in(wanted) or wanted
     if isinstance(wanted, type) and issubclass(wanted, Section):
@@ -53,7 +53,7 @@ def _section_in(wanted: Any) -> type[Section] | None:
     return next((kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Section)), None)
 
 
-def _check_value(value: object, wanted: Any, key: str, problems: list[Problem]) -> None:
+def _check_value(value: object, wanted: Any, key: str, problems: list[ConfigProblem]) -> None:
     try:
         msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:

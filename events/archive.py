@@ -80,7 +80,7 @@ class End(msgspec.Struct, frozen=True, kw_only=True):
     chain: bytes | None
 
 
-class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class EventRow(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """A row of `chartwire.event` with all its columns; also a mapping by column, as the database gives it."""
 
     practice: str
@@ -103,10 +103,10 @@ class Row(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     chain: bytes | None
 
 
-COLUMNS = Row.__struct_fields__
+COLUMNS = EventRow.__struct_fields__
 
 
-class ArchivedRow(Row, frozen=True, kw_only=True, array_like=True):
+class ArchivedRow(EventRow, frozen=True, kw_only=True, array_like=True):
     """A row with its body sealed anew with the archive's own key, "" where it could not be opened when it was archived."""
 
     own_key_id: str = ""

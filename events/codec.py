@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import cache
 from typing import Any, TypeVar
 
 import msgspec
@@ -33,7 +34,12 @@ def is_key_of(key_id: str, practice: str) -> bool:
 # -- bodies ---------------------------------------------------------------------------------------------------------------
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODERS: dict[str, msgspec.msgpack.Decoder[Body]] = {name: msgspec.msgpack.Decoder(kind) for name, kind in TYPES.items()}
+
+
+@cache
+def _decoder_of(type_name: str) -> msgspec.msgpack.Decoder[Body]:
+    """Made when the first of its bodies is read: the decoders of all types take longer than a short command has."""
+    return msgspec.msgpack.Decoder(TYPES[type_name])
 
 
 def upcaster(type_name: str, from_version: int) -> Callable[[Upcaster], Upcaster]:
@@ -52,8 +58,7 @@ def encode_body(body: Body) -> bytes:
 
 def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
     """The body; older versions are upcast. Raises UnreadableEvent for what this version does not know."""
-    decoder = _DECODERS.get(type_name)
-    if decoder is None or version > VERSIONS[type_name]:
+    if type_name not in TYPES or version > VERSIONS[type_name]:
         raise UnreadableEvent(f"{type_name} version {version} is newer than this version of chartwire")
     with decoding(named(UnreadableEvent, f"{type_name} version {version} does not decode")):
         if version < VERSIONS[type_name]:
@@ -61,7 +66,7 @@ def decode_body(type_name: str, version: int, encoded: bytes) -> Body:
             for step in range(version, VERSIONS[type_name]):
                 mapping = UPCASTERS[type_name, step](mapping)
             return msgspec.convert(mapping, TYPES[type_name])
-        return decoder.decode(encoded)
+        return _decoder_of(type_name).decode(encoded)
 
 
 # -- envelopes ------------------------------------------------------------------------------------------------------------

@@ -11,7 +11,7 @@ Batches = AsyncGenerator[Sequence[Row], None]
 """Stored events, sealed, in batches."""
 
 
-Page = Callable[[int, int, int], Coroutine[Any, Any, Sequence[Row]]]
+ReadRows = Callable[[int, int, int], Coroutine[Any, Any, Sequence[Row]]]
 """The rows after a sequence, up to another, and how many at most."""
 
 
@@ -31,7 +31,7 @@ class Connection(Protocol):
     ) -> str: ...
 
 
-async def pages(page: Page, after: int, up_to: int, batch: int) -> Batches:
+async def pages(page: ReadRows, after: int, up_to: int, batch: int) -> Batches:
     """Page after page; the database prepares the next one while one is worked on."""
 
     def ask() -> asyncio.Future[Sequence[Row]]:

@@ -50,7 +50,7 @@ def decode_checkpoint(encoded: bytes) -> ChainCheckpoint:
 
 
 @dataclass(frozen=True)
-class Problem:
+class ChainProblem:
     """The first thing that is wrong: at which sequence, and what."""
 
     practice: str
@@ -73,7 +73,7 @@ class Inspection:
     sequence: int = 0
     chain: bytes = GENESIS
     unlinked: int = 0
-    problem: Problem | None = None
+    problem: ChainProblem | None = None
     restarts: list[tuple[int, datetime]] = field(default_factory=list)
     """Where history restarts, because the store was restored to an earlier state: the event that says so, and when it was recorded."""
     _suspect: tuple[int, bytes, bytes, Mapping[str, Any]] | None = None
@@ -139,5 +139,5 @@ class Inspection:
 
     def wrong(self, sequence: int, what: str) -> bool:
         """Note the first thing that is wrong; always False."""
-        self.problem = Problem(self.practice, sequence, what)
+        self.problem = ChainProblem(self.practice, sequence, what)
         return False

@@ -6,6 +6,9 @@ from importlib.resources import files
 
 import asyncpg
 
+from events import queries
+
+SQL = queries.load("server")
 LOCK = 0x63686172  # "char"
 
 
@@ -23,7 +26,7 @@ async def migrate(dsn: str) -> list[str]:
             );
             """
         )
-        done = {row["name"] for row in await connection.fetch("SELECT name FROM chartwire.schema_migration")}
+        done = {row["name"] for row in await connection.fetch(SQL["migrations_done"])}
         applied = []
         for script in sorted(files("events").joinpath("migrations").iterdir(), key=lambda one: one.name):
             if not script.name.endswith(".sql") or script.name in done:

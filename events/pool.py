@@ -9,6 +9,10 @@ from typing import Any
 
 import asyncpg
 
+from events import queries
+
+SQL = queries.load("server")
+
 AWAY = (
     OSError,
     asyncpg.InterfaceError,
@@ -39,7 +43,7 @@ class PoolerBetween(Exception):
 async def demand_session(connection: Any) -> None:
     """Raises PoolerBetween when the server process is not the one of the greeting, which poolers make up, or knows statements already."""
     try:
-        answering = await connection.fetchval("SELECT pg_backend_pid()")
+        answering = await connection.fetchval(SQL["server_process"])
     except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError):
         raise PoolerBetween from None
     if answering != connection.get_server_pid():

@@ -23,7 +23,7 @@ import asyncpg
 from events import queries
 from events.chain import COVERED, GENESIS, link
 from events.codec import open_body, seal_event
-from events.connection import Batches, Connection, Page, Row, pages
+from events.connection import Batches, Connection, ReadRows, Row, pages
 from events.data_keys import read_keys
 from events.formats import FORMAT
 from events.ids import EventId, PracticeId
@@ -341,7 +341,7 @@ class Store:
                 await listening.remove_listener(CHANNEL, wake)
 
 
-def _page(connection: Connection, name: str, practice: PracticeId, *more: object) -> Page:
+def _page(connection: Connection, name: str, practice: PracticeId, *more: object) -> ReadRows:
     """The page after a sequence up to another, of a query that reads pages."""
     return lambda after, up_to, batch: connection.fetch(_SQL[name], practice, after, up_to, batch, *more)
 

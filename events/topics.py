@@ -78,7 +78,7 @@ class Nudge(Value, frozen=True, kw_only=True):
 Message = Change | Checkpoint | Nudge
 
 
-class _Wire(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
+class _EncodedMessage(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
     """`signature` is an encryption of nothing with the key `signed_by`, bound to all members before these two.
 
     An older worker does not look at the members after `value`: a nudge is to it a change that tells nothing. `key_id` and `plain`
@@ -99,8 +99,8 @@ class _Wire(msgspec.Struct, frozen=True, kw_only=True, array_like=True):
 
 
 _ENCODER = msgspec.msgpack.Encoder()
-_DECODER = msgspec.msgpack.Decoder(_Wire)
-_FIRST = bytes([0x90 + len(_Wire.__struct_fields__)])
+_DECODER = msgspec.msgpack.Decoder(_EncodedMessage)
+_FIRST = bytes([0x90 + len(_EncodedMessage.__struct_fields__)])
 """MessagePack's first byte of an array is this and the number of members, up to 15 of them."""
 _NO_SIGNATURE = b"\xa0\xc4\x00"
 """The two last members, empty."""
@@ -123,30 +123,32 @@ def encode_message(message: Message, keyring: Keyring) -> bytes:
     return _FIRST + unsigned + _encoded(signed_by, signature)
 
 
-def _wire(message: Message, keyring: Keyring) -> _Wire:
+def _wire(message: Message, keyring: Keyring) -> _EncodedMessage:
     match message:
         case Checkpoint():
-            return _Wire(practice=message.practice, source=message.source, value=message.value)
+            return _EncodedMessage(practice=message.practice, source=message.source, value=message.value)
         case Nudge():
-            return _Wire(practice=message.practice, system=message.system.value, what=message.what)
+            return _EncodedMessage(practice=message.practice, system=message.system.value, what=message.what)
     if keyring.hash_key(message.practice) is not None:
         return _keyed(message, keyring)
     event = encode_event(message.event, keyring) if message.event is not None else b""
-    return _Wire(practice=message.practice, event=event, notes=message.notes)
+    return _EncodedMessage(practice=message.practice, event=event, notes=message.notes)
 
 
-def _keyed(change: Change, keyring: Keyring) -> _Wire:
+def _keyed(change: Change, keyring: Keyring) -> _EncodedMessage:
     """A change whose hashes and id tell nothing to those without the practice's keys."""
     notes = tuple(
         msgspec.structs.replace(one, content_hash=hashed(keyring, change.practice, one.content_hash)) for one in change.notes
     )
     if change.event is None:
-        return _Wire(practice=change.practice, notes=notes)
+        return _EncodedMessage(practice=change.practice, notes=notes)
     event = keyed_event(keyring, change.event)
     key_id, plain = "", b""
     if event.id != change.event.id:
         key_id, plain = keyring.seal(change.practice, _plain_identity(event.id), change.event.id.bytes)
-    return _Wire(practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain)
+    return _EncodedMessage(
+        practice=change.practice, event=encode_event(event, keyring), notes=notes, key_id=key_id, plain=plain
+    )
 
 
 def _plain_identity(id_: EventId) -> bytes:
@@ -185,7 +187,7 @@ def decode_message(encoded: bytes | None, keyring: Keyring, *, by_hand: bool = F
         return _message(wire, keyring)
 
 
-def _message(wire: _Wire, keyring: Keyring) -> Message:
+def _message(wire: _EncodedMessage, keyring: Keyring) -> Message:
     if wire.system:
         return Nudge(practice=wire.practice, system=System(wire.system), what=wire.what)
     if wire.source:
@@ -200,7 +202,7 @@ def _message(wire: _Wire, keyring: Keyring) -> Message:
     return Change(practice=wire.practice, event=event, notes=wire.notes, plain=plain)
 
 
-def _check(wire: _Wire) -> None:
+def _check(wire: _EncodedMessage) -> None:
     """Raise UnreadableEvent for what nothing can be done with, whoever wrote it."""
     notes = [text for note in wire.notes for text in (note.resource, note.record, note.content_hash, note.parent)]
     if not all(holdable(text) for text in (wire.practice, wire.source, wire.value, *notes)):
@@ -209,14 +211,14 @@ def _check(wire: _Wire) -> None:
         raise UnreadableEvent("the message nudges what nobody here knows")
 
 
-def _check_signature(encoded: bytes, wire: _Wire, keyring: Keyring) -> None:
+def _check_signature(encoded: bytes, wire: _EncodedMessage, keyring: Keyring) -> None:
     end = len(encoded) - len(_encoded(wire.signed_by, wire.signature))
     if encoded[:1] != _FIRST or not is_key_of(wire.signed_by, wire.practice):
         raise UnreadableEvent("the message is not signed by its practice")
     keyring.open_sealed(wire.signed_by, _identity(encoded[1:end]), wire.signature)
 
 
-def _check_unsigned(wire: _Wire) -> None:
+def _check_unsigned(wire: _EncodedMessage) -> None:
     """Raise UnreadableEvent for a member that no worker before signatures would write. An event is sealed by itself."""
     told = [wire.event or wire.notes, wire.source, wire.system]
     if sum(map(bool, told)) > 1 or bool(wire.source) != bool(wire.value) or not all(map(_is_note, wire.notes)):

@@ -22,7 +22,7 @@ import pytest
 import structlog
 
 from daemon.config import Config
-from daemon.demo.rehearsal import Rehearsal, Report, practices
+from daemon.demo.rehearsal import Rehearsal, RehearsalReport, practices
 from daemon.sandbox.clinic import Clinic, Office
 from daemon.sandbox.day import Day
 from daemon.sandbox.kareo.records import Encounter
@@ -41,7 +41,7 @@ class PlayedDay:
     """What is left of the day. `log` is all that was logged; `events` and `links` (Kareo patient to Elation chart) are what
     the store holds, by practice. `config` is the file that commands can still be run with."""
 
-    report: Report
+    report: RehearsalReport
     clinic: Clinic
     day: Day
     config: Path
@@ -88,9 +88,9 @@ class PlayedDay:
 class _Kept(Rehearsal):
     """Keeps the report, which `hold` is not given."""
 
-    report: Report
+    report: RehearsalReport
 
-    async def _play(self, store: Store) -> Report:
+    async def _play(self, store: Store) -> RehearsalReport:
         self.report = await super()._play(store)
         return self.report
 

@@ -30,10 +30,10 @@ BROKER_SECONDS = 20.0
 NOT_YET = 1
 """Exit code of a command that was recorded, but not carried out in the time that was waited for."""
 
-Ask = Callable[[argparse.Namespace, Store, Asked], Awaitable[Asks]]
+AskingCommand = Callable[[argparse.Namespace, Store, Asked], Awaitable[Asks]]
 
 
-def add_asking(parser: argparse.ArgumentParser, ask: Ask) -> None:
+def add_asking(parser: argparse.ArgumentParser, ask: AskingCommand) -> None:
     """The arguments of every command that asks for something, and how it is carried out."""
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--wait", type=float, default=20.0, metavar="SECONDS", help="for what follows (default 20)")
@@ -43,13 +43,13 @@ def add_asking(parser: argparse.ArgumentParser, ask: Ask) -> None:
     parser.set_defaults(handler=lambda arguments: run(arguments, ask))
 
 
-def run(arguments: argparse.Namespace, ask: Ask) -> int:
+def run(arguments: argparse.Namespace, ask: AskingCommand) -> int:
     """Check what was typed, ask, and tell what followed."""
     it = asked(arguments)
     return run_async(_run(it, arguments, ask))
 
 
-async def _run(it: Asked, arguments: argparse.Namespace, ask: Ask) -> int:
+async def _run(it: Asked, arguments: argparse.Namespace, ask: AskingCommand) -> int:
     async with it.opened() as store:
         try:
             asks = await ask(arguments, store, it)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -24,7 +24,7 @@ from daemon.vendors.ports.errors import VendorError
 from events.calendar import local_day
 from events.ids import PatientKey
 from events.slots import SlotKind, slot_of
-from projections.rules.balancing import BalanceSheet, SignedNote
+from projections.rules.balancing import BalanceSheet, SignedNote, UnreadBill
 from projections.state.patient import Patient
 from projections.words.period import NotAPeriod, Period, of_day, parse_period
 from projections.words.remedy import remedy
@@ -96,11 +96,14 @@ def period_of(arguments: argparse.Namespace, today: date) -> Period:
 def _told(found: Accounts, looked: LookUp | None, it: Asked, arguments: argparse.Namespace) -> int:
     sheet = judged(found.sheet, looked, it.policy)
     if arguments.json:
-        say(msgspec.json.encode(document(sheet, looked, found.patients, it, arguments)).decode())
+        told = document(sheet, looked, found.patients, it, arguments) | {"unread": [one.bill for one in found.unread]}
+        say(msgspec.json.encode(told).decode())
     elif arguments.csv:
         say(*spreadsheet(sheet, found.patients, it, arguments).rstrip("\n").split("\n"))
+        for line in unread_lines(found.unread, it):
+            warn(line.strip())
     else:
-        say(*lines(sheet, looked, found.patients, it, arguments))
+        say(*lines(sheet, looked, found.patients, it, arguments), *unread_lines(found.unread, it))
     return 1 if sheet.listed else 0
 
 
@@ -136,6 +139,21 @@ def lines(
         yield f"    {_reason(note, it)}"
         if command := command_of(note, patients[note.patient], it, arguments):
             yield f"    {command}"
+
+
+def unread_lines(unread: Sequence[UnreadBill], it: Asked) -> Iterator[str]:
+    """What no period can count: bills of which only the id is known."""
+    if not unread:
+        return
+    came = "1 bill" if len(unread) == 1 else f"{len(unread)} bills"
+    was = (
+        "is in no sum above: it came while its patient was"
+        if len(unread) == 1
+        else "are in no sum above: they came while their patients were"
+    )
+    yield f"  {came} {was} kept out, so no more than the id was read (not the day, not whether the note is signed):"
+    for one in unread:
+        yield f"  bill {one.bill}  {it.names.ehr.prefix}:{one.chart}"
 
 
 def _reason(note: SignedNote, it: Asked) -> str:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime, timedelta
 
-from daemon.cli.asking import Ask, asking, confirmed
+from daemon.cli.asking import AskingCommand, asking, confirmed
 from daemon.cli.common import Asked
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say
@@ -39,7 +39,9 @@ def age(text: str) -> timedelta:
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
-def or_by_query(one: Ask, of_items: OfItems, can: Callable[[Item], bool], typed: str, *, needed: bool = True) -> Ask:
+def or_by_query(
+    one: AskingCommand, of_items: OfItems, can: Callable[[Item], bool], typed: str, *, needed: bool = True
+) -> AskingCommand:
     """The command about what was typed (the argument `typed`), or about every waiting item that `can` be helped by it."""
 
     async def ask(arguments: argparse.Namespace, store: Store, it: Asked) -> Asks:

@@ -18,12 +18,8 @@ from daemon.cli.failures import place_of
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
-from daemon.runtime.surroundings import bus_of, session
-from daemon.sections import Problem, VendorSection
-from daemon.telemetry import Meter
-from daemon.vendors.ports.errors import VendorError
-from daemon.vendors.ports.vendor import Means
-from daemon.vendors.registry import Registry
+from daemon.sections import ConfigProblem, VendorSection
+from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.data_keys import read_keys
 from events.formats import OlderVersion, demand_format
@@ -58,14 +54,14 @@ def check_config(arguments: argparse.Namespace) -> int:
     return 1 if problems else 0
 
 
-async def reach(config: Config, beside: Path) -> list[Problem]:
+async def reach(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach everything the configuration names; each problem with the key it comes from."""
     return [*await reach_own(config, beside), *await reach_vendors(config, beside)]
 
 
-async def reach_own(config: Config, beside: Path) -> list[Problem]:
+async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
     """What a worker cannot start without: keys, PostgreSQL with its clock, Kafka."""
-    problems: list[Problem] = []
+    problems: list[ConfigProblem] = []
     try:
         keyring = keyring_of(config, beside)
         problems += without_key(config, keyring, await _shredded(config))
@@ -76,8 +72,14 @@ async def reach_own(config: Config, beside: Path) -> list[Problem]:
     return problems
 
 
-async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
+async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     """Reach the vendors of all practices, many at once; how far that is goes to stderr."""
+    from daemon.runtime.surroundings import session
+    from daemon.telemetry import Meter
+    from daemon.vendors.ports.errors import VendorError
+    from daemon.vendors.ports.vendor import Means
+    from daemon.vendors.registry import Registry
+
     wanted = [
         (f"practice[{index}].{section.system.prefix}", section)
         for index, practice in enumerate(config.practice, start=1)
@@ -88,7 +90,7 @@ async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
         vendors = Registry()
         means = Means(session=http, folder=beside, now=lambda: datetime.now(UTC), meter=Meter())
 
-        async def one(key: str, section: VendorSection) -> list[Problem]:
+        async def one(key: str, section: VendorSection) -> list[ConfigProblem]:
             try:
                 async with room, asyncio.timeout(REACH_SECONDS):
                     return await vendors.of(section).probe(section, key, means)
@@ -102,7 +104,7 @@ async def reach_vendors(config: Config, beside: Path) -> list[Problem]:
     return [problem for problems in found for problem in problems]
 
 
-def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[Problem]:
+def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[ConfigProblem]:
     """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down."""
     missing = [one.id for one in config.practice if not keyring.has(one.id) and one.id not in shredded]
     return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
@@ -122,24 +124,24 @@ async def _shredded(config: Config) -> set[str]:
         await connection.close()
 
 
-async def _postgres(config: Config) -> list[Problem]:
+async def _postgres(config: Config) -> list[ConfigProblem]:
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
     except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
         return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
     try:
         await demand_session(connection)
-        if not await connection.fetchval("SELECT to_regclass('chartwire.event') IS NOT NULL"):
+        if not await connection.fetchval(SQL["events_are_there"]):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         await demand_format(connection)
-        return clocks(datetime.now(UTC), await connection.fetchval("SELECT clock_timestamp()"))
+        return clocks(datetime.now(UTC), await connection.fetchval(SQL["server_time"]))
     except (PoolerBetween, OlderVersion) as error:
         return [("postgres.dsn", str(error))]
     finally:
         await connection.close()
 
 
-def clocks(here: datetime, there: datetime) -> list[Problem]:
+def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:
     """What a system without versions shows is ordered by the time of reading, also when a practice moves to a worker on another machine: all clocks
     have to agree, and PostgreSQL's is the one that every worker sees."""
     apart = abs((here - there).total_seconds())
@@ -148,7 +150,9 @@ def clocks(here: datetime, there: datetime) -> list[Problem]:
     return [("postgres.dsn", f"its clock and this machine's are {apart:.0f} s apart; set both by NTP")]
 
 
-async def _kafka(config: Config, beside: Path) -> list[Problem]:
+async def _kafka(config: Config, beside: Path) -> list[ConfigProblem]:
+    from daemon.runtime.kafka import bus_of
+
     bus = bus_of(config, beside, Keyring({}))
     try:
         async with asyncio.timeout(20):

@@ -19,7 +19,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.config import load
 from daemon.demo.embedded import NotInstalled
-from daemon.demo.rehearsal import Rehearsal, Report
+from daemon.demo.rehearsal import Rehearsal, RehearsalReport
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from daemon.tables import accounts
@@ -108,7 +108,7 @@ class Ending:
         await self._asked.wait()
         self._holding = False
 
-    async def heeding(self, work: Coroutine[Any, Any, Report]) -> Report:
+    async def heeding(self, work: Coroutine[Any, Any, RehearsalReport]) -> RehearsalReport:
         """The result of `work`. Raises CancelledError where a signal ended it, whose number is then in `number`."""
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
@@ -152,7 +152,7 @@ async def _pages(file: Path) -> AsyncIterator[list[str]]:
         ]
 
 
-def summary(report: Report) -> list[str]:
+def summary(report: RehearsalReport) -> list[str]:
     """The result in words."""
     lines = [
         "",

@@ -107,7 +107,7 @@ def document(found: Duplicates, pairs: list[TwiceEntered], shown: Shown) -> dict
 
 def _told(one: TwiceEntered, shown: Shown) -> dict[str, object]:
     told: dict[str, object] = {
-        "system": one.system.value,
+        "system": shown.systems.of(one.system).prefix,
         "charts": [one.one, one.other],
         "probability": one.likeness.probability,
         "levels": one.likeness.levels,

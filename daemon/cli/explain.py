@@ -18,7 +18,7 @@ from events.ids import Charts, PracticeId
 from events.schema import IntentRequested, Recorded
 from events.store import Store
 from projections.rules.fields import BY_NAME
-from projections.terms.names import LARGEST_ID, NAMES, Names
+from projections.terms.names import LARGEST_ID, Names
 from projections.words.known import FieldKnown
 from projections.words.moment import AsOf
 
@@ -85,7 +85,7 @@ async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | 
     return None
 
 
-def intent_lines(why: Why, names: Names = NAMES) -> list[str]:
+def intent_lines(why: Why, names: Names) -> list[str]:
     text = [f"intent {why.intent} at {why.slot}, {why.system} {why.resource}: {why.outcome}", f"  wants  {why.write}"]
     text.append(f"  rule   {why.rule}")
     text += [f"  note   {note}" for note in why.notes]
@@ -99,7 +99,7 @@ def intent_lines(why: Why, names: Names = NAMES) -> list[str]:
     return text
 
 
-def field_lines(why: FieldWhy, names: Names = NAMES) -> list[str]:
+def field_lines(why: FieldWhy, names: Names) -> list[str]:
     text = [f"{why.known.label} of {why.patient} (link: {why.link})", f"  now    {_values(why.known, names)}"]
     if why.conflict:
         text.append("  conflict: both sides changed it; nobody has marked it seen yet")

@@ -24,7 +24,7 @@ from daemon.operator.past import past_of
 from events.ids import Charts
 from events.records import stored_field
 from projections.rules.fields import BY_NAME
-from projections.terms.names import NAMES, Names
+from projections.terms.names import Names
 from projections.words.known import Known
 from projections.words.lines import Entry, about
 from projections.words.moment import AsOf, in_zone
@@ -95,7 +95,7 @@ def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
     return text
 
 
-def known_lines(state: list[Known], names: Names = NAMES) -> list[str]:
+def known_lines(state: list[Known], names: Names) -> list[str]:
     """What was known, as text."""
     text: list[str] = []
     for one in state:

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from daemon.cli.printing import visible
 from events.schema import Origin
-from projections.terms.names import NAMES, Names
+from projections.terms.names import Names
 from projections.words.known import Known
 from projections.words.lines import Entry
 from projections.words.moment import in_zone
@@ -49,7 +49,7 @@ def page(
     *,
     as_of: str = "",
     field: str = "",
-    names: Names = NAMES,
+    names: Names,
 ) -> str:
     """The whole document; every text in it is escaped."""
     effects: dict[int, list[int]] = defaultdict(list)

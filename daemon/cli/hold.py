@@ -9,7 +9,7 @@ import argparse
 from datetime import UTC, datetime
 from typing import Any
 
-from daemon.cli.asking import Ask, add_asking, asking, typed
+from daemon.cli.asking import AskingCommand, add_asking, asking, typed
 from daemon.cli.common import EITHER, Asked, moment_of
 from daemon.cli.ended import Ended
 from daemon.operator import deeds
@@ -28,12 +28,12 @@ SYSTEMS = {name: system for system, name in TO.items()}
 
 
 def register(commands: Any) -> None:
-    def add(name: str, ask: Ask, help_: str) -> argparse.ArgumentParser:
+    def add(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = commands.add_parser(name, help=help_)
         add_asking(parser, ask)
         return parser
 
-    def scoped(name: str, ask: Ask, help_: str) -> argparse.ArgumentParser:
+    def scoped(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
         parser = add(name, ask, help_)
         parser.add_argument("--resource", choices=[one.value for one in Resource], help="only this (default: all)")
         parser.add_argument("--direction", choices=[*SYSTEMS], help="only writes there (default: both)")

@@ -192,7 +192,8 @@ def _fill(listed: Listed, columns: list[str], rows: Iterator[tuple[int, list[str
             listed.complain(line, "more cells than columns, left out")
             continue
         cells = dict(zip(columns, (cell.strip() for cell in row), strict=False))
-        id_ = cells.get("id", "")
+        id_ = row[columns.index("id")] if cells.get("id") else ""  # as it stands in the file
+        cells["id"] = id_
         if not id_ or id_ in seen:
             listed.complain(line, "duplicate id, left out" if id_ else "empty id, left out")
             continue

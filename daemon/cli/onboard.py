@@ -11,7 +11,6 @@ preference: the patients and what would be written are shown (with `--dry-run` o
 from __future__ import annotations
 
 import argparse
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +123,7 @@ def differing_lines(found: Differences, policy: Policy, shown: Shown, *, writes:
         out.append(f"  {shown.systems.one_of(one.charts)}: {one.policies} policies differ, {only}")
     wins = shown.label(policy.insurance_preference)
     out.append(f"accepting it: {wins} wins where they differ, each side gets what it lacks; {len(found.run.writes)} writes")
-    out += [f"  {count} {what}" for what, count in found.run.counts().items()]
+    out += [f"  {count} {what.words(shown.systems)}" for what, count in found.run.counts().items()]
     if writes:
         out += [f"{_chart(one, shown.systems)} {one.slot}: {describe_write(one.write, shown)}" for one in found.run.writes]
     return out
@@ -190,8 +189,11 @@ def _candidates(matching: Matching, shown: Shown) -> list[str]:
 
 def _writes(run: DryRun, shown: Shown) -> list[str]:
     out = ["", "Every write that going live would make now; vendors may refuse, and people change things meanwhile."]
-    out += [f"  {count} {what}" for what, count in run.counts().items()]
-    out += [f"  {count} searches in {system}, which change nothing" for system, count in sorted(run.searches.items())]
+    out += [f"  {count} {what.words(shown.systems)}" for what, count in run.counts().items()]
+    out += [
+        f"  {count} searches in {shown.label(system)}, which change nothing"
+        for system, count in sorted(run.searches.items())
+    ]
     out += [f"{_chart(one, shown.systems)} {one.slot}: {describe_write(one.write, shown)}" for one in run.writes]
     return out
 
@@ -202,7 +204,9 @@ def _chart(one: Planned, names: Names) -> str:
 
 def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace, shown: Shown) -> dict[str, object]:
     """As `lines`: what was not asked for is left out."""
+    names = shown.systems
     whole: dict[str, object] = msgspec.to_builtins(told)
+    whole["charts"] = {names.of(system).prefix: count for system, count in told.charts.items()}
     if told.matching is None or run is None:
         return whole
     pairs = [one if shown.names else msgspec.structs.replace(one, names=("", "")) for one in told.matching.candidates]
@@ -212,15 +216,15 @@ def document(told: Onboarding, run: DryRun | None, arguments: argparse.Namespace
         "matching": matching,
         "differ": dict(reasons(told.matching.candidates)),
         "writes": len(run.writes),
-        "counts": run.counts(),
-        "searches": dict(Counter(run.searches)),
+        "counts": {what.key(names): count for what, count in run.counts().items()},
+        "searches": {names.of(system).prefix: count for system, count in run.searches.items()},
     }
     if arguments.dry_run:
         whole["dry_run"] = [
             {
-                "chart": _chart(one, shown.systems),
+                "chart": _chart(one, names),
                 "slot": one.slot,
-                "system": one.system,
+                "system": names.of(one.system).prefix,
                 "resource": one.resource,
                 "write": type_of(one.write),
                 "rule": one.rule,

@@ -42,7 +42,9 @@ def recover(arguments: argparse.Namespace) -> int:
         say(
             f"{it.id}: history restarts after #{restarted.kept}. Whoever had the practice is fenced; the worker that takes it next reads",
             "both systems again, writes nothing before that, and looks at the vendor before each creation. It ends by itself:",
-            f"`{advice(f'status {it.id}', arguments)}` shows it for as long as it lasts",
+            f"`{advice(f'status {it.id}', arguments)}` shows it for as long as it lasts. Appointments that were made and called off",
+            f"in the lost time may still stand in the other calendar: `{advice(f'waiting {it.id}', arguments)}` lists them. What was made",
+            "and deleted in that time is known to nobody: look through the days ahead by hand",
         )
         return 0
 

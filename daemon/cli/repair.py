@@ -9,7 +9,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from daemon.cli.asking import Ask, add_asking, asking, pair, typed
+from daemon.cli.asking import AskingCommand, add_asking, asking, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
 from daemon.cli.common import EITHER, Asked
 from daemon.cli.ended import Ended
@@ -25,12 +25,12 @@ from projections.terms.names import LARGEST_ID, NAMES
 
 
 def register(commands: Any) -> None:
-    def add(name: str, ask: Ask, help_: str) -> argparse.ArgumentParser:
+    def add(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
         parser: argparse.ArgumentParser = commands.add_parser(name, help=help_)
         add_asking(parser, ask)
         return parser
 
-    def bulk(name: str, ask: Ask, help_: str) -> argparse.ArgumentParser:
+    def bulk(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
         parser = add(name, ask, help_)
         add_query(parser)
         return parser

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -18,13 +19,13 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
 from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
-from daemon.config import Config
+from daemon.config import Config, names_of
 from daemon.runtime.kafka import bus_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.codes import WaitCode
 from events.holds import scope_in
 from events.ids import PracticeId
-from projections.terms.names import NAMES
+from projections.terms.names import Names
 from projections.words.moment import in_zone
 from projections.words.remedy import scope_options
 
@@ -59,13 +60,15 @@ def status(arguments: argparse.Namespace) -> int:
         warn(not_configured(strangers, known))
         return 1
     rows = asyncio.run(_rows(config, beside, arguments.practice or known))
+    practices = {one.id: one for one in config.practice}
     if arguments.json:
-        say(*msgspec.json.format(msgspec.json.encode(rows), indent=2).decode().rstrip("\n").split("\n"))
+        told = [document(row, names_of(practices[row.practice])) for row in rows]
+        say(*msgspec.json.format(msgspec.json.encode(told), indent=2).decode().rstrip("\n").split("\n"))
     else:
-        practices = {one.id: one for one in config.practice}
         for row in rows:
             practice = practices[row.practice]
-            heading, *more = lines(row, shown_of(arguments, practice).zone)
+            shown = shown_of(arguments, practice)
+            heading, *more = lines(row, shown.zone, shown.systems)
             say(heading, look=HEADING)
             say(*more)
             if row.observed(practice.mode):
@@ -108,7 +111,7 @@ async def _rows(config: Config, beside: Path, wanted: list[str]) -> list[Practic
     return [msgspec.structs.replace(row, lag=lag[bus.partition_of(PracticeId(row.practice))]) for row in rows]
 
 
-def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
+def lines(row: PracticeStatus, zone: ZoneInfo, names: Names) -> list[str]:
     """One practice in words, with times in `zone`."""
     owner = f", owner {row.owner} since {in_zone(row.taken_at, zone)}" if row.owner and row.taken_at else ", no owner yet"
     out = [f"{row.practice}: {row.events} events, epoch {row.epoch}{owner}"]
@@ -119,16 +122,16 @@ def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
     if row.sources:
         out.append("  last complete pass: " + ", ".join(f"{name} {_ago(age)} ago" for name, age in row.sources.items()))
     if row.report is not None and row.report_age is not None:
-        out += _reported(row, row.report_age)
+        out += _reported(row, row.report_age, names)
     for system, state, count, oldest in row.open_intents:
         since = "" if oldest is None else f", oldest since {in_zone(oldest, zone)}"
-        out.append(f"  {count} writes to {system} {state}{since}")
+        out.append(f"  {count} writes to {names.label(system)} {state}{since}")
     if any(code == WaitCode.HISTORY_RESTARTED for code, _ in row.waiting):
         out.append(
             "  the database was restored: both systems are read again, and each creation is looked for before it is made"
         )
     for one in row.held:
-        out.append(f"  held since {in_zone(one.since, zone)}: {held_in_words(one.slot)}, {one.writes} writes wait")
+        out.append(f"  held since {in_zone(one.since, zone)}: {held_in_words(one.slot, names)}, {one.writes} writes wait")
     for code, count in row.waiting:
         out.append(f"  {count} waiting: {code}")
     if not row.open_intents and not row.waiting:
@@ -136,16 +139,25 @@ def lines(row: PracticeStatus, zone: ZoneInfo) -> list[str]:
     return out
 
 
-def held_in_words(slot: str) -> str:
+def document(row: PracticeStatus, names: Names) -> dict[str, object]:
+    """One practice for a program; a system is called by its prefix."""
+    whole: dict[str, Any] = msgspec.to_builtins(row, builtin_types=(datetime,))
+    whole["open_intents"] = [(names.of(system).prefix, *more) for system, *more in row.open_intents]
+    if row.report is not None:
+        whole["report"]["queued"] = {names.of(system).prefix: count for system, count in row.report.queued.items()}
+    return whole
+
+
+def held_in_words(slot: str, names: Names) -> str:
     """What a hold holds, as far as its slot says it."""
     scope = scope_in(slot)
     if scope is None:
         return slot
-    options = scope_options(scope, NAMES).split(" --")
+    options = scope_options(scope, names).split(" --")
     return ", ".join(options[1:]) or "everything"
 
 
-def _reported(row: PracticeStatus, age: float) -> list[str]:
+def _reported(row: PracticeStatus, age: float, names: Names) -> list[str]:
     report = row.report
     assert report is not None
     out = [f"  its owner was heard of {_ago(age)} ago"]
@@ -154,11 +166,12 @@ def _reported(row: PracticeStatus, age: float) -> list[str]:
     if report.budget:
         most = sorted(report.budget.items(), key=lambda item: -item[1])[:3]
         out.append(
-            f"  {NAMES.billing.label}'s limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most)
+            f"  {names.billing.label}'s limits used: " + ", ".join(f"{operation} {share:.0%}" for operation, share in most)
         )
     if any(report.queued.values()):
         out.append(
-            "  in hand: " + ", ".join(f"{count} writes to {system}" for system, count in report.queued.items() if count)
+            "  in hand: "
+            + ", ".join(f"{count} writes to {names.label(system)}" for system, count in report.queued.items() if count)
         )
     out += [f"  failing: {name}: {why}" for name, why in sorted(report.failing.items())]
     return out

@@ -24,14 +24,14 @@ from events.pool import open_pool
 if TYPE_CHECKING:
     from daemon.config import Config
 
-Deed = Callable[[Any, argparse.Namespace, "Config"], Awaitable[None]]
+AccountAction = Callable[[Any, argparse.Namespace, "Config"], Awaitable[None]]
 
 
 def register(commands: Any) -> None:
     parser: argparse.ArgumentParser = commands.add_parser("user", help="who may sign in to the console, and as what")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
-    def add(name: str, deed: Deed, help_: str) -> argparse.ArgumentParser:
+    def add(name: str, deed: AccountAction, help_: str) -> argparse.ArgumentParser:
         action = actions.add_parser(name, help=help_)
         if name != "list":
             action.add_argument("name", help="the user's name")
@@ -57,7 +57,7 @@ def register(commands: Any) -> None:
     add("list", _list, "all users with their roles")
 
 
-def _run(arguments: argparse.Namespace, deed: Deed) -> int:
+def _run(arguments: argparse.Namespace, deed: AccountAction) -> int:
     found = configured(arguments, secrets=False)
     if found is None:
         return 1

@@ -72,7 +72,7 @@ def lines(result: Comparison, shown: Shown) -> list[str]:
     text = [f"{result.events} events replayed; {result.same} writes would have been the same"]
     for kind, counts in result.counts().items():
         if counts:
-            each = ", ".join(f"{number} {what}" for what, number in counts.items())
+            each = ", ".join(f"{number} {what.words(shown.systems)}" for what, number in counts.items())
             text.append(f"  {kind}: {each}")
     if not result.deviations:
         text.append("  nothing would have been written differently")
@@ -103,7 +103,7 @@ def _json(result: Comparison, shown: Shown) -> str:
             "sequence": one.sequence,
             "patient": one.patient,
             "slot": one.slot,
-            "system": one.system,
+            "system": shown.systems.of(one.system).prefix,
             "resource": one.resource,
             "write": type_of(one.write),
             "text": _words(one, shown),
@@ -115,7 +115,10 @@ def _json(result: Comparison, shown: Shown) -> str:
     whole = {
         "events": result.events,
         "same": result.same,
-        "counts": result.counts(),
+        "counts": {
+            kind: {what.key(shown.systems): number for what, number in counts.items()}
+            for kind, counts in result.counts().items()
+        },
         "writes": writes,
         "about": APPROXIMATION,
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import date, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -19,8 +19,9 @@ from aiohttp import web
 from daemon.config import Config, keyring_of, keys_given
 from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
+from daemon.console.duplicate_looks import DuplicateLooks
 from daemon.console.factors import Factors
-from daemon.console.guard import BODY_BYTES, BODY_SECONDS, Guard
+from daemon.console.guard import BODY_BYTES, BODY_SECONDS, RequestGuard
 from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
@@ -58,6 +59,7 @@ from events.holds import scope_in
 from events.store import Store
 from projections.rules.fields import BY_NAME
 from projections.terms.names import Names
+from projections.words.headings import heading_of
 from projections.words.left_alone import scope_in_words
 
 MOST_CONNECTIONS = 1024
@@ -119,7 +121,7 @@ def make_app(
 ) -> web.Application:
     """The application. Raises Undeclared for a route that nobody has said of who may use it."""
     known = declared(routes)
-    guard = Guard(known, config, body_seconds).middleware()
+    guard = RequestGuard(known, config, body_seconds).middleware()
     app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
     app[CONSOLE] = console
     app.on_shutdown.append(_end_streams)
@@ -136,7 +138,8 @@ def make_app(
         "clock": _clock,
         "day": _day,
         "ago": _ago,
-        "in_words": _in_words,
+        "heading": heading_of,
+        "upper_first": _upper_first,
         "sentence": _sentence,
         "as_written": as_written,
         "about": _about,
@@ -179,8 +182,10 @@ def _ago(seconds: float) -> str:
     )
 
 
-def as_written(value: str, field: str) -> str:
-    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142."""
+def as_written(value: str, field: str, providers: Mapping[str, str] | None = None) -> str:
+    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142, the name of a provider."""
+    if field == "provider":
+        return (providers or {}).get(value, value)
     if field.endswith("_phone") and len(value) == 10 and value.isdecimal():
         return f"({value[:3]}) {value[3:6]}-{value[6:]}"
     if field == "birth_date":
@@ -198,7 +203,7 @@ def _about(name: str) -> str:
 
 def _sentence(text: str) -> str:
     """A reason that stands by itself."""
-    return f"{text[:1].upper()}{text[1:]}" + ("" if text.endswith((".", "!", "?")) or not text else ".")
+    return _upper_first(text) + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
 def _held(slot: str, names: Names) -> str:
@@ -207,8 +212,8 @@ def _held(slot: str, names: Names) -> str:
     return slot if scope is None else scope_in_words(scope, names)
 
 
-def _in_words(code: str) -> str:
-    return code.replace("-", " ")
+def _upper_first(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 @contextlib.asynccontextmanager
@@ -222,7 +227,7 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
     try:
         async with aiohttp.ClientSession() as http, asyncio.TaskGroup() as group:
             news = News(store.pool, config.console.idle_minutes * 60)
-            rehearsals = Rehearsals(store, group)
+            rehearsals, duplicate_looks = Rehearsals(store, group), DuplicateLooks(store, group)
             looking = group.create_task(news.run())
             yield Console(
                 config=config,
@@ -234,10 +239,12 @@ async def opened(config: Config, file: Path) -> AsyncIterator[Console]:
                 handles=Handles(store.keyring),
                 news=news,
                 rehearsals=rehearsals,
+                duplicate_looks=duplicate_looks,
                 provider=_provider_of(config.console, beside, http),
             )
             looking.cancel()
             rehearsals.stop()
+            duplicate_looks.stop()
     finally:
         await publishing.close()
         await store.close()

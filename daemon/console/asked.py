@@ -12,6 +12,7 @@ import aiohttp_jinja2
 from aiohttp import web
 
 from daemon.config import Config, PracticeConfig, names_of, policy_of
+from daemon.console.duplicate_looks import DuplicateLooks
 from daemon.console.handles import Handles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
@@ -19,7 +20,6 @@ from daemon.console.publishing import Publishing
 from daemon.console.rehearsals import Rehearsals
 from daemon.console.roles import FOR, May, Visitor
 from daemon.console.sessions import Sessions, form_token
-from daemon.operator.duplicates import Looks
 from daemon.operator.worklist import Doubled
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, PracticeId
@@ -43,9 +43,9 @@ class Console:
     handles: Handles
     news: News
     rehearsals: Rehearsals
+    duplicate_looks: DuplicateLooks
     provider: IdentityProvider | None = None
     doubled: Doubled = field(default_factory=Doubled)
-    looks: Looks = field(default_factory=Looks)
 
     def practice(self, id_: str) -> PracticeConfig | None:
         return next((one for one in self.config.practice if one.id == id_), None)
@@ -66,6 +66,8 @@ class Ask:
     config: PracticeConfig | None = None
     form: Mapping[str, str] = field(default_factory=dict)
     recorded: bool = False
+    providers: Mapping[str, str] = field(default_factory=dict)
+    """How the values of a provider are shown on a page that has any (`provider_names`)."""
     shown_form: bool = False
     """Whether a form was shown to somebody who is not signed in: its cookie goes along."""
 

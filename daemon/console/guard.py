@@ -52,7 +52,7 @@ SAID = {
 }
 
 
-class Guard:
+class RequestGuard:
     """The middleware. `known` are the declared routes; a form has to come within `body_seconds`."""
 
     def __init__(self, known: Declared, config: ConsoleConfig, body_seconds: float = BODY_SECONDS) -> None:

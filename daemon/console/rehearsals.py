@@ -18,7 +18,7 @@ from daemon.operator.onboarding import Onboarding, progress
 from daemon.runtime.go_live import first_reads
 from events.ids import PracticeId
 from events.store import Store
-from projections.trial.dry_run import Planned
+from projections.trial.dry_run import Planned, PlannedKind
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ class Rehearsed:
 
     at: int
     told: Onboarding
-    counts: Mapping[str, int]
+    counts: Mapping[PlannedKind, int]
     writes: tuple[Planned, ...] = ()
     total: int = 0
 

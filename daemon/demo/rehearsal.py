@@ -35,7 +35,7 @@ PASSES = {
 }
 CHECKED = ("I1", "I2", "I3", "I4", "I5", "I6", "I7", "I8", "I10")
 
-Report = dict[str, Any]
+RehearsalReport = dict[str, Any]
 
 
 @contextlib.asynccontextmanager
@@ -147,7 +147,7 @@ class Rehearsal:
         self.worker: Worker | None = None
         self._tell = tell
 
-    async def run(self, *, hold: Callable[[str], Any] | None = None) -> Report:
+    async def run(self, *, hold: Callable[[str], Any] | None = None) -> RehearsalReport:
         """The whole of it; `hold` is awaited at the end with the addresses, everything still running (--keep)."""
         with tempfile.TemporaryDirectory(prefix="chartwire-demo-") as folder:
             async with servers() as (postgres, broker):
@@ -174,7 +174,7 @@ class Rehearsal:
                 finally:
                     await self.clinic.stop()
 
-    async def _play(self, store: Store) -> Report:
+    async def _play(self, store: Store) -> RehearsalReport:
         assert self.worker is not None
         assert self.config is not None
         rest = Rest(self.worker, self.clinic, store)
@@ -201,7 +201,7 @@ class Rehearsal:
     def _writes(self) -> int:
         return sum(number for name, number in self.meter.counts.items() if name.startswith("written."))
 
-    def _numbers(self) -> Report:
+    def _numbers(self) -> RehearsalReport:
         counts = self.meter.counts
         writes: dict[str, Counter[str]] = {"elation": Counter(), "kareo": Counter()}
         for name, number in counts.items():
@@ -227,7 +227,7 @@ class Rehearsal:
         }
 
 
-async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Report:
+async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> RehearsalReport:
     """Check every invariant of every practice; lists what waits and why."""
     broken: dict[str, list[str]] = {name: [] for name in CHECKED}
     waiting: list[dict[str, str]] = []

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from daemon.history.events_of import events_of
-from daemon.history.fold import Progress, Replay, fold, untold
+from daemon.history.fold import OnProgress, Replay, fold, untold
 from daemon.tables import days, matching, rows
 from daemon.tables import documents as tables
 from daemon.tables.queries import SQL
@@ -45,7 +45,7 @@ class Difference:
 
 
 async def verify(
-    store: Store, replay: Replay, today: date | None = None, *, progress: Progress = untold
+    store: Store, replay: Replay, today: date | None = None, *, progress: OnProgress = untold
 ) -> list[Difference]:
     """Fold what is left up to the head and compare with the stored projections, both as of one moment.
 
@@ -162,9 +162,12 @@ async def _matching(connection: Connection, replay: Replay, keyring: Keyring) ->
 
 async def _days(connection: Connection, replay: Replay, keyring: Keyring) -> list[_Found]:
     """The days by which patients are found; a practice whose owner has to fill them first differs in nothing."""
-    if not keyring.keys_of(replay.practice) or not await days.are_complete(connection, replay.practice):
+    if not keyring.keys_of(replay.practice):
         return []
-    expected = days.rows_of(replay.state.patients.values(), days.hashes_of(keyring, replay.practice))
+    hashes = days.hashes_of(keyring, replay.practice)
+    if not await days.are_complete(connection, replay.practice, hashes):
+        return []
+    expected = days.rows_of(replay.state.patients.values(), hashes)
     differing = expected ^ await days.stored(connection, replay.practice)
     keys = sorted({PatientKey(key) for _, key in differing})
     return [_Found("patient_day", key, "its days differ; replay --rebuild makes them anew") for key in keys]

@@ -129,7 +129,7 @@ def why(
     return Why(
         intent=body.intent,
         slot=body.slot,
-        system=body.system.value,
+        system=shown.systems.of(body.system).prefix,
         resource=body.resource.value,
         write=describe_write(body.write, shown),
         rule=body.rule,

@@ -9,10 +9,8 @@ import hashlib
 from collections.abc import Callable
 from contextlib import aclosing
 from dataclasses import dataclass, field
-from datetime import date, datetime
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
-from events.calendar import local_day
 from events.codec import Keyring
 from events.connection import Batches
 from events.ids import PRACTICE, PatientKey, PracticeId
@@ -23,7 +21,7 @@ from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from projections.words.moment import AsOf, is_past
 
-Progress = Callable[[int], None]
+OnProgress = Callable[[int], None]
 """Told the sequence that a long run has come to."""
 
 
@@ -75,7 +73,7 @@ async def fold(
     keyring: Keyring,
     *,
     moment: AsOf | None = None,
-    progress: Progress = untold,
+    progress: OnProgress = untold,
 ) -> bool:
     """Fold stored rows up to `moment`; False when an event after it was met. Raises UnreadableEvent, KeyMissing, ValueError."""
     async with aclosing(batches):
@@ -89,13 +87,11 @@ async def fold(
     return True
 
 
-async def replayed(store: Store, practice: PracticeId, *, moment: AsOf | None = None, progress: Progress = untold) -> Replay:
+async def replayed(
+    store: Store, practice: PracticeId, *, moment: AsOf | None = None, progress: OnProgress = untold
+) -> Replay:
     """The projections of a practice from its events, up to `moment` or to the head as it is now."""
     replay = Replay(practice)
     batches = store.sealed(practice, up_to=await store.head(practice))
     await fold(replay, batches, store.keyring, moment=moment, progress=progress)
     return replay
-
-
-def today_in(zone: str, now: datetime) -> date:
-    return local_day(now, ZoneInfo(zone))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
-from daemon.history.fold import Progress, Replay, fold, replayed, untold
+from daemon.history.fold import OnProgress, Replay, fold, replayed, untold
 from daemon.tables import days, history_terms, matching, rows
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
@@ -24,7 +24,7 @@ from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 
-Sealed = tuple[int, date | None, str, bytes]
+SealedEvent = tuple[int, date | None, str, bytes]
 """The columns sequence, revisit_on, key_id and doc."""
 
 
@@ -35,9 +35,9 @@ class _Documents:
         self._replay = replay
         self._keyring = keyring
         self._today = today
-        self._sealed: dict[PatientKey, tuple[int, Sealed]] = {}
+        self._sealed: dict[PatientKey, tuple[int, SealedEvent]] = {}
 
-    def refresh(self) -> dict[PatientKey, Sealed]:
+    def refresh(self) -> dict[PatientKey, SealedEvent]:
         touched, patients = self._replay.touched, self._replay.state.patients
         for key in self._sealed.keys() - patients.keys():
             del self._sealed[key]
@@ -47,7 +47,7 @@ class _Documents:
                 self._sealed[key] = (touched[key], self._seal(patient))
         return {key: sealed for key, (_, sealed) in self._sealed.items()}
 
-    def _seal(self, patient: Patient) -> Sealed:
+    def _seal(self, patient: Patient) -> SealedEvent:
         """As the recorder would; who waits for something is due at once, whatever was marked before."""
         row = rows.patient_row(patient, self._replay.touched[patient.key], self._today)
         depends = dependencies(patient.waiting, patient.dismissed)
@@ -57,7 +57,7 @@ class _Documents:
         return row.sequence, self._today if depends else row.revisit_on, key_id, doc
 
 
-async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Progress = untold) -> Replay:
+async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: OnProgress = untold) -> Replay:
     """Replace all projections of a practice by what its events say. Raises UnreadableEvent, KeyMissing, ValueError."""
     replay = await replayed(store, policy.practice, progress=progress)
     today = Moment.at(now, policy.time_zone).today
@@ -73,7 +73,9 @@ async def rebuild(store: Store, policy: Policy, now: datetime, *, progress: Prog
     return replay
 
 
-async def _replace(connection: Connection, replay: Replay, documents: dict[PatientKey, Sealed], keyring: Keyring) -> None:
+async def _replace(
+    connection: Connection, replay: Replay, documents: dict[PatientKey, SealedEvent], keyring: Keyring
+) -> None:
     practice = replay.practice
     for clear in ("clear_patients", "clear_directory", *(one.clear for one in rows.LISTS)):
         await connection.execute(SQL[clear], practice)
@@ -88,7 +90,7 @@ async def _replace(connection: Connection, replay: Replay, documents: dict[Patie
         await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
     hashes = matching.Hashes(matching.match_secret(keyring, practice))
     await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
-    await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes))
+    await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes), hashes)
     await history_terms.clear(connection, practice)  # filled anew beside the recording
     for one in rows.LISTS:
         if found := one.rows_of(replay.state):

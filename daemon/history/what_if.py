@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 
-from daemon.history.fold import Progress, untold
+from daemon.history.fold import OnProgress, untold
 from events.codec import Keyring
 from events.connection import Batches
 from events.store import open_row
@@ -19,7 +19,7 @@ async def compare(
     policy: Policy,
     *,
     since: AsOf | None = None,
-    progress: Progress = untold,
+    progress: OnProgress = untold,
 ) -> Comparison:
     """Replay stored rows under `policy`. Raises UnreadableEvent, KeyMissing."""
     what_if = WhatIf(policy, since)

@@ -17,12 +17,21 @@ from daemon.tables import documents as tables
 from daemon.tables.look_ups import LookUp, last_look_up, save_look_up
 from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Edits, HeldEncounters, Side
-from events.ids import PatientKey, PracticeId
+from events.ids import PatientKey, PracticeId, billing_key
 from events.schema import IntentRequested, IntentSucceeded
 from events.store import Store
 from events.writes import CreateEncounter, RecordCreated, System
-from projections.rules.balancing import BalanceSheet, BillStanding, SignedNote, Unbilled, balance_sheet
+from projections.rules.balancing import (
+    BalanceSheet,
+    BillStanding,
+    SignedNote,
+    Unbilled,
+    UnreadBill,
+    balance_sheet,
+    unread_bills,
+)
 from projections.rules.holds import is_observed
+from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.terms.policy import Policy
 from projections.words.period import Period
@@ -34,11 +43,15 @@ QUOTING = frozenset({Unbilled.ACCEPTED.value, Unbilled.HELD.value, Unbilled.DIFF
 
 @dataclass(frozen=True)
 class Accounts:
-    """A balance sheet, and the patients whose bills are on it; `observed`: the practice is only looked at, so none is sent."""
+    """A balance sheet, and the patients whose bills are on it; `observed`: the practice is only looked at, so none is sent.
+
+    `unread` are bills of patients kept out of whom no more than the id is known: they are of no period and in no sum.
+    """
 
     sheet: BalanceSheet
     patients: Mapping[PatientKey, Patient]
     observed: bool = False
+    unread: tuple[UnreadBill, ...] = ()
 
 
 def quotes(note: SignedNote) -> bool:
@@ -58,7 +71,15 @@ async def accounts_of(store: Store, policy: Policy, period: Period) -> Accounts:
     sheet = balance_sheet(patients.values(), directory, policy, period)
     wanted = {one.patient for one in sheet.notes}
     on_it = {key: one for key, one in patients.items() if key in wanted}
-    return Accounts(sheet, on_it, is_observed(directory, policy))
+    out = await patients_of(store, policy.practice, await _kept_out(store, policy.practice, directory))
+    return Accounts(sheet, on_it, is_observed(directory, policy), unread_bills(out))
+
+
+async def _kept_out(store: Store, practice: PracticeId, directory: Directory) -> list[PatientKey]:
+    """The patients of whom it was ever said that they are kept out, or are not any more."""
+    said = directory.kept_out.values()
+    resolved = await tables.resolve_charts(store.pool, practice, [one.ehr for one in said if one.ehr is not None])
+    return sorted({*resolved.values(), *(billing_key(one.billing) for one in said if one.billing is not None)})
 
 
 # -- what the billing side holds ------------------------------------------------------------------------------------------

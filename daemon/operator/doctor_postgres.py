@@ -14,6 +14,7 @@ import asyncpg
 
 from daemon.config import Config
 from daemon.findings import Finding, error, note, warning
+from daemon.tables.queries import SQL
 from events.formats import OlderVersion, demand_format
 
 OLDEST = 150_000
@@ -69,29 +70,27 @@ async def look_at_postgres(config: Config, now: datetime | None = None, *, least
 
 async def _server(connection: Any, config: Config) -> list[Finding]:
     found = []
-    version = int(await connection.fetchval("SHOW server_version_num"))
+    version = int(await connection.fetchval(SQL["server_version"]))
     if version < OLDEST:
         text = f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed"
         found.append(error("postgres-old", "postgres.dsn", text, "upgrade PostgreSQL (pg_upgradecluster)"))
-    role = await connection.fetchval("SELECT current_user")
-    idle = await connection.fetchval(
-        "SELECT setting::int FROM pg_settings WHERE name = 'idle_in_transaction_session_timeout'"
-    )
+    role = await connection.fetchval(SQL["own_role"])
+    idle = await connection.fetchval(SQL["server_idle"])
     if not 0 < idle <= IDLE_MOST * 1000:
         text = "a worker that is suspended in a transaction holds its practice for ever: idle_in_transaction_session_timeout is off"
         line = f"ALTER ROLE {_quoted(role)} SET idle_in_transaction_session_timeout = '10s'"
         found.append(warning("postgres-idle", "postgres.dsn", text, line))
-    if await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+    if await connection.fetchval(SQL["is_superuser"]):
         text = f"the daemon connects as the superuser {role}, who may change events"
         line = f"CREATE ROLE chartwire LOGIN IN ROLE {ROLE}; and postgres.dsn with that role"
         found.append(warning("postgres-superuser", "postgres.dsn", text, line))
-    pids = {await connection.fetchval("SELECT pg_backend_pid()") for _ in range(3)}
+    pids = {await connection.fetchval(SQL["server_process"]) for _ in range(3)}
     if len(pids) > 1:
         text = "a pooler hands out another connection for each transaction: LISTEN and prepared statements do not work through it"
         found.append(
             error("postgres-pooler", "postgres.dsn", text, "pool_mode = session, or PostgreSQL's own port in postgres.dsn")
         )
-    port, asked = await connection.fetchval("SELECT inet_server_port()"), urlsplit(config.postgres.dsn).port
+    port, asked = await connection.fetchval(SQL["server_port"]), urlsplit(config.postgres.dsn).port
     if port is not None and asked is not None and port != asked and len(pids) == 1:
         text = f"something stands between: postgres.dsn leads to port {asked}, PostgreSQL listens on {port}"
         found.append(
@@ -102,7 +101,7 @@ async def _server(connection: Any, config: Config) -> list[Finding]:
                 f"port {port} in postgres.dsn, unless a pooler is meant (session mode)",
             )
         )
-    most = int(await connection.fetchval("SHOW max_connections"))
+    most = int(await connection.fetchval(SQL["server_connections"]))
     if config.postgres.pool > most // 2:
         text = f"one worker's pool of {config.postgres.pool} may take more than half of the server's {most} connections"
         found.append(warning("postgres-pool", "postgres.pool", text, f"pool = {max(1, most // 4)} in [postgres]"))
@@ -110,7 +109,7 @@ async def _server(connection: Any, config: Config) -> list[Finding]:
 
 
 async def _clock(connection: Any, now: datetime) -> list[Finding]:
-    apart = abs((now - await connection.fetchval("SELECT clock_timestamp()")).total_seconds())
+    apart = abs((now - await connection.fetchval(SQL["server_time"])).total_seconds())
     if apart <= CLOCKS_APART:
         return []
     text = f"PostgreSQL's clock and this machine's are {apart:.0f} s apart"
@@ -119,10 +118,9 @@ async def _clock(connection: Any, now: datetime) -> list[Finding]:
 
 async def _disk(connection: Any, least_free: float) -> list[Finding]:
     """Where PostgreSQL is on this machine and says where its data lie."""
-    may = "SELECT pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')"
-    if not await connection.fetchval(may):
+    if not await connection.fetchval(SQL["server_tells_settings"]):
         return []
-    folder = Path(await connection.fetchval("SHOW data_directory"))
+    folder = Path(await connection.fetchval(SQL["server_data"]))
     try:
         usage = shutil.disk_usage(folder)
     except OSError:
@@ -133,21 +131,12 @@ async def _disk(connection: Any, least_free: float) -> list[Finding]:
     return [error("postgres-disk", "postgres.dsn", text, "make room, or move the data to a larger disk")]
 
 
-THERE = """
-SELECT EXISTS (
-    SELECT FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
-    WHERE nspname = 'chartwire' AND relname = 'schema_migration'
-)
-"""
-"""Asked of the catalog, which everybody may read."""
-
-
 async def _schema(connection: Any) -> list[Finding]:
-    if not await connection.fetchval(THERE):
+    if not await connection.fetchval(SQL["schema_is_there"]):
         text = "the database has no schema of chartwire"
         return [error("schema-missing", "postgres.dsn", text, "`chartwire migrate`")]
-    role = await connection.fetchval("SELECT current_user")
-    if not await connection.fetchval(f"SELECT pg_has_role(current_user, '{ROLE}', 'MEMBER')"):
+    role = await connection.fetchval(SQL["own_role"])
+    if not await connection.fetchval(SQL["is_member"], ROLE):
         return [
             error(
                 "postgres-role",
@@ -156,8 +145,7 @@ async def _schema(connection: Any) -> list[Finding]:
                 f"GRANT {ROLE} TO {_quoted(role)}",
             )
         ]
-    missing = await connection.fetchval("SELECT NOT has_table_privilege('chartwire.schema_migration', 'SELECT')")
-    if missing:
+    if not await connection.fetchval(SQL["has_right"], "chartwire.schema_migration", "SELECT"):
         return [
             error(
                 "postgres-right",
@@ -166,7 +154,7 @@ async def _schema(connection: Any) -> list[Finding]:
                 f"GRANT SELECT ON chartwire.schema_migration TO {ROLE}",
             )
         ]
-    done = {row["name"] for row in await connection.fetch("SELECT name FROM chartwire.schema_migration")}
+    done = {row["name"] for row in await connection.fetch(SQL["migrations_done"])}
     known = [name for name, _ in migrations()]
     if late := [name for name in known if name not in done]:
         text = f"{len(late)} migrations of this version are not applied yet ({late[0]} first)"
@@ -184,18 +172,16 @@ async def _schema(connection: Any) -> list[Finding]:
 async def _rights(connection: Any) -> list[Finding]:
     found = []
     for table, wanted in sorted(granted().items()):
-        lacking = [
-            one for one in sorted(wanted) if not await connection.fetchval("SELECT has_table_privilege($1, $2)", table, one)
-        ]
+        lacking = [one for one in sorted(wanted) if not await connection.fetchval(SQL["has_right"], table, one)]
         if lacking:
             rights = ", ".join(lacking)
             found.append(
                 error("postgres-right", table, f"{ROLE} may not {rights} it", f"GRANT {rights} ON {table} TO {ROLE}")
             )
-    superuser = await connection.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")
+    superuser = await connection.fetchval(SQL["is_superuser"])
     for right in ("UPDATE", "DELETE", "TRUNCATE") if not superuser else ():
-        if await connection.fetchval("SELECT has_table_privilege('chartwire.event', $1)", right):
-            role = await connection.fetchval("SELECT current_user")
+        if await connection.fetchval(SQL["has_right"], "chartwire.event", right):
+            role = await connection.fetchval(SQL["own_role"])
             text = f"role {role} may {right} events, which nobody should"
             found.append(
                 error(

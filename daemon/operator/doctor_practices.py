@@ -156,7 +156,10 @@ def _restarted(practice: PracticeId, directory: Directory) -> list[Finding]:
     if known is None or known.over is not None:
         return []
     text = f"its database was restored, history restarts after #{known.kept}: each creation is looked for before it is made"
-    repair = f"nothing: it ends by itself once both systems were read; `chartwire audit verify {practice}` says where"
+    repair = (
+        f"nothing: it ends by itself once both systems were read; then look through `chartwire waiting {practice}` for what was "
+        f"called off meanwhile. `chartwire audit verify {practice}` says where"
+    )
     return [warning("history-restarted", "postgres.dsn", text, repair, practice)]
 
 

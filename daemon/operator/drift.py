@@ -17,10 +17,11 @@ from daemon.vendors.ports.vendor import Edits, HeldRecords, Reader, SentAppointm
 from events.ids import EhrChartId, PatientKey, PracticeId
 from events.schema import Event
 from events.topics import Change, Checkpoint, Message
-from events.writes import System
+from events.writes import Resource, System
 from projections.rules.wants import Moment
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import PracticeState
+from projections.terms.policy import Policy, allows
 from projections.trial.drift import Cause, Drift, find_drift
 
 Tell = Callable[[str], None]
@@ -38,12 +39,14 @@ class Reading:
         self._sides = {system: self._side(system) for system in System}
 
     def _side(self, system: System) -> Side:
-        pool = self._around.store.pool
+        pool, policy = self._around.store.pool, policy_of(self._config)
         known = seen_records(pool, self.practice, system, hashes=False)
         return Side(
             time_zone=self._config.time_zone,
             intake=Intake(self.practice, system, self._keep, known),
             memory=RecordedMemory(pool, self.practice, system, self._around.store.keyring, linked=False),
+            policies_leave=allows(policy, Resource.INSURANCE, System.BILLING),
+            calendar_leaves=allows(policy, Resource.APPOINTMENT, System.BILLING),
         )
 
     async def _keep(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
@@ -84,20 +87,24 @@ async def verify(config: PracticeConfig, around: Surroundings, tell: Tell) -> li
     state = await stored_state(around, reading.practice)
     now = around.now()
     moment = Moment.at(now, config.time_zone)
-    found = find_drift(state, reading.events, policy_of(config), moment)
+    policy = policy_of(config)
+    found = find_drift(state, reading.events, policy, moment)
     held = [one.held for one in readers if one.held is not None]
-    return found + [one for each in held for one in await _edited(each, state, found)]
+    return found + [one for each in held for one in await _edited(each, state, policy, found)]
 
 
 # -- what staff changed in one system of what the other leads ------------------------------------------------------------------
 
 
-async def _edited(held: HeldRecords, state: PracticeState, found: list[Drift]) -> list[Drift]:
-    """Written records that the chart side no longer holds as written, where the billing side itself did not change."""
+async def _edited(held: HeldRecords, state: PracticeState, policy: Policy, found: list[Drift]) -> list[Drift]:
+    """Written records that the chart side no longer holds as written, where the billing side itself did not change.
+
+    Where its policies go to the billing side, an edit of them is no such record: it was read, and decided about.
+    """
     busy = {(one.patient, one.what) for one in found}
     linked = [one for one in state.patients.values() if one.link is not None and not one.link.suspended]
     edited = await _edited_appointments(held, linked, busy)
-    for patient in linked:
+    for patient in () if allows(policy, Resource.INSURANCE, System.BILLING) else linked:
         if patient.policies and (patient.key, "policies") not in busy:
             assert patient.link is not None
             written = {key: SentPolicy(one.ehr, one.terms) for key, one in patient.policies.items()}

@@ -92,11 +92,15 @@ class GoneInMerge:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """`complete`: all charts were looked through; before that their owner has still to fill in what they are found by."""
+    """`complete`: all charts were looked through; before that their owner has still to fill in what they are found by.
+
+    `open_pairs` is how many nobody has told apart, of which `pairs` may be the first.
+    """
 
     pairs: tuple[TwiceEntered, ...]
     gone: tuple[GoneInMerge, ...]
     complete: bool
+    open_pairs: int
 
 
 def what_to_do(one: TwiceEntered, shown: Shown) -> str:
@@ -123,33 +127,39 @@ class Looks:
 
 
 async def find_duplicates(
-    store: Store, policy: Policy, *, afresh: bool = False, keep: bool = True, looks: Looks | None = None
+    store: Store,
+    policy: Policy,
+    *,
+    afresh: bool = False,
+    keep: bool = True,
+    looks: Looks | None = None,
+    most: int | None = None,
 ) -> Duplicates:
     """The likely duplicates of a practice, first those without any doubt; those told apart come with who said so.
 
     `afresh` looks through everything again. What was found is kept for the next look unless `keep` says otherwise; `looks` then
-    remembers it.
+    remembers it. With `most` no more than so many are opened, of those that nobody has told apart.
     """
-    looking = _Looking(store, policy.practice)
+    looking = _ChartsRead(store, policy.practice)
     complete = await looking.tables.are_complete(store.pool)
     rows = await looking.rows(afresh=afresh, keep=keep and complete, looks=looks if complete else None)
-    patients = await looking.patients({(row.system, chart) for row in rows for chart in (row.one, row.other)})
     directory = await tables.directory(store.pool, policy.practice, store.keyring)
-    pairs = [pair for row in rows if (pair := _pair(row, patients, directory)) is not None]
-    keys = await still_open.waiting_patients(store.pool, policy.practice, WaitCode.BILLING_CHART_GONE.value)
-    gone = [found for one in await looking.load(keys) if (found := await _gone(looking, one)) is not None]
-    order = sorted(
-        pairs, key=lambda one: (not one.likeness.certain, -one.likeness.per_million, one.system, one.one, one.other)
-    )
-    return Duplicates(tuple(order), tuple(gone), complete)
+    ordered = sorted(rows, key=lambda row: (not row.likeness.certain, -row.likeness.per_million, *row[:3]))
+    open_ = [row for row in ordered if pair_key(*row[:3]) not in directory.told_apart]
+    some = ordered if most is None else open_[:most]
+    patients = await looking.patients({(row.system, chart) for row in some for chart in (row.one, row.other)})
+    pairs = tuple(pair for row in some if (pair := _pair(row, patients, directory)) is not None)
+    keys = sorted(await still_open.waiting_patients(store.pool, policy.practice, WaitCode.BILLING_CHART_GONE.value))
+    gone = [found for one in await looking.load(keys[:most]) if (found := await _gone(looking, one)) is not None]
+    return Duplicates(pairs, tuple(gone), complete, len(open_))
 
 
 async def survivors_of(store: Store, policy: Policy, patient: Patient) -> tuple[BillingPatientId, ...]:
     """Who a vanished patient of the billing system was probably merged into: free patients that look like it, the likeliest first."""
-    return await _Looking(store, policy.practice).survivors(patient)
+    return await _ChartsRead(store, policy.practice).survivors(patient)
 
 
-async def _gone(looking: _Looking, patient: Patient) -> GoneInMerge | None:
+async def _gone(looking: _ChartsRead, patient: Patient) -> GoneInMerge | None:
     if patient.link is None or patient.billing is None or not patient.billing.vanished:
         return None
     return GoneInMerge(patient.link.ehr, patient.link.billing, await looking.survivors(patient))
@@ -173,7 +183,7 @@ def _pair(row: DuplicateRow, patients: Mapping[ChartId, Patient], directory: Dir
     )
 
 
-class _Looking:
+class _ChartsRead:
     """A look at one practice's charts; each document is read once."""
 
     def __init__(self, store: Store, practice: PracticeId) -> None:
@@ -236,7 +246,7 @@ class _Looking:
     ) -> list[DuplicateRow]:
         wanted = {(system, chart) for pair in pairs for chart in pair} - known.keys()
         people = {**known, **await self._people(wanted)}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values())
+        frequencies = await self.tables.frequencies_so_far(self.store.pool, [], people.values(), among=True)
         return await asyncio.to_thread(_twice_entered, system, pairs, people, frequencies)
 
     async def _people(self, charts: Iterable[ChartId]) -> dict[ChartId, Normal]:

@@ -74,7 +74,7 @@ class Onboarding(msgspec.Struct, frozen=True, kw_only=True):
 
     practice: str
     state: str
-    charts: dict[str, int] = {}
+    charts: dict[System, int] = {}
     linked: int = 0
     unread: tuple[str, ...] = ()
     due: int = 0
@@ -99,8 +99,8 @@ async def progress(store: Store, policy: Policy, now: datetime, reads: Sequence[
         practice=practice,
         state=state,
         charts={
-            System.EHR.value: sum(here is not None for here, _ in charts),
-            System.BILLING.value: sum(there is not None for _, there in charts),
+            System.EHR: sum(here is not None for here, _ in charts),
+            System.BILLING: sum(there is not None for _, there in charts),
         },
         linked=sum(one.link is not None for one in patients.values()),
         unread=tuple(await unread(store.pool, practice, reads)),
@@ -146,8 +146,8 @@ def _matching(run: DryRun) -> Matching:
         certain=sum(not one.how.startswith("created") for one in run.links),
         candidates=tuple(_pairs(run, undecided)),
         undecided_charts=len(undecided),
-        only_in_ehr=created[System.BILLING.value],
-        only_in_billing=created[System.EHR.value],
+        only_in_ehr=created[System.BILLING],
+        only_in_billing=created[System.EHR],
         impossible=dict(sorted(Counter(one.code for one in waits.values() if one.code not in doubts).items())),
     )
 

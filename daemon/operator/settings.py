@@ -62,7 +62,7 @@ class Settings:
 def settings_of(config: Config, practice: PracticeConfig, given: Collection[str], beside: Path) -> Settings:
     """The settings of the file: `given` are the keys that it has (`daemon.config.keys_given`), and `beside` the folder that it lies in."""
     index = 1 + next(number for number, one in enumerate(config.practice) if one.id == practice.id)
-    look = _Looking(given, beside)
+    look = _SettingsWalk(given, beside)
     daemon = [one for name in _names(Config) if name != "practice" for one in look.at(getattr(config, name), name)]
     return Settings(tuple(look.practice(practice, f"practice[{index}]")), tuple(daemon))
 
@@ -72,7 +72,7 @@ def _names(kind: type[Section]) -> list[str]:
 
 
 @dataclass(frozen=True)
-class _Looking:
+class _SettingsWalk:
     given: Collection[str]
     beside: Path
 

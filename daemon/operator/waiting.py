@@ -19,6 +19,7 @@ from projections.state.open_intents import Dismissed, Waiting
 from projections.state.patient import Patient, decode_patient
 from projections.terms.names import Names
 from projections.terms.policy import Policy
+from projections.words.kept_aside import waiting_in_words
 from projections.words.remedy import SHOWN_ELSEWHERE, Audience, chart_of, meaning_of, remedy
 from projections.words.shown import Shown
 
@@ -103,7 +104,7 @@ def item_of(policy: Policy, patient: Patient | None, slot: str, one: Waiting | D
         slot=slot,
         code=one.code,
         since=one.since,
-        reason=one.text,
+        reason=waiting_in_words(slot, one.text, policy.names),
         audience=meaning_of(one.code).audience,
         command="" if accepted else remedy(policy.practice, patient, slot, one.code, policy.names),
         dismissed_by=one.who if isinstance(one, Dismissed) else "",

@@ -21,6 +21,8 @@ from events.store import Store
 from projections.state.directory import Directory
 from projections.state.open_intents import Waiting
 from projections.state.patient import Patient, decode_patient, is_barred
+from projections.terms.names import Names
+from projections.words.kept_aside import waiting_in_words
 from projections.words.remedy import Audience, Remedy, meaning_of, remedy_of
 
 
@@ -121,7 +123,7 @@ def entry(one: Work, patients: Mapping[PatientKey, Patient], directory: Director
     return waiting.get(one.slot)
 
 
-def reason(one: Work, patients: Mapping[PatientKey, Patient], directory: Directory) -> str:
-    """Why it waits, in the words of the record; "" where it does not wait any more."""
+def reason(one: Work, patients: Mapping[PatientKey, Patient], directory: Directory, names: Names) -> str:
+    """Why it waits, in words for people; "" where it does not wait any more."""
     known = entry(one, patients, directory)
-    return known.text if known is not None else ""
+    return waiting_in_words(one.slot, known.text, names) if known is not None else ""

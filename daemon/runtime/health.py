@@ -12,6 +12,7 @@ from typing import Protocol
 
 from aiohttp import web
 
+from daemon.tables.queries import SQL
 from events.bus import Bus
 from events.ids import PracticeId
 from events.store import AWAY, Store
@@ -87,7 +88,7 @@ class HealthEndpoint:
         async with self._asking:
             if self._said is None or self._said[0] + FRESH < loop.time():
                 both = await asyncio.gather(
-                    _problem("PostgreSQL", lambda: self._store.pool.fetchval("SELECT 1")),
+                    _problem("PostgreSQL", lambda: self._store.pool.fetchval(SQL["server_answers"])),
                     _problem("Kafka", self._bus.reach),
                 )
                 self._said = loop.time(), [one for one in both if one]

@@ -6,7 +6,7 @@ import msgspec
 
 from daemon.config import PracticeConfig
 from daemon.runtime.notices import ESCALATION, OVER
-from daemon.tables.notices import Message
+from daemon.tables.notices import Notice
 from projections.words.remedy import Audience
 
 
@@ -24,7 +24,7 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
     link: str = ""
 
 
-def letter(message: Message, practice: PracticeConfig, audience: Audience, console_url: str) -> Letter:
+def letter(message: Notice, practice: PracticeConfig, audience: Audience, console_url: str) -> Letter:
     number = sum(message.counts.values())
     things = "1 thing" if number == 1 else f"{number} things"
     link = f"{console_url.rstrip('/')}/practices/{practice.id}/waiting" if console_url else ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from daemon.tables import documents as tables
 from daemon.tables import observed
-from daemon.vendors.ports.intake import Known, Seen
+from daemon.vendors.ports.intake import KnownRecords, Seen
 from events.connection import Connection
 from events.ids import PracticeId
 from events.keyed import MARK
@@ -45,7 +45,7 @@ class RecordedMemory:
 
 def seen_records(
     pool: Connection, practice: PracticeId, system: System, keyring: Keyring | None = None, *, hashes: bool = True
-) -> Known:
+) -> KnownRecords:
     """What an intake asks: what was recorded of records. Without `hashes` nothing counts as read, so that all is read again.
 
     Where hashes are keyed and `keyring` does not know of it yet, it learns it first: nothing would compare equal.

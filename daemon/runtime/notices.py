@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 from msgspec.structs import replace
 
 from daemon.notify import NotifyConfig
-from daemon.tables.notices import Counts, Message, Told
+from daemon.tables.notices import Counts, Notice, Told
+from events.backoff import Backoff
 from events.codes import WaitCode
 from projections.words.remedy import Audience, meaning_of
 
@@ -31,7 +32,7 @@ URGENT = frozenset({WaitCode.CREDENTIALS, WaitCode.UNREACHABLE, WaitCode.UNUSABL
 """What stops a practice: told in quiet hours, too."""
 
 GIVEN_UP = timedelta(days=1)
-FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=1)
+BACKOFF = Backoff(first=30.0, longest=3600.0)
 
 WAITING, ESCALATION, OVER = "waiting", "escalation", "over"
 
@@ -92,19 +93,19 @@ def _fallen(told: Told, counts: Counts, config: NotifyConfig, zone: ZoneInfo, no
     return told
 
 
-def _message(id_: str, kind: str, counts: Counts, now: datetime) -> Message:
-    return Message(id=id_, kind=kind, counts=counts, since=now, next_try=now)
+def _message(id_: str, kind: str, counts: Counts, now: datetime) -> Notice:
+    return Notice(id=id_, kind=kind, counts=counts, since=now, next_try=now)
 
 
 def trying(told: Told, now: datetime) -> Told:
     """The message is tried now; what is to be known before, so that the next owner does not try it at once again."""
     assert told.sending is not None
     tries = told.sending.tries
-    pause = min(FIRST_PAUSE * 2 ** min(tries, 10), LONGEST_PAUSE)
+    pause = timedelta(seconds=BACKOFF.pause(tries + 1))
     return replace(told, sending=replace(told.sending, tries=tries + 1, next_try=now + pause))
 
 
-def is_given_up_by(message: Message, now: datetime) -> bool:
+def is_given_up_by(message: Notice, now: datetime) -> bool:
     """Tried for a day."""
     return now - message.since > GIVEN_UP
 

@@ -18,7 +18,7 @@ from daemon.runtime.letters import letter
 from daemon.runtime.notices import ESCALATION, decide, is_given_up_by, needing, sent, trying
 from daemon.runtime.postbox import NotSent, Postbox
 from daemon.runtime.surroundings import Surroundings
-from daemon.tables.notices import Message, Told, read_told, save_told, waiting_of_each
+from daemon.tables.notices import Notice, Told, read_told, save_told, waiting_of_each
 from events.ids import PracticeId, event_id
 from projections.words.remedy import Audience
 
@@ -102,7 +102,7 @@ class Notifier:
         if outcome == "sent":
             await self._save(practice, audience, sent(after, self._around.now()))
 
-    async def _send(self, practice: PracticeId, audience: Audience, message: Message) -> str:
+    async def _send(self, practice: PracticeId, audience: Audience, message: Notice) -> str:
         config = self._worker.configs[practice]
         try:
             made = letter(message, config, audience, self._config.console_url)

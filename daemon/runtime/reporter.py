@@ -82,7 +82,7 @@ def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
         failing["recording"] = practice.recording
     return Report(
         failing=failing,
-        queued={role.value: sink.queued for role, sink in practice.sinks.items()},
+        queued={role: sink.queued for role, sink in practice.sinks.items()},
         budget={operation: share for each in used for operation, share in each.items()},
         first_day=practice.first_day.value,
     )

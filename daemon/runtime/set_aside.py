@@ -33,8 +33,15 @@ def instead_of(change: Change, error: Exception) -> Iterator[Callable[[], Change
 
 
 def defect(error: Exception) -> str:
-    """Why something is set aside that defeats us, in words for people."""
+    """Why something is set aside that defeats us, as it is stored; `projections.words.kept_aside` says it to people."""
     return f"cannot be folded ({type(error).__name__}); report it"
+
+
+def refusal(error: Exception) -> str:
+    """What is said of a command that defeats us."""
+    return (
+        f"chartwire could not do it, which is a fault of chartwire ({type(error).__name__}); nothing was changed. Report it"
+    )
 
 
 def set_aside(practice: PracticeId, event: Event, plain: EventId, error: Exception) -> Callable[..., Event]:
@@ -45,7 +52,7 @@ def set_aside(practice: PracticeId, event: Event, plain: EventId, error: Excepti
     reason = defect(error)
 
     def made(*, with_content: bool = True) -> Event:
-        body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=reason)
+        body: Body = CommandRefused(command=event.type, code=CommandCode.DEFECT.value, text=refusal(error))
         if event.origin in (Origin.EHR, Origin.BILLING):
             body = ChangeQuarantined(
                 system=System(event.origin.value),

@@ -50,8 +50,8 @@ PARENT = re.compile(rb"00-([0-9a-f]{32})-([0-9a-f]{16})-01")
 
 SHARES = 1_000_000
 DAY = 86_400_000_000_000
-Outcome = IntentSucceeded | IntentRefused | IntentSuperseded | IntentOutcomeUnknown
-Attempted = IntentAttempted | Outcome
+CallOutcome = IntentSucceeded | IntentRefused | IntentSuperseded | IntentOutcomeUnknown
+Attempted = IntentAttempted | CallOutcome
 OUTCOMES = {
     IntentSucceeded: "succeeded",
     IntentRefused: "refused",
@@ -62,7 +62,7 @@ WRITING: ContextVar[Span | None] = ContextVar("WRITING", default=None)
 """The write that this task makes."""
 
 
-class _Known(OrderedDict[K, V], Generic[K, V]):
+class _Newest(OrderedDict[K, V], Generic[K, V]):
     """The newest so many."""
 
     def __setitem__(self, key: K, value: V) -> None:
@@ -104,11 +104,11 @@ class EventTraces(Untraced):
         self._provider.add_span_processor(processor)
         self._tracer = self._provider.get_tracer("chartwire")
         self._share = round(share * SHARES)
-        self._carried: _Known[EventId, tuple[SpanContext | None, int]] = _Known()
-        self._led: _Known[EventId, SpanContext] = _Known()
+        self._carried: _Newest[EventId, tuple[SpanContext | None, int]] = _Newest()
+        self._led: _Newest[EventId, SpanContext] = _Newest()
         """The span in which an event was recorded: what follows from it is led to by that."""
-        self._wanted: _Known[IntentId, _Wanted] = _Known()
-        self._writes: _Known[IntentId, Span] = _Known()
+        self._wanted: _Newest[IntentId, _Wanted] = _Newest()
+        self._writes: _Newest[IntentId, Span] = _Newest()
 
     # -- the way of a change --------------------------------------------------------------------------------------------
 
@@ -147,7 +147,7 @@ class EventTraces(Untraced):
             body = one.event.body
             if isinstance(body, IntentAttempted):
                 self._begin_write(one.event, body, body.attempt, current=True)
-            elif isinstance(body, Outcome):
+            elif isinstance(body, CallOutcome):
                 self._end_write(one.event, body)
             elif one.event.origin is not Origin.CHARTWIRE or one.event.id in wanted:
                 self._record(one, wanted[one.event.id])
@@ -183,7 +183,7 @@ class EventTraces(Untraced):
             WRITING.set(span)
         return span
 
-    def _end_write(self, event: Event, body: Outcome) -> None:
+    def _end_write(self, event: Event, body: CallOutcome) -> None:
         """What follows from the outcome is led to by the write. One that has no span was settled by looking, or was never tried."""
         span = self._writes.pop(body.intent, None)
         span = span or self._begin_write(event, body, getattr(body, "attempt", 0), current=False)

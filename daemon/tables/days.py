@@ -1,8 +1,9 @@
 """On which days a practice's patients have appointments or bills, in PostgreSQL: who looks at a day opens that day's patients alone.
 
 A projection: what the documents say, and nothing else. A day is kept as a keyed hash of its kind and date, made with a secret of the
-practice, so that the table holds no patient's data. Where an older worker has saved patients without their days, the practice's
-owner fills the table anew in its next transaction; until then whoever looks opens those patients as well.
+practice, so that the table holds no patient's data. Where an older worker has saved patients without their days, or the hashes become
+others (with `chartwire migrate --finish`), the practice's owner fills the table anew in its next transaction; until then whoever looks
+opens those patients as well. A row of no patient marks the hashes that the table was filled with.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ TOGETHER = 10_000
 DayRow = tuple[bytes, str]
 """Hash, patient."""
 
+NOBODY = ""
+"""Whose row the mark is."""
+
 
 def bill_day(entry: BillState) -> date:
     """The day that a bill is kept under: that of the service, else the UTC day on which it was first seen."""
@@ -38,10 +42,13 @@ def bill_day(entry: BillState) -> date:
 def days_of(patient: Patient) -> Iterator[tuple[str, date]]:
     """The days of a patient by kind; those of appointments in UTC, so that a zone that changes leaves them alone.
 
-    A patient kept out is in no calendar; the bills known of one still balance.
+    Appointments are those of either side's calendar. A patient kept out is in no calendar; the bills known of one still balance.
     """
-    for one in () if patient.out else patient.appointments.values():
-        yield APPOINTMENTS, one.seen.start.astimezone(UTC).date()
+    starts = [one.seen.start for one in patient.appointments.values()] + [
+        one.seen.start for one in patient.bookings.values()
+    ]
+    for start in () if patient.out else starts:
+        yield APPOINTMENTS, start.astimezone(UTC).date()
     for entry in patient.bills.values():
         yield BILLS, bill_day(entry)
 
@@ -55,25 +62,29 @@ def _hashed(hashes: Hashes, kind: str, day: date) -> bytes:
     return hashes.of(f"day:{kind}:{day.isoformat()}")
 
 
+def _mark(hashes: Hashes) -> bytes:
+    return hashes.of("days:complete")
+
+
 def rows_of(patients: Iterable[Patient], hashes: Hashes) -> set[DayRow]:
     """What the table holds of a practice with these patients."""
     return {(_hashed(hashes, *one), patient.key) for patient in patients for one in set(days_of(patient))}
 
 
 async def stored(connection: Connection, practice: PracticeId) -> set[DayRow]:
-    """The rows as they are stored."""
+    """The rows as they are stored, without the mark."""
     return {(row["day"], row["patient_key"]) for row in await connection.fetch(SQL["all_days"], practice)}
 
 
-async def are_complete(connection: Connection, practice: PracticeId) -> bool:
-    """Whether the table was kept with every document."""
-    return not await connection.fetchval(SQL["any_not_dayed"], practice)
+async def are_complete(connection: Connection, practice: PracticeId, hashes: Hashes) -> bool:
+    """Whether the table was filled with these hashes, and kept with every document since."""
+    return not await connection.fetchval(SQL["any_not_dayed"], practice, _mark(hashes))
 
 
-async def replace_all(connection: Connection, practice: PracticeId, rows: set[DayRow]) -> None:
+async def replace_all(connection: Connection, practice: PracticeId, rows: set[DayRow], hashes: Hashes) -> None:
     """These rows and no others, which are what the documents say."""
     await connection.execute(SQL["clear_days"], practice)
-    await _each(connection, "save_days", practice, rows)
+    await _each(connection, "save_days", practice, {*rows, (_mark(hashes), NOBODY)})
     await connection.execute(SQL["mark_dayed"], practice)
 
 
@@ -89,22 +100,22 @@ class DayTable:
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
         self.practice = practice
         self._keyring = keyring
-        self._complete = False
+        self._complete: bytes | None = None
 
     def forget(self) -> None:
         """A transaction failed, or the table was replaced: whether it is complete has to be seen anew."""
-        self._complete = False
+        self._complete = None
 
     async def ensure(self, connection: Connection) -> None:
-        """Fill the table where an older worker has left it alone."""
-        if self._complete:
+        """Fill the table where an older worker has left it alone, or the practice's hashes have become others."""
+        hashes = hashes_of(self._keyring, self.practice)
+        if self._complete == _mark(hashes):
             return
-        if not await are_complete(connection, self.practice):
-            hashes = hashes_of(self._keyring, self.practice)
+        if not await are_complete(connection, self.practice, hashes):
             documents = await tables.read_patients(connection, self.practice, self._keyring)
             rows = await asyncio.to_thread(lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes))
-            await replace_all(connection, self.practice, rows)
-        self._complete = True
+            await replace_all(connection, self.practice, rows, hashes)
+        self._complete = _mark(hashes)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the days of patients: nothing is sent where none changed."""
@@ -126,7 +137,7 @@ async def patients_of_days(
     """
     hashes = hashes_of(keyring, practice)
     wanted = [_hashed(hashes, kind, one) for one in _around(first, last)]
-    rows = await connection.fetch(SQL["patients_of_days"], practice, wanted)
+    rows = await connection.fetch(SQL["patients_of_days"], practice, wanted, _mark(hashes))
     return sorted(PatientKey(row["patient_key"]) for row in rows)
 
 

@@ -96,13 +96,13 @@ async def add_user_of(pool: Any, issuer: str, subject: str, name: str) -> bool:
             if await connection.fetchval(ACCOUNTS["add_account"], name, "") is None:
                 return False
             if not await add_identity(connection, issuer, subject, name):
-                raise _Taken
-    except _Taken:
+                raise _NameTaken
+    except _NameTaken:
         return False
     return True
 
 
-class _Taken(Exception):
+class _NameTaken(Exception):
     pass
 
 

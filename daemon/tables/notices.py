@@ -15,7 +15,7 @@ Counts = Mapping[str, int]
 """How many items wait, by code."""
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True):
+class Notice(msgspec.Struct, frozen=True, kw_only=True):
     """A message under way. `kind` is waiting, escalation or over; its `id` stays the same, however often it is tried."""
 
     id: str
@@ -38,7 +38,7 @@ class Told(msgspec.Struct, frozen=True, kw_only=True):
     changed: datetime | None = None
     begun: datetime | None = None
     escalated: bool = False
-    sending: Message | None = None
+    sending: Notice | None = None
 
 
 async def read_told(pool: Connection, practices: Collection[PracticeId]) -> dict[tuple[PracticeId, str], Told]:

@@ -19,4 +19,5 @@ SQL = queries.load(
     "metrics",
     "notices",
     "history",
+    "server",
 )

@@ -15,6 +15,7 @@ from daemon.tables.observed import FEED, NO_SOURCES
 from daemon.tables.queries import SQL
 from events.connection import Connection
 from events.ids import PracticeId
+from events.writes import System
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -25,7 +26,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     that share a vendor account is found: who may not read the vendors' secrets publishes by it."""
 
     failing: dict[str, str] = {}
-    queued: dict[str, int] = {}
+    queued: dict[System, int] = {}
     budget: dict[str, float] = {}
     standing: str = ""
     account: str = ""
@@ -48,7 +49,7 @@ class PracticeStatus(msgspec.Struct, frozen=True, kw_only=True):
     sources: dict[str, float] = {}
     lag: int | None = None
     unfed: int = 0
-    open_intents: tuple[tuple[str, str, int, datetime | None], ...] = ()
+    open_intents: tuple[tuple[System, str, int, datetime | None], ...] = ()
     waiting: tuple[tuple[str, int], ...] = ()
     held: tuple[Held, ...] = ()
     report: Report | None = None
@@ -95,7 +96,7 @@ async def practice_status(pool: Connection, practice: PracticeId) -> PracticeSta
         taken_at=head["taken_at"],
         sources={name: round(row["age"], 1) for name, row in sources.items()},
         unfed=head["sequence"] - (0 if fed is None else int(fed["value"])),
-        open_intents=tuple((row["system"], row["state"], row["count"], row["oldest"]) for row in intents),
+        open_intents=tuple((System(row["system"]), row["state"], row["count"], row["oldest"]) for row in intents),
         waiting=tuple((row["code"], row["count"]) for row in waiting),
         held=await held(pool, practice),
         report=msgspec.json.decode(head["doc"], type=Report) if head["doc"] else None,

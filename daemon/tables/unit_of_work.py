@@ -134,7 +134,7 @@ class StoredProjections:
                 near = {chart for one in each for chart in beside.get(str(one), ())}
                 ours[PatientKey(key)] = tuple(sorted(near - {number_of(PatientKey(key))}))
         compared = charts_in(state.patients.values()).values()
-        state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared)
+        state.frequencies = await self._matching.frequencies(tx.connection, people.values(), compared, among=True)
         for key in people:
             state.alike[key] = Alike(theirs=theirs.get(key, ()), ours=ours.get(key, ()))
 

@@ -79,8 +79,7 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     middles = [word for word in words(middle) if word not in NO_NAME]
     generation = SUFFIXES.get("".join(words(suffix)), "")
     for part, text in ((lasts, last), (firsts, first), (middles, middle)):
-        letters = CREDENTIALS if _ends_in_capitals(text) else CREDENTIALS - ALSO_NAMES
-        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or part[-1] in letters):
+        while len(part) > 1 and (part[-1] in WRITTEN_SUFFIXES or _is_credential(part[-1], text)):
             generation = generation or SUFFIXES.get(part[-1], "")
             part.pop()
     while len(firsts) > 1 and firsts[0] in TITLES:
@@ -103,6 +102,11 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
         suffix=generation,
         placeholder=placeholder,
     )
+
+
+def _is_credential(word: str, text: str) -> bool:
+    """Whether the last word of a name is a credential; one that is a family name, too, only where it is written like one."""
+    return word in CREDENTIALS and (word not in ALSO_NAMES or _ends_in_capitals(text))
 
 
 def _ends_in_capitals(text: str) -> bool:

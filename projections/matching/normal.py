@@ -69,7 +69,7 @@ def normalize(person: Person) -> Normal:
         id=person.id,
         names=names,
         born=born,
-        day=f"{born:%Y%m%d}".zfill(8) if born else "",
+        day=born.isoformat().replace("-", "") if born else "",
         sex=sex_of(person.sex),
         street=first,
         street2=second,

@@ -9,8 +9,8 @@ import msgspec
 import phonenumbers
 import us
 
-from projections.matching.distance import is_one_off
 from projections.matching.names import words
+from projections.terms.placeholders import LOCAL, is_no_phone, is_no_ssn
 
 SHORT = {
     "street": "st", "avenue": "ave", "av": "ave", "road": "rd", "drive": "dr", "lane": "ln", "court": "ct", "circuit": "cct",
@@ -31,8 +31,6 @@ NO_EMAIL = frozenset(
 NO_DOMAIN = frozenset(
     str.split("none.com noemail.com na.com no.com nomail.com unknown.com email.com none.none test.com x.com")
 )
-NO_SSN = frozenset(("987654321", "078051120", "219099999", "123121234"))
-"""Numbers of advertisements and forms."""
 NOTED = re.compile(r"(?:[^\d+]*[^\W\d_][^\d+(]*)?(\+?[\d\s().\-/]*\d)(?:[^\d]*[^\W\d_].*)?", re.DOTALL)
 WHOLE = 10
 """Digits of a number with its area."""
@@ -119,9 +117,7 @@ def phone_of(text: str) -> str:
             return ""
         national = str(parsed.national_number)
         digits = national if parsed.country_code == 1 else f"{parsed.country_code}{national}"
-    if len(digits) < 7 or len(set(digits[-7:])) == 1 or len(set(digits)) <= 2:
-        return ""
-    return "" if digits in ("1234567890", "0123456789", "1234567") or digits[-7:] == "1234567" else digits
+    return "" if len(digits) < LOCAL or is_no_phone(digits) else digits
 
 
 def _without_note(text: str) -> str:
@@ -143,22 +139,7 @@ def email_of(text: str) -> str:
     return f"{local}@{domain}"
 
 
-def _is_typed_through(ssn: str) -> bool:
-    """Whether an SSN is what a hand types that has none: 123-45-6789 and its like, one or two digits, a pattern again and again."""
-    groups = (ssn[:3], ssn[3:5], ssn[5:])
-    return (
-        ssn == "123456789"
-        or is_one_off(ssn, "123456789")
-        or len(set(ssn)) < 3
-        or all(len(set(group)) == 1 for group in groups)
-        or ssn in (ssn[:3] * 3, ssn[:4] * 2 + ssn[0])
-    )
-
-
 def ssn_of(text: str) -> str:
     """Nine digits that the Social Security Administration may have given, or empty."""
     digits = re.sub(r"[\s\-.]", "", text)
-    if not re.fullmatch(r"[0-9]{9}", digits) or digits in NO_SSN or _is_typed_through(digits):
-        return ""
-    area, group, serial = digits[:3], digits[3:5], digits[5:]
-    return "" if area in ("000", "666") or area[0] == "9" or group == "00" or serial == "0000" else digits
+    return digits if re.fullmatch(r"[0-9]{9}", digits) and not is_no_ssn(digits) else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from math import log2, pow
 
 import msgspec
@@ -63,31 +63,32 @@ def evidence(field: Compared, level: Level, one: Normal, other: Normal, frequenc
 
 def _share(field: Compared, one: Normal, other: Normal, frequencies: Frequencies) -> float | None:
     """The share of charts with the value that both have; None where the table's u is as good."""
-    match field:
-        case F.FIRST:
-            return frequencies.share(frequencies.names, one.names.first, 0.0005)
-        case F.LAST:
-            return max(frequencies.share(frequencies.lasts, names.last, 0.0002) for names in (one.names, other.names))
-        case F.MIDDLE:
-            return frequencies.share(frequencies.middles, one.names.middle, 0.002 if len(one.names.middle) > 1 else 0.05)
-        case F.BORN:
-            return frequencies.share_of_date(one.day)
-        case F.LINE2:
-            return frequencies.share_of_place(frequencies.lines, one.line2, 0.05)
-        case F.CITY:
-            return frequencies.share_of_place(frequencies.cities, one.city, 0.1)
-        case F.STATE:
-            return frequencies.share_of_place(frequencies.states, one.state, 0.9)
-        case F.ZIP:
-            return frequencies.share_of_place(frequencies.zips, one.zip, 0.05)
-        case F.PHONE:
-            return _rarest(one.phones & other.phones, frequencies)
-        case F.EMAIL:
-            return frequencies.share_of_household(one.email)
-        case F.STREET:
-            return _rarest((place for place in (one.place, other.place) if place), frequencies)
-        case _:
-            return None
+    share = SHARES.get(field)
+    return None if share is None else share(one, other, frequencies)
+
+
+def _share_of_middle(one: Normal, other: Normal, frequencies: Frequencies) -> float:
+    return frequencies.share(frequencies.middles, one.names.middle, 0.002 if len(one.names.middle) > 1 else 0.05)
+
+
+def _share_of_street(one: Normal, other: Normal, frequencies: Frequencies) -> float | None:
+    return _rarest((place for place in (one.place, other.place) if place), frequencies)
+
+
+SHARES: Mapping[Compared, Callable[[Normal, Normal, Frequencies], float | None]] = {
+    F.FIRST: lambda one, _, known: known.share(known.names, one.names.first, 0.0005),
+    F.LAST: lambda one, other, known: max(known.share(known.lasts, each.names.last, 0.0002) for each in (one, other)),
+    F.MIDDLE: _share_of_middle,
+    F.BORN: lambda one, _, known: known.share_of_date(one.day),
+    F.LINE2: lambda one, _, known: known.share_of_place(known.lines, one.line2, 0.05),
+    F.CITY: lambda one, _, known: known.share_of_place(known.cities, one.city, 0.1),
+    F.STATE: lambda one, _, known: known.share_of_place(known.states, one.state, 0.9),
+    F.ZIP: lambda one, _, known: known.share_of_place(known.zips, one.zip, 0.05),
+    F.PHONE: lambda one, other, known: _rarest(one.phones & other.phones, known),
+    F.EMAIL: lambda one, _, known: known.share_of_household(one.email),
+    F.STREET: _share_of_street,
+}
+"""How frequent an equal value is, by field; the last number is the share of a value of which nobody knows more."""
 
 
 def _rarest(values: Iterable[str], frequencies: Frequencies) -> float | None:

@@ -149,7 +149,25 @@ def want_appointments(
         if entry.ehr is None and is_booking(patient, entry.seen.id):
             continue  # ours, from a time when appointments went there
         off = entry.seen.cancelled or _given_up(entry, patient, policy)
+        if off and _perhaps_copied(entry, directory, now):
+            ehr, billing = policy.names.ehr.label, policy.names.billing.label
+            text = (
+                f"called off in {billing} in the time that the restored database lost; if it stands in {ehr}'s calendar, cancel it "
+                "there, then accept this"
+            )
+            wants.wait(slot_of(SlotKind.APPOINTMENT, key), WaitCode.NOT_FOLLOWED, text)
         _want(slot_of(SlotKind.APPOINTMENT, key), entry, chart, directory, policy, wants, off=off)
+
+
+def _perhaps_copied(entry: AppointmentState, directory: Directory, now: datetime) -> bool:
+    """Whether an appointment that is off, of which no copy is known, may have been copied in a time that a restore lost.
+
+    It was read first, or read as another, while the lost time was made up for.
+    """
+    restarted = directory.restarted
+    if restarted is None or entry.ehr is not None or entry.vanished or entry.seen.start < now:
+        return False
+    return restarted.at <= entry.read_at and (restarted.over is None or entry.read_at <= restarted.over)
 
 
 def _list_left_standing(patient: Patient, policy: Policy, now: datetime, wants: Wants) -> None:

@@ -65,6 +65,14 @@ class SignedNote(Value, frozen=True, kw_only=True):
     text: str = ""
 
 
+class UnreadBill(Value, frozen=True, kw_only=True):
+    """A bill that came while its patient was kept out. Its id is all that is known: neither the day nor whether the note is signed."""
+
+    bill: int
+    patient: PatientKey
+    chart: EhrChartId
+
+
 @dataclass(frozen=True)
 class BalanceSheet:
     """The signed visit notes of a period: how many there are, and each with where it stands, by day."""
@@ -120,6 +128,21 @@ def balance_sheet(patients: Iterable[Patient], directory: Directory, policy: Pol
         signed=sum(is_signed(entry) for entry, _ in wanted),
         notes=tuple(sorted(notes, key=lambda one: (one.day, one.bill))),
     )
+
+
+def unread_bills(patients: Iterable[Patient]) -> tuple[UnreadBill, ...]:
+    """Bills of patients kept out that no sheet can count: those that were signed when they were last read are counted.
+
+    Who is let in again has none, once the records are read anew.
+    """
+    found = {
+        int(one.record): UnreadBill(bill=int(one.record), patient=patient.key, chart=EhrChartId(one.chart))
+        for patient in patients
+        for one in patient.unread
+        if one.system is System.EHR and one.resource == "bills"
+        if (known := patient.bills.get(one.record)) is None or not is_signed(known)
+    }
+    return tuple(found[bill] for bill in sorted(found))
 
 
 def _order(entry: BillState) -> tuple[bool, float]:

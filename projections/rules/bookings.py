@@ -70,6 +70,11 @@ def token_of(practice: PracticeId, appointment: int) -> str:
 # -- the table ------------------------------------------------------------------------------------------------------------
 
 
+def status_of(seen: EhrAppointment) -> str:
+    """The billing side's status of an appointment as the chart side has it."""
+    return STATUSES.get(squeeze(seen.status).casefold(), SCHEDULED)
+
+
 def _start(seen: EhrAppointment, directory: Directory, policy: Policy) -> datetime:
     return seen.start
 
@@ -102,7 +107,7 @@ def _reason(seen: EhrAppointment, directory: Directory, policy: Policy) -> int |
 
 
 def _status(seen: EhrAppointment, directory: Directory, policy: Policy) -> str:
-    return STATUSES.get(squeeze(seen.status).casefold(), SCHEDULED)
+    return status_of(seen)
 
 
 def _description(seen: EhrAppointment, directory: Directory, policy: Policy) -> str:
@@ -159,19 +164,27 @@ def want_bookings(
     patient: Patient, billing: BillingPatientId, directory: Directory, policy: Policy, now: datetime, wants: Wants
 ) -> None:
     """Add what brings the billing side's appointments to the chart side's calendar, one slot an appointment."""
-    ours = {entry.ehr for entry in patient.appointments.values() if entry.ehr is not None}
-    for key, entry in patient.bookings.items():
-        if entry.seen.id in ours or entry.seen.link_hint.startswith(HINT):
-            continue  # a copy of the billing side's own, from a time when appointments came from there
+    for key, entry in entered_here(patient).items():
         if allows(policy, Resource.APPOINTMENT, System.BILLING):
             _want(key, entry, patient, billing, directory, policy, now, wants)
-        elif _stands(entry) and entry.seen.start >= now:
+        elif stands(entry) and entry.seen.start >= now:
             here, there = policy.names.ehr.label, policy.names.billing.label
             text = f"this appointment in {there} was booked for {here}'s, which it does not follow any more; keep it by hand, then accept this"
             wants.wait(slot_of(SlotKind.BOOKING, key), WaitCode.NOT_FOLLOWED, text)
 
 
-def _stands(entry: Booking) -> bool:
+def entered_here(patient: Patient) -> dict[str, Booking]:
+    """The chart side's own appointments: no copies of the billing side's, from a time when appointments came from there."""
+    copies = {entry.ehr for entry in patient.appointments.values() if entry.ehr is not None}
+    return {
+        key: entry
+        for key, entry in patient.bookings.items()
+        if entry.seen.id not in copies and not entry.seen.link_hint.startswith(HINT)
+    }
+
+
+def stands(entry: Booking) -> bool:
+    """Whether the billing side has it, as far as it was told."""
     told = entry.written
     return entry.billing is not None and not entry.deleted and told is not None and told.status != CANCELLED
 
@@ -199,7 +212,7 @@ def _want(
         _want_booked(slot, entry, terms, patient, billing, directory, policy, now, wants)
         return
     if isinstance(terms, Unfit):
-        if _status(entry.seen, directory, policy) != CANCELLED:
+        if status_of(entry.seen) != CANCELLED:
             wants.wait(slot, WaitCode.NOT_BOOKED, terms.text, "directory")
             return
         terms = _cancelled(entry.written)
@@ -222,7 +235,7 @@ def _want_booked(
 ) -> None:
     """The billing side lacks it. One that was cancelled before, or is long over, is not booked."""
     seen, there = entry.seen, policy.names.billing.label
-    if _status(seen, directory, policy) == CANCELLED:
+    if status_of(seen) == CANCELLED:
         return
     if seen.start + timedelta(minutes=min(seen.minutes, 1440)) < now - OVER:
         text = f"the appointment is over and was never booked in {there}; enter it there if it is needed, then accept this"

@@ -66,7 +66,7 @@ def want_insurance_both_ways(
     merge_pairs(one)
     if agree(one):
         return
-    _show_conflicts(patient, wants)
+    _show_conflicts(patient, policy, wants)
     _want_chart_side(one)
     _want_case(one)
 
@@ -83,17 +83,18 @@ def _keep_while_under_way(patient: Patient, wants: Wants) -> bool:
     return True
 
 
-def _show_conflicts(patient: Patient, wants: Wants) -> None:
+def _show_conflicts(patient: Patient, policy: Policy, wants: Wants) -> None:
     for found in patient.conflicts.values():
+        who = policy.names.of(found.winner).prefix
         slot = slot_of(SlotKind.CONFLICT, found.field)
         if found.field == DIFFERENCES:
             text = (
                 "both sides' insurance differed when it began to go both ways; make them alike, or mark this seen: then "
-                f"{found.winner.value} wins where they differ, and each gets what it lacks"
+                f"{who} wins where they differ, and each gets what it lacks"
             )
             wants.wait(slot, WaitCode.POLICIES_DIFFER, text)
         elif found.field.startswith("policies."):
-            text = f"a policy was changed on both sides; {found.winner.value} won. Look at it and mark it seen"
+            text = f"a policy was changed on both sides; {who} won. Look at it and mark it seen"
             wants.wait(slot, WaitCode.CONFLICT, text)
 
 

@@ -35,7 +35,7 @@ from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient, is_barred
 from projections.state.state import Alike, PracticeState
 
-Shown = EhrChart | BillingChart | Candidate
+ComparedChart = EhrChart | BillingChart | Candidate
 """A chart as it was read, or as a search shows it."""
 
 NOBODY = Alike()
@@ -77,7 +77,7 @@ def counterparts_of(patient: Patient, state: PracticeState) -> tuple[Candidate, 
 
 
 def _alike_before(
-    patient: Patient, mine: Normal, known: Mapping[int, Shown | None], state: PracticeState, to_ehr: bool
+    patient: Patient, mine: Normal, known: Mapping[int, ComparedChart | None], state: PracticeState, to_ehr: bool
 ) -> dict[int, Likeness]:
     """Who looked alike until one of the two was edited and may still be the same: nobody has decided, so a person still does."""
     found = {}

@@ -72,7 +72,7 @@ def want_demographics(
     for one in patient.conflicts.values():
         if one.field not in BY_NAME:
             continue  # of insurance
-        text = f"{BY_NAME[one.field].label} was changed on both sides; {one.winner.value} won. Look at it and mark it seen"
+        text = f"{BY_NAME[one.field].label} was changed on both sides; {policy.names.of(one.winner).prefix} won. Look at it and mark it seen"
         wants.wait(slot_of(SlotKind.CONFLICT, one.field), WaitCode.CONFLICT, text)
 
 

@@ -12,7 +12,18 @@ from types import MappingProxyType
 
 from events.records import BillingChart, EhrChart, Phone
 from events.writes import System
-from projections.rules.places import AddressPart, Attr, Changes, Day, First, PhoneOf, Place, RecordId, numbers_of, with_phone
+from projections.rules.places import (
+    AddressPart,
+    Attr,
+    Changes,
+    Day,
+    First,
+    PhoneOf,
+    RecordId,
+    RecordPlace,
+    numbers_of,
+    with_phone,
+)
 from projections.state.directory import Directory
 from projections.state.maps import physician_for, provider_for
 from projections.terms.codecs import (
@@ -47,14 +58,14 @@ class Field:
 
     name: str
     label: str
-    ehr: Place
-    billing: Place
+    ehr: RecordPlace
+    billing: RecordPlace
     codec: Codec
     source: str
     needed_by: tuple[System, ...] = ()
     always_to: tuple[System, ...] = ()
 
-    def place(self, side: System) -> Place:
+    def place(self, side: System) -> RecordPlace:
         """Where the field stands in the charts of a side."""
         return self.ehr if side is System.EHR else self.billing
 

@@ -17,18 +17,18 @@ from msgspec import Struct
 from events.records import Phone
 from projections.terms.codecs import PhoneNumber
 
-Reader = Callable[[Struct], str]
+TextOf = Callable[[Struct], str]
 Changes = dict[str, object]
 _clean = PhoneNumber().clean
 
 
-class Place(Protocol):
+class RecordPlace(Protocol):
     """A place in the records of one side."""
 
     @property
     def label(self) -> str: ...
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         """The function that reads the place as text; "" means empty."""
         ...
 
@@ -44,7 +44,7 @@ class Attr:
     name: str
     label: str
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         return attrgetter(self.name)
 
     def put(self, record: Struct, text: str, changes: Changes) -> None:
@@ -60,7 +60,7 @@ class AddressPart(Attr):
 class Day(Attr):
     """A member that is a calendar day, as ISO text."""
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         read: Callable[[Struct], date | None] = attrgetter(self.name)
         return lambda record: day.isoformat() if (day := read(record)) else ""
 
@@ -72,7 +72,7 @@ class Day(Attr):
 class RecordId(Attr):
     """A member that is the id of a record of the directory, as text; 0 is nobody's id."""
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         read: Callable[[Struct], int | None] = attrgetter(self.name)
         return lambda record: str(number) if (number := read(record)) else ""
 
@@ -84,7 +84,7 @@ class RecordId(Attr):
 class First(Attr):
     """The first text of a member that holds several; writing it leaves that one alone."""
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         read: Callable[[Struct], Sequence[str]] = attrgetter(self.name)
         return lambda record: texts[0] if (texts := read(record)) else ""
 
@@ -98,7 +98,7 @@ class PhoneOf(Attr):
 
     kind: str
 
-    def reader(self) -> Reader:
+    def reader(self) -> TextOf:
         read: Callable[[Struct], tuple[Phone, ...]] = attrgetter(self.name)
         kind = self.kind
 

@@ -21,6 +21,7 @@ from events.terms import PolicyTerms
 from events.writes import System
 from projections.terms.codecs import PhoneNumber, Sex, State, Unfit, ZipCode, known_day, last_day, plain_amount, squeeze
 from projections.terms.holder import holder_name
+from projections.terms.placeholders import is_no_ssn
 
 V = TypeVar("V")
 
@@ -35,7 +36,7 @@ RELATIONSHIPS = {
     "spouse": "spouse",
 }
 _MONEY = re.compile(r"\d{1,9}(\.\d{0,9})?", re.ASCII)
-_SSN = re.compile(r"(?!000)(?!.{3}00)(?!.{5}0000)(?!(.)\1{8})\d{9}", re.ASCII)
+_SSN = re.compile(r"\d{9}", re.ASCII)
 AMOUNTS = frozenset(("copay", "deductible"))
 """The members that a person has to correct where they are no amounts of money; the policy goes without them."""
 
@@ -59,7 +60,8 @@ def money(text: str) -> str | Unfit:
 def ssn(text: str) -> str | Unfit:
     """The nine digits; a number that is masked, cut or made up is none."""
     value = "".join(char for char in text if char not in " -.")
-    return value if not value or _SSN.fullmatch(value) else Unfit("not-an-ssn", "is not a social security number")
+    usable = not value or (_SSN.fullmatch(value) and not is_no_ssn(value))
+    return value if usable else Unfit("not-an-ssn", "is not a social security number")
 
 
 def sex_letter(text: str) -> str:

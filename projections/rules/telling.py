@@ -20,7 +20,6 @@ from projections.terms.codecs import squeeze
 from projections.terms.policy import NewCarrier, Policy, WithoutPlan
 
 INSURED_NOTE = "the holder is written: the box 'policy through employer', which cannot be read, may be cleared by it"
-NEW_COMPANY_NOTE = "a company is created by its name: set its electronic claims in the billing system"
 
 
 def untold(terms: PolicyTerms, directory: Directory, policy: Policy) -> tuple[WaitCode, str] | None:

@@ -14,6 +14,7 @@ from typing import Protocol
 from unicodedata import normalize
 
 from events.writes import System
+from projections.terms.placeholders import is_no_phone
 
 _NOT_A_DIGIT = re.compile(r"\D")
 _ZIP = re.compile(r"(\d{5})[\s_-]*(\d{4})?[\s_-]*", re.ASCII)
@@ -125,10 +126,10 @@ class CalendarDay:
         if not text:
             return Unfit("cannot-clear", "a date cannot be cleared there; enter the right one")
         try:
-            date.fromisoformat(text)
+            plain = date.fromisoformat(text).isoformat() == text
         except ValueError:
-            return Unfit("not-a-date", "is not a date; correct it")
-        return text
+            plain = False
+        return text if plain else Unfit("not-a-date", "is not a date; correct it")
 
 
 @dataclass(frozen=True)
@@ -167,6 +168,8 @@ class PhoneNumber:
     def fit(self, text: str, system: System) -> str | Unfit:
         if text and not (text.isascii() and text.isdigit() and len(text) == 10):
             return Unfit("not-a-phone", "is not a ten-digit phone number; correct it")
+        if text and is_no_phone(text):
+            return Unfit("not-a-phone", "stands for no phone number; enter the right one")
         return text
 
 

@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
 from projections.terms.codecs import squeeze
+from projections.terms.given import is_given
 
 if TYPE_CHECKING:
     from nameparser.config import Constants
 
 CREDENTIALS = frozenset(str.split("md rn np phd dds dmd esq cpa jd dvm lpn rph psyd od pharmd crna lcsw"))
 TITLES = frozenset(
-    str.split("mr mrs ms miss mx dr rev reverend prof professor fr father sister pastor rabbi hon sgt capt lt col")
+    str.split("mr mrs ms miss mx dr rev reverend prof professor fr father sister pastor rabbi sgt capt lt col")
 )
 """The titles that no patient is called by; the parser's own list takes the first name of Earl Jones away."""
+HONORABLE = "hon. "
+"""A title with its full stop only: Hon Wai is a first name."""
 ALSO_NAMES = frozenset(("do", "pa", "ma"))
 """Credentials that are family names, too: they count only in capitals behind a name that is not."""
 
@@ -29,15 +32,34 @@ def holder_name(text: str, family: str) -> tuple[str, str]:
     from nameparser import HumanName
 
     text = squeeze(text)
+    if text.casefold().startswith(HONORABLE):
+        text = text[len(HONORABLE) :].lstrip()
     parsed = HumanName(_without_credentials(text), constants=_constants())
     given = " ".join(part for part in (parsed.first, parsed.middle, parsed.last) if part).split()
     if len(given) < 2:
         return "", " ".join(given)
-    shared = _folded([family])
-    for at in range(1, len(given)):
-        if "," not in text and _folded(given[at:]) == shared:
-            return given[0], " ".join(given[at:])
+    found = None if "," in text else _with_family(given, _folded([family]))
+    if found is not None:
+        return found
     return (parsed.first, parsed.last) if parsed.first and parsed.last else (given[0], given[-1])
+
+
+def _with_family(given: list[str], family: str) -> tuple[str, str] | None:
+    """First and last name by the patient's own last name: the last words, else the first of two surnames, else all that is before.
+
+    Nothing where the patient's name is not among the words.
+    """
+    ends = range(1, len(given))
+    for at in ends:
+        if _folded(given[at:]) == family:
+            return given[0], " ".join(given[at:])
+    for at in ends:
+        if not is_given(family) and any(_folded(given[at:end]) == family for end in range(at + 1, len(given))):
+            return given[0], " ".join(given[at:])
+    for at in ends:
+        if _folded(given[:at]) == family and not is_given(family):
+            return given[at], " ".join(given[:at])
+    return None
 
 
 @cache

@@ -25,14 +25,14 @@ class Direction(StrEnum):
     OFF = "off"
 
 
-KAREO_LED: dict[Resource, Direction] = {
+BILLING_LED: dict[Resource, Direction] = {
     Resource.CHART: Direction.BOTH,
     Resource.DEMOGRAPHICS: Direction.BOTH,
     Resource.INSURANCE: Direction.TO_EHR,
     Resource.APPOINTMENT: Direction.TO_EHR,
     Resource.BILL: Direction.TO_BILLING,
 }
-ELATION_LED: dict[Resource, Direction] = {
+EHR_LED: dict[Resource, Direction] = {
     Resource.CHART: Direction.BOTH,
     Resource.DEMOGRAPHICS: Direction.BOTH,
     Resource.INSURANCE: Direction.BOTH,
@@ -41,7 +41,7 @@ ELATION_LED: dict[Resource, Direction] = {
 }
 """The vendor's other published configuration: the clinic's calendar stays where it is, insurance is entered in either."""
 
-PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": KAREO_LED, "elation-led": ELATION_LED}
+PROFILES: dict[str, dict[Resource, Direction]] = {"kareo-led": BILLING_LED, "elation-led": EHR_LED}
 
 PREFERENCES: dict[str, dict[Resource, System]] = {
     "kareo-led": {Resource.DEMOGRAPHICS: System.BILLING, Resource.INSURANCE: System.BILLING},
@@ -119,7 +119,7 @@ class Policy(Value, frozen=True, kw_only=True):
 
     practice: PracticeId
     time_zone: str = "America/New_York"
-    table: dict[Resource, Direction] = msgspec.field(default_factory=KAREO_LED.copy)
+    table: dict[Resource, Direction] = msgspec.field(default_factory=BILLING_LED.copy)
     preference: System = System.BILLING
     insurance_preference: System = System.BILLING
     case_name: str = "Primary"

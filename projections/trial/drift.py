@@ -13,17 +13,19 @@ from enum import StrEnum
 import msgspec
 from msgspec.structs import replace
 
+from events.bookings import UpdateBillingAppointment
 from events.ids import PatientKey, event_id
 from events.records import Value
 from events.schema import Event, Origin, RevisitDue
-from events.slots import SlotKind, is_slot, parse_slot
+from events.slots import SlotKind, is_slot, parse_slot, slot_of
 from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
 from projections.deciding.batch import Batch
+from projections.rules.bookings import stands
 from projections.rules.holds import on_hold
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
-from projections.state.patient import Patient
+from projections.state.patient import AppointmentState, Booking, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 
@@ -68,7 +70,8 @@ def find_drift(stored: PracticeState, seen: Sequence[Event], policy: Policy, mom
     found: list[Drift] = []
     for key in sorted(fresh.patients):
         before = stored.patients.get(key)
-        found += _of_patient(before, observed.get(key), fresh.patients[key], moved, stored.directory)
+        of_it = _of_patient(before, observed.get(key), fresh.patients[key], moved, stored.directory)
+        found += of_it + _edited_bookings(fresh.patients[key], {one.what for one in of_it})
     return found
 
 
@@ -119,15 +122,48 @@ def _new(slot: str, before: Patient | None, observed: Patient | None, moved: boo
     return Cause.NOT_SEEN if changed else Cause.UNEXPLAINED
 
 
+def _edited_bookings(patient: Patient, busy: set[str]) -> list[Drift]:
+    """Bookings that staff of the billing side changed or deleted: what the chart side did not change since stays as it is there."""
+    there = {one.seen.id: one for one in patient.appointments.values()}
+    found = []
+    for key, entry in patient.bookings.items():
+        slot, held = slot_of(SlotKind.BOOKING, key), there.get(entry.billing or 0)
+        if held is None or not stands(entry) or slot in busy:
+            continue
+        if values := _booking_edits(entry, held):
+            drift = _drift(patient, slot, Cause.EDITED, None)
+            found.append(replace(drift, fields=tuple(values), values=values))
+    return found
+
+
+def _booking_edits(entry: Booking, held: AppointmentState) -> dict[str, tuple[str, str]]:
+    """By field, what the billing side shows of a booking and what it was told."""
+    told = entry.written
+    if told is None:
+        return {}
+    if held.vanished:
+        return {"deleted": ("yes", "no")}
+    if held.seen.cancelled:
+        return {"cancelled": ("True", "False")}
+    return {
+        name: (str(getattr(held.seen, name)), str(getattr(told, name)))
+        for name in ("start", "minutes", "provider")
+        if getattr(held.seen, name) != getattr(told, name)
+    }
+
+
 def _about(slot: str, patient: Patient) -> tuple[object, ...]:
-    """What a slot's decision looks at: both charts, and the appointment or bill that it names."""
+    """What a slot's decision looks at: both charts, and the policies, the appointment or the bill that it names."""
     kind, key = parse_slot(slot)
     appointment = patient.appointments.get(key) if kind is SlotKind.APPOINTMENT else None
+    booking = patient.bookings.get(key) if kind in (SlotKind.BOOKING, SlotKind.BOOKED_TWICE) else None
     bill = patient.bills.get(key) if kind in (SlotKind.BILL, SlotKind.BILL_ANSWER) else None
     return (
         patient.ehr and patient.ehr.chart,
         patient.billing and (patient.billing.chart, patient.billing.vanished),
+        patient.coverage and patient.coverage.policies,
         appointment and (appointment.seen, appointment.vanished),
+        booking and (booking.seen, booking.gone, booking.moved),
         bill and bill.bill,
     )
 
@@ -149,6 +185,9 @@ def _values(write: AnyWrite, patient: Patient, slot: str) -> dict[str, tuple[str
         case UpdateEhrAppointment():
             entry = patient.appointments.get(parse_slot(slot).id)
             return _differences(entry.written if entry else None, write.terms)
+        case UpdateBillingAppointment():
+            booked = patient.bookings.get(parse_slot(slot).id)
+            return _differences(booked.written if booked else None, write.terms)
         case SyncPolicies():
             found: dict[str, tuple[str, str]] = {}
             for one in write.terms:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -46,6 +47,7 @@ from events.writes import (
     MarkBillError,
     PoliciesWritten,
     RecordCreated,
+    Resource,
     SearchBilling,
     Searched,
     SearchEhr,
@@ -65,8 +67,10 @@ from projections.state.directory import Directory
 from projections.state.open_intents import dependencies
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
+from projections.terms.names import Names
 from projections.terms.policy import Policy
 from projections.trial.told_policies import told_case, told_changes, told_chart_policies
+from projections.words.writes import Going
 
 
 @dataclass(frozen=True)
@@ -75,10 +79,24 @@ class Planned:
 
     patient: PatientKey
     slot: str
-    system: str
-    resource: str
+    system: System
+    resource: Resource
     write: AnyWrite
     rule: str
+
+
+class PlannedKind(NamedTuple):
+    """Writes that are counted together: `write` is their kind, as stored events name it."""
+
+    going: Going
+    write: str
+    rule: str
+
+    def words(self, names: Names) -> str:
+        return f"{self.going.words(names)}: {self.write} ({self.rule})"
+
+    def key(self, names: Names) -> str:
+        return f"{self.going.key(names)}: {self.write} ({self.rule})"
 
 
 @dataclass
@@ -90,14 +108,13 @@ class DryRun:
 
     writes: list[Planned] = field(default_factory=list)
     links: list[ChartLinked] = field(default_factory=list)
-    searches: Counter[str] = field(default_factory=Counter)
+    searches: Counter[System] = field(default_factory=Counter)
     patients: Mapping[PatientKey, Patient] = field(default_factory=dict)
     found: Mapping[PatientKey, CounterpartsFound] = field(default_factory=dict)
     refused: CommandRefused | None = None
 
-    def counts(self) -> dict[str, int]:
-        """By `resource to system: kind of write (rule)`."""
-        total = Counter(f"{one.resource} to {one.system}: {type_of(one.write)} ({one.rule})" for one in self.writes)
+    def counts(self) -> dict[PlannedKind, int]:
+        total = Counter(PlannedKind(Going(one.resource, one.system), type_of(one.write), one.rule) for one in self.writes)
         return dict(sorted(total.items()))
 
 
@@ -240,13 +257,13 @@ class _Run:
         if open_ is None or open_.intent != body.intent:
             return
         if changes_nothing(body.write):
-            self.result.searches[body.system.value] += 1
+            self.result.searches[body.system] += 1
         else:
             planned = Planned(
                 patient=self._first.get(key, key),
                 slot=body.slot,
-                system=system_of(body.write).value,
-                resource=body.resource.value,
+                system=system_of(body.write),
+                resource=body.resource,
                 write=body.write,
                 rule=body.rule,
             )

@@ -41,6 +41,8 @@ from events.writes import (
     CreateBillingChart,
     CreateEhrChart,
     EhrChartWritten,
+    Resource,
+    System,
     changes_nothing,
     system_of,
 )
@@ -51,11 +53,12 @@ from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.moment import AsOf
+from projections.words.writes import Going
 
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
 
-Place = tuple[PatientKey, str]
+PatientSlot = tuple[PatientKey, str]
 """A patient and a slot."""
 
 
@@ -67,8 +70,8 @@ class Deviation:
     sequence: int
     patient: str
     slot: str
-    system: str
-    resource: str
+    system: System
+    resource: Resource
     write: AnyWrite
     was: AnyWrite | None = None
     why: str = ""
@@ -82,11 +85,11 @@ class Comparison:
     same: int = 0
     events: int = 0
 
-    def counts(self) -> dict[str, dict[str, int]]:
-        """By kind, then by `resource to system`."""
-        found: dict[str, Counter[str]] = {kind: Counter() for kind in KINDS}
+    def counts(self) -> dict[str, dict[Going, int]]:
+        """By kind, then by where they go."""
+        found: dict[str, Counter[Going]] = {kind: Counter() for kind in KINDS}
         for one in self.deviations:
-            found[one.kind][f"{one.resource} to {one.system}"] += 1
+            found[one.kind][Going(one.resource, one.system)] += 1
         return {kind: dict(sorted(each.items())) for kind, each in found.items()}
 
 
@@ -108,8 +111,8 @@ class WhatIf:
         self._state = PracticeState()
         self._batch: list[Recorded] = []
         self._judged: dict[str, _Judged] = {}
-        self._pending: dict[Place, AnyWrite] = {}
-        self._made: dict[Place, Deviation] = {}
+        self._pending: dict[PatientSlot, AnyWrite] = {}
+        self._made: dict[PatientSlot, Deviation] = {}
         self._waiting: set[PatientKey] = set()
         self._due: set[PatientKey] = set()
         self._no_ehr: set[int] = set()
@@ -266,8 +269,8 @@ def _compared(one: Recorded, body: IntentRequested, wish: Wish | None, why: str)
         sequence=one.sequence,
         patient=one.event.patient,
         slot=body.slot,
-        system=body.system.value,
-        resource=body.resource.value,
+        system=body.system,
+        resource=body.resource,
         write=body.write if wish is None else wish.write,
         was=None if wish is None else body.write,
         why=why if wish is None else "",
@@ -280,8 +283,8 @@ def _deviation(kind: str, sequence: int, key: PatientKey, slot: str, wish: Wish)
         sequence=sequence,
         patient=key,
         slot=slot,
-        system=system_of(wish.write).value,
-        resource=wish.resource.value,
+        system=system_of(wish.write),
+        resource=wish.resource,
         write=wish.write,
         why=wish.rule,
     )

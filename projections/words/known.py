@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from events.records import Provider
 from events.schema import Recorded
 from events.slots import SlotKind, slot_of
 from events.writes import Resource, System
-from projections.rules.fields import DEMOGRAPHICS, billing_view, ehr_view, same
+from projections.rules.fields import DEMOGRAPHICS, UNMAPPED, billing_view, ehr_view, same
 from projections.rules.reconcile import reconcile
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
+from projections.terms.names import Names
 from projections.terms.policy import Policy, row
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
@@ -94,6 +96,16 @@ def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: 
             )
         )
     return result
+
+
+def provider_names(directory: Directory, names: Names) -> dict[str, str]:
+    """Each value of the primary provider, with the name that the directory of its system has for it."""
+    here = {f"{UNMAPPED}{one.id}": f"{_name(one)} (in {names.ehr.label} only)" for one in directory.physicians}
+    return here | {str(one.id): _name(one) for one in directory.providers}
+
+
+def _name(one: Provider) -> str:
+    return one.full_name or f"{one.first_name} {one.last_name}".strip() or str(one.id)
 
 
 def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Patient, policy: Policy) -> str:

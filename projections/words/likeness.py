@@ -9,9 +9,14 @@ from projections.matching import Level
 def how_alike(alike: Likeness) -> str:
     """The probability, what agrees, what does not and how, and what forbids a link without a person."""
     same = [field for field, level in alike.levels.items() if level == Level.EXACT]
-    parts = [f"{alike.probability:.2%} one person"]
+    parts = [f"{_in_percent(alike.probability)} one person"]
     if same:
         parts.append(f"same {', '.join(same)}")
     parts += [f"{field}: {level}" for field, level in alike.levels.items() if level != Level.EXACT]
     parts += [f"not certain: {veto}" for veto in alike.vetoes]
     return "; ".join(parts)
+
+
+def _in_percent(probability: float) -> str:
+    """As exact as it is: neither certain nor impossible because it was rounded."""
+    return "over 99%" if probability > 0.99 else "under 1%" if probability < 0.01 else f"{probability:.0%}"

@@ -192,8 +192,8 @@ TO = {System.EHR: "to-ehr", System.BILLING: "to-billing"}
 def scope_options(scope: HoldScope, names: Names) -> str:
     """The scope of a hold as options of a command."""
     resource = f" --resource {scope.resource}" if scope.resource is not None else ""
-    system = f" --direction {TO[scope.system]}" if scope.system is not None else ""
-    return f"{resource}{system}" + (f" --patient {names.one_of(charts_of(scope.patient))}" if scope.patient else "")
+    direction = f" --direction {TO[scope.system]}" if scope.system is not None else ""
+    return f"{resource}{direction}" + (f" --patient {names.one_of(charts_of(scope.patient))}" if scope.patient else "")
 
 
 def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, names: Names) -> str:

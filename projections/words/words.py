@@ -72,6 +72,7 @@ from events.schema import (
     WentLive,
 )
 from events.writes import AnyResult, BillingChartWritten, EhrChartWritten, RecordCreated, Searched, System
+from projections.words.kept_aside import reason_in_words
 from projections.words.left_alone import left_alone
 from projections.words.likeness import how_alike
 from projections.words.mapped import map_change, row_in_words, target_in_words
@@ -137,7 +138,7 @@ def _set_aside(body: Body, shown: Shown) -> str:
     match body:
         case ChangeQuarantined():
             what = f"{shown.prefix(body.system)} {body.resource} {body.record}"
-            return f"set aside {what}: {body.reason} at {body.path}"
+            return f"set aside {what}: {reason_in_words(body.reason, body.path)}"
         case HoldBegan() | HoldEnded() | KeptOut() | LeftOut() | RecordLeftUnread():
             return left_alone(body, shown)
         case MapSaved() | MapGivenBack():

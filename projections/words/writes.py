@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from events.bookings import CreateBillingAppointment, DeleteBillingAppointment, UpdateBillingAppointment
 from events.writes import (
     AddBillingCase,
@@ -17,16 +19,34 @@ from events.writes import (
     DeleteEhrAppointment,
     MarkBilled,
     MarkBillError,
+    Resource,
     SearchBilling,
     SearchEhr,
     SyncPolicies,
+    System,
     UpdateBillingChart,
     UpdateCarrier,
     UpdateEhrAppointment,
     UpdateEhrChart,
     system_of,
 )
+from projections.terms.names import Names
 from projections.words.shown import NOTHING, Shown
+
+
+class Going(NamedTuple):
+    """What is counted of writes: the row of the direction table, and the system that they go to."""
+
+    resource: Resource
+    system: System
+
+    def words(self, names: Names) -> str:
+        """For a person: `bill to Kareo`."""
+        return f"{self.resource} to {names.label(self.system)}"
+
+    def key(self, names: Names) -> str:
+        """For a program: `bill to kareo`."""
+        return f"{self.resource} to {names.of(self.system).prefix}"
 
 
 def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:

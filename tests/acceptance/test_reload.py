@@ -48,6 +48,13 @@ class Running:
         lines = [json.loads(line) for line in self._log.read_text().splitlines() if line.startswith("{")]
         return [line for line in lines if line.get("event") == event]
 
+    async def again(self) -> None:
+        """Start the daemon that has ended once more, with the same log."""
+        with self._log.open("ab") as log:
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "daemon", "run", "--config", str(self.file), stdout=log, stderr=log
+            )
+
     async def epochs(self) -> dict[str, int]:
         """How often each practice was taken over."""
         rows = await self.store.pool.fetch("SELECT practice, epoch FROM chartwire.practice_head")
@@ -85,11 +92,12 @@ async def running(clinic: Clinic, folder: Path) -> AsyncIterator[Running]:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "daemon", "run", "--config", str(file), stdout=log, stderr=log
             )
+        daemon = Running(process, file, whole, folder / "log", store)
         try:
-            daemon = Running(process, file, whole, folder / "log", store)
             await until(lambda: bool(daemon.logged("practice_taken")))
             yield daemon
         finally:
+            process = daemon.process
             if process.returncode is None:
                 process.terminate()
             await asyncio.wait_for(process.wait(), MOST_SECONDS)

@@ -16,10 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 CALLS = {"help": ("-m", "daemon", "--help"), "status": ("-m", "daemon", "status", "--config")}
 
 
-async def took(*arguments: str) -> float:
+def environment(folder: Path) -> dict[str, str]:
+    """An installed chartwire is compiled, and so is this one, in a folder of its own: also where the machine's environment forbids it."""
+    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    return {**kept, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": str(folder / "compiled")}
+
+
+async def took(folder: Path, *arguments: str) -> float:
     clock = Clock()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *arguments, cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=asyncio.subprocess.DEVNULL
+        sys.executable, *arguments, cwd=ROOT, env=environment(folder), stdout=asyncio.subprocess.DEVNULL
     )
     if await process.wait() != 0:
         raise RuntimeError(f"{' '.join(arguments)} ended with {process.returncode}")
@@ -33,13 +39,13 @@ async def commands(folder: Path, rounds: int) -> list[Line]:
         await clinic.start()
         try:
             file = await prepare(clinic, folder, postgres, broker)
-            await took(*CALLS["status"], str(file))  # what is compiled once
+            await took(folder, *CALLS["status"], str(file))  # what is compiled once
 
             async def work(number: int) -> list[Line]:
                 sides = {
-                    "nothing": lambda: took("-c", "pass"),
-                    "help": lambda: took(*CALLS["help"]),
-                    "status": lambda: took(*CALLS["status"], str(file)),
+                    "nothing": lambda: took(folder, "-c", "pass"),
+                    "help": lambda: took(folder, *CALLS["help"]),
+                    "status": lambda: took(folder, *CALLS["status"], str(file)),
                 }
                 seconds = await interleaved(number, sides)
                 return [

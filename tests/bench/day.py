@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from daemon.demo.rehearsal import Rehearsal, Report, practices
+from daemon.demo.rehearsal import Rehearsal, RehearsalReport, practices
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.day import Day
 from events.schema import BillingChartObserved
@@ -62,7 +62,7 @@ async def _day(size: int) -> list[Line]:
                 seen += isinstance(one.event.body, BillingChartObserved)
         await store.close()
 
-    report: Report = await rehearsal.run(hold=count)
+    report: RehearsalReport = await rehearsal.run(hold=count)
     calls = {name: number for name, number in report["calls"].items() if name not in BY_THE_CLOCK}
     made = sum(calls.values())
     writes = sum(number for name, number in calls.items() if name.partition(".")[2].startswith(WRITES))

@@ -18,7 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from daemon.demo.embedded import EmbeddedPostgres
-from daemon.operator.duplicates import _Looking, find_duplicates
+from daemon.operator.duplicates import _ChartsRead, find_duplicates
 from daemon.tables import documents, matching
 from daemon.tables.documents import PatientRow
 from daemon.tables.matching import MatchTables
@@ -125,7 +125,7 @@ async def measured(store: Store, strangers: list[Person], charts: int) -> None:
     policy = Policy(practice=PRACTICE)
     seconds, found = await timed(lambda: find_duplicates(store, policy, afresh=True))
     print(f"all duplicates: {seconds:.1f} s, {len(found.pairs)} pairs", flush=True)  # type: ignore[attr-defined]
-    looking = _Looking(store, PRACTICE)
+    looking = _ChartsRead(store, PRACTICE)
     changed = [(System.BILLING, 1 + number * (charts // CHANGED)) for number in range(CHANGED)]
     seconds, _ = await timed(lambda: looking._of(changed))
     print(f"of {CHANGED} changed charts: {seconds:.2f} s")

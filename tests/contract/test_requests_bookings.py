@@ -1,4 +1,4 @@
-"""Requests of appointments booked in Kareo, held against the WSDL, as in test_requests; and only what was asked for (ELATION_LED, section 4)."""
+"""Requests of appointments booked in Kareo, held against the WSDL, as in test_requests; and only what was asked for (EHR_LED, section 4)."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def test_every_kareo_request_is_as_the_wsdl_has_it(played_both_ways: PlayedDay, 
 
 
 def test_no_update_of_policies_names_what_was_not_asked_for(played_both_ways: PlayedDay) -> None:
-    """ELATION_LED section 3, rules 3 to 5 and 7: no demographics beside, no plan's address, no name of a company or plan."""
+    """EHR_LED section 3, rules 3 to 5 and 7: no demographics beside, no plan's address, no name of a company or plan."""
     for patient in updates(played_both_ways):
         assert names(patient) == NAMED | {"Cases"}
         for policy in patient.iter(f"{BILLING}InsurancePolicyUpdateReq"):

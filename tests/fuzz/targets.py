@@ -323,7 +323,7 @@ TARGETS: Mapping[str, Target] = {
         (VendorError,),
     ),
     "archive": Target(_archive, _archives, (NoArchive,)),
-    "archive-rows": Target(partial(_frame, list[archive.Row]), lambda: [b"\x91" + _published()[0]], (NoArchive,)),
+    "archive-rows": Target(partial(_frame, list[archive.EventRow]), lambda: [b"\x91" + _published()[0]], (NoArchive,)),
     "archive-manifest": Target(
         partial(_frame, archive.Manifest), lambda: [msgspec.msgpack.encode({"practice": "elm", "made": NOW, "keys": {"a": b"b"}})],
         (NoArchive,),

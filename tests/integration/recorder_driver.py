@@ -12,6 +12,7 @@ from daemon.history.invariants import audit
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
+from events.bookings import EhrAppointmentObserved
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
 from events.records import (
@@ -112,6 +113,8 @@ class RecorderDriver:
                 billing = one.patient
             case BillObserved(bill=bill):
                 ehr = bill.patient
+            case EhrAppointmentObserved(appointment=entered):
+                ehr = entered.patient
         event = Event(
             id=event_id(PRACTICE, type_of(body), self.now, self._number),
             practice=PRACTICE,

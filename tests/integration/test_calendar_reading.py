@@ -1,4 +1,4 @@
-"""How Elation's calendar is seen where its appointments are booked (ELATION_LED, section 6): webhooks, windows, and what vanished."""
+"""How Elation's calendar is seen where its appointments are booked (EHR_LED, section 6): webhooks, windows, and what vanished."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ import re
 import sys
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from types import FrameType, SimpleNamespace
 from typing import Any, get_args
@@ -36,6 +37,7 @@ from events.schema import BillingChartObserved, BillingChartVanished, BillObserv
 from events.slots import SlotKind
 from events.topics import Note
 from events.writes import Resource, System
+from projections.words.headings import heading_of
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
 from tests.integration.recorder_driver import NOON, POLICY, insured
@@ -326,7 +328,7 @@ async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both,
     (rows,) = re.findall(r"<p[^>]*>\s*(\d+) items?, the oldest first", page)
     assert len(told) == int(rows) > 1
     for code in told:
-        assert code.replace("-", " ") in page
+        assert escape(heading_of(code, POLICY.names), quote=False)[1:] in page, code
 
 
 # -- nobody else makes a command --------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -21,13 +22,14 @@ from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.visits import visits_of
 from daemon.tables import access
 from events.codec import Keyring
-from events.ids import BillingPatientId, PatientKey
+from events.commands import KeepOutRequested
+from events.ids import BillingPatientId, EhrChartId, PatientKey, ehr_key
 from events.records import BillingAppointment, BillLine
 from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
 from events.writes import BillWritten, RecordCreated
 from tests.conftest import PRACTICE, TEMPLATE
-from tests.integration.recorder_driver import RecorderDriver, insured
+from tests.integration.recorder_driver import POLICY, RecorderDriver, insured
 from tests.integration.test_days import bill
 from tests.integration.visiting import Site, configured, site
 from tests.unit.records import ADA_KEY, ADA_THERE, BLUE, GOOD_BILL, KAREO_LOCUM
@@ -39,6 +41,8 @@ TODAY = datetime.now(ZONE).date()
 MARIE, GRACE = PatientKey("K:960"), PatientKey("K:961")
 SPOILT = replace(GOOD_BILL, id=4009, visit_note=5009, lines=(BillLine(cpt="", units="1", unit_charge="9"),))
 OLD = date(2026, 3, 2)
+OUT, UNREAD = EhrChartId(7700), 4077
+"""A chart kept out, and its bill that came since."""
 
 
 def at_clock(day: date, hour: int) -> datetime:
@@ -100,6 +104,9 @@ async def recorded(desk: RecorderDriver) -> None:
         BillWritten(bill=replace(GOOD_BILL, status="Billed", ref_number="6001"), read_at=desk.now),
     )
     await bill(desk, replace(SPOILT, service_day=TODAY))
+    kept = desk.change(KeepOutRequested(who="ann", reason="a test patient"))
+    await desk.recorder.record_messages([replace(kept, event=replace(kept.event, ehr=OUT))])
+    await bill(desk, replace(GOOD_BILL, id=UNREAD, patient=OUT, service_day=TODAY))
 
 
 def opened_bodies(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
@@ -136,8 +143,8 @@ async def test_what_is_not_billed_is_listed_with_the_sentence_that_fixes_it_and_
         assert said in row, said
     assert "Nothing signed is unbilled" not in answer.text
     assert str(GOOD_BILL.id) not in row
-    (last,) = await access.last(booked.site.console.store.pool, "elm", most=1)
-    assert (last.who, last.what, last.patient_key) == ("biller", "accounts", ADA_KEY)
+    seen = {(one.who, one.what, one.patient_key) for one in await access.last(booked.site.console.store.pool, "elm", most=2)}
+    assert seen == {("biller", "accounts", ADA_KEY), ("biller", "accounts", ehr_key(OUT))}
     shown = await (await booked.site.of("auditor")).get(f"/p/elm/balance?by=day&on={TODAY}")
     assert "Check and send again" not in shown.text
 
@@ -168,8 +175,24 @@ async def test_the_command_line_and_the_page_say_the_same(booked: Booked, capsys
     code, out = await asyncio.to_thread(told, "--day", str(TODAY), "--csv")
     header, row = out.splitlines()
     assert (header.split(",")[:3], row.split(",")[0]) == (["bill", "visit_note", "day"], str(SPOILT.id))
+    assert f"bill {UNREAD}  elation:{OUT}" in (await asyncio.to_thread(told, "--month", "2026-03"))[1]
+    code, out = await asyncio.to_thread(told, "--month", "2026-03", "--json")
+    assert (code, json.loads(out)["unread"], json.loads(out)["signed"]) == (0, [UNREAD], 1)
     code, out = await asyncio.to_thread(told, "--month", "2026-3")
     assert code == 2
+
+
+@pytest.mark.parametrize("query", [f"by=month&on={OLD}", f"by=day&on={TODAY}"])
+async def test_a_bill_of_which_only_the_id_is_known_is_named_beside_every_sum(booked: Booked, query: str) -> None:
+    browser = await booked.site.of("biller")
+    shown = (await browser.get(f"/p/elm/balance?{query}")).text
+    said = shown.partition("<h2>Not counted</h2>")[2]
+    assert "1 bill is in none of the numbers above" in said
+    assert f"Bill {UNREAD}" in said
+    assert str(UNREAD) not in shown.partition("<h2>Not counted</h2>")[0]
+    assert ">1</b>signed visit note" in shown, "it is in no sum"
+    log = await access.last(booked.site.console.store.pool, "elm", most=2)
+    assert (ehr_key(OUT), "accounts") in {(one.patient_key, one.what) for one in log}
 
 
 # -- my day ---------------------------------------------------------------------------------------------------------------
@@ -199,15 +222,16 @@ async def test_my_day_opens_nobody_else(booked: Booked, monkeypatch: pytest.Monk
     browser = await booked.site.of("front-desk")
     found = opened_bodies(monkeypatch)
     await browser.get("/p/elm/day")
-    assert sorted(found) == [f"patient|elm|{key}".encode() for key in (ADA_KEY, MARIE)]
+    directory = b"patient|elm|"
+    assert sorted(found) == [directory, *(directory + key.encode() for key in (ADA_KEY, MARIE))]
 
 
 async def test_days_are_the_practices(booked: Booked) -> None:
     """23:00 in Denver is the next day in UTC, and still today."""
-    store = booked.site.console.store
-    assert [one.appointment.seen.id for one in await visits_of(store, PRACTICE, ZONE, TODAY, TODAY)] == [61, 64, 62]
+    store, policy = booked.site.console.store, replace(POLICY, time_zone="America/Denver")
+    assert [one.record for one in await visits_of(store, PRACTICE, policy, TODAY, TODAY)] == [61, 64, 62]
     tomorrow = TODAY + timedelta(days=1)
-    assert [one.appointment.seen.id for one in await visits_of(store, PRACTICE, ZONE, tomorrow, tomorrow)] == [63]
+    assert [one.record for one in await visits_of(store, PRACTICE, policy, tomorrow, tomorrow)] == [63]
 
 
 # -- a week ---------------------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -16,6 +18,7 @@ from events.records import EhrBill
 from events.schema import BillingAppointmentObserved, BillingAppointmentVanished, BillingChartObserved, BillObserved
 from events.store import Store
 from tests.conftest import OTHER, PRACTICE
+from tests.integration.data_keys import finished
 from tests.integration.recorder_driver import POLICY, VISIT, RecorderDriver
 from tests.integration.test_finding import save_as_an_older_worker
 from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL
@@ -86,7 +89,7 @@ async def test_the_table_is_compared_and_rebuilt(store: Store, keyring: Keyring)
     desk = await opened(store, keyring)
     kept = await days.stored(store.pool, PRACTICE)
     assert await verify(store, Replay(PRACTICE)) == []
-    await store.pool.execute("DELETE FROM chartwire.patient_day")
+    await store.pool.execute("DELETE FROM chartwire.patient_day WHERE patient_key <> ''")
     (found,) = await verify(store, Replay(PRACTICE))
     assert (found.table, found.patient) == ("patient_day", ADA_KEY)
     await rebuild(store, POLICY, desk.now)
@@ -99,7 +102,7 @@ async def test_whom_an_older_worker_has_saved_is_opened_for_every_day_until_the_
 ) -> None:
     desk = await opened(store, keyring)
     kept = await days.stored(store.pool, PRACTICE)
-    await store.pool.execute("DELETE FROM chartwire.patient_day")
+    await store.pool.execute("DELETE FROM chartwire.patient_day WHERE patient_key <> ''")
     await desk.see(BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(951), last_name="Third")))
     await save_as_an_older_worker(store, ADA_KEY)
     for kind, day in ((days.APPOINTMENTS, DAY), (days.BILLS, SERVICE), (days.BILLS, SERVICE + timedelta(days=77))):
@@ -110,3 +113,21 @@ async def test_whom_an_older_worker_has_saved_is_opened_for_every_day_until_the_
     assert await days.stored(store.pool, PRACTICE) == kept
     assert await who(store, keyring, days.BILLS, SERVICE + timedelta(days=77)) == []
     await later.sound()
+
+
+async def test_who_is_at_work_while_the_formats_are_finished_fills_the_table_anew(
+    store: Store, keyring: Keyring, owner: Any, folder: Path
+) -> None:
+    """The practice gets data keys then, and what its days are hashed with becomes another secret."""
+    desk = await opened(store, keyring)
+    kept = await days.stored(store.pool, PRACTICE)
+    await finished(owner, folder)
+    await store.load_keys()
+    assert await who(store, keyring, days.APPOINTMENTS, DAY) == [ADA_KEY, "K:950"], "meanwhile everybody is opened"
+    assert await verify(store, Replay(PRACTICE)) == []
+    await desk.see(BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(953), last_name="Fifth")))
+    assert len(again := await days.stored(store.pool, PRACTICE)) == len(kept)
+    assert not {day for day, _ in again} & {day for day, _ in kept}
+    assert await who(store, keyring, days.APPOINTMENTS, DAY) == [ADA_KEY]
+    assert await who(store, keyring, days.APPOINTMENTS, DAY + timedelta(days=77)) == []
+    await desk.sound()

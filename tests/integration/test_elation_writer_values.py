@@ -61,8 +61,8 @@ async def test_c3_what_a_policy_keeps_stays_in_elation(ehr: Elation) -> None:
         return {name: held.raw[name] for name in ("insured_person_ssn", "copay", "group_id")}
 
     assert (await sync(keeps=keeps))["copay"] is None
-    whole = {"insured_person_ssn": "123456789", "copay": "20.00", "group_id": ""}
-    assert await sync(insured_ssn="123456789", copay="20.00") == whole
+    whole = {"insured_person_ssn": "530124481", "copay": "20.00", "group_id": ""}
+    assert await sync(insured_ssn="530124481", copay="20.00") == whole
     assert await sync(keeps=keeps, group_id="G-78") == whole | {"group_id": "G-78"}
 
 

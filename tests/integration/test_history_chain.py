@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from daemon.history.chain import inspect
 from events.chain import COVERED
 from events.codec import Keyring
-from events.evidence import Inspection, Problem
+from events.evidence import ChainProblem, Inspection
 from events.schema import BillingChartObserved
 from events.store import Store
 from tests.conftest import OTHER, PRACTICE
@@ -40,7 +40,9 @@ class _Undo(Exception):
     pass
 
 
-async def tampered(connection: Any, *statements: tuple[Any, ...], marks: dict[int, bytes] | None = None) -> Problem | None:
+async def tampered(
+    connection: Any, *statements: tuple[Any, ...], marks: dict[int, bytes] | None = None
+) -> ChainProblem | None:
     """What is found after the statements; they are undone."""
     found: list[Inspection] = []
     try:
@@ -114,7 +116,7 @@ async def test_every_byte_of_a_body(tampering: Any) -> None:
             tampering,
             (f"UPDATE chartwire.event SET body = set_byte(body, {place}, get_byte(body, {place}) # 1) WHERE sequence = 3",),
         )
-        assert problem == Problem(PRACTICE, 3, "was changed")
+        assert problem == ChainProblem(PRACTICE, 3, "was changed")
 
 
 async def test_removed_inserted_and_reordered_events(tampering: Any, store: Store) -> None:
@@ -152,8 +154,10 @@ async def test_the_head_is_checked_too(tampering: Any, store: Store) -> None:
         "UPDATE chartwire.practice_head SET sequence = $1, chain = (SELECT chain FROM chartwire.event WHERE sequence = $1)",
         head - 1,
     )
-    assert await tampered(tampering, cut) == Problem(PRACTICE, head, f"is missing (the practice's last event is #{head})")
-    assert await tampered(tampering, back) == Problem(
+    assert await tampered(tampering, cut) == ChainProblem(
+        PRACTICE, head, f"is missing (the practice's last event is #{head})"
+    )
+    assert await tampered(tampering, back) == ChainProblem(
         PRACTICE, head, f"was inserted after the practice's last event, #{head - 1}"
     )
     wrong = await tampered(tampering, ("UPDATE chartwire.practice_head SET chain = '\\x00'",))
@@ -165,7 +169,7 @@ async def test_the_head_is_checked_too(tampering: Any, store: Store) -> None:
     last = await tampering.fetchval("SELECT chain FROM chartwire.practice_head")
     assert await tampered(tampering, cut, back) is None, "who cuts off the end and says so in the head is found only by"
     checked = await tampered(tampering, cut, back, marks={head: last})
-    assert checked == Problem(PRACTICE, head, f"is missing (a checkpoint knows #{head})")
+    assert checked == ChainProblem(PRACTICE, head, f"is missing (a checkpoint knows #{head})")
 
 
 async def test_events_recorded_meanwhile_are_no_problem(tampering: Any, store: Store, keyring: Keyring) -> None:

@@ -1,6 +1,6 @@
 """Appointments booked in Kareo: once whatever is lost, only what was asked for, and what its users did there survives.
 
-The rules are those of ELATION_LED, sections 4 (operations and traps), 7 (lost answers) and 9 (open questions, both answers).
+The rules are those of EHR_LED, sections 4 (operations and traps), 7 (lost answers) and 9 (open questions, both answers).
 """
 
 from __future__ import annotations

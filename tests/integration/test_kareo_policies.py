@@ -30,7 +30,7 @@ HOLDER = {
     "insured_city": "Macon",
     "insured_state": "GA",
     "insured_zip": "31201",
-    "insured_ssn": "123456789",
+    "insured_ssn": "530124481",
     "insured_birth_date": "1980-02-21",
     "insured_sex": "M",
 }
@@ -111,7 +111,7 @@ async def test_a_case_is_added_with_its_policies_in_one_call(billing: Kareo, wri
 async def test_policies_of_an_added_case_that_is_not_primary_are_not_taken_for_agreed(
     billing: Kareo, writer: KareoWriter
 ) -> None:
-    """ELATION_LED rule 2: it waits visibly; who says which case is primary is a person."""
+    """EHR_LED rule 2: it waits visibly; who says which case is primary is a person."""
     _, other = insured(billing)
     bea = billing.ada(first_name="Bea", cases=[{"name": "Auto", "primary": True}])
     change = PolicyChange(ehr=7, fields={"rank": "1", "member_id": "B-1", **ids(billing, other)}, agreed=AGREED)
@@ -149,7 +149,7 @@ LOST = ("cut_before", "cut_after", "half", "garbage", "fault", "status")
 async def test_a_lost_answer_is_settled_by_the_reading_before_the_call(
     billing: Kareo, writer: KareoWriter, kind: str, lost: str
 ) -> None:
-    """ELATION_LED section 7."""
+    """EHR_LED section 7."""
     ada, policy = insured(billing)
     fields = {"rank": "2", "member_id": "NEW", **ids(billing, policy)}
     if kind == "case":
@@ -211,7 +211,7 @@ async def test_an_unknown_company_is_refused_and_nothing_is_half_done(billing: K
 
 
 async def test_a_created_patient_takes_its_policies_along_in_one_call(billing: Kareo, writer: KareoWriter) -> None:
-    """ELATION_LED rule 14."""
+    """EHR_LED rule 14."""
     _, other = insured(billing)
     create = CreateBillingChart(
         ehr=EhrChartId(640),

@@ -1,4 +1,4 @@
-"""ELATION_LED section 9: what nobody documents about writing policies, both answers, and what the daemon makes of each."""
+"""EHR_LED section 9: what nobody documents about writing policies, both answers, and what the daemon makes of each."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ async def test_a_search_in_kareo_with_an_unreadable_row_finds_nothing_out() -> N
 
 
 def test_an_unreadable_charge_is_perhaps_the_one_that_is_looked_for() -> None:
-    bad = wire.BadRow(id=None, path="GetCharges.Charges[0].BatchNumber")
+    bad = wire.BadXmlRow(id=None, path="GetCharges.Charges[0].BatchNumber")
     with pytest.raises(Malformed):
         rows.demand_whole("GetCharges", wire.Rows(bad_rows=(bad,)))
     rows.demand_whole("GetCharges", wire.Rows())

@@ -1,4 +1,4 @@
-"""ELATION_LED section 3, rules 11 to 13: how edits of insurance in Elation are seen, and what that costs."""
+"""EHR_LED section 3, rules 11 to 13: how edits of insurance in Elation are seen, and what that costs."""
 
 from __future__ import annotations
 

@@ -25,6 +25,7 @@ from daemon.vendors.registry import SECTIONS
 from events.ids import PracticeId
 from events.store import Store
 from events.writes import System
+from projections.terms.names import NAMES
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.test_store import append, observed
 
@@ -36,13 +37,13 @@ async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None
     await append(store, epoch, observed(1), observed(2))
     await compared.set_checkpoint(store.pool, PRACTICE, "feed", "1")
     await compared.set_checkpoint(store.pool, PRACTICE, "kareo.patients", "x")
-    report = Report(failing={"kareo.patients": "Unreachable"}, queued={"kareo": 2}, budget={"GetPatients": 0.5})
+    report = Report(failing={"kareo.patients": "Unreachable"}, queued={System.BILLING: 2}, budget={"GetPatients": 0.5})
     await save_reports(store.pool, {PRACTICE: (epoch, report)})
     await save_reports(store.pool, {PRACTICE: (epoch - 1, Report())})
     row = await practice_status(store.pool, PRACTICE)
     assert (row.events, row.epoch, row.owner, row.unfed, list(row.sources)) == (2, 2, "new:2", 1, ["kareo.patients"])
     assert row.report == report, "a worker that was overtaken does not overwrite its successor's report"
-    text = "\n".join(lines(row, ZoneInfo("America/Denver")))
+    text = "\n".join(lines(row, ZoneInfo("America/Denver"), NAMES))
     for words in (
         f"owner new:2 since {row.taken_at.astimezone(ZoneInfo('America/Denver')):%Y-%m-%d %H:%M:%S %Z}",
         "1 events not published outward yet",
@@ -50,13 +51,13 @@ async def test_a_practice_shows_its_owner_and_what_it_says(store: Store) -> None
         "GetPatients 50%",
     ):
         assert words in text
-    for words in ("2 writes to kareo", "failing: kareo.patients: Unreachable", "nothing open, nothing waits"):
+    for words in ("2 writes to Kareo", "failing: kareo.patients: Unreachable", "nothing open, nothing waits"):
         assert words in text
 
 
 async def test_a_report_of_an_earlier_epoch_is_not_shown(store: Store) -> None:
     epoch = await store.take_over(PRACTICE, "old:1")
-    await save_reports(store.pool, {PRACTICE: (epoch, Report(queued={"kareo": 2}))})
+    await save_reports(store.pool, {PRACTICE: (epoch, Report(queued={System.BILLING: 2}))})
     await store.take_over(PRACTICE, "new:2")
     assert (await practice_status(store.pool, PRACTICE)).report is None
 

@@ -12,7 +12,7 @@ from events.schema import IntentAttempted, IntentSucceeded, IntentSuperseded
 from events.store import Store
 from events.writes import EhrChartWritten, Resource
 from projections.rules.wants import Moment
-from projections.terms.policy import ELATION_LED, Direction, Policy
+from projections.terms.policy import EHR_LED, Direction, Policy
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import POLICY
 from tests.integration.sink_driver import SLOT, SinkDriver
@@ -20,7 +20,7 @@ from tests.integration.test_sink import driver
 from tests.unit.records import ADA
 
 __all__ = ["driver"]
-OTHER = replace(POLICY, table=ELATION_LED)
+OTHER = replace(POLICY, table=EHR_LED)
 QUIET = replace(POLICY, table={**POLICY.table, Resource.DEMOGRAPHICS: Direction.OFF})
 
 

@@ -1,4 +1,4 @@
-"""Bookings in a sink: last in priority, one call at a time, and stopped where the account creates none (ELATION_LED, sections 4, 6, 7)."""
+"""Bookings in a sink: last in priority, one call at a time, and stopped where the account creates none (EHR_LED, sections 4, 6, 7)."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ from events.store import Store
 from events.writes import AnyWrite, Done, RecordCreated, Resource, System, UpdateBillingChart
 from projections.rules.holds import creation_rules, is_outdated
 from projections.state.open_intents import OpenIntent
-from projections.terms.policy import ELATION_LED, Direction
+from projections.terms.policy import EHR_LED, Direction
 from tests.conftest import PRACTICE, at_work, until
 from tests.integration.recorder_driver import POLICY, RecorderDriver, hinted
 from tests.integration.sink_driver import PACE, ScriptedWriter
 from tests.unit.records import ADA, ADA_THERE
 from tests.unit.stories import IN_CALENDAR
 
-ON = {**ELATION_LED, Resource.APPOINTMENT: Direction.TO_BILLING}
+ON = {**EHR_LED, Resource.APPOINTMENT: Direction.TO_BILLING}
 STOP = NotForAccount("kareo.CreateAppointment", vendor_text="ProviderGuids")
 HOLD = hold_slot(Resource.APPOINTMENT, System.BILLING)
 LOST = OutcomeUnknown("kareo.CreateAppointment")

@@ -285,7 +285,7 @@ async def test_what_has_to_be_read_again_nudges_the_owner(
     assert message == Nudge(practice=PRACTICE, system=System.EHR, what=nudge)
 
 
-# Check-ins: a hint at insurance, and nothing else (ELATION_LED section 3, rule 12)
+# Check-ins: a hint at insurance, and nothing else (EHR_LED section 3, rule 12)
 
 
 @pytest.mark.parametrize(

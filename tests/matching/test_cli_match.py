@@ -192,3 +192,9 @@ def test_a_line_that_names_the_separator_is_no_header(files, tmp_path: Path, cap
     answer = matched(files(a=a), tmp_path / "out.json")
     assert [pair[:2] for pair in answer["certain"]] == [["a1", "b1"]]
     assert "A.csv:6: duplicate id" in capsys.readouterr().err
+
+
+def test_an_id_comes_back_as_it_stands_in_the_file(files, tmp_path: Path):
+    a = 'id,last_name,first_name,birth_date,home_phone\n" x1 ",Wennerholm,Adelaide,1985-12-10,7067224418'
+    b = a.replace(" x1 ", "y1\t")
+    assert [pair[:2] for pair in matched(files(a, b), tmp_path / "out.json")["certain"]] == [[" x1 ", "y1\t"]]

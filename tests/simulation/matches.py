@@ -108,7 +108,7 @@ def delete_days(at: Statement, practice: str, days: Sequence[bytes], keys: Seque
 
 @answers
 def all_days(at: Statement, practice: str) -> Answer:
-    return only(at.rows("patient_day", practice), "day", "patient_key")
+    return only([row for row in at.rows("patient_day", practice) if row["patient_key"]], "day", "patient_key")
 
 
 @answers
@@ -118,8 +118,9 @@ def clear_days(at: Statement, practice: str) -> None:
 
 
 @answers
-def any_not_dayed(at: Statement, practice: str) -> Answer:
-    return [{"found": any(row["dayed"] != row["sequence"] for row in at.rows("patient", practice))}]
+def any_not_dayed(at: Statement, practice: str, mark: bytes) -> Answer:
+    unmarked = at.get("patient_day", practice, mark, "") is None
+    return [{"found": unmarked or any(row["dayed"] != row["sequence"] for row in at.rows("patient", practice))}]
 
 
 @answers
@@ -130,10 +131,10 @@ def mark_dayed(at: Statement, practice: str) -> None:
 
 
 @answers
-def patients_of_days(at: Statement, practice: str, days: Sequence[bytes]) -> Answer:
-    wanted = set(days)
+def patients_of_days(at: Statement, practice: str, days: Sequence[bytes], mark: bytes) -> Answer:
+    wanted, unmarked = set(days), at.get("patient_day", practice, mark, "") is None
     keys = {row["patient_key"] for row in at.rows("patient_day", practice) if row["day"] in wanted}
-    keys |= {row["patient_key"] for row in at.rows("patient", practice) if row["dayed"] != row["sequence"]}
+    keys |= {row["patient_key"] for row in at.rows("patient", practice) if unmarked or row["dayed"] != row["sequence"]}
     return [{"patient_key": one} for one in sorted(keys)]
 
 

@@ -1,4 +1,4 @@
-"""ELATION_LED section 3, rule 12: an edit of insurance made at check-in reaches Kareo within 20 minutes, by the check-in alone.
+"""EHR_LED section 3, rule 12: an edit of insurance made at check-in reaches Kareo within 20 minutes, by the check-in alone.
 
 The whole daemon with both sandboxes in virtual time. Nothing else tells of the edit here: Elation sends no event for it, leaves the
 chart's modified time alone, and no round comes by.

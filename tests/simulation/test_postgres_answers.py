@@ -129,8 +129,11 @@ def of_days(
     practice: PracticeId, keys: list[PatientKey], resource: str, most: int
 ) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
     return [
-        lambda db, ring: days.replace_all(db, practice, {(ring_day(key), key) for key in keys}),
+        lambda db, ring: days.replace_all(
+            db, practice, {(ring_day(key), key) for key in keys}, days.hashes_of(ring, practice)
+        ),
         lambda db, ring: day_of(db, practice, keys[0]),
+        lambda db, ring: days.are_complete(db, practice, days.hashes_of(ring, practice)),
         lambda db, ring: look_ups.save_look_up(db, practice, resource, look_ups.LookUp(encounters=most), ring),
         lambda db, ring: looked_up(db, practice, resource, ring),
     ]
@@ -149,8 +152,11 @@ def ring_day(key: PatientKey) -> bytes:
     return key[-1:].encode()
 
 
+MARK = b"another secret's"
+
+
 async def day_of(db: Any, practice: str, key: PatientKey) -> object:
-    found = await db.fetch(SQL["patients_of_days"], practice, [ring_day(key)])
+    found = await db.fetch(SQL["patients_of_days"], practice, [ring_day(key)], MARK)
     return sorted(row["patient_key"] for row in found), sorted(await days.stored(db, PracticeId(practice)))
 
 

@@ -14,12 +14,12 @@ import msgspec
 
 from events.feed import Published
 from events.schema import Body
-from events.topics import _Wire
+from events.topics import _EncodedMessage
 from events.writes import AnyResult, AnyWrite
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 
-STORED = [*Body.__args__, AnyWrite, AnyResult, _Wire, Published, Patient, Directory]
+STORED = [*Body.__args__, AnyWrite, AnyResult, _EncodedMessage, Published, Patient, Directory]
 
 
 def shape() -> dict[str, Any]:

@@ -11,7 +11,7 @@ from events.records import BillingCase, BillingChart, BillingPlan, BillingPolicy
 from events.schema import IntentSuperseded
 from events.terms import PolicyChange
 from events.writes import ChangeBillingPolicies, SyncPolicies
-from projections.terms.policy import ELATION_LED
+from projections.terms.policy import EHR_LED
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
@@ -38,7 +38,7 @@ SPOUSE = {
     "insured_city": "Atlanta",
     "insured_state": "GA",
     "insured_zip": "30303",
-    "insured_ssn": "123-45-6789",
+    "insured_ssn": "530-12-4481",
     "insured_birth_date": date(1980, 2, 21),
     "insured_sex": "M",
 }
@@ -58,7 +58,7 @@ def both(*here: ChartPolicy, there: tuple[BillingPolicy, ...] = (), learnt: bool
 
     What was to be done at the beginning is done.
     """
-    clinic = Clinic(directory=False, **{"table": ELATION_LED, **rules})
+    clinic = Clinic(directory=False, **{"table": EHR_LED, **rules})
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     if learnt:
         clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))

@@ -20,7 +20,7 @@ from events.writes import (
     UpdateEhrAppointment,
 )
 from projections.rules.appointments import rounded
-from projections.terms.policy import ELATION_LED, KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, EHR_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GREY, HOUSE, KAREO_GREY, KAREO_HOUSE, KAREO_LOCUM, PHYSICIANS
 
@@ -269,7 +269,7 @@ def test_an_older_observation_of_an_appointment_does_not_win():
 
 
 def test_appointments_are_left_alone_where_they_are_off():
-    clinic = booked(replace(VISIT, provider=KAREO_LOCUM), table=KAREO_LED | {Resource.APPOINTMENT: Direction.OFF})
+    clinic = booked(replace(VISIT, provider=KAREO_LOCUM), table=BILLING_LED | {Resource.APPOINTMENT: Direction.OFF})
     assert clinic.open() == []
     assert clinic.waiting() == {}
 
@@ -278,8 +278,8 @@ def test_appointments_are_left_alone_where_they_are_off():
 
 
 def test_appointments_off_cause_no_write_on_resync_either():
-    """ELATION_LED section 8: appointments off, a billing-side appointment writes nothing, even on resync."""
-    clinic = booked(VISIT, table=ELATION_LED)
+    """EHR_LED section 8: appointments off, a billing-side appointment writes nothing, even on resync."""
+    clinic = booked(VISIT, table=EHR_LED)
     clinic.appointment(replace(VISIT, minutes=45))
     clinic.appointment(replace(VISIT, cancelled=True))
     clinic.appointment_vanished(VISIT)
@@ -294,7 +294,7 @@ def test_a_practice_that_turns_appointments_off_leaves_those_that_were_written()
     clinic = booked(VISIT)
     clinic.carry_out_all()
     before = len(clinic.requests())
-    clinic.policy = replace(clinic.policy, table=ELATION_LED)
+    clinic.policy = replace(clinic.policy, table=EHR_LED)
     clinic.appointment(replace(VISIT, cancelled=True))
     clinic.appointment_vanished(VISIT)
     assert [one for one in clinic.requests()[before:] if one.resource is Resource.APPOINTMENT] == []

@@ -21,7 +21,7 @@ from events.ids import EhrChartId
 from events.records import BillingCase, BillLine, EhrBill
 from events.schema import IntentRequested, IntentSucceeded
 from events.writes import CreateEncounter, Resource, System
-from projections.rules.balancing import BalanceSheet, BillStanding, Unbilled, balance_sheet, is_signed
+from projections.rules.balancing import BalanceSheet, BillStanding, Unbilled, balance_sheet, is_signed, unread_bills
 from projections.state.patient import decode_patient, encode_patient
 from projections.words.period import Period, of_day
 from tests.unit.bills import ANSWER, SLOT, billed, lined
@@ -124,6 +124,31 @@ def test_the_bill_of_a_patient_who_is_kept_out_is_kept_out_and_balances() -> Non
     assert one.text == "the patient is kept out, by ann: a test patient"
     clinic.ask(KeepOutRequested(who="ann", reason="", undo=True), billing=ADA_THERE.id)
     assert where(clinic)[0] is BillStanding.READY
+
+
+def test_a_bill_that_comes_while_its_patient_is_kept_out_is_of_no_day_and_is_named_until_it_is_read() -> None:
+    clinic = billed(replace(GOOD_BILL, signed=False))
+    clinic.ask(KeepOutRequested(who="ann", reason="a test patient"), billing=ADA_THERE.id)
+    clinic.bill(replace(GOOD_BILL, id=4050, visit_note=5050))
+    clinic.bill(GOOD_BILL)
+    assert sheet(clinic).notes == (), "what was unsigned when it was last read is not counted"
+    found = unread_bills(clinic.state.patients.values())
+    assert [(one.bill, one.patient, one.chart) for one in found] == [
+        (GOOD_BILL.id, ADA_KEY, ADA.id),
+        (4050, ADA_KEY, ADA.id),
+    ]
+    clinic.ask(KeepOutRequested(who="ann", reason="", undo=True), billing=ADA_THERE.id)
+    clinic.bill(GOOD_BILL)
+    assert [one.bill for one in unread_bills(clinic.state.patients.values())] == [4050]
+    assert [one.bill for one in sheet(clinic).notes] == [GOOD_BILL.id]
+
+
+def test_a_signed_bill_that_is_seen_again_while_its_patient_is_kept_out_is_counted_once() -> None:
+    clinic = billed()
+    clinic.ask(KeepOutRequested(who="ann", reason="a test patient"), billing=ADA_THERE.id)
+    clinic.bill(replace(GOOD_BILL, signed=True, deferred=True))
+    assert [one.standing for one in sheet(clinic).notes] == [BillStanding.KEPT_OUT]
+    assert unread_bills(clinic.state.patients.values()) == ()
 
 
 def test_a_bill_that_is_held_is_ready_and_says_who_holds_it() -> None:

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from events.commands import PolicyRemovalRequested, ResyncRequested
 from events.records import ChartPolicy
 from events.writes import PoliciesWritten, SyncPolicies
-from projections.terms.policy import ELATION_LED
+from projections.terms.policy import EHR_LED
 from projections.words.remedy import remedy
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import GOLD
@@ -107,7 +107,7 @@ def test_reading_the_chart_again_shows_what_it_has_now():
 def test_the_other_profile_does_not_show_it():
     """There every policy of the chart goes its own way."""
     clinic = beyond()
-    clinic.policy = replace(clinic.policy, table=ELATION_LED)
+    clinic.policy = replace(clinic.policy, table=EHR_LED)
     clinic.policies(GOLD, STAFF)
     assert "beyond-case" not in {one.code for one in clinic.waiting().values()}
     assert remove(clinic) == "not-waiting"

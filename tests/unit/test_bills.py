@@ -11,7 +11,7 @@ from events.ids import EhrChartId
 from events.records import BillingCase
 from events.terms import EncounterTerms
 from events.writes import AddBillingCase, CreateEncounter, MarkBilled, MarkBillError, RecordCreated, Resource
-from projections.terms.policy import KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import (
@@ -177,7 +177,7 @@ def test_a_bill_waits_while_the_link_is_suspended():
 
 
 def test_bills_are_left_alone_where_they_are_off():
-    clinic = billed(replace(GOOD_BILL, signed=False), table=KAREO_LED | {Resource.BILL: Direction.OFF})
+    clinic = billed(replace(GOOD_BILL, signed=False), table=BILLING_LED | {Resource.BILL: Direction.OFF})
     assert clinic.waiting() == {}
 
 

@@ -1,4 +1,4 @@
-"""Appointments of the chart side booked on the billing side, our own extension (ELATION_LED, sections 5 and 6), row by row."""
+"""Appointments of the chart side booked on the billing side, our own extension (EHR_LED, sections 5 and 6), row by row."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from events.records import Provider
 from events.slots import SlotKind, slot_of
 from events.writes import RecordCreated, Resource, System
 from projections.rules.bookings import DESCRIPTION_MOST, STATUSES, token_of
-from projections.terms.policy import ELATION_LED, KAREO_LED, DeletedAppointment, Direction, Policy, allows, row
+from projections.terms.policy import BILLING_LED, EHR_LED, DeletedAppointment, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, KAREO_GREY, KAREO_MAIN_STREET, PHYSICIANS, PROVIDERS
 from tests.unit.stories import IN_CALENDAR, VISIT
 
 SLOT = slot_of(SlotKind.BOOKING, IN_CALENDAR.id)
-ON = {**ELATION_LED, Resource.APPOINTMENT: Direction.TO_BILLING}
+ON = {**EHR_LED, Resource.APPOINTMENT: Direction.TO_BILLING}
 
 
 def clinic(**rules: object) -> Clinic:
@@ -47,17 +47,17 @@ def update(made: Clinic) -> UpdateBillingAppointment:
 
 
 def test_the_row_is_off_in_both_published_profiles_and_named_as_ours_where_it_is_on() -> None:
-    off, on = (Policy(practice="elm", table=table) for table in (ELATION_LED, ON))
+    off, on = (Policy(practice="elm", table=table) for table in (EHR_LED, ON))
     assert not allows(off, Resource.APPOINTMENT, System.BILLING)
     assert allows(on, Resource.APPOINTMENT, System.BILLING)
     assert row(on, Resource.APPOINTMENT) == "appointment: elation->kareo, own extension"
     assert "extension" not in row(off, Resource.APPOINTMENT)
-    assert KAREO_LED[Resource.APPOINTMENT] is Direction.TO_EHR
+    assert BILLING_LED[Resource.APPOINTMENT] is Direction.TO_EHR
 
 
-@pytest.mark.parametrize("table", [ELATION_LED, KAREO_LED])
+@pytest.mark.parametrize("table", [EHR_LED, BILLING_LED])
 def test_with_appointments_off_one_in_the_calendar_writes_nothing(table: dict[Resource, Direction]) -> None:
-    """ELATION_LED section 8: appointments off, even on resync."""
+    """EHR_LED section 8: appointments off, even on resync."""
     made = Clinic(table=table)
     made.linked()
     made.carry_out_all()
@@ -77,7 +77,7 @@ def test_our_own_bookings_are_no_appointments_of_the_billing_sides_whatever_the_
     """They never come back to the chart side, and its copies of the billing side's never go there."""
     made, there = booked()
     made.appointment(replace(VISIT, id=there, key=str(there)))
-    made.policy = replace(made.policy, table=KAREO_LED)
+    made.policy = replace(made.policy, table=BILLING_LED)
     made.appointment(VISIT)
     assert set(made.intents()) == {slot_of(SlotKind.APPOINTMENT, VISIT.key)}
     made.write(ADA_KEY, slot_of(SlotKind.APPOINTMENT, VISIT.key))
@@ -91,7 +91,7 @@ def test_our_own_bookings_are_no_appointments_of_the_billing_sides_whatever_the_
 
 def test_a_booking_left_standing_when_the_row_is_switched_off_is_listed_and_not_followed() -> None:
     made, _ = booked()
-    made.policy = replace(made.policy, table=ELATION_LED)
+    made.policy = replace(made.policy, table=EHR_LED)
     made.in_calendar(replace(IN_CALENDAR, minutes=40))
     assert (made.waits(SLOT), made.open()) == ("not-followed", [])
 
@@ -100,7 +100,7 @@ def test_a_booking_left_standing_when_the_row_is_switched_off_is_listed_and_not_
 
 
 def test_every_field_of_an_appointment_that_travels() -> None:
-    """ELATION_LED section 5, row by row; nothing else travels."""
+    """EHR_LED section 5, row by row; nothing else travels."""
     made = clinic(appointment_reasons={"Follow-up": 31})
     made.in_calendar(replace(IN_CALENDAR, reason="Follow-up"))
     create = made.wanted(SLOT)
@@ -167,7 +167,7 @@ def test_a_location_is_mapped_else_the_practices_default_else_it_waits() -> None
 
 
 def test_an_unmapped_or_inactive_provider_waits_and_is_looked_at_with_the_next_directory() -> None:
-    """ELATION_LED section 8: unmapped provider, inactive provider."""
+    """EHR_LED section 8: unmapped provider, inactive provider."""
     made = clinic()
     made.kareo_directory(tuple(replace(one, active=False) for one in PROVIDERS))
     made.in_calendar(IN_CALENDAR)
@@ -201,7 +201,7 @@ def test_any_duration_travels_and_none_waits(minutes: int) -> None:
 
 
 def test_a_time_that_moves_over_a_change_of_clocks_stays_an_instant() -> None:
-    """ELATION_LED section 8: time moved across DST, 12:00 AM."""
+    """EHR_LED section 8: time moved across DST, 12:00 AM."""
     made, _ = booked()
     for start in (datetime(2026, 3, 8, 5, 0, tzinfo=UTC), datetime(2026, 11, 1, 6, 30, tzinfo=UTC)):
         made.in_calendar(replace(IN_CALENDAR, start=start))
@@ -236,7 +236,7 @@ def test_only_what_changed_is_changed_so_what_users_moved_survives() -> None:
 
 
 def test_a_status_that_goes_back_travels() -> None:
-    """ELATION_LED section 8: status regressing (Checked Out -> Scheduled)."""
+    """EHR_LED section 8: status regressing (Checked Out -> Scheduled)."""
     made, _ = booked()
     made.in_calendar(replace(IN_CALENDAR, status="Checked Out"))
     made.write(ADA_KEY, SLOT)
@@ -293,7 +293,7 @@ def test_one_deleted_then_restored_is_revived_or_booked_anew(switch: DeletedAppo
 
 
 def test_one_that_was_billed_is_cancelled_and_never_deleted() -> None:
-    """ELATION_LED section 8: appointment already billed (an encounter carries its id)."""
+    """EHR_LED section 8: appointment already billed (an encounter carries its id)."""
     made, there = booked(deleted_appointment=DeletedAppointment.DELETE)
     made.bill(replace(GOOD_BILL, service_day=IN_CALENDAR.start.date()))
     made.write(ADA_KEY, slot_of(SlotKind.BILL, GOOD_BILL.id))
@@ -302,7 +302,7 @@ def test_one_that_was_billed_is_cancelled_and_never_deleted() -> None:
 
 
 def test_one_that_becomes_another_patients_is_deleted_here_and_booked_there() -> None:
-    """ELATION_LED section 8: patient changed on the same appointment: delete and create, no update."""
+    """EHR_LED section 8: patient changed on the same appointment: delete and create, no update."""
     made, there = booked()
     mary, mary_there = replace(ADA, id=EhrChartId(102)), replace(ADA_THERE, id=902)
     key = made.linked(mary, mary_there)
@@ -315,7 +315,7 @@ def test_one_that_becomes_another_patients_is_deleted_here_and_booked_there() ->
 
 
 def test_one_that_is_over_is_not_booked_but_one_that_is_booked_is_followed_for_ever() -> None:
-    """ELATION_LED section 8: past appointment edited years later."""
+    """EHR_LED section 8: past appointment edited years later."""
     old = replace(IN_CALENDAR, id=61002, start=datetime(2024, 1, 2, 15, tzinfo=UTC))
     made, there = booked()
     made.in_calendar(old)
@@ -326,7 +326,7 @@ def test_one_that_is_over_is_not_booked_but_one_that_is_booked_is_followed_for_e
 
 
 def test_a_series_is_single_appointments_each_booked_once() -> None:
-    """ELATION_LED section 6: every occurrence by its own id; one save may be 52 creates."""
+    """EHR_LED section 6: every occurrence by its own id; one save may be 52 creates."""
     made = clinic()
     for week in range(52):
         made.in_calendar(replace(IN_CALENDAR, id=62000 + week, start=IN_CALENDAR.start + timedelta(weeks=week)))
@@ -347,7 +347,7 @@ def test_edits_before_it_was_booked_are_one_creation() -> None:
 
 
 def test_half_a_series_deleted_leaves_the_other_half() -> None:
-    """ELATION_LED section 8: 52-series created, split, half deleted."""
+    """EHR_LED section 8: 52-series created, split, half deleted."""
     made = clinic()
     series = [replace(IN_CALENDAR, id=62000 + at, start=IN_CALENDAR.start + timedelta(weeks=at)) for at in range(6)]
     for one in series:

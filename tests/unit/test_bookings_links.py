@@ -1,4 +1,4 @@
-"""Bookings and links: late sights, charts not linked yet, merges, and an unlinking (ELATION_LED, section 8)."""
+"""Bookings and links: late sights, charts not linked yet, merges, and an unlinking (EHR_LED, section 8)."""
 
 from __future__ import annotations
 

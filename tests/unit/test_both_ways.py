@@ -1,4 +1,4 @@
-"""ELATION_LED sections 2, 3 and 8: what is entered and edited in Elation reaches Kareo; each rule by its number."""
+"""EHR_LED sections 2, 3 and 8: what is entered and edited in Elation reaches Kareo; each rule by its number."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from events.insurance import InsurersLearnt
 from events.records import BillingCase, ChartPolicy
 from events.writes import ChangeBillingPolicies, CreateBillingChart, SyncPolicies
 from projections.rules.telling import INSURED_NOTE
-from projections.terms.policy import ELATION_LED, RemovedPolicy
+from projections.terms.policy import EHR_LED, RemovedPolicy
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import (
     BLUE_THERE,
@@ -80,7 +80,7 @@ def test_the_holder_is_told_whole_and_said_so_when_it_is_somebody_else():
         "insured_city": "Atlanta",
         "insured_state": "GA",
         "insured_zip": "30303",
-        "insured_ssn": "123456789",
+        "insured_ssn": "530124481",
         "insured_birth_date": "1980-02-21",
         "insured_sex": "M",
     }
@@ -186,7 +186,7 @@ def test_a_tertiary_goes_along():
 
 
 def test_a_case_is_added_where_there_is_none():
-    clinic = Clinic(directory=False, table=ELATION_LED)
+    clinic = Clinic(directory=False, table=EHR_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
     clinic.policies(GOLD)
@@ -199,7 +199,7 @@ def test_a_case_is_added_where_there_is_none():
 
 def test_an_auto_case_is_left_alone_and_one_is_added_beside_it():
     auto = BillingCase(id=72, name="Auto", policies=(replace(BLUE, id=3009),))
-    clinic = Clinic(directory=False, table=ELATION_LED)
+    clinic = Clinic(directory=False, table=EHR_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.policies(GOLD)
     clinic.linked(there=replace(ADA_THERE, cases=(auto,)))
@@ -218,7 +218,7 @@ def test_an_added_case_that_is_not_primary_waits_and_is_not_added_again():
 
 
 def test_two_cases_that_claim_to_be_primary_wait():
-    clinic = Clinic(directory=False, table=ELATION_LED)
+    clinic = Clinic(directory=False, table=EHR_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
     clinic.policies(GOLD)
@@ -302,7 +302,7 @@ def test_a_case_made_inactive_removes_all_in_elation_and_comes_not_back():
 
 
 def born(*policies: ChartPolicy, **rules: object) -> Clinic:
-    clinic = Clinic(directory=False, **{"table": ELATION_LED, **rules})
+    clinic = Clinic(directory=False, **{"table": EHR_LED, **rules})
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
     clinic.ehr(ADA)
@@ -332,7 +332,7 @@ def test_a_chart_without_insurance_is_created_as_ever():
 
 
 def test_a_patient_born_in_kareo_brings_its_policies_to_the_new_chart():
-    clinic = Clinic(directory=False, table=ELATION_LED)
+    clinic = Clinic(directory=False, table=EHR_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.billing(insured(BLUE))
     clinic.carry_out_all()

@@ -1,4 +1,4 @@
-"""ELATION_LED section 3, rule 7: companies and plans by ids learnt from policies seen, never by a name unasked."""
+"""EHR_LED section 3, rule 7: companies and plans by ids learnt from policies seen, never by a name unasked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ELATION_LED section 3, rules 9 and 10: three-way by policy and field, ranks, both sides at once, half of a write."""
+"""EHR_LED section 3, rules 9 and 10: three-way by policy and field, ranks, both sides at once, half of a write."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from events.records import BillingCase
 from events.writes import ChangeBillingPolicies, Resource, SyncPolicies, System
-from projections.terms.policy import ELATION_LED, Direction, RemovedPolicy
+from projections.terms.policy import EHR_LED, Direction, RemovedPolicy
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import (
     CASE,
@@ -144,7 +144,7 @@ def test_a_policy_entered_anew_in_another_case_goes_on_where_it_was():
 
 
 def test_nothing_is_written_before_elations_policies_have_been_read():
-    clinic = Clinic(directory=False, table=ELATION_LED)
+    clinic = Clinic(directory=False, table=EHR_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.linked(there=insured(BLUE))
     assert insurance(clinic) == []
@@ -164,7 +164,7 @@ def test_an_older_reading_changes_nothing():
 
 @pytest.mark.parametrize("direction", Direction)
 def test_no_insurance_write_against_the_row(direction: Direction):
-    clinic = both(table=ELATION_LED | {Resource.INSURANCE: direction})
+    clinic = both(table=EHR_LED | {Resource.INSURANCE: direction})
     clinic.policies(replace(GOLD, member_id="HERE", rank=2))
     clinic.billing(insured(replace(BLUE, number="THERE")))
     clinic.carry_out_all()

@@ -8,7 +8,7 @@ from events.commands import ConflictSeen
 from events.insurance import InsurersLearnt
 from events.records import BillingPolicy, ChartPolicy
 from events.writes import System
-from projections.terms.policy import ELATION_LED, KAREO_LED
+from projections.terms.policy import BILLING_LED, EHR_LED
 from projections.trial.dry_run import rehearse, rehearse_accepting
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import BLUE_THERE, GOLD, SECOND_HERE, change, insurance, insured, sync
@@ -19,11 +19,11 @@ from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
 def switched(*here: ChartPolicy, there: tuple[BillingPolicy, ...]) -> Clinic:
     """A practice of the profile kareo-led, at rest, that takes the other; then Elation's policies are read."""
-    clinic = Clinic(directory=False, table=KAREO_LED)
+    clinic = Clinic(directory=False, table=BILLING_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.linked(there=insured(*there))
     clinic.carry_out_all()
-    clinic.policy = replace(clinic.policy, table=ELATION_LED, preference=System.EHR)
+    clinic.policy = replace(clinic.policy, table=EHR_LED, preference=System.EHR)
     clinic.mark = len(insurance(clinic))
     clinic.billing(insured(*there))
     ids = [one.ehr for one in clinic.patient().policies.values()]
@@ -71,9 +71,9 @@ def test_a_person_settles_a_difference_by_making_them_alike():
 def test_a_practice_that_goes_back_and_comes_again_begins_anew():
     clinic = switched(GOLD, there=(BLUE,))
     (id_,) = [one.ehr for one in clinic.patient().policies.values()]
-    clinic.policy = replace(clinic.policy, table=KAREO_LED)
+    clinic.policy = replace(clinic.policy, table=BILLING_LED)
     clinic.policies(replace(GOLD, id=id_, group_id="MEANWHILE"))
-    clinic.policy = replace(clinic.policy, table=ELATION_LED)
+    clinic.policy = replace(clinic.policy, table=EHR_LED)
     clinic.billing(insured(BLUE))
     assert insurance(clinic)[clinic.mark :] == []
     assert clinic.waits("conflict:insurance") == "policies-differ"
@@ -81,20 +81,20 @@ def test_a_practice_that_goes_back_and_comes_again_begins_anew():
 
 def test_what_if_and_dry_run_show_what_the_switch_would_write():
     """Before the switch: what the other profile would write, in memory, nothing recorded."""
-    clinic = Clinic(directory=False, table=KAREO_LED)
+    clinic = Clinic(directory=False, table=BILLING_LED)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.linked(there=insured(BLUE))
     clinic.carry_out_all()
     (id_,) = [one.ehr for one in clinic.patient().policies.values()]
     clinic.policies(replace(GOLD, id=id_, group_id="EDITED"))
-    other = replace(clinic.policy, table=ELATION_LED, preference=System.EHR)
+    other = replace(clinic.policy, table=EHR_LED, preference=System.EHR)
     run = rehearse(clinic.state.patients, clinic.state.directory, {}, other, clinic.now)
     assert run.writes == []
     assert {one.code for patient in run.patients.values() for one in patient.waiting.values()} == {"policies-differ"}
 
 
 def test_a_rehearsal_of_the_other_profile_tells_what_follows_from_each_write():
-    clinic = Clinic(directory=False, table=ELATION_LED, observes=True)
+    clinic = Clinic(directory=False, table=EHR_LED, observes=True)
     clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
     clinic.record(InsurersLearnt(plans=(BLUE_THERE,)))
     clinic.ehr(ADA)

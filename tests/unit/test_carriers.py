@@ -12,14 +12,14 @@ from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingPolicy, Carrier
 from events.schema import Origin
 from events.writes import CreateCarrier, Done, RecordCreated, Resource, System, UpdateCarrier
-from projections.terms.policy import ELATION_LED, KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, EHR_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import GOLD, agreed
 from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 from tests.unit.test_insurance import insured
 
 SLOT = "carrier:40"
-PROFILES = {"kareo-led": KAREO_LED, "elation-led": ELATION_LED}
+PROFILES = {"kareo-led": BILLING_LED, "elation-led": EHR_LED}
 MOVED = replace(BLUE, plan_address1="12 Harbor Row", plan_address2="", plan_phone="(404) 555-0199")
 
 
@@ -168,7 +168,7 @@ def test_a_refused_change_waits_and_is_tried_again_when_asked():
 
 def test_nothing_follows_where_insurance_does_not_go_to_elation():
     clinic = clinic_of("kareo-led")
-    clinic.policy = replace(clinic.policy, table=KAREO_LED | {Resource.INSURANCE: Direction.OFF})
+    clinic.policy = replace(clinic.policy, table=BILLING_LED | {Resource.INSURANCE: Direction.OFF})
     clinic.billing(insured(MOVED))
     assert updates(clinic) == []
 
@@ -183,7 +183,7 @@ def test_the_write_names_its_row_and_goes_to_elation():
 
 def test_a_carrier_that_an_older_version_created_is_compared_with_what_it_shows():
     """Its creation does not say of which plan the address was."""
-    clinic = Clinic(directory=False, table=KAREO_LED)
+    clinic = Clinic(directory=False, table=BILLING_LED)
     clinic.directories()
     clinic.linked(there=insured(BLUE))
     created = clinic.wanted(SLOT, "")

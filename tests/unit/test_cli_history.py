@@ -68,10 +68,10 @@ def everything_shown(story: list[Recorded], day: Clinic, shown: Shown) -> str:
     return "\n".join(
         (
             *lines(told, ZONE),
-            *known_lines(state),
+            *known_lines(state, Names()),
             json_lines(told, state, shown),
             spreadsheet(told, ZONE),
-            page("x", told, state, ZONE),
+            page("x", told, state, ZONE, names=Names()),
             *(repr(one) for one in reasons),
         )
     )
@@ -254,7 +254,7 @@ class _Page(HTMLParser):
 
 def test_the_page_is_self_contained_and_its_rows_lead_to_each_other(story: list[Recorded], day: Clinic) -> None:
     told = entries(story, day.policy, EVERYTHING)
-    html = page("Ada", told, known(folded(story), day.state.directory, day.policy, EVERYTHING), ZONE)
+    html = page("Ada", told, known(folded(story), day.state.directory, day.policy, EVERYTHING), ZONE, names=Names())
     parsed = _Page()
     parsed.feed(html)
     assert parsed.ids == [f"e{one.recorded.sequence}" for one in told]
@@ -274,7 +274,7 @@ def test_the_page_escapes_what_a_record_holds() -> None:
     clinic.linked(chart=replace(ADA, city=evil), there=replace(ADA_THERE, city=evil))
     story = recorded(clinic)
     told = entries(story, clinic.policy, EVERYTHING)
-    html = page(evil, told, known(folded(story), clinic.state.directory, clinic.policy, EVERYTHING), ZONE)
+    html = page(evil, told, known(folded(story), clinic.state.directory, clinic.policy, EVERYTHING), ZONE, names=Names())
     assert "<script" not in html
     assert "&lt;script&gt;" in html
 

@@ -16,7 +16,7 @@ from projections.rules.bookings import BOOKINGS
 from projections.rules.fields import DEMOGRAPHICS
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words
 from projections.terms.names import Names, SystemName
-from projections.terms.policy import KAREO_LED, PREFERENCES, PROFILES, Direction
+from projections.terms.policy import BILLING_LED, PREFERENCES, PROFILES, Direction
 
 OTHERS = Names(ehr=SystemName(label="<Charts>", prefix="charts"), billing=SystemName(label="Bill & Co", prefix="bills"))
 
@@ -39,7 +39,7 @@ def test_every_resource_has_its_rules_and_direction(profile: str, capsys: pytest
 
 
 def test_appointments_to_the_billing_side_are_shown_as_our_own_extension(capsys: pytest.CaptureFixture[str]):
-    """ELATION_LED section 0: ours, not the vendor's, and named so in the product."""
+    """EHR_LED section 0: ours, not the vendor's, and named so in the product."""
     told = json.loads(printed(capsys, "--profile", "elation-led", "--json"))
     (own,) = [one for one in told["tables"] if one["extension"]]
 
@@ -124,7 +124,7 @@ def test_every_text_of_the_page_is_escaped():
     rule = Rule(hostile, hostile, hostile, hostile, f"guide: {hostile}")
     tables = (RuleTable(Resource.BILL, hostile, hostile, (rule,)),)
     with patch.object(rules, "TABLES", tables):
-        text = rules.as_page(hostile, KAREO_LED, OTHERS)
+        text = rules.as_page(hostile, BILLING_LED, OTHERS)
 
     page = read(text)
     assert "script" not in page.tags
@@ -155,7 +155,7 @@ def test_both_profiles_are_shown_with_who_wins(capsys: pytest.CaptureFixture[str
 
 
 def test_what_stays_one_way_where_insurance_goes_both_ways_is_said(capsys: pytest.CaptureFixture[str]):
-    """ELATION_LED section 2: the dates are not in the guide's table, and the plan's address is Kareo's own."""
+    """EHR_LED section 2: the dates are not in the guide's table, and the plan's address is Kareo's own."""
     page = printed(capsys, "--profile", "elation-led", "--html")
     assert page.count("(only Kareo to Elation)") == 8
     assert "(only Kareo to" not in printed(capsys, "--html")

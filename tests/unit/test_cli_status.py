@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.cli.status import lines, passed
-from daemon.tables.status import PracticeStatus
+from daemon.cli.status import document, lines, passed
+from daemon.tables.status import PracticeStatus, Report
+from events.writes import System
+from projections.terms.names import NAMES, Names, SystemName
 from projections.words.moment import UTC
 
 WELL = PracticeStatus(practice="elm", lag=3, report_age=10.0, waiting=(("conflict", 2), ("refused", 1)))
@@ -40,5 +42,18 @@ def test_a12_all_limits_together() -> None:
 def test_a_restored_database_is_said_for_as_long_as_it_matters() -> None:
     row = PracticeStatus(practice="elm", waiting=(("history-restarted", 1),))
     said = "  the database was restored: both systems are read again, and each creation is looked for before it is made"
-    assert said in lines(row, UTC)
-    assert said not in lines(WELL, UTC)
+    assert said in lines(row, UTC, NAMES)
+    assert said not in lines(WELL, UTC, NAMES)
+
+
+def test_the_systems_are_called_as_the_practice_calls_them() -> None:
+    ledger = Names(billing=SystemName(label="Ledger", prefix="ledger"))
+    report = Report(queued={System.BILLING: 2}, budget={"post": 0.5})
+    row = PracticeStatus(practice="elm", open_intents=((System.BILLING, "refused", 3, None),), report=report, report_age=1.0)
+    text = lines(row, UTC, ledger)
+    assert "  3 writes to Ledger refused" in text
+    assert "  in hand: 2 writes to Ledger" in text
+    assert "  Ledger's limits used: post 50%" in text
+    told = document(row, ledger)
+    assert (told["open_intents"], told["report"]["queued"]) == ([("ledger", "refused", 3, None)], {"ledger": 2})  # type: ignore[index]
+    assert document(row, NAMES)["open_intents"] == [("kareo", "refused", 3, None)]

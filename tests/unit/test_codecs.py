@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from events.writes import System
+from projections.matching.places import phone_of
 from projections.rules.fields import BY_NAME, DEMOGRAPHICS, same
 from projections.terms.codecs import Codec, Email, PhoneNumber, Sex, State, Text, Unfit, ZipCode
 from tests.unit.clinic import Clinic
@@ -29,6 +30,24 @@ def test_a_phone_with_letters_or_the_wrong_length_is_left_to_a_person(odd: str, 
     assert isinstance(problem, Unfit)
     assert problem.code == "not-a-phone"
     assert odd not in problem.text
+
+
+@pytest.mark.parametrize("shown", ["999-999-9999", "555-555-5555", "(706) 555-5555", "123-456-7890"])
+@pytest.mark.parametrize("target", System)
+def test_a_phone_that_matching_takes_for_none_is_never_written(shown: str, target: System):
+    problem = PhoneNumber().fit(PhoneNumber().clean(shown), target)
+    assert isinstance(problem, Unfit)
+    assert problem.code == "not-a-phone"
+    assert phone_of(shown) == ""
+
+
+def test_a_placeholder_leaves_the_number_that_the_chart_has():
+    clinic = Clinic()
+    clinic.linked()
+    clinic.billing(replace(ADA_THERE, home_phone="999-999-9999", city="Macon"))
+
+    assert clinic.wanted("demographics:elation").fields == {"city": "Macon"}
+    assert clinic.waits("field:home_phone") == "field-not-a-phone"
 
 
 def test_a_phone_with_letters_waits_while_the_other_fields_go():

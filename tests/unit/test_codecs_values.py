@@ -157,3 +157,8 @@ def test_blanks_around_a_value_are_no_change(field, text: str) -> None:
 def test_the_way_a_zip_is_written_is_no_change(digits: str) -> None:
     forms = [digits, f"{digits[:5]}-{digits[5:]}", f"{digits[:5]} {digits[5:]}", f" {digits}"]
     assert len({ZipCode().clean(one) for one in forms}) == 1
+
+
+@pytest.mark.parametrize("text", ["19850101", "1985-W01-2", "1985-1-1", "1/1/1985", "x"])
+def test_only_a_date_as_records_have_it_is_one(text: str):
+    assert CalendarDay().fit(text, System.EHR).code == "not-a-date"

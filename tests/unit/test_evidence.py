@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from events import archive
 from events.archive import ArchiveReader, ArchiveWriter, End, Manifest, NoArchive, Recipient
 from events.chain import COVERED, link
-from events.evidence import ChainCheckpoint, Inspection, Mark, NoCheckpoint, Problem, decode_checkpoint
+from events.evidence import ChainCheckpoint, ChainProblem, Inspection, Mark, NoCheckpoint, decode_checkpoint
 
 MADE = datetime(2026, 3, 2, 15, tzinfo=UTC)
 KEY = Recipient(key=bytes(range(32)))
@@ -169,13 +169,13 @@ def test_an_inserted_event_is_named(index: int) -> None:
 
 def test_it_is_told_what_was_done() -> None:
     body = [{**one, "body": b"x"} if one["sequence"] == 4 else one for one in ROWS]
-    assert inspected(body).problem == Problem("elm", 4, "was changed")
+    assert inspected(body).problem == ChainProblem("elm", 4, "was changed")
     chain = [{**one, "chain": b"x"} if one["sequence"] == 4 else one for one in ROWS]
-    assert inspected(chain).problem == Problem("elm", 4, "is as it was, but its link was changed")
+    assert inspected(chain).problem == ChainProblem("elm", 4, "is as it was, but its link was changed")
     none = [{**one, "chain": None} if one["sequence"] == 4 else one for one in ROWS]
-    assert inspected(none).problem == Problem("elm", 4, "carries no link of the chain any more")
-    assert inspected(ROWS[:-2]).problem == Problem("elm", 11, "is missing (the practice's last event is #12)")
-    assert inspected(ROWS, head=10).problem == Problem("elm", 11, "was inserted (the practice's last event is #10)")
+    assert inspected(none).problem == ChainProblem("elm", 4, "carries no link of the chain any more")
+    assert inspected(ROWS[:-2]).problem == ChainProblem("elm", 11, "is missing (the practice's last event is #12)")
+    assert inspected(ROWS, head=10).problem == ChainProblem("elm", 11, "was inserted (the practice's last event is #10)")
 
 
 # -- a chain that was made anew ---------------------------------------------------------------------------------------------
@@ -196,7 +196,7 @@ def test_a_checkpoint_knows_events_that_were_cut_off_with_the_head() -> None:
     seen = Inspection("elm", {LENGTH: ROWS[-1]["chain"]})
     assert all(seen.take(one) for one in ROWS[:9])
     seen.end(9, ROWS[8]["chain"])
-    assert seen.problem == Problem("elm", 10, "is missing (a checkpoint knows #12)")
+    assert seen.problem == ChainProblem("elm", 10, "is missing (a checkpoint knows #12)")
 
 
 def test_events_of_before_the_chain_are_counted_and_only_at_the_start() -> None:
@@ -209,7 +209,7 @@ def test_events_of_before_the_chain_are_counted_and_only_at_the_start() -> None:
     seen = Inspection("elm")
     for one in [*old, *later[:3], {**later[3], "chain": None}]:
         seen.take(one)
-    assert seen.problem == Problem("elm", 6, "carries no link of the chain any more")
+    assert seen.problem == ChainProblem("elm", 6, "carries no link of the chain any more")
 
 
 def test_what_is_no_checkpoint() -> None:

@@ -30,8 +30,17 @@ BESIDE = {"cli": {"demo", "console"}, "__main__": {"cli"}}
 VISITORS = {"cli", "demo", "sandbox"}
 """Who may import the sandbox."""
 
-VENDOR = re.compile(r"(?<!corr)elation|kareo|tebra", re.IGNORECASE)
+VENDOR = re.compile(r"(?<!r)elation|kareo|tebra", re.IGNORECASE)
+"""Not `relation` and `correlation`."""
+
 NAMELESS = ("runtime", "operator", "history", "tables", "cli", "console", "vendors/ports")
+SETTLED = {
+    "projections/terms/names.py": {"Elation", "elation", "Kareo", "kareo"},
+    "projections/terms/policy.py": {"kareo->elation", "elation->kareo", "kareo-led", "elation-led"},
+    "projections/rules/links.py": {"kareo-patient:"},
+}
+"""What the pure part says of vendors, all in text: their names by default, what configurations say, and what charts carry by now."""
+
 GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "servers", "shape", "telemetry")]
 
 
@@ -176,10 +185,16 @@ def test_no_vendor_is_named_outside_its_folder(file: Path) -> None:
     assert VENDOR.search(file.name) is None
 
 
+@pytest.mark.parametrize("file", files("projections"), ids=lambda file: str(file.relative_to(ROOT)))
+def test_the_pure_part_speaks_of_sides(file: Path) -> None:
+    assert vendors_named(file.read_text()) == SETTLED.get(str(file.relative_to(ROOT)), set())
+
+
 @pytest.mark.parametrize(
     "source",
     [
         "elation = 1",
+        "ELATION_LED = {}",
         "x.kareo_client",
         "f(kareo=1)",
         "import daemon.vendors.kareo.client",
@@ -196,4 +211,5 @@ def test_the_test_of_names_can_fail(source: str) -> None:
 
 
 def test_docstrings_and_comments_may_name_a_vendor() -> None:
+    assert vendors_named("relationship, RELATION = correlation, 'Relationship'") == set()
     assert vendors_named('"""Elation."""\n\ndef f():\n    """Kareo."""  # Kareo\n') == set()

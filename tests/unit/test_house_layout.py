@@ -258,7 +258,9 @@ TESTED_IN = {
     "projections/rules/telling": "unit/test_both_ways_insurers",
     "projections/rules/wants": "unit/test_reconcile",
     "projections/words/likeness": "unit/test_words",
+    "projections/terms/given": "unit/test_policies",
     "projections/terms/holder": "unit/test_policies",
+    "projections/terms/placeholders": "unit/test_policies",
 }
 """Where a module without a test file of its name is tested."""
 

@@ -1,10 +1,11 @@
-"""One word, one meaning: no class name twice, and no vendor's name outside what is a vendor's."""
+"""One word, one meaning: no type's name twice, be it a class or an alias, private or not; and what is cited is there."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -16,28 +17,70 @@ CITED = re.compile(r"`((?:daemon|projections|events)(?:\.\w+)+)")
 
 TWICE = {
     # the vendors' records are called as the vendors call them (an anti-corruption layer)
-    "BadRow", "BillingAppointment", "BillingCase", "BillingPolicy", "Email", "Patient", "Phone", "Policy",
-    "Place",
-    "Reference", "Text",
+    "BillingAppointment", "BillingCase", "BillingPolicy", "Email", "Patient", "Phone", "Policy", "Reference", "Text",
 }  # fmt: skip
 """Only ever gets shorter."""
 
 
-def classes() -> dict[str, list[str]]:
+def is_alias(name: str, value: ast.expr) -> bool:
+    """Whether an assignment names a type: `Pair = tuple[int, int]`, `Either = A | B`, `Kind = NewType(...)`.
+
+    A type variable is none: it belongs to the signatures of its file, as a parameter does.
+    """
+    made = ast.unparse(value.func) if isinstance(value, ast.Call) else ""
+    return name[:1].isupper() and not (name.isupper() and len(name) > 1) and made not in {"TypeVar", "ParamSpec"}
+
+
+def types_named(source: str) -> Iterator[str]:
+    """Classes, wherever they are defined, and a module's aliases, all without the underscore of what is private."""
+    tree = ast.parse(source)
+    yield from (node.name.lstrip("_") for node in ast.walk(tree) if isinstance(node, ast.ClassDef))
+    for node in tree.body:
+        match node:
+            case (
+                ast.Assign(targets=[ast.Name(id=name)], value=value)
+                | ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value)
+            ):
+                if is_alias(name.lstrip("_"), value):
+                    yield name.lstrip("_")
+
+
+def types() -> dict[str, list[str]]:
+    """Where each name is defined; the sandboxes stand beside and speak as their vendors do."""
     found: dict[str, list[str]] = defaultdict(list)
     for room in ("daemon", "projections", "events"):
         for file in sorted((ROOT / room).rglob("*.py")):
             if "sandbox" not in file.parts:
-                for node in ast.walk(ast.parse(file.read_text())):
-                    if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
-                        found[node.name].append(str(file.relative_to(ROOT)))
+                for name in types_named(file.read_text()):
+                    found[name].append(str(file.relative_to(ROOT)))
     return found
 
 
-def test_no_class_name_is_defined_twice() -> None:
-    twice = {name: files for name, files in classes().items() if len(files) > 1}
+def test_no_types_name_is_defined_twice() -> None:
+    twice = {name: files for name, files in types().items() if len(files) > 1}
     assert {name: files for name, files in twice.items() if name not in TWICE} == {}
     assert TWICE - twice.keys() == set(), "take these off the list"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "class Thing: ...",
+        "class _Thing(Exception): ...",
+        "def f():\n    class Thing: ...",
+        "Thing = dict[str, int]",
+        "_Thing = Callable[[int], str]",
+        "Thing: TypeAlias = A | B",
+        "Thing = NewType('Thing', int)",
+    ],
+)
+def test_a_types_name_is_seen_however_it_is_defined(source: str) -> None:
+    assert list(types_named(source)) == ["Thing"]
+
+
+@pytest.mark.parametrize("source", ["T = TypeVar('T')", "THINGS = {1}", "_thing = f()", "thing: Any = 1"])
+def test_what_is_no_type_may_be_named_twice(source: str) -> None:
+    assert list(types_named(source)) == []
 
 
 def cited() -> set[str]:

@@ -12,7 +12,7 @@ from events.records import BillingCase, BillingChart, BillingPolicy, Carrier, Pl
 from events.terms import PolicyTerms
 from events.writes import CreateCarrier, CreatePlan, PoliciesWritten, RecordCreated, Resource, SyncPolicies
 from projections.rules.insurance import in_force, next_revisit, primary_case
-from projections.terms.policy import KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
 
@@ -25,7 +25,7 @@ SPOUSE = replace(
     insured_city="Atlanta",
     insured_state="Georgia",
     insured_zip="303030002",
-    insured_ssn="123-45-6789",
+    insured_ssn="530-12-4481",
     insured_birth_date=date(1980, 2, 21),
     insured_sex="M",
 )
@@ -88,7 +88,7 @@ ROWS = {
     "insured city": (SPOUSE, "insured_city", "Atlanta"),
     "insured state": (SPOUSE, "insured_state", "GA"),
     "insured zip": (SPOUSE, "insured_zip", "30303-0002"),
-    "insured SSN": (SPOUSE, "insured_ssn", "123456789"),
+    "insured SSN": (SPOUSE, "insured_ssn", "530124481"),
     "insured DOB": (SPOUSE, "insured_birth_date", date(1980, 2, 21)),
     "insured sex": (SPOUSE, "insured_sex", "M"),
     "insured sex unknown": (replace(SPOUSE, insured_sex=""), "insured_sex", "N"),
@@ -118,8 +118,8 @@ def test_every_row_of_the_field_table(row: str):
 
 def test_self_takes_the_patients_ssn():
     clinic = clinic_with(BLUE)
-    clinic.billing(replace(insured(BLUE), ssn="987-65-4321"))
-    assert terms(clinic)[0].insured_ssn == "987654321"
+    clinic.billing(replace(insured(BLUE), ssn="265-65-4321"))
+    assert terms(clinic)[0].insured_ssn == "265654321"
 
 
 def test_the_write_names_the_chart_and_the_patient():
@@ -279,7 +279,7 @@ def test_a_policy_that_waits_keeps_what_elation_has():
 
 
 def test_insurance_is_left_alone_where_it_is_off():
-    clinic = clinic_with(BLUE, table=KAREO_LED | {Resource.INSURANCE: Direction.OFF}, known=False)
+    clinic = clinic_with(BLUE, table=BILLING_LED | {Resource.INSURANCE: Direction.OFF}, known=False)
     assert clinic.open() == []
     assert clinic.waiting() == {}
 

@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from events.writes import Resource, Searched
-from projections.terms.policy import KAREO_LED, Direction
+from projections.terms.policy import BILLING_LED, Direction
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, HOUSE, KAREO_LOCUM
 from tests.unit.searches import HERE, WANTED
@@ -58,7 +58,7 @@ def test_an_address_without_a_street_waits_when_a_chart_is_created():
 
 
 def test_nothing_is_created_where_the_practice_does_not_want_it():
-    clinic = Clinic(table=KAREO_LED | {Resource.CHART: Direction.TO_BILLING})
+    clinic = Clinic(table=BILLING_LED | {Resource.CHART: Direction.TO_BILLING})
     clinic.billing(ADA_THERE)
     clinic.succeed(ADA_KEY, "chart", Searched())
     assert clinic.waits("chart") == "not-created"

@@ -10,11 +10,11 @@ from msgspec.structs import replace
 from daemon.runtime.go_live import counterparts
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.records import BillingChart, EhrChart, type_of
-from events.writes import CreateBillingChart, CreateEhrChart, SyncPolicies, changes_nothing
+from events.writes import CreateBillingChart, CreateEhrChart, SyncPolicies, System, changes_nothing
 from projections.rules.links import judge
 from projections.state.patient import BillingSide, EhrSide, Patient, Search, bar
 from projections.state.state import Alike, PracticeState
-from projections.terms.names import NAMES
+from projections.terms.names import NAMES, Names, SystemName
 from projections.trial.dry_run import DryRun, rehearse
 from tests.invented_practice import found
 from tests.unit.clinic import Clinic
@@ -131,7 +131,10 @@ def test_what_follows_from_a_write_is_rehearsed_too():
     assert sorted(kinds) == ["CreateCarrier", "CreateElationChart", "CreatePlan", "SyncPolicies"]
     (policies,) = [one.write for one in run.writes if isinstance(one.write, SyncPolicies)]
     assert policies.chart < 0
-    assert run.searches == {"elation": 1}
+    assert run.searches == {System.EHR: 1}
+    ledger = Names(billing=SystemName(label="Ledger", prefix="ledger"), ehr=SystemName(label="Slate", prefix="slate"))
+    said = [text.partition(" (")[0] for kind in run.counts() for text in (kind.words(ledger), kind.key(ledger))]
+    assert said[:2] == ["chart to Slate: CreateElationChart", "chart to slate: CreateElationChart"]
     assert not any(changes_nothing(one.write) for one in run.writes)
 
 

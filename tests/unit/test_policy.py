@@ -34,7 +34,7 @@ from events.writes import (
 from projections.deciding.settle import permitted
 from projections.rules.wants import Wish
 from projections.state.maps import physician_for, provider_for
-from projections.terms.policy import KAREO_LED, POSSIBLE, PREFERENCES, PROFILES, Direction, Policy, allows, row
+from projections.terms.policy import BILLING_LED, POSSIBLE, PREFERENCES, PROFILES, Direction, Policy, allows, row
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE
 from tests.unit.records import HOUSE, KAREO_LOCUM, PHYSICIANS
@@ -76,7 +76,7 @@ EVERY_ROW = [(resource, direction) for resource in Resource for direction in sor
 
 
 def ruled(**rows: Direction) -> Policy:
-    table = KAREO_LED | {Resource(name): direction for name, direction in rows.items()}
+    table = BILLING_LED | {Resource(name): direction for name, direction in rows.items()}
     return Policy(practice=PRACTICE, default_physician=HOUSE, table=table)
 
 
@@ -104,7 +104,7 @@ def test_the_kareo_led_profile_is_the_guides_table():
 
 
 def test_the_elation_led_profile_is_the_other_guides_table():
-    """ELATION_LED section 1: charts, demographics and insurance both ways, appointments not at all."""
+    """EHR_LED section 1: charts, demographics and insurance both ways, appointments not at all."""
     assert PROFILES["elation-led"] == {
         Resource.CHART: Direction.BOTH,
         Resource.DEMOGRAPHICS: Direction.BOTH,

@@ -32,13 +32,16 @@ from daemon.operator.onboarding import CandidatePair, Matching, Onboarding
 from daemon.tables.status import PracticeStatus
 from events.ids import EventId, PracticeId
 from events.schema import TYPES, Event, Origin, Recorded
+from events.writes import CreateEhrChart, Resource, System
 from projections.terms.names import NAMES
 from projections.terms.policy import PROFILES
+from projections.trial.dry_run import DryRun, Planned
 from projections.trial.what_if import Comparison, Deviation
 from projections.words.known import Known
 from projections.words.lines import Entry
 from projections.words.shown import EVERYTHING
 from projections.words.words import describe
+from tests.unit.records import ADA_KEY
 
 T = TypeVar("T")
 ZONE = ZoneInfo("America/Denver")
@@ -103,8 +106,9 @@ def onboarding(text: str) -> list[str]:
     matching = Matching(
         candidates=(msgspec.structs.replace(PAIR, names=(text, text), differ=(text,)),), impossible={text: 1}
     )
-    told = Onboarding(practice=text, state="live", charts={"elation": 1, "kareo": 1}, unread=(text,), matching=matching)
-    run = typing.cast(Any, types.SimpleNamespace(writes=[], searches={text: 1}, counts=lambda: {text: 1}))
+    told = Onboarding(practice=text, state="live", charts=dict.fromkeys(System, 1), unread=(text,), matching=matching)
+    run = DryRun(writes=[Planned(ADA_KEY, text, System.EHR, Resource.CHART, filled(CreateEhrChart, text), text)])
+    run.searches[System.BILLING] += 1
     return onboard.lines(told, run, EVERY, EVERYTHING)
 
 
@@ -112,17 +116,17 @@ def comparison(text: str) -> list[str]:
     write = next(
         one for one in typing.get_args(typing.get_type_hints(Deviation)["write"]) if one.__name__ == "UpdateEhrChart"
     )
-    made = Deviation("made", 1, text, text, "elation", "demographics", filled(write, text), None, text)
+    made = Deviation("made", 1, text, text, System.EHR, Resource.DEMOGRAPHICS, filled(write, text), None, text)
     return what_if.lines(Comparison([made]), EVERYTHING)
 
 
 LINES: dict[str, Callable[[str], list[str]]] = {
     "history": lambda text: history.lines([entry(filled(TYPES[one], text), text) for one in ENTRIES], ZONE),
-    "history --as-of": lambda text: history.known_lines([filled(Known, text)]),
-    "explain INTENT": lambda text: explain.intent_lines(filled(Why, text)),
-    "explain FIELD": lambda text: explain.field_lines(filled(FieldWhy, text)),
+    "history --as-of": lambda text: history.known_lines([filled(Known, text)], NAMES),
+    "explain INTENT": lambda text: explain.intent_lines(filled(Why, text), NAMES),
+    "explain FIELD": lambda text: explain.field_lines(filled(FieldWhy, text), NAMES),
     "waiting": lambda text: waiting.lines(filled(waiting.Item, text), ZONE),
-    "status": lambda text: status.lines(filled(PracticeStatus, text), ZONE),
+    "status": lambda text: status.lines(filled(PracticeStatus, text), ZONE, NAMES),
     "onboard": onboarding,
     "what-if": comparison,
 }
@@ -155,7 +159,7 @@ def test_b2_the_spreadsheet_has_a_row_an_event_and_no_formula(text: str) -> None
 @given(text=HOSTILE)
 def test_b2_the_page_shows_markup_and_marks_and_follows_none(text: str) -> None:
     told = [entry(filled(TYPES[one], text), text) for one in ENTRIES]
-    page = history_page.page(text, told, [filled(Known, text)], ZONE, as_of=text, field=text)
+    page = history_page.page(text, told, [filled(Known, text)], ZONE, as_of=text, field=text, names=NAMES)
     assert "<script" not in page
     assert all(line.isprintable() for line in page.split("\n"))
     assert page.count("<tr id=") == len(told)

@@ -19,9 +19,10 @@ from events.ids import EhrChartId
 from events.records import type_of
 from events.schema import Event, Recorded, RevisitDue
 from events.writes import CreateEncounter, Resource, System
-from projections.terms.policy import ELATION_LED, KAREO_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
+from projections.terms.policy import BILLING_LED, EHR_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
 from projections.trial.what_if import Comparison, WhatIf
 from projections.words.shown import Shown
+from projections.words.writes import Going
 from tests.unit.clinic import Clinic
 from tests.unit.recording import PRACTICE, START
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL, HOUSE, KAREO_LOCUM
@@ -61,7 +62,7 @@ def told(result: Comparison) -> list[tuple[str, str, str]]:
 
 def policy(**table: Direction) -> Policy:
     rows = {Resource(name): direction for name, direction in table.items()}
-    return Policy(practice=PRACTICE, default_physician=HOUSE, table={**KAREO_LED, **rows})
+    return Policy(practice=PRACTICE, default_physician=HOUSE, table={**BILLING_LED, **rows})
 
 
 def linked(**rules: Any) -> Told:
@@ -102,7 +103,7 @@ def test_a_row_that_is_off_makes_nothing() -> None:
     result = under(clinic, policy(demographics=Direction.OFF))
     assert told(result) == [("not made", "demographics:elation", "UpdateElationChart")]
     assert result.same == 1
-    assert result.counts()["not made"] == {"demographics to elation": 1}
+    assert result.counts()["not made"] == {Going(Resource.DEMOGRAPHICS, System.EHR): 1}
 
 
 def test_what_was_never_carried_out_is_not_missed() -> None:
@@ -248,7 +249,7 @@ def test_a_variant_replaces_what_it_names_and_nothing_else(tmp_path: Path) -> No
         OFFICE, overrides=replace(OFFICE.overrides, case_name="Own"), maps=replace(OFFICE.maps, locations={"1": 2})
     )
     other = policy_of(load_variant(file, own))
-    assert other.table == {**KAREO_LED, Resource.BILL: Direction.OFF}
+    assert other.table == {**BILLING_LED, Resource.BILL: Direction.OFF}
     assert (other.preference, other.case_name) == (System.EHR, "Own")
     assert (other.providers, other.locations) == ({11: 509}, {1: 2})
 
@@ -275,7 +276,7 @@ def test_the_other_profile_with_its_own_rows_and_switches(tmp_path: Path) -> Non
         'new_carrier = "create"\ncarrier_without_plan = "single-known-plan"\n'
     )
     other = policy_of(load_variant(file, OFFICE))
-    assert other.table == {**ELATION_LED, Resource.APPOINTMENT: Direction.TO_EHR}
+    assert other.table == {**EHR_LED, Resource.APPOINTMENT: Direction.TO_EHR}
     assert (other.removed_policy, other.new_carrier) == (RemovedPolicy.DEACTIVATE, NewCarrier.CREATE)
     assert other.carrier_without_plan is WithoutPlan.SINGLE_KNOWN_PLAN
 

@@ -32,7 +32,8 @@ async def balance(ask: Ask) -> web.StreamResponse:
     sheet = judged(found.sheet, looked, ask.policy)
     listed = sheet.listed
     some = listed[:MOST]
-    await ask.record_each("accounts", sorted({one.patient for one in some}))
+    unread = found.unread[:MOST]
+    await ask.record_each("accounts", sorted({*(one.patient for one in some), *(one.patient for one in unread)}))
     return ask.page(
         "balance.html",
         sheet=sheet,
@@ -44,6 +45,8 @@ async def balance(ask: Ask) -> web.StreamResponse:
         kinds=KINDS,
         rows=[_row(ask, one, found.patients[one.patient]) for one in some],
         total=len(listed),
+        unread=[(one, ask.handle(one.patient)) for one in unread],
+        unread_total=len(found.unread),
         most=MOST,
     )
 

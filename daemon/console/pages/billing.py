@@ -37,7 +37,7 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "handle": ask.handle(one.key),
                 "bill": state,
                 "state": bill_state(state),
-                "why": reason(one, patients, directory),
+                "why": reason(one, patients, directory, ask.names),
                 "resend": one.remedy is Remedy.BILL,
                 "mine": ask.resolves(one.audience),
                 "once": new_once(),

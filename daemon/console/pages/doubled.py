@@ -8,24 +8,23 @@ from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.duplicates import TwiceEntered, find_duplicates, what_to_do
+from daemon.operator.duplicates import TwiceEntered, what_to_do
 from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key, ehr_key
 from events.writes import System
 from projections.words.likeness import how_alike
 
-MOST = 100
-
 
 async def duplicates(ask: Ask) -> web.StreamResponse:
-    """The console may not keep what it finds, as the command line does: it remembers it until the process ends."""
-    found = await find_duplicates(ask.store, ask.policy, keep=False, looks=ask.console.looks)
-    open_ = [one for one in found.pairs if one.told_apart is None]
-    some = open_[:MOST]
-    shown = {key for one in some for key in _keys(one)} | {billing_key(one.billing) for one in found.gone[:MOST]}
+    """Where the look takes longer than a page should the page says so; it is there once somebody asks again."""
+    found = await ask.console.duplicate_looks.of(ask.policy)
+    if found is None:
+        await ask.record("duplicates", detail="still looked for")
+        return ask.page("duplicates_looked_for.html")
+    shown = {key for one in found.pairs for key in _keys(one)} | {billing_key(one.billing) for one in found.gone}
     await ask.record_each("duplicates", shown)
-    rows = [_row(ask, one) for one in some]
-    gone = [(one, ask.handle(billing_key(one.billing))) for one in found.gone[:MOST]]
-    return ask.page("duplicates.html", rows=rows, total=len(open_), complete=found.complete, gone=gone)
+    rows = [_row(ask, one) for one in found.pairs]
+    gone = [(one, ask.handle(billing_key(one.billing))) for one in found.gone]
+    return ask.page("duplicates.html", rows=rows, total=found.open_pairs, complete=found.complete, gone=gone)
 
 
 def _keys(one: TwiceEntered) -> tuple[PatientKey, PatientKey]:

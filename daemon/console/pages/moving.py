@@ -15,6 +15,7 @@ from daemon.operator.duplicates import survivors_of
 from daemon.operator.find import NeverSeen, find_patient
 from daemon.operator.links import plan_of_move
 from events.ids import BillingPatientId, billing_key, charts_of
+from projections.words.known import provider_names
 from projections.words.likeness import how_alike
 from projections.words.writes import describe_write
 
@@ -27,6 +28,7 @@ async def move(ask: Ask) -> web.StreamResponse:
     if found is None or not found.patient.key:
         raise web.HTTPNotFound
     one = found.patient
+    ask.providers = provider_names(found.directory, ask.names)
     if one.link is None or one.billing is None or not one.billing.vanished:
         there = ask.names.billing.label
         return ask.page("said.html", http=404, said=f"This patient is not linked, or is still in {there}.")

@@ -57,8 +57,8 @@ async def onboarding(ask: Ask) -> web.StreamResponse:
     return ask.page(
         "onboarding.html",
         at=status.events,
-        ehr=System.EHR.value,
-        billing=System.BILLING.value,
+        ehr=System.EHR,
+        billing=System.BILLING,
         moves=found is None or found.moves,
         stale=found is not None and found.at != status.events,
         found=found,
@@ -81,8 +81,7 @@ def _by_kind(ask: Ask, found: Rehearsed) -> dict[str, int]:
     """How many writes of each resource go to which system."""
     total: Counter[str] = Counter()
     for kind, count in found.counts.items():
-        resource, _, system = kind.partition(":")[0].partition(" to ")
-        total[f"{resource} to {ask.names.label(System(system))}"] += count
+        total[kind.going.words(ask.names)] += count
     return dict(total)
 
 

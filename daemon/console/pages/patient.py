@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from aiohttp import web
 
@@ -16,12 +16,14 @@ from daemon.console.rules import Access, get
 from daemon.operator.find import charts_known, find_patient
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
-from daemon.operator.visits import state_of
+from daemon.operator.visits import Visit, visits_in
 from daemon.operator.worklist import Work
+from daemon.tables import documents as tables
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
+from projections.state.directory import Directory
 from projections.state.patient import BillState, Patient
-from projections.words.known import fields_known
+from projections.words.known import fields_known, provider_names
 from projections.words.lines import Entry
 from projections.words.moment import NotAMoment, parse_moment
 
@@ -42,6 +44,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
     if found is None or not found.patient.key:
         raise web.HTTPNotFound
     one = found.patient
+    ask.providers = provider_names(found.directory, ask.names)
     past = await past_of(ask.store, ask.policy, charts_of(key), ask.shown, moment, with_state=moment is not None)
     then = next((state for state in past.state if state.patient == one.key), None)
     link = one.link
@@ -56,7 +59,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
         fields=fields_known(one, found.directory, ask.policy, ask.shown) if moment is None else then.fields if then else (),
         as_of=as_of,
         work=_waiting(ask, one) if moment is None else [],
-        appointments=_appointments(ask, one),
+        appointments=_appointments(ask, one, found.directory),
         bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
         told=_latest(past),
         holds=await _holds(ask, one) if moment is None else [],
@@ -85,22 +88,8 @@ def _waiting(ask: Ask, one: Patient) -> list[tuple[Work, str, bool, str]]:
     return [(work, why, ask.resolves(work.audience), new_once()) for work, why in found]
 
 
-def _appointments(ask: Ask, one: Patient) -> list[dict[str, object]]:
-    rows = []
-    for state in sorted(one.appointments.values(), key=lambda each: each.seen.start, reverse=True):
-        seen = state.seen
-        rows.append(
-            {
-                "start": seen.start,
-                "end": seen.start + timedelta(minutes=seen.minutes),
-                "minutes": seen.minutes,
-                "reason": seen.reason,
-                "provider": seen.provider_name,
-                "what": state_of(state),
-                "there": state.ehr is not None,
-            }
-        )
-    return rows
+def _appointments(ask: Ask, one: Patient, directory: Directory) -> Sequence[Visit]:
+    return sorted(visits_in(one, directory, ask.policy, ask.zone), key=lambda each: each.start, reverse=True)
 
 
 def bill_state(bill: BillState) -> str:
@@ -123,6 +112,7 @@ async def why(ask: Ask) -> web.StreamResponse:
     told = await why_field(ask.store, ask.policy, charts_of(key), field, ask.shown)
     if not told:
         raise web.HTTPNotFound
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     return ask.page("why.html", told=told, field=BY_NAME[field], handle=ask.handle(key))
 
 

@@ -16,6 +16,8 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.visits import Visit, visits_of
 from events.calendar import local_day, shifted
+from events.writes import Resource, System
+from projections.terms.policy import allows
 
 ONE_DAY = timedelta(days=1)
 MOST = 400
@@ -26,7 +28,7 @@ async def my_day(ask: Ask) -> web.StreamResponse:
     """Today's and tomorrow's appointments; patients who wait are marked, with why and the remedy."""
     today = local_day(datetime.now(UTC), ask.zone)
     tomorrow = shifted(today, ONE_DAY)
-    found = [one for one in await visits_of(ask.store, ask.id, ask.zone, today, tomorrow) if one.state != "deleted"]
+    found = [one for one in await visits_of(ask.store, ask.id, ask.policy, today, tomorrow) if one.state != "deleted"]
     await ask.record_each("my day", sorted({one.patient.key for one in found}))
     days = [("Today", today), ("Tomorrow", tomorrow)]
     return ask.page("day.html", days=[_day(ask, name, day, found) for name, day in days])
@@ -45,7 +47,6 @@ def _row(ask: Ask, one: Visit) -> dict[str, object]:
     ]
     return {
         "visit": one,
-        "seen": one.appointment.seen,
         "who": name_of(one.patient),
         "handle": ask.handle(one.patient.key),
     } | {"waits": waits}
@@ -57,9 +58,9 @@ def _row(ask: Ask, one: Visit) -> dict[str, object]:
 async def appointments(ask: Ask) -> web.StreamResponse:
     """The week of a day, by provider: how many a day, and below each of them."""
     period = period_of(ask, "week")
-    found = await visits_of(ask.store, ask.id, ask.zone, period.first, period.last)
+    found = await visits_of(ask.store, ask.id, ask.policy, period.first, period.last)
     chosen = ask.request.query.get("provider", "")
-    shown = [one for one in found if chosen in ("", _provider(one))][:MOST]
+    shown = [one for one in found if chosen in ("", one.provider)][:MOST]
     await ask.record_each("appointments", sorted({one.patient.key for one in shown}))
     days = [period.first + ONE_DAY * number for number in range((period.last - period.first).days + 1)]
     return ask.page(
@@ -67,23 +68,19 @@ async def appointments(ask: Ask) -> web.StreamResponse:
         period=period,
         days=days,
         providers=_providers(found, days),
-        chosen=chosen if any(_provider(one) == chosen for one in found) else "",
+        chosen=chosen if any(one.provider == chosen for one in found) else "",
         listed=[(day, [_row(ask, one) for one in shown if one.day == day]) for day in days],
         total=len(found),
-        left_out=len([one for one in found if chosen in ("", _provider(one))]) - len(shown),
+        books=allows(ask.policy, Resource.APPOINTMENT, System.BILLING),
+        left_out=len([one for one in found if chosen in ("", one.provider)]) - len(shown),
     )
-
-
-def _provider(one: Visit) -> str:
-    """What stands for a provider in an address: the billing side's id, "0" where there is none."""
-    return str(one.appointment.seen.provider or 0)
 
 
 def _providers(found: Sequence[Visit], days: Sequence[date]) -> list[dict[str, object]]:
     """Each provider with how many of a day are not called off, and how many of them in all."""
     booked = [one for one in found if one.state == "booked"]
-    counts = Counter((_provider(one), one.day) for one in booked)
-    names = {_provider(one): one.appointment.seen.provider_name or "No provider" for one in found}
+    counts = Counter((one.provider, one.day) for one in booked)
+    names = {one.provider: one.provider_name or "No provider" for one in found}
     return [
         {"id": id_, "name": name, "counts": [counts[id_, day] for day in days], "sum": sum(counts[id_, day] for day in days)}
         for id_, name in sorted(names.items(), key=lambda each: each[1])

@@ -16,6 +16,7 @@ from daemon.operator.review import UndecidedPair, undecided, undecided_of
 from daemon.tables import documents as tables
 from events.ids import billing_key, ehr_key
 from projections.rules.holds import is_observed
+from projections.words.known import provider_names
 from projections.words.likeness import how_alike
 from projections.words.writes import describe_write
 
@@ -25,6 +26,7 @@ PAGE = 20
 async def review(ask: Ask) -> web.StreamResponse:
     pairs = await undecided(ask.store, ask.policy)
     directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    ask.providers = provider_names(directory, ask.names)
     observed = is_observed(directory, ask.policy)
     if observed and (found := await ask.console.rehearsals.of(ask.practice)) is not None and found.told.matching is not None:
         pairs = undecided_of(found.told.matching)

@@ -56,7 +56,7 @@ async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
         return [_row(ask, one, None, "") for one in some]
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("work list", patients)
-    return [_row(ask, one, patients.get(one.key), reason(one, patients, directory)) for one in some]
+    return [_row(ask, one, patients.get(one.key), reason(one, patients, directory, ask.names)) for one in some]
 
 
 def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, object]:

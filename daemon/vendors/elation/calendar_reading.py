@@ -16,7 +16,7 @@ from daemon.vendors.elation import resources as wire
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.section import ElationConfig
-from daemon.vendors.elation.wire import BadRow, Row
+from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Gone, Malformed, NotFound
 from daemon.vendors.ports.intake import Intake, Observation
 from daemon.vendors.ports.passes import Rounds
@@ -133,7 +133,7 @@ class CalendarReader:
         rows = self._client.appointments(shifted(started, -BACK), shifted(started, ahead))
         return await self._observe(rows)
 
-    async def _observe(self, rows: AsyncIterator[Row[wire.Appointment]], because: EventId | None = None) -> set[str]:
+    async def _observe(self, rows: AsyncIterator[DecodedRow[wire.Appointment]], because: EventId | None = None) -> set[str]:
         """Publish what is new; returns the appointments that were listed, legible or not."""
         known = dict(await self._known())
         present: set[str] = set()

@@ -3,7 +3,7 @@
 Every method raises the errors of `daemon.vendors.ports.errors` and nothing else: Throttled, Unauthorized, Refused (with NotFound,
 Gone, Moved, Duplicate), Unreachable, Malformed for reads and OutcomeUnknown for writes whose answer is missing or unusable. Nothing is repeated here, except once after a 401. Bodies are given as Elation wants them.
 
-Lists are asynchronous iterators of `wire.Row`: the typed value, or a `wire.BadRow` for a row that does not fit. They are
+Lists are asynchronous iterators of `wire.DecodedRow`: the typed value, or a `wire.BadRow` for a row that does not fit. They are
 narrowed to the client's practice by the API's filter where it has one, else by the record.
 """
 
@@ -27,7 +27,7 @@ from daemon.vendors.ports.writer import CallMeter, Guard, TurnMeter
 W = TypeVar("W", bound=wire.Wire)
 
 Filter = str | int | date | datetime | Collection[int] | None
-Body = Mapping[str, object]
+JsonBody = Mapping[str, object]
 
 # Ids travel in the query string: this many of 15 digits stay far below the 8 KB that servers commonly take.
 IDS_PER_CALL: Final = 100
@@ -78,19 +78,19 @@ class ElationClient:
         """A chart, of any practice the credential sees. Raises NotFound, Gone (deleted), Moved (303, not followed)."""
         return await self._get("/patients/{id}/", wire.Patient, id=patient_id)
 
-    def patients(self, **filters: Filter) -> AsyncIterator[wire.Row[wire.Patient]]:
+    def patients(self, **filters: Filter) -> AsyncIterator[wire.DecodedRow[wire.Patient]]:
         """The practice's charts, by ascending id; `filters` are the API's (`last_name="Doe"`, `last_modified__gte=...`)."""
         return self._list("/patients/", wire.Patient, {**filters, "practice": self.practice_id})
 
-    def patients_modified_since(self, moment: datetime) -> AsyncIterator[wire.Row[wire.Patient]]:
+    def patients_modified_since(self, moment: datetime) -> AsyncIterator[wire.DecodedRow[wire.Patient]]:
         """Charts modified at `moment` (aware) or later, by id, not by time: mind the watermark."""
         return self.patients(last_modified__gte=_whole_second(moment))
 
-    async def create_patient(self, body: Body) -> wire.Patient:
+    async def create_patient(self, body: JsonBody) -> wire.Patient:
         """Raises Duplicate with the chart that matches; it may be somebody else's."""
         return await self._write("POST", "/patients/", wire.Patient, body)
 
-    async def update_patient(self, patient_id: int, changes: Body) -> wire.Patient:
+    async def update_patient(self, patient_id: int, changes: JsonBody) -> wire.Patient:
         """PATCH: `changes` name only what changes, but arrays whole."""
         return await self._write("PATCH", "/patients/{id}/", wire.Patient, changes, id=patient_id)
 
@@ -108,18 +108,18 @@ class ElationClient:
             policies.append(row)
         return policies
 
-    async def create_policy(self, patient_id: int, body: Body) -> wire.Policy:
+    async def create_policy(self, patient_id: int, body: JsonBody) -> wire.Policy:
         """Giving it a rank silently deactivates the active holder of that rank."""
         return await self._write("POST", "/patients/{id}/policies", wire.Policy, body, id=patient_id)
 
-    async def replace_policy(self, patient_id: int, policy_id: int, body: Body) -> wire.Policy:
+    async def replace_policy(self, patient_id: int, policy_id: int, body: JsonBody) -> wire.Policy:
         """PUT: `body` is the WHOLE policy, best made from `Policy.raw`; what it omits is lost."""
         template = "/patients/{id}/policies/{policy_id}"
         return await self._write("PUT", template, wire.Policy, body, id=patient_id, policy_id=policy_id)
 
     # Insurers and plans
 
-    def insurance_companies(self) -> AsyncIterator[wire.Row[wire.InsuranceCompany]]:
+    def insurance_companies(self) -> AsyncIterator[wire.DecodedRow[wire.InsuranceCompany]]:
         """The practice's carriers; match in memory, since how exactly the API's name filter matches is not known."""
         return self._list("/insurance_companies/", wire.InsuranceCompany, {"practice": self.practice_id})
 
@@ -127,20 +127,20 @@ class ElationClient:
         """One carrier; raises NotFound or Gone."""
         return await self._get("/insurance_companies/{id}/", wire.InsuranceCompany, id=company_id)
 
-    async def create_insurance_company(self, body: Body) -> wire.InsuranceCompany:
+    async def create_insurance_company(self, body: JsonBody) -> wire.InsuranceCompany:
         """Twice the same makes two: Elation does not look for duplicates here."""
         return await self._write("POST", "/insurance_companies/", wire.InsuranceCompany, body)
 
-    async def update_insurance_company(self, company_id: int, changes: Body) -> wire.InsuranceCompany:
+    async def update_insurance_company(self, company_id: int, changes: JsonBody) -> wire.InsuranceCompany:
         """PATCH of a carrier."""
         return await self._write("PATCH", "/insurance_companies/{id}/", wire.InsuranceCompany, changes, id=company_id)
 
-    def insurance_plans(self, insurance_company: int | None = None) -> AsyncIterator[wire.Row[wire.InsurancePlan]]:
+    def insurance_plans(self, insurance_company: int | None = None) -> AsyncIterator[wire.DecodedRow[wire.InsurancePlan]]:
         """The practice's plans, or those of one carrier."""
         query: dict[str, Filter] = {"practice": self.practice_id, "insurance_company": insurance_company}
         return self._list("/insurance_plans/", wire.InsurancePlan, query)
 
-    async def create_insurance_plan(self, body: Body) -> wire.InsurancePlan:
+    async def create_insurance_plan(self, body: JsonBody) -> wire.InsurancePlan:
         """Twice the same makes two, as with carriers."""
         return await self._write("POST", "/insurance_plans/", wire.InsurancePlan, body)
 
@@ -152,7 +152,7 @@ class ElationClient:
         to_date: date | datetime | None = None,
         patient: int | None = None,
         physician: int | None = None,
-    ) -> AsyncIterator[wire.Row[wire.Appointment]]:
+    ) -> AsyncIterator[wire.DecodedRow[wire.Appointment]]:
         """Appointments scheduled between the two, both included; open slots and events of the calendar are left out."""
         query: dict[str, Filter] = {
             "practice": self.practice_id,
@@ -171,11 +171,11 @@ class ElationClient:
         """One appointment; raises NotFound or Gone."""
         return await self._get("/appointments/{id}/", wire.Appointment, id=appointment_id)
 
-    async def create_appointment(self, body: Body) -> wire.Appointment:
+    async def create_appointment(self, body: JsonBody) -> wire.Appointment:
         """After a lost answer look by patient and day for `metadata.object_id`: Elation takes the same one twice."""
         return await self._write("POST", "/appointments/", wire.Appointment, body)
 
-    async def update_appointment(self, appointment_id: int, body: Body) -> wire.Appointment:
+    async def update_appointment(self, appointment_id: int, body: JsonBody) -> wire.Appointment:
         """PATCH; send the full set of fields that an update takes, `service_location` as its id."""
         return await self._write("PATCH", "/appointments/{id}/", wire.Appointment, body, id=appointment_id)
 
@@ -193,7 +193,7 @@ class ElationClient:
         bill_id: Collection[int] | None = None,
         from_service_date: date | None = None,
         to_service_date: date | None = None,
-    ) -> AsyncIterator[wire.Row[wire.Bill]]:
+    ) -> AsyncIterator[wire.DecodedRow[wire.Bill]]:
         """The practice's bills; given ids are asked for in portions, and an empty collection of ids finds nothing."""
         for notes, ids in product(_portions(visit_note_id), _portions(bill_id)):
             query: dict[str, Filter] = {
@@ -211,24 +211,24 @@ class ElationClient:
         """One bill in its read form."""
         return await self._get("/bills/{id}/", wire.Bill, id=bill_id)
 
-    async def update_bill(self, bill_id: int, body: Body) -> None:
+    async def update_bill(self, bill_id: int, body: JsonBody) -> None:
         """PATCH of the outcome, processed or failed, never both. The answer is the write form: GET the bill to see it."""
         await self._send("PATCH", "/bills/{id}/", body, id=bill_id)
 
-    def visit_notes_modified_since(self, moment: datetime) -> AsyncIterator[wire.Row[wire.VisitNote]]:
+    def visit_notes_modified_since(self, moment: datetime) -> AsyncIterator[wire.DecodedRow[wire.VisitNote]]:
         """Notes modified at `moment` (aware) or later, without their clinical text."""
         query: dict[str, Filter] = {"practice": self.practice_id, "last_modified__gte": _whole_second(moment)}
         return self._list("/visit_notes/", wire.VisitNote, query)
 
     # Directory
 
-    async def physicians(self) -> AsyncIterator[wire.Row[wire.Physician]]:
+    async def physicians(self) -> AsyncIterator[wire.DecodedRow[wire.Physician]]:
         """The practice's physicians, inactive ones too."""
         async for row in self._list("/physicians/", wire.Physician, {}):
             if row.practice in self._ours(row):
                 yield row
 
-    async def practices(self) -> AsyncIterator[wire.Row[wire.Practice]]:
+    async def practices(self) -> AsyncIterator[wire.DecodedRow[wire.Practice]]:
         """The client's own practice, if the credential sees it; the others that it sees are left out."""
         async for row in self._list("/practices/", wire.Practice, {}):
             if row.id == self.practice_id or row.id is None:
@@ -238,13 +238,13 @@ class ElationClient:
         """The client's own practice."""
         return await self._get("/practices/{id}/", wire.Practice, id=self.practice_id)
 
-    async def service_locations(self) -> AsyncIterator[wire.Row[wire.ServiceLocation]]:
+    async def service_locations(self) -> AsyncIterator[wire.DecodedRow[wire.ServiceLocation]]:
         """The practice's places, inactive and deleted ones too."""
         async for row in self._list("/service_locations/", wire.ServiceLocation, {}):
             if row.practice in self._ours(row):
                 yield row
 
-    def subscriptions(self) -> AsyncIterator[wire.Row[wire.Subscription]]:
+    def subscriptions(self) -> AsyncIterator[wire.DecodedRow[wire.Subscription]]:
         """The credential's subscriptions with their keys."""
         return self._list("/app/subscriptions/", wire.Subscription, {})
 
@@ -252,7 +252,7 @@ class ElationClient:
         """Raises Duplicate when the same resource already goes to the same target."""
         return await self._write("POST", "/app/subscriptions/", wire.Subscription, {"resource": resource, "target": target})
 
-    def published_events(self, order_by: str | None = None) -> AsyncIterator[wire.Row[wire.PublishedEvent]]:
+    def published_events(self, order_by: str | None = None) -> AsyncIterator[wire.DecodedRow[wire.PublishedEvent]]:
         """The last 30 days' events, of all practices. Nothing can be filtered; what `order_by` takes is not documented."""
         return self._list("/app/published_events/", wire.PublishedEvent, {"order_by": order_by})
 
@@ -262,11 +262,11 @@ class ElationClient:
         url = self._transport.url(_path(template, ids))
         return await self._transport.call("GET", template, url, partial(wire.decode, kind))
 
-    async def _write(self, method: str, template: str, kind: type[W], body: Body, **ids: int) -> W:
+    async def _write(self, method: str, template: str, kind: type[W], body: JsonBody, **ids: int) -> W:
         url = self._transport.url(_path(template, ids))
         return await self._transport.call(method, template, url, partial(wire.decode, kind), body)
 
-    async def _send(self, method: str, template: str, body: Body | None, **ids: int) -> None:
+    async def _send(self, method: str, template: str, body: JsonBody | None, **ids: int) -> None:
         await self._transport.call(method, template, self._transport.url(_path(template, ids)), discard, body)
 
     def _list(

@@ -20,7 +20,7 @@ from daemon.vendors.elation.calendar_reading import APPOINTMENTS, NEAR_PASS, WHO
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.policy_reading import PolicyReader
 from daemon.vendors.elation.section import ElationConfig
-from daemon.vendors.elation.wire import BadRow, Row
+from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
 from daemon.vendors.ports.intake import Intake, Observation
 from daemon.vendors.ports.passes import Rounds
@@ -279,7 +279,7 @@ class ElationConnector:
         await self._intake.observe([msgspec.structs.replace(seen, because=because)])
         self.policies_changed(chart)
 
-    async def _observe_charts(self, rows: AsyncIterator[Row[wire.Patient]], *, hints: bool = False) -> set[int]:
+    async def _observe_charts(self, rows: AsyncIterator[DecodedRow[wire.Patient]], *, hints: bool = False) -> set[int]:
         """Publish what is new; returns the charts seen. A chart that was saved `hints` at its policies, once a save."""
         present: set[int] = set()
         batch: list[Observation] = []
@@ -297,7 +297,7 @@ class ElationConnector:
         await self._intake.observe(batch)
         return present
 
-    async def _observe_bills(self, rows: AsyncIterator[Row[wire.Bill]], because: EventId | None = None) -> None:
+    async def _observe_bills(self, rows: AsyncIterator[DecodedRow[wire.Bill]], because: EventId | None = None) -> None:
         batch: list[Observation] = []
         read_at = self._now()
         async for bill in self._good("bills", rows):
@@ -311,7 +311,7 @@ class ElationConnector:
         if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source=source)
 
-    async def _good(self, resource: str, rows: AsyncIterator[Row[W]]) -> AsyncIterator[W]:
+    async def _good(self, resource: str, rows: AsyncIterator[DecodedRow[W]]) -> AsyncIterator[W]:
         """The rows that fit; the others go to quarantine, whole, and do not stop the pass."""
         async for row in rows:
             if not isinstance(row, BadRow):

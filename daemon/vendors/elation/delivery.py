@@ -39,13 +39,13 @@ class _VisitStatus(msgspec.Struct):
     status: str | None = None
 
 
-class _Visit(msgspec.Struct):
+class _DeliveredVisit(msgspec.Struct):
     practice: int | None = None
     patient: int | None = None
     status: _VisitStatus | None = None
 
 
-_VISIT = msgspec.json.Decoder(_Visit)
+_VISIT = msgspec.json.Decoder(_DeliveredVisit)
 
 
 class ElationDelivery:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from daemon.findings import Finding
-from daemon.sections import Problem, secret
+from daemon.sections import ConfigProblem, secret
 from daemon.vendors.elation.calendar_reading import APPOINTMENTS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import RESOURCES, ElationConnector
@@ -56,7 +56,7 @@ class Elation:
 
         return open_
 
-    async def probe(self, section: ElationConfig, key: str, means: Means) -> list[Problem]:
+    async def probe(self, section: ElationConfig, key: str, means: Means) -> list[ConfigProblem]:
         client = self._client(section, means, None, timeout=PROBE_SECONDS)
         try:
             await client.get_practice()
@@ -72,7 +72,7 @@ class Elation:
         return await ElationExamination(client, section, key, practice, base, means.now()).run(name)
 
     async def reader(self, section: ElationConfig, means: Means, side: Side) -> Reader:
-        """Directory, charts and bills."""
+        """Directory, charts and bills; the charts' policies and the calendar where they go to the billing side."""
         client = self._client(section, means, side.guard)
         connector = _connector(client, section, means, side, webhook_base="")
 
@@ -80,7 +80,13 @@ class Elation:
             await connector.read_directory()
             await connector.sweep()
 
-        return Reader(steps=[(whole, "")], held=ElationHeld(client))
+        steps = [(whole, "")]
+        if side.policies_leave:
+            budget = PolicyBudget(section.policy_reads_per_day, _seconds)
+            steps.append((_policy_reader(client, section, means, side, connector.rounds, budget).read_known, ""))
+        if side.calendar_leaves:
+            steps.append((_calendar_reader(client, section, means, side, connector.rounds).read_all, ""))
+        return Reader(steps=steps, held=ElationHeld(client))
 
     def delivery(self, section: ElationConfig, means: Means, side: Side) -> ElationDelivery:
         return ElationDelivery(

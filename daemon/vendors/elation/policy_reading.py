@@ -182,6 +182,11 @@ class PolicyReader:
         self._next = self._clock() + self._pace
         return self._round.pop() if self._round else None
 
+    async def read_known(self) -> None:
+        """The policies of all charts that are known, once."""
+        for record in await self._known_charts():
+            await self.read(EhrChartId(int(record)))
+
     async def read(self, chart: EhrChartId) -> None:
         """All policies of a chart, as they are now."""
         self._budget.spend()

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 
 import msgspec
 
-from daemon.sections import Id, Problem, Seconds, Text, VendorSection, check_url
+from daemon.sections import ConfigProblem, FilledText, PositiveId, Seconds, VendorSection, check_url
 from events.writes import System
 from projections.terms.names import SystemName
 
@@ -26,9 +26,9 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     secrets: ClassVar[tuple[str, ...]] = ("client_secret_file",)
 
     base_url: str
-    client_id: Text
-    client_secret_file: Text
-    practice_id: Id
+    client_id: FilledText
+    client_secret_file: FilledText
+    practice_id: PositiveId
     catch_up_seconds: Seconds = 300.0
     sweep_seconds: Seconds = 3600.0
     concurrency: Annotated[int, msgspec.Meta(ge=1, le=64)] = 4
@@ -40,7 +40,7 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     calendar_sweep_seconds: Seconds = 14_400.0
     calendar_days_ahead: Annotated[int, msgspec.Meta(ge=1, le=3660)] = 550
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         check_url(self.base_url, f"{key}.base_url", problems)
         return problems + self.secret_problems(key, beside)

@@ -48,6 +48,7 @@ __all__ = [
     "Bill",
     "BillCpt",
     "BillLocation",
+    "DecodedRow",
     "Email",
     "InsuranceCompany",
     "InsurancePlan",
@@ -60,7 +61,6 @@ __all__ = [
     "Policy",
     "Practice",
     "PublishedEvent",
-    "Row",
     "ServiceLocation",
     "Subscription",
     "VisitNote",
@@ -83,7 +83,7 @@ __all__ = [
 
 T = TypeVar("T", bound=Wire)
 
-Body = bytes | msgspec.Raw
+RawBody = bytes | msgspec.Raw
 
 _PATH: Final = re.compile(r" - at `([^`]*)`$")
 _MISSING: Final = re.compile(r"missing required field `([^`]*)`")
@@ -106,7 +106,7 @@ class BadRow(msgspec.Struct, frozen=True, kw_only=True):
     practice: int | None = None
 
 
-Row: TypeAlias = T | BadRow
+DecodedRow: TypeAlias = T | BadRow
 
 
 class Page(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
@@ -126,7 +126,7 @@ class _Misfit(msgspec.Struct, frozen=True, kw_only=True):
     known: dict[str, object]
 
 
-def decode(kind: type[T], body: Body, operation: str) -> T:
+def decode(kind: type[T], body: RawBody, operation: str) -> T:
     """`body` as a `kind`. Raises Malformed with the path of the first field that does not fit."""
     answer = _fit(kind, body)
     if isinstance(answer, _Misfit):
@@ -145,13 +145,13 @@ decode_physician = partial(decode, Physician)
 decode_service_location = partial(decode, ServiceLocation)
 
 
-def decode_webhook(body: Body, operation: str) -> WebhookEnvelope:
+def decode_webhook(body: RawBody, operation: str) -> WebhookEnvelope:
     """The envelope of a delivery, its `data` still unread. Raises Malformed."""
     with decoding(lambda found: Malformed(operation, _path_of(found))):
         return _ENVELOPE.decode(body)
 
 
-def peek_id(body: Body) -> int | None:
+def peek_id(body: RawBody) -> int | None:
     """The `id` of a record that need not fit otherwise, as in the `data` of a "deleted" event; None if illegible."""
     try:
         with decoding(lambda _: Malformed("elation.peek", "$")):
@@ -160,7 +160,7 @@ def peek_id(body: Body) -> int | None:
         return None
 
 
-def read_page(kind: type[T], body: Body, operation: str) -> Page[T]:
+def read_page(kind: type[T], body: RawBody, operation: str) -> Page[T]:
     """A list answer, row by row. Raises Malformed if the page itself does not fit."""
     with decoding(lambda found: Malformed(operation, _path_of(found))):
         page = _PAGE.decode(body)
@@ -183,7 +183,7 @@ def _row(kind: type[T], raw: msgspec.Raw, index: int) -> T | BadRow:
     )
 
 
-def _fit(kind: type[T], body: Body) -> T | _Misfit:
+def _fit(kind: type[T], body: RawBody) -> T | _Misfit:
     plain: object = None
     try:
         with decoding(lambda found: Malformed("elation", _path_of(found))):

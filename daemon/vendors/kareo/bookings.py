@@ -49,7 +49,7 @@ KEPT = {
 """Members that UpdateAppointment takes and we write back as they are, by what they are."""
 
 
-class _NothingToDo(Exception):
+class _AlreadyBooked(Exception):
     """The appointment is already as a write would have it."""
 
 
@@ -157,19 +157,19 @@ class KareoBookings:
             there = await self._read(write.appointment)
             if there is None:
                 if _is_gone_as_wanted(write):
-                    raise _NothingToDo
+                    raise _AlreadyBooked
                 raise Refused("kareo.UpdateAppointment", vendor_text=GONE)
             if failures.yes(there.text("IsGroupAppointment")):
                 raise Refused("kareo.UpdateAppointment", vendor_text=GROUP)
             if _patient(there) != write.patient:
                 raise Refused("kareo.UpdateAppointment", vendor_text=ANOTHERS)
             if not _differing(there, write):
-                raise _NothingToDo
+                raise _AlreadyBooked
             return {"Appointment": updated_members(there, write)}
 
         try:
             await self._client.call_with("UpdateAppointment", request)
-        except _NothingToDo:
+        except _AlreadyBooked:
             return Done(already=True)
         there = await self._read(write.appointment)
         differing = ("appointment",) if there is None else _differing(there, write)

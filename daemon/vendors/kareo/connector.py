@@ -369,7 +369,7 @@ class KareoConnector:
 
     # -- common -----------------------------------------------------------------------------------------------------------
 
-    async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadRow]) -> None:
+    async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadXmlRow]) -> None:
         for bad in bad_rows:
             await self._reject(resource, str(bad.id or bad.path), "does not fit", bad.path, self._now(), (), raw=bad.raw)
 

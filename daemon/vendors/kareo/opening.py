@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from daemon.findings import Finding
-from daemon.sections import Problem, resolve, secret
+from daemon.sections import ConfigProblem, resolve, secret
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.kareo.described import DescribedService
@@ -62,7 +62,7 @@ class Kareo:
 
         return open_
 
-    async def probe(self, section: KareoConfig, key: str, means: Means) -> list[Problem]:
+    async def probe(self, section: KareoConfig, key: str, means: Means) -> list[ConfigProblem]:
         try:
             service = await _service(section, means, cached=False)
         except (VendorError, OSError, ValueError) as error:

@@ -75,11 +75,11 @@ def read_rows(
 ) -> wire.Rows[T]:
     """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
     good: list[T] = []
-    bad: list[wire.BadRow] = []
+    bad: list[wire.BadXmlRow] = []
     for index, row in enumerate(rows):
         reader = RowReader(row, zone)
         if broken := reader.text(BROKEN):
-            bad.append(wire.BadRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
+            bad.append(wire.BadXmlRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
             continue
         if not reader.text(id_member):
             continue
@@ -87,7 +87,7 @@ def read_rows(
             good.append(read(reader))
         except BadMember as error:
             bad.append(
-                wire.BadRow(
+                wire.BadXmlRow(
                     id=_legible(reader, id_member), path=f"{where}[{index}].{error}", raw=etree.tostring(row.element)
                 )
             )

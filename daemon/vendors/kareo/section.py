@@ -8,10 +8,10 @@ from typing import Annotated, ClassVar
 import msgspec
 
 from daemon.sections import (
-    Problem,
+    ConfigProblem,
+    FilledText,
     Seconds,
     SecondsOrNone,
-    Text,
     VendorSection,
     check_url,
     check_zone,
@@ -38,24 +38,24 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
     restart: ClassVar[tuple[str, ...]] = ("limits",)
     account_name: ClassVar[str] = "Kareo customer key"
 
-    wsdl: Text
+    wsdl: FilledText
     endpoint: str
-    customer_key_file: Text
-    user: Text
-    password_file: Text
-    practice_name: Text
+    customer_key_file: FilledText
+    user: FilledText
+    password_file: FilledText
+    practice_name: FilledText
     poll_seconds: Seconds = 120.0
     sweep_seconds: Seconds = 14_400.0
     directory_seconds: Seconds = 3600.0
     patient_round_seconds: SecondsOrNone = 86_400.0
     limits: dict[str, Annotated[float, msgspec.Meta(gt=0, le=3600)]] = {}
     list_zone: str = "America/Los_Angeles"
-    external_vendor: Text = "chartwire"
+    external_vendor: FilledText = "chartwire"
     appointment_days_back: Days = 7
     appointment_days_ahead: Days = 180
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         check_zone(self.list_zone, f"{key}.list_zone", problems)
         check_url(self.endpoint, f"{key}.endpoint", problems)
         if "://" in self.wsdl:

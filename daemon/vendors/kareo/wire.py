@@ -11,11 +11,11 @@ from msgspec import UNSET, UnsetType
 T = TypeVar("T")
 
 
-class _Row(msgspec.Struct, frozen=True, kw_only=True):
+class _WireValue(msgspec.Struct, frozen=True, kw_only=True):
     pass
 
 
-class BadRow(_Row, frozen=True, kw_only=True):
+class BadXmlRow(_WireValue, frozen=True, kw_only=True):
     """A row that does not fit: `path` names the member, `raw` is its XML (patients' data: encrypted events only)."""
 
     id: int | None
@@ -27,11 +27,11 @@ class Rows(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
     """What a list call found; a bad row does not spoil the others. `next_key` continues GetAllPatients."""
 
     rows: tuple[T, ...] = ()
-    bad_rows: tuple[BadRow, ...] = ()
+    bad_rows: tuple[BadXmlRow, ...] = ()
     next_key: int | None = None
 
 
-class BillingPolicy(_Row, frozen=True, kw_only=True):
+class BillingPolicy(_WireValue, frozen=True, kw_only=True):
     id: int
     company_id: str = ""
     company_name: str = ""
@@ -61,7 +61,7 @@ class BillingPolicy(_Row, frozen=True, kw_only=True):
     insured_sex: str = ""
 
 
-class BillingCase(_Row, frozen=True, kw_only=True):
+class BillingCase(_WireValue, frozen=True, kw_only=True):
     id: int
     name: str = ""
     payer_scenario: str = ""
@@ -69,7 +69,7 @@ class BillingCase(_Row, frozen=True, kw_only=True):
     policies: tuple[BillingPolicy, ...] = ()
 
 
-class KareoPatient(_Row, frozen=True, kw_only=True):
+class KareoPatient(_WireValue, frozen=True, kw_only=True):
     """`cases` is None in lists, which do not read them; `flattened_insurance_hash` stands for what lists show instead;
     `default_case` is shown by GetAllPatients only."""
 
@@ -98,7 +98,7 @@ class KareoPatient(_Row, frozen=True, kw_only=True):
     default_case: str = ""
 
 
-class BillingAppointment(_Row, frozen=True, kw_only=True):
+class BillingAppointment(_WireValue, frozen=True, kw_only=True):
     """`status` is `cancelled`, `rescheduled`, `needsreschedule` or something else, lower case; `type` is `patient`, `other` or `unknown`."""
 
     id: int
@@ -114,7 +114,7 @@ class BillingAppointment(_Row, frozen=True, kw_only=True):
     modified: datetime | None = None
 
 
-class BookedRow(_Row, frozen=True, kw_only=True):
+class BookedRow(_WireValue, frozen=True, kw_only=True):
     """What a row of GetAppointments shows by which a lost creation is found: its notes, and when it was created."""
 
     id: int
@@ -124,7 +124,7 @@ class BookedRow(_Row, frozen=True, kw_only=True):
     created: datetime | None = None
 
 
-class SingleAppointment(_Row, frozen=True, kw_only=True):
+class SingleAppointment(_WireValue, frozen=True, kw_only=True):
     """What GetAppointment adds to the list: the provider's id, and whether it is deleted."""
 
     id: int
@@ -133,7 +133,7 @@ class SingleAppointment(_Row, frozen=True, kw_only=True):
     is_deleted: bool = False
 
 
-class KareoProvider(_Row, frozen=True, kw_only=True):
+class KareoProvider(_WireValue, frozen=True, kw_only=True):
     id: int
     first_name: str = ""
     last_name: str = ""
@@ -142,18 +142,18 @@ class KareoProvider(_Row, frozen=True, kw_only=True):
     active: bool = True
 
 
-class KareoLocation(_Row, frozen=True, kw_only=True):
+class KareoLocation(_WireValue, frozen=True, kw_only=True):
     id: int
     name: str = ""
     place_of_service: str = ""
 
 
-class KareoPractice(_Row, frozen=True, kw_only=True):
+class KareoPractice(_WireValue, frozen=True, kw_only=True):
     id: int
     name: str = ""
 
 
-class KareoCharge(_Row, frozen=True, kw_only=True):
+class KareoCharge(_WireValue, frozen=True, kw_only=True):
     id: int
     encounter_id: int | None = None
     patient_id: int | None = None
@@ -167,7 +167,7 @@ class KareoCharge(_Row, frozen=True, kw_only=True):
     status: str = ""
 
 
-class PatientWrite(_Row, frozen=True, kw_only=True):
+class PatientWrite(_WireValue, frozen=True, kw_only=True):
     """Members left UNSET are left as they are; "" clears."""
 
     first_name: str | UnsetType = UNSET
@@ -187,7 +187,7 @@ class PatientWrite(_Row, frozen=True, kw_only=True):
     provider_id: int | UnsetType = UNSET
 
 
-class CaseWrite(_Row, frozen=True, kw_only=True):
+class CaseWrite(_WireValue, frozen=True, kw_only=True):
     """A case to add or to change, and its policies, by the WSDL's members."""
 
     members: dict[str, object]
@@ -204,7 +204,7 @@ def new_case(name: str, payer_scenario: str, policies: tuple[dict[str, object], 
     return CaseWrite(members={"Active": True, "CaseName": name, "PayerScenario": payer_scenario}, policies=policies)
 
 
-class EncounterLine(_Row, frozen=True, kw_only=True):
+class EncounterLine(_WireValue, frozen=True, kw_only=True):
     procedure_code: str
     units: float
     unit_charge: float
@@ -212,7 +212,7 @@ class EncounterLine(_Row, frozen=True, kw_only=True):
     diagnoses: tuple[str, ...] = ()
 
 
-class EncounterWrite(_Row, frozen=True, kw_only=True):
+class EncounterWrite(_WireValue, frozen=True, kw_only=True):
     patient_id: int
     case_id: int
     service_date: date
@@ -229,9 +229,9 @@ class EncounterWrite(_Row, frozen=True, kw_only=True):
     further_diagnoses: tuple[str, ...] = ()
 
 
-class PatientCreated(_Row, frozen=True, kw_only=True):
+class PatientCreated(_WireValue, frozen=True, kw_only=True):
     patient_id: int
 
 
-class EncounterCreated(_Row, frozen=True, kw_only=True):
+class EncounterCreated(_WireValue, frozen=True, kw_only=True):
     encounter_id: int

@@ -36,7 +36,7 @@ from projections.rules.fields import BY_NAME, billing_view
 from projections.terms.codecs import squeeze
 
 
-class _NothingToDo(Exception):
+class _AlreadyWritten(Exception):
     """The patient is already as a write would have it."""
 
     def __init__(self, chart: BillingChartWritten) -> None:
@@ -169,7 +169,7 @@ class KareoWriter:
             assert isinstance(newest, UpdateBillingChart)
             write = newest
             if not _differing(before.chart, write.fields):
-                raise _NothingToDo(before)
+                raise _AlreadyWritten(before)
             if _differing(before.chart, write.expected):
                 raise ChangedMeanwhile(BillingChartObserved(chart=before.chart), before.modified, before.read_at)
             sent.update(write.fields)
@@ -178,7 +178,7 @@ class KareoWriter:
         for last in (False, True):
             try:
                 await self._client.update_patient(write.patient, changes)
-            except _NothingToDo as found:
+            except _AlreadyWritten as found:
                 return replace(found.chart, sent=sent)
             written = await self._read(write.patient)
             if written is None:
@@ -194,12 +194,12 @@ class KareoWriter:
         async def changes() -> PatientWrite:
             before = await self._there(write.patient)
             if before.chart.cases:
-                raise _NothingToDo(before)
+                raise _AlreadyWritten(before)
             return translate.patient_write(_names(before.chart), None)
 
         try:
             await self._client.update_patient(write.patient, changes, case=new_case(write.case_name, write.payer_scenario))
-        except _NothingToDo as found:
+        except _AlreadyWritten as found:
             return found.chart
         written = await self._read(write.patient)
         if written is None or not written.chart.cases:
@@ -213,13 +213,13 @@ class KareoWriter:
             before = await self._there(write.patient)
             if before.chart.cases != write.before:
                 if not undone(before.chart, write):
-                    raise _NothingToDo(before)
+                    raise _AlreadyWritten(before)
                 raise ChangedMeanwhile(BillingChartObserved(chart=before.chart), before.modified, before.read_at)
             return translate.patient_write(_names(before.chart), None)
 
         try:
             await self._client.update_patient(write.patient, changes, case=written_case(write))
-        except _NothingToDo as found:
+        except _AlreadyWritten as found:
             return _policies_written(found.chart, write)
         written = await self._read(write.patient)
         if written is None:

@@ -36,7 +36,7 @@ class Seen(Value, frozen=True, kw_only=True):
     seen_at: datetime | None = None
 
 
-Known = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
+KnownRecords = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
 NEVER = Seen()
 
 
@@ -76,7 +76,7 @@ class Intake:
         practice: PracticeId,
         system: System,
         publish: Publish,
-        known: Known,
+        known: KnownRecords,
         hashed: Callable[[str], str] = str,
     ) -> None:
         self.practice = practice

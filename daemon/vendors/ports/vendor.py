@@ -15,7 +15,7 @@ from typing import ClassVar, NamedTuple, Protocol, TypeVar
 import aiohttp
 
 from daemon.findings import Finding
-from daemon.sections import Problem, VendorSection
+from daemon.sections import ConfigProblem, VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.intake import Intake
@@ -196,7 +196,7 @@ class Vendor(Protocol[S]):
         Raises VendorError, OSError or ValueError.
         """
 
-    async def probe(self, section: S, key: str, means: Means) -> list[Problem]:
+    async def probe(self, section: S, key: str, means: Means) -> list[ConfigProblem]:
         """Reach the system for `chartwire check-config`: what is wrong, `key` being the section's."""
 
     async def examine(self, section: S, key: str, means: Means, practice: PracticeId, name: str) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from daemon.findings import Finding, error
-from daemon.sections import Problem, secret
+from daemon.sections import ConfigProblem, secret
 from daemon.vendors.ports.errors import VendorError
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
@@ -31,7 +31,7 @@ class Ledger:
 
         return open_
 
-    async def probe(self, section: LedgerConfig, key: str, means: Means) -> list[Problem]:
+    async def probe(self, section: LedgerConfig, key: str, means: Means) -> list[ConfigProblem]:
         try:
             await _client(section, means, None).rooms()
         except VendorError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from daemon.sections import Problem, Seconds, VendorSection, check_url
+from daemon.sections import ConfigProblem, Seconds, VendorSection, check_url
 from events.writes import System
 from projections.terms.names import SystemName
 
@@ -20,7 +20,7 @@ class LedgerConfig(VendorSection, frozen=True, kw_only=True):
     key_file: str
     poll_seconds: Seconds = 60.0
 
-    def check(self, key: str, beside: Path) -> list[Problem]:
-        problems: list[Problem] = []
+    def check(self, key: str, beside: Path) -> list[ConfigProblem]:
+        problems: list[ConfigProblem] = []
         check_url(self.base_url, f"{key}.base_url", problems)
         return problems + self.secret_problems(key, beside)
