@@ -30,7 +30,7 @@ ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in ru
 
 SOONEST = {
     "no epoch check": 45,
-    "lost answers are not looked for": 8,
+    "lost answers are not looked for": 23,
     "offsets before the database": 1,
     "the base stays after a write": 1,
     "polls do not overlap": 1,
