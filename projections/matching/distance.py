@@ -7,7 +7,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-MEMORY = 200_000
+MEMORY = 65_536
+"""Answers that each question about words remembers. They repeat what patients are called: no memory of them is without a bound."""
 
 
 @lru_cache(MEMORY)

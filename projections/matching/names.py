@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from unicodedata import combining
 from unicodedata import normalize as unicode_form
 
@@ -12,7 +12,7 @@ from nameparser import HumanName
 from nicknames import NickNamer
 
 from projections.matching.called import FORMAL, ONLY_SHORT, SHORT
-from projections.matching.distance import is_near
+from projections.matching.distance import MEMORY, is_near
 from projections.terms.given import is_given
 
 PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
@@ -65,7 +65,7 @@ class PersonNames(msgspec.Struct, frozen=True, kw_only=True):
     placeholder: bool = False
 
 
-@cache
+@lru_cache(MEMORY)
 def words(text: str) -> tuple[str, ...]:
     """The words of a name: lower case letters without accents; apostrophes join, all else parts."""
     folded = unicode_form("NFKD", unicode_form("NFKD", text).casefold()).translate(PLAIN)
@@ -152,21 +152,21 @@ def _nicknames() -> NickNamer:
     return NickNamer()
 
 
-@cache
+@lru_cache(MEMORY)
 def nicknames_of(name: str) -> frozenset[str]:
     """Short forms of a formal name."""
     known = frozenset(_nicknames().nicknames_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
     return known | SHORT.get(name, frozenset())
 
 
-@cache
+@lru_cache(MEMORY)
 def formal_of(name: str) -> frozenset[str]:
     """Formal names that a short form stands for."""
     known = frozenset(_nicknames().canonicals_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
     return known | FORMAL.get(name, frozenset())
 
 
-@cache
+@lru_cache(MEMORY)
 def is_nickname(one: str, other: str) -> bool:
     """One is a short form of the other, or both are short forms of one name (Bill, Will)."""
     if other in nicknames_of(one) or one in nicknames_of(other):
@@ -175,7 +175,7 @@ def is_nickname(one: str, other: str) -> bool:
     return bool(both) and not (nicknames_of(one) or nicknames_of(other))
 
 
-@cache
+@lru_cache(MEMORY)
 def are_given_to_two(one: str, other: str) -> bool:
     """Whether of two forms of a name each is given by itself, as to twins: Harry and Henry, not Bob and Robert, Dan and Daniel."""
     if one in ONLY_SHORT or other in ONLY_SHORT or one.startswith(other) or other.startswith(one):
@@ -184,7 +184,7 @@ def are_given_to_two(one: str, other: str) -> bool:
     return is_listed(one) and is_listed(other) and not cut_short
 
 
-@cache
+@lru_cache(MEMORY)
 def is_listed(name: str) -> bool:
     """Whether a name is known to everybody: formal or short."""
     return is_given(name) or bool(nicknames_of(name) or formal_of(name))

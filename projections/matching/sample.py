@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from projections.matching.compare import date_level, first_level, last_level, street_alike
 from projections.matching.distance import is_near, is_similar
-from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Level
+from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID
+from projections.matching.levels import Level as L
 from projections.matching.names import is_nickname
 from projections.matching.normal import Normal
 
-L = Level
 MOST = 8
 """Charts of one household, or of one first name and birth date, that are looked at."""
 
