@@ -113,6 +113,9 @@ class Backlog:
     @property
     def offset(self) -> int | None:
         """Everything before it is recorded; None when nothing has been read. It never goes back."""
-        if self._next is None:
-            return None
-        return min([self._next, *(queue.first for queue in self.queues.values() if queue.first is not None)])
+        offset = self._next
+        if offset is not None:
+            for queue in self.queues.values():
+                if (first := queue.first) is not None and first < offset:
+                    offset = first
+        return offset

@@ -197,8 +197,8 @@ def as_written(value: str, field: str, providers: Mapping[str, str] | None = Non
 
 
 def _about(name: str) -> str:
-    """What a slot or a change names: a field as people call it, anything else as it is."""
-    return BY_NAME[name].label if name in BY_NAME else name
+    """What a slot or a change names: a field as people call it, a number as it is; nothing of what only the program calls so."""
+    return BY_NAME[name].label if name in BY_NAME else "" if ":" in name else name
 
 
 def _sentence(text: str) -> str:

@@ -12,6 +12,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from daemon.tables import documents as tables
+from daemon.tables.accounts import SQL as CONSOLE
 from daemon.tables.queries import SQL
 from events.codes import WaitCode
 from events.connection import Connection
@@ -105,6 +106,12 @@ def by_code(work: Sequence[Work]) -> list[tuple[str, Audience, int, datetime]]:
     for one in work:
         oldest.setdefault(one.code, one.since)
     return [(code, meaning_of(code).audience, count, oldest[code]) for code, count in counts.most_common()]
+
+
+async def kinds_of(connection: Connection, practice: PracticeId) -> list[tuple[str, Audience, int, datetime]]:
+    """As `by_code` of all that waits, counted in PostgreSQL."""
+    rows = await connection.fetch(CONSOLE["waiting_kinds"], practice)
+    return [(row["code"], meaning_of(row["code"]).audience, row["count"], row["since"]) for row in rows]
 
 
 async def opened(

@@ -318,7 +318,8 @@ class Worker:
                 await self._release(ended)
             for practice in [one for one in self._standing if one in self.practices and self.practices[one].steady]:
                 del self._standing[practice]
-            self._begin([one for one in self._owned - self.practices.keys() if self._is_due(one, loop.time())])
+            if absent := self._owned - self.practices.keys():
+                self._begin([one for one in absent if self._is_due(one, loop.time())])
 
     def _is_due(self, practice: PracticeId, time: float) -> bool:
         standing = self._standing.get(practice)

@@ -97,7 +97,12 @@ def in_billing(clinic: Clinic, patient: Any) -> dict[str, str]:
 
 
 def _tidy(values: dict[str, str | None]) -> dict[str, str]:
-    return {name: " ".join((value or "").split()) for name, value in values.items()}
+    return {name: _spaced(value or "") for name, value in values.items()}
+
+
+@lru_cache(8_192)
+def _spaced(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _demographics(clinic: Clinic, chart: dict[str, Any], patient: Any) -> list[str]:

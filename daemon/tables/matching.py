@@ -51,7 +51,7 @@ FORM = "3"
 
 NOTHING: frozenset[str] = frozenset()
 
-ALONE = ("names:", "streets:", "shared:")
+ALONE = ("names:", "lasts:", "streets:", "shared:")
 """Kinds of value whose frequency is asked for although only one of the compared people has it."""
 
 NormalByChart = dict[tuple[System, int], Normal]
@@ -114,7 +114,8 @@ def weighed(people: Sequence[Normal], others: Sequence[Normal] = (), *, among: b
     """The values whose frequency matters where `people` are compared with `others`, and these `among` one another.
 
     Equal values count by their frequency, so what only one of the others has is not asked for. Some kinds matter also where they are not
-    equal: whether two names are one as it is said short, whether a street is a nursing home's, whether an SSN is a default.
+    equal: a last name that is cut short, whether two names are one as it is said short, whether a street is a nursing home's, whether an
+    SSN is a default.
     """
     mine = {value for one in people for value in values_of(one)}
     if among or len(people) * len(others) > COMPARED:

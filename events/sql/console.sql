@@ -146,6 +146,15 @@ WHERE practice = $1 AND type = 'IntentSucceeded' AND recorded_at >= $2 GROUP BY 
 -- Since which hour how much of what waits now has waited.
 SELECT date_trunc('hour', since, 'UTC') AS hour, count(*) AS count FROM chartwire.waiting WHERE practice = $1 GROUP BY 1
 
+-- name: waiting_kinds
+-- What waits by code, the most frequent first, and since when the first of it does.
+SELECT code, count(*) AS count, min(since) AS since FROM chartwire.waiting WHERE practice = $1
+GROUP BY code ORDER BY count(*) DESC, code
+
+-- name: patients_who_wait
+-- How many patients something waits for.
+SELECT count(DISTINCT patient_key) FROM chartwire.waiting WHERE practice = $1 AND patient_key > ''
+
 -- name: sessions_that_hold
 -- Which of these sessions hold, being idle for less than so many seconds.
 SELECT one.id_hash FROM chartwire_console.session AS one WHERE one.id_hash = ANY ($1::bytea[])

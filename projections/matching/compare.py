@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Protocol
 
-from projections.matching.distance import MEMORY, is_near, is_one_off, is_similar
-from projections.matching.frequencies import Frequencies
+from projections.matching.distance import MEMORY, is_cut, is_near, is_one_off, is_similar
 from projections.matching.levels import SAID, Compared, Level
 from projections.matching.names import PersonNames, is_initial, is_nickname
 from projections.matching.normal import Normal
@@ -14,10 +14,19 @@ from projections.matching.places import Street
 F, L = Compared, Level
 Levels = dict[Compared, Level]
 
+
+class Counted(Protocol):
+    """What a comparison asks about how often values are: `Frequencies` answers."""
+
+    def is_shared(self, value: str) -> bool: ...
+    def is_default_ssn(self, ssn: str) -> bool: ...
+    def is_long_street(self, name: str) -> bool: ...
+
+
 SAME_GENERATION = frozenset((frozenset(("jr", "ii")), frozenset(("sr", "i"))))
 
 
-def compared(one: Normal, other: Normal, frequencies: Frequencies) -> Levels:
+def compared(one: Normal, other: Normal, frequencies: Counted) -> Levels:
     """The level of every field; the order of the two does not matter."""
     here, there = one.names, other.names
     first, last = names_level(here, there)
@@ -93,6 +102,8 @@ def last_level(one: str, ones: tuple[str, ...], other: str, others: tuple[str, .
         return L.MISSING
     if one == other:
         return L.EXACT
+    if is_cut(one, other):
+        return L.NEAR
     if set(ones) == set(others):
         return L.PART if len(ones) == len(others) == 1 else L.MOVED
     if len(ones) + len(others) > 2:
@@ -165,13 +176,13 @@ def date_level(one: str, other: str) -> Level:
     return L.TWO_OF_THREE if same == 2 else L.OTHER
 
 
-def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
+def street_level(one: Normal, other: Normal, frequencies: Counted) -> Level:
     """The better of both address lines, which people swap."""
     if not one.street or not other.street:
         return L.MISSING
-    best = _street(one.street, other.street)
+    best = street_alike(one.street, other.street)
     if best is L.OTHER and (one.street2 or other.street2):
-        crossed = (_street(one.street, other.street2), _street(one.street2, other.street))
+        crossed = (street_alike(one.street, other.street2), street_alike(one.street2, other.street))
         best = next((level for level in (L.EXACT, L.NEAR, L.DIGIT, L.PART) if level in crossed), L.OTHER)
     if best in (L.EXACT, L.NEAR) and (frequencies.is_shared(one.place) or frequencies.is_shared(other.place)):
         return L.SHARED
@@ -181,7 +192,8 @@ def street_level(one: Normal, other: Normal, frequencies: Frequencies) -> Level:
 
 
 @lru_cache(MEMORY)
-def _street(one: Street, other: Street) -> Level:
+def street_alike(one: Street, other: Street) -> Level:
+    """Of two streets with their numbers, wherever they are."""
     if not one or not other:
         return L.OTHER
     if one.line == other.line:
@@ -195,7 +207,7 @@ def _street(one: Street, other: Street) -> Level:
     return L.NEAR if min(len(one.name), len(other.name)) > 4 and is_one_off(one.line, other.line) else L.OTHER
 
 
-def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequencies) -> Level:
+def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Counted) -> Level:
     if not one or not other:
         return L.MISSING
     if both := one & other:
@@ -206,7 +218,7 @@ def phone_level(one: frozenset[str], other: frozenset[str], frequencies: Frequen
     return L.DIGIT if any(is_one_off(here, there) for here, there in pairs) else L.OTHER
 
 
-def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
+def email_level(one: str, other: str, frequencies: Counted) -> Level:
     if not one or not other:
         return L.MISSING
     if one == other:
@@ -217,7 +229,7 @@ def email_level(one: str, other: str, frequencies: Frequencies) -> Level:
     return L.OTHER
 
 
-def ssn_level(one: str, other: str, frequencies: Frequencies) -> Level:
+def ssn_level(one: str, other: str, frequencies: Counted) -> Level:
     """A default in more charts than one person has says nothing, neither where it is equal nor where it differs."""
     if one and other and (frequencies.is_default_ssn(one) or frequencies.is_default_ssn(other)):
         return L.SHARED if one == other else L.MISSING

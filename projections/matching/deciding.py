@@ -170,7 +170,7 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
         ):
             why = _rivalled(one, sides, certain) if one.free else None
             done.append(_decision(one, MatchVerdict.CANDIDATE, *([why] if why else [])))
-    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and is_again(one)]
+    again = [one for one in known.values() if sum(chart in certain for chart in _charts(one)) == 1 and _is_moved_again(one)]
     done += [_decision(one, MatchVerdict.CANDIDATE, Veto.LINKED) for one in again]
     return tuple(sorted(done, key=lambda one: (one.verdict, one.left, one.right)))
 
@@ -178,6 +178,11 @@ def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:
 def is_again(one: Pair) -> bool:
     """Whether a chart without a counterpart looks like the person of a linked chart: entered twice."""
     return _alike(one) and one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
+
+
+def _is_moved_again(one: Pair) -> bool:
+    """As `is_again`, also after a move, where nothing agrees beside names and birth date and the middle name does not differ."""
+    return _alike(one) and one.score.probability >= TWICE and not set(one.vetoes) & (OTHER_PERSON - {Veto.NAMESAKE})
 
 
 def twice(one: Normal, other: Normal, frequencies: Frequencies) -> Decision | None:

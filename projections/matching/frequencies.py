@@ -8,9 +8,10 @@ from itertools import combinations
 
 import msgspec
 
-from projections.matching.distance import is_near, is_similar
+from projections.matching.distance import is_near
 from projections.matching.names import is_initial, is_listed, is_nickname
 from projections.matching.normal import Normal
+from projections.matching.sample import beside_each_other
 
 FEWEST = 5_000
 """Charts as if there were so many: a small practice's own counts say little."""
@@ -31,12 +32,17 @@ STRANGERS = 0.01
 """Of one last name and address, with another first name and birth date, are relatives: below this share both are mistyped."""
 
 
+REPLACED = 0.25
+"""For one field that is wholly another, people mistype more than four."""
+
+
 class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over the charts of all lists; for what a household shares, the most in one list.
 
     `relatives` counts charts that have somebody of their last name and household beside them in their own list,
     `near_twins` those of whom he or she was born on the same day and has nearly the same first name. `strangers` are pairs of different lists
-    of one last name and household, of whom nothing else is the same. Lists are `bare` that have names, birth dates and addresses only.
+    of one last name and household, of whom nothing else is the same; of `replaced` ones first name or birth date is wholly another, and
+    `mistyped` ones have one of name, birth date and street nearly the same. Lists are `bare` that have names, birth dates and addresses only.
     """
 
     charts: int = 0
@@ -55,6 +61,8 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     near_twins: int = 0
     relatives: int = 0
     strangers: int = 0
+    replaced: int = 0
+    mistyped: int = 0
     shortest: int = 0
     bare: bool = False
 
@@ -71,7 +79,10 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
             for value, count in Counter(one.street.name for one in each if one.street).items():
                 streets[value] = max(streets[value], count)
         households = [_households(each) for each in lists]
-        bare = not any(one.sex or one.phones or one.email or one.ssn or len(one.names.middle) > 1 for one in people)
+        bare = not any(
+            one.sex or one.phones or one.email or one.ssn or one.names.suffix or len(one.names.middle) > 1 for one in people
+        )
+        beside = [beside_each_other(one, other) for one, other in combinations(lists, 2)] if bare else []
         return cls(
             charts=len(people),
             longest=max((len(each) for each in lists), default=0),
@@ -88,7 +99,9 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
             streets={value: count for value, count in streets.items() if count > SHARED_BY},
             near_twins=sum(near for near, _ in households),
             relatives=sum(all_ for _, all_ in households),
-            strangers=sum(_strangers(one, other) for one, other in combinations(lists, 2)) if bare else 0,
+            strangers=sum(counts[0] for counts in beside),
+            replaced=sum(counts[1] for counts in beside),
+            mistyped=sum(counts[2] for counts in beside),
             shortest=min((len(each) for each in lists), default=0),
             bare=bare,
         )
@@ -152,10 +165,11 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nobody lives with anybody, as in a sample of a population: there an address tells a person.
 
         A practice's own lists are never like this: families come together, and what they fill in is more than an address.
-        Nor is a sample of them: it has parents, children and couples of whom each is in another list.
+        Nor is a sample of them: it has parents, children and couples of whom each is in another list. Who lives in one place and has wholly
+        another first name or birth date is a twin, a parent or a child, unless so much is mistyped that this is as well.
         """
         few = (self.relatives + 1) / (self.charts + 100) < LOW and (self.strangers + 1) / (self.shortest + 100) < STRANGERS
-        return self.bare and few
+        return self.bare and few and self.replaced <= self.mistyped * REPLACED
 
 
 def household_values(one: Normal) -> Iterable[str]:
@@ -195,25 +209,6 @@ def _households(people: Iterable[Normal]) -> tuple[int, int]:
             if one.born is not None and one.born == other.born and _alike(one.names.first, other.names.first):
                 near |= {one.id, other.id}
     return len(near), len(relatives)
-
-
-def _strangers(left: Sequence[Normal], right: Sequence[Normal]) -> int:
-    """Pairs of one last name and household with neither first name nor birth date alike."""
-    homes: defaultdict[tuple[str, str], list[Normal]] = defaultdict(list)
-    for one in left:
-        if one.place:
-            homes[one.names.last, one.place].append(one)
-    return sum(
-        _are_strangers(one, other) for other in right for one in homes.get((other.names.last, other.place), ())[:SHARED_BY]
-    )
-
-
-def _are_strangers(one: Normal, other: Normal) -> bool:
-    here, there = one.names.first, other.names.first
-    if not (here and there and one.day and other.day) or is_similar(here, there) or is_nickname(here, there):
-        return False
-    same = sum(one.day[part] == other.day[part] for part in (slice(4), slice(4, 6), slice(6, 8)))
-    return same < 2 and not is_near(one.day, other.day)
 
 
 def _alike(one: str, other: str) -> bool:

@@ -12,6 +12,7 @@ from functools import lru_cache
 import jellyfish
 import msgspec
 
+from projections.matching.distance import MEMORY
 from projections.matching.names import PersonNames
 from projections.matching.normal import Normal
 
@@ -27,7 +28,7 @@ class LargeBlock(msgspec.Struct, frozen=True):
     left_out: int
 
 
-@lru_cache(200_000)
+@lru_cache(MEMORY)
 def sound(name: str) -> str:
     """How a name begins to sound: what misspelling it mostly keeps."""
     return (jellyfish.metaphone(name) or name)[:4]

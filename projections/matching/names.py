@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from unicodedata import combining
 from unicodedata import normalize as unicode_form
 
 import msgspec
 from nameparser import HumanName
 from nicknames import NickNamer
+
+from projections.matching.called import FORMAL, ONLY_SHORT, SHORT
+from projections.matching.distance import MEMORY, is_near
+from projections.terms.given import is_given
 
 PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 """Letters that Unicode does not take apart."""
@@ -21,7 +25,7 @@ PARTICLES = frozenset(
         "de la las los del da das do dos di du le van von der den ter ten zu y e el al bin ibn abu st san santa mac mc"
     )
 )
-TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr hon sgt capt"))
+TITLES = frozenset(str.split("mr mrs ms miss mx dr prof rev sister brother father sr. fr sgt capt"))
 CREDENTIALS = frozenset(str.split("md do rn np pa phd dds dmd esq cpa jd dvm rph lpn"))
 ALSO_NAMES = frozenset(("do", "pa"))
 """Credentials that are family names, too: see `_ends_in_capitals`."""
@@ -61,7 +65,7 @@ class PersonNames(msgspec.Struct, frozen=True, kw_only=True):
     placeholder: bool = False
 
 
-@cache
+@lru_cache(MEMORY)
 def words(text: str) -> tuple[str, ...]:
     """The words of a name: lower case letters without accents; apostrophes join, all else parts."""
     folded = unicode_form("NFKD", unicode_form("NFKD", text).casefold()).translate(PLAIN)
@@ -148,19 +152,21 @@ def _nicknames() -> NickNamer:
     return NickNamer()
 
 
-@cache
+@lru_cache(MEMORY)
 def nicknames_of(name: str) -> frozenset[str]:
     """Short forms of a formal name."""
-    return frozenset(_nicknames().nicknames_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+    known = frozenset(_nicknames().nicknames_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+    return known | SHORT.get(name, frozenset())
 
 
-@cache
+@lru_cache(MEMORY)
 def formal_of(name: str) -> frozenset[str]:
     """Formal names that a short form stands for."""
-    return frozenset(_nicknames().canonicals_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+    known = frozenset(_nicknames().canonicals_of(name)) if re.fullmatch("[a-z]+", name) else frozenset()
+    return known | FORMAL.get(name, frozenset())
 
 
-@cache
+@lru_cache(MEMORY)
 def is_nickname(one: str, other: str) -> bool:
     """One is a short form of the other, or both are short forms of one name (Bill, Will)."""
     if other in nicknames_of(one) or one in nicknames_of(other):
@@ -169,16 +175,19 @@ def is_nickname(one: str, other: str) -> bool:
     return bool(both) and not (nicknames_of(one) or nicknames_of(other))
 
 
-@cache
-def share_a_short_form(one: str, other: str) -> bool:
-    """Two names in full that have one short form (Elizabeth and Lisa, both Liz): twins may well be called so."""
-    return one != other and bool(nicknames_of(one) & nicknames_of(other))
+@lru_cache(MEMORY)
+def are_given_to_two(one: str, other: str) -> bool:
+    """Whether of two forms of a name each is given by itself, as to twins: Harry and Henry, not Bob and Robert, Dan and Daniel."""
+    if one in ONLY_SHORT or other in ONLY_SHORT or one.startswith(other) or other.startswith(one):
+        return False
+    cut_short = one[:3] == other[:3] and min(len(one), len(other)) < 6 and not is_near(one, other)
+    return is_listed(one) and is_listed(other) and not cut_short
 
 
-@cache
+@lru_cache(MEMORY)
 def is_listed(name: str) -> bool:
     """Whether a name is known to everybody: formal or short."""
-    return bool(nicknames_of(name) or formal_of(name))
+    return is_given(name) or bool(nicknames_of(name) or formal_of(name))
 
 
 def is_initial(one: str, other: str) -> bool:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 
 import msgspec
 import phonenumbers
 import us
 
+from projections.matching.distance import MEMORY
 from projections.matching.names import words
 from projections.terms.placeholders import LOCAL, is_no_phone, is_no_ssn
 
@@ -54,7 +55,7 @@ class Street(msgspec.Struct, frozen=True):
 NO_STREET = Street()
 
 
-@cache
+@lru_cache(MEMORY)
 def street_of(text: str) -> Street:
     """Number and street of an address line, without unit, case and abbreviation."""
     parts = re.split(r"#", text, maxsplit=1)[0] if not text.strip().startswith("#") else text
@@ -73,13 +74,13 @@ def street_of(text: str) -> Street:
     return Street(number, "".join(found))
 
 
-@cache
+@lru_cache(MEMORY)
 def city_of(text: str) -> str:
     found = "".join(SHORT.get(word, word) for word in words(text))
     return "" if found in NOWHERE else found
 
 
-@cache
+@lru_cache(MEMORY)
 def state_of(text: str) -> str:
     """A state's two letters; a foreign one as its text."""
     found = "".join(words(text))
@@ -92,7 +93,7 @@ def _states() -> dict[str, str]:
     return {"".join(words(one.name)): one.abbr.casefold() for one in (*us.states.STATES_AND_TERRITORIES, us.states.DC)}
 
 
-@cache
+@lru_cache(MEMORY)
 def zip_of(text: str) -> str:
     """The five digits of a ZIP code; a foreign postcode as its letters and digits."""
     plain = re.sub(r"[^0-9a-z]", "", text.split("-")[0].casefold())
@@ -103,7 +104,7 @@ def zip_of(text: str) -> str:
     return plain.zfill(5) if plain.isdigit() and len(plain) == 4 else plain
 
 
-@cache
+@lru_cache(MEMORY)
 def phone_of(text: str) -> str:
     """A number's digits with its country, or empty where it is none or a placeholder."""
     text = _without_note(text)
@@ -126,7 +127,7 @@ def _without_note(text: str) -> str:
     return found[1] if found and sum(char.isdecimal() for char in found[1]) >= WHOLE else text
 
 
-@cache
+@lru_cache(MEMORY)
 def email_of(text: str) -> str:
     """An address without case, tag and Gmail's dots, or empty where it is none."""
     local, at, domain = text.strip().casefold().partition("@")

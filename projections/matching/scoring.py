@@ -8,6 +8,7 @@ from math import log2, pow
 import msgspec
 
 from projections.matching.compare import Levels, compared
+from projections.matching.distance import is_cut
 from projections.matching.frequencies import FEWEST, Frequencies
 from projections.matching.levels import Compared, Level
 from projections.matching.normal import Normal
@@ -55,10 +56,17 @@ def evidence(field: Compared, level: Level, one: Normal, other: Normal, frequenc
     """The weight of one field in bits; equal values by how frequent the value is."""
     if level is L.MISSING:
         return 0.0
-    share = _share(field, one, other, frequencies) if level is L.EXACT else None
+    whole = level is L.EXACT or (level is L.NEAR and _is_cut(field, one, other))
+    share = _share(field, one, other, frequencies) if whole else None
     if share is None:
         return BITS[field][level]
     return log2(WEIGHTS[field][L.EXACT][0] / min(share, 1.0))
+
+
+def _is_cut(field: Compared, one: Normal, other: Normal) -> bool:
+    """Whether a long name agrees as far as a column goes: that says as much as the whole name."""
+    names = {F.FIRST: (one.names.first, other.names.first), F.LAST: (one.names.last, other.names.last)}.get(field)
+    return names is not None and is_cut(*names)
 
 
 def _share(field: Compared, one: Normal, other: Normal, frequencies: Frequencies) -> float | None:

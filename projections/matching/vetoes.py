@@ -9,10 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from projections.matching.compare import Levels
-from projections.matching.distance import is_one_off
+from projections.matching.distance import is_slip, sounds_alike
 from projections.matching.frequencies import Frequencies
 from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
-from projections.matching.names import share_a_short_form
+from projections.matching.names import are_given_to_two
 from projections.matching.normal import Normal
 from projections.matching.scoring import Score
 
@@ -181,7 +181,8 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
     if not household:
         found.append(Veto.NAMESAKE)
     own = levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or levels[F.EMAIL] is L.EXACT
-    if born is L.TWO_OF_THREE and not own:  # brothers and cousins of one name live in one household
+    far = born is L.DIGIT and one.day[:3] != other.day[:3]
+    if (far or born is L.TWO_OF_THREE) and not own:  # brothers and cousins of one name live in one household
         found.append(Veto.IMPROBABLE)
     if last not in SAID | MISTYPED:
         found.append(Veto.LAST_NAME)
@@ -191,17 +192,19 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
 def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
     """Twins share all but the first name; only a name that is none can be a misspelt one."""
     first = levels[F.FIRST]
+    if first in (L.NICKNAME, L.NEAR, L.SIMILAR) and sounds_alike(one.names.first, other.names.first):
+        return []
     match first:
         case L.NICKNAME:
             twins = frequencies.are_both_names(one.names.first, other.names.first) or (
                 household
                 and levels[F.BORN] is L.EXACT
-                and share_a_short_form(one.names.first, other.names.first)
+                and are_given_to_two(one.names.first, other.names.first)
                 and frequencies.may_be_two_names(one.names.first, other.names.first)
                 and not _is_only_one(one, other, levels, frequencies)
             )
             return [Veto.TWINS] if twins else []
-        case L.MIDDLE_USED if not (one.names.middle and other.names.middle):
+        case L.MIDDLE_USED if not (one.names.middle and other.names.middle) and not _has_own_phone(one, other, frequencies):
             return [Veto.TWINS]
         case _ if first in SAID:
             return []
@@ -215,25 +218,42 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
             return [Veto.NO_FIRST_NAME]
         case L.NEAR if frequencies.few_near_twins and _is_misspelt(one.names.first, other.names.first, frequencies):
             return []
+        case L.NEAR if frequencies.few_near_twins and _is_misspelt_beside(one, other, levels, frequencies):
+            return []
         case _:
             return [Veto.TWINS]
 
 
 def _is_only_one(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
-    """Whether something agrees that twins do not share: the middle name, or a phone that nobody else has."""
-    own = (number for number in one.phones & other.phones if frequencies.shared.get(number, 1) <= 1)
-    return levels[F.MIDDLE] is L.EXACT or any(own)
+    """Whether something agrees that twins do not share.
+
+    That is the middle name, an e-mail with her first name in it, or a phone that nobody else of a household has that others live in.
+    """
+    if levels[F.MIDDLE] is L.EXACT:
+        return True
+    local = one.email.partition("@")[0]
+    if levels[F.EMAIL] is L.EXACT and any(len(name) > 2 and name in local for name in (one.names.first, other.names.first)):
+        return True
+    return _has_own_phone(one, other, frequencies)
+
+
+def _has_own_phone(one: Normal, other: Normal, frequencies: Frequencies) -> bool:
+    """Whether a phone that both have is nobody else's in a household of which others have charts."""
+    if max(frequencies.shared.get(place, 1) for place in (one.place, other.place)) < 2:
+        return False
+    return any(frequencies.shared.get(number, 1) <= 1 for number in one.phones & other.phones)
 
 
 def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
-    """Whether only one of two first names is a name, with one slip; the first letter rarely slips, and twins often rhyme.
+    """Whether only one of two first names is a name, and the other is a slip from it; twins often rhyme."""
+    return is_slip(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
 
-    A sister is called as her brother with an `a` behind it: Gabriel, Gabriela.
-    """
-    shorter, longer = sorted((one, other), key=len)
-    if longer == f"{shorter}a":
-        return False
-    return one[0] == other[0] and is_one_off(one, other) and frequencies.is_name(one) != frequencies.is_name(other)
+
+def _is_misspelt_beside(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
+    """Whether a first name is misspelt beside the same middle name in full: one of the two is no name then, or neither is."""
+    here, there = one.names.first, other.names.first
+    same = levels[F.MIDDLE] is L.EXACT and len(one.names.middle) > 1 and here[0] == there[0]
+    return same and not (frequencies.is_name(here) and frequencies.is_name(there))
 
 
 def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:

@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from daemon.config import Config, policy_of
 from daemon.sandbox.clinic import Clinic
 from daemon.tables import status
+from daemon.tables.matching import MatchTables
 from daemon.tables.unit_of_work import StoredProjections
 from events.codec import Keyring
 from events.codes import WaitCode
 from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
-from events.records import BillingAppointment, BillLine, EhrBill, EhrChart, Phone, type_of
+from events.records import BillingAppointment, BillingChart, BillLine, EhrBill, EhrChart, Phone, type_of
 from events.schema import (
     BillingAppointmentObserved,
     BillingChartObserved,
@@ -99,6 +102,8 @@ async def filled(store: Store, config: Config, size: Size) -> None:
     for number, one in enumerate(config.practice):
         practice = PracticeId(one.id)
         epoch = await store.take_over(practice, "bench")
+        async with store.pool.acquire() as connection, connection.transaction():
+            await MatchTables(practice, store.keyring).ensure(connection)
         for first in range(1, size.of(practice) + 1, TOGETHER):
             patients = range(first, min(first + TOGETHER, size.of(practice) + 1))
             await _recorded(store, policy_of(one), epoch, patients, size)
@@ -143,7 +148,7 @@ def _events(practice: PracticeId, number: int, now: datetime) -> Iterator[Event]
 def _bodies(
     ehr: EhrChartId, billing: BillingPatientId, number: int, now: datetime, waits: WaitCode | None
 ) -> Iterator[Body]:
-    there = chart(number, 1)
+    there = _person(number)
     yield BillingChartObserved(chart=there)
     yield EhrChartObserved(chart=_counterpart(ehr, number))
     yield ChartLinked(
@@ -173,8 +178,13 @@ def _slot(code: WaitCode, number: int) -> str:
     return "chart" if code is WaitCode.CANDIDATES else "demographics:elation"
 
 
+def _person(number: int) -> BillingChart:
+    """A patient with phones of their own: what everybody shares would make duplicates of all."""
+    return replace(chart(number, 1), home_phone=f"303{number:07}", mobile_phone=f"720{number:07}")
+
+
 def _counterpart(ehr: EhrChartId, number: int) -> EhrChart:
-    there = chart(number, 1)
+    there = _person(number)
     return EhrChart(
         id=ehr,
         first_name=there.first_name,

@@ -26,6 +26,9 @@ from events.store import Store
 from tests.conftest import opened_store
 
 QUIET_SECONDS = 3.0
+SESSION_SECONDS = 2
+"""Kafka gives a killed daemon's partitions away only after that long: each kill waits for it."""
+
 KILLS_A_SCENE = {"new patients on both sides": 2, "insurance": 1, "appointments": 1, "bills": 2}
 
 
@@ -103,6 +106,9 @@ async def living(folder: Path, *command: str) -> AsyncIterator[tuple[Clinic, Day
         await clinic.start()
         day.prepare()
         file = await prepare(clinic, folder, postgres, broker)
+        file.write_text(
+            file.read_text().replace("session_timeout_seconds = 6", f"session_timeout_seconds = {SESSION_SECONDS}")
+        )
         config = load(file, SECTIONS)
         daemon = Daemon(file, folder / "log", *command)
         store = await opened_store(config, folder)

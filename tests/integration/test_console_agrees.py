@@ -30,6 +30,7 @@ from daemon.demo.embedded import EmbeddedPostgres, free_port
 from daemon.operator import deeds
 from daemon.operator.commands import Followed, login
 from daemon.operator.links import plan_of_link, plan_of_move
+from daemon.operator.worklist import by_code, kinds_of, work_of
 from events import commands
 from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
 from events.maps import MapKind
@@ -329,6 +330,18 @@ async def test_what_waits_is_the_same_on_the_page_and_by_the_command(both: Both,
     assert len(told) == int(rows) > 1
     for code in told:
         assert escape(heading_of(code, POLICY.names), quote=False)[1:] in page, code
+
+
+async def test_what_the_overview_counts_is_what_the_work_list_lists(both: Both, owner_of_recorded: str) -> None:
+    pool = both.site.console.store.pool
+    more = [("elm", "K:901", "demographics:city", "refused"), ("elm", "", "reading:x", "refused")]
+    async with waits(owner_of_recorded, more):
+        work = await work_of(pool, PRACTICE)
+        assert {one.key for one in work} > {""}
+        assert sorted(await kinds_of(pool, PRACTICE)) == sorted(by_code(work))
+        page = (await both.browser.get("/p/elm")).text
+    patients = len({one.key for one in work if one.key})
+    assert re.search(rf"<b[^>]*>{len(work)}</b>\s*items wait, of {patients} patient", page)
 
 
 # -- nobody else makes a command --------------------------------------------------------------------------------------------

@@ -259,6 +259,8 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "reports_of": {"report_pkey": ("practice",)},
     "written_by_hour": {"event_written": ("practice", "recorded_at")},
     "waiting_by_hour": {"waiting_pkey": ("practice",)},
+    "waiting_kinds": {"waiting_pkey": ("practice",)},
+    "patients_who_wait": {"waiting_pkey": ("practice",)},
     "patients_waiting_for": {"dependency_pkey": ("practice", "depends_on")},
     "first_patients": {PATIENT: ("practice",)},
     "linked_patients": {"link_practice_elation_chart_key": ("practice",)},

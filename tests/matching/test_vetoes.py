@@ -49,6 +49,27 @@ VETOED = {
             for one, other in (("Mia", "Nia"), ("Jayden", "Jaylen"), ("Brandon", "Brendan"), ("Christian", "Christina"))
         ),
         (ada(first_name="Elizabeth", middle_name="", phones=()), ada(first_name="Lisa", middle_name="", phones=())),
+        *(
+            (ada(first_name=one, middle_name="", sex=sex), ada(first_name=other, middle_name="", sex=sex))
+            for one, other in (
+                ("Harry", "Henry"),
+                ("Ellen", "Helen"),
+                ("Mary", "Molly"),
+                ("Anna", "Hannah"),
+                ("Sally", "Sarah"),
+            )
+            for sex in ("Female", "")
+        ),
+        *(
+            (ada(first_name=one, middle_name="", sex=""), ada(first_name=other, middle_name="", sex=""))
+            for one, other in (
+                ("Maria", "Marta"),
+                ("Evan", "Ewan"),
+                ("Daniel", "Daniela"),
+                ("Julia", "Julian"),
+                ("Mia", "Mila"),
+            )
+        ),
     ],
     Veto.SUFFIX: [
         (ada(suffix="Jr"), ada(suffix="Sr")),
@@ -75,6 +96,7 @@ VETOED = {
     Veto.IMPROBABLE: [
         (ADA, elsewhere(last_name="Olatunji", city="Augusta", zip="30904")),
         (ada(middle_name="", email=""), ada(middle_name="", email="", birth_date=date(1985, 12, 23))),
+        (ada(middle_name="", email=""), ada(middle_name="", email="", birth_date=date(1995, 12, 10))),
         (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, phones=ADA.phones)),
         (ada(**DEFAULT_DATE, middle_name=""), elsewhere(**DEFAULT_DATE, address1=ADA.address1, city="Augusta", zip="30904")),
     ],
@@ -173,10 +195,45 @@ def test_last_names_that_a_vendor_does_not_find_are_found_and_certain(one: str, 
 
 
 @pytest.mark.parametrize(
-    ("formal", "short"), [("Robert", "Bob"), ("William", "Bill"), ("Margaret", "Peggy"), ("Elizabeth", "Liz")]
+    ("formal", "short"),
+    [
+        ("Robert", "Bob"),
+        ("William", "Bill"),
+        ("Margaret", "Peggy"),
+        ("Elizabeth", "Liz"),
+        ("Guadalupe", "Lupe"),
+        ("José", "Pepe"),
+        ("Francisco", "Paco"),
+        ("Pancho", "Francisco"),
+        ("Jesús", "Chuy"),
+        ("Nacho", "Ignacio"),
+        ("Svetlana", "Sveta"),
+    ],
 )
-def test_nicknames_are_certain(formal: str, short: str):
-    assert decided(ada(first_name=formal), ada(first_name=short)).verdict is MatchVerdict.CERTAIN
+@pytest.mark.parametrize("middle", ["Ruth", ""])
+def test_nicknames_are_certain(formal: str, short: str, middle: str):
+    here, there = ada(first_name=formal, middle_name=middle), ada(first_name=short, middle_name=middle)
+    assert decided(here, there).verdict is decided(there, here).verdict is MatchVerdict.CERTAIN
+
+
+@pytest.mark.parametrize(
+    "own", [{"middle_name": "Ruth"}, {"middle_name": "", "email": "henry.w@mail.com"}], ids=["middle name", "e-mail"]
+)
+def test_two_names_of_twins_are_one_persons_where_something_of_his_own_says_so(own: dict[str, str]):
+    assert decided(ada(first_name="Henry", **own), ada(first_name="Harry", **own)).verdict is MatchVerdict.CERTAIN
+
+
+def test_two_names_of_twins_are_one_persons_where_nobody_else_at_home_has_the_phone():
+    mother = ada(id="9", first_name="Xenia", birth_date=date(1961, 3, 27), phones=("8035552021",), email="")
+    henry, harry = ada(first_name="Henry", middle_name=""), ada(first_name="Harry", middle_name="")
+    sure = {(one.left, one.right) for one in match([henry, mother], [harry]).of(MatchVerdict.CERTAIN)}
+    assert sure == {("1", "1")}
+
+
+def test_names_that_a_column_cuts_short_are_shown_after_a_move():
+    here = ada(first_name="Christopher", last_name="Papadimitropoulos")
+    there = elsewhere(first_name="Christophe", last_name="Papadimitr")
+    assert decided(here, there) is not None
 
 
 LIZ = {"first_name": "Elizabeth", "middle_name": ""}

@@ -60,7 +60,10 @@ class Database(MemoryDatabase):
         checks.database = self
 
     def end(self, work: Any, *, commit: bool) -> None:
-        written = {key[0] for table, key in work.written if table == "event"} if commit else set()
+        if not (commit and work.written):
+            super().end(work, commit=commit)
+            return
+        written = {key[0] for table, key in work.written if table == "event"}
         super().end(work, commit=commit)
         for practice in sorted(written):
             try:

@@ -6,9 +6,11 @@ import os
 import signal
 import threading
 import traceback
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from multiprocessing import get_context
 
 from tests.simulation import bugs
@@ -88,10 +90,17 @@ def crowd(workers: int | None = None) -> Iterator[ProcessPoolExecutor]:
 
 
 def first_to_fall(pool: ProcessPoolExecutor, seeds: Iterable[int], bug: str, plans: str = "drawn") -> Verdict | None:
-    """The verdict of the first seed that finds a bug; None when none does."""
-    futures: list[Future[Verdict]] = [pool.submit(of_seed, seed, bug, plans) for seed in seeds]
+    """The verdict of the first seed that finds a bug; None when none does. Few days are begun ahead: each that is under way then is in vain."""
+    left = iter(seeds)
+    running: deque[Future[Verdict]] = deque()
     try:
-        return next((verdict for future in futures if not (verdict := future.result()).ok), None)
+        while True:
+            ahead = islice(left, (os.cpu_count() or 1) - len(running))
+            running += [pool.submit(of_seed, seed, bug, plans) for seed in ahead]
+            if not running:
+                return None
+            if not (verdict := running.popleft().result()).ok:
+                return verdict
     finally:
-        for future in futures:
+        for future in running:
             future.cancel()

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
 
+from tests.simulation.clock import Waking
+
 if TYPE_CHECKING:
     from tests.simulation.kafka import Cluster, Group, Member, Record
 
@@ -109,7 +111,7 @@ class Consumer:
         self.generation = -1
         self.context = copy_context()
         self.rejoin = asyncio.Event()
-        self.woken = asyncio.Event()
+        self.woken = Waking()
 
     async def start(self) -> None:
         if self._cluster.away:
@@ -171,13 +173,9 @@ class Consumer:
     ) -> dict[TopicPartition, list[Record]]:
         """What has come, at once when there is something; else waits a while for it."""
         loop = asyncio.get_running_loop()
-        self.woken.clear()
         if not (found := self._fetch(max_records)):
             busy = loop.time() - self._fetched_at < BUSY
-            try:
-                async with asyncio.timeout(timeout_ms / 1000 if busy else EMPTY_POLL):
-                    await self.woken.wait()
-            except TimeoutError:
+            if not await self.woken.wait(timeout_ms / 1000 if busy else EMPTY_POLL):
                 return {}
             await asyncio.sleep(self._cluster.random.uniform(0.001, 0.05))
             found = self._fetch(max_records)

@@ -120,11 +120,14 @@ class Network:
         answered: asyncio.Future[Response | Exception] = asyncio.get_running_loop().create_future()
         if call.fate != "lost":
             self._begin(process, self._answer(call, host, application, answered))
+        late: list[Exception] = []
+        timer = asyncio.get_running_loop().call_later(timeout, _give_up, answered, late)
         try:
-            async with asyncio.timeout(timeout):
-                answer = await answered
-        except TimeoutError:
-            raise aiohttp.ServerTimeoutError("no answer in time") from None
+            answer = await answered
+        finally:
+            timer.cancel()
+        if late:
+            raise late[0]
         if isinstance(answer, Exception):
             raise answer
         return answer
@@ -156,6 +159,13 @@ class Network:
         await asyncio.sleep(self.travel())
         if call.fate != "unanswered" and not answered.done():
             answered.set_result(answer)
+
+
+def _give_up(answered: asyncio.Future[Response | Exception], late: list[Exception]) -> None:
+    """As an `asyncio.timeout` around the wait: an answer that comes while nobody can take it is late, too."""
+    late.append(aiohttp.ServerTimeoutError("no answer in time"))
+    if not answered.done():
+        answered.set_result(late[0])
 
 
 async def _handled(call: Call, application: web.Application) -> Response | Exception:

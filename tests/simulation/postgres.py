@@ -109,7 +109,7 @@ class MemoryDatabase:
                 found = function(at)
             except asyncpg.PostgresError as raised:
                 error = raised
-            if await self._lock(work, at.locks):
+            if at.locks and await self._lock(work, at.locks):
                 continue
             if error is not None:
                 raise error

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import cache
 from operator import itemgetter
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -24,7 +25,7 @@ class Row:
         self._values = values
 
     def __getitem__(self, name: str | int) -> Any:
-        return tuple(self._values.values())[name] if isinstance(name, int) else self._values[name]
+        return self._values[name] if isinstance(name, str) else tuple(self._values.values())[name]
 
     def get(self, name: str, default: Any = None) -> Any:
         return self._values.get(name, default)
@@ -94,10 +95,13 @@ class Table:
             raise asyncpg.UndefinedColumnError(f'column "{name}" of relation "{self.name}" does not exist')
         row = {}
         for name in self.columns:
-            value = values[name] if name in values else self.defaults.get(name)
+            if name in values:
+                value = plain(values[name])
+            elif (value := self.defaults.get(name)) == "clock":
+                value = clock()
             if value is None and name not in self.nullable:
                 raise asyncpg.NotNullViolationError(f'null value in column "{name}" of relation "{self.name}"')
-            row[name] = clock() if value == "clock" and name not in values else plain(value)
+            row[name] = value
         return row
 
     def changed(self, row: Values, values: Values) -> Values:
@@ -193,8 +197,14 @@ class Statement:
         self.changes[table, self.tables[table].key_of(row)] = None
 
 
+PLAIN = frozenset({str, int, bytes, bool, float, UUID, type(None)})
+"""Types whose values PostgreSQL gives back as they are."""
+
+
 def plain(value: Any) -> Any:
     """A value as PostgreSQL gives it back: no subclasses of text, times in UTC."""
+    if type(value) in PLAIN:
+        return value
     if isinstance(value, str):
         return str(value)
     if isinstance(value, datetime):

@@ -43,7 +43,7 @@ def test_a_code_of_a_later_version_is_shown_as_it_is() -> None:
     ("probability", "said"), [(0.2291, "23%"), (0.9999, "over 99%"), (0.004, "under 1%"), (0.01, "1%"), (0.99, "99%")]
 )
 def test_how_alike_two_are_is_never_rounded_to_certain(probability: float, said: str) -> None:
-    assert how_alike(Likeness(per_million=round(probability * 1_000_000))).startswith(f"{said} one person")
+    assert how_alike(Likeness(per_million=round(probability * 1_000_000)), rounded=True).startswith(f"{said} one person")
 
 
 def test_a_provider_has_a_name_and_one_without_counterpart_says_where_it_is() -> None:

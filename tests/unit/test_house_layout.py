@@ -24,6 +24,8 @@ TESTED_IN = {
     "projections/deciding/holding": "unit/test_holds",
     "projections/matching/compare": "matching/test_levels",
     "projections/matching/distance": "matching/test_levels",
+    "projections/matching/called": "matching/test_vetoes",
+    "projections/matching/sample": "matching/test_deciding",
     "projections/matching/scoring": "matching/test_deciding",
     "projections/rules/accepted": "unit/test_repair",
     "projections/rules/coverage_merge": "unit/test_both_ways_merging",

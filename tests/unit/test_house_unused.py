@@ -47,3 +47,21 @@ def test_the_test_of_what_is_unused_can_fail() -> None:
     one = "NOTE = 'x'\n\ndef lost(): ...\n\nclass Gone: ...\n\nkept: int = 1\n"
     assert unused({"a": one, "b": "print(kept)"}) == {"a: NOTE", "a: lost", "a: Gone"}
     assert unused({"a": one, "b": "NOTE, lost, Gone, kept"}) == set()
+
+
+OF_THE_CODE = {"stored_type", "_decoder_of", "_pattern", "_to_be_plain"}
+"""What is remembered for good by a name or type that stands in the code; all else comes from messages and may be without end."""
+
+
+def test_no_memory_of_what_is_read_is_without_a_bound() -> None:
+    """A daemon runs for months, and what it remembers of patients is theirs: only what takes nothing is kept for good."""
+    kept = {
+        node.name
+        for room in ("daemon", "projections", "events")
+        for file in (ROOT / room).rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and (node.args.args or node.args.kwonlyargs)
+        for how in node.decorator_list
+        if ast.unparse(how) in ("cache", "functools.cache", "lru_cache(None)", "lru_cache(maxsize=None)")
+    }
+    assert kept == OF_THE_CODE

@@ -37,7 +37,7 @@ def _row(ask: Ask, one: TwiceEntered) -> dict[str, object]:
     return {
         "pair": one,
         "handles": [ask.handle(key) for key in _keys(one)],
-        "alike": how_alike(one.likeness),
+        "alike": how_alike(one.likeness, rounded=True),
         "advice": what_to_do(one, ask.shown),
         "once": new_once(),
     }

@@ -48,7 +48,7 @@ async def _row(ask: Ask, source: BillingPatientId, target: BillingPatientId) -> 
     return {
         "target": target,
         "plan": plan,
-        "alike": "" if plan is None else how_alike(plan.alike),
+        "alike": "" if plan is None else how_alike(plan.alike, rounded=True),
         "writes": [] if plan is None else [(each.system, describe_write(each.write, ask.shown)) for each in plan.writes],
         "handle": ask.handle(billing_key(target)),
         "once": new_once(),

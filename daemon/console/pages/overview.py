@@ -11,12 +11,12 @@ from daemon.console.plots import day_name, hour_name, plot_of
 from daemon.console.roles import May
 from daemon.console.rules import SIGNED_IN, Access, get
 from daemon.operator.activity import activity_of
-from daemon.operator.worklist import by_code, work_of
+from daemon.operator.worklist import kinds_of
 from daemon.tables.accounts import SQL
 from daemon.tables.status import at_a_glance, practice_status
 from events.ids import PracticeId
 from projections.rules.tables import TABLES, direction_in_words
-from projections.words.remedy import Audience, meaning_of
+from projections.words.remedy import Audience
 
 SILENT_SECONDS = 120.0
 """After which an owner that says nothing is worth a word: it reports every few seconds."""
@@ -36,10 +36,10 @@ async def home(ask: Ask) -> web.StreamResponse:
 
 async def overview(ask: Ask) -> web.StreamResponse:
     status = await practice_status(ask.store.pool, ask.id)
-    work = await work_of(ask.store.pool, ask.id)
+    kinds = await kinds_of(ask.store.pool, ask.id)
     counts = dict.fromkeys(Audience, 0)
-    for code, count in status.waiting:
-        counts[meaning_of(code).audience] += count
+    for _, audience, count, _ in kinds:
+        counts[audience] += count
     activity = await activity_of(ask.store.pool, ask.id, datetime.now(UTC), ask.zone)
     return ask.page(
         "overview.html",
@@ -49,9 +49,9 @@ async def overview(ask: Ask) -> web.StreamResponse:
         days=plot_of(activity.days, day_name, 7, "The last 30 days", "day"),
         older=activity.older,
         linked=await ask.store.pool.fetchval(SQL["linked_patients"], ask.id),
-        waiting_patients=len({one.key for one in work if one.key}),
+        waiting_patients=await ask.store.pool.fetchval(SQL["patients_who_wait"], ask.id),
         counts=counts,
-        codes=by_code(work)[:8],
+        codes=kinds[:8],
         trouble=trouble(status.report_age, status.report),
         refused=sum(count for _, state, count, _ in status.open_intents if state == "refused"),
         under_way=sum(count for _, state, count, _ in status.open_intents if state != "refused"),

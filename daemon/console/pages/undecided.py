@@ -48,7 +48,7 @@ async def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:
     return {
         "pair": one,
         "plan": plan,
-        "alike": "" if plan is None else how_alike(plan.alike),
+        "alike": "" if plan is None else how_alike(plan.alike, rounded=True),
         "writes": [] if plan is None else [(each.system, describe_write(each.write, ask.shown)) for each in plan.writes],
         "ehr": ask.handle(ehr_key(one.ehr)),
         "billing": ask.handle(billing_key(one.billing)),

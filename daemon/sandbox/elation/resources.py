@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from typing import Final, TypeAlias
 
 from yarl import URL
@@ -53,9 +54,13 @@ class Route:
 
     def match(self, path: str) -> Mapping[str, int] | None:
         """The ids in `path`, which comes without a trailing slash; None if this is another path."""
-        pattern = re.sub(r"\{(\w+)\}", r"(?P<\1>[0-9]+)", self.template.rstrip("/"))
-        found = re.fullmatch(pattern, path)
+        found = _pattern(self.template).fullmatch(path)
         return {name: int(value) for name, value in found.groupdict().items()} if found else None
+
+
+@cache
+def _pattern(template: str) -> re.Pattern[str]:
+    return re.compile(re.sub(r"\{(\w+)\}", r"(?P<\1>[0-9]+)", template.rstrip("/")))
 
 
 _CHARTED: Final = ("physicians", "practices", "service_locations", "appointment_types", "billing_codes", "visit_notes")

@@ -41,13 +41,15 @@ class RefusedError(Exception):
 
 # -- requests ---------------------------------------------------------------------------------------------------------
 
+_PARSER = etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True)
+
 
 def body_of(request: bytes) -> etree._Element:
     """The one element in the Body of a SOAP 1.1 envelope; document types and entities are refused."""
     if b"<!DOCTYPE" in request or b"<!ENTITY" in request:
         raise FaultError("DeserializationFailed", "DTD is prohibited in this XML document.")
     try:
-        root = etree.fromstring(request, etree.XMLParser(resolve_entities=False, no_network=True, remove_comments=True))
+        root = etree.fromstring(request, _PARSER)
     except etree.XMLSyntaxError:
         raise FaultError("DeserializationFailed", "The message could not be read.") from None
     if root.getroottree().docinfo.doctype:
@@ -69,7 +71,7 @@ def decode(interface: Interface, type_: QName, element: etree._Element) -> Value
     found: Values = {}
     place = 0
     for child in element.iterchildren(tag=etree.Element):
-        at = next((i for i in range(place, len(complex_.members)) if complex_.members[i].tag == child.tag), None)
+        at = complex_.place_of(child.tag, place)
         if at is None:
             continue
         _require(complex_.members[place:at])
@@ -193,13 +195,17 @@ def encode(interface: Interface, wrapper: str, result: Member, values: Values, *
 def _write(interface: Interface, complex_: Complex, parent: etree._Element, values: Values, additions: bool) -> None:
     if not values.keys() <= complex_.by_name.keys():
         raise TypeError(f"{complex_.name[1]} has no {sorted(values.keys() - complex_.by_name.keys())}")
-    rows = additions and any(member.omits for member in complex_.members) and bool(values)
-    for at, member in enumerate(complex_.members):
-        if rows and at == len(complex_.members) // 2:
+    rows = additions and bool(values) and any(member.omits for member in complex_.members)
+    middle = len(complex_.members) // 2
+    for at, member in complex_.written(tuple(values)):
+        if rows and at >= middle:
             etree.SubElement(parent, f"{{{complex_.name[0]}}}{UNKNOWN_MEMBER}").text = "1"
+            rows = False
         value = values.get(member.name)
         if not member.omits or (value is not None and value is not False):
             _write_member(interface, member, parent, value, additions)
+    if rows:
+        etree.SubElement(parent, f"{{{complex_.name[0]}}}{UNKNOWN_MEMBER}").text = "1"
 
 
 def _write_member(interface: Interface, member: Member, parent: etree._Element, value: Any, additions: bool) -> None:

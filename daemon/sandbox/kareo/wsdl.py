@@ -48,11 +48,29 @@ class Complex:
     name: QName
     members: tuple[Member, ...]
     by_name: Mapping[str, Member] = field(default_factory=dict)
+    _written: dict[tuple[str, ...], tuple[tuple[int, Member], ...]] = field(default_factory=dict)
+    _places: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
     @property
     def item(self) -> Member | None:
         """The repeated member, if this is an `ArrayOf...` type."""
         return self.members[0] if len(self.members) == 1 and self.members[0].many else None
+
+    def place_of(self, tag: str, first: int) -> int | None:
+        """Where the member with this tag comes, from the place `first` on; None where none does."""
+        if not self._places:
+            for at, member in enumerate(self.members):
+                self._places[member.tag] = (*self._places.get(member.tag, ()), at)
+        return next((at for at in self._places.get(tag, ()) if at >= first), None)
+
+    def written(self, names: tuple[str, ...]) -> tuple[tuple[int, Member], ...]:
+        """The members that an answer with values for `names` may show, each with its place."""
+        found = self._written.get(names)
+        if found is None:
+            shown = enumerate(self.members)
+            found = tuple((at, one) for at, one in shown if not one.omits or one.name in names)
+            self._written[names] = found
+        return found
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,8 @@ missing is None or an empty tuple. Instants are aware and in UTC, also where Ela
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from typing import TYPE_CHECKING, Annotated
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, get_args
 
 import msgspec
 
@@ -33,7 +34,7 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
     """Base of all: puts instants into UTC and turns the lenient types into plain ones."""
 
     def __post_init__(self) -> None:
-        for name in self.__struct_fields__:
+        for name in _to_be_plain(type(self)):
             value = getattr(self, name)
             if isinstance(value, datetime):
                 plain: object = _utc(value)
@@ -44,6 +45,13 @@ class Wire(msgspec.Struct, frozen=True, kw_only=True):
             else:
                 continue
             msgspec.structs.force_setattr(self, name, plain)
+
+
+@cache
+def _to_be_plain(kind: type[Wire]) -> tuple[str, ...]:
+    """The fields that may hold an instant or one of the lenient types."""
+    fields = msgspec.structs.fields(kind)
+    return tuple(one.name for one in fields if not {datetime, Text, Reference}.isdisjoint((one.type, *get_args(one.type))))
 
 
 def _utc(moment: datetime) -> datetime:

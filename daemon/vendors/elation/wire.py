@@ -199,7 +199,9 @@ def _fit(kind: type[T], body: RawBody) -> T | _Misfit:
 def _without_nulls(plain: object) -> object:
     if isinstance(plain, dict):
         return {
-            name: value if name == _OPAQUE else _without_nulls(value) for name, value in plain.items() if value is not None
+            name: _without_nulls(value) if isinstance(value, dict | list) and name != _OPAQUE else value
+            for name, value in plain.items()
+            if value is not None
         }
     if isinstance(plain, list):
         return [_without_nulls(value) for value in plain]

@@ -27,6 +27,15 @@ class _Members:
         self.order: list[tuple[str, Any]] = list(type_.elements)
         self.names = frozenset(name for name, _ in self.order)
         self.required = frozenset(name for name, one in self.order if not one.is_optional)
+        self._written: dict[tuple[str, ...], list[tuple[str, Any]]] = {}
+
+    def written(self, names: tuple[str, ...]) -> list[tuple[str, Any]]:
+        """The members that a message with values for `names` has, in their order."""
+        found = self._written.get(names)
+        if found is None:
+            found = [(name, one) for name, one in self.order if name in names or name in self.required]
+            self._written[names] = found
+        return found
 
 
 class Messages:
@@ -62,7 +71,7 @@ class Messages:
             raise NotInWsdl
         if not values and not members.required:
             return
-        for name, element in members.order:
+        for name, element in members.written(tuple(values)):
             value = values.get(name)
             if element.accepts_multiple and isinstance(value, list):
                 for one in value:
