@@ -244,6 +244,14 @@ def hint(clinic: Clinic, resource: str, id_: int, office: Office) -> str:
     return str(kept.get("object_id") or "")
 
 
+def _of_deleted(clinic: Clinic, office: Office) -> set[int]:
+    """The Kareo patients whose charts are deleted, by the ids that both systems were given."""
+    charts = [one["id"] for one in clinic.ehr.patients.values() if one["deleted_date"]]
+    hinted = {int(there) for one in charts if (there := hint(clinic, "patients", one, office)).isdigit()}
+    vendors = clinic.billing.vendors.values()
+    return hinted | {vendor.ids[str(one)] for vendor in vendors for one in charts if str(one) in vendor.ids}
+
+
 def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Collection[int] = ()) -> list[str]:
     """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters.
 
@@ -259,7 +267,12 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
             for one in ehr.appointments.values()
             if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
-        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(clinic, office, resting=resting),
+        "bookings in Kareo of one Elation appointment": witness_bookings.doubled(
+            clinic,
+            office,
+            resting=resting,
+            of_deleted=_of_deleted(clinic, office),
+        ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr
         ),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,8 +89,15 @@ def _instant(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def doubled(clinic: Clinic, office: Office, *, resting: bool) -> Counter[object]:
-    """How often each mark stands in Kareo: an appointment is booked once, of a patient at any time, and of all at rest."""
+def doubled(clinic: Clinic, office: Office, *, resting: bool, of_deleted: Collection[int] = ()) -> Counter[object]:
+    """How often each mark stands in Kareo: an appointment is booked once, of a patient at any time, and of all at rest.
+
+    Nothing is written to the counterparts of charts that are deleted: what was booked for them stays, and their item waits.
+    """
     held = [one for one in clinic.billing.appointments.values() if one.practice_id == office.billing and _stands(one)]
-    marks = ((mark.group(), one.patient_id) for one in held if (mark := MARK.search(one.notes)) is not None)
+    marks = (
+        (mark.group(), one.patient_id)
+        for one in held
+        if one.patient_id not in of_deleted and (mark := MARK.search(one.notes)) is not None
+    )
     return Counter(mark if resting else (mark, patient) for mark, patient in marks)

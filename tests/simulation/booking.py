@@ -12,6 +12,7 @@ from tests.simulation.plan import DAY_ENDS, HOUR, Deed, Plan, Trouble, both_ways
 IN_CALENDAR: dict[str, int] = {
     "books an appointment in Elation": 10,
     "books a series in Elation": 2,
+    "enters an appointment in both": 2,
     "moves an appointment in Elation": 5,
     "changes an appointment in Elation": 5,
     "changes the status of an appointment in Elation": 6,
@@ -40,11 +41,6 @@ def booking(seed: int) -> Plan:
     deeds = [
         Deed(at=pick.uniform(0.0, DAY_ENDS), office=0, kind=kind, pick=pick.randrange(1_000_000))
         for kind in pick.choices(tuple(IN_CALENDAR), weights=tuple(IN_CALENDAR.values()), k=pick.randint(10, 30))
-    ]
-    both = random.Random(f"{seed}/entered in both")
-    deeds += [
-        Deed(at=both.uniform(0.0, DAY_ENDS), office=0, kind="enters an appointment in both", pick=both.randrange(1_000_000))
-        for _ in range(both.randint(0, 3))
     ]
     lost = [
         Trouble(
