@@ -342,10 +342,8 @@ class RecordCreated(Result, frozen=True, kw_only=True):
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):
-    """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours.
-
-    `read` are all of the chart's as they were then, at `read_at`.
-    """
+    """`known` as in SyncPolicies, after the write; `displaced` are others' policies that lost their rank to ours. `read` are all of the
+    chart's as they were then, at `read_at`."""
 
     known: dict[str, int] = {}
     policies: tuple[EhrPolicy, ...] = ()

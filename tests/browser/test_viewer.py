@@ -20,7 +20,7 @@ async def test_a_viewer_is_refused_names_deeds_and_another_practice(story: Story
         assert "Ostrovsky, Quentin" in await page.inner_text("main")
         async with story.visitor("viewer") as other:
             await other.goto(f"{story.site.url}/p/elm/work")
-            assert "refused" in await other.inner_text("main")
+            assert "Refused there" in await other.inner_text("main")
             assert "Ostrovsky" not in await other.content()
             assert await other.locator("main button").count() == 0
             names = await other.locator("nav.main a").all_inner_texts()

@@ -15,7 +15,7 @@ from tests.simulation.rows import Statement, Values
 
 Answer = list[Values]
 Function = Callable[..., Answer | None]
-NOT_SIMULATED = {"data_keys.sql", "console.sql", "duplicates.sql", "identity.sql", "maps.sql", "history.sql"}
+NOT_SIMULATED = {"data_keys.sql", "console.sql", "duplicates.sql", "identity.sql", "maps.sql", "history.sql", "server.sql"}
 """The simulated practices have no data keys, and nobody looks at them or for duplicates."""
 FILES = sorted(
     one.name.removesuffix(".sql") for one in files("events").joinpath("sql").iterdir() if one.name not in NOT_SIMULATED
