@@ -122,7 +122,7 @@ async def _booked(billing: Kareo, writer: KareoWriter) -> tuple[Appointment, Boo
     """One of ours beside two of others."""
     ada, mary = billing.ada(), billing.ada(first_name="Mary")
     for patient in (ada, mary):
-        billing.people.book_appointment(patient, billing.doctor, billing.place, START, 20, "Theirs")
+        billing.people.book_appointment(patient, billing.doctor, billing.place, START + timedelta(hours=1), 20, "Theirs")
     terms = BookingTerms(start=START, minutes=20, provider=billing.doctor, location=billing.place, description="Cough")
     create = CreateBillingAppointment(patient=BillingPatientId(ada), terms=terms, token=TOKEN)
     made = await writer.write(lambda: create)

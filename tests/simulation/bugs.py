@@ -76,7 +76,7 @@ def _passed_over(record: Any, _error: Exception, *, quiet: bool) -> Change:
     return Change(practice=PracticeId(record.key.decode()))
 
 
-async def _nothing_found(_bookings: object, _write: object, *, elsewhere: bool = False) -> None:
+async def _nothing_found(_bookings: object, _write: object, _found: object) -> None:
     return None
 
 
@@ -121,7 +121,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
         patch.object(holds, "is_stopped", lambda *_arguments: False),
     ],
     "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
-    "the token is not looked for": lambda: [patch.object(KareoBookings, "_find", _nothing_found)],
+    "the token is not looked for": lambda: [patch.object(KareoBookings, "_ours", _nothing_found)],
     "the desk's notes are written over": lambda: [patch.object(bookings, "updated_members", _notes_as_told)],
     "all is recorded of who is kept out": lambda: [
         patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
