@@ -12,14 +12,16 @@ from typing import Any
 
 import msgspec
 
+from events import topics
 from events.feed import Published
 from events.schema import Body
-from events.topics import _EncodedMessage
 from events.writes import AnyResult, AnyWrite
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 
-STORED = [*Body.__args__, AnyWrite, AnyResult, _EncodedMessage, Published, Patient, Directory]
+MESSAGE = getattr(topics, "_EncodedMessage", None) or topics._Wire
+"""A message as it is stored; the second name is that of older versions."""
+STORED = [*Body.__args__, AnyWrite, AnyResult, MESSAGE, Published, Patient, Directory]
 
 
 def shape() -> dict[str, Any]:
