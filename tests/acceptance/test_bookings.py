@@ -47,6 +47,12 @@ class Bookings:
         start = self.start + timedelta(hours=hours)
         return int(self.ehr.people.create_appointment(chart, self.office.physicians[0], start, 20, **told)["id"])
 
+    def enter_series(self, chart: int, description: str) -> list[Any]:
+        """One visit a week with the first physician, from `start` on."""
+        first, place = f"{self.start:%Y-%m-%dT%H:%M:%SZ}", self.office.place[0]
+        doctor = self.office.physicians[0]
+        return self.ehr.people.create_series(chart, doctor, first, SERIES, service_location=place, description=description)
+
     def booked(self) -> list[Any]:
         return [one for one in self.billing.appointments.values() if is_marked(one) and not one.deleted]
 
@@ -114,10 +120,7 @@ async def test_a_series_of_52_is_52_creations_and_delays_others_by_no_more_than_
         it = Bookings(daemon, clinic, tmp_path)
         (chart, patient), (other, other_there), (third, third_there) = it.pair(), it.pair(), it.pair()
         await it.linked(patient, other_there, third_there)
-        doctor, place = it.office.physicians[0], it.office.place[0]
-        series = clinic.ehr.people.create_series(
-            chart, doctor, f"{it.start:%Y-%m-%dT%H:%M:%SZ}", SERIES, service_location=place, description="Series"
-        )
+        series = it.enter_series(chart, "Series")
         await until(lambda: len(it.booked()) >= 3)
         it.day.edit_elation(other, emails=[{"email": "new@mail.example"}])
         it.enter(third, 1)
@@ -198,10 +201,7 @@ async def test_the_daemon_killed_amid_a_series_books_each_once(tmp_path: Path) -
         it = Bookings(daemon, clinic, tmp_path)
         chart, patient = it.pair()
         await it.linked(patient)
-        place = it.office.place[0]
-        clinic.ehr.people.create_series(
-            chart, it.office.physicians[0], f"{it.start:%Y-%m-%dT%H:%M:%SZ}", SERIES, service_location=place, description=""
-        )
+        it.enter_series(chart, "")
         await until(lambda: len(it.booked()) >= 5)
         daemon.process.send_signal(signal.SIGKILL)
         await daemon.process.wait()
