@@ -26,6 +26,7 @@ from projections.terms.policy import (
     EXTENSION,
     PREFERENCES,
     PROFILES,
+    BillPrices,
     DeletedAppointment,
     Direction,
     NewCarrier,
@@ -71,6 +72,7 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
+    bill_prices: BillPrices | None = None
     rescheduled: Rescheduled | None = None
     removed_policy: RemovedPolicy | None = None
     new_carrier: NewCarrier | None = None

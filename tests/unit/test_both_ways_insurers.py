@@ -9,10 +9,13 @@ from msgspec.structs import replace
 
 from events.ids import BillingPatientId
 from events.records import BillingCase
-from events.writes import ChangeBillingPolicies
-from projections.terms.policy import NewCarrier, WithoutPlan
+from events.writes import ChangeBillingPolicies, CreateBillingChart, CreatePlan, SyncPolicies
+from projections.terms.policy import EHR_LED, NewCarrier, WithoutPlan
+from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import GOLD, SECOND_HERE, agreed, both, change, insurance, insured
-from tests.unit.records import ADA, ADA_THERE, BLUE
+from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
+
+REMINDER = "a new insurance company is created: set its Electronic Claims in Kareo, which cannot be told"
 
 # Companies and plans (rule 7)
 
@@ -49,8 +52,22 @@ def test_a_name_is_never_sent_unless_the_practice_says_so():
     )
     fields = insurance(clinic)[0].changes[0].fields
     assert fields["company_name"] == "New Mutual"
+    assert clinic.requests()[-1].notes == (REMINDER,)
     assert "plan_name" not in fields
     assert "company_id" not in fields
+
+
+def test_a_company_created_with_a_patient_reminds_of_its_claims_too():
+    """Rules 7 and 14: one call creates the patient, their case, and a company by its name."""
+    clinic = Clinic(directory=False, table=EHR_LED, new_carrier=NewCarrier.CREATE)
+    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    clinic.ehr(ADA)
+    clinic.write("E:101", "chart")
+    clinic.policies(replace(GOLD, carrier_id=8999, carrier_name="New Mutual", plan_id=None, plan_name=""))
+    create = clinic.wanted("chart", "E:101")
+    assert isinstance(create, CreateBillingChart)
+    assert create.policies[0].fields["company_name"] == "New Mutual"
+    assert clinic.requests()[-1].notes == (REMINDER,)
 
 
 def test_a_plan_is_never_created_whatever_the_practice_says():
@@ -83,5 +100,8 @@ def test_kareo_renames_a_plan():
     """Section 8: the id stays, so nothing is anybody's edit; the new name reaches Elation with its plan."""
     clinic = agreed(GOLD, there=(BLUE,))
     clinic.billing(insured(replace(BLUE, plan_name="Blue Gold Plus")))
+    assert clinic.wanted("plan:50", "") == CreatePlan(billing_plan_id="50", name="Blue Gold Plus", carrier=8001)
     clinic.carry_out_all()
+    (told,) = [one for one in insurance(clinic) if isinstance(one, SyncPolicies)]
+    assert told.terms[0].plan_name == "Blue Gold Plus"
     assert [one for one in insurance(clinic) if isinstance(one, ChangeBillingPolicies)] == []
