@@ -214,14 +214,19 @@ def terms_here(here: ChartPolicy, key: str, base: PolicyTerms | None) -> PolicyT
     )
 
 
-def is_insurer(terms: PolicyTerms, there: BillingPolicy, directory: Directory) -> bool:
-    """Whether the terms name the policy's company, and its plan as far as they name one."""
+def names_plan(terms: PolicyTerms) -> bool:
+    """Whether the terms name a plan: the chart side takes a policy without one."""
+    return bool(terms.plan_id or squeeze(terms.plan_name))
+
+
+def is_insurer(terms: PolicyTerms, there: BillingPolicy, directory: Directory, *, two_way: bool) -> bool:
+    """Whether the terms name the policy's company and its plan. Where plans come back, terms without one lack it."""
     company = company_of(terms.carrier_id or None, terms.carrier_name, directory)
     if company is None or company != there.company_id:
         return False
-    if not terms.plan_id:
-        return True
-    plan = billing_plan_of(company, terms.plan_id, terms.plan_name, directory)
+    if not names_plan(terms):
+        return not two_way
+    plan = billing_plan_of(company, terms.plan_id or None, terms.plan_name, directory)
     return plan is not None and plan.plan_id == there.plan_id
 
 

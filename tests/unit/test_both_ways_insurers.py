@@ -9,8 +9,9 @@ from msgspec.structs import replace
 
 from events.ids import BillingPatientId
 from events.records import BillingCase
-from events.writes import ChangeBillingPolicies, CreateBillingChart, CreatePlan, SyncPolicies
-from projections.terms.policy import EHR_LED, NewCarrier, WithoutPlan
+from events.writes import ChangeBillingPolicies, CreateBillingChart, CreatePlan, Resource, SyncPolicies
+from projections.rules.pairing import EVERYTHING, INSURER
+from projections.terms.policy import EHR_LED, Direction, NewCarrier, WithoutPlan
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import GOLD, SECOND_HERE, agreed, both, change, insurance, insured
 from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
@@ -85,8 +86,39 @@ def test_a_carrier_without_a_plan_waits_or_takes_the_single_known_one():
     bare = replace(GOLD, plan_id=None, plan_name="")
     assert both(bare).waits("chart-policy:5001") == "plan-unknown"
     clinic = both(bare, carrier_without_plan=WithoutPlan.SINGLE_KNOWN_PLAN)
-    assert insurance(clinic)[0].changes[0].fields["plan_id"] == "50"
-    assert len(insurance(clinic)) == 1, "Kareo's plan is the same insurer"
+    added, back = insurance(clinic)
+    assert added.changes[0].fields["plan_id"] == "50"
+    assert isinstance(back, SyncPolicies)
+    assert back.terms[0].plan_name == "Blue Gold PPO", "plans come from Kareo"
+    assert set(EVERYTHING) - set(back.terms[0].keeps) == set(INSURER)
+    assert (clinic.open(), clinic.waiting()) == ([], {})
+
+
+def test_the_plan_that_kareo_has_comes_to_a_policy_without_one():
+    """Section 1: plans from Kareo to Elation; entered first in either, no conflict of both."""
+    bare = replace(GOLD, plan_id=None, plan_name="")
+    clinic = both(bare, there=(BLUE,))
+    (told,) = insurance(clinic)
+    assert isinstance(told, SyncPolicies)
+    assert (told.terms[0].plan_id, clinic.waiting()) == (8101, {})
+    clinic.billing(insured(replace(BLUE, plan_id="51", plan_name="Blue Silver")))
+    clinic.carry_out_all()
+    assert clinic.patient().coverage.policies[0].plan_name == "Blue Silver"
+    assert [one for one in insurance(clinic) if isinstance(one, ChangeBillingPolicies)] == []
+
+
+def test_a_plan_that_elation_names_without_an_id_is_known_by_its_name():
+    named = replace(GOLD, plan_id=None)
+    assert insurance(both(named, there=(BLUE,))) == []
+    clinic = both(named, there=(replace(BLUE, plan_id="51", plan_name="Blue Silver"),))
+    assert clinic.waits("conflict:policies.3001.insurer") == "conflict"
+
+
+def test_where_plans_do_not_come_back_a_policy_without_one_is_told_once():
+    table = EHR_LED | {Resource.INSURANCE: Direction.TO_BILLING}
+    clinic = both(replace(GOLD, plan_id=None, plan_name=""), carrier_without_plan=WithoutPlan.SINGLE_KNOWN_PLAN, table=table)
+    clinic.billing(clinic.patient().billing.chart)
+    assert (len(insurance(clinic)), clinic.open()) == (1, [])
 
 
 def test_a_carrier_deleted_in_elations_settings_still_counts_by_its_name():
