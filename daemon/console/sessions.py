@@ -12,6 +12,7 @@ from typing import Any
 from daemon.console.factors import Factors
 from daemon.console.passwords import Passwords
 from daemon.console.roles import Visitor
+from daemon.console.senders import network_of
 from daemon.servers import ConsoleConfig
 from daemon.tables import access, accounts
 
@@ -55,7 +56,7 @@ class Sessions:
         Both outcomes are recorded, under the name only where there is such a user: people type passwords into the wrong field.
         """
         of_user = await accounts.tried(self._pool, f"user:{name.casefold()}", WINDOW_SECONDS)
-        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
+        from_address = await accounts.tried(self._pool, f"address:{network_of(address)}", WINDOW_SECONDS)
         account = await accounts.account(self._pool, name)
         fits = await self._passwords.fits(account.password if account is not None else "", password)
         slow = of_user.number > TRIES_OF_USER or from_address.number > TRIES_FROM_ADDRESS
@@ -66,19 +67,19 @@ class Sessions:
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
             return None
         await accounts.clear_tries(self._pool, f"user:{name.casefold()}")
-        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
         return await self.begin(account.name, address, "signed in")
 
     async def enter(self, token: str, address: str, code: str = "") -> str | None:
         """A new session's id for a link that holds; it is used up, also where the second factor's code is wrong."""
-        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
+        from_address = await accounts.tried(self._pool, f"address:{network_of(address)}", WINDOW_SECONDS)
         name = await accounts.use_link(self._pool, token) if from_address.number <= TRIES_FROM_ADDRESS else None
         account = await accounts.account(self._pool, name) if name is not None else None
         if account is None or account.disabled or not await self.factors.passes(account.name, code):
             who = account.name if account is not None else ""
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail="link")
             return None
-        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
         return await self.begin(account.name, address, "signed in by link")
 
     async def begin(self, name: str, address: str, what: str, how: str = accounts.LOCAL) -> str:
