@@ -22,7 +22,7 @@ from events.store import AWAY
 
 log = structlog.get_logger()
 
-SESSION_COOKIE, FORM_COOKIE = "chartwire_session", "chartwire_form"
+SESSION_COOKIE, FORM_COOKIE, KNOWN_COOKIE = "chartwire_session", "chartwire_form", "chartwire_known"
 LIVE_HEADER = "X-Live"
 """Our script has a page made anew by itself: nobody was there to ask for it."""
 
@@ -94,7 +94,7 @@ class RequestGuard:
             log.error("page_failed", path=path_of(request.match_info.route), error_type=type(error).__name__)
             response = _said(ask, 500)
         if ask.shown_form and ask.form_id != kept:
-            give_cookie(response, FORM_COOKIE, ask.form_id)
+            give_cookie(request, response, FORM_COOKIE, ask.form_id)
         return response
 
     def _address(self, request: web.Request) -> str:
@@ -187,9 +187,15 @@ class RequestGuard:
         return _said(ask, status)
 
 
+def name_of(request: web.Request, name: str) -> str:
+    """A cookie's whole name: where the address is https, one that nobody but this very host can set, no neighbour and no plain page of it."""
+    config = request.app[CONSOLE].config.console
+    return f"__Host-{name}" if config is not None and config.url.startswith("https:") else name
+
+
 def cookie_of(request: web.Request, name: str) -> str:
     """A cookie of ours; "" for what cannot be one."""
-    value = request.cookies.get(name, "")
+    value = request.cookies.get(name_of(request, name), "")
     return value if value.isascii() else ""
 
 
@@ -200,10 +206,14 @@ def _said(ask: Ask, status: int) -> web.Response:
     return ask.page("said.html", http=status, said=said)
 
 
-def give_cookie(response: web.StreamResponse, name: str, value: str) -> None:
+def give_cookie(
+    request: web.Request, response: web.StreamResponse, name: str, value: str, *, days: int | None = None
+) -> None:
     """A cookie that no script reads and no other site's page sends; browsers take loopback for secure."""
-    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
+    age = None if days is None else days * 86_400
+    name = name_of(request, name)
+    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict", max_age=age)
 
 
-def take_cookie(response: web.StreamResponse, name: str) -> None:
-    response.del_cookie(name, path="/", secure=True, httponly=True, samesite="Strict")
+def take_cookie(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    response.del_cookie(name_of(request, name), path="/", secure=True, httponly=True, samesite="Strict")

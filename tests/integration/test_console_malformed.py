@@ -145,3 +145,21 @@ async def test_what_the_server_itself_refuses_has_the_headers_too(visited: Site)
     garbage = await Wire(visited).say(b"GARBAGE\r\n\r\n")
     assert b"\r\nServer: chartwire\r\n" in garbage
     assert b"aiohttp" not in garbage
+
+
+async def test_where_the_address_is_https_no_neighbour_can_plant_a_cookie(visited_file: Path) -> None:
+    """A browser takes __Host- from this very host alone, over https; what is planted by the plain name is not looked at."""
+    async with beside(visited_file, 'public_url = "https://console.example"') as opened:
+        config = opened.console.config.console
+        assert config is not None
+        browser = Browser(f"http://{config.listen}")
+        answer = await browser.sign_in("viewer")
+        assert answer.status == 303
+        cookies = answer.headers.getall("Set-Cookie")  # type: ignore[attr-defined]
+        assert {"__Host-chartwire_session", "__Host-chartwire_form", "__Host-chartwire_known"} == {
+            one.partition("=")[0] for one in cookies
+        }
+        assert all("Secure" in one and "Path=/" in one and "Domain" not in one for one in cookies)
+        assert (await browser.get("/p/elm")).status == 200
+        planted = Browser(browser.url, {"chartwire_session": browser.cookies["__Host-chartwire_session"]})
+        assert (await planted.get("/p/elm")).goes_to == "/sign-in"

@@ -6,7 +6,7 @@ import msgspec
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, cookie_of, give_cookie, take_cookie
+from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, cookie_of, give_cookie, name_of, take_cookie
 from daemon.console.oidc import AWAY_SECONDS, Claims, IdentityProvider, Kept, NotBelieved, ProviderAway
 from daemon.console.rules import PUBLIC, get
 from daemon.console.senders import network_of
@@ -42,8 +42,9 @@ async def away(ask: Ask) -> web.StreamResponse:
     kept = msgspec.json.encode(departure.kept).decode()
     await identity.add_request(pool, departure.state, kept, AWAY_SECONDS)
     response = ask.see(departure.address)
+    name = name_of(ask.request, AWAY_COOKIE)
     response.set_cookie(
-        AWAY_COOKIE, departure.cookie, path=BACK, secure=True, httponly=True, samesite="Lax", max_age=int(AWAY_SECONDS)
+        name, departure.cookie, path="/", secure=True, httponly=True, samesite="Lax", max_age=int(AWAY_SECONDS)
     )
     return response
 
@@ -105,9 +106,9 @@ async def _let_in(ask: Ask, name: str) -> web.Response:
         await sessions.sign_out(ask.visitor, ask.address)
     session = await sessions.begin(name, ask.address, "signed in at the provider", accounts.PROVIDER)
     response = ask.page("back.html", wrong="")
-    give_cookie(response, SESSION_COOKIE, session)
-    take_cookie(response, FORM_COOKIE)
-    response.del_cookie(AWAY_COOKIE, path=BACK, secure=True, httponly=True, samesite="Lax")
+    give_cookie(ask.request, response, SESSION_COOKIE, session)
+    take_cookie(ask.request, response, FORM_COOKIE)
+    response.del_cookie(name_of(ask.request, AWAY_COOKIE), path="/", secure=True, httponly=True, samesite="Lax")
     return response
 
 
