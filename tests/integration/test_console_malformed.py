@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import urlencode
 
@@ -10,8 +11,14 @@ import pytest
 from daemon.console.guard import HEADERS
 from daemon.console.rules import path_of
 from daemon.tables import access
+from events.commands import HoldRequested
+from events.ids import Charts
+from events.store import Store
+from tests.conftest import PRACTICE
+from tests.integration.recorder_driver import RecorderDriver
 from tests.integration.test_console_security import routed, stated
 from tests.integration.test_console_wire import Wire
+from tests.integration.test_duplicates import ask
 from tests.integration.visiting import Browser, Site, beside, filled
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -163,3 +170,29 @@ async def test_where_the_address_is_https_no_neighbour_can_plant_a_cookie(visite
         assert (await browser.get("/p/elm")).status == 200
         planted = Browser(browser.url, {"chartwire_session": browser.cookies["__Host-chartwire_session"]})
         assert (await planted.get("/p/elm")).goes_to == "/sign-in"
+
+
+async def test_no_page_obeys_what_people_type_of_a_practice(visited_file: Path) -> None:
+    """A practice's name, and the reason and the name of whoever holds it, are scripts."""
+    named = visited_file.with_name("named.toml")
+    script = "<script>alert(1)</script>"
+    text = re.sub(r'^name = ".*"$', f'name = "{script}"', visited_file.read_text(), flags=re.MULTILINE)
+    named.write_text(text)
+    named.chmod(0o600)
+    async with beside(named) as at:
+        keyring = at.console.store.keyring
+        store = await Store.open(at.console.config.postgres.dsn, keyring)
+        desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+        await desk.open()
+        assert await ask(desk, HoldRequested(who=f"{script}ann", reason=f"{script}'\"></td>"), Charts()) == ""
+        await store.close()
+        shown: set[str] = set()
+        for role in ("operator", "auditor"):
+            browser = await at.of(role)
+            for one in routed(at):
+                if one.method == "GET" and role in stated(one):
+                    answer = await browser.get(filled(at, path_of(one)))
+                    assert "<script>" not in answer.text, answer.path
+                    shown |= {path_of(one)} if "&lt;script&gt;alert(1)" in answer.text else set()
+            assert "<script>" not in (await browser.get("/")).text
+    assert {"/p/{practice}", "/p/{practice}/holds", "/p/{practice}/settings", "/p/{practice}/work"} <= shown
