@@ -290,7 +290,7 @@ class ElationConnector:
         present: set[int] = set()
         batch: list[Observation] = []
         read_at = self._now()
-        async for patient in self._good("patients", rows):
+        async for patient in self._good("patients", rows, listed=present):
             present.add(patient.id)
             if hints and self._hinted.get(patient.id) != patient.last_modified:
                 self._hinted[patient.id] = patient.last_modified
@@ -317,9 +317,13 @@ class ElationConnector:
         if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source=source)
 
-    async def _good(self, resource: str, rows: AsyncIterator[DecodedRow[W]]) -> AsyncIterator[W]:
-        """The rows that fit; the others go to quarantine, whole, and do not stop the pass."""
+    async def _good(
+        self, resource: str, rows: AsyncIterator[DecodedRow[W]], *, listed: set[int] | None = None
+    ) -> AsyncIterator[W]:
+        """The rows that fit; the others go to quarantine, whole, and do not stop the pass: their ids are `listed` all the same."""
         async for row in rows:
+            if isinstance(row, BadRow) and row.id is not None and listed is not None:
+                listed.add(row.id)
             if not isinstance(row, BadRow):
                 yield row
             elif row.practice in (None, self._client.practice_id):

@@ -15,9 +15,7 @@ from daemon.vendors.ports.errors import (
     Malformed,
     Refused,
     Throttled,
-    Troubled,
     Unauthorized,
-    Unreachable,
     VendorError,
 )
 from events.backoff import Backoff, Hurried
@@ -75,11 +73,11 @@ class OneByOne:
         for record in sorted(records, key=lambda one: self._failed[one]):
             try:
                 await work(record)
-            except CredentialsRefused:
+            except (CredentialsRefused, Throttled):
                 raise
             except (Refused, Malformed) as error:
                 await self._set_aside(record, *why_unread(error))
-            except (Troubled, Unreachable, Unauthorized) as error:
+            except VendorError as error:
                 failed[record] = error
                 if not done and len(failed) >= AWAY_AFTER:
                     raise
