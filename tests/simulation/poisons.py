@@ -220,8 +220,8 @@ class Poisons:
         self.struck[kind] += 1
 
         def over() -> None:
-            if rows.get(key) is damaged:
-                rows[key] = whole
+            if (now := rows.get(key)) is not None and now[column] == damaged[column]:
+                rows[key] = {**now, column: whole[column]}
             self._redrive()
 
         return over
