@@ -25,6 +25,12 @@ def in_zone_to_the_minute(time: datetime, zone: ZoneInfo) -> str:
     return f"{time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
+def clock_of_the_trade(time: datetime, zone: ZoneInfo) -> str:
+    """A time as people of the trade write it: `3/2/2026 2:30 PM MST`."""
+    local = time.astimezone(zone)
+    return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+
+
 class NotAMoment(ValueError):
     """Text that is neither a sequence number nor an ISO time."""
 

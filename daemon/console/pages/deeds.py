@@ -363,7 +363,7 @@ async def done(ask: Ask) -> web.StreamResponse:
         followed.take(one)
     key = recorded.event.patient
     await ask.record("deed: looked after", key, str(id_))
-    lines = [(one.recorded, one.event.origin.value, describe(one.event.body, ask.shown)) for one in followed.events]
+    lines = [(one.recorded, one.event.origin, describe(one.event.body, ask.shown)) for one in followed.events]
     return ask.page(
         "done.html",
         lines=lines,

@@ -109,10 +109,10 @@ async def why(ask: Ask) -> web.StreamResponse:
     if field not in BY_NAME:
         raise web.HTTPNotFound
     await ask.record("why", key, field)
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     told = await why_field(ask.store, ask.policy, charts_of(key), field, ask.shown)
     if not told:
         raise web.HTTPNotFound
-    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     return ask.page("why.html", told=told, field=BY_NAME[field], handle=ask.handle(key))
 
 
