@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
@@ -49,9 +50,11 @@ from daemon.console.pages import (
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
+from daemon.console.recorded import detail_in_words, recorded_in_words
 from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
+from daemon.operator.readings import failure_in_words, operation_in_words, reading_in_words
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
 from daemon.sections import secret
 from daemon.servers import ConsoleConfig, host_and_port
@@ -65,15 +68,21 @@ from projections.words.subject import (
     day_as_written,
     field_in_words,
     origin_in_words,
+    profile_in_words,
     rule_in_words,
     scope_in_words,
     slot_in_words,
+    spelled_out,
 )
 
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""
 
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+_KEY = re.compile(r"\b([a-z]+(?:_[a-z]+)+)\b")
+"""How a key of the configuration looks."""
 
 
 async def static(ask: Ask) -> web.StreamResponse:
@@ -154,6 +163,14 @@ def make_app(
         "held": _held,
         "origin": origin_in_words,
         "rule": rule_in_words,
+        "profile": profile_in_words,
+        "keys_apart": _keys_apart,
+        "recorded": recorded_in_words,
+        "detail": detail_in_words,
+        "said": spelled_out,
+        "reading": reading_in_words,
+        "failure": failure_in_words,
+        "operation": operation_in_words,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -195,6 +212,11 @@ def _about(name: str) -> str:
 def _sentence(text: str) -> str:
     """A reason that stands by itself."""
     return _upper_first(text) + ("" if text.endswith((".", "!", "?")) or not text else ".")
+
+
+def _keys_apart(text: str) -> list[str]:
+    """A rule's words in pieces: every second one is a key of the configuration."""
+    return _KEY.split(text)
 
 
 def _held(slot: str, names: Names) -> str:

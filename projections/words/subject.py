@@ -18,7 +18,7 @@ from projections.rules.bookings import BOOKINGS
 from projections.rules.fields import BY_NAME
 from projections.rules.tables import direction_in_words
 from projections.terms.names import Names
-from projections.terms.policy import Direction
+from projections.terms.policy import PREFERENCES, Direction
 
 NOTHING_THERE = "nothing"
 """What is said of a value that is empty."""
@@ -135,6 +135,21 @@ def chart_in_words(charts: Charts, names: Names) -> str:
     if charts.ehr is not None:
         return f"{names.ehr.label} chart {charts.ehr}"
     return f"{names.billing.label} patient {charts.billing}" if charts.billing is not None else "the practice"
+
+
+def spelled_out(text: str, names: Names) -> str:
+    """A stored sentence, which names charts as the command line takes them (`kareo:12`): with the names that people call them by."""
+    told = re.sub(rf"\b{names.ehr.prefix}:(\d+)", rf"{names.ehr.label} chart \1", text)
+    told = re.sub(rf"\b{names.billing.prefix}:(\d+)", rf"{names.billing.label} patient \1", told)
+    for one in (names.ehr, names.billing):
+        told = re.sub(rf"(?<![\w.@-]){one.prefix}(?= wins?\b| won\b)", one.label, told)
+    return told
+
+
+def profile_in_words(profile: str, names: Names) -> str:
+    """Which side wins where both have changed the same, which is what a profile is called by."""
+    leads = PREFERENCES.get(profile)
+    return f"{names.label(leads[Resource.DEMOGRAPHICS])} leads" if leads is not None else profile
 
 
 def origin_in_words(origin: Origin, names: Names) -> str:

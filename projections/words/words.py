@@ -79,7 +79,15 @@ from projections.words.likeness import how_alike
 from projections.words.mapped import map_change, row_in_words, target_in_words
 from projections.words.remedy import meaning_of
 from projections.words.shown import NOTHING, Shown
-from projections.words.subject import counted, field_in_words, fields_in_words, record_in_words, rule_in_words, slot_in_words
+from projections.words.subject import (
+    counted,
+    field_in_words,
+    fields_in_words,
+    record_in_words,
+    rule_in_words,
+    slot_in_words,
+    spelled_out,
+)
 from projections.words.writes import describe_write
 
 
@@ -88,6 +96,11 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
 
     `news` are the words for what the observation of a chart changed; without them the person is named.
     """
+    told = _seen(body, shown, news)
+    return spelled_out(told, shown.systems) if shown.spoken else told
+
+
+def _seen(body: Body, shown: Shown, news: str | None) -> str:
     match body:
         case EhrChartObserved(chart=chart):
             ending = f", merged into {chart.merged_into}" if chart.merged_into else ", deleted" if chart.deleted else ""

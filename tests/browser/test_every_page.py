@@ -1,4 +1,7 @@
-"""Every page of the router: axe finds nothing serious, nothing scrolls sideways at 1280, 640 and 390, nothing breaks the policy."""
+"""Every page of the router: axe finds nothing serious, nothing scrolls sideways at 1280, 640 and 390, nothing breaks the policy.
+
+And no page speaks a word of the program's (speech.py).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from daemon.sandbox.day import GOOD_LINE
 from tests.browser.chromium import NARROW, WIDE, serious, sideways
 from tests.browser.conftest import Story
 from tests.browser.pages import NO_PAGES, PAGES, SETTLED_MS, everything, release, sign_in
+from tests.browser.speech import program_words
 from tests.conftest import until
 from tests.integration.visiting import Site
 
@@ -85,6 +89,7 @@ async def furnished(story: Story) -> AsyncIterator[Site]:
 async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
     """Colours alone differ in the dark, so that only they are looked at there."""
     wrong: list[object] = []
+    spoken: list[object] = []
     complaints: list[str] = []
     for role, pages in groupby(PAGES.values(), lambda one: one.role):
         context = await story.chromium.new_context(viewport={"width": WIDE, "height": 900})
@@ -94,6 +99,7 @@ async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
             await sign_in(visitor, furnished.url, role)
         for one in pages:
             await one.go(visitor, furnished.url)
+            spoken += [(one.name, *each) for each in await program_words(visitor)]
             for width in WIDTHS:
                 await visitor.set_viewport_size({"width": width, "height": 900})
                 await looked_at(visitor)
@@ -109,6 +115,7 @@ async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
             await visitor.wait_for_selector("text=everything that followed is done", timeout=SETTLED_MS)
         await context.close()
     assert wrong == []
+    assert spoken == []
     assert [one for one in complaints if not one.startswith(NOT_OURS)] == []
 
 

@@ -302,6 +302,16 @@ def test_moments() -> None:
     assert parse_moment("2026-03-02T14:30", ZONE) == datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02T14:30:00+00:00", ZONE) == datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02", ZONE) == datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+    assert parse_moment("3/2/2026", ZONE) == parse_moment("03/02/2026 12:00 AM", ZONE) == parse_moment("2026-03-02", ZONE)
+    assert (
+        parse_moment("3/2/2026 2:30 PM", ZONE)
+        == parse_moment("3/2/2026 14:30", ZONE)
+        == parse_moment("2026-03-02T14:30", ZONE)
+    )
+    assert parse_moment("3/2/2026 12:05 pm", ZONE) == parse_moment("2026-03-02T12:05", ZONE)
+    for wrong in ("13/2/2026", "3/2/26", "3/2/2026 14:30 PM", "3/2/2026 0:30 AM", "3/2/2026 2:61 PM"):
+        with pytest.raises(NotAMoment):
+            parse_moment(wrong, ZONE)
     with pytest.raises(NotAMoment, match="neither a sequence number nor an ISO time"):
         parse_moment("yesterday", ZONE)
 
