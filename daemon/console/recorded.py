@@ -14,6 +14,8 @@ from projections.words.subject import FIELDS, field_in_words, slot_in_words, spe
 DEED = "deed: "
 """How the record of a deed begins; its name follows."""
 
+LOOKED_AFTER = "looked after"
+
 DEED_WORDS: Mapping[str, str] = {
     "resync": "read both charts again",
     "create": "create in the other system",
@@ -60,6 +62,8 @@ def recorded_in_words(what: str) -> str:
     if not what.startswith(DEED):
         return what
     name, comma, more = what.removeprefix(DEED).partition(",")
+    if name == LOOKED_AFTER:
+        return "looked what came of a deed"
     return f"{DEED}{DEED_WORDS.get(name) or _REMEDIES.get(name, name)}{comma}{more}"
 
 

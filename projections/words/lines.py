@@ -185,6 +185,9 @@ def _changed(changes: Sequence[FieldChange] | None, shown: Shown) -> str:
     if not shown.any:
         return f": {fields_in_words(one.field for one in changes)}"
     return ": " + ", ".join(
-        f"{field_in_words(one.field)} {shown.written(one.field, one.before)} → {shown.written(one.field, one.after)}"
-        for one in changes
+        f"{field_in_words(one.field)} {_was(one, shown)}{shown.written(one.field, one.after)}" for one in changes
     )
+
+
+def _was(one: FieldChange, shown: Shown) -> str:
+    return f"{shown.written(one.field, one.before)} → " if one.before else ""

@@ -47,7 +47,7 @@ def effect_in_words(
 ) -> Iterator[str]:
     """What a change of a row would come to: the items that go on by code, and the writes that follow by resource."""
     total = sum(goes_on.values())
-    codes = ", ".join(f"{count} {heading_of(code, names)}" for code, count in sorted(goes_on.items()))
+    codes = ", ".join(f"{heading_of(code, names)} ({count})" for code, count in sorted(goes_on.items()))
     if total:
         yield f"{total} {'item goes' if total == 1 else 'items go'} on that {'waits' if total == 1 else 'wait'} now: {codes}"
     else:

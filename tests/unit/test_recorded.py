@@ -25,7 +25,7 @@ def test_every_deed_and_every_remedy_has_its_words() -> None:
         ("deed: resync", "deed: read both charts again"),
         ("deed: seen, not possible", "deed: mark as seen, not possible"),
         ("deed: retry for the practice, all at once", "deed: try again for the practice, all at once"),
-        ("deed: looked after", "deed: looked after"),
+        ("deed: looked after", "looked what came of a deed"),
         ("work list", "work list"),
     ],
 )
