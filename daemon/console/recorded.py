@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from uuid import UUID
 
@@ -53,6 +54,9 @@ REMEDY_WORDS: Mapping[Remedy, str] = {
 }
 """The same for a deed done to many at once, which is recorded by what it is a remedy of."""
 
+_ROUTE = re.compile(r"([A-Za-z]+) (/\S*): \d{3}")
+"""How the record of a refusal names the page."""
+
 _CODES = frozenset(one.value for one in HEADINGS)
 _REMEDIES = {one.value: words for one, words in REMEDY_WORDS.items()}
 
@@ -69,6 +73,9 @@ def recorded_in_words(what: str) -> str:
 
 def detail_in_words(detail: str, names: Names) -> str:
     """What a record was about: fields, slots and kinds of items by their words; the number of an event says nothing to anybody."""
+    if found := _ROUTE.fullmatch(detail):
+        pages = [one for one in found[2].split("/") if one and one != "p" and "{" not in one]
+        return f"{'sent to' if found[1] == 'POST' else 'asked for'} {', '.join(pages) or 'overview'}"
     return spelled_out(" ".join(filter(None, (_part(one, names) for one in detail.split(" ")))), names)
 
 

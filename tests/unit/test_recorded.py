@@ -42,6 +42,9 @@ def test_a_deed_is_called_as_its_button_is(what: str, said: str) -> None:
         ("12 x kareo-chart-gone", "12 x patient gone in Kareo"),
         ("38647165-e5e6-514d-b9b2-003549a4380a", ""),
         ("as of 3/2/2026", "as of 3/2/2026"),
+        ("POST /p/{practice}/deed: 403", "sent to deed"),
+        ("GET /p/{practice}/patient/{patient}/why/{field}: 403", "asked for patient, why"),
+        ("GET /p/{practice}: 403", "asked for overview"),
     ],
 )
 def test_what_a_record_was_about_is_said_in_words(detail: str, said: str) -> None:

@@ -9,7 +9,11 @@
 
 (() => {
   const here = document.querySelector("nav.main a[aria-current]");
-  if (here) here.parentElement.scrollLeft = here.offsetLeft - (here.parentElement.clientWidth - here.offsetWidth) / 2;
+  if (!here) return;
+  const tabs = here.parentElement;
+  const show = () => (tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2);
+  window.addEventListener("resize", show);
+  show();
 })();
 
 (() => {
