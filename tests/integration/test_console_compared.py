@@ -124,7 +124,7 @@ def test_what_a_link_would_write_is_planned_in_one_place() -> None:
         for file in (ROOT / "daemon" / room).rglob("*.py")
         if (made := planners(file.read_text()))
     }
-    assert found == dict.fromkeys(("cli/link.py", "console/pages/undecided.py"), {"plan_of_link"})
+    assert found == {one: {"plan_of_link"} for one in ("cli/link.py", "console/pages/undecided.py")}
     assert planners("x = LinkPlan(); plan_of_link(y)") == {"plan_of_link", "LinkPlan"}
 
 
