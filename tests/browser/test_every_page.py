@@ -30,6 +30,8 @@ NAMELESS = """[...document.querySelectorAll('input:not([type=hidden]), button, a
 BEYOND = """[...document.querySelectorAll('main *, header .row *')].filter(one =>
     one.getBoundingClientRect().right > document.documentElement.clientWidth).map(one => one.outerHTML.slice(0, 120)).slice(0, 5)"""
 HEADINGS = "document.querySelectorAll('h1').length"
+STAYS = "for (let one = setTimeout(() => {}); one > 0; one--) clearTimeout(one)"
+"""A page that looks again by itself stays while it is looked at, however long that takes."""
 WIDTHS = (WIDE, 640, NARROW)
 NOT_OURS = "Failed to load resource"
 """Chromium notes a page that is answered with 401 or 503: what the provider that is away leads to."""
@@ -99,6 +101,7 @@ async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
             await sign_in(visitor, furnished.url, role)
         for one in pages:
             await one.go(visitor, furnished.url)
+            await visitor.evaluate(STAYS)
             spoken += [(one.name, *each) for each in await program_words(visitor)]
             for width in WIDTHS:
                 await visitor.set_viewport_size({"width": width, "height": 900})
