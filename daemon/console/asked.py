@@ -113,7 +113,9 @@ class Ask:
 
     @property
     def shown(self) -> Shown:
-        return Shown(values=self.sees, names=self.sees, systems=self.names, zone=self.zone)
+        return Shown(
+            values=self.sees, names=self.sees, systems=self.names, zone=self.zone, spoken=True, providers=self.providers
+        )
 
     def resolves(self, audience: Audience) -> bool:
         """Whether items for this audience may be resolved."""

@@ -10,6 +10,7 @@ import re
 from events.slots import set_aside_in
 from events.writes import System
 from projections.terms.names import Names
+from projections.words.subject import OUTCOMES
 
 FAULT = re.compile(r"cannot be folded \((\w+)\)")
 """How a reason says that chartwire itself failed, and at what."""
@@ -17,8 +18,6 @@ FAULT = re.compile(r"cannot be folded \((\w+)\)")
 _WHY = re.compile(r"could not be used \((.*)\)$", re.DOTALL)
 _NOT_HAD = re.compile(r"(is not shown|has no answer again and again) at \S*$")
 """How a reason says that the system did not give the record at all (`daemon/vendors/ports/passes.py`)."""
-_OUTCOMES = "Intent"
-"""How the kinds of event begin that say what came of a write."""
 
 
 def reason_in_words(reason: str, path: str) -> str:
@@ -36,7 +35,7 @@ def waiting_in_words(slot: str, text: str, names: Names) -> str:
         return text
     label = names.label(System(kept.system))
     if fault := FAULT.search(text):
-        what = f"what came of a write to {label}" if kept.resource.startswith(_OUTCOMES) else f"a change of {label}"
+        what = f"what came of a write to {label}" if kept.resource.startswith(OUTCOMES) else f"a change of {label}"
         return (
             f"{what} could not be used, and that is a fault of chartwire ({fault[1]}), not of {label} or of what somebody "
             "entered. It is kept whole. Report it to whoever looks after chartwire; after the update it is tried again from here"

@@ -11,11 +11,13 @@ from events.slots import SlotKind, slot_of
 from events.writes import Resource, System
 from projections.rules.fields import DEMOGRAPHICS, UNMAPPED, billing_view, ehr_view, same
 from projections.rules.reconcile import reconcile
+from projections.rules.tables import direction_in_words
 from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
-from projections.terms.policy import Policy, row
+from projections.terms.policy import Policy
+from projections.words.headings import heading_of
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
 from projections.words.writes import describe_write
@@ -116,11 +118,11 @@ def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Pa
         return "agree"
     slot = slot_of(SlotKind.FIELD, name)
     if slot in patient.waiting:
-        return f"differ: waits ({patient.waiting[slot].code})"
+        return f"differ: waits ({heading_of(patient.waiting[slot].code, policy.names)})"
     if patient.link is None:
         return "differ: not linked"
-    table = row(policy, Resource.DEMOGRAPHICS)
+    way = direction_in_words(policy.table[Resource.DEMOGRAPHICS], policy.names)
     merged = reconcile(here, there, patient.base, policy.preference, policy.table[Resource.DEMOGRAPHICS])
     goes = policy.names.label(System.EHR if name in merged.to_ehr else System.BILLING)
     changed = "both sides changed it" if any(one.field == name for one in merged.conflicts) else "one side changed it"
-    return f"differ: {changed}, to be written to {goes} ({table})"
+    return f"differ: {changed}, to be written to {goes} ({way})"

@@ -10,6 +10,7 @@ from daemon.console.rules import Access, get
 from daemon.operator.find import keys_of
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, charts_of
+from projections.words.subject import chart_in_words
 
 PAGE = 100
 
@@ -31,7 +32,7 @@ async def audit(ask: Ask) -> web.StreamResponse:
         {
             "one": one,
             "handle": ask.handle(PatientKey(one.patient_key)) if one.patient_key and ask.sees else "",
-            "patient": ask.names.one_of(charts_of(PatientKey(one.patient_key))) if ask.sees else "",
+            "patient": chart_in_words(charts_of(PatientKey(one.patient_key)), ask.names) if ask.sees else "",
         }
         for one in found
     ]

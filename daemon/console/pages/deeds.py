@@ -23,12 +23,14 @@ from daemon.operator.find import keys_of
 from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
 from daemon.tables import access
+from daemon.tables import documents as tables
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
 from events.maps import MapKind
 from events.writes import Resource, System
 from projections.rules.mapping import MapRow
-from projections.words.moment import in_zone
+from projections.words.known import provider_names
+from projections.words.moment import clock_of_the_trade
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -88,7 +90,7 @@ async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
     told = await access.of_patient(ask.store.pool, ask.id, *keys, most=LOOKED_BACK) if keys else ()
     mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
     one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
-    return "" if one is None else f": {one.who} did this at {in_zone(one.at, ask.zone)}"
+    return "" if one is None else f": {one.who} did this at {clock_of_the_trade(one.at, ask.zone)}"
 
 
 # -- the deeds of one form ------------------------------------------------------------------------------------------------
@@ -366,7 +368,8 @@ async def done(ask: Ask) -> web.StreamResponse:
         followed.take(one)
     key = recorded.event.patient
     await ask.record_each("deed: looked after", {key, *(one.event.patient for one in followed.events)}, str(id_))
-    lines = [(one.recorded, one.event.origin.value, describe(one.event.body, ask.shown)) for one in followed.events]
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
+    lines = [(one.recorded, one.event.origin, describe(one.event.body, ask.shown)) for one in followed.events]
     return ask.page(
         "done.html",
         lines=lines,
