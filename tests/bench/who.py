@@ -21,6 +21,7 @@ from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.duplicates import _ChartsRead, find_duplicates
 from daemon.tables import documents, matching
 from daemon.tables.documents import PatientRow
+from daemon.tables.hashes import hashes_of
 from daemon.tables.matching import MatchTables
 from events.codec import Keyring
 from events.ids import BillingPatientId, PracticeId, billing_key
@@ -65,7 +66,7 @@ def patient(number: int, one: Person) -> Patient:
 
 async def filled(store: Store, people: list[Patient]) -> None:
     """The documents and what charts are found by, as the practice's owner would have left them."""
-    hashes = matching.Hashes(matching.match_secret(store.keyring, PRACTICE))
+    hashes = hashes_of(store.keyring, PRACTICE)
     async with store.pool.acquire() as connection, connection.transaction():
         for start in range(0, len(people), TOGETHER):
             rows = [PatientRow(key=one.key, sequence=1, doc=encode_patient(one)) for one in people[start : start + TOGETHER]]

@@ -18,6 +18,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TESTED_IN = {
     "events/connection": "integration/test_store",
+    "daemon/tables/filling": "integration/test_days",
     "projections/deciding/mapping": "unit/test_mapping",
     "daemon/cli/recover": "acceptance/test_operator_doctor",
     "events/watch": "integration/test_bus",
