@@ -1,6 +1,6 @@
 """`python -m tests.bench.who`: duplicates within one system, and a live search, on an invented practice in PostgreSQL.
 
-Aims (issue 16): all duplicates of 50,000 charts under 30 s, a look again at what changed far below that; a live search at
+Aims: all duplicates of 50,000 charts under 30 s, a look again at what changed far below that; a live search at
 100,000 charts under 5 ms at p99 beside one indexed read.
 """
 

@@ -1,4 +1,4 @@
-"""STYLE, Tests: the tests of a module are found by its name.
+"""The tests of a module are found by its name.
 
 They are in `test_<module>.py` or `test_<module>_<topic>.py`; where several modules have one name, `<folder>_<module>` is meant,
 as in `test_history_chain.py`. Else they are in the test files that import it themselves, by `from ... import` of the module or of its
