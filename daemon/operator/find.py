@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from daemon.tables import documents as tables
-from daemon.tables.matching import MOST, Hashes, match_secret
+from daemon.tables.hashes import hashes_of
+from daemon.tables.matching import MOST
 from daemon.tables.queries import SQL
 from events.ids import (
     PRACTICE,
@@ -76,7 +77,7 @@ class People:
 
 async def find_people(store: Store, practice: PracticeId, person: Person) -> People:
     """Patients who share with `person` what matching looks for, by the keyed hashes of matching: misspelt names are found."""
-    hashes = Hashes(match_secret(store.keyring, practice))
+    hashes = hashes_of(store.keyring, practice)
     if not await store.pool.fetch(SQL["match_counts"], practice, [System.EHR.value], [hashes.complete]):
         return People(complete=False)
     keys = sorted({key for one in spellings(person) for key in hashes.keys(normalize(one))})

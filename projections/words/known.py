@@ -13,6 +13,7 @@ from projections.rules.fields import DEMOGRAPHICS, UNMAPPED, billing_view, ehr_v
 from projections.rules.reconcile import reconcile
 from projections.rules.tables import direction_in_words
 from projections.state.directory import Directory
+from projections.state.maps import provider_name
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
@@ -102,12 +103,13 @@ def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: 
 
 def provider_names(directory: Directory, names: Names) -> dict[str, str]:
     """Each value of the primary provider, with the name that the directory of its system has for it."""
-    here = {f"{UNMAPPED}{one.id}": f"{_name(one)} (in {names.ehr.label} only)" for one in directory.physicians}
-    return here | {str(one.id): _name(one) for one in directory.providers}
+    here = {f"{UNMAPPED}{one.id}": f"{provider_or_number(one)} (in {names.ehr.label} only)" for one in directory.physicians}
+    return here | {str(one.id): provider_or_number(one) for one in directory.providers}
 
 
-def _name(one: Provider) -> str:
-    return one.full_name or f"{one.first_name} {one.last_name}".strip() or str(one.id)
+def provider_or_number(one: Provider) -> str:
+    """How a provider is shown where there is room for one word: the name, else the id."""
+    return provider_name(one) or str(one.id)
 
 
 def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Patient, policy: Policy) -> str:

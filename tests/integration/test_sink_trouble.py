@@ -1,4 +1,4 @@
-"""FINDINGS A9: a vendor that says it has trouble of its own is looked at, tried again for hours and shown meanwhile."""
+"""A vendor that says it has trouble of its own is looked at, tried again for hours and shown meanwhile."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ MOMENTS = st.datetimes(datetime(2026, 3, 1), datetime(2026, 3, 3), timezones=st.
 
 @given(MOMENTS, MOMENTS)
 def test_a_record_that_once_showed_a_time_not_yet_come_is_seen_to_change_afterwards(read: datetime, later: datetime) -> None:
-    """FINDINGS B: it would be believed to be newer than everything that is said of it from then on."""
+    """It would be believed to be newer than everything that is said of it from then on."""
     read, later = sorted((read, later))
     assert not stale(later, later, NEVER, read), "by webhook"
     assert not stale(later - timedelta(hours=1), later, NEVER, read), "by a poll"

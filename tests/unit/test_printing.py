@@ -1,4 +1,4 @@
-"""FINDINGS B2: nothing that is printed moves a terminal, forges a line, or is a spreadsheet's formula or a page's markup."""
+"""Nothing that is printed moves a terminal, forges a line, or is a spreadsheet's formula or a page's markup."""
 
 from __future__ import annotations
 

@@ -30,8 +30,7 @@ from events.schema import (
 )
 from events.store import AWAY
 from events.stray import endless
-from events.topics import BILLING_ROW as ROW
-from events.topics import Note
+from events.topics import Note, row_of
 from events.watermarks import read_watermark
 from events.writes import System
 
@@ -41,6 +40,7 @@ OVERLAP = timedelta(minutes=15)
 AHEAD = timedelta(minutes=5)
 PIECE = timedelta(days=30)
 SUSPICIOUS = 20
+ROW = row_of("patients")
 PRIMARY_CASE = "patients.case"
 
 

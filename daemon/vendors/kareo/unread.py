@@ -10,8 +10,7 @@ from daemon.vendors.ports.intake import Intake, Observation
 from daemon.vendors.ports.passes import MISFIT
 from events.schema import ChangeQuarantined
 from events.text import name
-from events.topics import BILLING_ROW as ROW
-from events.topics import Note
+from events.topics import Note, row_of
 from events.writes import System
 
 
@@ -29,7 +28,7 @@ class Unread:
 
     async def patient(self, record: str, reason: str, path: str) -> None:
         """A patient by id, because of what stands at `path` ("" where nothing was shown)."""
-        unread = Note(system=System.BILLING, resource=ROW, record=record, content_hash="")
+        unread = Note(system=System.BILLING, resource=row_of("patients"), record=record, content_hash="")
         await self.record("patients", record, reason, path, (unread,))
 
     async def appointment(self, record: str, reason: str, path: str) -> None:
