@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 from urllib.parse import urlsplit
@@ -46,7 +47,8 @@ class VendorSection(Section, frozen=True, kw_only=True):
 
     `role` is the side it plays. `system` is its name; the prefix is also the name of its table in the file. `first_reads` are the
     passes (as sources of checkpoints) that have to be recorded before a practice goes live. `secrets` are the fields that name
-    secret files. `restart` are fields that a reload leaves for a restart. `account_name` says what practices may share.
+    secret files. `restart` are fields that a reload leaves for a restart. `account_name` says what practices may share. `passes` and
+    `operations` say in words what is read by a pass, and what a call is for whose share of the limits is told.
     """
 
     role: ClassVar[System]
@@ -55,6 +57,8 @@ class VendorSection(Section, frozen=True, kw_only=True):
     secrets: ClassVar[tuple[str, ...]] = ()
     restart: ClassVar[tuple[str, ...]] = ()
     account_name: ClassVar[str] = ""
+    passes: ClassVar[Mapping[str, str]] = {}
+    operations: ClassVar[Mapping[str, str]] = {}
 
     insecure: bool = False
     """Secret files that anybody on the machine can read are taken as they are."""

@@ -141,11 +141,13 @@ class Bus:
         if producer is None:
             return
         stopping = asyncio.ensure_future(producer.stop())
-        done, _ = await asyncio.wait({stopping}, timeout=FLUSH_SECONDS)
-        if not done:
-            log.warning("messages_unsent", topic=CHANGES)
-            await aiokafka_inside.stop_sending(producer)
-        await stopping
+        try:
+            await asyncio.wait({stopping}, timeout=FLUSH_SECONDS)
+        finally:
+            if not stopping.done():
+                log.warning("messages_unsent", topic=CHANGES)
+                await aiokafka_inside.stop_sending(producer)
+            await stopping
 
     async def ensure_topics(self, partitions: int, replication: int) -> None:
         """Create the topics that are missing; a different number of partitions is kept, and said."""

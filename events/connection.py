@@ -33,15 +33,12 @@ class Connection(Protocol):
 
 async def pages(page: ReadRows, after: int, up_to: int, batch: int) -> Batches:
     """Page after page; the database prepares the next one while one is worked on."""
-
-    def ask() -> asyncio.Future[Sequence[Row]]:
-        return asyncio.ensure_future(page(after, up_to, batch))
-
-    coming = ask() if after < up_to else None
+    coming = asyncio.ensure_future(page(after, up_to, batch)) if after < up_to else None
     try:
         while coming is not None and (rows := await coming):
             after = rows[-1]["sequence"]
-            coming = ask() if len(rows) == batch and after < up_to else None
+            more = len(rows) == batch and after < up_to
+            coming = asyncio.ensure_future(page(after, up_to, batch)) if more else None
             await asyncio.sleep(0)  # the question goes out
             yield rows
     finally:

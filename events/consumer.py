@@ -200,10 +200,11 @@ class ChangeConsumer:
     async def _close(self, consumer: AIOKafkaConsumer) -> None:
         """Leave the group; a broker that is away is not waited for."""
         closing = asyncio.ensure_future(consumer.stop())
-        done, _ = await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
-        if not done:
-            closing.cancel()
-        await asyncio.gather(closing, return_exceptions=True)
+        try:
+            await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
+        finally:
+            closing.cancel()  # changes nothing where it is done
+            await asyncio.gather(closing, return_exceptions=True)
 
     # -- ownership --------------------------------------------------------------------------------------------------------
 

@@ -33,9 +33,6 @@ log = structlog.get_logger()
 CHANGES = "chartwire.changes.v1"
 EVENTS = "chartwire.events.v1"
 
-BILLING_ROW = "patients.row"
-"""The resource under which the list row of a patient of the billing side is kept that was compared last."""
-
 
 class Note(Value, frozen=True, kw_only=True):
     """What a connector compares with next time: the content hash of a record, and whose it is ("" = gone)."""
@@ -45,6 +42,11 @@ class Note(Value, frozen=True, kw_only=True):
     record: str
     content_hash: str
     parent: str = ""
+
+
+def row_of(resource: str) -> str:
+    """The resource of the notes of list rows: a row that says what it said last time need not be opened."""
+    return f"{resource}.row"
 
 
 class Change(Value, frozen=True, kw_only=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,20 +26,58 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 _numbers = itertools.count(1)
 
 
+CLINIC_DAY, BOTH_WAYS = "the clinic day", "the clinic day both ways"
+LONGEST = (
+    "tests/simulation",
+    CLINIC_DAY,
+    "tests/kafka",
+    "tests/simulation/test_bugs.py",
+    "tests/contract/test_random_bookings.py",
+    "tests/crash/test_sigkill.py",
+    "tests/crash/test_matrix.py",
+    "tests/simulation/test_left_alone.py",
+    "tests/stored/test_up_and_down.py",
+    "tests/simulation/test_outage.py",
+    "tests/crash/test_restart_in_outage.py",
+    BOTH_WAYS,
+    "tests/integration/test_onboarding.py",
+    "tests/acceptance/test_demo_ends.py",
+    "tests/acceptance/test_recovery.py",
+    "tests/browser/test_every_page.py",
+    "tests/acceptance/test_onboarding_first_day.py",
+    "tests/faults/test_day.py",
+    "tests/acceptance/test_holding.py",
+    "tests/acceptance/test_console.py",
+    "tests/simulation/test_poison.py",
+    "tests/bench/test_bench.py",
+)
+"""Groups of half a minute and more on two processors, longest first: most have few tests, so xdist, which counts tests, would begin them last."""
+
+
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For `pytest -n 3 --dist loadgroup`: tests that share what takes long to start stay together in one process."""
-    for item in items:
-        file = item.nodeid.partition("::")[0]
-        if "played_day" in getattr(item, "fixturenames", ()):
-            group = "the clinic day"
-        elif "played_both_ways" in getattr(item, "fixturenames", ()):
-            group = "the clinic day both ways"
-        elif file.startswith(("tests/kafka/", "tests/simulation/test_seeds")):
-            group = file.rpartition("/")[0]
-        else:
-            group = file
+def pytest_collection_modifyitems(items: list[pytest.Item], config: pytest.Config) -> None:
+    """For `pytest -n 3 --dist loadgroup --no-loadscope-reorder`: tests that share what takes long to start stay together in one process,
+    and the longest groups begin first, so that no processor waits for one of them in the end."""
+    groups = {item: group_of(item) for item in items}
+    for item, group in groups.items():
         item.add_marker(pytest.mark.xdist_group(group))
+    if getattr(config.option, "loadgroup", False):
+        tests = Counter(groups.values())
+        items.sort(key=lambda item: (rank(groups[item]), -tests[groups[item]]))
+
+
+def group_of(item: pytest.Item) -> str:
+    """The tests with which one shares what takes long to start: those of its file, mostly."""
+    file = item.nodeid.partition("::")[0]
+    if "played_day" in getattr(item, "fixturenames", ()):
+        return CLINIC_DAY
+    if "played_both_ways" in getattr(item, "fixturenames", ()):
+        return BOTH_WAYS
+    return file.rpartition("/")[0] if file.startswith(("tests/kafka/", "tests/simulation/test_seeds")) else file
+
+
+def rank(group: str) -> int:
+    return LONGEST.index(group) if group in LONGEST else len(LONGEST)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

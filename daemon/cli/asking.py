@@ -24,6 +24,7 @@ from events.bus import Bus
 from events.ids import BillingPatientId, Charts, EhrChartId
 from events.store import Store
 from projections.words.shown import Shown
+from projections.words.subject import origin_in_words
 from projections.words.words import describe
 
 BROKER_SECONDS = 20.0
@@ -100,7 +101,8 @@ def tell(followed: Followed, shown: Shown, arguments: argparse.Namespace) -> int
         warn(followed.refused.text)
         return 1
     for recorded in followed.events:
-        say(f"#{recorded.sequence:<6} {recorded.event.origin.value:<9} {describe(recorded.event.body, shown)}")
+        origin = origin_in_words(recorded.event.origin, shown.systems)
+        say(f"#{recorded.sequence:<6} {origin:<9} {describe(recorded.event.body, shown)}")
     if not followed.settled:
         what = [f"reading {one.value}" for one in sorted(followed.reading)]
         what += [f"{len(followed.open)} writes"] if followed.open else []

@@ -14,13 +14,15 @@ from daemon.cli.printing import say
 from daemon.history.events_of import event_at
 from daemon.history.explain import FieldWhy, Step, Why, explain_intent, find_request, story_of
 from daemon.operator.past import why_field
-from events.ids import Charts, PracticeId
+from events.ids import Charts, PracticeId, charts_of
 from events.schema import IntentRequested, Recorded
 from events.store import Store
 from projections.rules.fields import BY_NAME
 from projections.terms.names import LARGEST_ID, Names
+from projections.words.headings import heading_of
 from projections.words.known import FieldKnown
 from projections.words.moment import AsOf
+from projections.words.subject import chart_in_words, quoted, rule_in_words, slot_in_words
 
 
 def register(commands: Any) -> None:
@@ -86,8 +88,8 @@ async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | 
 
 
 def intent_lines(why: Why, names: Names) -> list[str]:
-    text = [f"intent {why.intent} at {why.slot}, {why.system} {why.resource}: {why.outcome}", f"  wants  {why.write}"]
-    text.append(f"  rule   {why.rule}")
+    text = [f"intent {why.intent}, {slot_in_words(why.slot, names)}: {why.outcome}", f"  wants  {why.write}"]
+    text.append(f"  rule   {rule_in_words(why.rule, names)}")
     text += [f"  note   {note}" for note in why.notes]
     text += [f"  cause  {_event(step)}" for step in why.causes]
     text.append(f"  asked  {_event(why.request)}")
@@ -100,10 +102,15 @@ def intent_lines(why: Why, names: Names) -> list[str]:
 
 
 def field_lines(why: FieldWhy, names: Names) -> list[str]:
-    text = [f"{why.known.label} of {why.patient} (link: {why.link})", f"  now    {_values(why.known, names)}"]
+    text = [
+        f"{why.known.label} of {chart_in_words(charts_of(why.patient), names)} (link: {why.link})",
+        f"  now    {_values(why.known, names)}",
+    ]
     if why.conflict:
         text.append("  conflict: both sides changed it; nobody has marked it seen yet")
-    text += [f"  waits  {slot} ({code}): {words}" for slot, code, words in why.waiting]
+    text += [
+        f"  waits  {slot_in_words(slot, names)} ({heading_of(code, names)}): {words}" for slot, code, words in why.waiting
+    ]
     text += [f"  event  {_event(step)}" for step in why.events]
     if why.write is not None:
         text += ["  last write:", *(f"    {line}" for line in intent_lines(why.write, names))]
@@ -115,6 +122,6 @@ def _event(step: Step) -> str:
 
 
 def _values(one: FieldKnown, names: Names) -> str:
-    base = "none yet" if one.base is None else repr(one.base)
-    sides = f"{names.ehr.label} {one.ehr!r}, {names.billing.label} {one.billing!r}"
-    return f"{one.field}: {sides}, base {base} ({one.verdict})"
+    base = "none yet" if one.base is None else quoted(one.base)
+    sides = f"{names.ehr.label} {quoted(one.ehr)}, {names.billing.label} {quoted(one.billing)}"
+    return f"{one.label}: {sides}, last agreed {base} ({one.verdict})"

@@ -25,10 +25,12 @@ from events.ids import Charts
 from events.records import stored_field
 from projections.rules.fields import BY_NAME
 from projections.terms.names import Names
+from projections.words.headings import heading_of
 from projections.words.known import Known
 from projections.words.lines import Entry, about
 from projections.words.moment import AsOf, in_zone
 from projections.words.shown import Shown
+from projections.words.subject import origin_in_words, quoted, slot_in_words
 
 
 def register(commands: Any) -> None:
@@ -81,16 +83,16 @@ def _text(it: Asked, arguments: argparse.Namespace, told: list[Entry], state: li
     if arguments.html:
         title, as_of, field = f"{it.practice.name}, {arguments.chart}", arguments.as_of or "", arguments.field or ""
         return page(title, told, state, it.zone, as_of=as_of, field=field, names=it.names)
-    return "\n".join([*lines(told, it.zone), *known_lines(state, it.names)])
+    return "\n".join([*lines(told, it.zone, it.names), *known_lines(state, it.names)])
 
 
-def lines(told: list[Entry], zone: ZoneInfo) -> list[str]:
+def lines(told: list[Entry], zone: ZoneInfo, names: Names) -> list[str]:
     """The timeline as text: local time, sequence, who, what; causes by sequence."""
     text: list[str] = []
     for one in told:
         local = in_zone(one.recorded.recorded, zone)
         because = f"  (because of #{one.cause})" if one.cause else ""
-        origin = one.recorded.event.origin.value
+        origin = origin_in_words(one.recorded.event.origin, names)
         text.append(f"{local}  #{one.recorded.sequence:<6} {origin:<9} {one.text}{because}")
     return text
 
@@ -100,13 +102,16 @@ def known_lines(state: list[Known], names: Names) -> list[str]:
     text: list[str] = []
     for one in state:
         charts = f"{names.ehr.label} chart {one.ehr or 'none'}, {names.billing.label} patient {one.billing or 'none'}"
-        text += ["", f"known then of {one.patient}: {charts}, link: {one.link}"]
+        text += ["", f"known then: {charts}, link: {one.link}"]
         for field in one.fields:
-            base = "" if field.base is None else f", base {field.base!r}"
-            values = f"{names.ehr.label} {field.ehr!r}, {names.billing.label} {field.billing!r}{base}"
+            base = "" if field.base is None else f", last agreed {quoted(field.base)}"
+            values = f"{names.ehr.label} {quoted(field.ehr)}, {names.billing.label} {quoted(field.billing)}{base}"
             text.append(f"  {field.label + ':':<24} {values} ({field.verdict})")
-        text += [f"  open    {slot}: {words} ({state_})" for slot, state_, words in one.intents]
-        text += [f"  waiting {slot} ({code}): {words}" for slot, code, words in one.waiting]
+        text += [f"  open    {slot_in_words(slot, names)}: {words} ({state_})" for slot, state_, words in one.intents]
+        text += [
+            f"  waits   {slot_in_words(slot, names)} ({heading_of(code, names)}): {words}"
+            for slot, code, words in one.waiting
+        ]
     return text
 
 

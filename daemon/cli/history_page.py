@@ -9,11 +9,13 @@ from zoneinfo import ZoneInfo
 from daemon.cli.printing import visible
 from events.schema import Origin
 from projections.terms.names import Names
+from projections.words.headings import heading_of
 from projections.words.known import Known
 from projections.words.lines import Entry
 from projections.words.moment import in_zone
+from projections.words.subject import field_in_words, fields_in_words, origin_in_words, slot_in_words
 
-ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing"}
+ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing", Origin.OPERATOR: "operator"}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; --line: #d8dde3; --soft: #5b6570; --hit: #fff3c4; --back: #fff; --text: #1c2126; }
@@ -57,8 +59,10 @@ def page(
         if one.cause is not None:
             effects[one.cause].append(one.recorded.sequence)
     there = {one.recorded.sequence for one in told}
-    about = f"{len(told)} events" + (f" about {field}" if field else "") + (f", as of {as_of}" if as_of else "")
-    rows = "\n".join(_row(one, effects[one.recorded.sequence], there, zone) for one in told)
+    about = (
+        f"{len(told)} events" + (f" about {field_in_words(field)}" if field else "") + (f", as of {as_of}" if as_of else "")
+    )
+    rows = "\n".join(_row(one, effects[one.recorded.sequence], there, zone, names) for one in told)
     known = "\n".join(_known(one, names) for one in state)
     return f"""<!doctype html>
 <html lang="en">
@@ -86,16 +90,17 @@ def page(
 """
 
 
-def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo) -> str:
+def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo, names: Names) -> str:
     one = entry.recorded
-    origin = escape(one.event.origin.value)
+    role = ROLES.get(one.event.origin, "")
+    origin = escape(origin_in_words(one.event.origin, names))
     because = _link(entry.cause, there) if entry.cause is not None else ""
     led = " ".join(_link(effect, there) for effect in effects)
-    fields = f"<br><small>{escape(', '.join(entry.fields))}</small>" if entry.fields and not entry.changes else ""
+    fields = f"<br><small>{escape(fields_in_words(entry.fields))}</small>" if entry.fields and not entry.changes else ""
     return (
         f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
         f'<td class="when">{escape(in_zone(one.recorded, zone))}</td>'
-        f'<td><span class="origin {ROLES.get(one.event.origin, origin)}">{origin}</span></td>'
+        f'<td><span class="origin {role}">{origin}</span></td>'
         f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
     )
 
@@ -113,8 +118,10 @@ def _known(one: Known, names: Names) -> str:
         f"<td>{escape(field.base or '')}</td><td>{escape(field.verdict)}</td></tr>"
         for field in one.fields
     )
-    items = [f"open {slot}: {words} ({state})" for slot, state, words in one.intents]
-    items += [f"waits, {slot} ({code}): {words}" for slot, code, words in one.waiting]
+    items = [f"open, {slot_in_words(slot, names)}: {words} ({state})" for slot, state, words in one.intents]
+    items += [
+        f"waits, {slot_in_words(slot, names)} ({heading_of(code, names)}): {words}" for slot, code, words in one.waiting
+    ]
     items = [f"<li>{escape(item)}</li>" for item in items]
     under = f"<ul>{''.join(items)}</ul>" if items else ""
     return f"""<h2>What was known</h2>

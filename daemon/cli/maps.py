@@ -200,5 +200,10 @@ def effect_lines(effect: MapEffect, it: Asked) -> Iterator[str]:
     yield TITLES[one.row.kind].format(ehr=it.names.ehr.label, billing=it.names.billing.label)
     yield f"  {named(one.here)} -> {to}, now {named(one.there) if one.there else 'nothing'} ({source_in_words(one.source)})"
     yield from effect_in_words(
-        effect.counts(), effect.written(), everybody=effect.everybody, all_seen=effect.all_seen, observing=effect.observing
+        effect.counts(),
+        effect.written(),
+        it.names,
+        everybody=effect.everybody,
+        all_seen=effect.all_seen,
+        observing=effect.observing,
     )

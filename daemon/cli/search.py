@@ -25,6 +25,7 @@ from events.records import stored_field
 from events.schema import Recorded
 from events.store import Store
 from projections.words.moment import in_zone
+from projections.words.subject import chart_in_words, origin_in_words
 from projections.words.terms_of import SEARCHABLE
 from projections.words.words import describe
 
@@ -93,9 +94,9 @@ async def _looked(it: Asked, arguments: argparse.Namespace, sought: Sought) -> i
 def lines(found: FoundEvents, it: Asked) -> Iterator[str]:
     """An event a line, the last first."""
     for one in found.events:
-        charts = it.names.one_of(Charts(one.event.ehr, one.event.billing)) or "practice"
+        charts = chart_in_words(Charts(one.event.ehr, one.event.billing), it.names)
         text = describe(one.event.body, it.shown, news="")
-        yield f"{in_zone(one.recorded, it.zone)}  #{one.sequence:<6} {one.event.origin.value:<9} {charts}: {text}"
+        yield f"{in_zone(one.recorded, it.zone)}  #{one.sequence:<6} {origin_in_words(one.event.origin, it.names):<9} {charts}: {text}"
     if found.more:
         yield f"there are others before; repeat with --until, or --most more than {len(found.events)}"
     if not found.events:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -49,23 +50,39 @@ from daemon.console.pages import (
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
+from daemon.console.recorded import detail_in_words, recorded_in_words
 from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
+from daemon.operator.readings import failure_in_words, operation_in_words, reading_in_words
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
 from daemon.sections import secret
 from daemon.servers import ConsoleConfig, host_and_port
 from events.holds import scope_in
 from events.store import Store
-from projections.rules.fields import BY_NAME
 from projections.terms.names import Names
 from projections.words.headings import heading_of
-from projections.words.left_alone import scope_in_words
+from projections.words.moment import clock_of_the_trade
+from projections.words.subject import (
+    as_written,
+    day_as_written,
+    field_in_words,
+    origin_in_words,
+    profile_in_words,
+    rule_in_words,
+    scope_in_words,
+    slot_in_words,
+    spelled_out,
+)
 
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""
 
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
+
+
+_KEY = re.compile(r"\b([a-z]+(?:_[a-z]+)+)\b")
+"""How a key of the configuration looks."""
 
 
 async def static(ask: Ask) -> web.StreamResponse:
@@ -121,8 +138,9 @@ def make_app(
 ) -> web.Application:
     """The application. Raises Undeclared for a route that nobody has said of who may use it."""
     known = declared(routes)
-    guard = RequestGuard(known, config, body_seconds).middleware()
-    app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
+    guard = RequestGuard(known, config, body_seconds)
+    app = web.Application(middlewares=[timed, guard.middleware()], client_max_size=BODY_BYTES)
+    app.on_response_prepare.append(guard.add_headers)
     app[CONSOLE] = console
     app.on_shutdown.append(_end_streams)
     for one in routes:
@@ -136,7 +154,7 @@ def make_app(
     environment.filters |= {
         "when": _when,
         "clock": _clock,
-        "day": _day,
+        "day": day_as_written,
         "ago": _ago,
         "heading": heading_of,
         "upper_first": _upper_first,
@@ -144,6 +162,16 @@ def make_app(
         "as_written": as_written,
         "about": _about,
         "held": _held,
+        "origin": origin_in_words,
+        "rule": rule_in_words,
+        "profile": profile_in_words,
+        "keys_apart": _keys_apart,
+        "recorded": recorded_in_words,
+        "detail": detail_in_words,
+        "said": spelled_out,
+        "reading": reading_in_words,
+        "failure": failure_in_words,
+        "operation": operation_in_words,
     }
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
@@ -156,18 +184,13 @@ async def _end_streams(app: web.Application) -> None:
 
 def _when(time: datetime, ask: Ask) -> str:
     """A time as people of the trade write it, where the practice is, with its zone."""
-    local = time.astimezone(ask.zone)
-    return f"{local.month}/{local.day}/{local.year} {local.hour % 12 or 12}:{local:%M %p %Z}"
+    return clock_of_the_trade(time, ask.zone)
 
 
 def _clock(time: datetime, ask: Ask) -> str:
     """The time of day where the practice is."""
     local = time.astimezone(ask.zone)
     return f"{local.hour % 12 or 12}:{local:%M %p}"
-
-
-def _day(day: date | None) -> str:
-    return f"{day.month}/{day.day}/{day.year}" if day is not None else ""
 
 
 def _ago(seconds: float) -> str:
@@ -182,23 +205,9 @@ def _ago(seconds: float) -> str:
     )
 
 
-def as_written(value: str, field: str, providers: Mapping[str, str] | None = None) -> str:
-    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142, the name of a provider."""
-    if field == "provider":
-        return (providers or {}).get(value, value)
-    if field.endswith("_phone") and len(value) == 10 and value.isdecimal():
-        return f"({value[:3]}) {value[3:6]}-{value[6:]}"
-    if field == "birth_date":
-        try:
-            return _day(date.fromisoformat(value))
-        except ValueError:
-            return value
-    return value
-
-
 def _about(name: str) -> str:
     """What a slot or a change names: a field as people call it, a number as it is; nothing of what only the program calls so."""
-    return BY_NAME[name].label if name in BY_NAME else "" if ":" in name else name
+    return "" if ":" in name else field_in_words(name)
 
 
 def _sentence(text: str) -> str:
@@ -206,10 +215,15 @@ def _sentence(text: str) -> str:
     return _upper_first(text) + ("" if text.endswith((".", "!", "?")) or not text else ".")
 
 
+def _keys_apart(text: str) -> list[str]:
+    """A rule's words in pieces: every second one is a key of the configuration."""
+    return _KEY.split(text)
+
+
 def _held(slot: str, names: Names) -> str:
     """What a hold holds, as far as its slot says it."""
     scope = scope_in(slot)
-    return slot if scope is None else scope_in_words(scope, names)
+    return slot_in_words(slot, names) if scope is None else scope_in_words(scope, names)
 
 
 def _upper_first(text: str) -> str:

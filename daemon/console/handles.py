@@ -12,7 +12,7 @@ import hmac
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
-from daemon.tables.matching import match_secret
+from daemon.tables.hashes import match_secret
 from events.ids import PatientKey, PracticeId
 from events.keys import Keyring
 

@@ -16,6 +16,7 @@ from daemon.history.events_of import events_of
 from daemon.history.fold import OnProgress, Replay, fold, untold
 from daemon.tables import days, matching, rows
 from daemon.tables import documents as tables
+from daemon.tables.hashes import hashes_of
 from daemon.tables.queries import SQL
 from events.codec import KeyMissing, Keyring, UnreadableEvent
 from events.connection import Connection, Row
@@ -147,7 +148,7 @@ async def _matching(connection: Connection, replay: Replay, keyring: Keyring) ->
     """The hashes by which charts are found; a practice whose owner has to fill them first differs in nothing."""
     if not keyring.keys_of(replay.practice):
         return []
-    hashes = matching.Hashes(matching.match_secret(keyring, replay.practice))
+    hashes = hashes_of(keyring, replay.practice)
     if not await matching.are_complete(connection, replay.practice, hashes):
         return []
     there = await matching.stored(connection, replay.practice)
@@ -164,7 +165,7 @@ async def _days(connection: Connection, replay: Replay, keyring: Keyring) -> lis
     """The days by which patients are found; a practice whose owner has to fill them first differs in nothing."""
     if not keyring.keys_of(replay.practice):
         return []
-    hashes = days.hashes_of(keyring, replay.practice)
+    hashes = hashes_of(keyring, replay.practice)
     if not await days.are_complete(connection, replay.practice, hashes):
         return []
     expected = days.rows_of(replay.state.patients.values(), hashes)

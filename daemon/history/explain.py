@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from daemon.history.events_of import events_of
-from events.ids import EventId, PracticeId
+from events.ids import EventId, PatientKey, PracticeId
 from events.schema import (
     Event,
     IntentAttempted,
@@ -68,7 +68,7 @@ class FieldWhy:
     """The explanation of one field: what is known of it, the events that concern it, and the last write of it."""
 
     known: FieldKnown
-    patient: str
+    patient: PatientKey
     link: str
     waiting: tuple[tuple[str, str, str], ...] = ()
     conflict: bool = False

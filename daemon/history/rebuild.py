@@ -13,6 +13,7 @@ from daemon.history.fold import OnProgress, Replay, fold, replayed, untold
 from daemon.tables import days, history_terms, matching, rows
 from daemon.tables import documents as tables
 from daemon.tables import open as still_open
+from daemon.tables.hashes import hashes_of
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection
@@ -88,7 +89,7 @@ async def _replace(
     if PRACTICE in replay.touched:
         encoded = encode_directory(replay.state.directory)
         await tables.save_directory(connection, practice, replay.touched[PRACTICE], encoded, keyring)
-    hashes = matching.Hashes(matching.match_secret(keyring, practice))
+    hashes = hashes_of(keyring, practice)
     await matching.replace_all(connection, practice, matching.rows_of(replay.state.patients.values(), hashes))
     await days.replace_all(connection, practice, days.rows_of(replay.state.patients.values(), hashes), hashes)
     await history_terms.clear(connection, practice)  # filled anew beside the recording

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from daemon.tables import documents as tables
-from daemon.tables.matching import MOST, Hashes, match_secret
+from daemon.tables.hashes import hashes_of
+from daemon.tables.matching import MOST
 from daemon.tables.queries import SQL
 from events.ids import (
     PRACTICE,
@@ -20,6 +21,7 @@ from events.ids import (
     PracticeId,
     billing_key,
     charts_of,
+    keys_named,
 )
 from events.store import Store
 from events.writes import System
@@ -75,7 +77,7 @@ class People:
 
 async def find_people(store: Store, practice: PracticeId, person: Person) -> People:
     """Patients who share with `person` what matching looks for, by the keyed hashes of matching: misspelt names are found."""
-    hashes = Hashes(match_secret(store.keyring, practice))
+    hashes = hashes_of(store.keyring, practice)
     if not await store.pool.fetch(SQL["match_counts"], practice, [System.EHR.value], [hashes.complete]):
         return People(complete=False)
     keys = sorted({key for one in spellings(person) for key in hashes.keys(normalize(one))})
@@ -109,6 +111,12 @@ async def patients_of(store: Store, practice: PracticeId, keys: Collection[Patie
     """The stored patients of these keys, in their order; those that are not stored are left out."""
     documents = await tables.load_patients(store.pool, practice, keys, store.keyring)
     return tuple(decode_patient(documents[key][1]) for key in keys if key in documents)
+
+
+async def keys_of(store: Store, practice: PracticeId, key: PatientKey) -> tuple[PatientKey, ...]:
+    """All keys by which this patient is, or was before a link, in an address or a record; the one given where nothing is known."""
+    found = await find_patient(store, practice, charts_of(key))
+    return (key,) if found is None else tuple({key, found.patient.key, *keys_named(charts_known(found.patient))})
 
 
 def charts_known(patient: Patient) -> Charts:

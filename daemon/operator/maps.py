@@ -21,7 +21,7 @@ from events.records import Location, Provider
 from events.store import Store
 from projections.rules.mapping import DIRECTORY, MapRow, better_row, rows_missed, suggestions
 from projections.state.directory import Directory, SavedRow
-from projections.state.maps import Mapped, MapSource, carrier_for, carrier_of, counterpart, without_saved
+from projections.state.maps import Mapped, MapSource, carrier_for, carrier_of, counterpart, provider_name, without_saved
 from projections.state.patient import Patient, decode_patient
 from projections.terms.policy import Policy
 from projections.trial.dry_run import DryRun, Planned, rehearse_map
@@ -191,8 +191,7 @@ def _choices(kind: MapKind, directory: Directory) -> tuple[MapRecord, ...]:
 
 
 def _person(one: Provider) -> MapRecord:
-    name = one.full_name or f"{one.first_name} {one.last_name}".strip()
-    return MapRecord(str(one.id), name, f"NPI {one.npi}" if one.npi.strip() else "", one.active)
+    return MapRecord(str(one.id), provider_name(one), f"NPI {one.npi}" if one.npi.strip() else "", one.active)
 
 
 def _place(one: Location) -> MapRecord:

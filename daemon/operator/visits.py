@@ -27,6 +27,7 @@ from projections.state.open_intents import OpenIntent
 from projections.state.patient import AppointmentState, Booking, Patient
 from projections.terms.names import Names
 from projections.terms.policy import Policy
+from projections.words.known import provider_or_number
 from projections.words.remedy import SHOWN_ELSEWHERE
 
 NO_PROVIDER = "0"
@@ -114,8 +115,8 @@ def _provider(physician: int, directory: Directory, policy: Policy) -> tuple[str
     """What stands for the provider, and the name: the billing side's where the physician is mapped."""
     provider = provider_for(physician, directory, policy)
     if provider is not None and (found := [one for one in directory.providers if one.id == provider]):
-        return str(provider), found[0].full_name or f"{found[0].first_name} {found[0].last_name}".strip()
-    names = (f"{one.first_name} {one.last_name}".strip() for one in directory.physicians if one.id == physician)
+        return str(provider), provider_or_number(found[0])
+    names = (provider_or_number(one) for one in directory.physicians if one.id == physician)
     return f"physician-{physician}", next(names, "")
 
 

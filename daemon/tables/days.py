@@ -12,20 +12,17 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, timedelta
 
-from daemon.tables import documents as tables
-from daemon.tables.matching import Hashes, match_secret
+from daemon.tables.filling import Filled, in_batches
+from daemon.tables.hashes import Hashes, hashes_of
 from daemon.tables.queries import SQL
 from events.calendar import shifted
 from events.codec import Keyring
 from events.connection import Connection
 from events.ids import PatientKey, PracticeId
-from projections.state.patient import BillState, Patient, decode_patient
+from projections.state.patient import BillState, Patient
 
 APPOINTMENTS, BILLS = "appointments", "bills"
 """What a day is kept of."""
-
-TOGETHER = 10_000
-"""Rows that are written at once."""
 
 DayRow = tuple[bytes, str]
 """Hash, patient."""
@@ -51,11 +48,6 @@ def days_of(patient: Patient) -> Iterator[tuple[str, date]]:
         yield APPOINTMENTS, start.astimezone(UTC).date()
     for entry in patient.bills.values():
         yield BILLS, bill_day(entry)
-
-
-def hashes_of(keyring: Keyring, practice: PracticeId) -> Hashes:
-    """The hashes of a practice. Raises KeyMissing."""
-    return Hashes(match_secret(keyring, practice))
 
 
 def _hashed(hashes: Hashes, kind: str, day: date) -> bytes:
@@ -84,14 +76,12 @@ async def are_complete(connection: Connection, practice: PracticeId, hashes: Has
 async def replace_all(connection: Connection, practice: PracticeId, rows: set[DayRow], hashes: Hashes) -> None:
     """These rows and no others, which are what the documents say."""
     await connection.execute(SQL["clear_days"], practice)
-    await _each(connection, "save_days", practice, {*rows, (_mark(hashes), NOBODY)})
+    await in_batches(connection, "save_days", practice, {*rows, (_mark(hashes), NOBODY)})
     await connection.execute(SQL["mark_dayed"], practice)
 
 
-async def _each(connection: Connection, query: str, practice: PracticeId, rows: Iterable[DayRow]) -> None:
-    given = sorted(rows)
-    for start in range(0, len(given), TOGETHER):
-        await connection.execute(SQL[query], practice, *map(list, zip(*given[start : start + TOGETHER], strict=True)))
+async def _fill(connection: Connection, practice: PracticeId, patients: Iterable[Patient], hashes: Hashes) -> None:
+    await replace_all(connection, practice, await asyncio.to_thread(rows_of, patients, hashes), hashes)
 
 
 class DayTable:
@@ -100,22 +90,15 @@ class DayTable:
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
         self.practice = practice
         self._keyring = keyring
-        self._complete: bytes | None = None
+        self._filled = Filled(practice, keyring, are_complete, _fill)
 
     def forget(self) -> None:
         """A transaction failed, or the table was replaced: whether it is complete has to be seen anew."""
-        self._complete = None
+        self._filled.forget()
 
     async def ensure(self, connection: Connection) -> None:
-        """Fill the table where an older worker has left it alone, or the practice's hashes have become others."""
-        hashes = hashes_of(self._keyring, self.practice)
-        if self._complete == _mark(hashes):
-            return
-        if not await are_complete(connection, self.practice, hashes):
-            documents = await tables.read_patients(connection, self.practice, self._keyring)
-            rows = await asyncio.to_thread(lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes))
-            await replace_all(connection, self.practice, rows, hashes)
-        self._complete = _mark(hashes)
+        """Fill the table where it is not complete."""
+        await self._filled.ensure(connection)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the days of patients: nothing is sent where none changed."""
@@ -125,7 +108,9 @@ class DayTable:
             return
         hashes = hashes_of(self._keyring, self.practice)
         for query, changed in (("delete_days", old - new), ("save_days", new - old)):
-            await _each(connection, query, self.practice, {(_hashed(hashes, kind, day), key) for kind, day, key in changed})
+            await in_batches(
+                connection, query, self.practice, {(_hashed(hashes, kind, day), key) for kind, day, key in changed}
+            )
 
 
 async def patients_of_days(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from daemon.tables.matching import Hashes, match_secret
+from daemon.tables.hashes import hashes_of
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection, Row
@@ -23,7 +23,7 @@ TermRow = tuple[bytes, int]
 
 def hash_of(keyring: Keyring, practice: PracticeId, term: str) -> bytes:
     """The hash of a term. Raises KeyMissing."""
-    return Hashes(match_secret(keyring, practice)).of(f"history:{term}")
+    return hashes_of(keyring, practice).of(f"history:{term}")
 
 
 async def kept_up_to(connection: Connection, practice: PracticeId) -> int:

@@ -9,18 +9,17 @@ anew, in the transaction that needs them.
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import hmac
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
 from msgspec.structs import replace
 
-from daemon.tables import documents as tables
+from daemon.tables.filling import Filled, in_batches
+from daemon.tables.hashes import Hashes, hashes_of
 from daemon.tables.queries import SQL
-from events.codec import KeyMissing, Keyring
+from events.codec import Keyring
 from events.connection import Connection
 from events.ids import PracticeId
 from events.records import BillingChart, EhrChart
@@ -29,13 +28,10 @@ from projections.matching import Frequencies, Normal, are_two_people, keys_of
 from projections.matching.frequencies import shared_values
 from projections.rules.counterparts import cautious
 from projections.rules.people import charts_of, normal_of, person_of
-from projections.state.patient import Patient, decode_patient
+from projections.state.patient import Patient
 
 MOST = 250
 """Charts of one system with one key; a key that more have tells nothing."""
-
-TOGETHER = 10_000
-"""MatchRows that are written at once."""
 
 NEAREST = 20
 """Charts that are compared with one: those that share the most keys with it.
@@ -46,9 +42,6 @@ Of 2,000 people looked for in a practice of 100,000 invented charts each one's c
 COMPARED = 2_000
 """Pairs that are told apart before frequencies are asked for; of more all values are asked."""
 
-FORM = "3"
-"""Another one wherever keys or counted values of the same chart become others: the tables are then filled anew, once."""
-
 NOTHING: frozenset[str] = frozenset()
 
 ALONE = ("names:", "lasts:", "streets:", "shared:")
@@ -57,39 +50,6 @@ ALONE = ("names:", "lasts:", "streets:", "shared:")
 NormalByChart = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
 """System, hash, chart; of a count: system, hash, number of charts."""
-
-
-def match_secret(keyring: Keyring, practice: PracticeId) -> bytes:
-    """What a practice's hashes are made with: never changed by a rotation. Raises KeyMissing.
-
-    Before the practice has data keys it is the first of its key files; afterwards the tables are filled anew, once.
-    """
-    if (kept := keyring.hash_key(practice)) is not None:
-        return hmac.digest(kept, b"chartwire match keys", hashlib.sha256)
-    keys = keyring.keys_of(practice)
-    if not keys:
-        raise KeyMissing(f"no key for practice {practice}: expected a file {practice}.1.key")
-    first = min(keys, key=lambda name: int(name.rpartition(".")[2]))
-    return hmac.digest(keys[first], b"chartwire match keys", hashlib.sha256)
-
-
-class Hashes:
-    """The hashes of one practice."""
-
-    def __init__(self, secret: bytes) -> None:
-        self._secret = secret
-        self.complete = self.of(f"complete:{FORM}")
-
-    def of(self, text: str) -> bytes:
-        return hashlib.blake2b(text.encode(), digest_size=16, key=self._secret).digest()
-
-    def keys(self, one: Normal) -> set[bytes]:
-        """What a person is found by."""
-        return {self.of(key) for key in keys_of(one)}
-
-    def value(self, value: str) -> bytes:
-        """The hash under which one value of `values_of` is counted."""
-        return self.of(f"value:{value}")
 
 
 def values_of(one: Normal) -> list[str]:
@@ -191,19 +151,13 @@ async def replace_all(connection: Connection, practice: PracticeId, rows: MatchR
     """These rows and no others, which are what the documents say."""
     await connection.execute(SQL["clear_match_keys"], practice)
     await connection.execute(SQL["clear_match_counts"], practice)
-    await _insert(connection, "save_match_keys", practice, rows.keys)
-    await _insert(connection, "add_match_counts", practice, rows.counts)
+    await in_batches(connection, "save_match_keys", practice, rows.keys)
+    await in_batches(connection, "add_match_counts", practice, rows.counts)
     await connection.execute(SQL["mark_matched"], practice)
 
 
-def _batches(rows: Sequence[KeyRow]) -> Iterator[Sequence[KeyRow]]:
-    for start in range(0, len(rows), TOGETHER):
-        yield rows[start : start + TOGETHER]
-
-
-async def _insert(connection: Connection, query: str, practice: PracticeId, rows: Iterable[KeyRow]) -> None:
-    for some in _batches(sorted(rows)):
-        await connection.execute(SQL[query], practice, *map(list, zip(*some, strict=True)))
+async def _fill(connection: Connection, practice: PracticeId, patients: Iterable[Patient], hashes: Hashes) -> None:
+    await replace_all(connection, practice, await asyncio.to_thread(rows_of, patients, hashes))
 
 
 class MatchTables:
@@ -212,27 +166,18 @@ class MatchTables:
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
         self.practice = practice
         self._keyring = keyring
-        self._complete: bytes | None = None
+        self._filled = Filled(practice, keyring, are_complete, _fill)
 
     def forget(self) -> None:
         """A transaction failed, or the tables were replaced: whether they are complete has to be seen anew."""
-        self._complete = None
+        self._filled.forget()
 
     def _hashes(self) -> Hashes:
-        return Hashes(match_secret(self._keyring, self.practice))
+        return hashes_of(self._keyring, self.practice)
 
     async def ensure(self, connection: Connection) -> Hashes:
         """The practice's hashes, once the tables are complete with them."""
-        hashes = self._hashes()
-        if self._complete != hashes.complete:
-            if not await are_complete(connection, self.practice, hashes):
-                documents = await tables.read_patients(connection, self.practice, self._keyring)
-                rows = await asyncio.to_thread(
-                    lambda: rows_of((decode_patient(doc) for _, doc in documents.values()), hashes)
-                )
-                await replace_all(connection, self.practice, rows)
-            self._complete = hashes.complete
-        return hashes
+        return await self._filled.ensure(connection)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""
@@ -252,12 +197,9 @@ class MatchTables:
             less, more = (frozenset(values_of(one)) if one is not None else NOTHING for one in (was, now))
             counts.subtract([(side, value) for value in less - more])
             counts.update([(side, value) for value in more - less])
-        if gone:
-            await connection.execute(SQL["delete_match_keys"], self.practice, *map(list, zip(*sorted(gone), strict=True)))
-        if come:
-            await connection.execute(SQL["save_match_keys"], self.practice, *map(list, zip(*sorted(come), strict=True)))
-        if moved := sorted((system, hashes.value(value), number) for (system, value), number in counts.items() if number):
-            await connection.execute(SQL["add_match_counts"], self.practice, *map(list, zip(*moved, strict=True)))
+        moved = {(system, hashes.value(value), number) for (system, value), number in counts.items() if number}
+        for query, rows in (("delete_match_keys", gone), ("save_match_keys", come), ("add_match_counts", moved)):
+            await in_batches(connection, query, self.practice, rows)
 
     async def sharing(
         self, connection: Connection, system: System, people: Mapping[str, Normal], beside: Iterable[Patient] = ()

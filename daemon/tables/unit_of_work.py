@@ -27,7 +27,7 @@ from events.keyed import hashed
 from events.merges import BillingLinkMoved
 from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
 from events.store import Transaction
-from events.topics import BILLING_ROW, Change, Checkpoint, Note
+from events.topics import Change, Checkpoint, Note, row_of
 from events.writes import BillingChartWritten, System
 from projections.deciding.batch import Batch, Missing
 from projections.matching import Normal, pair_of
@@ -217,7 +217,7 @@ class StoredProjections:
         does one of a patient who was kept out and is let in again.
 
         `changes` are the changes told for the first time: a repeated change settles no doubt. `unobserved` are the events that no
-        connector told. What a sink saw of a Kareo patient outdates the list row compared last: the next list may show again what it
+        connector told. What a sink saw of a patient of the billing side outdates the list row compared last: the next list may show again what it
         showed before.
         """
         in_doubt = batch.in_doubt
@@ -228,7 +228,8 @@ class StoredProjections:
         notes += [note for one in sorted(batch.let_in, key=encode_body) for note in _forgotten(one)]
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
-            Note(system=System.BILLING, resource=BILLING_ROW, record=str(one), content_hash="") for one in sorted(seen)
+            Note(system=System.BILLING, resource=row_of("patients"), record=str(one), content_hash="")
+            for one in sorted(seen)
         ]
         notes = [
             msgspec.structs.replace(one, content_hash=hashed(self._keyring, self.practice, one.content_hash))
@@ -260,7 +261,7 @@ def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: Sys
 def _forgotten(one: RecordLeftUnread) -> list[Note]:
     """The record, and the list row that stands for it, as if nobody had compared them yet."""
     note = Note(system=one.system, resource=one.resource, record=one.record, content_hash="", parent=str(one.chart))
-    row = msgspec.structs.replace(note, resource=f"{one.resource}.row", parent="")
+    row = msgspec.structs.replace(note, resource=row_of(one.resource), parent="")
     return [note, row] if one.system is System.BILLING else [note]
 
 

@@ -163,6 +163,11 @@ def _alike(provider: Provider | None, others: tuple[Provider, ...]) -> Mapped:
     return _only(by_name, MapSource.NAME)
 
 
+def provider_name(one: Provider) -> str:
+    """What a provider is called in full, "" for one without any name."""
+    return one.full_name or f"{one.first_name} {one.last_name}".strip()
+
+
 def same_npi(one: Provider, other: Provider) -> bool:
     """Whether two providers say the same NPI."""
     return bool(_npi(one)) and _npi(one) == _npi(other)

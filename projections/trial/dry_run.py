@@ -129,10 +129,7 @@ def rehearse(
     run = _Run(patients, directory, policy, now)
     run.result.found = found
     run.begin(found)
-    while run.step():
-        pass
-    run.result.patients = run.batch.state.patients
-    return run.result
+    return run.to_the_end()
 
 
 def rehearse_link(
@@ -145,10 +142,7 @@ def rehearse_link(
     """What a link by hand would lead to, of the two `patients` alone and as if the practice were live. Raises Undecided."""
     run = _Run(patients, replace(directory, observing=False), policy, now)
     run.ask(body)
-    while run.step():
-        pass
-    run.result.patients = run.batch.state.patients
-    return run.result
+    return run.to_the_end()
 
 
 def rehearse_map(
@@ -161,10 +155,7 @@ def rehearse_map(
     """What saving a row of the maps, or giving it back, would lead to, of these `patients` alone. Raises Undecided."""
     run = _Run(patients, directory, policy, now, observes=policy.observes)
     run.ask(body)
-    while run.step():
-        pass
-    run.result.patients = run.batch.state.patients
-    return run.result
+    return run.to_the_end()
 
 
 def rehearse_accepting(
@@ -176,10 +167,7 @@ def rehearse_accepting(
     """
     run = _Run(patients, directory, policy, now)
     run.accept()
-    while run.step():
-        pass
-    run.result.patients = run.batch.state.patients
-    return run.result
+    return run.to_the_end()
 
 
 class _Run:
@@ -207,6 +195,13 @@ class _Run:
         self._seen = 0
         self._made = 0
         self._first: dict[PatientKey, PatientKey] = {}
+
+    def to_the_end(self) -> DryRun:
+        """What everything that was taken so far leads to. Raises Undecided."""
+        while self.step():
+            pass
+        self.result.patients = self.batch.state.patients
+        return self.result
 
     def begin(self, found: Mapping[PatientKey, CounterpartsFound]) -> None:
         """Record what matching found, go live, and look at everybody once."""

@@ -11,11 +11,14 @@ from events.slots import SlotKind, slot_of
 from events.writes import Resource, System
 from projections.rules.fields import DEMOGRAPHICS, UNMAPPED, billing_view, ehr_view, same
 from projections.rules.reconcile import reconcile
+from projections.rules.tables import direction_in_words
 from projections.state.directory import Directory
+from projections.state.maps import provider_name
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
 from projections.terms.names import Names
-from projections.terms.policy import Policy, row
+from projections.terms.policy import Policy
+from projections.words.headings import heading_of
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
 from projections.words.writes import describe_write
@@ -100,12 +103,13 @@ def fields_known(patient: Patient, directory: Directory, policy: Policy, shown: 
 
 def provider_names(directory: Directory, names: Names) -> dict[str, str]:
     """Each value of the primary provider, with the name that the directory of its system has for it."""
-    here = {f"{UNMAPPED}{one.id}": f"{_name(one)} (in {names.ehr.label} only)" for one in directory.physicians}
-    return here | {str(one.id): _name(one) for one in directory.providers}
+    here = {f"{UNMAPPED}{one.id}": f"{provider_or_number(one)} (in {names.ehr.label} only)" for one in directory.physicians}
+    return here | {str(one.id): provider_or_number(one) for one in directory.providers}
 
 
-def _name(one: Provider) -> str:
-    return one.full_name or f"{one.first_name} {one.last_name}".strip() or str(one.id)
+def provider_or_number(one: Provider) -> str:
+    """How a provider is shown where there is room for one word: the name, else the id."""
+    return provider_name(one) or str(one.id)
 
 
 def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Patient, policy: Policy) -> str:
@@ -116,11 +120,11 @@ def _verdict(name: str, here: dict[str, str], there: dict[str, str], patient: Pa
         return "agree"
     slot = slot_of(SlotKind.FIELD, name)
     if slot in patient.waiting:
-        return f"differ: waits ({patient.waiting[slot].code})"
+        return f"differ: waits ({heading_of(patient.waiting[slot].code, policy.names)})"
     if patient.link is None:
         return "differ: not linked"
-    table = row(policy, Resource.DEMOGRAPHICS)
+    way = direction_in_words(policy.table[Resource.DEMOGRAPHICS], policy.names)
     merged = reconcile(here, there, patient.base, policy.preference, policy.table[Resource.DEMOGRAPHICS])
     goes = policy.names.label(System.EHR if name in merged.to_ehr else System.BILLING)
     changed = "both sides changed it" if any(one.field == name for one in merged.conflicts) else "one side changed it"
-    return f"differ: {changed}, to be written to {goes} ({table})"
+    return f"differ: {changed}, to be written to {goes} ({way})"

@@ -37,6 +37,7 @@ from projections.state.patient import BillingSide, EhrSide, Patient
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy
 from projections.words.shown import Shown
+from projections.words.subject import counted, field_in_words, fields_in_words
 from projections.words.words import describe
 
 INSURANCE = "insurance"
@@ -134,7 +135,7 @@ def _changes(body: Body, before: Patient | None, after: Patient | None, views: _
         changes = _differing(views.of(there), views.of(now))
         cases = there.chart.cases if there else None
         if now.chart.cases != cases:
-            changes.append(FieldChange(INSURANCE, f"{len(cases or ())} cases", f"{len(now.chart.cases or ())} cases"))
+            changes.append(FieldChange(INSURANCE, *(counted(len(one or ()), "case") for one in (cases, now.chart.cases))))
         return changes
     return None
 
@@ -182,7 +183,11 @@ def _changed(changes: Sequence[FieldChange] | None, shown: Shown) -> str:
     if not changes:
         return ": nothing that is synchronized has changed"
     if not shown.any:
-        return ": " + ", ".join(one.field for one in changes)
+        return f": {fields_in_words(one.field for one in changes)}"
     return ": " + ", ".join(
-        f"{one.field} {shown.value(one.field, one.before)!r} -> {shown.value(one.field, one.after)!r}" for one in changes
+        f"{field_in_words(one.field)} {_was(one, shown)}{shown.written(one.field, one.after)}" for one in changes
     )
+
+
+def _was(one: FieldChange, shown: Shown) -> str:
+    return f"{shown.written(one.field, one.before)} → " if one.before else ""

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from events.maps import MapChange, MapKind, MapSaved
-from events.writes import System
+from events.writes import Resource, System
 from projections.state.maps import MapSource
+from projections.terms.names import Names
+from projections.words.headings import heading_of
 from projections.words.shown import Shown
+from projections.words.subject import RESOURCES
 
 TITLES: Mapping[MapKind, str] = {
     MapKind.PROVIDER: "Providers: who of {ehr} is who in {billing}",
@@ -34,17 +37,23 @@ def source_in_words(source: MapSource) -> str:
 
 
 def effect_in_words(
-    goes_on: Mapping[str, int], written: Mapping[str, int], *, everybody: bool, all_seen: bool, observing: bool
+    goes_on: Mapping[str, int],
+    written: Mapping[str, int],
+    names: Names,
+    *,
+    everybody: bool,
+    all_seen: bool,
+    observing: bool,
 ) -> Iterator[str]:
     """What a change of a row would come to: the items that go on by code, and the writes that follow by resource."""
     total = sum(goes_on.values())
-    codes = ", ".join(f"{count} {code.replace('-', ' ')}" for code, count in sorted(goes_on.items()))
+    codes = ", ".join(f"{heading_of(code, names)} ({count})" for code, count in sorted(goes_on.items()))
     if total:
         yield f"{total} {'item goes' if total == 1 else 'items go'} on that {'waits' if total == 1 else 'wait'} now: {codes}"
     else:
         yield "nothing that waits now goes on"
     writes = sum(written.values())
-    by_resource = ", ".join(f"{count} of {resource}" for resource, count in sorted(written.items()))
+    by_resource = ", ".join(f"{count} of {RESOURCES[Resource(resource)]}" for resource, count in sorted(written.items()))
     if writes:
         yield f"{writes} {'write follows' if writes == 1 else 'writes follow'}: {by_resource}"
     elif all_seen or not everybody:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from events.writes import System
 from projections.terms.names import NAMES, Names
-from projections.words.moment import UTC, in_zone_to_the_minute
+from projections.words.moment import UTC, clock_of_the_trade, in_zone_to_the_minute
+from projections.words.subject import NOTHING_THERE, as_written, day_as_written
 
 PERSONS_NAMES = frozenset({"first_name", "middle_name", "last_name"})
 MASK = "•••"
@@ -18,13 +20,16 @@ MASK = "•••"
 class Shown:
     """What may be shown: the values of fields, and persons' names. `systems` are the names of the two systems.
 
-    Times are shown in `zone`, the practice's.
+    Times are shown in `zone`, the practice's; `spoken`: dates, times and phones as people of the trade write them. On the command line
+    they are written so that they sort. `providers` names the values of that field (`provider_names`).
     """
 
     values: bool = False
     names: bool = False
     systems: Names = NAMES
     zone: ZoneInfo = UTC
+    spoken: bool = False
+    providers: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def all(self) -> bool:
@@ -53,9 +58,21 @@ class Shown:
         """Words that may quote anything of a record, or what stands in for them."""
         return text if self.all else otherwise
 
+    def written(self, field: str, text: str) -> str:
+        """As `value`, in a sentence; an empty one is named, too."""
+        known = self.value(field, text)
+        if not known or known is MASK:
+            return known or NOTHING_THERE
+        said = as_written(known, field, self.providers) if self.spoken or field == "provider" else known
+        return f"“{said}”"
+
     def time(self, time: datetime) -> str:
         """A time that has no seconds, with its zone."""
-        return in_zone_to_the_minute(time, self.zone)
+        return clock_of_the_trade(time, self.zone) if self.spoken else in_zone_to_the_minute(time, self.zone)
+
+    def day(self, day: date | None) -> str:
+        """A day."""
+        return day_as_written(day) if self.spoken else str(day)
 
     def label(self, system: System) -> str:
         """A system in a sentence."""

@@ -32,6 +32,7 @@ from events.writes import (
 )
 from projections.terms.names import Names
 from projections.words.shown import NOTHING, Shown
+from projections.words.subject import APPOINTMENT_FIELDS, RESOURCES, counted, field_in_words, fields_in_words
 
 
 class Going(NamedTuple):
@@ -41,8 +42,8 @@ class Going(NamedTuple):
     system: System
 
     def words(self, names: Names) -> str:
-        """For a person: `bill to Kareo`."""
-        return f"{self.resource} to {names.label(self.system)}"
+        """For a person: `bills to Kareo`."""
+        return f"{RESOURCES[self.resource]} to {names.label(self.system)}"
 
     def key(self, names: Names) -> str:
         """For a program: `bill to kareo`."""
@@ -62,24 +63,28 @@ def describe_write(write: AnyWrite, shown: Shown = NOTHING) -> str:
         case UpdateEhrChart() | UpdateBillingChart():
             return f"to set {_fields(write.fields, shown)} in {where}"
         case AddBillingCase():
-            return f"to add the case {write.case_name!r} in {where}"
+            return f"to add the case “{write.case_name}” in {where}"
         case CreateCarrier() | CreatePlan():
-            kind = "carrier" if isinstance(write, CreateCarrier) else "plan"
-            return f"to create the {kind}{shown.with_values(f' {write.name!r}')} in {where}"
+            kind = "insurance company" if isinstance(write, CreateCarrier) else "insurance plan"
+            return f"to create the {kind}{shown.with_values(f' “{write.name}”')} in {where}"
         case UpdateCarrier():
-            return f"to bring carrier {write.carrier} to its plan ({_fields(write.fields, shown)}) in {where}"
+            return f"to bring insurance company {write.carrier} to its plan ({_fields(write.fields, shown)}) in {where}"
         case SyncPolicies():
-            return f"{len(write.terms)} policies in {where}, {len(write.remove)} removed"
+            return f"{counted(len(write.terms), 'policy', 'policies')} in {where}, {len(write.remove)} removed"
         case ChangeBillingPolicies():
             new = sum(1 for one in write.changes if one.policy is None)
             case = "a new case" if write.case_id is None else f"case {write.case_id}"
-            return f"{len(write.changes)} policies in {where}, {new} of them new, in {case}"
+            return f"{counted(len(write.changes), 'policy', 'policies')} in {where}, {new} of them new, in {case}"
         case CreateEhrAppointment() | UpdateEhrAppointment():
             verb = "create" if isinstance(write, CreateEhrAppointment) else "change"
             time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"
             return f"to {verb} the appointment at {time} in {where}"
         case CreateBillingAppointment() | UpdateBillingAppointment():
-            verb = "book" if isinstance(write, CreateBillingAppointment) else f"change the {', '.join(write.changes)} of"
+            verb = (
+                "book"
+                if isinstance(write, CreateBillingAppointment)
+                else f"change {', '.join(APPOINTMENT_FIELDS.get(one, one) for one in write.changes)} of"
+            )
             time = f"{shown.time(write.terms.start)} for {write.terms.minutes} min"
             return f"to {verb} the appointment at {time} in {where}"
         case CancelEhrAppointment():
@@ -93,7 +98,8 @@ def _of_bill(write: CreateEncounter | MarkBilled | MarkBillError, shown: Shown) 
     match write:
         case CreateEncounter():
             codes = ", ".join(line.cpt for line in write.lines)
-            holds = shown.with_values(f"of {write.service_day} ({codes})", f"with {len(write.lines)} lines")
+            lines = f"with {counted(len(write.lines), 'line')}"
+            holds = shown.with_values(f"of {shown.day(write.service_day)} ({codes})", lines)
             return f"to send bill {write.bill} to {shown.label(system_of(write))} as an encounter {holds}"
         case MarkBilled():
             return f"to mark bill {write.bill} as billed with reference {write.ref_number}"
@@ -103,5 +109,5 @@ def _of_bill(write: CreateEncounter | MarkBilled | MarkBillError, shown: Shown) 
 
 def _fields(fields: dict[str, str], shown: Shown) -> str:
     if not shown.any:
-        return ", ".join(fields)
-    return ", ".join(f"{name} = {shown.value(name, value)!r}" for name, value in fields.items())
+        return fields_in_words(fields)
+    return ", ".join(f"{field_in_words(name)} to {shown.written(name, value)}" for name, value in fields.items())

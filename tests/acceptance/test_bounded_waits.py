@@ -1,4 +1,4 @@
-"""FINDINGS A13: a command that has to wait says for what, ends by itself, and leaves nothing open."""
+"""A command that has to wait says for what, ends by itself, and leaves nothing open."""
 
 from __future__ import annotations
 

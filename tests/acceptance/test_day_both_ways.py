@@ -1,4 +1,4 @@
-"""The clinic day of a practice with the profile elation-led, end to end: insurance both ways, appointments nowhere (issue 17)."""
+"""The clinic day of a practice with the profile elation-led, end to end: insurance both ways, appointments nowhere."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`chartwire demo` is told to end, at whatever moment: it ends, and nothing of it is left behind (FINDINGS D6)."""
+"""`chartwire demo` is told to end, at whatever moment: it ends, and nothing of it is left behind."""
 
 from __future__ import annotations
 

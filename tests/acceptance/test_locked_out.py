@@ -1,4 +1,4 @@
-"""A worker whose vendor refuses its credentials: not hammered, told, at work again as soon as a person says so (issue 15, A12)."""
+"""A worker whose vendor refuses its credentials: not hammered, told, at work again as soon as a person says so."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A practice's first day with the real daemon: observed, reviewed, rehearsed, live; killed on the way, twice (issue 4).
+"""A practice's first day with the real daemon: observed, reviewed, rehearsed, live; killed on the way, twice.
 
 Nothing is written to a vendor before the practice is live, and then exactly what the dry run said.
 """

@@ -1,4 +1,4 @@
-"""FINDINGS C1 end to end: whoever is registered in both systems, spelled another way, never becomes two pairs of charts.
+"""End to end: whoever is registered in both systems, spelled another way, never becomes two pairs of charts.
 
 The vendors' own searches ask for the exact last name: what they cannot find is found in our own copy. Each person is told
 apart by a phone number that nobody else has.

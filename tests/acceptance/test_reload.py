@@ -107,7 +107,7 @@ async def running(clinic: Clinic, folder: Path) -> AsyncIterator[Running]:
 
 @pytest.mark.slow
 async def test_practices_come_change_and_go_while_the_daemon_runs(tmp_path: Path) -> None:
-    """Practices begin beside whatever else happens (issue 15): the reload is over when they are asked to, not when they are at
+    """Practices begin beside whatever else happens: the reload is over when they are asked to, not when they are at
     work. What counts is that each began as often as it had to, and no other did."""
     clinic = Clinic(limits_scale=0.02, seconds=0.2)
     first, second = (office.id for office in clinic.offices)

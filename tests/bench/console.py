@@ -1,6 +1,6 @@
 """`python -m tests.bench.console`: what people wait for at the console, with many practices and many of them at it at once.
 
-Aims (issue 18): 100,000 patients in 1,000 practices, 20 people with a request every 5 s in the mix below: every page answers within
+Aims: 100,000 patients in 1,000 practices, 20 people with a request every 5 s in the mix below: every page answers within
 200 ms at p95, a work list of 10,000 items within 300 ms, beside one indexed read in the same round. The console is a process of its
 own, over HTTP; the store is filled through the daemon's own tables, without deciding anything.
 """

@@ -1,6 +1,6 @@
 """`python -m tests.bench.who`: duplicates within one system, and a live search, on an invented practice in PostgreSQL.
 
-Aims (issue 16): all duplicates of 50,000 charts under 30 s, a look again at what changed far below that; a live search at
+Aims: all duplicates of 50,000 charts under 30 s, a look again at what changed far below that; a live search at
 100,000 charts under 5 ms at p99 beside one indexed read.
 """
 
@@ -21,6 +21,7 @@ from daemon.demo.embedded import EmbeddedPostgres
 from daemon.operator.duplicates import _ChartsRead, find_duplicates
 from daemon.tables import documents, matching
 from daemon.tables.documents import PatientRow
+from daemon.tables.hashes import hashes_of
 from daemon.tables.matching import MatchTables
 from events.codec import Keyring
 from events.ids import BillingPatientId, PracticeId, billing_key
@@ -65,7 +66,7 @@ def patient(number: int, one: Person) -> Patient:
 
 async def filled(store: Store, people: list[Patient]) -> None:
     """The documents and what charts are found by, as the practice's owner would have left them."""
-    hashes = matching.Hashes(matching.match_secret(store.keyring, PRACTICE))
+    hashes = hashes_of(store.keyring, PRACTICE)
     async with store.pool.acquire() as connection, connection.transaction():
         for start in range(0, len(people), TOGETHER):
             rows = [PatientRow(key=one.key, sequence=1, doc=encode_patient(one)) for one in people[start : start + TOGETHER]]

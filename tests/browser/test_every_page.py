@@ -1,4 +1,7 @@
-"""Every page of the router: axe finds nothing serious, nothing scrolls sideways at 1280, 640 and 390, nothing breaks the policy."""
+"""Every page of the router: axe finds nothing serious, nothing scrolls sideways at 1280, 640 and 390, nothing breaks the policy.
+
+And no page speaks a word of the program's (speech.py).
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from daemon.sandbox.day import GOOD_LINE
 from tests.browser.chromium import NARROW, WIDE, serious, sideways
 from tests.browser.conftest import Story
 from tests.browser.pages import NO_PAGES, PAGES, SETTLED_MS, everything, release, sign_in
+from tests.browser.speech import program_words
 from tests.conftest import until
 from tests.integration.visiting import Site
 
@@ -26,6 +30,8 @@ NAMELESS = """[...document.querySelectorAll('input:not([type=hidden]), button, a
 BEYOND = """[...document.querySelectorAll('main *, header .row *')].filter(one =>
     one.getBoundingClientRect().right > document.documentElement.clientWidth).map(one => one.outerHTML.slice(0, 120)).slice(0, 5)"""
 HEADINGS = "document.querySelectorAll('h1').length"
+STAYS = "for (let one = setTimeout(() => {}); one > 0; one--) clearTimeout(one)"
+"""A page that looks again by itself stays while it is looked at, however long that takes."""
 WIDTHS = (WIDE, 640, NARROW)
 NOT_OURS = "Failed to load resource"
 """Chromium notes a page that is answered with 401 or 503: what the provider that is away leads to."""
@@ -85,6 +91,7 @@ async def furnished(story: Story) -> AsyncIterator[Site]:
 async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
     """Colours alone differ in the dark, so that only they are looked at there."""
     wrong: list[object] = []
+    spoken: list[object] = []
     complaints: list[str] = []
     for role, pages in groupby(PAGES.values(), lambda one: one.role):
         context = await story.chromium.new_context(viewport={"width": WIDE, "height": 900})
@@ -94,6 +101,8 @@ async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
             await sign_in(visitor, furnished.url, role)
         for one in pages:
             await one.go(visitor, furnished.url)
+            await visitor.evaluate(STAYS)
+            spoken += [(one.name, *each) for each in await program_words(visitor)]
             for width in WIDTHS:
                 await visitor.set_viewport_size({"width": width, "height": 900})
                 await looked_at(visitor)
@@ -109,6 +118,7 @@ async def test_every_page_is_sound(story: Story, furnished: Site) -> None:
             await visitor.wait_for_selector("text=everything that followed is done", timeout=SETTLED_MS)
         await context.close()
     assert wrong == []
+    assert spoken == []
     assert [one for one in complaints if not one.startswith(NOT_OURS)] == []
 
 

@@ -49,13 +49,13 @@ async def test_the_operator_maps_a_provider_and_the_bill_goes_out(story: Story) 
         await until(lambda: listed(story, page), 240)
         row = page.locator(ROW).first
         assert "nothing" in await row.inner_text()
-        assert "1 bill error" in await row.inner_text()
+        assert "Bill error: 1" in await row.inner_text()
         await looked_at(page)
         await row.locator("select").select_option(str(office.locum))
         await row.locator("button:text-is('Map …')").click()
         told = await page.inner_text("main")
-        assert "1 item goes on that waits now: 1 bill error." in told
-        assert "2 writes follow: 2 of bill." in told
+        assert "1 item goes on that waits now: bill error (1)." in told
+        assert "2 writes follow: 2 of bills." in told
         assert "Penhaligon" in told
         assert sent(story, bill) == []
         await looked_at(page)

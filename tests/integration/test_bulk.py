@@ -1,4 +1,4 @@
-"""FINDINGS D3: deeds by query, with the count shown and asked; an item is told apart by its code and by how long it waits."""
+"""Deeds by query, with the count shown and asked; an item is told apart by its code and by how long it waits."""
 
 from __future__ import annotations
 

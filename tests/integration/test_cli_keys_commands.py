@@ -110,7 +110,7 @@ async def test_shred_asks_and_leaves_a_receipt(office: Office, store: Store, mon
 
 
 async def test_a_command_that_cannot_reach_postgresql_says_so(office: Office) -> None:
-    """FINDINGS B8: which server, that it is away, what to do; exit code 3 is that of a server that is away."""
+    """Which server, that it is away, what to do; exit code 3 is that of a server that is away."""
     text = office.config.read_text()
     office.config.write_text(text.replace("migrate_dsn = ", 'migrate_dsn = "postgresql://127.0.0.1:9/none" # '))
     for command in (("rotate-key", PRACTICE), ("shred", PRACTICE, "--confirm", PRACTICE, "--receipt", "receipt.json")):
@@ -135,7 +135,7 @@ def archived(file: Path) -> tuple[dict[str, bytes], list[dict[str, Any]], list[d
 
 @pytest.mark.parametrize("finished", [False, True], ids=["before finish", "after finish"])
 async def test_an_archive_opens_nothing_that_is_stored_later(office: Office, owner_dsn: str, finished: bool) -> None:
-    """FINDINGS B6: it has a key of its own; what it holds of the live keys opens no row, stored before or later."""
+    """It has a key of its own; what it holds of the live keys opens no row, stored before or later."""
     if finished:
         await office.run("migrate", "--finish")
     said = await office.export()
@@ -158,7 +158,6 @@ async def test_an_archive_opens_nothing_that_is_stored_later(office: Office, own
 
 
 async def test_an_archive_is_not_locked_with_a_live_key(office: Office) -> None:
-    """FINDINGS B6."""
     said = await office.export("--key-file", office.keys / "elm.1.key", code=2)
     assert "is the key of a practice; an archive has a key of its own" in said
     assert [one.name for one in office.folder.glob("elm.archive*")] == []
@@ -167,7 +166,7 @@ async def test_an_archive_is_not_locked_with_a_live_key(office: Office) -> None:
 
 
 async def test_a_partial_archive_follows_no_link(office: Office) -> None:
-    """FINDINGS B6: neither to a file, which would be emptied, nor to where there is none yet."""
+    """Neither to a file, which would be emptied, nor to where there is none yet."""
     partial, victim = office.folder / "elm.archive.partial", office.folder / "victim"
     victim.write_text("precious")
     for target in (victim, office.folder / "nowhere"):

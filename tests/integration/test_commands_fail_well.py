@@ -1,4 +1,4 @@
-"""FINDINGS B8: every command, whatever is wrong with PostgreSQL, its rights or the keys, says it in one line that says what to do."""
+"""Every command, whatever is wrong with PostgreSQL, its rights or the keys, says it in one line that says what to do."""
 
 from __future__ import annotations
 

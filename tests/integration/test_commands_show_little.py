@@ -1,4 +1,4 @@
-"""FINDINGS B3, D2, D4: nothing of a person unless asked for, times in the practice's zone, and advice that can be pasted."""
+"""Nothing of a person unless asked for, times in the practice's zone, and advice that can be pasted."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import inspect
+import io
 import re
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -274,11 +275,12 @@ def owner_of_recorded(postgres: EmbeddedPostgres, recorded: tuple[str, Path, int
 
 @dataclass(frozen=True)
 class Read:
-    """A page and a command that read the same, and the module and function below both."""
+    """A page and a command that read the same, and the module and function below both; `form` is what the page is sent."""
 
     page: str
     command: tuple[str, ...]
     below: tuple[str, str]
+    form: tuple[tuple[str, str], ...] = ()
 
 
 READINGS = {
@@ -291,17 +293,39 @@ READINGS = {
     "maps": Read("maps", ("maps", "elm"), ("operator/maps", "maps_of")),
     "settings": Read("settings", ("settings", "elm"), ("operator/settings", "settings_of")),
     "state": Read("", ("status", "elm"), ("tables/status", "practice_status")),
+    "effect of a row": Read(
+        "maps/effect",
+        ("map", "elm", "provider", "11", "509"),
+        ("operator/maps", "effect_of"),
+        (("kind", "provider"), ("id", "11"), ("to", "509")),
+    ),
+    "what moving a link writes": Read(
+        "move",
+        ("move-link", "elm", "kareo:905", "kareo:906", "--show"),
+        ("operator/links", "plan_of_move"),
+        (("to", "906"),),
+    ),
 }
 
 
 @pytest.mark.parametrize("reading", READINGS)
-async def test_a_page_and_a_command_read_by_the_same_function(both: Both, reading: str) -> None:
+async def test_a_page_and_a_command_read_by_the_same_function(
+    both: Both, reading: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     one = READINGS[reading]
     module, function = one.below
-    handle = both.site.console.handles.of(PRACTICE, PatientKey("K:901"))
-    paths = {"patient": f"/patient/{handle}", "why": f"/patient/{handle}/why/last_name", "": ""}
+    handle, gone = (both.site.console.handles.of(PRACTICE, PatientKey(key)) for key in ("K:901", f"K:{MERGED[0]}"))
+    paths = {
+        "patient": f"/patient/{handle}",
+        "why": f"/patient/{handle}/why/last_name",
+        "move": f"/patient/{gone}/move",
+        "": "",
+    }
+    path = f"/p/elm{paths.get(one.page, f'/{one.page}')}"
     with Calls(module) as by_page:
-        assert (await both.browser.get(f"/p/elm{paths.get(one.page, f'/{one.page}')}")).status == 200
+        answer = await (both.browser.post(path, dict(one.form)) if one.form else both.browser.get(path))
+    assert answer.status == 200, answer.text
+    monkeypatch.setattr(sys, "stdin", io.StringIO("no\n"))
     by_command = await asyncio.to_thread(run, one.command, both.config, module)
     assert function in by_page & by_command
 

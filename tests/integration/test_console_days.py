@@ -28,6 +28,7 @@ from events.records import BillingAppointment, BillLine
 from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
 from events.writes import BillWritten, RecordCreated
+from projections.words.period import of_day
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.recorder_driver import POLICY, RecorderDriver, insured
 from tests.integration.test_days import bill
@@ -41,6 +42,8 @@ TODAY = datetime.now(ZONE).date()
 MARIE, GRACE = PatientKey("K:960"), PatientKey("K:961")
 SPOILT = replace(GOOD_BILL, id=4009, visit_note=5009, lines=(BillLine(cpt="", units="1", unit_charge="9"),))
 OLD = date(2026, 3, 2)
+LONG_AGO = TODAY - timedelta(days=60)
+SHOWN_AS = {ADA_KEY: ADA_THERE.last_name, MARIE: "Curie", GRACE: "Hopper"}
 OUT, UNREAD = EhrChartId(7700), 4077
 """A chart kept out, and its bill that came since."""
 
@@ -252,6 +255,21 @@ async def test_a_week_is_shown_by_provider_and_day(booked: Booked) -> None:
     assert ("Hopper" in long_ago.text, ADA_THERE.last_name in long_ago.text) == (True, False)
     odd = await browser.get(f"/p/elm/appointments?on={TODAY}&provider=%22%3E%3Cscript")
     assert (odd.status, '">&lt;script' in odd.text, '"><script' in odd.text) == (200, False, False)
+
+
+@pytest.mark.parametrize(("day", "also"), [(TODAY, ""), (TODAY, f"&provider={KAREO_LOCUM}"), (LONG_AGO, "")])
+async def test_a_week_opens_nobody_else(booked: Booked, day: date, also: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The grid counts all of the week's patients, so that these are opened, whoever's provider is chosen; each once."""
+    browser = await booked.site.of("front-desk")
+    found = opened_bodies(monkeypatch)
+    answer = await browser.get(f"/p/elm/appointments?on={day}{also}")
+    week = of_day("week", day)
+    comes = {ADA_KEY: TODAY, MARIE: TODAY + timedelta(days=1), GRACE: LONG_AGO}
+    there = sorted(key for key, on in comes.items() if on in week)
+    directory = b"patient|elm|"
+    assert sorted(found) == [directory, *(directory + key.encode() for key in there)]
+    assert there
+    assert all(name_ in answer.text for key, name_ in SHOWN_AS.items() if key in there and not also)
 
 
 @pytest.mark.parametrize("path", ["/p/elm/day", "/p/elm/appointments", "/p/elm/balance"])

@@ -61,7 +61,7 @@ async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
 
 
 async def test_finish_keys_what_is_stored_as_a_hash(driver: RecorderDriver, owner: Any, folder: Path) -> None:
-    """FINDINGS B4, for rows from before: replaced without their records, and still compared with."""
+    """For rows from before: replaced without their records, and still compared with."""
     intake, sent = await intake_of(driver)
     await intake.observe([seen("Macon")])
     await driver.recorder.record_messages(sent)
@@ -156,7 +156,7 @@ async def intake_of(driver: RecorderDriver) -> tuple[Intake, list[Change]]:
 async def test_one_redelivered_change_is_one_event_before_and_after_an_upgrade(
     first: str, again: str, driver: RecorderDriver, owner: Any, folder: Path
 ) -> None:
-    """FINDINGS B4: a webhook is delivered twice. Its messages come from workers that know of the upgrade, or do not yet."""
+    """A webhook is delivered twice. Its messages come from workers that know of the upgrade, or do not yet."""
     intake, sent = await intake_of(driver)
     told = seen("Rome")
     messages = {"before": [intake.change(told, fingerprint(told.body, told.modified), 0)]}
@@ -210,7 +210,7 @@ async def test_what_cannot_be_folded_is_set_aside_once_before_and_after(
 async def test_a_rotation_killed_after_any_step_goes_on_beside_two_workers(
     step: str, driver: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str
 ) -> None:
-    """FINDINGS B6: events are not touched; both workers go on all the while; afterwards the old file alone opens nothing new."""
+    """Events are not touched; both workers go on all the while; afterwards the old file alone opens nothing new."""
     await finished(owner, folder)
     other = await fresh(dsn, folder)
     await move(driver, "Macon")

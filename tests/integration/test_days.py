@@ -12,6 +12,7 @@ from daemon.history.compare import verify
 from daemon.history.fold import Replay
 from daemon.history.rebuild import rebuild
 from daemon.tables import days
+from daemon.tables.hashes import hashes_of
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId
 from events.records import EhrBill
@@ -64,7 +65,7 @@ async def test_a_day_is_nowhere_in_the_clear(store: Store, keyring: Keyring) -> 
     rows = await days.stored(store.pool, PRACTICE)
     assert len(rows) == 2
     assert all(len(day) == 16 and SERVICE.isoformat().encode() not in day for day, _ in rows)
-    assert len({day for day, _ in rows} | {day for day, _ in days.rows_of([], days.hashes_of(keyring, OTHER))}) == 2
+    assert len({day for day, _ in rows} | {day for day, _ in days.rows_of([], hashes_of(keyring, OTHER))}) == 2
 
 
 async def test_what_moves_to_another_day_is_found_there_alone(store: Store, keyring: Keyring) -> None:

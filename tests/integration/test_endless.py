@@ -1,4 +1,4 @@
-"""FINDINGS A10: what a vendor sends without end ends with a clear error; hammering (issue 15) over real HTTP."""
+"""What a vendor sends without end ends with a clear error; hammering over real HTTP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FINDINGS C1: whoever comes in through either system is looked for in our own copy of both, whatever the vendor's search finds."""
+"""Whoever comes in through either system is looked for in our own copy of both, whatever the vendor's search finds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who connects has shown no credentials yet: what that may cost, and what is said (FINDINGS A8, A12, B9)."""
+"""Who connects has shown no credentials yet: what that may cost, and what is said."""
 
 from __future__ import annotations
 

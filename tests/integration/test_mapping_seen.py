@@ -171,7 +171,7 @@ def test_the_command_shows_the_effect_and_asks(at: Place, capsys: pytest.Capture
     words = ["map", str(PRACTICE), "provider", "13", "513", "--config", str(at.config)]
     assert main([*words, "--show"]) == 0
     out = capsys.readouterr().out
-    assert "1 item goes on that waits now: 1 bill error" in out
+    assert "1 item goes on that waits now: bill error (1)" in out
     assert "513 Remi Hadley, MD" in out
     assert main(["map", str(PRACTICE), "provider", "13", "99", "--yes", "--config", str(at.config)]) == 1
     assert "Kareo has no provider 99" in capsys.readouterr().err

@@ -1,4 +1,4 @@
-"""The first day of a practice with years of charts on both sides: observed, matched, rehearsed, live (issue 4).
+"""The first day of a practice with years of charts on both sides: observed, matched, rehearsed, live.
 
 The whole of it with the real daemon and both sandboxes is in tests/acceptance/test_onboarding_first_day.py.
 """

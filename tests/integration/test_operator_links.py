@@ -1,4 +1,4 @@
-"""FINDINGS D1: a link by hand is shown with all that it would write, and nothing is asked for before a person has confirmed it."""
+"""A link by hand is shown with all that it would write, and nothing is asked for before a person has confirmed it."""
 
 from __future__ import annotations
 

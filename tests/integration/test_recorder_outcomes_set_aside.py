@@ -1,4 +1,4 @@
-"""FINDINGS A7: an outcome that cannot be folded is set aside and shown, and the practice goes on."""
+"""An outcome that cannot be folded is set aside and shown, and the practice goes on."""
 
 from __future__ import annotations
 

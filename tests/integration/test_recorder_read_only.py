@@ -1,4 +1,4 @@
-"""FINDINGS A2: a database that is read-only for a while, as after a failover, sets no message aside and loses none."""
+"""A database that is read-only for a while, as after a failover, sets no message aside and loses none."""
 
 from __future__ import annotations
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 
 import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from structlog.testing import capture_logs
 
 from tests.integration.elation import Clinic, Json
 
@@ -178,3 +180,16 @@ async def test_webhooks_get_lost_doubled_late_and_out_of_order(clinic: Clinic) -
     assert await names("H", "I") == ["I", "H"]
     faults.add_webhook(kind="delay", seconds=0.05)
     assert await names("J", "K") == ["K", "J"]
+
+
+async def test_deliveries_that_end_are_said_at_once_and_raised_in_the_end(clinic: Clinic) -> None:
+    await clinic.subscribe(clinic.mine, "patients", "/hook/patients")
+    with capture_logs() as logs:
+        clinic.person()
+        clinic.sandbox.state.tables["published_events"].clear()
+        async with asyncio.timeout(10):
+            while not logs:
+                await asyncio.sleep(0)
+    assert [(one["event"], one["error_type"]) for one in logs] == [("deliveries_ended", "ExceptionGroup")]
+    with pytest.raises(ExceptionGroup):
+        await clinic.sandbox.webhooks.stop()

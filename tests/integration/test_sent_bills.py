@@ -1,4 +1,4 @@
-"""FINDINGS D9: a bill that was edited after it was sent says what differs, field by field, and no value unasked."""
+"""A bill that was edited after it was sent says what differs, field by field, and no value unasked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What PostgreSQL cannot hold never stops a practice: FINDINGS A5."""
+"""What PostgreSQL cannot hold never stops a practice."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def places(folder: Path, tmp_path: Path) -> Places:
 async def test_a_practice_shredded_is_unreadable_in_backups_too(
     step: str, driver: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
 ) -> None:
-    """FINDINGS B6: killed after any step and called again. The backup holds bodies of before and after data keys."""
+    """Killed after any step and called again. The backup holds bodies of before and after data keys."""
     await finished(owner, folder, PRACTICE, OTHER)
     await move(driver, "Macon")
     kept = {name: await owner.fetch(f"SELECT * FROM chartwire.{name}") for name in ("data_key", "event")}

@@ -22,7 +22,7 @@ from tests.kafka.world import World, world
 
 DATABASE = "many_practices"
 AWAY_SECONDS = 30.0
-"""As issue 3 asks: longer than the session time-out, and than publishing waits."""
+"""Longer than the session time-out, and than publishing waits."""
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.world]
 

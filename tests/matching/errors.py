@@ -1,7 +1,7 @@
 """How charts of one person differ: the table of kinds and rates, and what each kind does to a chart.
 
-Kinds after Christen's FEBRL (typing, swapped and missing fields), Just et al. 2016, "Why Patient Matching Is a Challenge"
-(Perspectives in Health Information Management: misspelt, swapped and changed names, default values), and FINDINGS C.
+Kinds after Christen's FEBRL (typing, swapped and missing fields) and Just et al. 2016, "Why Patient Matching Is a Challenge"
+(Perspectives in Health Information Management: misspelt, swapped and changed names, default values).
 The rates are assumed, of their order of magnitude for registration desks, and differ between the mixes on purpose.
 """
 

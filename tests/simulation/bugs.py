@@ -1,4 +1,4 @@
-"""Deliberate bugs, patched into the daemon by name: what the simulation has to find (issue 4)."""
+"""Deliberate bugs, patched into the daemon by name: what the simulation has to find."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from tests.simulation.shrink import told
 
 @pytest.mark.parametrize("system", ["Elation", "Kareo"])
 def test_a_vendor_down_for_a_day_costs_no_change_and_one_alert(processes: ProcessPoolExecutor, system: str) -> None:
-    """Connections refused, requests swallowed, or 50x: issue 4, "a vendor down for 24 simulated hours"."""
+    """Connections refused, requests swallowed, or 50x, for 24 simulated hours."""
     verdicts = [processes.submit(tried, outage(seed, system)) for seed in range(1, 5)]
     for future in verdicts:
         verdict = future.result()

@@ -1,4 +1,4 @@
-"""Poisoned days (issue 15): one bad record, message, row or practice never takes another along, is visible, and heals."""
+"""Poisoned days: one bad record, message, row or practice never takes another along, is visible, and heals."""
 
 from __future__ import annotations
 

@@ -17,6 +17,7 @@ from daemon.tables import documents as tables
 from daemon.tables import observed as compared
 from daemon.tables import open as still_open
 from daemon.tables.documents import LinkTaken, PatientRow
+from daemon.tables.hashes import hashes_of
 from daemon.tables.notices import Told, read_told, save_told, waiting_of_each
 from daemon.tables.observed import StoredSubscriptions
 from daemon.tables.open import IntentRow, OpenRows, WaitingRow
@@ -129,11 +130,9 @@ def of_days(
     practice: PracticeId, keys: list[PatientKey], resource: str, most: int
 ) -> list[Callable[[Any, Keyring], Awaitable[Any]]]:
     return [
-        lambda db, ring: days.replace_all(
-            db, practice, {(ring_day(key), key) for key in keys}, days.hashes_of(ring, practice)
-        ),
+        lambda db, ring: days.replace_all(db, practice, {(ring_day(key), key) for key in keys}, hashes_of(ring, practice)),
         lambda db, ring: day_of(db, practice, keys[0]),
-        lambda db, ring: days.are_complete(db, practice, days.hashes_of(ring, practice)),
+        lambda db, ring: days.are_complete(db, practice, hashes_of(ring, practice)),
         lambda db, ring: look_ups.save_look_up(db, practice, resource, look_ups.LookUp(encounters=most), ring),
         lambda db, ring: looked_up(db, practice, resource, ring),
     ]

@@ -1,4 +1,4 @@
-"""Days on which a practice's database goes back to an earlier point, as after a restore (issue 19): nothing is made twice, nothing is
+"""Days on which a practice's database goes back to an earlier point, as after a restore: nothing is made twice, nothing is
 lost, and in the end both systems agree."""
 
 from __future__ import annotations

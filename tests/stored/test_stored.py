@@ -6,6 +6,8 @@ A name that is stored stays as it is, whatever the code calls the thing today.
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, time
 from pathlib import Path
@@ -43,6 +45,23 @@ from events.writes import AnyResult, AnyWrite, System
 from projections.state.directory import decode_directory, encode_directory
 from projections.state.patient import decode_patient, encode_patient
 from tests.stored.clinic_day import ARCHIVE, ClinicDay, clinic_day, restore
+from tests.stored.older import unpacked
+
+CLOSED_SETS = """
+import json
+from events import commands, schema, writes
+
+def names(union):
+    return sorted(one.__name__ for one in union.__args__)
+
+print(json.dumps({
+    "types": sorted(schema.TYPES),
+    "commands": names(commands.Command),
+    "writes": names(writes.AnyWrite),
+    "results": names(writes.AnyResult),
+}))
+"""
+"""What a version could write, asked of its own code."""
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +107,22 @@ def test_the_day_holds_every_event_command_write_and_result(day: ClinicDay) -> N
     assert results == set(day.stored["results"])
     states = {row["state"] for row in day.rows("open_intent")}
     assert states == {"requested", "attempted", "unknown", "refused"}
+    created = re.findall(r"CREATE TABLE chartwire\.(\w+)", "".join(day.stored["migrations"].values()))
+    assert set(day.stored["tables"]) == set(created)
     assert all(day.stored["tables"].values()), "a table is empty"
+
+
+def test_what_the_day_is_asked_to_hold_is_all_that_its_version_could_write(day: ClinicDay, tmp_path: Path) -> None:
+    """The lists in the fixture are b260bfb's own closed sets, and its migrations, not what the day happened to write."""
+    folder = unpacked(day.stored["commit"], tmp_path, "events")
+    told = subprocess.run(
+        [sys.executable, "-c", CLOSED_SETS], cwd=folder, env={"PYTHONPATH": str(folder)}, capture_output=True, check=True
+    )
+    assert msgspec.json.decode(told.stdout) == {
+        name: day.stored[name] for name in ("types", "commands", "writes", "results")
+    }
+    migrations = {file.name: file.read_text() for file in sorted((folder / "events" / "migrations").glob("*.sql"))}
+    assert migrations == day.stored["migrations"]
 
 
 def test_what_was_stored_is_still_known_by_its_name(day: ClinicDay) -> None:

@@ -315,7 +315,7 @@ async def test_a_version_that_takes_over_sees_nothing_new_where_nothing_has_chan
 async def test_a_worker_goes_on_while_its_practice_is_finished_and_rotated_and_starts_after_it_was_shredded(
     old: Version, new: Version, tmp_path: Path
 ) -> None:
-    """FINDINGS B4 and B6. What the older version has observed is not observed anew under keyed hashes."""
+    """What the older version has observed is not observed anew under keyed hashes."""
     async with opened_site(old, tmp_path) as site:
         practice, keys = site.office.id, tmp_path / "keys"
         async with site.turn(old):

@@ -8,7 +8,6 @@ import tomllib
 from importlib.metadata import version
 from pathlib import Path
 
-import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator
@@ -71,10 +70,3 @@ def test_no_other_file_of_the_product_uses_them() -> None:
         if private.search(file.read_text())
     }
     assert found == {"events/aiokafka_inside.py"}
-
-
-@pytest.mark.parametrize("folder", ["events"])
-def test_no_task_is_left_to_itself(folder: str) -> None:
-    """Tasks are of a group: nobody would notice how a bare one ends."""
-    bare = re.compile(r"asyncio\.create_task|loop\.create_task")
-    assert [file.name for file in (ROOT / folder).rglob("*.py") if bare.search(file.read_text())] == []

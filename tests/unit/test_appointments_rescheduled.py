@@ -1,4 +1,4 @@
-"""An appointment that Kareo calls rescheduled and leaves at its old time (FINDINGS C11)."""
+"""An appointment that Kareo calls rescheduled and leaves at its old time."""
 
 from __future__ import annotations
 

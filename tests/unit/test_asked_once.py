@@ -1,4 +1,4 @@
-"""The same request is asked once: FINDINGS A11."""
+"""The same request is asked once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An appointment that somebody entered by hand in both systems is not booked beside itself (issue 17, point 5)."""
+"""An appointment that somebody entered by hand in both systems is not booked beside itself."""
 
 from __future__ import annotations
 

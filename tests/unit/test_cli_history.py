@@ -67,7 +67,7 @@ def everything_shown(story: list[Recorded], day: Clinic, shown: Shown) -> str:
     reasons = [why(one, story, day.state.directory, day.policy, shown) for one in asked]
     return "\n".join(
         (
-            *lines(told, ZONE),
+            *lines(told, ZONE, Names()),
             *known_lines(state, Names()),
             json_lines(told, state, shown),
             spreadsheet(told, ZONE),
@@ -118,7 +118,7 @@ def test_an_observation_tells_the_fields_that_changed(story: list[Recorded], day
     seen = of(entries(story, day.policy, Shown(values=True)), "ElationChartObserved")
     changed = next(one for one in seen if "city" in one.fields and one.changes[0].before)
     assert set(changed.fields) == {"middle_name", "city"}
-    assert changed.text == "saw chart 101: middle_name '•••' -> '•••', city 'Augusta' -> 'Athens'"
+    assert changed.text == "saw chart 101: Middle name ••• → •••, City “Augusta” → “Athens”"
 
 
 def test_an_observation_that_is_older_says_so() -> None:
@@ -154,7 +154,7 @@ def test_a_field_has_only_what_concerns_it(story: list[Recorded], day: Clinic) -
 
 def test_a_conflict_names_the_winner(story: list[Recorded], day: Clinic) -> None:
     (told,) = of(entries(story, day.policy, Shown(values=True)), "ConflictRecorded")
-    assert told.text == "conflict in city: was 'Augusta', Elation 'Athens', Kareo 'Macon', kareo wins"
+    assert told.text == "conflict in City: was “Augusta”, Elation “Athens”, Kareo “Macon”, Kareo wins"
 
 
 def test_every_kind_of_event_has_words(day: Clinic) -> None:
@@ -188,7 +188,7 @@ def test_what_was_known_before_and_after_a_conflict() -> None:
 
     assert city(before) == ("Augusta", "Augusta", "Augusta", "agree")
     assert city(len(clinic.events))[:3] == ("Athens", "Macon", "Augusta")
-    assert "both sides changed it, to be written to Elation (demographics: both)" in city(len(clinic.events))[3]
+    assert "both sides changed it, to be written to Elation (both ways)" in city(len(clinic.events))[3]
 
 
 def test_what_is_open_and_waits_is_known() -> None:
@@ -220,7 +220,7 @@ def test_a_write_is_explained_with_what_was_known_when_it_was_decided() -> None:
     told = why(request, story, clinic.state.directory, clinic.policy, EVERYTHING)
     assert told.outcome in ("refused", "superseded")
     assert told.rule == "guide: Demographics (demographics: both)"
-    assert told.write == "to set city = 'Macon' in Elation"
+    assert told.write == "to set City to “Macon” in Elation"
     (city,) = told.fields
     assert (city.field, city.ehr, city.billing, city.base) == ("city", "Augusta", "Macon", "Augusta")
     assert "one side changed it, to be written to Elation" in city.verdict
@@ -302,6 +302,16 @@ def test_moments() -> None:
     assert parse_moment("2026-03-02T14:30", ZONE) == datetime(2026, 3, 2, 21, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02T14:30:00+00:00", ZONE) == datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
     assert parse_moment("2026-03-02", ZONE) == datetime(2026, 3, 2, 7, 0, tzinfo=UTC)
+    assert parse_moment("3/2/2026", ZONE) == parse_moment("03/02/2026 12:00 AM", ZONE) == parse_moment("2026-03-02", ZONE)
+    assert (
+        parse_moment("3/2/2026 2:30 PM", ZONE)
+        == parse_moment("3/2/2026 14:30", ZONE)
+        == parse_moment("2026-03-02T14:30", ZONE)
+    )
+    assert parse_moment("3/2/2026 12:05 pm", ZONE) == parse_moment("2026-03-02T12:05", ZONE)
+    for wrong in ("13/2/2026", "3/2/26", "3/2/2026 14:30 PM", "3/2/2026 0:30 AM", "3/2/2026 2:61 PM"):
+        with pytest.raises(NotAMoment):
+            parse_moment(wrong, ZONE)
     with pytest.raises(NotAMoment, match="neither a sequence number nor an ISO time"):
         parse_moment("yesterday", ZONE)
 

@@ -1,4 +1,4 @@
-"""FINDINGS A12: `chartwire status` ends in 1 when a practice passes a limit that was given."""
+"""`chartwire status` ends in 1 when a practice passes a limit that was given."""
 
 from __future__ import annotations
 

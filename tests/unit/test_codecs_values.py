@@ -1,4 +1,4 @@
-"""What the codecs make of values that people and systems write for others (FINDINGS C5, C7, C8, C10).
+"""What the codecs make of values that people and systems write for others.
 
 For every codec: what it writes it reads back equal, and another way of writing the same causes no write.
 """

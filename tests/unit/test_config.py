@@ -1,4 +1,4 @@
-"""FINDINGS B7: what the configuration file may not say, each refused with its key; and no file ends in anything but ConfigError."""
+"""What the configuration file may not say, each refused with its key; and no file ends in anything but ConfigError."""
 
 from __future__ import annotations
 

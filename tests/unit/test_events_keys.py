@@ -97,7 +97,7 @@ def test_bodies_from_before_and_after_data_keys_open(plain: bytes, identity: byt
 
 
 def test_a_rotated_key_retires() -> None:
-    """FINDINGS B6. The old file opens no new body, neither by itself nor with the wrapped keys of now."""
+    """The old file opens no new body, neither by itself nor with the wrapped keys of now."""
     files = {**FILES, "elm.3": b"4" * 32}
     rotated = ring(in_force("elm.3", 2, files, d2=b"e" * 32), files)
     key_id, sealed = rotated.seal(ELM, b"", b"body")
@@ -169,7 +169,6 @@ def test_a_file_that_wraps_stays_when_the_folder_is_read_again_without_it() -> N
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ".", "", ".x", "x\0", "x\n"])
 def test_new_key_does_not_leave_its_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """FINDINGS B6."""
     folder = tmp_path / "keys"
     assert main(["new-key", name, "--directory", str(folder)]) == 2
     assert "a practice's id consists of" in capsys.readouterr().err
@@ -179,7 +178,7 @@ def test_new_key_does_not_leave_its_folder(name: str, tmp_path: Path, capsys: py
 
 
 def test_a_new_file_is_never_made_through_a_link(tmp_path: Path) -> None:
-    """FINDINGS B6: neither a link to a file nor a dangling one is followed, and nothing that exists is overwritten."""
+    """Neither a link to a file nor a dangling one is followed, and nothing that exists is overwritten."""
     victim, dangling = tmp_path / "victim", tmp_path / "nowhere"
     victim.write_text("precious")
     for target in (victim, dangling):
@@ -230,7 +229,7 @@ def guesses() -> list[Event]:
 
 
 def test_a_birth_date_is_not_found_by_trying() -> None:
-    """FINDINGS B4: what is stored and what travels matches no guess; before, exactly one."""
+    """What is stored and what travels matches no guess; before, exactly one."""
     one, tried = observed(), guesses()
     note = Note(system=System.EHR, resource="patients", record="11", content_hash=fingerprint(one.body))
     change = Change(practice=ELM, event=one, notes=(note,))
@@ -266,7 +265,7 @@ def test_a_keyed_id_is_keyed_once(plain: Any, key: bytes) -> None:
 
 
 def test_a_change_told_again_has_one_identity_before_and_after_an_upgrade() -> None:
-    """FINDINGS B4: recorded under either id, told by a worker of before or of now, it is known."""
+    """Recorded under either id, told by a worker of before or of now, it is known."""
     keys, one = ring(in_force()), observed()
     later = keyed_event(keys, one)
     sent = decode_message(encode_message(Change(practice=ELM, event=one), keys), keys)

@@ -289,7 +289,7 @@ def test_an_archive_opens_with_its_passphrase_only(monkeypatch: pytest.MonkeyPat
     ids=str,
 )
 def test_a_header_may_not_ask_for_all_memory(asked: dict[str, int]) -> None:
-    """FINDINGS B6: 2 GiB was granted. Nothing is derived at all before it is refused."""
+    """2 GiB was granted. Nothing is derived at all before it is refused."""
     header = {"way": "passphrase", "wrapped": "AAAA", "salt": "AAAA", "cost": 2**10, "block": 8, "lanes": 1, **asked}
     encoded = msgspec.json.encode(header)
     made = archive.MAGIC + len(encoded).to_bytes(4, "big") + encoded

@@ -1,4 +1,4 @@
-"""No date ends anything: FINDINGS A7's siblings and C5. Vendors' empty dates are none, the year 9999 has no end."""
+"""No date ends anything: vendors' empty dates are none, the year 9999 has no end."""
 
 from __future__ import annotations
 

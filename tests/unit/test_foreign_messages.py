@@ -1,4 +1,4 @@
-"""What lies on the changes topic and was not written there by a worker: FINDINGS A4 and A6."""
+"""What lies on the changes topic and was not written there by a worker."""
 
 from __future__ import annotations
 

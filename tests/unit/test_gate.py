@@ -1,4 +1,4 @@
-"""An account whose credentials were refused is not hammered: vendors lock it (issue 15)."""
+"""An account whose credentials were refused is not hammered: vendors lock it."""
 
 from __future__ import annotations
 

@@ -8,10 +8,11 @@ from msgspec.structs import replace
 from events.codes import WaitCode
 from events.records import Provider
 from events.writes import Likeness
+from projections.matching import Level
 from projections.state.directory import Directory
 from projections.words.headings import HEADINGS, heading_of
 from projections.words.known import provider_names
-from projections.words.likeness import how_alike
+from projections.words.likeness import LEVELS, how_alike
 from tests.unit.clinic import Clinic
 
 NAMES = Clinic().policy.names
@@ -56,3 +57,14 @@ def test_a_provider_has_a_name_and_one_without_counterpart_says_where_it_is() ->
         "11": "Grey, Meredith",
         "12": "12",
     }
+
+
+def test_on_a_page_what_differs_and_why_a_person_decides_are_each_said_once() -> None:
+    assert set(LEVELS) == set(Level)
+    alike = Likeness(
+        per_million=230_000,
+        levels={"last name": "same", "street": "other", "zip": "one digit", "of a later version": "odd"},
+        vetoes=("twins?", "too little agrees"),
+    )
+    said = "23% one person; same last name; street different, zip one digit is another, of a later version odd; not certain: twins?; too little agrees"
+    assert how_alike(alike, rounded=True) == said

@@ -1,15 +1,14 @@
-"""The house: who may import whom inside the daemon, no circles anywhere, and no vendor's name outside its own folder."""
+"""The house: who may import whom inside the daemon, by whatever way, and no circles anywhere."""
 
 from __future__ import annotations
 
 import ast
-import re
-from pathlib import Path
+from functools import cache
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PACKAGES = ("events", "projections", "daemon")
+from daemon.cli.commands import COMMANDS
+from tests.unit.source import MODULES, ROOT, by_name
 
 FLOORS = (
     ("sections", "telemetry", "findings"),
@@ -24,41 +23,29 @@ FLOORS = (
 )
 """Rooms of the daemon from the ground up: each may import what lies below it, and its own."""
 
+
 BESIDE = {"cli": {"demo", "console"}, "__main__": {"cli"}}
 """Imports on one floor: the commands show the rehearsal and start the web pages, and the entry point the commands."""
+
 
 VISITORS = {"cli", "demo", "sandbox"}
 """Who may import the sandbox."""
 
-VENDOR = re.compile(r"(?<!r)elation|kareo|tebra", re.IGNORECASE)
-"""Not `relation` and `correlation`."""
 
-NAMELESS = ("runtime", "operator", "history", "tables", "cli", "console", "vendors/ports")
-SETTLED = {
-    "projections/terms/names.py": {"Elation", "elation", "Kareo", "kareo"},
-    "projections/terms/policy.py": {"kareo->elation", "elation->kareo", "kareo-led", "elation-led"},
-    "projections/rules/links.py": {"kareo-patient:"},
-}
-"""What the pure part says of vendors, all in text: their names by default, what configurations say, and what charts carry by now."""
+BY_NAME = {"daemon/cli/commands.py": "daemon.cli.", "projections/entrance.py": "daemon.__main__"}
+"""Who imports by a name that is put together or looked up, and what: the commands as they are asked for, and the program's entrance."""
 
-GROUND = [ROOT / "daemon" / f"{name}.py" for name in ("config", "sections", "servers", "shape", "telemetry")]
-
-
-def files(*folders: str) -> list[Path]:
-    return sorted(file for folder in folders for file in (ROOT / folder).rglob("*.py"))
-
-
-def module_of(file: Path) -> str:
-    parts = file.relative_to(ROOT).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
-
-
-MODULES = {module_of(file): file for file in files(*PACKAGES)}
+CALLED = {f"daemon.cli.{module}" for module in COMMANDS}
 
 
 def imports(source: str) -> set[str]:
-    """The modules of this repository that a file imports, wherever in it: under TYPE_CHECKING and in functions, too."""
-    found: set[str] = set()
+    """The modules of this repository that a file imports, wherever in it: under TYPE_CHECKING, in functions and by name, too."""
+    found = {
+        name
+        for start in by_name(source)
+        for name in (CALLED if start == "daemon.cli." else MODULES)
+        if start and (name == start or (start[-1] == "." and name.startswith(start)))
+    }
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
@@ -71,7 +58,20 @@ def imports(source: str) -> set[str]:
     return found & MODULES.keys()
 
 
-GRAPH = {name: imports(file.read_text()) - {name} for name, file in MODULES.items()}
+@cache
+def graph() -> dict[str, set[str]]:
+    """What each module imports of this repository."""
+    return {name: with_packages(name, imports(file.read_text())) - {name} for name, file in MODULES.items()}
+
+
+def with_packages(importing: str, imported: set[str]) -> set[str]:
+    """And the packages that it runs by that: importing `a.b.c` runs `a` and `a.b`, but for those that the importing module is in."""
+    return imported | {
+        package
+        for one in imported
+        for end in range(len(one))
+        if one[end] == "." and (package := one[:end]) in MODULES and not f"{importing}.".startswith(f"{package}.")
+    }
 
 
 def room(module: str) -> str:
@@ -123,31 +123,13 @@ def circles(graph: dict[str, set[str]]) -> list[list[str]]:
     return found
 
 
-def vendors_named(source: str) -> set[str]:
-    """The identifiers and strings of a file that name a vendor; docstrings and comments are not looked at."""
-    tree = ast.parse(source)
-    docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)}
-    words: set[str] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str | bytes) and id(node) not in docs:
-            words.add(node.value if isinstance(node.value, str) else node.value.decode("latin-1"))
-        for name in ("id", "attr", "arg", "name", "asname", "module", "rest"):
-            if isinstance(value := getattr(node, name, None), str):
-                words.add(value)
-        if isinstance(node, ast.MatchClass):
-            words |= set(node.kwd_attrs)
-        if isinstance(node, ast.Global | ast.Nonlocal):
-            words |= set(node.names)
-    return {word for word in words if VENDOR.search(word)}
-
-
 def test_every_room_has_its_floor() -> None:
     rooms = {room(module) for module in MODULES} - {"", "sandbox"}
     assert rooms <= {name for names in FLOORS for name in names}
 
 
 def test_imports_inside_the_daemon_never_run_upwards() -> None:
-    wrong = {f"{name} -> {other}" for name, others in GRAPH.items() for other in others if climbs(name, other)}
+    wrong = {f"{name} -> {other}" for name, others in graph().items() for other in others if climbs(name, other)}
     assert wrong == set()
 
 
@@ -168,48 +150,47 @@ def test_the_test_of_floors_can_fail(importing: str, imported: str) -> None:
 
 
 def test_nothing_imports_in_a_circle() -> None:
-    assert circles(GRAPH) == []
+    assert circles(graph()) == []
 
 
 def test_the_test_of_circles_can_fail() -> None:
     assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == [["b", "c"]]
+    assert circles({"a": {"a"}}) == [["a"]]
     guarded = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from daemon.runtime.worker import Worker"
     assert imports(guarded) == {"daemon.runtime.worker"}
 
 
-@pytest.mark.parametrize(
-    "file", [*GROUND, *files(*(f"daemon/{name}" for name in NAMELESS))], ids=lambda file: str(file.relative_to(ROOT))
-)
-def test_no_vendor_is_named_outside_its_folder(file: Path) -> None:
-    assert vendors_named(file.read_text()) == set()
-    assert VENDOR.search(file.name) is None
-
-
-@pytest.mark.parametrize("file", files("projections"), ids=lambda file: str(file.relative_to(ROOT)))
-def test_the_pure_part_speaks_of_sides(file: Path) -> None:
-    assert vendors_named(file.read_text()) == SETTLED.get(str(file.relative_to(ROOT)), set())
+@pytest.mark.parametrize("module", MODULES)
+def test_nothing_is_imported_by_name_but_commands_and_the_program(module: str) -> None:
+    path = str(MODULES[module].relative_to(ROOT))
+    found = by_name(MODULES[module].read_text())
+    assert found == ([BY_NAME[path]] if path in BY_NAME else [])
 
 
 @pytest.mark.parametrize(
-    "source",
+    ("source", "what"),
     [
-        "elation = 1",
-        "ELATION_LED = {}",
-        "x.kareo_client",
-        "f(kareo=1)",
-        "import daemon.vendors.kareo.client",
-        "from daemon.vendors.elation import wire",
-        "def elation_client(): ...",
-        "x = 'kareo.sweep'",
-        "x = f'{y} in Elation'",
-        "match x:\n    case Thing(elation=1): ...",
-        "async def f(kareo): ...",
+        ("def f():\n    import daemon.runtime.worker", {"daemon.runtime.worker"}),
+        ("def f():\n    from daemon.runtime import worker", {"daemon.runtime.worker"}),
+        ("importlib.import_module('daemon.runtime.worker')", {"daemon.runtime.worker"}),
+        ("from importlib import import_module as im\nim('daemon.' + 'runtime.worker')", {"daemon.runtime.worker"}),
+        ("__import__('daemon.runtime.worker')", {"daemon.runtime.worker"}),
+        ("sys.modules['daemon.runtime.worker']", {"daemon.runtime.worker"}),
+        ("import_module(f'daemon.runtime.{name}')", {one for one in MODULES if one.startswith("daemon.runtime.")}),
     ],
 )
-def test_the_test_of_names_can_fail(source: str) -> None:
-    assert vendors_named(source)
+def test_an_import_is_seen_however_it_is_written(source: str, what: set[str]) -> None:
+    assert imports(source) == what
 
 
-def test_docstrings_and_comments_may_name_a_vendor() -> None:
-    assert vendors_named("relationship, RELATION = correlation, 'Relationship'") == set()
-    assert vendors_named('"""Elation."""\n\ndef f():\n    """Kareo."""  # Kareo\n') == set()
+def test_a_name_that_nobody_can_read_is_an_import_by_name() -> None:
+    assert by_name("import_module(name)") == [""]
+    assert by_name("exec(text)") == [""]
+
+
+def test_a_circle_through_a_package_is_one() -> None:
+    """Importing a module runs its package first."""
+    assert with_packages("projections.words.known", {"projections.matching.weights"}) == {
+        "projections.matching", "projections.matching.weights"
+    }  # fmt: skip
+    assert with_packages("projections.matching.weights", {"projections.matching.person"}) == {"projections.matching.person"}

@@ -1,4 +1,4 @@
-"""STYLE, Tests: the tests of a module are found by its name.
+"""The tests of a module are found by its name.
 
 They are in `test_<module>.py` or `test_<module>_<topic>.py`; where several modules have one name, `<folder>_<module>` is meant,
 as in `test_history_chain.py`. Else they are in the test files that import it themselves, by `from ... import` of the module or of its
@@ -15,9 +15,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import LONGEST
+
 ROOT = Path(__file__).parents[2]
 TESTED_IN = {
     "events/connection": "integration/test_store",
+    "daemon/tables/filling": "integration/test_days",
     "projections/deciding/mapping": "unit/test_mapping",
     "daemon/cli/recover": "acceptance/test_operator_doctor",
     "events/watch": "integration/test_bus",
@@ -139,6 +142,7 @@ def runs_with(module: str) -> set[str]:
     return found
 
 
+@cache
 def imported_by_tests() -> frozenset[str]:
     """The modules that a test file imports itself: only files of tests count, not what they share."""
     files = (str(file.relative_to(ROOT).with_suffix("")) for file in (ROOT / "tests").rglob("test_*.py"))
@@ -155,16 +159,15 @@ def named(file: str, module: str) -> bool:
 
 
 HERE = "tests/unit/test_house_layout"
-IMPORTED = imported_by_tests()
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_a_modules_tests_are_found_by_its_name_by_an_import_or_in_the_table(module: str) -> None:
-    assert by_name(module, TESTS) or module in IMPORTED or module in TESTED_IN
+    assert by_name(module, TESTS) or module in imported_by_tests() or module in TESTED_IN
 
 
 def test_the_table_holds_only_what_is_found_no_other_way() -> None:
-    assert [module for module in TESTED_IN if by_name(module, TESTS) or module in IMPORTED] == []
+    assert [module for module in TESTED_IN if by_name(module, TESTS) or module in imported_by_tests()] == []
 
 
 @pytest.mark.parametrize("module", TESTED_IN)
@@ -178,3 +181,8 @@ def test_the_test_of_names_can_fail() -> None:
     assert by_name("daemon/history/chain", ["history_chain"]) == ["history_chain"]
     assert by_name("daemon/runtime/sink", ["sinking", "sink_order", "sink"]) == ["sink_order", "sink"]
     assert "daemon/runtime/worker" not in runs_with("tests/unit/test_backoff")
+
+
+def test_the_longest_groups_of_tests_are_there_and_begin_first() -> None:
+    assert [one for one in LONGEST if "/" in one and not (ROOT / one).exists()] == []
+    assert "--dist loadgroup --no-loadscope-reorder" in (ROOT / ".ci" / "run").read_text()

@@ -96,3 +96,29 @@ def test_what_a_docstring_names_of_the_code_is_there(name: str) -> None:
 def test_the_test_of_names_can_fail() -> None:
     with pytest.raises((ImportError, AttributeError)):
         resolve_name("projections.folding")
+
+
+ELSEWHERE = re.compile(r"\bFINDINGS\b|\bSTYLE, |\bHOUSE\.md|\bissues? #?\d|\bthe brief\b")
+"""How what was written outside of this repository is cited: whoever reads the code has only this."""
+PAPER = re.compile(r"(?<![\w/.])((?:[a-z]+/)*[A-Z]+\.md)\b")
+ASKED = [
+    file
+    for file in sorted(ROOT.rglob("*.py"))
+    if file.parts[len(ROOT.parts)] in ("daemon", "projections", "events", "tests")
+]
+
+
+@pytest.mark.parametrize(
+    "file", [file for file in ASKED if file != Path(__file__)], ids=lambda file: str(file.relative_to(ROOT))
+)
+def test_only_what_is_in_the_repository_is_cited(file: Path) -> None:
+    source = file.read_text()
+    assert ELSEWHERE.findall(source) == []
+    papers = {name for name in PAPER.findall(source) if not (ROOT / name).is_file()}
+    assert {name for name in papers if not (ROOT / "deploy" / name).is_file()} == set()
+
+
+def test_the_test_of_what_is_cited_can_fail() -> None:
+    cites = ["FINDINGS B6: gone", "(issue 15)", "STYLE, Shape", "see HOUSE.md", "as the brief asks"]
+    assert all(ELSEWHERE.search(one) for one in cites)
+    assert PAPER.findall("see deploy/NOWHERE.md and LOST.md") == ["deploy/NOWHERE.md", "LOST.md"]

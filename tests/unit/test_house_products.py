@@ -32,7 +32,6 @@ STORED_NAME = re.compile(r"(?:^|\.)(?:system|winner|System\.[A-Z]+)(?:\.value)?$
 
 NOT_SAID = {
     ("daemon/cli/demo.py", "system"): "of the report, by direction",
-    ("daemon/cli/explain.py", "why.system"): "the practice's name of it, as text",
     ("daemon/operator/doctor_practices.py", "system"): "the prefix of a source, which is the vendor's own",
     ("daemon/runtime/practice.py", "system"): "the name of a task",
     ("daemon/runtime/sink.py", "self.system"): "the name of a metric",

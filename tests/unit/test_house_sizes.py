@@ -1,4 +1,4 @@
-"""STYLE, Shape: no file of 400 lines, no function of 50; tests are held to it as the product is."""
+"""No file of 400 lines, no function of 50; tests are held to it as the product is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""FINDINGS A9: what Kareo's texts mean, as a table; who is refused, who tries again, and who looks."""
+"""What Kareo's texts mean, as a table; who is refused, who tries again, and who looks."""
 
 from __future__ import annotations
 

@@ -7,13 +7,14 @@ from msgspec.structs import replace
 
 from events.commands import MapGiveBackRequested, MapRequested
 from events.maps import NO_RECORD, MapKind
-from events.records import Location
+from events.records import Location, Provider
 from events.schema import BillingDirectoryObserved
 from events.writes import CreateEhrAppointment, CreateEhrChart, CreateEncounter, MarkBillError, UpdateBillingChart
-from projections.state.maps import MapSource, counterpart, without_saved
+from projections.state.maps import MapSource, counterpart, provider_name, without_saved
 from projections.state.patient import encode_patient
 from projections.state.state import PracticeState
 from projections.trial.dry_run import rehearse_map
+from projections.words.known import provider_or_number
 from tests.unit.clinic import Clinic
 from tests.unit.records import (
     ADA_KEY,
@@ -230,3 +231,19 @@ def test_the_second_of_two_people_is_told() -> None:
     assert save(clinic, MapKind.PROVIDER, GREY, KAREO_LOCUM, was) == ""
     assert save(clinic, MapKind.PROVIDER, GREY, KAREO_HOUSE, was) == "changed"
     assert save(clinic, MapKind.PROVIDER, GREY, KAREO_LOCUM) == "nothing-in-it"
+
+
+@pytest.mark.parametrize(
+    ("one", "name", "shown"),
+    [
+        (
+            Provider(id=7, first_name="Meredith", last_name="Grey", full_name="Grey, Meredith"),
+            "Grey, Meredith",
+            "Grey, Meredith",
+        ),
+        (Provider(id=7, last_name="Grey"), "Grey", "Grey"),
+        (Provider(id=7), "", "7"),
+    ],
+)
+def test_who_has_no_name_is_shown_by_number(one: Provider, name: str, shown: str) -> None:
+    assert (provider_name(one), provider_or_number(one)) == (name, shown)

@@ -134,7 +134,7 @@ def test_what_follows_from_a_write_is_rehearsed_too():
     assert run.searches == {System.EHR: 1}
     ledger = Names(billing=SystemName(label="Ledger", prefix="ledger"), ehr=SystemName(label="Slate", prefix="slate"))
     said = [text.partition(" (")[0] for kind in run.counts() for text in (kind.words(ledger), kind.key(ledger))]
-    assert said[:2] == ["chart to Slate: CreateElationChart", "chart to slate: CreateElationChart"]
+    assert said[:2] == ["charts to Slate: CreateElationChart", "chart to slate: CreateElationChart"]
     assert not any(changes_nothing(one.write) for one in run.writes)
 
 

@@ -1,4 +1,4 @@
-"""Several numbers of one kind in a chart: the one that the other system knew is ours, the others stay (FINDINGS C2)."""
+"""Several numbers of one kind in a chart: the one that the other system knew is ours, the others stay."""
 
 from __future__ import annotations
 

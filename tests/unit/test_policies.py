@@ -1,4 +1,4 @@
-"""What becomes of a policy's values that are masked, missing, in one text, or of another day (FINDINGS C3, C4, C5, C8, C12, C14)."""
+"""What becomes of a policy's values that are masked, missing, in one text, or of another day."""
 
 from __future__ import annotations
 

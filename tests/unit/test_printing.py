@@ -1,4 +1,4 @@
-"""FINDINGS B2: nothing that is printed moves a terminal, forges a line, or is a spreadsheet's formula or a page's markup."""
+"""Nothing that is printed moves a terminal, forges a line, or is a spreadsheet's formula or a page's markup."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def comparison(text: str) -> list[str]:
 
 
 LINES: dict[str, Callable[[str], list[str]]] = {
-    "history": lambda text: history.lines([entry(filled(TYPES[one], text), text) for one in ENTRIES], ZONE),
+    "history": lambda text: history.lines([entry(filled(TYPES[one], text), text) for one in ENTRIES], ZONE, NAMES),
     "history --as-of": lambda text: history.known_lines([filled(Known, text)], NAMES),
     "explain INTENT": lambda text: explain.intent_lines(filled(Why, text), NAMES),
     "explain FIELD": lambda text: explain.field_lines(filled(FieldWhy, text), NAMES),

@@ -1,4 +1,4 @@
-"""What a text may not repeat of a patient, in whatever form (FINDINGS C16)."""
+"""What a text may not repeat of a patient, in whatever form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Kareo says of a bill that it refuses, as a sentence for the provider (FINDINGS C16)."""
+"""What Kareo says of a bill that it refuses, as a sentence for the provider."""
 
 from __future__ import annotations
 

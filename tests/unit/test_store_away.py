@@ -1,4 +1,4 @@
-"""FINDINGS A2: what PostgreSQL says that passes by itself is told from what does not, by SQLSTATE."""
+"""What PostgreSQL says that passes by itself is told from what does not, by SQLSTATE."""
 
 from __future__ import annotations
 

@@ -225,10 +225,10 @@ def test_the_answer_shows_no_values_unless_asked_for_and_says_it_is_an_approxima
     result = under(clinic, policy(demographics=Direction.OFF))
     text = "\n".join(lines(result, Shown()))
     assert "#" in text
-    assert "not made: to set city in Elation (not wanted)" in text
+    assert "not made: to set City in Elation (not wanted)" in text
     assert "Macon" not in text
     assert "approximation" in text
-    assert "'Macon'" in "\n".join(lines(result, Shown(values=True, names=True)))
+    assert "“Macon”" in "\n".join(lines(result, Shown(values=True, names=True)))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from events.codes import WaitCode
 from events.schema import TYPES, Body, IntentRequested, WaitingRaised
 from events.writes import AnyWrite, Resource, System
 from projections.terms.names import Names, SystemName
+from projections.words.headings import heading_of
 from projections.words.remedy import MEANINGS
 from projections.words.shown import EVERYTHING, MASK, PERSONS_NAMES, Shown
 from projections.words.words import describe
@@ -33,7 +34,7 @@ IDS_AND_TIMES = {
     "EhrAppointment.minutes", "EhrAppointment.start", "EhrAppointment.status", "EhrAppointmentGone.appointment",
     "DeleteEhrAppointment.appointment", "EhrBill.id", "EhrBill.status", "EhrChart.id", "EhrChart.merged_into",
     "EhrChartDeleted.chart", "EhrChartMerged.chart", "EhrChartMerged.survivor", "IntentAttempted.attempt",
-    "IntentAttempted.epoch", "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
+    "HistoryRestarted.kept", "HistoryRestarted.witnessed", "LinkMoved.billing", "LinkMoved.source", "LinkMoved.target", "LinkRequested.billing",
     "BillingLinkMoved.ehr", "BillingLinkMoved.source", "BillingLinkMoved.target", "MoveLinkRequested.source",
     "MoveLinkRequested.target", "TellApartRequested.one", "TellApartRequested.other", "ToldApart.one", "ToldApart.other",
     "LinkRequested.ehr", "LinkResumed.ehr", "LinkSuspended.ehr", "MarkBillError.bill", "MarkBilled.bill",
@@ -49,7 +50,7 @@ NAMES_OF_FIELDS = {
 WORDS_OF_OURS = {
     "AddBillingCase.case_name", "ChangeQuarantined.path", "ChangeQuarantined.reason", "ChangeQuarantined.resource",
     "BillingLinkMoved.how", "ChartLinked.how", "Likeness.levels", "Likeness.levels.key", "Likeness.vetoes",
-    "CommandRefused.code", "CommandRefused.text", "HoldBegan.text", "IntentRefused.code", "IntentRequested.notes",
+    "CommandRefused.text", "HoldBegan.text", "IntentRefused.code", "IntentRequested.notes",
     "IntentRequested.rule", "IntentSuperseded.reason", "RecordLeftUnread.resource", "MessageUnreadable.reason", "RevisitDue.reason",
     "WaitingCleared.how", "WaitingDismissed.code", "WaitingRaised.code",
 }  # fmt: skip
@@ -126,7 +127,8 @@ def test_the_harmless_fields_are_shown_somewhere() -> None:
 def test_the_text_of_an_item_is_shown_unless_it_may_quote_a_record(code: str) -> None:
     text = describe(WaitingRaised(slot="bill:1", code=code, text="Ada needs it"))
     quotes = code not in set(WaitCode) or MEANINGS[WaitCode(code)].quotes
-    assert text == (f"waits ({code}) at bill:1" if quotes else f"waits ({code}): Ada needs it")
+    heading = heading_of(code, Names())
+    assert text == (f"waits ({heading}): bill 1" if quotes else f"waits ({heading}): Ada needs it")
 
 
 def test_a_mask_stands_where_a_value_is() -> None:

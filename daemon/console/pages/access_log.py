@@ -7,8 +7,10 @@ from aiohttp import web
 from daemon.console.asked import Ask
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
+from daemon.operator.find import keys_of
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, charts_of
+from projections.words.subject import chart_in_words
 
 PAGE = 100
 
@@ -25,12 +27,12 @@ async def audit(ask: Ask) -> web.StreamResponse:
     if key is None:
         found = await access.last(pool, ask.id, before=before, most=PAGE)
     else:
-        found = await access.of_patient(pool, ask.id, key, before=before, most=PAGE)
+        found = await access.of_patient(pool, ask.id, *await keys_of(ask.store, ask.id, key), before=before, most=PAGE)
     rows = [
         {
             "one": one,
             "handle": ask.handle(PatientKey(one.patient_key)) if one.patient_key and ask.sees else "",
-            "patient": ask.names.one_of(charts_of(PatientKey(one.patient_key))) if ask.sees else "",
+            "patient": chart_in_words(charts_of(PatientKey(one.patient_key)), ask.names) if ask.sees else "",
         }
         for one in found
     ]

@@ -17,16 +17,20 @@ from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
+from daemon.operator.concerned import patients_named
 from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.find import keys_of
 from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
 from daemon.tables import access
+from daemon.tables import documents as tables
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
 from events.maps import MapKind
 from events.writes import Resource, System
 from projections.rules.mapping import MapRow
-from projections.words.moment import in_zone
+from projections.words.known import provider_names
+from projections.words.moment import clock_of_the_trade
 from projections.words.remedy import Remedy, meaning_of
 from projections.words.words import describe
 
@@ -82,10 +86,11 @@ async def _item(ask: Ask, key: PatientKey) -> Work:
 
 async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
     """Who has asked for something about an item of late, as the access log has it."""
-    told = await access.of_patient(ask.store.pool, ask.id, key, most=LOOKED_BACK) if key else ()
+    keys = await keys_of(ask.store, ask.id, key) if key else ()
+    told = await access.of_patient(ask.store.pool, ask.id, *keys, most=LOOKED_BACK) if keys else ()
     mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
     one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
-    return "" if one is None else f": {one.who} did this at {in_zone(one.at, ask.zone)}"
+    return "" if one is None else f": {one.who} did this at {clock_of_the_trade(one.at, ask.zone)}"
 
 
 # -- the deeds of one form ------------------------------------------------------------------------------------------------
@@ -334,13 +339,13 @@ async def deed(ask: Ask) -> web.StreamResponse:
 
 
 async def _after_record(ask: Ask, name: str, key: PatientKey, about: str, wanted: Awaitable[Asks]) -> Asks:
-    """What is allowed is recorded before it is asked for."""
+    """What is allowed is recorded before it is asked for, of each patient whom the commands name, whatever the form says."""
     try:
         asks = await wanted
     except NotPossible:
         await ask.record(f"deed: {name}, not possible", key, about)
         raise
-    await ask.record(f"deed: {name}", key, about)
+    await ask.record_deed(name, {one for each in asks for one in patients_named(each.command)}, about)
     return asks
 
 
@@ -362,8 +367,9 @@ async def done(ask: Ask) -> web.StreamResponse:
     async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
         followed.take(one)
     key = recorded.event.patient
-    await ask.record("deed: looked after", key, str(id_))
-    lines = [(one.recorded, one.event.origin.value, describe(one.event.body, ask.shown)) for one in followed.events]
+    await ask.record_each("deed: looked after", {key, *(one.event.patient for one in followed.events)}, str(id_))
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
+    lines = [(one.recorded, one.event.origin, describe(one.event.body, ask.shown)) for one in followed.events]
     return ask.page(
         "done.html",
         lines=lines,

@@ -17,6 +17,7 @@ from daemon.operator.holds import Holding, holdings
 from events.holds import scope_in
 from events.ids import PRACTICE, PatientKey, charts_of
 from events.writes import Resource, System
+from projections.words.subject import chart_in_words
 
 
 async def holds(ask: Ask) -> web.StreamResponse:
@@ -50,7 +51,7 @@ async def of_patient(ask: Ask) -> web.StreamResponse:
     if found is None or not found.patient.key:
         raise web.HTTPNotFound
     who = name_of(found.patient)
-    charts = ask.names.one_of(charts_known(found.patient))
+    charts = chart_in_words(charts_known(found.patient), ask.names)
     mine = bool(ask.grants & may_hold(key))
     handle, once = ask.handle(key), new_once()
     return ask.page(

@@ -13,6 +13,7 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.maps import MapEffect, effect_of, maps_of
 from events.maps import MapKind
+from projections.terms.names import Names
 from projections.words.mapped import TITLES, effect_in_words, source_in_words
 
 SHOWN_PATIENTS = 20
@@ -54,7 +55,7 @@ async def effect(ask: Ask) -> web.StreamResponse:
         "map_effect.html",
         effect=found,
         sides=_sides(ask, found.line.row.kind),
-        told=list(_told(found)),
+        told=_told(found, ask.names),
         said=source_in_words,
         people=people,
         more=len(found.goes_on) - len(shown),
@@ -62,11 +63,12 @@ async def effect(ask: Ask) -> web.StreamResponse:
     )
 
 
-def _told(found: MapEffect) -> list[str]:
+def _told(found: MapEffect, names: Names) -> list[str]:
     return list(
         effect_in_words(
             found.counts(),
             found.written(),
+            names,
             everybody=found.everybody,
             all_seen=found.all_seen,
             observing=found.observing,

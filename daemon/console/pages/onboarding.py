@@ -21,6 +21,7 @@ from events.codes import WaitCode
 from events.ids import charts_of
 from events.slots import SlotKind, is_slot
 from events.writes import System
+from projections.words.subject import chart_in_words
 from projections.words.writes import describe_write
 
 PAGE = 100
@@ -143,7 +144,7 @@ async def writes(ask: Ask) -> web.StreamResponse:
     await ask.record_each("onboarding: dry run", sorted({one.patient for one in some if one.patient}))
     rows = [
         {
-            "charts": ask.names.one_of(charts_of(one.patient)) or "the practice",
+            "charts": chart_in_words(charts_of(one.patient), ask.names),
             "handle": ask.handle(one.patient) if one.patient else "",
             "text": describe_write(one.write, ask.shown),
             "rule": one.rule,

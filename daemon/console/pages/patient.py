@@ -38,7 +38,8 @@ async def patient(ask: Ask) -> web.StreamResponse:
     try:
         moment = parse_moment(as_of, ask.zone) if as_of else None
     except NotAMoment:
-        return ask.page("said.html", http=400, said="That is neither an event's number nor a day such as 2026-03-02.")
+        await ask.record("patient: not understood", key)
+        return ask.page("said.html", http=400, said="That is neither an event's number nor a day such as 3/2/2026.")
     await ask.record("patient", key, f"as of {as_of}" if as_of else "")
     found = await find_patient(ask.store, ask.id, charts_of(key))
     if found is None or not found.patient.key:
@@ -109,10 +110,10 @@ async def why(ask: Ask) -> web.StreamResponse:
     if field not in BY_NAME:
         raise web.HTTPNotFound
     await ask.record("why", key, field)
+    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     told = await why_field(ask.store, ask.policy, charts_of(key), field, ask.shown)
     if not told:
         raise web.HTTPNotFound
-    ask.providers = provider_names(await tables.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names)
     return ask.page("why.html", told=told, field=BY_NAME[field], handle=ask.handle(key))
 
 

@@ -11,12 +11,15 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.searching import ANYBODY, MOST, FoundEvents, Sought, search_access, search_history
 from daemon.tables import accounts
+from daemon.tables import documents as tables
 from daemon.tables.access import AccessRecord
 from daemon.tables.status import link_of
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, PatientKey, charts_of
 from events.schema import Recorded
 from events.store import ALL
+from projections.words.known import provider_names
 from projections.words.moment import NotAMoment, parse_moment
+from projections.words.subject import chart_in_words
 from projections.words.terms_of import SEARCHABLE
 from projections.words.words import describe
 
@@ -55,6 +58,9 @@ async def search(ask: Ask) -> web.StreamResponse:
         raise web.HTTPForbidden
     found = await search_history(ask.store, ask.id, sought, before=last) if ask.sees else None
     looked = None if sought.field else await search_access(ask.store, ask.id, sought)
+    if found is not None and found.events:
+        directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+        ask.providers = provider_names(directory, ask.names)
     keys = {one.event.patient for one in found.events} if found is not None else set()
     keys |= {PatientKey(one.patient_key) for one in looked or () if ask.sees}
     who = "" if await accounts.account(ask.store.pool, sought.who) is None else sought.who
@@ -126,7 +132,7 @@ def _whose(ask: Ask, key: PatientKey) -> tuple[str, str]:
     """The patient as a link: handle and charts; nothing for who may not see patients."""
     if not key:
         return "", "the practice"
-    return (ask.handle(key), ask.names.one_of(charts_of(key))) if ask.sees else ("", "a patient")
+    return (ask.handle(key), chart_in_words(charts_of(key), ask.names)) if ask.sees else ("", "a patient")
 
 
 def _time(text: str, ask: Ask) -> datetime | None:
@@ -138,7 +144,7 @@ def _time(text: str, ask: Ask) -> datetime | None:
     except NotAMoment:
         moment = 0
     if isinstance(moment, int):
-        raise ValueError("A time is a day such as 2026-03-02, or 2026-03-02T14:30.")
+        raise ValueError("A time is a day such as 3/2/2026, or 3/2/2026 2:30 PM.")
     return moment
 
 

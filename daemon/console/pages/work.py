@@ -12,6 +12,7 @@ from daemon.operator.find import charts_known
 from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
+from projections.words.subject import chart_in_words
 
 PAGE = 50
 MOST_AT_ONCE = 500
@@ -64,7 +65,7 @@ def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, ob
         "work": one,
         "handle": ask.handle(one.key) if one.key and ask.sees else "",
         "who": name_of(patient) if patient is not None else "",
-        "charts": ask.names.one_of(charts_known(patient)) if patient is not None else "",
+        "charts": chart_in_words(charts_known(patient), ask.names) if patient is not None else "",
         "reason": why,
         "mine": ask.resolves(one.audience),
         "once": new_once(),

@@ -4,7 +4,17 @@
 // data-live what is done when there are newer ones: "replace" has the page made anew in place, "tell" says that there is something new.
 // data-next is where the page is looked for again while something is under way; without script the page's head says so.
 // A page is replaced while nobody types in it and while it is seen; asking for it so does not count as a visit.
+// On a narrow screen the name of the page that is open is brought into view among those of the others.
 "use strict";
+
+(() => {
+  const here = document.querySelector("nav.main a[aria-current]");
+  if (!here) return;
+  const tabs = here.parentElement;
+  const show = () => (tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2);
+  window.addEventListener("resize", show);
+  show();
+})();
 
 (() => {
   const waiting = document.querySelector("main[data-next]");

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import aiohttp
+import structlog
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -19,6 +20,8 @@ from daemon.sandbox.elation.faults import Faults
 from daemon.sandbox.elation.fields import Record, as_text
 from daemon.sandbox.elation.state import State, practice_of
 from daemon.sandbox.elation.views import read_form
+
+log = structlog.get_logger()
 
 SIGNATURE = "El8-Ed25519-Signature"
 
@@ -136,6 +139,7 @@ class Courier:
     async def start(self) -> None:
         """Begin to deliver."""
         self._runner = asyncio.create_task(self._run(), name="elation-sandbox-webhooks")
+        self._runner.add_done_callback(_say_failure)
 
     async def stop(self) -> None:
         """Give up whatever is still on its way. Raises what delivering had ended with, if it had."""
@@ -247,3 +251,9 @@ class Courier:
         if status == 200:
             event["processed_date"] = as_text(self._state.now())
         return status == 200
+
+
+def _say_failure(delivering: asyncio.Task[None]) -> None:
+    """Nothing is delivered any more, and whoever waits for it would not learn why before `stop`."""
+    if not delivering.cancelled() and (error := delivering.exception()) is not None:
+        log.error("deliveries_ended", error_type=type(error).__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -10,6 +11,23 @@ import msgspec
 from daemon.sections import ConfigProblem, FilledText, PositiveId, Seconds, VendorSection, check_url
 from events.writes import System
 from projections.terms.names import SystemName
+
+PASSES: Mapping[str, str] = {
+    "directory": "providers and service locations",
+    "subscriptions": "that it tells of changes",
+    "catch-up": "changes of late",
+    "published": "changes that it told of",
+    "sweep": "all charts and bills",
+    "calendar": "the calendar of two weeks",
+    "calendar-sweep": "the whole calendar",
+    "policies": "each chart's insurance, one by one",
+    "policy budget": "how much insurance was read today",
+    "patient": "one chart",
+    "bill": "one bill",
+    "insurance": "one chart's insurance",
+    "in-calendar": "one appointment",
+}
+"""What the connector's passes read (connector.py, calendar_reading.py, policy_reading.py)."""
 
 
 class ElationConfig(VendorSection, frozen=True, kw_only=True):
@@ -24,6 +42,8 @@ class ElationConfig(VendorSection, frozen=True, kw_only=True):
     system: ClassVar[SystemName] = SystemName(label="Elation", prefix="elation")
     first_reads: ClassVar[tuple[str, ...]] = ("elation.sweep",)
     secrets: ClassVar[tuple[str, ...]] = ("client_secret_file",)
+    passes: ClassVar[Mapping[str, str]] = PASSES
+    operations: ClassVar[Mapping[str, str]] = {"elation.policies": "reading policies"}
 
     base_url: str
     client_id: FilledText

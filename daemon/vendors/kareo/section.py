@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, ClassVar
 
@@ -24,6 +25,50 @@ from projections.terms.names import SystemName
 Days = Annotated[int, msgspec.Meta(ge=0, le=3660)]
 
 
+PASSES: Mapping[str, str] = {
+    "directory": "providers and locations",
+    "patients": "patients changed of late",
+    "appointments": "appointments changed of late",
+    "sweep": "all patients",
+    "appointment-sweep": "all appointments",
+    "round": "each patient's insurance, one by one",
+    "patient": "one patient",
+}
+"""What the connector's passes read (connector.py)."""
+
+OPERATIONS: Mapping[str, str] = {
+    "CreateAppointment": "booking an appointment",
+    "CreateEncounter": "sending an encounter",
+    "CreatePatient": "creating a patient",
+    "CreatePayment": "entering a payment",
+    "DeleteAppointment": "deleting an appointment",
+    "GetAllPatients": "listing all patients",
+    "GetAppointment": "reading one appointment",
+    "GetAppointmentReasons": "reading visit reasons",
+    "GetAppointments": "listing appointments",
+    "GetCharges": "listing charges",
+    "GetEncounterDetails": "reading one encounter",
+    "GetExternalVendors": "reading who else is connected",
+    "GetPatient": "reading one patient",
+    "GetPatients": "listing patients",
+    "GetPayments": "listing payments",
+    "GetPractices": "reading the practice",
+    "GetProcedureCodes": "listing procedure codes",
+    "GetProviders": "listing providers",
+    "GetServiceLocations": "listing service locations",
+    "GetThrottles": "reading the limits",
+    "GetTransactions": "listing transactions",
+    "RegisterExternalVendor": "registering chartwire",
+    "SearchPatient": "looking for a patient",
+    "UpdateAppointment": "changing an appointment",
+    "UpdateAppointmentStatus": "changing an appointment's state",
+    "UpdateEncounterStatus": "changing an encounter's state",
+    "UpdatePatient": "changing a patient",
+    "UpdatePatientsExternalID": "noting the other chart's number",
+}
+"""What the calls are for that have a limit of their own (limiter.py)."""
+
+
 class KareoConfig(VendorSection, frozen=True, kw_only=True):
     """`limits` scales or overrides the published intervals: `scale`, or an operation's name = seconds.
 
@@ -37,6 +82,8 @@ class KareoConfig(VendorSection, frozen=True, kw_only=True):
     secrets: ClassVar[tuple[str, ...]] = ("customer_key_file", "password_file")
     restart: ClassVar[tuple[str, ...]] = ("limits",)
     account_name: ClassVar[str] = "Kareo customer key"
+    passes: ClassVar[Mapping[str, str]] = PASSES
+    operations: ClassVar[Mapping[str, str]] = OPERATIONS
 
     wsdl: FilledText
     endpoint: str
