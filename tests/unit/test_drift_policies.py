@@ -1,4 +1,4 @@
-"""What `verify` says of policies where insurance goes both ways: what nobody has seen yet, what waits, what is refused (issue 17)."""
+"""What `verify` says of policies where insurance goes both ways: what nobody has seen yet, what waits, what is refused."""
 
 from __future__ import annotations
 
