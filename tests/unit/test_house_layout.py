@@ -35,7 +35,6 @@ TESTED_IN = {
     "projections/rules/demographics": "unit/test_fields",
     "projections/rules/merging": "unit/test_both_ways_merging",
     "projections/state/bookings": "unit/test_bookings_links",
-    "projections/state/freshness": "unit/test_folding",
     "projections/state/asked": "unit/test_repair",
     "projections/state/coverage": "unit/test_both_ways_switching",
     "projections/trial/drift": "acceptance/test_drift",
