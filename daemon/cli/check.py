@@ -14,10 +14,10 @@ import asyncpg
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import complain, configured
-from daemon.cli.failures import place_of
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
+from daemon.operator.postgres_refusal import place_of, refusal_of
 from daemon.sections import ConfigProblem, VendorSection
 from daemon.tables.queries import SQL
 from events.codec import Keyring
@@ -127,10 +127,13 @@ async def _shredded(config: Config) -> set[str]:
 async def _postgres(config: Config) -> list[ConfigProblem]:
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
-        return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        return [("postgres.dsn", _refused(error, config))]
     try:
         await demand_session(connection)
+        standby, read_only, _ = await connection.fetchrow(SQL["server_writes"])
+        if standby or read_only:
+            return [("postgres.dsn", _refused(asyncpg.ReadOnlySQLTransactionError(), config))]
         if not await connection.fetchval(SQL["events_are_there"]):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         await demand_format(connection)
@@ -139,6 +142,15 @@ async def _postgres(config: Config) -> list[ConfigProblem]:
         return [("postgres.dsn", str(error))]
     finally:
         await connection.close()
+
+
+def _refused(error: BaseException, config: Config) -> str:
+    """Why PostgreSQL cannot be used, and what repairs it."""
+    owner = place_of(config.postgres.migrate_dsn)[1].partition("role ")[2]
+    found = refusal_of(error, config.postgres.dsn, owner=owner)
+    if found is None:
+        return f"{place_of(config.postgres.dsn)[0]} refuses to be used ({type(error).__name__})"
+    return f"{found.text}; {found.repair}"
 
 
 def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:

@@ -7,20 +7,24 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
+
 from daemon.config import Config, ConfigError, keyring_of
 from daemon.findings import Finding, Severity, error
 from daemon.operator.doctor_kafka import look_at_kafka
 from daemon.operator.doctor_network import look_at_certificates, look_at_vendors
-from daemon.operator.doctor_postgres import look_at_postgres
+from daemon.operator.doctor_postgres import look_at_postgres, refused
 from daemon.operator.doctor_practices import look_at_practices
 from daemon.operator.doctor_witness import look_at_witness
+from daemon.operator.postgres_refusal import NO_WAY_IN
 from daemon.runtime.surroundings import session
 from daemon.telemetry import Meter
 from daemon.vendors.ports.vendor import Means
 from daemon.vendors.registry import Registry
 from events.keys import Keyring
+from events.pool import AWAY
 
-NO_STORE = frozenset({"postgres-away", "schema-missing", "schema-old", "postgres-role", "postgres-right"})
+NO_STORE = NO_WAY_IN | {"schema-missing", "schema-old", "postgres-role", "postgres-right"}
 """Findings after which the store cannot be asked about practices."""
 
 ORDER = tuple(Severity)
@@ -51,8 +55,11 @@ async def examine(
     keyring, found = _keys(config, beside)
     found += [*of_database, *(one for each in rest for one in each)]
     if keyring is not None and not NO_STORE & {one.code for one in of_database}:
-        found += await look_at_practices(config, beside, keyring, now())
-        found += await look_at_witness(config, beside, keyring, found)
+        try:
+            found += await look_at_practices(config, beside, keyring, now())
+            found += await look_at_witness(config, beside, keyring, found)
+        except (asyncpg.PostgresError, *AWAY) as failure:  # what was found so far is told all the same
+            found.append(refused(failure, config))
     kept = [one for one in found if not practices or one.practice in ("", *practices)]
     return sorted(kept, key=lambda one: (ORDER.index(one.severity), one.practice, one.code, one.key))
 
@@ -61,6 +68,6 @@ def _keys(config: Config, beside: Path) -> tuple[Keyring | None, list[Finding]]:
     try:
         return keyring_of(config, beside), []
     except (OSError, ValueError) as failure:
-        text = f"the keys cannot be read ({type(failure).__name__})"
-        repair = "put the key files back from their backup; each is 32 bytes in base64"
+        text = f"the keys cannot be read: {failure}"
+        repair = "put the key file back from its backup (32 bytes in base64, readable for the service: chown chartwire, chmod 0600)"
         return None, [error("keys-unreadable", "keys.directory", text, repair)]

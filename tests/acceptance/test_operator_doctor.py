@@ -9,7 +9,15 @@ import pytest
 
 from daemon.demo.embedded import EmbeddedBroker
 from daemon.findings import Severity
-from daemon.operator import doctor, doctor_kafka, doctor_network, doctor_postgres, doctor_practices, doctor_witness
+from daemon.operator import (
+    doctor,
+    doctor_kafka,
+    doctor_network,
+    doctor_postgres,
+    doctor_practices,
+    doctor_witness,
+    postgres_refusal,
+)
 from daemon.sandbox.clinic import write_private
 from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.elation import examination as of_elation
@@ -196,7 +204,10 @@ async def test_kafka_is_lost_and_recovery_is_begun_by_hand(at: Installation) -> 
     await until(over, 240.0)
 
 
-PROVOKED = {
+REFUSALS = {
+    value for value in vars(postgres_refusal).values() if isinstance(value, str) and re.fullmatch("postgres-[a-z-]+", value)
+}
+PROVOKED = REFUSALS | {
     code
     for module in (
         doctor,
@@ -212,6 +223,8 @@ PROVOKED = {
 }
 ELSEWHERE = {
     "postgres-old": "there is no such server here",
+    "postgres-tls": "tests/unit/test_postgres_refusal.py",
+    "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",
     "topic-missing": "tests/unit/test_doctor_parts.py",
     "topic-replicas-away": "tests/unit/test_doctor_parts.py",

@@ -12,6 +12,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from daemon.cli.check import reach_own
 from daemon.config import load
 from daemon.findings import Severity
 from daemon.operator import doctor_postgres
@@ -144,6 +145,61 @@ async def test_a_server_that_is_away(at: Installation) -> None:
     assert (await at.found("postgres-away")).severity is Severity.ERROR
     at.file.write_text(text)
     await at.gone("postgres-away")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_role_that_is_not_let_in_is_not_a_server_that_is_away(at: Installation) -> None:
+    at.edit("//chartwire@", "//stranger@")
+    try:
+        finding = await at.found("postgres-login")
+        assert 'role "stranger" does not exist' in finding.text
+        assert "systemctl start" not in finding.repair
+        created = re.search(r"CREATE ROLE [^;]+", finding.repair)
+        assert created is not None
+        await at.execute(created[0])
+        await at.gone("postgres-login")
+    finally:
+        at.edit("//stranger@", "//chartwire@")
+        await at.execute("DROP ROLE IF EXISTS stranger")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_database_that_is_not_there(at: Installation) -> None:
+    text = at.file.read_text()
+    at.file.write_text(re.sub(r"(dsn = .*)/chartwire\"$", r'\1/elsewhere"', text, flags=re.MULTILINE))
+    try:
+        finding = await at.found("postgres-database")
+        await at.execute(finding.repair.partition(" (")[0])
+        await at.gone("postgres-database")
+        assert (await at.found("schema-missing")).repair == "`chartwire migrate`"
+    finally:
+        at.file.write_text(text)
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_connections_that_are_all_taken(at: Installation) -> None:
+    await at.execute("ALTER ROLE chartwire CONNECTION LIMIT 0")
+    try:
+        finding = await at.found("postgres-connections")
+        assert "too many connections for role" in finding.text
+        query = re.search(r"SELECT [^;]+", finding.repair)
+        assert query is not None
+        await at.execute(query[0])
+    finally:
+        await at.execute("ALTER ROLE chartwire CONNECTION LIMIT -1")
+    await at.gone("postgres-connections")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_database_that_takes_no_writes(at: Installation) -> None:
+    """Everything else is looked at all the same, and a start is refused with the same sentence."""
+    await at.execute("ALTER ROLE chartwire SET default_transaction_read_only = on")
+    finding = await at.found("postgres-read-only")
+    ((key, said),) = await reach_own(load(at.file, SECTIONS), at.file.parent)
+    assert (key, "takes no writes" in said) == ("postgres.dsn", True)
+    await at.follow(finding)
+    await at.gone("postgres-read-only")
+    assert await reach_own(load(at.file, SECTIONS), at.file.parent) == []
 
 
 @pytest.mark.asyncio(loop_scope="module")
