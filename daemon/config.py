@@ -14,7 +14,18 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.notify import NotifyConfig
-from daemon.sections import ConfigProblem, PositiveId, Seconds, Section, VendorSection, check_private, check_zone, resolve
+from daemon.sections import (
+    BYTE_ORDER_MARK,
+    ConfigProblem,
+    PositiveId,
+    Seconds,
+    Section,
+    VendorSection,
+    check_private,
+    check_zone,
+    resolve,
+    without_mark,
+)
 from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
@@ -182,7 +193,10 @@ def keys_given(path: Path) -> frozenset[str]:
 def _document(path: Path) -> dict[str, Any]:
     """The file as TOML reads it. Raises ConfigError, whatever the file holds."""
     try:
-        return tomllib.loads(path.read_text())
+        text = path.read_text()
+        if text.startswith(BYTE_ORDER_MARK):
+            raise ConfigError([(str(path), without_mark(path))])
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError([(str(path), "no such file")]) from None
     except OSError as error:

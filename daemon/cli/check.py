@@ -64,7 +64,8 @@ async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
     problems: list[ConfigProblem] = []
     try:
         keyring = keyring_of(config, beside)
-        problems += without_key(config, keyring, await _shredded(config))
+        shredded, recorded = await _known(config)
+        problems += without_key(config, keyring, shredded, recorded)
     except (OSError, ValueError) as error:
         problems.append(("keys.directory", str(error)))
     problems += await _postgres(config)
@@ -104,22 +105,27 @@ async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     return [problem for problems in found for problem in problems]
 
 
-def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[ConfigProblem]:
-    """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down."""
+def without_key(
+    config: Config, keyring: Keyring, shredded: Collection[str] = (), recorded: Collection[str] = ()
+) -> list[ConfigProblem]:
+    """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down. A new key helps none that is `recorded`."""
     missing = [one.id for one in config.practice if not keyring.has(one.id) and one.id not in shredded]
-    return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
+    lost = "has no key for practice {0}, of which events are recorded; put its key files back from their backup"
+    new = "has no key for practice {0}; make one with `chartwire new-key {0}`"
+    return [("keys.directory", (lost if id_ in recorded else new).format(id_)) for id_ in missing]
 
 
-async def _shredded(config: Config) -> set[str]:
-    """Practices that were shredded; none where the database does not tell."""
+async def _known(config: Config) -> tuple[set[str], set[str]]:
+    """Practices that were shredded, and those with events; none where the database does not tell."""
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError):
-        return set()  # `_postgres` complains
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError):
+        return set(), set()  # `_postgres` complains
     try:
-        return {one.practice for one in await read_keys(connection) if one.shredded_at is not None}
+        shredded = {one.practice for one in await read_keys(connection) if one.shredded_at is not None}
+        return shredded, {row["practice"] for row in await connection.fetch(SQL["practices_recorded"])}
     except asyncpg.PostgresError:
-        return set()  # a database that is still to be migrated
+        return set(), set()  # a database that is still to be migrated
     finally:
         await connection.close()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,9 +11,11 @@ from pathlib import Path
 import asyncpg
 
 from daemon.config import Config, ConfigError, keyring_of
+from daemon.file_lines import FileLines
 from daemon.findings import Finding, Severity, error
 from daemon.operator.doctor_kafka import look_at_kafka
 from daemon.operator.doctor_network import look_at_certificates, look_at_vendors
+from daemon.operator.doctor_notify import look_at_notify
 from daemon.operator.doctor_postgres import look_at_postgres, refused
 from daemon.operator.doctor_practices import look_at_practices
 from daemon.operator.doctor_witness import look_at_witness
@@ -29,10 +32,21 @@ NO_STORE = NO_WAY_IN | {"schema-missing", "schema-old", "postgres-role", "postgr
 
 ORDER = tuple(Severity)
 
+COMMAND = re.compile(r": ((?:chmod|chown|install|sed) [^,;]+|`chartwire [^`]+`)")
+"""What a problem of the configuration says to do."""
+
 
 def of_file(problems: ConfigError, file: Path) -> list[Finding]:
     """What is wrong with the configuration; nothing else can be looked at then."""
-    return [error("configuration", key, text, f"{key} in {file}") for key, text in problems.problems]
+    lines, found = FileLines(file), []
+    for key, text in problems.problems:
+        where = lines.place(key) if key != str(file) else key
+        command = COMMAND.search(text)
+        named = text.partition(" ")[0] if text.startswith("/") else ""
+        repair = f"change it there: {named}, as {where} names it" if named else f"change it there: {where}"
+        repair = f"{command[1]}  # {where}" if command else repair
+        found.append(error("configuration", key, text, repair, lines.practice(key)))
+    return found
 
 
 async def examine(
@@ -47,10 +61,11 @@ async def examine(
     async with session() as http:
         means = Means(session=http, folder=beside, now=now, meter=Meter(), public_url=config.http.public_url)
         of_database, *rest = await asyncio.gather(
-            look_at_postgres(config, now()),
+            look_at_postgres(config, now),
             look_at_kafka(config, beside),
             look_at_vendors(config, means, vendors or Registry()),
             look_at_certificates(config, now()),
+            look_at_notify(config, beside, http, now),
         )
     keyring, found = _keys(config, beside)
     found += [*of_database, *(one for each in rest for one in each)]

@@ -71,6 +71,10 @@ SELECT EXISTS (
 -- Whether the database has the table of events.
 SELECT to_regclass('chartwire.event') IS NOT NULL
 
+-- name: practices_recorded
+-- The practices that have events.
+SELECT practice FROM chartwire.practice_head WHERE sequence > 0
+
 -- name: migrations_done
 -- The names of the migrations that were applied.
 SELECT name FROM chartwire.schema_migration

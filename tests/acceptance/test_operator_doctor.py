@@ -13,6 +13,7 @@ from daemon.operator import (
     doctor,
     doctor_kafka,
     doctor_network,
+    doctor_notify,
     doctor_postgres,
     doctor_practices,
     doctor_witness,
@@ -214,6 +215,7 @@ PROVOKED = REFUSALS | {
         doctor_postgres,
         doctor_kafka,
         doctor_network,
+        doctor_notify,
         doctor_practices,
         doctor_witness,
         of_elation,
@@ -223,6 +225,9 @@ PROVOKED = REFUSALS | {
 }
 ELSEWHERE = {
     "postgres-old": "there is no such server here",
+    "notify-mail": "tests/integration/test_doctor_notify.py",
+    "notify-webhook": "tests/integration/test_doctor_notify.py",
+    "notify-nobody": "tests/integration/test_doctor_notify.py",
     "postgres-tls": "tests/unit/test_postgres_refusal.py",
     "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",

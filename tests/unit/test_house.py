@@ -14,7 +14,7 @@ PACKAGES = ("events", "projections", "daemon")
 FLOORS = (
     ("sections", "telemetry", "findings"),
     ("servers", "shape", "instruments"),
-    ("notify",),
+    ("notify", "file_lines"),
     ("config",),
     ("tables",),
     ("history", "vendors"),
