@@ -67,7 +67,9 @@ class SystemHealth:
         self._failures += 1
         last = self._last[what]
         last.append(trouble.code)
-        log.warning("system_failed", system=self._system, code=trouble.code, attempt=self._failures)
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=trouble.code, attempt=self._failures
+        )
         if len(last) < VISIBLE_AFTER or self._shown == trouble.code:
             return
         if self._shown and last.count(trouble.code) < VISIBLE_AFTER:
@@ -89,7 +91,13 @@ class SystemHealth:
     async def troubled(self, intent: IntentId) -> None:
         """The system had trouble of its own with this write; others may go through all the same, so it has an item of its own."""
         self._troubled[intent] = self._troubled.get(intent, 0) + 1
-        log.warning("system_failed", system=self._system, code=TROUBLED.code, attempt=self._troubled[intent])
+        log.warning(
+            "system_failed",
+            practice=self._recorder.practice,
+            system=self._system,
+            code=TROUBLED.code,
+            attempt=self._troubled[intent],
+        )
         if self._troubled[intent] < VISIBLE_AFTER or self._trouble_shown:
             return
         text = f"{self._recorder.policy.names.label(self._system)} {TROUBLED.text}"
@@ -114,6 +122,8 @@ class SystemHealth:
                 [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat(), code)
             )
         except AWAY as error:
-            log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)
+            log.error(
+                "recording_failed", practice=self._recorder.practice, error_type=type(error).__name__, attempt=self._failures
+            )
             return False
         return True
