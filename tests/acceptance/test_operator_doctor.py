@@ -37,12 +37,23 @@ async def test_credentials_that_are_refused(at: Installation, secret: str, syste
     file = at.file.parent / f"oak.{secret}"
     kept = file.read_text()
     write_private(file, "wrong")
+    await at.reload()
     finding = await at.found("credentials")
     assert system in finding.text
     assert file.name in finding.repair
+
+    async def waits() -> bool:
+        return await at.value("SELECT count(*) FROM chartwire.waiting WHERE code = 'credentials'") == 1
+
+    async def over() -> bool:
+        return not await waits()
+
+    await until(waits, 60.0)
     write_private(file, kept)
     await at.follow(finding)
     await at.gone("credentials")
+    await until(over, 60.0)
+    await at.gone("pass-failing")
 
 
 @pytest.mark.asyncio(loop_scope="module")
