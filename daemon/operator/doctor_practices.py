@@ -187,12 +187,14 @@ def maps(directory: Directory, policy: Policy) -> list[Finding]:
 
 
 def _unmapped(table: str, id_: int, free: list[int], policy: Policy) -> Finding:
-    names = policy.names
-    text = f"{names.ehr.label}'s {id_} has no counterpart in {names.billing.label}, neither by NPI nor by exact name"
-    choice = str(free[0]) if len(free) == 1 else f"ID  # {', '.join(map(str, free)) or 'none is free: add it there'}"
+    names, kind = policy.names, table.removesuffix("s")
+    text = f"{names.ehr.label}'s {kind} {id_} has no counterpart in {names.billing.label}, neither by NPI nor by exact name"
     repair = (
-        f"{table} = {{ {id_} = {choice}"
-        + (" }" if len(free) == 1 else "")
-        + " in [practice.maps], then systemctl reload chartwire"
+        f"{table} = {{ {id_} = {free[0] if len(free) == 1 else 'ID'} }} in [practice.maps], then systemctl reload chartwire"
     )
+    if len(free) != 1:
+        chosen = (
+            f"one of {', '.join(map(str, free))}" if free else f"none is free: add the {kind} in {names.billing.label} first"
+        )
+        repair += f"; ID: {chosen}"
     return warning("unmapped", f"practice.maps.{table}.{id_}", text, repair, policy.practice)

@@ -143,7 +143,9 @@ async def test_places_without_a_counterpart(at: Installation) -> None:
     finding = next(one for one in await at.findings() if one.code == "unmapped" and one.practice == "oak")
     office = at.clinic.offices[1]
     assert finding.key == f"practice.maps.locations.{office.annex}"
-    line = finding.repair.partition(" in [practice.maps]")[0].partition("  #")[0].replace(" ID", f" {office.place[1]} }}")
+    assert f"location {office.annex} has no counterpart" in finding.text
+    assert "add the location in Kareo first" in finding.repair
+    line = finding.repair.partition(" in [practice.maps]")[0].replace(" ID", f" {office.place[1]}")
     text = at.file.read_text()
     at.file.write_text(f"{text}\n[practice.maps]\n{line}\n")
     assert "oak" not in {one.practice for one in await at.findings() if one.code == "unmapped"}
