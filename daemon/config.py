@@ -15,7 +15,6 @@ import msgspec
 
 from daemon.notify import NotifyConfig
 from daemon.sections import (
-    BYTE_ORDER_MARK,
     ConfigProblem,
     PositiveId,
     Seconds,
@@ -24,7 +23,7 @@ from daemon.sections import (
     check_private,
     check_zone,
     resolve,
-    without_mark,
+    unmarked,
 )
 from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
@@ -193,10 +192,7 @@ def keys_given(path: Path) -> frozenset[str]:
 def _document(path: Path) -> dict[str, Any]:
     """The file as TOML reads it. Raises ConfigError, whatever the file holds."""
     try:
-        text = path.read_text()
-        if text.startswith(BYTE_ORDER_MARK):
-            raise ConfigError([(str(path), without_mark(path))])
-        return tomllib.loads(text)
+        return tomllib.loads(unmarked(path))
     except FileNotFoundError:
         raise ConfigError([(str(path), "no such file")]) from None
     except OSError as error:

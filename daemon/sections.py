@@ -108,7 +108,7 @@ def check_secret(name: str, key: str, beside: Path, problems: list[ConfigProblem
     if value is None:
         return
     if value.startswith(BYTE_ORDER_MARK):
-        problems.append((key, without_mark(resolve(name, beside))))
+        problems.append((key, with_mark(resolve(name, beside))))
     elif not value.isprintable():
         text = "holds a line break or a control character; one line of text is expected"
         problems.append((key, f"{resolve(name, beside)} {text}"))
@@ -151,8 +151,20 @@ CREDENTIAL = "credential:"
 BYTE_ORDER_MARK = "\ufeff"
 
 
-def without_mark(file: Path) -> str:
-    """What is wrong with a file that an editor of Windows has written, and what repairs it."""
+class ByteOrderMark(ValueError):
+    """A file that an editor of Windows has written; the text says so, and what repairs it."""
+
+
+def unmarked(file: Path) -> str:
+    """The text of a file. Raises OSError and ValueError (ByteOrderMark is one)."""
+    text = file.read_text()
+    if text.startswith(BYTE_ORDER_MARK):
+        raise ByteOrderMark(with_mark(file))
+    return text
+
+
+def with_mark(file: Path) -> str:
+    """What is wrong with a file that begins with one."""
     return f"{file} begins with a byte order mark: sed -i '1s/^\\xEF\\xBB\\xBF//' {file}"
 
 
