@@ -121,8 +121,9 @@ def make_app(
 ) -> web.Application:
     """The application. Raises Undeclared for a route that nobody has said of who may use it."""
     known = declared(routes)
-    guard = RequestGuard(known, config, body_seconds).middleware()
-    app = web.Application(middlewares=[timed, guard], client_max_size=BODY_BYTES)
+    guard = RequestGuard(known, config, body_seconds)
+    app = web.Application(middlewares=[timed, guard.middleware()], client_max_size=BODY_BYTES)
+    app.on_response_prepare.append(guard.add_headers)
     app[CONSOLE] = console
     app.on_shutdown.append(_end_streams)
     for one in routes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -125,14 +125,21 @@ class Ask:
         await access.record(self.store.pool, practice, self.who, what, address=self.address, patient=patient, detail=detail)
         self.recorded = True
 
-    async def record_each(self, what: str, patients: Iterable[PatientKey]) -> None:
+    async def record_each(self, what: str, patients: Iterable[PatientKey], detail: str = "") -> None:
         """As `record`, for every patient that a list shows; for a list of nobody that it was looked at."""
         keys = list(patients)
         if not keys:
             await self.record(what, detail="nobody")
             return
-        await access.record_each(self.store.pool, self.id, self.who, what, keys, address=self.address)
+        await access.record_each(self.store.pool, self.id, self.who, what, keys, address=self.address, detail=detail)
         self.recorded = True
+
+    async def record_deed(self, name: str, patients: Collection[PatientKey], about: str = "") -> None:
+        """As `record`, for a deed and every patient that it is about; of the practice where there is none."""
+        if patients:
+            await self.record_each(f"deed: {name}", patients, about)
+        else:
+            await self.record(f"deed: {name}", detail=about)
 
     def handle(self, key: PatientKey) -> str:
         """What stands for a patient in an address."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, give_cookie, take_cookie
+from daemon.console.guard import FORM_COOKIE, KNOWN_COOKIE, SESSION_COOKIE, cookie_of, give_cookie, take_cookie
+from daemon.console.known import DAYS
 from daemon.console.rules import PUBLIC, UNPROVEN, get, post
 
 WRONG = (
@@ -22,8 +23,13 @@ async def sign_in_page(ask: Ask) -> web.StreamResponse:
 async def sign_in(ask: Ask) -> web.StreamResponse:
     """The answer is the same whatever was wrong."""
     name, password = ask.form.get("name", "").strip().lower()[:100], ask.form.get("password", "")
-    session = await ask.console.sessions.sign_in(name, password, ask.address, ask.form.get("code", ""))
-    return ask.page("sign_in.html", http=401, wrong=WRONG) if session is None else await _let_in(ask, session)
+    sessions, tokens = ask.console.sessions, cookie_of(ask.request, KNOWN_COOKIE)
+    session = await sessions.sign_in(name, password, ask.address, ask.form.get("code", ""), tokens)
+    if session is None:
+        return ask.page("sign_in.html", http=401, wrong=WRONG)
+    response = await _let_in(ask, session)
+    give_cookie(ask.request, response, KNOWN_COOKIE, await sessions.tokens_of(tokens, name), days=DAYS)
+    return response
 
 
 async def enter_page(ask: Ask) -> web.StreamResponse:
@@ -42,8 +48,8 @@ async def _let_in(ask: Ask, session: str) -> web.Response:
     if ask.visitor is not None:
         await ask.console.sessions.sign_out(ask.visitor, ask.address)
     response = ask.see("/")
-    give_cookie(response, SESSION_COOKIE, session)
-    take_cookie(response, FORM_COOKIE)
+    give_cookie(ask.request, response, SESSION_COOKIE, session)
+    take_cookie(ask.request, response, FORM_COOKIE)
     return response
 
 
@@ -51,7 +57,7 @@ async def sign_out(ask: Ask) -> web.StreamResponse:
     assert ask.visitor is not None
     await ask.console.sessions.sign_out(ask.visitor, ask.address)
     response = ask.see("/sign-in")
-    take_cookie(response, SESSION_COOKIE)
+    take_cookie(ask.request, response, SESSION_COOKIE)
     return response
 
 

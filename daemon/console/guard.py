@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler, Middleware
 
 from daemon.console.asked import CONSOLE, Ask
 from daemon.console.rules import Declared, Route, path_of
+from daemon.console.senders import address_of
 from daemon.console.sessions import is_form_token, new_id
 from daemon.servers import ConsoleConfig
 from daemon.tables import access
@@ -21,10 +22,11 @@ from events.store import AWAY
 
 log = structlog.get_logger()
 
-SESSION_COOKIE, FORM_COOKIE = "chartwire_session", "chartwire_form"
+SESSION_COOKIE, FORM_COOKIE, KNOWN_COOKIE = "chartwire_session", "chartwire_form", "chartwire_known"
 LIVE_HEADER = "X-Live"
 """Our script has a page made anew by itself: nobody was there to ask for it."""
 
+FORM_TYPE, CHARSET = "application/x-www-form-urlencoded", "utf-8"
 BODY_BYTES = 64 * 1024
 BODY_SECONDS = 10.0
 MOST_FIELDS = 1000
@@ -59,23 +61,27 @@ class RequestGuard:
         self._known = known
         self._body_seconds = body_seconds
         self._config = config
-        self._hosts = {urlsplit(config.url).netloc, config.listen}
-        self._secure = urlsplit(config.url).scheme == "https"
+        url = urlsplit(config.url)
+        self._hosts = {url.netloc, config.listen}
+        self._origins = {f"{url.scheme}://{url.netloc}", f"http://{config.listen}"}
+        self._secure = url.scheme == "https"
 
     def middleware(self) -> Middleware:
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            response = await self._answered(request)
-            response.headers.update(HEADERS)
-            if self._secure:
-                response.headers["Strict-Transport-Security"] = "max-age=31536000"
-            return response
+            return await self._answered(request)
 
         return guard
 
+    async def add_headers(self, _request: web.Request, response: web.StreamResponse) -> None:
+        """Those of every answer, also where it is not the guard's: of a stream, or to what the server itself refuses."""
+        response.headers.update(HEADERS)
+        if self._secure:
+            response.headers["Strict-Transport-Security"] = "max-age=31536000"
+
     async def _answered(self, request: web.Request) -> web.StreamResponse:
         console = request.app[CONSOLE]
-        kept = _cookie(request, FORM_COOKIE)
+        kept = cookie_of(request, FORM_COOKIE)
         ask = Ask(console, request, self._address(request), kept if len(kept) == len(new_id()) else new_id())
         try:
             response = await self._let_in(ask)
@@ -88,13 +94,12 @@ class RequestGuard:
             log.error("page_failed", path=path_of(request.match_info.route), error_type=type(error).__name__)
             response = _said(ask, 500)
         if ask.shown_form and ask.form_id != kept:
-            give_cookie(response, FORM_COOKIE, ask.form_id)
+            give_cookie(request, response, FORM_COOKIE, ask.form_id)
         return response
 
     def _address(self, request: web.Request) -> str:
-        if self._config.behind_proxy and (named := request.headers.get("X-Forwarded-For")):
-            return named.rpartition(",")[2].strip()
-        return request.remote or ""
+        forwarded = request.headers.getall("X-Forwarded-For", []) if self._config.behind_proxy else []
+        return address_of(request.remote or "", forwarded)
 
     async def _let_in(self, ask: Ask) -> web.StreamResponse:
         request = ask.request
@@ -103,7 +108,7 @@ class RequestGuard:
         unknown = request.match_info.http_exception
         if unknown is not None or not path_of(request.match_info.route).startswith("/static/"):
             visits = LIVE_HEADER not in request.headers and not request.path.endswith("/news")
-            ask.visitor = await ask.console.sessions.visitor(_cookie(request, SESSION_COOKIE), visits=visits)
+            ask.visitor = await ask.console.sessions.visitor(cookie_of(request, SESSION_COOKIE), visits=visits)
         if unknown is not None:
             raise unknown
         route = self._known[request.method, path_of(request.match_info.route)]
@@ -140,7 +145,7 @@ class RequestGuard:
         request = ask.request
         if not self._is_own(request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")):
             raise web.HTTPBadRequest
-        if request.content_type != "application/x-www-form-urlencoded":
+        if request.content_type != FORM_TYPE or (request.charset or CHARSET).lower() != CHARSET:
             raise web.HTTPBadRequest
         try:
             async with asyncio.timeout(self._body_seconds):
@@ -149,7 +154,9 @@ class RequestGuard:
             raise web.HTTPBadRequest from None
         if len(given) > MOST_FIELDS:
             raise web.HTTPRequestEntityTooLarge(MOST_FIELDS, len(given))
-        fields = {name: value for name, value in given.items() if isinstance(value, str)}
+        fields = {name: value for name, value in given.items() if isinstance(value, str) and "\0" not in name + value}
+        if len(fields) < len(given):  # no page of ours sends a field twice, or what PostgreSQL cannot keep
+            raise web.HTTPBadRequest
         session = ask.visitor.session if ask.visitor is not None else ask.form_id
         if not is_form_token(session, fields.pop("token", "")):
             raise web.HTTPBadRequest
@@ -162,7 +169,7 @@ class RequestGuard:
         """
         if site is not None and site != "same-origin":
             return False
-        return origin is None or urlsplit(origin).netloc in self._hosts or (origin == "null" and site == "same-origin")
+        return origin is None or origin in self._origins or (origin == "null" and site == "same-origin")
 
     async def _refused(self, ask: Ask, status: int) -> web.StreamResponse:
         """Recorded, as far as the database can be reached; nothing is shown either way."""
@@ -180,9 +187,15 @@ class RequestGuard:
         return _said(ask, status)
 
 
-def _cookie(request: web.Request, name: str) -> str:
+def name_of(request: web.Request, name: str) -> str:
+    """A cookie's whole name: where the address is https, one that nobody but this very host can set, no neighbour and no plain page of it."""
+    config = request.app[CONSOLE].config.console
+    return f"__Host-{name}" if config is not None and config.url.startswith("https:") else name
+
+
+def cookie_of(request: web.Request, name: str) -> str:
     """A cookie of ours; "" for what cannot be one."""
-    value = request.cookies.get(name, "")
+    value = request.cookies.get(name_of(request, name), "")
     return value if value.isascii() else ""
 
 
@@ -193,10 +206,14 @@ def _said(ask: Ask, status: int) -> web.Response:
     return ask.page("said.html", http=status, said=said)
 
 
-def give_cookie(response: web.StreamResponse, name: str, value: str) -> None:
+def give_cookie(
+    request: web.Request, response: web.StreamResponse, name: str, value: str, *, days: int | None = None
+) -> None:
     """A cookie that no script reads and no other site's page sends; browsers take loopback for secure."""
-    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict")
+    age = None if days is None else days * 86_400
+    name = name_of(request, name)
+    response.set_cookie(name, value, path="/", secure=True, httponly=True, samesite="Strict", max_age=age)
 
 
-def take_cookie(response: web.StreamResponse, name: str) -> None:
-    response.del_cookie(name, path="/", secure=True, httponly=True, samesite="Strict")
+def take_cookie(request: web.Request, response: web.StreamResponse, name: str) -> None:
+    response.del_cookie(name_of(request, name), path="/", secure=True, httponly=True, samesite="Strict")

@@ -173,9 +173,9 @@ class IdentityProvider:
         if _number(claims.get("nbf")) and claims["nbf"] - LEEWAY_SECONDS > now:
             raise NotBelieved("not yet valid")
         nonce, subject = claims.get("nonce"), claims.get("sub")
-        if not isinstance(nonce, str) or not hmac.compare_digest(nonce.encode(), kept.nonce.encode()):
+        if not isinstance(nonce, str) or not nonce.isascii() or not hmac.compare_digest(nonce.encode(), kept.nonce.encode()):
             raise NotBelieved("nonce")
-        if not isinstance(subject, str) or not 0 < len(subject) <= 255:
+        if not isinstance(subject, str) or not 0 < len(subject) <= 255 or not subject.isprintable():
             raise NotBelieved("subject")
         name, groups = claims.get(self.config.name_claim), claims.get(self.config.groups_claim)
         return Claims(

@@ -10,8 +10,10 @@ import secrets
 from typing import Any
 
 from daemon.console.factors import Factors
+from daemon.console.known import token_of, with_token
 from daemon.console.passwords import Passwords
 from daemon.console.roles import Visitor
+from daemon.console.senders import network_of
 from daemon.servers import ConsoleConfig
 from daemon.tables import access, accounts
 
@@ -47,38 +49,46 @@ class Sessions:
         self._passwords = passwords
         self.factors = factors
 
-    async def sign_in(self, name: str, password: str, address: str, code: str = "") -> str | None:
+    async def sign_in(self, name: str, password: str, address: str, code: str = "", tokens: str = "") -> str | None:
         """A new session's id, None where the three do not fit or there were too many tries: nobody is told which.
 
-        The `code` of the second factor counts, and is used up, only beside the right password.
+        The `code` of the second factor counts, and is used up, only beside the right password. In a browser that the user has signed in
+        with before (`tokens`) its own tries count alone: nobody keeps somebody out by wrong passwords. Too many, and nothing is looked at.
 
         Both outcomes are recorded, under the name only where there is such a user: people type passwords into the wrong field.
         """
-        of_user = await accounts.tried(self._pool, f"user:{name.casefold()}", WINDOW_SECONDS)
-        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
         account = await accounts.account(self._pool, name)
-        fits = await self._passwords.fits(account.password if account is not None else "", password)
-        slow = of_user.number > TRIES_OF_USER or from_address.number > TRIES_FROM_ADDRESS
+        own = "" if account is None else token_of(tokens, account)
+        bucket = f"browser:{own}" if own else f"user:{name.casefold()}"
+        of_user = await accounts.tried(self._pool, bucket, WINDOW_SECONDS)
+        from_address = await accounts.tried(self._pool, f"address:{network_of(address)}", WINDOW_SECONDS)
+        slow = of_user.number > TRIES_OF_USER or (not own and from_address.number > TRIES_FROM_ADDRESS)
+        fits = not slow and await self._passwords.fits(account.password if account is not None else "", password)
         who = "" if account is None else account.name
         known = account is not None and not account.disabled and fits and not slow
         if account is None or not (known and await self.factors.passes(account.name, code)):
             why = "too many tries" if slow else "second factor" if known else ""
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
             return None
-        await accounts.clear_tries(self._pool, f"user:{name.casefold()}")
-        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        await accounts.clear_tries(self._pool, bucket)
+        await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
         return await self.begin(account.name, address, "signed in")
+
+    async def tokens_of(self, tokens: str, name: str) -> str:
+        """What a browser keeps once this user has signed in with it by password."""
+        account = await accounts.account(self._pool, name)
+        return tokens if account is None else with_token(tokens, account)
 
     async def enter(self, token: str, address: str, code: str = "") -> str | None:
         """A new session's id for a link that holds; it is used up, also where the second factor's code is wrong."""
-        from_address = await accounts.tried(self._pool, f"address:{address}", WINDOW_SECONDS)
+        from_address = await accounts.tried(self._pool, f"address:{network_of(address)}", WINDOW_SECONDS)
         name = await accounts.use_link(self._pool, token) if from_address.number <= TRIES_FROM_ADDRESS else None
         account = await accounts.account(self._pool, name) if name is not None else None
         if account is None or account.disabled or not await self.factors.passes(account.name, code):
             who = account.name if account is not None else ""
             await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail="link")
             return None
-        await accounts.forgive(self._pool, f"address:{address}", from_address)
+        await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
         return await self.begin(account.name, address, "signed in by link")
 
     async def begin(self, name: str, address: str, what: str, how: str = accounts.LOCAL) -> str:

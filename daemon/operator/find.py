@@ -20,6 +20,7 @@ from events.ids import (
     PracticeId,
     billing_key,
     charts_of,
+    keys_named,
 )
 from events.store import Store
 from events.writes import System
@@ -109,6 +110,12 @@ async def patients_of(store: Store, practice: PracticeId, keys: Collection[Patie
     """The stored patients of these keys, in their order; those that are not stored are left out."""
     documents = await tables.load_patients(store.pool, practice, keys, store.keyring)
     return tuple(decode_patient(documents[key][1]) for key in keys if key in documents)
+
+
+async def keys_of(store: Store, practice: PracticeId, key: PatientKey) -> tuple[PatientKey, ...]:
+    """All keys by which this patient is, or was before a link, in an address or a record; the one given where nothing is known."""
+    found = await find_patient(store, practice, charts_of(key))
+    return (key,) if found is None else tuple({key, found.patient.key, *keys_named(charts_known(found.patient))})
 
 
 def charts_known(patient: Patient) -> Charts:

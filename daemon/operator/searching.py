@@ -10,7 +10,7 @@ from daemon.operator.find import charts_known, find_patient
 from daemon.tables import access, history_terms
 from daemon.tables.access import AccessRecord
 from daemon.tables.queries import SQL
-from events.ids import PRACTICE, Charts, PatientKey, PracticeId
+from events.ids import Charts, PatientKey, PracticeId, keys_named
 from events.schema import Recorded
 from events.store import ALL, Store, open_row
 from projections.words.terms_of import SEARCHABLE, field_term, who_term
@@ -100,16 +100,16 @@ async def _first(at: Callable[[int], Awaitable[datetime | None]], time: datetime
 
 async def search_access(store: Store, practice: PracticeId, sought: Sought, *, most: int = MOST) -> list[AccessRecord]:
     """Who looked and did what, the last first; a field is nothing that somebody looks at."""
-    key = PRACTICE
+    keys: tuple[PatientKey, ...] = ()
     if sought.charts != ANYBODY:
         found = await find_patient(store, practice, sought.charts)
         if found is None:
             return []
-        key = found.patient.key
+        keys = (found.patient.key, *keys_named(charts_known(found.patient)))
     kept: list[AccessRecord] = []
     before = access.LAST
     while len(kept) < most:
-        page = await _page(store, practice, key, sought.who.strip(), before)
+        page = await _page(store, practice, keys, sought.who.strip(), before)
         for one in page:
             if sought.since is not None and one.at < sought.since:
                 return kept[:most]
@@ -121,9 +121,11 @@ async def search_access(store: Store, practice: PracticeId, sought: Sought, *, m
     return kept[:most]
 
 
-async def _page(store: Store, practice: PracticeId, key: PatientKey, who: str, before: int) -> list[AccessRecord]:
-    if key:
-        return await access.of_patient(store.pool, practice, key, before=before, most=access.PAGE)
+async def _page(
+    store: Store, practice: PracticeId, keys: tuple[PatientKey, ...], who: str, before: int
+) -> list[AccessRecord]:
+    if keys:
+        return await access.of_patient(store.pool, practice, *keys, before=before, most=access.PAGE)
     if who:
         return await access.of_who(store.pool, practice, who, before=before, most=access.PAGE)
     return await access.last(store.pool, practice, before=before, most=access.PAGE)

@@ -74,6 +74,12 @@ TROUBLED = Trouble(
 )
 UNUSABLE = Trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
 
+UNREADABLE = Trouble(
+    "unusable",
+    "answers about some records in a form that cannot be used; look at them there and save them. Each write is tried again "
+    "by itself until its record can be read",
+)
+
 
 @dataclass(frozen=True)
 class Pause:

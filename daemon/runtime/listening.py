@@ -99,7 +99,7 @@ class HttpConnection(web.RequestHandler):
         log.warning("request_unusable", status=status, error_type=type(exc).__name__)
         if request.writer.output_size > 0:
             raise ConnectionError
-        answer = web.Response(status=status, text=WORDS.get(status, WORDS[500]))
+        answer = web.Response(status=status, text=WORDS.get(status, WORDS[500]), headers={"Server": "chartwire"})
         answer.force_close()
         return answer
 

@@ -16,7 +16,7 @@ from itertools import count
 
 import structlog
 
-from daemon.runtime.attempt import TROUBLED, Attempt, Look, Pause, Refuse, Stopped, Superseded, after, after_lookup
+from daemon.runtime.attempt import TROUBLED, UNUSABLE, Attempt, Look, Pause, Refuse, Stopped, Superseded, after, after_lookup
 from daemon.runtime.circuit import creations_held, looks_for
 from daemon.runtime.lanes import Lane, Turns
 from daemon.runtime.outcomes import Outcomes
@@ -297,6 +297,8 @@ class Sink:
         """Pause before the next try, not beyond `hurry`; what keeps failing is shown."""
         if pause.trouble is TROUBLED:
             await self._health.troubled(attempt.job.intent)
+        elif pause.trouble is UNUSABLE:
+            await self._health.unusable(attempt.job.intent, self._recorder.policy.names.one_of(attempt.charts))
         elif pause.trouble is not None:
             await self._health.failed(pause.trouble)
         least = 0.0 if pause.seconds is None else max(pause.seconds, LEAST_PAUSE)

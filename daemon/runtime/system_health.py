@@ -12,7 +12,7 @@ from enum import Enum, auto
 
 import structlog
 
-from daemon.runtime.attempt import TROUBLED, VISIBLE_AFTER, Trouble, trouble_of
+from daemon.runtime.attempt import TROUBLED, UNREADABLE, UNUSABLE, VISIBLE_AFTER, Trouble, trouble_of
 from daemon.runtime.recorder import PracticeRecorder
 from events.ids import IntentId
 from events.schema import Body, WaitingCleared, WaitingRaised
@@ -24,11 +24,48 @@ from projections.state.directory import Directory
 log = structlog.get_logger()
 
 
+NAMED = 3
+"""Records that an item names."""
+
+
 class Dealing(Enum):
     """What was done when a call failed or worked."""
 
     READING = auto()
     WRITING = auto()
+
+
+class _Alone:
+    """Writes that fail one by one while others go through: one item says so as long as one of them has failed a few times.
+
+    `records` names what each is about, "" where the item does not say it.
+    """
+
+    def __init__(self, slot: str, trouble: Trouble) -> None:
+        self.slot = slot
+        self.trouble = trouble
+        self.shown = ""
+        self._failed: dict[IntentId, int] = {}
+        self._records: dict[IntentId, str] = {}
+
+    def failed(self, intent: IntentId, record: str = "") -> int:
+        """Count a failure; how many this write has had."""
+        self._records[intent] = record
+        self._failed[intent] = self._failed.get(intent, 0) + 1
+        return self._failed[intent]
+
+    def ended(self, intent: IntentId) -> None:
+        self._failed.pop(intent, None)
+        self._records.pop(intent, None)
+
+    def text(self, label: str) -> str:
+        """What the item has to say; "" while nothing is to be shown."""
+        stuck = [intent for intent, count in self._failed.items() if count >= VISIBLE_AFTER]
+        if not stuck:
+            return ""
+        named = sorted({self._records[intent] for intent in stuck} - {""})
+        more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+        return f"{label} {self.trouble.text}{': ' if named else ''}{', '.join(named[:NAMED])}{more}"
 
 
 class SystemHealth:
@@ -42,15 +79,18 @@ class SystemHealth:
         self._last = {one: deque[str](maxlen=VISIBLE_AFTER) for one in Dealing}
         self._failures = 0
         self._shown = ""
-        self._trouble = slot_of(SlotKind.SYSTEM, system, "writes")
-        self._trouble_shown = False
-        self._troubled: dict[IntentId, int] = {}
+        self._troubled = _Alone(slot_of(SlotKind.SYSTEM, system, "writes"), TROUBLED)
+        self._unreadable = _Alone(slot_of(SlotKind.SYSTEM, system, "records"), UNREADABLE)
+        self._pausing: dict[IntentId, int] = {}
+        self._worked = 0
 
     def recall(self, directory: Directory) -> None:
         """What the owner before has shown is shown still."""
         if self._slot in directory.waiting:
             self._shown = directory.waiting[self._slot].code
-        self._trouble_shown = self._trouble_shown or self._trouble in directory.waiting
+        for alone in (self._troubled, self._unreadable):
+            if not alone.shown and alone.slot in directory.waiting:
+                alone.shown = directory.waiting[alone.slot].text
 
     async def heard(self, error: Exception | None, failures: int) -> None:
         """A pass has ended: well, or with an error, the `failures`-th of its own in a row."""
@@ -79,6 +119,7 @@ class SystemHealth:
 
     async def works(self, what: Dealing = Dealing.WRITING) -> None:
         """The system has answered."""
+        self._worked += 1
         self._last[what].clear()
         if what is Dealing.WRITING:
             self._last[Dealing.READING].clear()
@@ -90,25 +131,41 @@ class SystemHealth:
 
     async def troubled(self, intent: IntentId) -> None:
         """The system had trouble of its own with this write; others may go through all the same, so it has an item of its own."""
-        self._troubled[intent] = self._troubled.get(intent, 0) + 1
+        count = self._troubled.failed(intent)
         log.warning(
-            "system_failed",
-            practice=self._recorder.practice,
-            system=self._system,
-            code=TROUBLED.code,
-            attempt=self._troubled[intent],
+            "system_failed", practice=self._recorder.practice, system=self._system, code=TROUBLED.code, attempt=count
         )
-        if self._troubled[intent] < VISIBLE_AFTER or self._trouble_shown:
+        await self._tell(self._troubled)
+
+    async def unusable(self, intent: IntentId, record: str) -> None:
+        """An answer about this write, or about the `record` that it changes, could not be used.
+
+        Where others go through, it is that record and not the system: an item names it.
+        """
+        if self._worked == self._pausing.setdefault(intent, self._worked):
+            await self.failed(UNUSABLE)
             return
-        text = f"{self._recorder.policy.names.label(self._system)} {TROUBLED.text}"
-        body = WaitingRaised(slot=self._trouble, code=TROUBLED.code, text=text)
-        self._trouble_shown = await self._recorded(body, TROUBLED.code)
+        count = self._unreadable.failed(intent, record)
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=UNREADABLE.code, attempt=count
+        )
+        await self._tell(self._unreadable)
 
     async def ended(self, intent: IntentId) -> None:
         """The write was done, or waits for a person."""
-        self._troubled.pop(intent, None)
-        if self._trouble_shown and all(count < VISIBLE_AFTER for count in self._troubled.values()):
-            self._trouble_shown = not await self._recorded(WaitingCleared(slot=self._trouble, how="works again"), "ended")
+        self._pausing.pop(intent, None)
+        for alone in (self._troubled, self._unreadable):
+            alone.ended(intent)
+            await self._tell(alone)
+
+    async def _tell(self, alone: _Alone) -> None:
+        text = alone.text(self._recorder.policy.names.label(self._system))
+        if text == alone.shown:
+            return
+        raised = WaitingRaised(slot=alone.slot, code=alone.trouble.code, text=text)
+        body = raised if text else WaitingCleared(slot=alone.slot, how="works again")
+        if await self._recorded(body, alone.trouble.code if text else "ended"):
+            alone.shown = text
 
     async def _show(self, code: str, body: Body) -> None:
         """While PostgreSQL is away it is left for the next time."""

@@ -14,7 +14,6 @@ import socket
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 
 import msgspec
 import structlog
@@ -212,7 +211,7 @@ class Worker:
     def _stands(self, practice: PracticeId, error: BaseException, event: str) -> None:
         """Take note that a practice failed, and of when it is begun again."""
         time = asyncio.get_running_loop().time()
-        standing = self._standing[practice] = failed_again(self._standing.get(practice), error, datetime.now(UTC), time)
+        standing = self._standing[practice] = failed_again(self._standing.get(practice), error, self._around.now(), time)
         self._troubles[practice] = standing.reason
         self._changed.set()
         log.error(

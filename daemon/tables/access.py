@@ -49,11 +49,18 @@ async def record(
 
 
 async def record_each(
-    connection: Connection, practice: str, who: str, what: str, patients: Iterable[PatientKey], *, address: str = ""
+    connection: Connection,
+    practice: str,
+    who: str,
+    what: str,
+    patients: Iterable[PatientKey],
+    *,
+    address: str = "",
+    detail: str = "",
 ) -> None:
-    """Append a record for each of these patients: a list shows each of them."""
-    who, address, what = (one.replace("\0", "")[:500] for one in (who, address, what))
-    await connection.fetchval(SQL["record_views"], practice, who, address, what, "", sorted(set(patients)))
+    """Append a record for each of these patients: a list shows each of them, a deed is about each of them."""
+    who, address, what, detail = (one.replace("\0", "")[:500] for one in (who, address, what, detail))
+    await connection.fetchval(SQL["record_views"], practice, who, address, what, detail, sorted(set(patients)))
 
 
 async def last(connection: Connection, practice: str, *, before: int = LAST, most: int = 100) -> list[AccessRecord]:
@@ -63,10 +70,10 @@ async def last(connection: Connection, practice: str, *, before: int = LAST, mos
 
 
 async def of_patient(
-    connection: Connection, practice: str, patient: PatientKey, *, before: int = LAST, most: int = 100
+    connection: Connection, practice: str, *patient: PatientKey, before: int = LAST, most: int = 100
 ) -> list[AccessRecord]:
-    """Who looked at a patient and did what, the last first."""
-    rows = await connection.fetch(SQL["access_of_patient"], practice, patient, before, most)
+    """Who looked at a patient, by any of the keys that name it, and did what, the last first."""
+    rows = await connection.fetch(SQL["access_of_patient"], practice, sorted(set(patient)), before, most)
     return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 

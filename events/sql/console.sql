@@ -111,9 +111,11 @@ SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_cons
 WHERE practice = $1 AND sequence < $2 ORDER BY sequence DESC LIMIT $3
 
 -- name: access_of_patient
--- Who looked at a patient, the last first.
-SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
-WHERE practice = $1 AND patient_key = $2 AND sequence < $3 ORDER BY sequence DESC LIMIT $4
+-- Who looked at a patient, by any of its keys, the last first.
+SELECT one.* FROM unnest($2::text[]) AS named (patient_key) CROSS JOIN LATERAL (
+    SELECT sequence, at, who, address, patient_key, what, detail FROM chartwire_console.access
+    WHERE practice = $1 AND patient_key = named.patient_key AND sequence < $3 ORDER BY sequence DESC LIMIT $4
+) AS one ORDER BY one.sequence DESC LIMIT $4
 
 -- name: access_of_who
 -- What somebody looked at and did, the last first.

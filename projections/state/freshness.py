@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from events.schema import Event
+
+AHEAD = timedelta(days=1)
+"""A source's time this far behind the reading tells nothing: no clock is so wrong, so it was entered, or made up."""
 
 
 class ReadAt(Protocol):
@@ -22,11 +25,17 @@ def stale(modified: datetime | None, read_at: datetime, known_modified: datetime
     """Whether an Elation record is older than the one known: by its own modified time, on equal times by the reading.
 
     What came by webhook has no time of reading (its `read_at` is its modified time, by Elation's clock, which may be ahead of
-    ours): what was read after its arrival is newer.
+    ours): what was read after its arrival is newer. A time that was not yet come when it was read is none: believed, the record
+    would never be seen to change again.
     """
+    modified, known_modified = _believed(modified, read_at), _believed(known_modified, known_read_at)
     if modified is not None and known_modified is not None and modified != known_modified:
         return modified < known_modified
     return known_read_at != known_modified and read_at < known_read_at
+
+
+def _believed(modified: datetime | None, read_at: datetime) -> datetime | None:
+    return None if modified is not None and modified - read_at > AHEAD else modified
 
 
 def same_save(event: Event, known: ReadAt) -> bool:

@@ -52,10 +52,17 @@ class Codec(Protocol):
     def fit(self, text: str, system: System) -> str | Unfit: ...
 
 
+_UNSEEN = re.compile("[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\u00ad\u200b\u2060\ufeff]")
+"""Control characters that are no white space, and what copying brings along: they are in no name, and no system takes them."""
+
+
 def squeeze(text: str) -> str:
-    """Outer spaces off, inner runs of white space to one space, accents composed: one form for what reads the same."""
+    """Outer spaces off, inner runs of white space to one space, accents composed, what nobody sees left out: one form for what
+    reads the same."""
     words = " ".join(text.split())
-    return words if words.isascii() else normalize("NFC", words)
+    if words.isascii() and words.isprintable():
+        return words
+    return normalize("NFC", " ".join(_UNSEEN.sub("", words).split()))
 
 
 NO_DAYS = frozenset((date(1, 1, 1), date(1900, 1, 1)))

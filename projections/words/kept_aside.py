@@ -15,6 +15,8 @@ FAULT = re.compile(r"cannot be folded \((\w+)\)")
 """How a reason says that chartwire itself failed, and at what."""
 
 _WHY = re.compile(r"could not be used \((.*)\)$", re.DOTALL)
+_NOT_HAD = re.compile(r"(is not shown|has no answer again and again) at \S*$")
+"""How a reason says that the system did not give the record at all (`daemon/vendors/ports/passes.py`)."""
 _OUTCOMES = "Intent"
 """How the kinds of event begin that say what came of a write."""
 
@@ -23,7 +25,7 @@ def reason_in_words(reason: str, path: str) -> str:
     """Why a record was set aside, as its event tells it: `reason`, and the place in the record."""
     fault = FAULT.search(reason)
     if fault is None:
-        return f"{reason} at {path}"
+        return f"{reason} at {path}" if path else reason
     return f"chartwire could not use it, which is a fault of chartwire ({fault[1]}); report it"
 
 
@@ -40,6 +42,11 @@ def waiting_in_words(slot: str, text: str, names: Names) -> str:
             "entered. It is kept whole. Report it to whoever looks after chartwire; after the update it is tried again from here"
         )
     why = _WHY.search(text)
+    if why is not None and (had := _NOT_HAD.match(why[1])) is not None:
+        return (
+            f"{label} does not show one of its {kept.resource.replace('_', ' ')} ({kept.record}): it {had[1]}. All others are "
+            f"read all the same, and this one is asked for again. Open it in {label}; where it does not open there, tell {label}"
+        )
     return (
         f"{label} shows one of its {kept.resource.replace('_', ' ')} ({kept.record}) in a form that chartwire cannot read "
         f"({why[1] if why else text}). It is kept whole. Look at it in {label} and save it corrected; where nothing is wrong "

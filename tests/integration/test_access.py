@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -102,4 +103,25 @@ async def test_what_is_too_long_is_cut_and_still_chained(pool: Any) -> None:
     await access.record(pool, "elm", "x" * 9000, "a\0b", detail="y" * 9000)
     (one,) = await access.last(pool, "elm")
     assert (len(one.who), one.what, len(one.detail)) == (500, "ab", 500)
+    assert await access.broken_at(pool, "elm") is None
+
+
+async def test_a_temporary_type_does_not_run_as_the_owner_of_the_log(pool: Any, owner_dsn: str) -> None:
+    """A session's own types come before the server's by themselves, in a function of the owner too, unless its search path says otherwise."""
+    await fill(pool)
+    connection = await asyncpg.connect(owner_dsn.replace("postgres@", "console@"))
+    ran_as: set[str] = set()
+    connection.add_log_listener(lambda _, message: ran_as.add(str(message)))
+    planted = """
+        CREATE FUNCTION pg_temp.planted() RETURNS boolean LANGUAGE plpgsql AS $$
+        BEGIN RAISE NOTICE 'ran as %', current_user; RETURN true; END $$;
+        CREATE DOMAIN pg_temp.timestamptz AS pg_catalog.timestamptz CHECK (pg_temp.planted());
+        CREATE DOMAIN pg_temp.bytea AS pg_catalog.bytea CHECK (pg_temp.planted());
+        CREATE DOMAIN pg_temp.text AS pg_catalog.text CHECK (pg_temp.planted())
+    """
+    with contextlib.suppress(asyncpg.InsufficientPrivilegeError):
+        await connection.execute(planted)
+    await connection.execute("SELECT chartwire_console.record_access('elm', 'a', 'b', 'c', 'd', 'e')")
+    await connection.close()
+    assert ran_as == set()
     assert await access.broken_at(pool, "elm") is None

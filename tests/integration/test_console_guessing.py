@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.console.passwords import HASHER, Passwords
 from daemon.console.sessions import TRIES_FROM_ADDRESS, TRIES_OF_USER, make_link
 from daemon.tables import access, accounts
 from tests.conftest import PRACTICE
@@ -62,3 +63,48 @@ async def test_guessing_links_is_slowed_down_by_address_and_recorded(visited_fil
             await accounts.clear_tries(pool, "address:127.0.0.1")
         log = await access.last(pool, access.NOWHERE, most=TRIES_FROM_ADDRESS + 1)
         assert {(one.what, one.detail) for one in log} == {("sign-in refused", "link")}
+
+
+async def test_nobody_is_kept_out_by_wrong_passwords_that_somebody_else_types(visited: Site) -> None:
+    """The browser that a user has signed in with before is counted by itself, and counted all the same."""
+    pool = visited.console.store.pool
+    for name in ("kept-out", "neighbour"):
+        await accounts.add(pool, name, KEPT)
+    desk = visited.browser()
+    for name in ("kept-out", "neighbour"):
+        desk.cookies.pop("chartwire_session", None)
+        assert (await desk.sign_in(name)).status == 303
+    for _ in range(TRIES_OF_USER + 1):
+        await visited.browser().sign_in("kept-out", "wrong")
+    try:
+        assert (await visited.browser().sign_in("kept-out")).status == 401
+        for name in ("kept-out", "neighbour"):
+            desk.cookies.pop("chartwire_session", None)
+            assert (await desk.sign_in(name)).status == 303, name
+        known = desk.cookies["chartwire_known"]
+        for _ in range(TRIES_OF_USER):
+            assert (await Browser(visited.url, {"chartwire_known": known}).sign_in("kept-out", "guess")).status == 401
+        assert (await Browser(visited.url, {"chartwire_known": known}).sign_in("kept-out")).status == 401
+        await accounts.set_password(pool, "neighbour", HASHER.hash("another one of four words"))
+        for _ in range(TRIES_OF_USER + 1):
+            await visited.browser().sign_in("neighbour", "wrong")
+        late = await Browser(visited.url, {"chartwire_known": known}).sign_in("neighbour", "another one of four words")
+        assert late.status == 401, "a token of the password before"
+    finally:
+        await accounts.clear_tries(pool, "address:127.0.0.1")
+
+
+async def test_too_many_tries_cost_no_work(visited: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Passwords are made to be slow to look at: whoever tries too often does not have them looked at."""
+    looked: list[str] = []
+    real = Passwords.fits
+
+    async def counted(passwords: Passwords, kept: str, password: str) -> bool:
+        looked.append(kept)
+        return await real(passwords, kept, password)
+
+    monkeypatch.setattr(Passwords, "fits", counted)
+    for _ in range(TRIES_OF_USER + 5):
+        await visited.browser().sign_in("nobody-such", "wrong")
+    assert len(looked) == TRIES_OF_USER
+    await accounts.clear_tries(visited.console.store.pool, "address:127.0.0.1")

@@ -62,6 +62,32 @@ async def test_b5_the_daemons_role_cannot_begin_a_practice_in_the_middle(intrude
             await intruder.execute(f"INSERT INTO chartwire.practice_head (practice, {columns}) VALUES ('new', {values})")
 
 
+async def test_b5_a_table_of_one_s_own_session_makes_nobody_the_schema_s_owner(
+    driver: RecorderDriver, intruder: Any, owner: Any
+) -> None:
+    """What the guards ask is asked of the server's own tables, whatever a session has made under the same names."""
+    question = "SELECT * FROM chartwire.practice_head WHERE practice = $1"
+    before = await owner.fetchrow(question, PRACTICE)
+    await intruder.execute(
+        "CREATE TEMP TABLE pg_class AS SELECT 'chartwire.practice_head'::regclass::oid AS oid, r.oid AS relowner"
+        " FROM pg_catalog.pg_roles AS r WHERE rolname = current_user"
+    )
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await intruder.execute("UPDATE chartwire.practice_head SET sequence = 0 WHERE practice = $1", PRACTICE)
+    assert await owner.fetchrow(question, PRACTICE) == before
+
+
+async def test_b5_every_function_of_ours_looks_in_the_server_s_own_schema_first(owner: Any) -> None:
+    rows = await owner.fetch(
+        "SELECT oid::regprocedure::text AS name, proconfig FROM pg_proc"
+        " WHERE pronamespace IN ('chartwire'::regnamespace, 'chartwire_console'::regnamespace)"
+    )
+    assert len(rows) > 5
+    assert {row["name"]: row["proconfig"] for row in rows} == {
+        row["name"]: ["search_path=pg_catalog, pg_temp"] for row in rows
+    }
+
+
 @pytest.mark.parametrize(
     ("sequence", "epoch"),
     [(1, 0), (2, 0), (1000, 0), (1, 1), (1, -1)],

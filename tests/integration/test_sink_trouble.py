@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.runtime.attempt import TROUBLED_TRIES
-from daemon.vendors.ports.errors import Troubled
+from daemon.vendors.ports.errors import Malformed, OutcomeUnknown, Troubled
 from events.codec import Keyring
 from events.schema import IntentRefused, IntentSucceeded, WaitingCleared, WaitingRaised
 from events.store import Store
 from events.writes import EhrChartWritten
+from tests.conftest import until
 from tests.integration.sink_driver import SLOT, SinkDriver, opened
 from tests.unit.records import ADA
 
@@ -56,3 +59,24 @@ async def test_a9_trouble_without_end_waits_for_a_person(driver: SinkDriver) -> 
     assert (await driver.source.patient()).waiting[SLOT].code == "refused"
     shown = [body for body in await driver.source.bodies() if getattr(body, "slot", "") == "system:elation:writes"]
     assert [type(body) for body in shown] == [WaitingRaised, WaitingCleared]
+
+
+async def test_a_record_that_cannot_be_read_is_named_while_others_go_through(store: Store, keyring: Keyring) -> None:
+    """The practice's own item would go with the next write that works, and says nothing of whom to look at."""
+    driver = await opened(store, keyring, patients=2)
+    driver.writer.answers = [OutcomeUnknown("elation.PATCH")]
+    driver.writer.found = [Malformed("elation.GET /patients/{id}/", "$.dob")] * 10_000
+    await driver.move_to("Macon", 1)
+    async with driver.at_work():
+        await until(lambda: len(driver.writer.found) < 9_998)
+        await driver.move_to("Tulsa", 0)
+        while "system:elation:records" not in await driver.source.waiting():
+            await asyncio.sleep(0.01)
+        assert (await driver.source.patient()).base["city"] == "Tulsa"
+        driver.writer.found = []
+        await until(lambda: driver.sink.idle)
+    (raised,) = [one for one in await driver.recorded(WaitingRaised) if one.slot == "system:elation:records"]
+    assert raised.code == "unusable"
+    assert raised.text.endswith("can be read: kareo:902")
+    assert (await driver.recorded(WaitingCleared))[-1].slot == raised.slot
+    assert await driver.source.waiting() == {}

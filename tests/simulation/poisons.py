@@ -140,14 +140,15 @@ class Poisons:
         def over() -> None:
             end()
             if seen and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
-                self._must_wait(
-                    slot_of(SlotKind.QUARANTINE, system, "patients", record), f"{spoil.member} of {system} {record}"
-                )
+                writes = (slot_of(SlotKind.SYSTEM, system), slot_of(SlotKind.SYSTEM, system, "records"))
+                slot = slot_of(SlotKind.QUARANTINE, system, "patients", record)
+                self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)
 
         return over
 
-    def _must_wait(self, slot: str, what: str) -> None:
-        if slot not in {slot for _, slot in self._world.waiting(self._office.id)}:
+    def _must_wait(self, slot: str, what: str, *others: str) -> None:
+        """It waits, or one of the `others` does, which say as much."""
+        if not {slot, *others} & {slot for _, slot in self._world.waiting(self._office.id)}:
             self._world.checks.say("I4", f"{self._office.id}: {what} was set aside, and no item says so")
 
     def _endless(self, kind: str, pick: random.Random) -> End:
@@ -219,8 +220,8 @@ class Poisons:
         self.struck[kind] += 1
 
         def over() -> None:
-            if rows.get(key) is damaged:
-                rows[key] = whole
+            if (now := rows.get(key)) is not None and now[column] == damaged[column]:
+                rows[key] = {**now, column: whole[column]}
             self._redrive()
 
         return over

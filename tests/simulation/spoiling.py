@@ -115,5 +115,5 @@ def flipped(body: bytes, pick: random.Random) -> bytes:
 def _json(body: bytes) -> Any:
     try:
         return json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None

@@ -30,7 +30,7 @@ from daemon.telemetry import Meter
 from daemon.vendors.registry import SECTIONS, Registry
 from events import bus, consumer, heads
 from events.bus import Bus
-from events.codec import Keyring
+from events.codec import Keyring, encode_body
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
 from events.records import type_of
@@ -277,7 +277,7 @@ class World:
             return
         owner, now = PracticeId(practice), self.loop.now()
         asked = Event(
-            id=event_id(owner, type_of(body), ehr, billing, now),
+            id=event_id(owner, type_of(body), ehr, billing, now, encode_body(body)),
             practice=owner,
             origin=Origin.OPERATOR,
             observed=now,

@@ -198,3 +198,11 @@ def test_what_fits_reads_back_as_the_same(field, target: System, text: str):
 def test_text_codec_needs_a_value_only_where_it_is_required():
     assert Text(10).fit("", System.BILLING) == ""
     assert Text(10, required=True).fit("", System.BILLING).code == "required"
+
+
+@pytest.mark.parametrize("unseen", ["\x00", "\x1b\x07", "\x7f", "\x9f", "\u200b", "\ufeff", "\u00ad"])
+def test_c_what_nobody_sees_in_a_text_is_no_part_of_it(unseen: str) -> None:
+    """A control character in a name would be written, or refused, as if somebody had changed it."""
+    for typed in (f"O{unseen}Brien", f"{unseen}OBrien", f"OBrien{unseen}"):
+        assert Text(20).clean(typed) == Text(20).key(typed) == "OBrien"
+    assert Text(20).clean(f"Mary {unseen} Ann") == "Mary Ann"

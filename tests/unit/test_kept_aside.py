@@ -7,6 +7,7 @@ import pytest
 from daemon.operator.waiting import item_of
 from daemon.operator.worklist import Work, reason
 from daemon.runtime.set_aside import defect, refusal
+from daemon.vendors.ports.passes import REFUSED, UNANSWERED
 from events.codes import WaitCode
 from events.ids import PRACTICE as OF_THE_PRACTICE
 from events.ids import EventId, event_id
@@ -89,3 +90,10 @@ def test_a_command_that_defeats_us_is_refused_in_words() -> None:
     said = refusal(KeyError("x"))
     assert "fold" not in said
     assert said == "chartwire could not do it, which is a fault of chartwire (KeyError); nothing was changed. Report it"
+
+
+@pytest.mark.parametrize("reason", [REFUSED, UNANSWERED])
+def test_a_record_that_is_not_shown_is_not_called_illegible(reason: str) -> None:
+    (said,) = shown(waits(aside("patients", reason)))
+    assert said.startswith(f"Ledger does not show one of its patients (7): it {reason}. All others are read")
+    assert reason_in_words(reason, "") == reason

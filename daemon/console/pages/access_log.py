@@ -7,6 +7,7 @@ from aiohttp import web
 from daemon.console.asked import Ask
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
+from daemon.operator.find import keys_of
 from daemon.tables import access
 from events.ids import PRACTICE, PatientKey, charts_of
 
@@ -25,7 +26,7 @@ async def audit(ask: Ask) -> web.StreamResponse:
     if key is None:
         found = await access.last(pool, ask.id, before=before, most=PAGE)
     else:
-        found = await access.of_patient(pool, ask.id, key, before=before, most=PAGE)
+        found = await access.of_patient(pool, ask.id, *await keys_of(ask.store, ask.id, key), before=before, most=PAGE)
     rows = [
         {
             "one": one,

@@ -17,7 +17,9 @@ from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
 from daemon.operator import deeds
 from daemon.operator.commands import Followed
+from daemon.operator.concerned import patients_named
 from daemon.operator.deeds import Asking, Asks, NotPossible
+from daemon.operator.find import keys_of
 from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work, work_of
 from daemon.tables import access
@@ -82,7 +84,8 @@ async def _item(ask: Ask, key: PatientKey) -> Work:
 
 async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
     """Who has asked for something about an item of late, as the access log has it."""
-    told = await access.of_patient(ask.store.pool, ask.id, key, most=LOOKED_BACK) if key else ()
+    keys = await keys_of(ask.store, ask.id, key) if key else ()
+    told = await access.of_patient(ask.store.pool, ask.id, *keys, most=LOOKED_BACK) if keys else ()
     mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
     one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
     return "" if one is None else f": {one.who} did this at {in_zone(one.at, ask.zone)}"
@@ -334,13 +337,13 @@ async def deed(ask: Ask) -> web.StreamResponse:
 
 
 async def _after_record(ask: Ask, name: str, key: PatientKey, about: str, wanted: Awaitable[Asks]) -> Asks:
-    """What is allowed is recorded before it is asked for."""
+    """What is allowed is recorded before it is asked for, of each patient whom the commands name, whatever the form says."""
     try:
         asks = await wanted
     except NotPossible:
         await ask.record(f"deed: {name}, not possible", key, about)
         raise
-    await ask.record(f"deed: {name}", key, about)
+    await ask.record_deed(name, {one for each in asks for one in patients_named(each.command)}, about)
     return asks
 
 
@@ -362,7 +365,7 @@ async def done(ask: Ask) -> web.StreamResponse:
     async for one in ask.store.read(ask.id, after=recorded.sequence - 1, up_to=recorded.sequence + FOLLOWED):
         followed.take(one)
     key = recorded.event.patient
-    await ask.record("deed: looked after", key, str(id_))
+    await ask.record_each("deed: looked after", {key, *(one.event.patient for one in followed.events)}, str(id_))
     lines = [(one.recorded, one.event.origin.value, describe(one.event.body, ask.shown)) for one in followed.events]
     return ask.page(
         "done.html",

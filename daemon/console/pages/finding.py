@@ -28,6 +28,7 @@ async def find(ask: Ask) -> web.StreamResponse:
     given = {name: ask.form.get(name, "").strip()[:LONGEST] for name in EMPTY}
     born = day_of(given["born"])
     if given["born"] and born is None:
+        await ask.record("find: not understood")
         return ask.page("find.html", given=given, found=None, said="The birth date is not a day: write it as 3/14/1961.")
     if given["id"]:
         found, complete = await _by_id(ask, given["id"]), True

@@ -5,7 +5,6 @@ from __future__ import annotations
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.guard import HEADERS
 from daemon.console.news import NoRoom
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
@@ -22,7 +21,7 @@ async def news(ask: Ask) -> web.StreamResponse:
         stream = ask.console.news.join(ask.id, ask.visitor.session)
     except NoRoom:
         return web.Response(status=204)  # a browser asks no more
-    response = web.StreamResponse(headers=HEADERS | {"X-Accel-Buffering": "no"})
+    response = web.StreamResponse(headers={"X-Accel-Buffering": "no"})
     response.content_type = STREAM
     try:
         await response.prepare(ask.request)

@@ -38,6 +38,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
     try:
         moment = parse_moment(as_of, ask.zone) if as_of else None
     except NotAMoment:
+        await ask.record("patient: not understood", key)
         return ask.page("said.html", http=400, said="That is neither an event's number nor a day such as 2026-03-02.")
     await ask.record("patient", key, f"as of {as_of}" if as_of else "")
     found = await find_patient(ask.store, ask.id, charts_of(key))

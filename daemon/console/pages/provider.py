@@ -6,9 +6,10 @@ import msgspec
 from aiohttp import web
 
 from daemon.console.asked import Ask
-from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, give_cookie, take_cookie
+from daemon.console.guard import FORM_COOKIE, SESSION_COOKIE, cookie_of, give_cookie, name_of, take_cookie
 from daemon.console.oidc import AWAY_SECONDS, Claims, IdentityProvider, Kept, NotBelieved, ProviderAway
 from daemon.console.rules import PUBLIC, get
+from daemon.console.senders import network_of
 from daemon.console.sessions import TRIES_FROM_ADDRESS, WINDOW_SECONDS
 from daemon.servers import OidcConfig
 from daemon.tables import access, accounts, identity
@@ -32,7 +33,7 @@ def _provider(ask: Ask) -> IdentityProvider:
 async def away(ask: Ask) -> web.StreamResponse:
     """Off to the provider, with a cookie that has to come back; the provider's answer may bring it, a form of its pages may not."""
     provider, pool = _provider(ask), ask.store.pool
-    if (await accounts.tried(pool, f"away:{ask.address}", WINDOW_SECONDS)).number > MOST_AWAY:
+    if (await accounts.tried(pool, f"away:{network_of(ask.address)}", WINDOW_SECONDS)).number > MOST_AWAY:
         return ask.page("back.html", http=401, wrong=NOT_IN)
     try:
         departure = await provider.depart()
@@ -41,8 +42,9 @@ async def away(ask: Ask) -> web.StreamResponse:
     kept = msgspec.json.encode(departure.kept).decode()
     await identity.add_request(pool, departure.state, kept, AWAY_SECONDS)
     response = ask.see(departure.address)
+    name = name_of(ask.request, AWAY_COOKIE)
     response.set_cookie(
-        AWAY_COOKIE, departure.cookie, path=BACK, secure=True, httponly=True, samesite="Lax", max_age=int(AWAY_SECONDS)
+        name, departure.cookie, path="/", secure=True, httponly=True, samesite="Lax", max_age=int(AWAY_SECONDS)
     )
     return response
 
@@ -50,14 +52,14 @@ async def away(ask: Ask) -> web.StreamResponse:
 async def back(ask: Ask) -> web.StreamResponse:
     """Back from the provider. Whatever was wrong, the answer is the same; the access log has it."""
     provider, pool = _provider(ask), ask.store.pool
-    one = await accounts.tried(pool, f"address:{ask.address}", WINDOW_SECONDS)
+    one = await accounts.tried(pool, f"address:{network_of(ask.address)}", WINDOW_SECONDS)
     kept = await identity.take_request(pool, ask.request.query.get("state", ""))
     try:
         if one.number > TRIES_FROM_ADDRESS:
             raise NotBelieved("too many tries")
         if kept is None:
             raise NotBelieved("state")
-        cookie = ask.request.cookies.get(AWAY_COOKIE, "")
+        cookie = cookie_of(ask.request, AWAY_COOKIE)
         claims = await provider.arrive(ask.request.query, cookie, msgspec.json.decode(kept, type=Kept))
         name = await _user_of(ask, provider.config, claims)
     except NotBelieved as why:
@@ -66,7 +68,7 @@ async def back(ask: Ask) -> web.StreamResponse:
     except ProviderAway:
         await _refused(ask, "away")
         return ask.page("back.html", http=503, wrong=NOT_THERE)
-    await accounts.forgive(pool, f"address:{ask.address}", one)
+    await accounts.forgive(pool, f"address:{network_of(ask.address)}", one)
     return await _let_in(ask, name)
 
 
@@ -104,9 +106,9 @@ async def _let_in(ask: Ask, name: str) -> web.Response:
         await sessions.sign_out(ask.visitor, ask.address)
     session = await sessions.begin(name, ask.address, "signed in at the provider", accounts.PROVIDER)
     response = ask.page("back.html", wrong="")
-    give_cookie(response, SESSION_COOKIE, session)
-    take_cookie(response, FORM_COOKIE)
-    response.del_cookie(AWAY_COOKIE, path=BACK, secure=True, httponly=True, samesite="Lax")
+    give_cookie(ask.request, response, SESSION_COOKIE, session)
+    take_cookie(ask.request, response, FORM_COOKIE)
+    response.del_cookie(name_of(ask.request, AWAY_COOKIE), path="/", secure=True, httponly=True, samesite="Lax")
     return response
 
 

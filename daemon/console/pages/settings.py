@@ -9,6 +9,7 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.settings import said_by_persons, settings_of
 from daemon.tables import documents
+from events.ids import Charts, keys_named
 
 DAEMON = frozenset({May.OPERATE, May.AUDIT})
 """Who sees the settings of the daemon, too: where its servers are."""
@@ -20,7 +21,11 @@ async def settings(ask: Ask) -> web.StreamResponse:
     found = settings_of(console.config, ask.practice, console.given, console.beside)
     persons = []
     if ask.sees:
-        persons = list(said_by_persons(await documents.directory(ask.store.pool, ask.id, ask.store.keyring), ask.names))
+        directory = await documents.directory(ask.store.pool, ask.id, ask.store.keyring)
+        held = {key for one in directory.holds.values() for key in keys_named(Charts(one.ehr, one.billing))}
+        if held:
+            await ask.record_each("settings", held)
+        persons = list(said_by_persons(directory, ask.names))
     return ask.page("settings.html", found=found, persons=persons, whole=bool(ask.grants & DAEMON))
 
 

@@ -17,9 +17,9 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
-from daemon.vendors.ports.errors import Gone, Malformed, NotFound
+from daemon.vendors.ports.errors import Gone, Malformed, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import MISFIT, OneByOne, Rounds, why_unread
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.calendar import shifted
 from events.ids import EhrChartId, EventId
@@ -59,6 +59,7 @@ class CalendarReader:
         self._known = known
         self._patience = patience
         self._now = now
+        self._missing = OneByOne(self._unread)
 
     async def read_near(self) -> None:
         """The days from yesterday for two weeks."""
@@ -72,9 +73,7 @@ class CalendarReader:
         present = await self._window(started, timedelta(days=self._config.calendar_days_ahead))
         missing = [record for record, chart in await self._known() if chart and record not in present]
         past = await self._intake.unknown([(PAST, record, PAST) for record in missing])
-        for record in missing:
-            if (PAST, record) in past:
-                await self.read(int(record))
+        await self._missing.read([record for record in missing if (PAST, record) in past], self._read_again)
         await self._finish(WHOLE_PASS, started)
 
     def soon(self, record: str, because: EventId | None = None) -> None:
@@ -101,8 +100,8 @@ class CalendarReader:
                 reason = "is not visible any more; look for it, and read the patient again"
                 await self._intake.observe([_unusable(str(appointment), "$", reason, read_at)])
             return
-        except Malformed as error:
-            await self._intake.observe([_unusable(str(appointment), error.path, "does not fit", read_at)])
+        except (Malformed, Refused) as error:
+            await self._unread(str(appointment), *why_unread(error))
             return
         if one.practice != self._client.practice_id:
             return
@@ -113,6 +112,12 @@ class CalendarReader:
         also = (Note(system=System.EHR, resource=PAST, record=str(appointment), content_hash=PAST),) if before else ()
         seen = seen_appointment(one, read_at, chart, also=also)
         await self._intake.observe([_because(each, because) for each in seen])
+
+    async def _read_again(self, record: str) -> None:
+        await self.read(int(record))
+
+    async def _unread(self, record: str, reason: str, path: str) -> None:
+        await self._intake.observe([_unusable(record, path, reason, self._now())])
 
     async def _gone(
         self, appointment: int, chart: str, modified: datetime | None, read_at: datetime, because: EventId | None
@@ -143,7 +148,7 @@ class CalendarReader:
             if isinstance(row, BadRow):
                 if row.practice in (None, self._client.practice_id):
                     present.add(str(row.id))
-                    batch.append(_unusable(str(row.id or row.path), row.path, "does not fit", self._now(), row.raw))
+                    batch.append(_unusable(str(row.id or row.path), row.path, MISFIT, self._now(), row.raw))
                 continue
             if row.deleted_date is not None or not is_appointment(row):
                 continue

@@ -21,9 +21,9 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.policy_reading import PolicyReader
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
-from daemon.vendors.ports.errors import Duplicate, Gone, Moved, NotFound
+from daemon.vendors.ports.errors import Duplicate, Gone, Malformed, Moved, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import Rounds
+from daemon.vendors.ports.passes import MISFIT, OneByOne, Rounds, why_unread
 from daemon.vendors.ports.vendor import Subscriptions
 from events.ids import EhrChartId, EventId
 from events.schema import (
@@ -86,6 +86,7 @@ class ElationConnector:
         self._patience = patience
         self._now = now
         self._hinted: dict[int, datetime] = {}
+        self._missing, self._published = OneByOne(self._unread_chart), OneByOne(self._unread_chart)
         self.rounds = Rounds("elation", intake.practice)
 
     async def run(self) -> None:
@@ -222,9 +223,7 @@ class ElationConnector:
         started = self._now()
         present = await self._observe_charts(self._client.patients())
         await self._read_first(present)
-        for record in await self._known_charts():
-            if int(record) not in present:
-                await self.read_chart(EhrChartId(int(record)))
+        await self._missing.read([one for one in await self._known_charts() if int(one) not in present], self._read_again)
         await self._observe_bills(self._client.bills(from_service_date=(started - BILL_WINDOW).date()))
         await self._read_published(present)
         await self._finish("elation.sweep", started)
@@ -250,8 +249,7 @@ class ElationConnector:
                     charts.add(event.resource_id)
                 elif event.resource == "bills":
                     bills.add(event.resource_id)
-        for chart in sorted(charts):
-            await self.read_chart(EhrChartId(chart))
+        await self._published.read([str(chart) for chart in sorted(charts)], self._read_again)
         await self._observe_bills(self._client.bills(bill_id=sorted(bills)))
         if newest > mark and not await self._intake.checkpoint("elation.published", str(newest), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source="elation.published")
@@ -267,10 +265,12 @@ class ElationConnector:
             if str(chart) not in await self._known_charts():
                 return  # never ours, or known to be gone
             body = EhrChartDeleted(chart=chart)
-        except Moved as moved:
-            if moved.survivor is None:
-                raise
-            body = EhrChartMerged(chart=chart, survivor=EhrChartId(moved.survivor))
+        except (Malformed, Refused) as error:
+            survivor = error.survivor if isinstance(error, Moved) else None
+            if survivor is None:
+                await self._unread_chart(str(chart), *why_unread(error))
+                return
+            body = EhrChartMerged(chart=chart, survivor=EhrChartId(survivor))
         else:
             if patient.caregiver_practice != self._client.practice_id:
                 return
@@ -279,12 +279,18 @@ class ElationConnector:
         await self._intake.observe([msgspec.structs.replace(seen, because=because)])
         self.policies_changed(chart)
 
+    async def _read_again(self, record: str) -> None:
+        await self.read_chart(EhrChartId(int(record)))
+
+    async def _unread_chart(self, record: str, reason: str, path: str) -> None:
+        await self._intake.observe([quarantined("patients", record, path, b"", self._now(), reason)])
+
     async def _observe_charts(self, rows: AsyncIterator[DecodedRow[wire.Patient]], *, hints: bool = False) -> set[int]:
         """Publish what is new; returns the charts seen. A chart that was saved `hints` at its policies, once a save."""
         present: set[int] = set()
         batch: list[Observation] = []
         read_at = self._now()
-        async for patient in self._good("patients", rows):
+        async for patient in self._good("patients", rows, listed=present):
             present.add(patient.id)
             if hints and self._hinted.get(patient.id) != patient.last_modified:
                 self._hinted[patient.id] = patient.last_modified
@@ -311,9 +317,13 @@ class ElationConnector:
         if not await self._intake.checkpoint(source, mark.isoformat(), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source=source)
 
-    async def _good(self, resource: str, rows: AsyncIterator[DecodedRow[W]]) -> AsyncIterator[W]:
-        """The rows that fit; the others go to quarantine, whole, and do not stop the pass."""
+    async def _good(
+        self, resource: str, rows: AsyncIterator[DecodedRow[W]], *, listed: set[int] | None = None
+    ) -> AsyncIterator[W]:
+        """The rows that fit; the others go to quarantine, whole, and do not stop the pass: their ids are `listed` all the same."""
         async for row in rows:
+            if isinstance(row, BadRow) and row.id is not None and listed is not None:
+                listed.add(row.id)
             if not isinstance(row, BadRow):
                 yield row
             elif row.practice in (None, self._client.practice_id):
@@ -356,9 +366,7 @@ def bill_observation(bill: wire.Bill, zone: str, read_at: datetime) -> Observati
     )
 
 
-def quarantined(
-    resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = "does not fit"
-) -> Observation:
+def quarantined(resource: str, record: str, path: str, raw: bytes, read_at: datetime, reason: str = MISFIT) -> Observation:
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
     record = name(record)
     body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=name(path), reason=reason, raw=raw)

@@ -20,7 +20,7 @@ from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.ports.errors import Malformed, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import EXTRA_DEFECTS, Rounds
+from daemon.vendors.ports.passes import AWAY_AFTER, Rounds
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.schema import ChangeQuarantined
@@ -36,6 +36,8 @@ OPERATION = "elation.policies"
 BUDGET = "policy reads"
 """The checkpoint that the budget is kept in."""
 HOUR = 3_600.0
+LATER = 60.0
+"""Seconds after which a chart that could not be had is read again, at least."""
 KEPT_EVERY = 25
 """Readings after which the budget is kept: so many are forgotten at most where a worker is killed."""
 _HOUR = re.compile(r"(\d{1,9}):(\d{1,7})", re.ASCII)
@@ -115,6 +117,7 @@ class PolicyReader:
         self._woken = asyncio.Event()
         self._round: list[EhrChartId] = []
         self._next = self._pace = 0.0
+        self._failures = 0
 
     def soon(self, chart: EhrChartId) -> None:
         """Something hints that the chart's policies have changed, or they were never read."""
@@ -135,15 +138,26 @@ class PolicyReader:
             self._woken.clear()
             chart, pause = await self._due()
             if chart is not None:
-                await self._rounds.until_done("policies", partial(self.read, chart), defects=EXTRA_DEFECTS)
-                if chart not in self._urgent:
-                    self._rounds.hinted.discard(str(chart))
+                await self._read_one(chart)
                 continue
             try:
                 async with asyncio.timeout(pause):
                     await self._woken.wait()
             except TimeoutError:
                 continue
+
+    async def _read_one(self, chart: EhrChartId) -> None:
+        """A chart that cannot be had comes again later and keeps no other; where several in a row cannot, it is Elation: then all wait."""
+        failed = await self._rounds.tried("policies", partial(self.read, chart), self._failures + 1)
+        if failed is None or not failed.passing:
+            self._failures = 0
+            if chart not in self._urgent:
+                self._rounds.hinted.discard(str(chart))
+            return
+        self._failures += 1
+        heapq.heappush(self._later, (self._clock() + max(failed.pause, LATER), chart))
+        if self._failures >= AWAY_AFTER:
+            await self._rounds.wait(failed.pause)
 
     async def _restore(self) -> None:
         self._budget.restore(await self._kept() or "", self._now())

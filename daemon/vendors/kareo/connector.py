@@ -15,9 +15,10 @@ import structlog
 from daemon.vendors.kareo import translate, wire
 from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.section import KareoConfig
-from daemon.vendors.ports.errors import Malformed, Unreachable
+from daemon.vendors.kareo.unread import Unread
+from daemon.vendors.ports.errors import Malformed, Refused, Unreachable
 from daemon.vendors.ports.intake import Intake, Observation, fingerprint
-from daemon.vendors.ports.passes import EXTRA_DEFECTS, Rounds
+from daemon.vendors.ports.passes import STUBBORN, OneByOne, Rounds, why_unread
 from events.calendar import shifted
 from events.ids import BillingPatientId, EventId
 from events.schema import (
@@ -26,11 +27,9 @@ from events.schema import (
     BillingChartObserved,
     BillingChartVanished,
     BillingDirectoryObserved,
-    ChangeQuarantined,
 )
 from events.store import AWAY
 from events.stray import endless
-from events.text import name
 from events.topics import BILLING_ROW as ROW
 from events.topics import Note
 from events.watermarks import read_watermark
@@ -73,6 +72,9 @@ class KareoConnector:
         self._providers: dict[str, int] = {}
         self._reading = asyncio.Lock()
         self._just_read: dict[str, str] = {}
+        self._unread = Unread(intake, now)
+        self._patients, self._appointments = OneByOne(self._unread.patient), OneByOne(self._unread.appointment)
+        self._former, self._deleted = OneByOne(self._unread.patient), OneByOne(self._unread.appointment)
         self.rounds = Rounds("kareo", intake.practice)
 
     async def run(self) -> None:
@@ -133,7 +135,7 @@ class KareoConnector:
         started = self._now()
         since = await self._since("kareo.patients", started, "sweep")
         rows = await self._client.patients_modified(since - OVERLAP, started + AHEAD)
-        await self._quarantine("patients", rows.bad_rows)
+        await self._unread.rows("patients", rows.bad_rows)
         await self._read_changed(rows.rows)
         await self._finish("kareo.patients", started)
 
@@ -142,15 +144,14 @@ class KareoConnector:
         started = self._now()
         present: set[str] = set()
         async for page in self._client.all_patients():
-            await self._quarantine("patients", page.bad_rows)
+            await self._unread.rows("patients", page.bad_rows)
             present |= {str(row.id) for row in page.rows} | {str(bad.id) for bad in page.bad_rows if bad.id is not None}
             await self._read_changed(page.rows)
         known = [record for record, parent in await self._known("patients") if parent]
         missing = [record for record in known if record not in present]
         if not present and len(known) > SUSPICIOUS:
             raise Unreachable("kareo.GetAllPatients", "no patient at all where there were many: asked again later")
-        for record in missing:
-            await self._confirm_gone(BillingPatientId(int(record)))
+        await self._former.read(missing, self._confirm_gone)
         await self._finish("kareo.sweep", started)
 
     async def _go_round(self) -> None:
@@ -166,7 +167,7 @@ class KareoConnector:
             await asyncio.sleep(0 if members else min(pause, 60.0))
             for patient in members[int(begun * len(members)) :]:
                 await asyncio.sleep(pause)
-                await self.rounds.until_done("round", partial(self.read_patient, patient), defects=EXTRA_DEFECTS)
+                await self.rounds.until_done("round", partial(self.read_patient, patient), tries=STUBBORN)
             begun = 0.0
 
     async def _members(self) -> list[BillingPatientId]:
@@ -197,12 +198,14 @@ class KareoConnector:
                 raise
 
     async def _read_each(self, records: set[str], hashes: dict[str, str], shown: dict[str, str]) -> None:
-        for record in sorted(records, key=int):
+        async def read(record: str) -> None:
             self._just_read[record] = hashes[record]
             notes = [Note(system=System.BILLING, resource=ROW, record=record, content_hash=hashes[record])]
             if shown.get(record):
                 notes.append(Note(system=System.BILLING, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
             await self.read_patient(BillingPatientId(int(record)), also=tuple(notes))
+
+        await self._patients.read(sorted(records, key=int), read)
 
     async def read_patient(
         self, patient: BillingPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
@@ -215,9 +218,8 @@ class KareoConnector:
         read_at = self._now()
         try:
             found = await self._client.get_patient(patient)
-        except Malformed as error:  # the others of the pass are read all the same, and this one again with the next list
-            unread = Note(system=System.BILLING, resource=ROW, record=str(patient), content_hash="")
-            await self._reject("patients", str(patient), "does not fit", error.path, read_at, (unread,))
+        except (Malformed, Refused) as error:
+            await self._unread.patient(str(patient), *why_unread(error))
             return
         if found is None:
             if because is not None and (str(patient), str(patient)) in await self._known("patients"):
@@ -244,8 +246,8 @@ class KareoConnector:
             ]
         )
 
-    async def _confirm_gone(self, patient: BillingPatientId) -> None:
-        read_at = self._now()
+    async def _confirm_gone(self, record: str) -> None:
+        patient, read_at = BillingPatientId(int(record)), self._now()
         if await self._client.get_patient(patient) is None:
             await self._observe_gone(patient, read_at)
 
@@ -286,37 +288,45 @@ class KareoConnector:
             rows = await self._client.appointments(piece, min(shifted(piece, PIECE), end))
             present |= await self._observe_appointments(rows)
             piece = shifted(piece, PIECE)
-        for record, parent in await self._known("appointments"):
-            if record not in present and parent:
-                await self._confirm_deleted(record, parent, start, end)
+        missing = {
+            record: parent for record, parent in await self._known("appointments") if record not in present and parent
+        }
+
+        async def confirm(record: str) -> None:
+            await self._confirm_deleted(record, missing[record], start, end)
+
+        await self._deleted.read(missing, confirm)
         await self._finish("kareo.appointment-sweep", started)
 
     async def _observe_appointments(self, rows: wire.Rows[wire.BillingAppointment]) -> set[str]:
         """Publish what is new; returns the keys seen. The list names providers; an unknown name costs a GetAppointment."""
         read_at = self._now()
-        await self._quarantine("appointments", rows.bad_rows)
+        await self._unread.rows("appointments", rows.bad_rows)
         series = {one.id for one in rows.rows if sum(1 for other in rows.rows if other.id == one.id) > 1 or one.is_recurring}
-        present: set[str] = {str(bad.id) for bad in rows.bad_rows if bad.id is not None}
-        for one in rows.rows:
-            key = f"{one.id}@{one.start.astimezone(UTC):%Y%m%dT%H%M}" if one.id in series else str(one.id)
-            present.add(key)
-            note = fingerprint(one)
-            if not await self._intake.unknown([("appointments.row", key, note)]):
-                continue
-            also = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash=note),)
-            await self._observe_appointment(one, key, read_at, also)
-        return present
+        listed = {
+            f"{one.id}@{one.start.astimezone(UTC):%Y%m%dT%H%M}" if one.id in series else str(one.id): one
+            for one in rows.rows
+        }
+
+        async def observe(key: str) -> None:
+            note = fingerprint(listed[key])
+            if await self._intake.unknown([("appointments.row", key, note)]):
+                also = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash=note),)
+                await self._observe_appointment(listed[key], key, read_at, also)
+
+        await self._appointments.read(listed, observe)
+        return {*listed, *(str(bad.id) for bad in rows.bad_rows if bad.id is not None)}
 
     async def _observe_appointment(
         self, one: wire.BillingAppointment, key: str, read_at: datetime, also: tuple[Note, ...]
     ) -> None:
         if one.practice_id is not None and one.practice_id != self._client.practice_id:
-            await self._reject("appointments", key, "belongs to another practice", "PracticeID", read_at, also)
+            await self._unread.record("appointments", key, "belongs to another practice", "PracticeID", also)
             return
         if one.patient_id is None:
             if one.type == "patient":
-                await self._reject(
-                    "appointments", key, "is a patient's appointment without a patient", "PatientID", read_at, also
+                await self._unread.record(
+                    "appointments", key, "is a patient's appointment without a patient", "PatientID", also
                 )
             return
         provider = next((self._providers[name] for name in one.resource_names if name in self._providers), None)
@@ -368,26 +378,6 @@ class KareoConnector:
         return since or started
 
     # -- common -----------------------------------------------------------------------------------------------------------
-
-    async def _quarantine(self, resource: str, bad_rows: Sequence[wire.BadXmlRow]) -> None:
-        for bad in bad_rows:
-            await self._reject(resource, str(bad.id or bad.path), "does not fit", bad.path, self._now(), (), raw=bad.raw)
-
-    async def _reject(
-        self,
-        resource: str,
-        record: str,
-        reason: str,
-        path: str,
-        read_at: datetime,
-        also: tuple[Note, ...],
-        raw: bytes = b"",
-    ) -> None:
-        record, path = name(record), name(path)
-        body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
-        await self._intake.observe(
-            [Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at, also=also)]
-        )
 
     async def _finish(self, source: str, mark: datetime) -> None:
         try:

@@ -60,6 +60,16 @@ class Observation(Value, frozen=True, kw_only=True):
     because: EventId | None = None
 
 
+QUARANTINE = "quarantine."
+"""How the resource is called under which it is known that a record was set aside."""
+
+
+def _aside(place: tuple[str, str]) -> tuple[str, str]:
+    """Where it is known that the record (resource, id) was set aside."""
+    resource, record = place
+    return f"{QUARANTINE}{resource}", record
+
+
 def fingerprint(value: object, modified: datetime | None = None) -> str:
     """Content hash of a record with its modified time: a save that changes nothing else still counts ("touch to resync")."""
     return content_hash(_ENCODER.encode((value, modified)))
@@ -110,28 +120,37 @@ class Intake:
         """Publish what is new in `observations`; returns how many events that were. Returns after the broker has them."""
         if not observations:
             return 0
-        known = await self._known([(one.resource, one.record) for one in observations])
+        places = [(one.resource, one.record) for one in observations]
+        known = await self._known([*places, *map(_aside, places)])
         messages: list[Change | Checkpoint] = []
         events = 0
         for one in observations:
             hash_ = fingerprint(one.body, one.modified)
             seen = known.get((one.resource, one.record), NEVER)
-            if self._is_stored_as(seen.content_hash, hash_) and one.because is None:
+            aside = _aside((one.resource, one.record))
+            set_aside = known.get(aside, NEVER)
+            if set_aside.content_hash:  # it can be read again: nobody has to look at it any more, even if it is what it was
+                read = Note(system=self.system, resource=aside[0], record=aside[1], content_hash="")
+                one = msgspec.structs.replace(one, also=(*one.also, read))
+            elif self._is_stored_as(seen.content_hash, hash_) and one.because is None:
                 if one.also:
                     messages.append(Change(practice=self.practice, notes=one.also))
                 continue
-            messages.append(self.change(one, hash_, seen.revision))
+            messages.append(self.change(one, hash_, seen.revision, set_aside.content_hash))
             events += 1
         await self._publish(self.practice, messages)
         return events
 
-    def change(self, one: Observation, hash_: str, revision: int) -> Change:
+    def change(self, one: Observation, hash_: str, revision: int, set_aside: str = "") -> Change:
         """The message for one observation. `revision` counts what was recorded of it before (0 where nobody looked).
 
         It is part of the event's id: a record may come to be again what it was before, within one second of `modified`.
+        So is the hash of how it was `set_aside`: it may be the same before that and after it.
         """
         version = f"{one.modified}/{revision}"
         asked = () if one.because is None else (one.because,)
+        if set_aside:
+            asked = (*asked, set_aside)
         event = Event(
             id=event_id(self.practice, type_of(one.body), one.resource, one.record, version, hash_, *asked),
             practice=self.practice,
