@@ -56,7 +56,6 @@ TESTED_IN = {
     "daemon/operator/review": "integration/test_console_pages",
     "daemon/cli/user": "integration/test_console_commands",
     "daemon/cli/archives": "acceptance/test_audit",
-    "daemon/cli/failures": "integration/test_commands_fail_well",
     "daemon/cli/hold": "acceptance/test_holding",
     "daemon/cli/maps": "integration/test_mapping_seen",
     "daemon/console/pages/settings": "integration/test_settings_shown",
