@@ -14,7 +14,17 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from daemon.notify import NotifyConfig
-from daemon.sections import ConfigProblem, PositiveId, Seconds, Section, VendorSection, check_private, check_zone, resolve
+from daemon.sections import (
+    ConfigProblem,
+    PositiveId,
+    Seconds,
+    Section,
+    VendorSection,
+    check_private,
+    check_zone,
+    resolve,
+    unmarked,
+)
 from daemon.servers import ConsoleConfig, HttpConfig, KafkaConfig, KeysConfig, MetricsConfig, PostgresConfig, TracesConfig
 from daemon.shape import check_shape, join, mended, own_fields
 from events.codec import Keyring
@@ -184,7 +194,7 @@ def keys_given(path: Path) -> frozenset[str]:
 def _document(path: Path) -> dict[str, Any]:
     """The file as TOML reads it. Raises ConfigError, whatever the file holds."""
     try:
-        return tomllib.loads(path.read_text())
+        return tomllib.loads(unmarked(path))
     except FileNotFoundError:
         raise ConfigError([(str(path), "no such file")]) from None
     except OSError as error:

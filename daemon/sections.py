@@ -6,6 +6,7 @@ A vendor's section lies beside its code (`daemon/vendors/*/section.py`); `daemon
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -81,8 +82,8 @@ class VendorSection(Section, frozen=True, kw_only=True):
 
 def resolve(name: str, beside: Path) -> Path:
     """The file a configuration value names; `credential:NAME` lies in systemd's credentials directory."""
-    if name.startswith("credential:"):
-        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name.removeprefix("credential:")
+    if name.startswith(CREDENTIAL):
+        return Path(os.environ.get("CREDENTIALS_DIRECTORY", "/nonexistent")) / name.removeprefix(CREDENTIAL)
     return beside / name
 
 
@@ -110,8 +111,11 @@ def check_secret(name: str, key: str, beside: Path, problems: list[ConfigProblem
     value = check_readable(name, key, beside, problems)
     if value is None:
         return
-    if not value.isprintable():
-        problems.append((key, "holds a line break or a control character; one line of text is expected"))
+    if value.startswith(BYTE_ORDER_MARK):
+        problems.append((key, with_mark(resolve(name, beside))))
+    elif not value.isprintable():
+        text = "holds a line break or a control character; one line of text is expected"
+        problems.append((key, f"{resolve(name, beside)} {text}"))
     if not insecure:
         check_private(resolve(name, beside), key, problems)
 
@@ -121,26 +125,64 @@ def check_readable(name: str, key: str, beside: Path, problems: list[ConfigProbl
     try:
         value = secret(name, beside)
     except UnicodeDecodeError:
-        problems.append((key, "is not text"))
+        problems.append((key, f"{resolve(name, beside)} is not text"))
     except (OSError, ValueError) as error:  # a name with U+0000 is a ValueError
-        problems.append((key, f"cannot be read ({type(error).__name__})"))
+        problems.append((key, _unread(name, beside, error)))
     else:
         if value:
             return value
-        problems.append((key, "is empty"))
+        problems.append((key, f"{resolve(name, beside)} is empty"))
     return None
+
+
+def _unread(name: str, beside: Path, error: Exception) -> str:
+    """A file that cannot be read: which, why, and how it gets there."""
+    why = f"cannot be read ({type(error).__name__})"
+    if name.startswith(CREDENTIAL) and "CREDENTIALS_DIRECTORY" not in os.environ:
+        what = f"LoadCredential={name.removeprefix(CREDENTIAL)}:FILE"
+        return f"{name} {why}: systemd gives it to its unit alone; systemd-run --pipe --wait -p {what} chartwire ... reads it here, too"
+    if "\0" in name:
+        return why
+    file = resolve(name, beside)
+    repair: dict[type[Exception], str] = {
+        FileNotFoundError: f": install -m 0640 -g chartwire /dev/null {file}, then write it in",
+        PermissionError: f" as this user: chown root:chartwire {file} && chmod 0640 {file}, or run this as the service's user",
+    }
+    return f"{file} {why}{repair.get(type(error), '')}"
+
+
+CREDENTIAL = "credential:"
+BYTE_ORDER_MARK = "\ufeff"
+
+
+class ByteOrderMark(ValueError):
+    """A file that an editor of Windows has written; the text says so, and what repairs it."""
+
+
+def unmarked(file: Path) -> str:
+    """The text of a file. Raises OSError and ValueError (ByteOrderMark is one)."""
+    text = file.read_text()
+    if text.startswith(BYTE_ORDER_MARK):
+        raise ByteOrderMark(with_mark(file))
+    return text
+
+
+def with_mark(file: Path) -> str:
+    """What is wrong with a file that begins with one."""
+    return f"{file} begins with a byte order mark: sed -i '1s/^\\xEF\\xBB\\xBF//' {file}"
 
 
 def check_private(file: Path, key: str, problems: list[ConfigProblem]) -> None:
     """A file that not everybody on the machine may read or change."""
     if mode := stat.S_IMODE(file.stat().st_mode) & 0o007:
         done = "changed" if mode & 0o002 else "read"
-        problems.append((key, f"{file} can be {done} by anybody on this machine: chmod o= it, {or_insecure(key)}"))
+        problems.append((key, f"{file} can be {done} by anybody on this machine: chmod o= {file}, {or_insecure(key)}"))
 
 
 def or_insecure(key: str) -> str:
     """How a section says that it is meant so."""
-    return f"or say insecure = true in [{key.rpartition('.')[0]}]"
+    section = re.sub(r"\[\d+\]", "", key.rpartition(".")[0])
+    return f"or say insecure = true in [{section}]"
 
 
 def check_zone(zone: str, key: str, problems: list[ConfigProblem]) -> None:

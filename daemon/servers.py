@@ -111,9 +111,10 @@ class KeysConfig(Section, frozen=True, kw_only=True):
             for file in files or [] if not self.insecure else []:
                 check_private(file, f"{key}.directory", problems)
         except (OSError, ValueError) as error:
-            return [(f"{key}.directory", f"cannot be read ({type(error).__name__})")]
+            return [(f"{key}.directory", f"{self.directory} cannot be read ({type(error).__name__})")]
         if files is None:
-            return [(f"{key}.directory", "is not a directory; create it with `chartwire new-key PRACTICE`")]
+            text = f"{folder} is not a directory; put it back from its backup, or for a first practice: `chartwire new-key PRACTICE`"
+            return [(f"{key}.directory", text)]
         return problems[:SHOWN_FILES]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin
 
 import msgspec
@@ -31,7 +31,9 @@ def check_shape(value: object, wanted: Any, key: str, problems: list[ConfigProbl
         known = fields(wanted, value)
         for name in value:
             if name not in known:
-                problems.append((join(key, name), f"unknown key; known here: {', '.join(sorted(known))}"))
+                problems.append(
+                    (join(key, name), f"unknown key{_meant(name, known)}; known here: {', '.join(sorted(known))}")
+                )
         for name, (kind, required) in known.items():
             if name in value:
                 check_shape(value[name], kind, join(key, name), problems, fields)
@@ -47,6 +49,13 @@ def check_shape(value: object, wanted: Any, key: str, problems: list[ConfigProbl
         _check_value(value, wanted, key, problems)
 
 
+def _meant(name: str, known: Iterable[str]) -> str:
+    from difflib import get_close_matches  # only where something was mistyped
+
+    found = get_close_matches(name.lower(), list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]}?" if found else ""
+
+
 def _section_in(wanted: Any) -> type[Section] | None:
     """The section of a table that may be left out."""
     kinds = get_args(wanted) if type(None) in get_args(wanted) else ()
@@ -58,7 +67,9 @@ def _check_value(value: object, wanted: Any, key: str, problems: list[ConfigProb
         msgspec.convert(value, wanted)
     except msgspec.ValidationError as error:
         known = _closed(wanted)
-        problems.append((key, f"must be one of {', '.join(known)}" if known else str(error)))
+        quoted = isinstance(value, str) and any(f"`{kind}`" in str(error) for kind in ("int", "float", "bool"))
+        text = f"{error}{'; without quotes' if quoted else ''}"
+        problems.append((key, f"must be one of {', '.join(known)}" if known else text))
     else:
         text = value if isinstance(value, str) else ""
         if "\0" in text:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import logging
 import sys
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -40,6 +41,37 @@ def only_listed_keys(_logger: object, _method: str, event: MutableMapping[str, A
     return kept
 
 
+REPEAT_SECONDS = 60.0
+GROWING = frozenset({"attempt", "delay_seconds"})
+"""Keys of lines that come at growing pauses anyway."""
+
+DISTINCT = 10_000
+
+
+class Repeats:
+    """A warning or an error that is said again and again (PostgreSQL away, asked for by each practice each second) is said once a minute, with how
+    often it came since. Lines of growing pauses are left alone."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._said: dict[tuple[tuple[str, Any], ...], tuple[float, int]] = {}
+
+    def __call__(self, _logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if event.get("level") not in ("warning", "error") or event.keys() & GROWING:
+            return event
+        what, now = tuple(sorted((key, value) for key, value in event.items() if key != "count")), self._now()
+        since, repeated = self._said.get(what, (now - REPEAT_SECONDS, 0))
+        if now - since < REPEAT_SECONDS:
+            self._said[what] = since, repeated + 1
+            raise structlog.DropEvent
+        if len(self._said) >= DISTINCT:
+            self._said.clear()
+        self._said[what] = now, 0
+        if repeated:
+            event["repeated"] = repeated
+        return event
+
+
 def configure_logging(*, json: bool, level: str = "INFO") -> None:
     """Send structlog and the standard library's logging (aiokafka, aiohttp: warnings only, names only) to stderr."""
     renderer: Any = (
@@ -48,8 +80,9 @@ def configure_logging(*, json: bool, level: str = "INFO") -> None:
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             only_listed_keys,
+            Repeats(),
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelName(level)),

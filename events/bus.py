@@ -194,7 +194,7 @@ class Bus:
             partitions = [TopicPartition(CHANGES, number) for number in range(await self._count(admin))]
             committed = await _committed(admin, group, partitions)
             ends, starts = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
-            done = {one: max(kept.offset, starts[one]) for one, kept in committed.items()}
+            done = {one: max(kept.offset, starts[one]) for one, kept in committed.items() if kept.offset <= ends[one]}
             return {one.partition: max(0, ends[one] - done.get(one, starts[one])) for one in partitions}
         finally:
             await consumer.stop()

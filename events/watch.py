@@ -54,8 +54,11 @@ class Watch:
                     raise Stalled("topic")
                 if len(known) != self._bus.partitions:
                     raise Recounted("partitions")
-                ends = await self._consumer.end_offsets(list(backlogs))
                 positions = {one: await self._position(one) for one in backlogs}
+                ends = await self._consumer.end_offsets(
+                    list(backlogs)
+                )  # asked last: a position beyond them is none that grew meanwhile
+                await self._leave_lost_logs(positions, ends)
         except (KafkaError, TimeoutError):
             self._since.clear()
             return
@@ -64,6 +67,20 @@ class Watch:
             read, end = positions[one], ends.get(one, 0)
             self._expect(f"reading {one.partition}", read, fine=read is not None and read >= end)
             self._expect(f"committing {one.partition}", backlog.committed, fine=backlog.offset in (None, backlog.committed))
+
+    async def _leave_lost_logs(
+        self, positions: Mapping[TopicPartition, int | None], ends: Mapping[TopicPartition, int]
+    ) -> None:
+        """A broker that lost its logs may keep the group's offsets, or be told them again: what is published from then on would not be
+        read before the new log is as long as the old one was. Kafka itself refuses such an offset; not every broker does."""
+        lost = []
+        for one, read in positions.items():
+            fine = read is None or read <= ends.get(one, 0)
+            if self._stands(f"beyond {one.partition}", read, fine=fine):
+                lost.append(one)
+        if lost:
+            await self._consumer.commit(await self._consumer.beginning_offsets(lost))
+            raise Stalled("log")
 
     async def _position(self, partition: TopicPartition) -> int | None:
         """How far it has been fetched; None while that is not known."""
@@ -74,9 +91,14 @@ class Watch:
             return None
 
     def _expect(self, what: str, state: object, *, fine: bool) -> None:
+        if self._stands(what, state, fine=fine):
+            raise Stalled(what)
+
+    def _stands(self, what: str, state: object, *, fine: bool) -> bool:
+        """Whether it has not been fine, and in the same state, for too long."""
         now = asyncio.get_running_loop().time()
         kept = self._since.get(what)
         if fine or kept is None or kept[0] != state:
             self._since[what] = (state, now)
-        elif now - kept[1] > self._seconds:
-            raise Stalled(what)
+            return False
+        return now - kept[1] > self._seconds

@@ -14,10 +14,10 @@ import asyncpg
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import complain, configured
-from daemon.cli.failures import place_of
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
+from daemon.operator.postgres_refusal import place_of, refusal_of
 from daemon.sections import ConfigProblem, VendorSection
 from daemon.tables.queries import SQL
 from events.codec import Keyring
@@ -64,7 +64,8 @@ async def reach_own(config: Config, beside: Path) -> list[ConfigProblem]:
     problems: list[ConfigProblem] = []
     try:
         keyring = keyring_of(config, beside)
-        problems += without_key(config, keyring, await _shredded(config))
+        shredded, recorded = await _known(config)
+        problems += without_key(config, keyring, shredded, recorded)
     except (OSError, ValueError) as error:
         problems.append(("keys.directory", str(error)))
     problems += await _postgres(config)
@@ -104,22 +105,27 @@ async def reach_vendors(config: Config, beside: Path) -> list[ConfigProblem]:
     return [problem for problems in found for problem in problems]
 
 
-def without_key(config: Config, keyring: Keyring, shredded: Collection[str] = ()) -> list[ConfigProblem]:
-    """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down."""
+def without_key(
+    config: Config, keyring: Keyring, shredded: Collection[str] = (), recorded: Collection[str] = ()
+) -> list[ConfigProblem]:
+    """Practices whose data could not be encrypted. Those `shredded` need no key: they stay down. A new key helps none that is `recorded`."""
     missing = [one.id for one in config.practice if not keyring.has(one.id) and one.id not in shredded]
-    return [("keys.directory", f"has no key for practice {id_}; make one with `chartwire new-key {id_}`") for id_ in missing]
+    lost = "has no key for practice {0}, of which events are recorded; put its key files back from their backup"
+    new = "has no key for practice {0}; make one with `chartwire new-key {0}`"
+    return [("keys.directory", (lost if id_ in recorded else new).format(id_)) for id_ in missing]
 
 
-async def _shredded(config: Config) -> set[str]:
-    """Practices that were shredded; none where the database does not tell."""
+async def _known(config: Config) -> tuple[set[str], set[str]]:
+    """Practices that were shredded, and those with events; none where the database does not tell."""
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError):
-        return set()  # `_postgres` complains
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError):
+        return set(), set()  # `_postgres` complains
     try:
-        return {one.practice for one in await read_keys(connection) if one.shredded_at is not None}
+        shredded = {one.practice for one in await read_keys(connection) if one.shredded_at is not None}
+        return shredded, {row["practice"] for row in await connection.fetch(SQL["practices_recorded"])}
     except asyncpg.PostgresError:
-        return set()  # a database that is still to be migrated
+        return set(), set()  # a database that is still to be migrated
     finally:
         await connection.close()
 
@@ -127,10 +133,13 @@ async def _shredded(config: Config) -> set[str]:
 async def _postgres(config: Config) -> list[ConfigProblem]:
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10)
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as error:
-        return [("postgres.dsn", f"{place_of(config.postgres.dsn)[0]} cannot be reached ({type(error).__name__})")]
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as error:
+        return [("postgres.dsn", _refused(error, config))]
     try:
         await demand_session(connection)
+        standby, read_only, _ = await connection.fetchrow(SQL["server_writes"])
+        if standby or read_only:
+            return [("postgres.dsn", _refused(asyncpg.ReadOnlySQLTransactionError(), config))]
         if not await connection.fetchval(SQL["events_are_there"]):
             return [("postgres.dsn", "the database has no schema yet; run `chartwire migrate`")]
         await demand_format(connection)
@@ -139,6 +148,15 @@ async def _postgres(config: Config) -> list[ConfigProblem]:
         return [("postgres.dsn", str(error))]
     finally:
         await connection.close()
+
+
+def _refused(error: BaseException, config: Config) -> str:
+    """Why PostgreSQL cannot be used, and what repairs it."""
+    owner = place_of(config.postgres.migrate_dsn)[1].partition("role ")[2]
+    found = refusal_of(error, config.postgres.dsn, owner=owner)
+    if found is None:
+        return f"{place_of(config.postgres.dsn)[0]} refuses to be used ({type(error).__name__})"
+    return f"{found.text}; {found.repair}"
 
 
 def clocks(here: datetime, there: datetime) -> list[ConfigProblem]:

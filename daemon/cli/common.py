@@ -28,6 +28,7 @@ from daemon.config import (
     policy_of,
     without_secrets,
 )
+from daemon.file_lines import FileLines
 from daemon.servers import ConsoleConfig
 from daemon.telemetry import configure_logging
 from daemon.vendors.sections import SECTIONS
@@ -150,9 +151,11 @@ def console_of(config: Config) -> ConsoleConfig:
 
 
 def complain(problems: list[tuple[str, str]], arguments: argparse.Namespace) -> None:
-    """Problems as `key: what is wrong`, a line each; commands in them can be pasted as they are."""
+    """Problems as `key: what is wrong`, a line each, with the practice and the line of the file; commands in them can be pasted as they are."""
+    lines = FileLines(arguments.config)
     for key, text in problems:
-        warn(f"{key}: {pasteable(text, arguments)}")
+        where = ", ".join(filter(None, (lines.practice(key), lines.place(key) if key != str(arguments.config) else "")))
+        warn(f"{key}: {pasteable(text, arguments)}{f'  ({where})' if where else ''}")
 
 
 def keys_of(config: Config, beside: Path) -> Keyring:

@@ -6,13 +6,15 @@ Of exceptions' own texts only those are repeated that name no content: PostgreSQ
 from __future__ import annotations
 
 import argparse
+import errno
+import os
+import re
 import tomllib
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 from daemon.cli.advice import advice
 
@@ -28,8 +30,11 @@ AS_OWNER = ("migrate", "rotate-key", "shred")
 AS_CONSOLE = ("console", "user")
 """Commands that connect as the console does (console.dsn)."""
 
+LISTENS = {"run": "http.listen", "console": "console.listen"}
+LISTENING = (errno.EADDRINUSE, errno.EADDRNOTAVAIL)
+
 NO_SCHEMA = ("42P01", "42703", "42883", "3F000")
-NO_SUCH_DATABASE, NO_RIGHT, REFUSED = "3D000", "42501", "28"
+NO_SUCH_DATABASE, NO_RIGHT = "3D000", "42501"
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Failure:
 class Servers:
     """What the configuration of a command names: the servers, without their passwords, and PostgreSQL's role."""
 
+    dsn: str = ""
     postgres: str = "PostgreSQL"
     key: str = "postgres.dsn"
     role: str = "the role"
@@ -52,6 +58,8 @@ class Servers:
     @classmethod
     def of(cls, arguments: argparse.Namespace) -> Servers:
         """As good as the configuration can be read."""
+        from daemon.operator.postgres_refusal import place_of
+
         path: Path | None = getattr(arguments, "config", None)
         try:
             document = tomllib.loads(path.read_text()) if path is not None else {}
@@ -60,30 +68,34 @@ class Servers:
             if arguments.command in AS_OWNER:
                 dsn = section.get("migrate_dsn") or dsn
             console = arguments.command in AS_CONSOLE
-            place, role = place_of(document.get("console", {}).get("dsn", "") if console else dsn)
+            dsn = document.get("console", {}).get("dsn", "") if console else dsn
+            place, role = place_of(dsn)
             key = "console.dsn" if console else cls.key
-            return cls(place, key, role, f"Kafka at {document.get('kafka', {}).get('bootstrap_servers', '?')}")
+            return cls(dsn, place, key, role, f"Kafka at {document.get('kafka', {}).get('bootstrap_servers', '?')}")
         except (OSError, ValueError, AttributeError):
             return cls()
-
-
-def place_of(dsn: str) -> tuple[str, str]:
-    """Where an address of PostgreSQL leads, and as whom."""
-    parts = urlsplit(dsn)
-    asked = parse_qs(parts.query)
-    host = parts.hostname or asked.get("host", ["localhost"])[0]
-    name = parts.path.lstrip("/") or asked.get("dbname", [""])[0]
-    role = parts.username or asked.get("user", [""])[0]
-    port = parts.port or asked.get("port", ["5432"])[0]
-    return f"PostgreSQL at {host}:{port}{f', database {name}' if name else ''}", f"role {role}" if role else "the role"
 
 
 def failure(error: BaseException, arguments: argparse.Namespace) -> Failure:
     """The line and the exit code for whatever ended a command."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
+    if isinstance(error, OSError) and error.errno in LISTENING:
+        return _of_listening(error, arguments)
     servers = Servers.of(arguments)
     return _of_kafka(error, servers) or _of_postgres(error, servers, arguments) or _of_the_rest(error, arguments)
+
+
+def _of_listening(error: OSError, arguments: argparse.Namespace) -> Failure:
+    """An address of this machine that cannot be had: no server is away."""
+    key = LISTENS.get(arguments.command, "the port")
+    bound = re.search(r"\('([^']+)', (\d+)", str(error))
+    address = error.filename if isinstance(error.filename, str) else ":".join(bound.groups()) if bound else ""
+    port = address.rpartition(":")[2] or "PORT"
+    what = f"{key}: {address or 'it'} cannot be listened at"
+    if error.errno == errno.EADDRINUSE:
+        return Failure(f"{what}: another process does; ss -ltnp 'sport = :{port}' says which. End it, or name another port")
+    return Failure(f"{what} ({os.strerror(error.errno or 0)}): ip address lists the addresses of this machine")
 
 
 def _of_kafka(error: BaseException, servers: Servers) -> Failure | None:
@@ -101,6 +113,7 @@ def _of_kafka(error: BaseException, servers: Servers) -> Failure | None:
 def _of_postgres(error: BaseException, servers: Servers, arguments: argparse.Namespace) -> Failure | None:
     import asyncpg
 
+    from daemon.operator.postgres_refusal import LOGIN, TLS, refusal_of
     from events.pool import AWAY, PoolerBetween
 
     if isinstance(error, PoolerBetween):
@@ -109,11 +122,16 @@ def _of_postgres(error: BaseException, servers: Servers, arguments: argparse.Nam
         return Failure(f"{servers.key}: {servers.postgres} cannot be asked this: an address or a value is out of its range")
     if isinstance(error, OSError) and error.filename is not None:
         return None
+    if not isinstance(error, (asyncpg.PostgresError, *AWAY)):
+        return None
+    found = refusal_of(error, servers.dsn, servers.key) if servers.dsn else None
+    if found is not None and found.passes:
+        return Failure(f"{servers.key}: {found.text}; {found.repair}; try again when it is back", SERVER_AWAY)
+    if found is not None and found.code in (LOGIN, TLS):
+        return Failure(f"{servers.key}: {found.text}; {found.repair}")
     if isinstance(error, AWAY):
         what = f"{servers.postgres} cannot be reached ({type(error).__name__}); try again when it is back"
         return Failure(f"{servers.key}: {what}", SERVER_AWAY)
-    if not isinstance(error, asyncpg.PostgresError):
-        return None
     return Failure(f"{servers.key}: {servers.postgres}: {_refusal(error, servers, arguments)}")
 
 
@@ -122,9 +140,7 @@ def _refusal(error: Any, servers: Servers, arguments: argparse.Namespace) -> str
     if state in NO_SCHEMA:
         return f"the database has no schema of chartwire, or an older one; run {migrates}"
     if state == NO_SUCH_DATABASE:
-        return f"there is no such database; create it, then run {migrates}"
-    if state.startswith(REFUSED):
-        return f"{servers.role} is not let in; check the role and its password in the configuration"
+        return f"there is no such database; create it (sudo -u postgres createdb -O OWNER NAME), then run {migrates}"
     if state != NO_RIGHT:
         return f"it refused ({type(error).__name__}, SQLSTATE {state})"
     if arguments.command in AS_OWNER:

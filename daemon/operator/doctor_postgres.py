@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -14,6 +15,7 @@ import asyncpg
 
 from daemon.config import Config
 from daemon.findings import Finding, error, note, warning
+from daemon.operator.postgres_refusal import READ_ONLY, REFUSED, place_of, refusal_of
 from daemon.tables.queries import SQL
 from events.formats import OlderVersion, demand_format
 
@@ -52,20 +54,60 @@ def granted() -> dict[str, set[str]]:
     return rights
 
 
-async def look_at_postgres(config: Config, now: datetime | None = None, *, least_free: float = LEAST_FREE) -> list[Finding]:
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def look_at_postgres(
+    config: Config, now: Callable[[], datetime] = _now, *, least_free: float = LEAST_FREE
+) -> list[Finding]:
     """Everything about the database; one finding where it cannot be reached."""
     try:
         connection = await asyncpg.connect(config.postgres.dsn, timeout=10, server_settings={"timezone": "UTC"})
-    except (OSError, asyncpg.PostgresError, TimeoutError, ValueError) as failure:
-        text = f"PostgreSQL cannot be reached ({type(failure).__name__})"
-        return [error("postgres-away", "postgres.dsn", text, "systemctl start postgresql, or correct postgres.dsn")]
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, ValueError) as failure:
+        return [refused(failure, config)]
+    found: list[Finding] = []
     try:
-        found = [*await _server(connection, config), *await _clock(connection, now or datetime.now(UTC))]
-        found += await _disk(connection, least_free)
-        schema = await _schema(connection)
-        return [*found, *schema, *await _rights(connection)] if not schema else [*found, *schema]
+        found += [*await _server(connection, config), *await _clock(connection, now)]
+        found += [*await _writes(connection), *await _disk(connection, least_free)]
+        found += (schema := await _schema(connection))
+        return [*found, *await _rights(connection)] if not schema else found
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as failure:
+        return [*found, refused(failure, config)]
     finally:
         await connection.close()
+
+
+def refused(failure: BaseException, config: Config) -> Finding:
+    """What PostgreSQL's refusal means."""
+    owner = place_of(config.postgres.migrate_dsn)[1].partition("role ")[2]
+    found = refusal_of(failure, config.postgres.dsn, owner=owner)
+    if found is not None:
+        return error(found.code, "postgres.dsn", found.text, found.repair)
+    state = f"SQLSTATE {failure.sqlstate}" if isinstance(failure, asyncpg.PostgresError) else type(failure).__name__
+    text = f"{place_of(config.postgres.dsn)[0]} refuses to be examined ({state})"
+    return error(REFUSED, "postgres.dsn", text, "journalctl -u postgresql says what it refused and why")
+
+
+async def _writes(connection: Any) -> list[Finding]:
+    """Whether it takes any: nothing at all can be recorded otherwise."""
+    standby, read_only, source = await connection.fetchrow(SQL["server_writes"])
+    if standby:
+        text = "this is a standby, which takes no writes: nothing can be recorded"
+        repair = "the primary's address in postgres.dsn, or sudo -u postgres pg_ctlcluster VERSION CLUSTER promote where it is to be the primary"
+        return [error(READ_ONLY, "postgres.dsn", text, repair)]
+    if not read_only:
+        return []
+    role, name = _quoted(await connection.fetchval(SQL["own_role"])), await connection.fetchval(SQL["own_database"])
+    repair = {
+        "user": f"ALTER ROLE {role} RESET default_transaction_read_only",
+        "database": f"ALTER DATABASE {_quoted(name)} RESET default_transaction_read_only",
+        "database user": f"ALTER ROLE {role} IN DATABASE {_quoted(name)} RESET default_transaction_read_only",
+    }.get(source, "ALTER SYSTEM RESET default_transaction_read_only; SELECT pg_reload_conf()")
+    text = (
+        f"PostgreSQL takes no writes of this role: default_transaction_read_only is on ({source}); nothing can be recorded"
+    )
+    return [error(READ_ONLY, "postgres.dsn", text, repair)]
 
 
 async def _server(connection: Any, config: Config) -> list[Finding]:
@@ -108,8 +150,10 @@ async def _server(connection: Any, config: Config) -> list[Finding]:
     return found
 
 
-async def _clock(connection: Any, now: datetime) -> list[Finding]:
-    apart = abs((now - await connection.fetchval(SQL["server_time"])).total_seconds())
+async def _clock(connection: Any, now: Callable[[], datetime]) -> list[Finding]:
+    """Ours is read on both sides of the question, so that a slow way there is no difference."""
+    before, theirs, after = now(), await connection.fetchval(SQL["server_time"]), now()
+    apart = max((before - theirs).total_seconds(), (theirs - after).total_seconds(), 0.0)
     if apart <= CLOCKS_APART:
         return []
     text = f"PostgreSQL's clock and this machine's are {apart:.0f} s apart"
@@ -128,7 +172,8 @@ async def _disk(connection: Any, least_free: float) -> list[Finding]:
     if usage.free / usage.total >= least_free:
         return []
     text = f"the disk of {folder} is full to {1 - usage.free / usage.total:.0%}"
-    return [error("postgres-disk", "postgres.dsn", text, "make room, or move the data to a larger disk")]
+    repair = f"df -h {folder}, then make room there (old logs first, never pg_wal), or move the data to a larger disk"
+    return [error("postgres-disk", "postgres.dsn", text, repair)]
 
 
 async def _schema(connection: Any) -> list[Finding]:

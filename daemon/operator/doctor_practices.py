@@ -38,7 +38,7 @@ async def look_at_practices(config: Config, beside: Path, keyring: Keyring, now:
     store = await Store.open(config.postgres.dsn, keyring, min_size=1, max_size=2)
     try:
         shredded = {one.practice for one in await read_keys(store.pool) if one.shredded_at is not None}
-        found = _keyless(config, keyring, folder, shredded)
+        found = _keyless(config, keyring, folder, shredded, await store.heads())
         if not await is_switched(store.pool):
             text = "practices' data keys are not in use yet: key files cannot be rotated, and no practice can be shredded"
             found.append(
@@ -59,7 +59,10 @@ async def look_at_practices(config: Config, beside: Path, keyring: Keyring, now:
         await store.close()
 
 
-def _keyless(config: Config, keyring: Keyring, folder: Path, shredded: Iterable[str]) -> list[Finding]:
+def _keyless(
+    config: Config, keyring: Keyring, folder: Path, shredded: Iterable[str], recorded: Mapping[PracticeId, int]
+) -> list[Finding]:
+    """Practices without a key. A new one is right where nothing was recorded yet: it opens nothing that is."""
     found = []
     for one in [each.id for each in config.practice if not keyring.has(each.id) and each.id not in set(shredded)]:
         if keyring.in_force(one) is not None or keyring.keys_of(one):
@@ -68,6 +71,12 @@ def _keyless(config: Config, keyring: Keyring, folder: Path, shredded: Iterable[
                 f"put the key files of {one} back into {folder}, from their backup",
             )
             found.append(error("key-wrong", "keys.directory", text, repair, one))
+        elif number := recorded.get(PracticeId(one)):
+            text = f"{folder} has no key file of it, and {number} events are recorded: its key file was lost"
+            repair = (
+                f"put the key files of {one} back into {folder}, from their backup; a new key opens nothing that is recorded"
+            )
+            found.append(error("key-lost", "keys.directory", text, repair, one))
         else:
             text = f"{folder} has no key file of it"
             found.append(
@@ -178,12 +187,14 @@ def maps(directory: Directory, policy: Policy) -> list[Finding]:
 
 
 def _unmapped(table: str, id_: int, free: list[int], policy: Policy) -> Finding:
-    names = policy.names
-    text = f"{names.ehr.label}'s {id_} has no counterpart in {names.billing.label}, neither by NPI nor by exact name"
-    choice = str(free[0]) if len(free) == 1 else f"ID  # {', '.join(map(str, free)) or 'none is free: add it there'}"
+    names, kind = policy.names, table.removesuffix("s")
+    text = f"{names.ehr.label}'s {kind} {id_} has no counterpart in {names.billing.label}, neither by NPI nor by exact name"
     repair = (
-        f"{table} = {{ {id_} = {choice}"
-        + (" }" if len(free) == 1 else "")
-        + " in [practice.maps], then systemctl reload chartwire"
+        f"{table} = {{ {id_} = {free[0] if len(free) == 1 else 'ID'} }} in [practice.maps], then systemctl reload chartwire"
     )
+    if len(free) != 1:
+        chosen = (
+            f"one of {', '.join(map(str, free))}" if free else f"none is free: add the {kind} in {names.billing.label} first"
+        )
+        repair += f"; ID: {chosen}"
     return warning("unmapped", f"practice.maps.{table}.{id_}", text, repair, policy.practice)

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
+import asyncpg
 from aiohttp import web
 
 from daemon.tables.queries import SQL
@@ -103,4 +104,6 @@ async def _problem(server: str, ask: Callable[[], Awaitable[object]]) -> str:
         return f"{server} does not answer within {PATIENCE:.0f} s"
     except AWAY as error:
         return f"{server} cannot be reached ({type(error).__name__})"
+    except asyncpg.PostgresError as error:
+        return f"{server} refuses the worker ({type(error).__name__})"
     return ""

@@ -27,15 +27,16 @@ class Letter(msgspec.Struct, frozen=True, kw_only=True):
 def letter(message: Notice, practice: PracticeConfig, audience: Audience, console_url: str) -> Letter:
     number = sum(message.counts.values())
     things = "1 thing" if number == 1 else f"{number} things"
+    wait, still_wait = ("waits", "still waits") if number == 1 else ("wait", "still wait")
     link = f"{console_url.rstrip('/')}/practices/{practice.id}/waiting" if console_url else ""
     if message.kind == OVER:
         subject = f"[chartwire] {practice.name}: nothing waits for the {audience} any more"
         lines = ["What was told is seen to:", ""]
     elif message.kind == ESCALATION:
-        subject = f"[chartwire] {practice.name}: {things} still wait for the {audience}"
+        subject = f"[chartwire] {practice.name}: {things} {still_wait} for the {audience}"
         lines = ["This was told before, and nobody has seen to it:", ""]
     else:
-        subject = f"[chartwire] {practice.name}: {things} wait for the {audience}"
+        subject = f"[chartwire] {practice.name}: {things} {wait} for the {audience}"
         lines = ["This needs a person:", ""]
     lines += [f"  {count:>5}  {code}" for code, count in sorted(message.counts.items())]
     if message.kind != OVER:

@@ -7,6 +7,7 @@ there is no room the one that has waited longest without a request makes way. Wh
 from __future__ import annotations
 
 import asyncio
+import os
 import resource
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -106,6 +107,13 @@ class HttpConnection(web.RequestHandler):
 WORDS = {400: "not a valid HTTP request\n", 500: "something is wrong here; try again later\n"}
 
 
+class NotListening(OSError):
+    """An address that cannot be listened at is its `filename`: no server that is away, though asyncio raises the same for both."""
+
+    def __init__(self, address: str, error: OSError) -> None:
+        super().__init__(error.errno, os.strerror(error.errno) if error.errno else type(error).__name__, address)
+
+
 class Site(web.BaseSite):
     """A listening socket with a cap on its connections; add `timed` to the application's middlewares."""
 
@@ -127,7 +135,10 @@ class Site(web.BaseSite):
     async def start(self) -> None:
         await super().start()
         host, port = self._where
-        self._server = await asyncio.get_running_loop().create_server(self._connection, host, port, backlog=BACKLOG)
+        try:
+            self._server = await asyncio.get_running_loop().create_server(self._connection, host, port, backlog=BACKLOG)
+        except OSError as error:
+            raise NotListening(f"{host}:{port}", error) from None
 
     def _connection(self) -> HttpConnection:
         manager = self._runner.server

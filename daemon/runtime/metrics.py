@@ -21,7 +21,7 @@ from prometheus_client.registry import Collector, CollectorRegistry
 
 from daemon.config import PracticeConfig
 from daemon.instruments import Instruments
-from daemon.runtime.listening import Site, timed
+from daemon.runtime.listening import NotListening, Site, timed
 from daemon.runtime.reporter import AtWork
 from daemon.servers import MetricsConfig, host_and_port
 from daemon.tables.status import Watched
@@ -205,7 +205,7 @@ class MetricsEndpoint:
         self._registry.register(self._state)
 
     async def run(self, now: Any) -> None:
-        """Serve until cancelled, and measure the event loop meanwhile. Raises OSError when the address cannot be had."""
+        """Serve until cancelled, and measure the event loop meanwhile. Raises NotListening when the address cannot be had."""
         app = web.Application(middlewares=[timed])
 
         async def scraped(request: web.Request) -> web.Response:
@@ -222,7 +222,11 @@ class MetricsEndpoint:
         try:
             where = host_and_port(self._config.listen)
             assert where is not None, "checked with the configuration"
-            await Site(runner, *where, most=MOST_CONNECTIONS).start()
+            try:
+                await Site(runner, *where, most=MOST_CONNECTIONS).start()
+            except NotListening as error:
+                log.error("metrics_not_opened", key="metrics.listen", address=error.filename, reason=error.strerror)
+                raise
             log.info("metrics_opened", address=self._config.listen)
             await self._measure_loop()
         finally:

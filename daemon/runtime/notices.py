@@ -105,6 +105,12 @@ def trying(told: Told, now: datetime) -> Told:
     return replace(told, sending=replace(told.sending, tries=tries + 1, next_try=now + pause))
 
 
+def left_by(told: Told, taken: tuple[str, ...]) -> Told:
+    """The message has left by these ways, and is tried again by the others."""
+    assert told.sending is not None
+    return replace(told, sending=replace(told.sending, taken=taken))
+
+
 def is_given_up_by(message: Notice, now: datetime) -> bool:
     """Tried for a day."""
     return now - message.since > GIVEN_UP

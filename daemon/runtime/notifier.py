@@ -15,7 +15,7 @@ import structlog
 
 from daemon.config import PracticeConfig
 from daemon.runtime.letters import letter
-from daemon.runtime.notices import ESCALATION, decide, is_given_up_by, needing, sent, trying
+from daemon.runtime.notices import ESCALATION, decide, is_given_up_by, left_by, needing, sent, trying
 from daemon.runtime.postbox import NotSent, Postbox
 from daemon.runtime.surroundings import Surroundings
 from daemon.tables.notices import Notice, Told, read_told, save_told, waiting_of_each
@@ -97,21 +97,25 @@ class Notifier:
         if not await self._save(practice, audience, after):
             return  # it has another owner, who tells it
         async with room:
-            outcome = await self._send(practice, audience, message)
-        self._around.meter.count(f"notices.{message.kind}.{outcome}")
-        if outcome == "sent":
+            failure = await self._send(practice, audience, message)
+        if failure is None:
             await self._save(practice, audience, sent(after, self._around.now()))
+        elif failure.taken != message.taken:
+            await self._save(practice, audience, left_by(after, failure.taken))
 
-    async def _send(self, practice: PracticeId, audience: Audience, message: Notice) -> str:
+    async def _send(self, practice: PracticeId, audience: Audience, message: Notice) -> NotSent | None:
+        """What kept it from leaving by every way, if anything did."""
         config = self._worker.configs[practice]
         try:
             made = letter(message, config, audience, self._config.console_url)
-            await self._postbox.send(made, self._addresses(practice, audience, message.kind))
+            await self._postbox.send(made, self._addresses(practice, audience, message.kind), message.taken)
         except NotSent as failure:
             log.warning("notice_delayed", practice=practice, attempt=message.tries + 1, error_type=str(failure))
-            return "delayed"
+            self._around.meter.count(f"notices.{message.kind}.delayed")
+            return failure
         log.info("notice_sent", practice=practice, reason=message.kind, count=sum(message.counts.values()))
-        return "sent"
+        self._around.meter.count(f"notices.{message.kind}.sent")
+        return None
 
     def _addresses(self, practice: PracticeId, audience: Audience, kind: str) -> list[str]:
         rows = [

@@ -58,7 +58,7 @@ class Outcomes:
         except Fenced:
             raise
         except Exception as error:
-            log.error("outcome_not_folded", system=self._system, exc_info=error)
+            log.error("outcome_not_folded", practice=self._recorder.practice, system=self._system, exc_info=error)
             await self._set_aside(body, attempt, error)
             return False
 
@@ -80,7 +80,9 @@ class Outcomes:
                 failures += 1
                 if is_given_up(error, failures):
                     raise
-                log.error("recording_failed", error_type=type(error).__name__, attempt=failures)
+                log.error(
+                    "recording_failed", practice=self._recorder.practice, error_type=type(error).__name__, attempt=failures
+                )
                 await asyncio.sleep(self._pace.pause(failures))
 
     async def _set_aside(self, body: Body, attempt: Attempt, error: Exception) -> None:
@@ -104,7 +106,7 @@ class Outcomes:
             except Fenced:
                 raise
             except Exception as again:
-                log.error("outcome_not_folded", system=self._system, exc_info=again)
+                log.error("outcome_not_folded", practice=self._recorder.practice, system=self._system, exc_info=again)
 
     async def hold(self, began: HoldBegan, attempt: Attempt) -> None:
         """A hold begins, because of what came of an attempt."""

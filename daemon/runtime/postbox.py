@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import hmac
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from email.message import EmailMessage
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
+import structlog
 
 from daemon.notify import NotifyConfig
 from daemon.runtime.letters import Letter
@@ -23,8 +25,17 @@ SECONDS = 30.0
 SIGNATURE, ID = "Chartwire-Signature", "Chartwire-Notification"
 
 
+MAIL, WEBHOOK = "mail", "webhook"
+
+log = structlog.get_logger()
+
+
 class NotSent(Exception):
-    """A letter did not leave; its text names the kind of failure only."""
+    """A letter did not leave by every way; its text names the kind of failure only, `taken` are the ways that it left by."""
+
+    def __init__(self, failure: str, taken: Sequence[str] = ()) -> None:
+        super().__init__(failure)
+        self.taken = tuple(taken)
 
 
 class Postbox:
@@ -38,16 +49,54 @@ class Postbox:
         self._session = session
         self._now = now
 
-    async def send(self, letter: Letter, addresses: Sequence[str]) -> None:
-        """By every way that is configured. Raises NotSent when one did not take it; all are tried again then, with the same id."""
+    async def send(self, letter: Letter, addresses: Sequence[str], taken: Sequence[str] = ()) -> None:
+        """By every way that is configured and has not `taken` it before. Raises NotSent when one did not: only that is tried again,
+        with the same id. One that is away keeps no other from being tried."""
+        done, failures = list(taken), []
+        ways: list[tuple[str, Callable[[], Awaitable[None]]]] = []
         if self._config.smtp and addresses:
-            await self._mail(letter, addresses)
+            ways.append((MAIL, lambda: self._mail(letter, addresses)))
         if self._config.webhook:
-            await self._post(letter)
+            ways.append((WEBHOOK, lambda: self._post(letter)))
+        for name, send in ways:
+            if name in done:
+                continue
+            try:
+                await send()
+                done.append(name)
+            except NotSent as failure:
+                failures.append(f"{name}: {failure}")
+        if failures:
+            raise NotSent(", ".join(failures), done)
 
-    async def _mail(self, letter: Letter, addresses: Sequence[str]) -> None:
+    async def reach(self) -> None:
+        """Greet the mail server as for a letter, and send none. Raises NotSent."""
         import aiosmtplib
 
+        try:
+            async with aiosmtplib.SMTP(**self._server()):
+                pass
+        except (aiosmtplib.SMTPException, OSError, ValueError) as failure:
+            raise NotSent(type(failure).__name__) from None
+
+    def _server(self) -> dict[str, Any]:
+        """How the mail server is spoken to. Raises OSError and ValueError where the password's file cannot be read."""
+        config = self._config
+        where = host_and_port(config.smtp)
+        assert where is not None, "checked with the configuration"
+        return {
+            "hostname": where[0],
+            "port": where[1],
+            "username": config.user or None,
+            "password": secret(config.password_file, self._beside) if config.password_file else None,
+            "use_tls": config.security == "tls",
+            "start_tls": config.security == "starttls",
+            "tls_context": None if config.security == "none" else ssl.create_default_context(),
+            "timeout": SECONDS,
+        }
+
+    def _message(self, letter: Letter, addresses: Sequence[str]) -> EmailMessage:
+        """Raises ValueError where a header cannot hold what it is to say."""
         config = self._config
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = config.sender, ", ".join(addresses), letter.subject
@@ -56,22 +105,19 @@ class Postbox:
         message["Auto-Submitted"] = "auto-generated"
         message[ID] = letter.id
         message.set_content(letter.text)
-        where = host_and_port(config.smtp)
-        assert where is not None, "checked with the configuration"
+        return message
+
+    async def _mail(self, letter: Letter, addresses: Sequence[str]) -> None:
+        import aiosmtplib
+
         try:
-            await aiosmtplib.send(
-                message,
-                hostname=where[0],
-                port=where[1],
-                username=config.user or None,
-                password=secret(config.password_file, self._beside) if config.password_file else None,
-                use_tls=config.security == "tls",
-                start_tls=config.security == "starttls",
-                tls_context=None if config.security == "none" else ssl.create_default_context(),
-                timeout=SECONDS,
-            )
+            refused, _ = await aiosmtplib.send(self._message(letter, addresses), **self._server())
         except (aiosmtplib.SMTPException, OSError, ValueError) as failure:
             raise NotSent(type(failure).__name__) from None
+        for address, answer in refused.items():
+            log.warning(
+                "notice_address_refused", practice=letter.practice, key="notify.to", address=address, status=answer.code
+            )
 
     async def _post(self, letter: Letter) -> None:
         try:
@@ -88,7 +134,7 @@ class Postbox:
             ) as answer:
                 if answer.status >= 300:
                     raise NotSent(f"HTTP {answer.status}")
-        except (aiohttp.ClientError, OSError, TimeoutError) as failure:
+        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as failure:
             raise NotSent(type(failure).__name__) from None
 
 

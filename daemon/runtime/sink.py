@@ -336,8 +336,20 @@ class Sink:
         await self._outcomes.record(end.body, attempt)
         await self._health.ended(attempt.job.intent)
         if isinstance(end, Refuse) and not end.answered:
-            log.error("write_failed_by_defect", system=self.system, operation=operation, exc_info=error)
+            log.error(
+                "write_failed_by_defect",
+                practice=self._recorder.practice,
+                system=self.system,
+                operation=operation,
+                exc_info=error,
+            )
             return
         await self._health.works()
         if not isinstance(end, Superseded):
-            log.warning("write_refused", system=self.system, operation=operation, attempt=attempt.number)
+            log.warning(
+                "write_refused",
+                practice=self._recorder.practice,
+                system=self.system,
+                operation=operation,
+                attempt=attempt.number,
+            )

@@ -107,7 +107,9 @@ class SystemHealth:
         self._failures += 1
         last = self._last[what]
         last.append(trouble.code)
-        log.warning("system_failed", system=self._system, code=trouble.code, attempt=self._failures)
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=trouble.code, attempt=self._failures
+        )
         if len(last) < VISIBLE_AFTER or self._shown == trouble.code:
             return
         if self._shown and last.count(trouble.code) < VISIBLE_AFTER:
@@ -130,7 +132,9 @@ class SystemHealth:
     async def troubled(self, intent: IntentId) -> None:
         """The system had trouble of its own with this write; others may go through all the same, so it has an item of its own."""
         count = self._troubled.failed(intent)
-        log.warning("system_failed", system=self._system, code=TROUBLED.code, attempt=count)
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=TROUBLED.code, attempt=count
+        )
         await self._tell(self._troubled)
 
     async def unusable(self, intent: IntentId, record: str) -> None:
@@ -142,7 +146,9 @@ class SystemHealth:
             await self.failed(UNUSABLE)
             return
         count = self._unreadable.failed(intent, record)
-        log.warning("system_failed", system=self._system, code=UNREADABLE.code, attempt=count)
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=UNREADABLE.code, attempt=count
+        )
         await self._tell(self._unreadable)
 
     async def ended(self, intent: IntentId) -> None:
@@ -173,6 +179,8 @@ class SystemHealth:
                 [body], ehr=None, billing=None, cause=None, parts=(self._system, self._now().isoformat(), code)
             )
         except AWAY as error:
-            log.error("recording_failed", error_type=type(error).__name__, attempt=self._failures)
+            log.error(
+                "recording_failed", practice=self._recorder.practice, error_type=type(error).__name__, attempt=self._failures
+            )
             return False
         return True

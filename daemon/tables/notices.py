@@ -16,7 +16,8 @@ Counts = Mapping[str, int]
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """A message under way. `kind` is waiting, escalation or over; its `id` stays the same, however often it is tried."""
+    """A message under way. `kind` is waiting, escalation or over; its `id` stays the same, however often it is tried. `taken` are the
+    ways that it left by already."""
 
     id: str
     kind: str
@@ -24,6 +25,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
     since: datetime
     next_try: datetime
     tries: int = 0
+    taken: tuple[str, ...] = ()
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,6 +20,10 @@ SELECT pg_backend_pid()
 -- The port that the server listens on; none over a socket.
 SELECT inet_server_port()
 
+-- name: server_writes
+-- Whether the server is a standby, whether this session takes no writes, and where that was set.
+SELECT pg_is_in_recovery(), setting = 'on', source FROM pg_settings WHERE name = 'default_transaction_read_only'
+
 -- name: server_connections
 -- How many connections the server takes.
 SELECT current_setting('max_connections')
@@ -39,6 +43,10 @@ SELECT current_setting('data_directory')
 -- name: own_role
 -- The role that asks.
 SELECT current_user
+
+-- name: own_database
+-- The database that is asked.
+SELECT current_database()
 
 -- name: is_superuser
 -- Whether the role that asks is a superuser.
@@ -62,6 +70,10 @@ SELECT EXISTS (
 -- name: events_are_there
 -- Whether the database has the table of events.
 SELECT to_regclass('chartwire.event') IS NOT NULL
+
+-- name: practices_recorded
+-- The practices that have events.
+SELECT practice FROM chartwire.practice_head WHERE sequence > 0
 
 -- name: migrations_done
 -- The names of the migrations that were applied.

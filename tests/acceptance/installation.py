@@ -17,7 +17,7 @@ import asyncpg
 import pytest
 import pytest_asyncio
 
-from daemon.config import load
+from daemon.config import keyring_of, load
 from daemon.demo.rehearsal import prepare, servers
 from daemon.findings import Finding
 from daemon.operator.doctor import examine
@@ -67,15 +67,30 @@ class Installation:
         finally:
             await connection.close()
 
+    async def value(self, query: str) -> object:
+        connection = await asyncpg.connect(self.owner)
+        try:
+            return await connection.fetchval(query)
+        finally:
+            await connection.close()
+
+    async def reload(self) -> None:
+        """What SIGHUP does."""
+        config = load(self.file, SECTIONS)
+        await self.worker.reload(config, keyring_of(config, self.file.parent))
+
     def edit(self, old: str, new: str) -> None:
         text = self.file.read_text()
         assert old in text
         self.file.write_text(text.replace(old, new))
 
     async def follow(self, finding: Finding) -> None:
-        """Do what the advice says, as it says it: SQL as the owner, a command of chartwire as a process."""
+        """Do what the advice says, as it says it: SQL as the owner, a command of chartwire as a process, and a reload of the worker."""
         if SQL.match(finding.repair):
             await self.execute(finding.repair)
+            return
+        if "systemctl reload chartwire" in finding.repair:
+            await self.reload()
             return
         command = re.search(r"`chartwire ([^`]+)`", finding.repair)
         assert command is not None, finding.repair

@@ -9,7 +9,16 @@ import pytest
 
 from daemon.demo.embedded import EmbeddedBroker
 from daemon.findings import Severity
-from daemon.operator import doctor, doctor_kafka, doctor_network, doctor_postgres, doctor_practices, doctor_witness
+from daemon.operator import (
+    doctor,
+    doctor_kafka,
+    doctor_network,
+    doctor_notify,
+    doctor_postgres,
+    doctor_practices,
+    doctor_witness,
+    postgres_refusal,
+)
 from daemon.sandbox.clinic import write_private
 from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.elation import examination as of_elation
@@ -28,12 +37,23 @@ async def test_credentials_that_are_refused(at: Installation, secret: str, syste
     file = at.file.parent / f"oak.{secret}"
     kept = file.read_text()
     write_private(file, "wrong")
+    await at.reload()
     finding = await at.found("credentials")
     assert system in finding.text
     assert file.name in finding.repair
+
+    async def waits() -> bool:
+        return await at.value("SELECT count(*) FROM chartwire.waiting WHERE code = 'credentials'") == 1
+
+    async def over() -> bool:
+        return not await waits()
+
+    await until(waits, 60.0)
     write_private(file, kept)
     await at.follow(finding)
     await at.gone("credentials")
+    await until(over, 60.0)
+    await at.gone("pass-failing")
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -123,7 +143,9 @@ async def test_places_without_a_counterpart(at: Installation) -> None:
     finding = next(one for one in await at.findings() if one.code == "unmapped" and one.practice == "oak")
     office = at.clinic.offices[1]
     assert finding.key == f"practice.maps.locations.{office.annex}"
-    line = finding.repair.partition(" in [practice.maps]")[0].partition("  #")[0].replace(" ID", f" {office.place[1]} }}")
+    assert f"location {office.annex} has no counterpart" in finding.text
+    assert "add the location in Kareo first" in finding.repair
+    line = finding.repair.partition(" in [practice.maps]")[0].replace(" ID", f" {office.place[1]}")
     text = at.file.read_text()
     at.file.write_text(f"{text}\n[practice.maps]\n{line}\n")
     assert "oak" not in {one.practice for one in await at.findings() if one.code == "unmapped"}
@@ -196,13 +218,17 @@ async def test_kafka_is_lost_and_recovery_is_begun_by_hand(at: Installation) -> 
     await until(over, 240.0)
 
 
-PROVOKED = {
+REFUSALS = {
+    value for value in vars(postgres_refusal).values() if isinstance(value, str) and re.fullmatch("postgres-[a-z-]+", value)
+}
+PROVOKED = REFUSALS | {
     code
     for module in (
         doctor,
         doctor_postgres,
         doctor_kafka,
         doctor_network,
+        doctor_notify,
         doctor_practices,
         doctor_witness,
         of_elation,
@@ -212,6 +238,11 @@ PROVOKED = {
 }
 ELSEWHERE = {
     "postgres-old": "there is no such server here",
+    "notify-mail": "tests/integration/test_doctor_notify.py",
+    "notify-webhook": "tests/integration/test_doctor_notify.py",
+    "notify-nobody": "tests/integration/test_doctor_notify.py",
+    "postgres-tls": "tests/unit/test_postgres_refusal.py",
+    "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",
     "topic-missing": "tests/unit/test_doctor_parts.py",
     "topic-replicas-away": "tests/unit/test_doctor_parts.py",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import re
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import structlog
 
-from daemon.telemetry import ALLOWED_KEYS
+from daemon.telemetry import ALLOWED_KEYS, Repeats
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -141,6 +142,39 @@ def test_exceptions_type_is_told(file: Path, logged: AbstractContextManager[None
         except LookupError as error:
             structlog.get_logger().error("lookup_failed", exc_info=error if given == "instance" else True)
     assert _lines(file)[0]["error_type"] == "LookupError"
+
+
+def test_what_repeats_is_said_once_a_minute_with_its_count() -> None:
+    """PostgreSQL away: two practices asked five times a second, 630 lines a minute once."""
+    now, lines = 0.0, []
+    said = Repeats(lambda: now)
+
+    def warn(**values: object) -> None:
+        with contextlib.suppress(structlog.DropEvent):
+            lines.append(said(None, "warning", {"event": "ownership_unknown", "level": "warning", **values}))
+
+    for _ in range(600):
+        for practice in ("elm", "oak"):
+            warn(practice=practice, error_type="ConnectionRefusedError")
+        now += 0.2
+    assert [(one["practice"], one.get("repeated")) for one in lines] == [
+        ("elm", None), ("oak", None), ("elm", 299), ("oak", 299),
+    ]  # fmt: skip
+    warn(practice="elm", error_type="InvalidPasswordError")
+    assert lines[-1]["error_type"] == "InvalidPasswordError", "another cause is another line"
+
+
+def test_what_comes_at_growing_pauses_and_what_is_no_trouble_is_said_each_time(
+    file: Path, logged: AbstractContextManager[None]
+) -> None:
+    with logged:
+        for attempt in (1, 2):
+            structlog.get_logger().info("practice_taken", practice="elm")
+            structlog.get_logger().warning("pass_failed", practice="elm", attempt=attempt)
+            structlog.get_logger().warning("report_not_kept", error_type="OSError")
+    assert [one["event"] for one in _lines(file)] == [
+        "practice_taken", "pass_failed", "report_not_kept", "practice_taken", "pass_failed",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("library", ["aiokafka.consumer.fetcher", "aiohttp.server", "zeep.transports", "asyncio"])

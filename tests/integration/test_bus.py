@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 import msgspec
 import pytest
 import pytest_asyncio
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.protocol.group import JoinGroupRequest
 
 from daemon.demo.embedded import EmbeddedBroker
@@ -127,6 +128,25 @@ async def test_a_practices_messages_arrive_in_order_and_offsets_follow_recording
         await bus.publish(OTHER, [more])
         await until(lambda: more in again.seen, 60)
     assert end not in again.seen, "what was recorded and committed does not come again"
+
+
+async def test_offsets_beyond_a_log_that_was_lost_are_left(bus: Bus) -> None:
+    """The group keeps offsets of the log that was there before: nothing was read, `status` said 0 messages behind, and readiness 200."""
+    group = f"lost-{next(_groups)}"
+    change = Checkpoint(practice=PRACTICE, source=f"test.{group}", value="1")
+    await bus.publish(PRACTICE, [change])
+    number = bus.partition_of(PRACTICE)
+    before = AIOKafkaConsumer(bootstrap_servers=bus.bootstrap_servers, group_id=group, enable_auto_commit=False)
+    await before.start()
+    try:
+        before.assign([TopicPartition(CHANGES, number)])
+        await before.commit({TopicPartition(CHANGES, number): 1_000_000})
+    finally:
+        await before.stop()
+    assert (await bus.lag(group))[number] > 0, "none of it was read"
+    reader = Reader(bus, group, stall=1.0)
+    async with reading(reader):
+        await until(lambda: change in reader.seen, 60)
 
 
 async def test_what_was_not_recorded_is_offered_again(bus: Bus) -> None:

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
+from argparse import Namespace
 from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 import pytest_asyncio
+from aiohttp import web
 
 from daemon.__main__ import main
 from daemon.cli.commands import COMMANDS
+from daemon.cli.failures import failure
 from daemon.demo.embedded import EmbeddedPostgres
+from daemon.runtime.listening import NotListening, Site
 from events.codec import Keyring
 from tests.conftest import PRACTICE, TEMPLATE
 from tests.integration.place import CHART, NUMBERS, Make, Place
@@ -329,6 +334,46 @@ def test_b8_migrate_of_a_database_that_is_another_s_says_so(
     (line,) = told(capsys).splitlines()
     assert f"permission denied for database {empty}" in line
     assert "postgres.migrate_dsn" in line
+
+
+@pytest.mark.parametrize("command", ["console", "sandbox"])
+def test_an_address_that_is_taken_is_no_server_that_is_away(
+    place: Make,
+    postgres: EmbeddedPostgres,
+    recorded: tuple[str, Path, int],
+    command: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """asyncio raises the same OSError for both. Who is told that PostgreSQL is away looks in the wrong place."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        at = place(postgres.dsn(recorded[0], "chartwire"))
+        at.config.write_text(re.sub(r"(?m)^listen = .*$", f'listen = "127.0.0.1:{port}"', at.config.read_text()))
+        code = main(["sandbox", "--elation-port", str(port)]) if command == "sandbox" else run(at, [command])
+    *_, line = told(capsys).splitlines()
+    assert code == 1
+    assert "PostgreSQL" not in line
+    assert f"127.0.0.1:{port} cannot be listened at" in line
+    assert f"ss -ltnp 'sport = :{port}'" in line
+    assert command == "sandbox" or line.startswith("console.listen: ")
+
+
+async def test_the_workers_own_address_that_is_taken_is_told_by_its_key() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        runner = web.AppRunner(web.Application())
+        await runner.setup()
+        try:
+            with pytest.raises(NotListening) as raised:
+                await Site(runner, "127.0.0.1", taken.getsockname()[1]).start()
+        finally:
+            await runner.cleanup()
+    said = failure(ExceptionGroup("worker", [raised.value]), Namespace(command="run", config=None))
+    assert (said.code, said.text.partition(": ")[0]) == (1, "http.listen")
+    assert "another process does" in said.text
 
 
 def test_b8_a_role_that_is_not_let_in_and_a_database_that_is_not_there(

@@ -9,6 +9,7 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 import pytest_asyncio
 from aiohttp import web
@@ -231,6 +232,21 @@ async def test_a12_without_postgresql_or_kafka_a_worker_lives_and_is_not_ready(s
     assert (status, live) == (503, 200)
     (reason,) = said["reasons"]  # type: ignore[misc]
     assert reason.startswith("PostgreSQL cannot be reached")
+
+
+async def test_postgresql_that_refuses_the_worker_is_told_as_such(store: Store) -> None:
+    """A password that was changed: neither PostgreSQL is away, nor is it a fault of this endpoint (500)."""
+
+    class Refusing:
+        async def fetchval(self, _query: str) -> object:
+            raise asyncpg.InvalidPasswordError("password authentication failed for user")
+
+    class Closed:
+        pool = Refusing()
+
+    status, said, live = await asked(WorkerSaid(), Closed(), Broker())  # type: ignore[arg-type]
+    assert (status, live) == (503, 200)
+    assert said["reasons"] == ["PostgreSQL refuses the worker (InvalidPasswordError)"]
 
 
 async def test_a12_loops_that_stand_still_are_neither_live_nor_ready(store: Store) -> None:

@@ -198,7 +198,13 @@ def test_b7_insecure_is_said_where_it_is_meant(file: Path, section: str, values:
 
 @pytest.mark.parametrize(
     ("content", "said"),
-    [(b"\xff\xfe\x00", "is not text"), (b"one\ntwo", "line break"), (b"a\x00b", "control"), (b" \n", "is empty")],
+    [
+        (b"\xef\xbb\xbfabc", "begins with a byte order mark: sed -i"),
+        (b"\xff\xfe\x00", "is not text"),
+        (b"one\ntwo", "line break"),
+        (b"a\x00b", "control"),
+        (b" \n", "is empty"),
+    ],
 )
 def test_b7_a_secret_is_a_line_of_text(file: Path, content: bytes, said: str) -> None:
     (file.parent / "elm.kareo-password").write_bytes(content)
@@ -377,3 +383,8 @@ def test_for_the_console_no_vendor_s_secret_is_opened(file: Path) -> None:
         one.unlink()
     assert len(problems(file)) == 3
     assert load(file, without_secrets(SECTIONS)).practice[0].id == "elm"
+
+
+def test_a_file_that_an_editor_of_windows_has_written_is_told_as_such(file: Path) -> None:
+    file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes())
+    assert f"{file} begins with a byte order mark: sed -i" in problems(file)[str(file)]

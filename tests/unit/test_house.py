@@ -13,7 +13,7 @@ from tests.unit.source import MODULES, ROOT, by_name
 FLOORS = (
     ("sections", "telemetry", "findings"),
     ("servers", "shape", "instruments"),
-    ("notify",),
+    ("notify", "file_lines"),
     ("config",),
     ("tables",),
     ("history", "vendors"),

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from daemon.cli.commands import parser_of
 from daemon.demo.embedded import free_port
 from daemon.runtime.metrics import CODES
 from daemon.servers import MetricsConfig
+from events.codes import WaitCode
 from tests.acceptance.test_metrics import samples
 from tests.bench.scrape import ManyPractices, served
 from tests.promtool import promtool
@@ -19,6 +22,7 @@ from tests.promtool import promtool
 DEPLOY = Path(__file__).parents[2] / "deploy"
 RULES = DEPLOY / "prometheus" / "chartwire.rules.yml"
 GUIDE = DEPLOY / "MONITORING.md"
+SOURCES = "".join(file.read_text() for room in ("daemon", "events") for file in (DEPLOY.parent / room).rglob("*.py"))
 NAME = re.compile(r"\b(?:chartwire|process|python_gc)_[a-z_]+")
 SELECTOR = re.compile(r"\b(chartwire_[a-z_]+)\{([^}]*)\}")
 OF_PROMETHEUS = {"instance", "job"}
@@ -65,6 +69,34 @@ def test_every_alert_is_explained() -> None:
     alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
     assert [one for one in alerts if f"| `{one}` |" not in GUIDE.read_text()] == []
     assert len(re.findall(r"^ +action: ", RULES.read_text(), re.MULTILINE)) == len(alerts)
+
+
+def actions() -> dict[str, str]:
+    """What each alert says to do."""
+    found = re.findall(r'- alert: (\w+)$.*?^ +action: "([^"]+)"$', RULES.read_text(), re.MULTILINE | re.DOTALL)
+    return dict(found)
+
+
+@pytest.mark.parametrize(("alert", "action"), sorted(actions().items()))
+def test_what_an_alert_says_to_do_can_be_done(alert: str, action: str) -> None:
+    """Its commands are commands that take these options, its units are installed, and what it says to look for in the log is logged."""
+    said = re.sub(r"\{\{ \$labels\.code \}\}", WaitCode.TROUBLED.value, action)
+    commands = re.findall(r"\bchartwire ([a-z-]+(?: --[a-z-]+ [a-z-]+)*)", said)
+    for command in commands:
+        parsed = parser_of(shlex.split(command)).parse_args(shlex.split(command))
+        assert callable(parsed.handler), command
+    units = {one.stem for one in (DEPLOY / "systemd").glob("*.service")}
+    named = re.findall(r"(?:systemctl [a-z]+|journalctl -u) ([a-z@-]+)", said)
+    assert set(named) <= units, alert
+    for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", said):
+        assert f'"{name}"' in SOURCES or f"{name}:" in SOURCES, f"{alert}: {name} is nowhere in the code"
+    assert commands or named or re.search(r"raise|more|another|page", said), f"{alert} says nothing to do"
+
+
+def test_every_alert_has_an_action_and_a_summary() -> None:
+    alerts = re.findall(r"- alert: (\w+)", RULES.read_text())
+    assert list(actions()) == alerts
+    assert len(re.findall(r'^ +summary: "[^"]{20,}"$', RULES.read_text(), re.MULTILINE)) == len(alerts)
 
 
 def test_codes_of_the_rules_are_codes() -> None:

@@ -54,7 +54,7 @@ class ElationExamination:
         if isinstance(failure, CredentialsRefused):
             text, repair = (
                 "Elation refuses the credentials",
-                f"put the secret of {self._section.client_id} into {self._section.client_secret_file}, then `chartwire retry {practice}`",
+                f"put the secret of {self._section.client_id} into {self._section.client_secret_file}, then systemctl reload chartwire",
             )
             return error("credentials", f"{key}.client_secret_file", text, repair, practice)
         if isinstance(failure, NotFound | Refused | Unauthorized):

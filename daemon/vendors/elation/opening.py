@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from daemon.findings import Finding
-from daemon.sections import ConfigProblem, secret
+from daemon.sections import ConfigProblem, resolve, secret
 from daemon.vendors.elation.calendar_reading import APPOINTMENTS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import RESOURCES, ElationConnector
@@ -16,7 +16,7 @@ from daemon.vendors.elation.held import ElationHeld
 from daemon.vendors.elation.policy_reading import BUDGET, PolicyBudget, PolicyReader
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.writer import ElationWriter
-from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.errors import CredentialsRefused, VendorError
 from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.passes import Rounds
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
@@ -60,6 +60,10 @@ class Elation:
         client = self._client(section, means, None, timeout=PROBE_SECONDS)
         try:
             await client.get_practice()
+        except CredentialsRefused:
+            file = resolve(section.client_secret_file, means.folder)
+            text = f"Elation refuses the credentials: put the secret of {section.client_id} into {file}, then systemctl reload chartwire"
+            return [(f"{key}.client_secret_file", text)]
         except VendorError as error:
             return [(key, f"Elation does not answer for this practice ({type(error).__name__} at {error.operation})")]
         return []

@@ -37,7 +37,7 @@ def _no_access(failure: VendorError, section: KareoConfig, key: str, practice: P
         )
     if isinstance(failure, Unauthorized):
         text = "Kareo refuses the customer key, the user or the password"
-        repair = f"put them into {section.customer_key_file} and {section.password_file}, then `chartwire retry {practice}`"
+        repair = f"put them into {section.customer_key_file} and {section.password_file}, then systemctl reload chartwire"
         return error("credentials", f"{key}.password_file", text, repair, practice)
     text = f"Kareo does not answer ({type(failure).__name__} at {failure.operation})"
     return error("vendor-away", f"{key}.endpoint", text, "Kareo's status page, or correct endpoint", practice)

@@ -16,7 +16,7 @@ from daemon.vendors.kareo.limiter import LimiterRegistry
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.kareo.soap import SoapService
 from daemon.vendors.kareo.writer import KareoWriter
-from daemon.vendors.ports.errors import VendorError
+from daemon.vendors.ports.errors import Unauthorized, VendorError
 from daemon.vendors.ports.gate import AccountGate, AccountGates
 from daemon.vendors.ports.vendor import Means, Opened, Opener, Reader, Side
 from daemon.vendors.ports.writer import Guard
@@ -70,6 +70,12 @@ class Kareo:
         client = self._client(section, means, service, None, timeout=PROBE_SECONDS)
         try:
             practices = await client.get_practices()
+        except Unauthorized:
+            files = " and ".join(
+                str(resolve(one, means.folder)) for one in (section.customer_key_file, section.password_file)
+            )
+            text = f"Kareo refuses the customer key, the user or the password: put them into {files}, then systemctl reload chartwire"
+            return [(f"{key}.password_file", text)]
         except VendorError as error:
             return [(key, f"Kareo does not answer ({type(error).__name__} at {error.operation})")]
         if not any(one.name == section.practice_name for one in practices):

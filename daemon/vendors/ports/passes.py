@@ -51,7 +51,7 @@ def why_unread(error: Refused | Malformed) -> tuple[str, str]:
     return (MISFIT, error.path) if isinstance(error, Malformed) else (REFUSED, "")
 
 
-SetAside = Callable[[str, str, str], Awaitable[None]]
+AsideWith = Callable[[str, str, str], Awaitable[None]]
 """Sets a record (its id) aside, for a reason, because of what stands at a path ("" for none)."""
 
 
@@ -62,7 +62,7 @@ class OneByOne:
     are read first; a record that fails by itself is asked for again by the next passes, and set aside after `STUBBORN` of them.
     """
 
-    def __init__(self, set_aside: SetAside) -> None:
+    def __init__(self, set_aside: AsideWith) -> None:
         self._set_aside = set_aside
         self._failed: Counter[str] = Counter()
 
