@@ -379,11 +379,8 @@ def policy_of(practice: PracticeConfig) -> Policy:
     for resource in Resource:
         if (direction := getattr(overrides, resource.value)) is not None:
             table[resource] = direction
-    preferences = PREFERENCES[practice.profile]
-    chosen: dict[str, Any] = {
-        "preference": preferences[Resource.DEMOGRAPHICS],
-        "insurance_preference": preferences[Resource.INSURANCE],
-    }
+    wins = PREFERENCES[practice.profile]
+    chosen: dict[str, Any] = {"preference": wins[Resource.DEMOGRAPHICS], "insurance_preference": wins[Resource.INSURANCE]}
     chosen |= {name: value for name in CHOSEN if (value := getattr(overrides, name)) is not None}
     return Policy(
         practice=PracticeId(practice.id),
