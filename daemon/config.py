@@ -36,6 +36,7 @@ from projections.terms.policy import (
     EXTENSION,
     PREFERENCES,
     PROFILES,
+    BillPrices,
     DeletedAppointment,
     Direction,
     NewCarrier,
@@ -81,6 +82,7 @@ class OverridesConfig(Section, frozen=True, kw_only=True):
     payer_scenario: str | None = None
     encounter_status: str | None = None
     batch_numbers: bool | None = None
+    bill_prices: BillPrices | None = None
     rescheduled: Rescheduled | None = None
     removed_policy: RemovedPolicy | None = None
     new_carrier: NewCarrier | None = None
@@ -377,11 +379,8 @@ def policy_of(practice: PracticeConfig) -> Policy:
     for resource in Resource:
         if (direction := getattr(overrides, resource.value)) is not None:
             table[resource] = direction
-    preferences = PREFERENCES[practice.profile]
-    chosen: dict[str, Any] = {
-        "preference": preferences[Resource.DEMOGRAPHICS],
-        "insurance_preference": preferences[Resource.INSURANCE],
-    }
+    wins = PREFERENCES[practice.profile]
+    chosen: dict[str, Any] = {"preference": wins[Resource.DEMOGRAPHICS], "insurance_preference": wins[Resource.INSURANCE]}
     chosen |= {name: value for name in CHOSEN if (value := getattr(overrides, name)) is not None}
     return Policy(
         practice=PracticeId(practice.id),

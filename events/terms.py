@@ -68,7 +68,7 @@ class AppointmentTerms(Value, frozen=True, kw_only=True):
 
 
 class EncounterTerms(Value, frozen=True, kw_only=True):
-    """One service line: at most 4 of each; `units` and `unit_charge` are decimal text."""
+    """One service line: at most 4 of each; `units` and `unit_charge` are decimal text, "" where the billing side is not told."""
 
     cpt: str
     units: str

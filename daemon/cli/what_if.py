@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
 from daemon.history.what_if import compare
 from events.records import type_of
-from projections.trial.what_if import Comparison, Deviation
+from projections.trial.what_if import Comparison, Deviation, unknown_under
 from projections.words.shown import Shown
 from projections.words.writes import describe_write
 
@@ -55,19 +56,21 @@ def what_if(arguments: argparse.Namespace) -> int:
         complain(error.problems, arguments)
         raise Ended from None
 
+    unknown = unknown_under(policy_of(it.practice), policy)
+
     async def work() -> int:
         async with it.opened() as store:
             head = await store.head(it.id)
             with Progress("replayed", head) as progress:
                 batches = store.sealed(it.id, up_to=head)
                 result = await compare(batches, store.keyring, policy, since=since, progress=progress)
-        say(*([_json(result, it.shown)] if arguments.json else lines(result, it.shown)))
+        say(*([_json(result, it.shown, unknown)] if arguments.json else lines(result, it.shown, unknown)))
         return 0
 
     return run_async(work())
 
 
-def lines(result: Comparison, shown: Shown) -> list[str]:
+def lines(result: Comparison, shown: Shown, unknown: Sequence[str] = ()) -> list[str]:
     """Counts first, then every write that would differ, in order."""
     text = [f"{result.events} events replayed; {result.same} writes would have been the same"]
     for kind, counts in result.counts().items():
@@ -79,7 +82,7 @@ def lines(result: Comparison, shown: Shown) -> list[str]:
     for one in result.deviations:
         why = f" ({one.why})" if one.why else ""
         text.append(f"#{one.sequence} {one.patient or 'practice'} {one.slot}: {one.kind}: {_words(one, shown)}{why}")
-    return [*text, "", APPROXIMATION]
+    return [*text, "", *unknown, APPROXIMATION]
 
 
 def _words(one: Deviation, shown: Shown) -> str:
@@ -96,7 +99,7 @@ def differing(one: Deviation) -> list[str]:
     return [name for name in one.write.__struct_fields__ if getattr(one.write, name) != getattr(one.was, name)]
 
 
-def _json(result: Comparison, shown: Shown) -> str:
+def _json(result: Comparison, shown: Shown, unknown: Sequence[str]) -> str:
     writes = [
         {
             "kind": one.kind,
@@ -121,5 +124,6 @@ def _json(result: Comparison, shown: Shown) -> str:
         },
         "writes": writes,
         "about": APPROXIMATION,
+        "unknown": unknown,
     }
     return msgspec.json.encode(whole).decode()

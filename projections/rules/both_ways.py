@@ -27,7 +27,7 @@ from projections.rules.pairing import (
     terms_here,
 )
 from projections.rules.policies import policy_terms
-from projections.rules.telling import INSURED_NOTE, added, ended, told, untold
+from projections.rules.telling import added, ended, told, told_notes, untold
 from projections.rules.wants import Wants, Wish
 from projections.state.coverage import DIFFERENCES, coverage_of
 from projections.state.directory import Directory
@@ -189,7 +189,6 @@ def _want_case(one: Merging) -> None:
     case = _case(one)
     if case is None:
         return
-    notes = (INSURED_NOTE,) if any(set(change.fields) & set(INSURED_FIELDS) for change in changes) else ()
     write = ChangeBillingPolicies(
         patient=one.billing.chart.id,
         case_id=case or None,
@@ -198,10 +197,7 @@ def _want_case(one: Merging) -> None:
         changes=tuple(changes),
         before=one.cases,
     )
-    one.wants.writes[CASE_POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE, notes)
-
-
-INSURED_FIELDS = ("relationship", *(name for name in TOLD if name.startswith("insured_")))
+    one.wants.writes[CASE_POLICIES_SLOT] = Wish(write, Resource.INSURANCE, RULE, told_notes(changes, one.policy.names))
 
 
 def _case(one: Merging) -> int | None:

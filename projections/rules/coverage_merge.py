@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from events.schema import FieldConflict
 from events.terms import PolicyTerms
 from events.writes import Resource, System
-from projections.rules.pairing import EVERYTHING, INSURED, ONE_WAY, TOLD, fact, is_empty, members
+from projections.rules.pairing import EVERYTHING, INSURED, ONE_WAY, TOLD, fact, is_empty, members, names_plan
 from projections.terms.policy import Direction, Policy
 
 
@@ -97,8 +97,8 @@ def _merge_fact(
         winner = System.BILLING
     elif is_based and before == there:
         winner = System.EHR
-    elif not is_based and (is_empty(here) or is_empty(there)):
-        winner = System.BILLING if is_empty(here) else System.EHR
+    elif not is_based and (_says_nothing(name, ours) or is_empty(there)):
+        winner = System.BILLING if _says_nothing(name, ours) else System.EHR
     else:
         winner = policy.insurance_preference
         merged.conflicts.append(
@@ -111,6 +111,11 @@ def _merge_fact(
             )
         )
     (merged.to_billing if winner is System.EHR else merged.to_ehr).append(name)
+
+
+def _says_nothing(name: str, ours: PolicyTerms) -> bool:
+    """Whether the chart side says nothing of a fact; a carrier without a plan says nothing of the plan."""
+    return not names_plan(ours) if name == "insurer" else is_empty(fact(ours, name))
 
 
 def _holder(merged: MergedPolicy, ours: PolicyTerms) -> None:

@@ -28,6 +28,7 @@ from projections.rules.fields import (
 )
 from projections.rules.links import LINK_HINT
 from projections.rules.reconcile import reconcile
+from projections.rules.telling import told_notes
 from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
 from projections.state.maps import default_physician
@@ -199,7 +200,7 @@ def want_billing_chart(
         payer_scenario=policy.payer_scenario,
         policies=policies,
     )
-    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION)
+    wants.writes[CHART_SLOT] = Wish(write, Resource.CHART, CREATION, told_notes(policies, policy.names))
 
 
 def _new_chart(

@@ -22,7 +22,7 @@ from projections.state.directory import Directory
 from projections.state.maps import location_for, place_of_service_of, provider_for
 from projections.state.patient import BillingSide, BillState, bill_content
 from projections.terms.codecs import Unfit, plain_amount
-from projections.terms.policy import Policy
+from projections.terms.policy import BillPrices, Policy
 
 A = TypeVar("A")
 
@@ -65,12 +65,13 @@ def _filled(rows: Iterable[BillField[A]], about: A) -> dict[str, Any] | Unfit:
 
 
 class EnteredLine(Value, frozen=True):
-    """A line as it was entered, its number on the bill, its procedure code cleaned, and the bill's diagnoses that travel."""
+    """A line as it was entered, its number on the bill, its procedure code cleaned, and what of the bill travels."""
 
     number: int
     cpt: str
     line: BillLine
     travelling: tuple[str, ...]
+    prices: BillPrices = BillPrices.BOTH
 
     @property
     def where(self) -> str:
@@ -107,6 +108,8 @@ def _dxs(one: EnteredLine) -> tuple[str, ...] | Unfit:
 
 
 def _units(one: EnteredLine) -> str | Unfit:
+    if one.prices is BillPrices.NONE:
+        return ""
     units = plain_amount(one.line.units) or "1"
     if not _AMOUNT.fullmatch(units) or not 0 < float(units) <= UNITS_MOST:
         return Unfit("bad-units", f"{one.where}: units must be a number from 1 to {UNITS_MOST}")
@@ -114,6 +117,8 @@ def _units(one: EnteredLine) -> str | Unfit:
 
 
 def _unit_charge(one: EnteredLine) -> str | Unfit:
+    if one.prices is not BillPrices.BOTH:
+        return ""
     charge = plain_amount(one.line.unit_charge)
     return (
         charge if _AMOUNT.fullmatch(charge) else Unfit("bad-charge", f"{one.where}: the charge must be an amount of money")
@@ -129,14 +134,13 @@ SERVICE_LINES: tuple[BillField[EnteredLine], ...] = (
 )
 
 
-def _service_lines(bill: EhrBill) -> tuple[EncounterTerms, ...] | Unfit:
+def _service_lines(bill: EhrBill, prices: BillPrices) -> tuple[EncounterTerms, ...] | Unfit:
     """The lines of the encounter, or the first thing to fix."""
     travelling = all_diagnoses(bill)[:DIAGNOSES]
     lines: list[EncounterTerms] = []
     for number, line in enumerate(bill.lines, start=1):
-        values = _filled(
-            SERVICE_LINES, EnteredLine(number=number, cpt=line.cpt.strip().upper(), line=line, travelling=travelling)
-        )
+        entered = EnteredLine(number=number, cpt=line.cpt.strip().upper(), line=line, travelling=travelling, prices=prices)
+        values = _filled(SERVICE_LINES, entered)
         if isinstance(values, Unfit):
             return values
         lines.append(EncounterTerms(**values))
@@ -280,7 +284,7 @@ def encounter(
     values = _filled(ENCOUNTER, Charging(bill=bill, directory=directory, policy=policy))
     if isinstance(values, Unfit):
         return values
-    lines = _service_lines(bill)
+    lines = _service_lines(bill, policy.bill_prices)
     if isinstance(lines, Unfit):
         return lines
     values |= {

@@ -12,6 +12,7 @@ from events.insurance import PoliciesAgreed
 from events.records import BillingCase, BillingPolicy, ChartPolicy
 from events.schema import ConflictRecorded, FieldConflict
 from events.terms import PolicyTerms
+from events.writes import Resource
 from projections.rules.coverage_merge import MergedPolicy, merge_policy
 from projections.rules.insurance import in_order, known_insurer, person_of, primary_case
 from projections.rules.pairing import (
@@ -30,7 +31,7 @@ from projections.rules.wants import Wants
 from projections.state.coverage import DIFFERENCES, coverage_of
 from projections.state.directory import Directory
 from projections.state.patient import BillingSide, Coverage, EhrSide, Patient
-from projections.terms.policy import Policy
+from projections.terms.policy import Direction, Policy
 
 
 @dataclass
@@ -79,6 +80,7 @@ def was_displaced(pair: PolicyPair, found: SideBySide, coverage: Coverage) -> bo
 
 def merge_pairs(one: Merging) -> None:
     person = person_of(one.ehr.chart, one.billing.chart)
+    two_way = one.policy.table[Resource.INSURANCE] is Direction.BOTH
     for pair in one.found.both:
         assert pair.there is not None
         assert pair.here is not None
@@ -86,10 +88,8 @@ def merge_pairs(one: Merging) -> None:
         theirs = policy_terms(pair.there, one.order.get(pair.key, 0), 0, 0, person)
         for known in (ours, *((pair.base,) if pair.base is not None else ())):
             theirs = with_holder_of(theirs, known, pair.there.insured_name)
-        insurer = next(
-            (terms for terms in (ours, pair.base) if terms is not None and is_insurer(terms, pair.there, one.directory)),
-            None,
-        )
+        named = (terms for terms in (ours, pair.base) if terms is not None)
+        insurer = next((terms for terms in named if is_insurer(terms, pair.there, one.directory, two_way=two_way)), None)
         if insurer is not None:
             theirs = with_insurer(theirs, insurer)
         elif (found := known_insurer(pair.there, one.directory, one.policy, one.wants)) is not None:

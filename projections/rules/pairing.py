@@ -94,6 +94,7 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
     """The patient's policies; `there` are those of the billing side that count, in its order."""
     listed = coverage_of(patient).policies or ()
     here, by_key = {one.id: one for one in listed}, {str(one.id): one for one in there}
+    places = {one.id: place for place, one in enumerate(there, start=1)}
     known = [
         PolicyPair(key, one.ehr, by_key.get(key), here.get(one.ehr), one.terms) for key, one in patient.policies.items()
     ]
@@ -103,7 +104,7 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
     for pair in known:
         if pair.there is not None and pair.in_force_here:
             found.both.append(pair)
-        elif pair.there is not None and (again := _same(found.alone_here, pair.there, directory)) is not None:
+        elif pair.there is not None and (again := _again(found, pair, pair.there, directory, places)) is not None:
             found.alone_here.remove(again)
             found.both.append(PolicyPair(pair.key, again.id, pair.there, again, pair.base))
         elif pair.there is None and pair.in_force_here and pair.here is not None:
@@ -112,17 +113,28 @@ def side_by_side(patient: Patient, there: Sequence[BillingPolicy], directory: Di
             found.dead.append(pair)
         else:
             (found.gone_here if listed else found.hidden).append(pair)
-    for one in tuple(found.alone_there):
-        if (same := _same(found.alone_here, one, directory)) is not None:
-            found.alone_here.remove(same)
-            found.alone_there.remove(one)
-            found.both.append(PolicyPair(str(one.id), same.id, one, same))
+    for by_number in (True, False):
+        for one in tuple(found.alone_there):
+            if (same := _same(found.alone_here, one, directory, places[one.id], by_number=by_number)) is not None:
+                found.alone_here.remove(same)
+                found.alone_there.remove(one)
+                found.both.append(PolicyPair(str(one.id), same.id, one, same))
     return found
+
+
+def _again(
+    found: SideBySide, pair: PolicyPair, there: BillingPolicy, directory: Directory, places: dict[int, int]
+) -> ChartPolicy | None:
+    """The policy under which one that was put away on the chart side was entered there anew."""
+    place = places[there.id] if pair.base is None else pair.base.rank
+    by_number = _same(found.alone_here, there, directory, place, by_number=True)
+    return by_number or _same(found.alone_here, there, directory, place, by_number=False)
 
 
 def _gone_there(pair: PolicyPair, here: ChartPolicy, found: SideBySide, directory: Directory) -> None:
     """A policy that was entered anew on the billing side, in a new case perhaps, goes on; another one is gone there."""
-    again = next((one for one in found.alone_there if _same([here], one, directory) is not None), None)
+    looks = [(one, by_number) for by_number in (True, False) for one in found.alone_there]
+    again = next((one for one, way in looks if _same([here], one, directory, 0, by_number=way) is not None), None)
     found.alone_here = [one for one in found.alone_here if one.id != here.id]
     if again is None:
         found.gone_there.append(pair)
@@ -133,17 +145,24 @@ def _gone_there(pair: PolicyPair, here: ChartPolicy, found: SideBySide, director
     found.dead.append(PolicyPair(pair.key, pair.ehr, None, None))
 
 
-def _same(here: Sequence[ChartPolicy], there: BillingPolicy, directory: Directory) -> ChartPolicy | None:
-    """The chart side's policy that is this one: of its company, by its number; else by its rank, where numbers are not said."""
+def _same(
+    here: Sequence[ChartPolicy], there: BillingPolicy, directory: Directory, place: int, *, by_number: bool
+) -> ChartPolicy | None:
+    """The chart side's policy that is this one, of its company: by its number, else where a number is not said.
+
+    Of several it is the one whose rank is the policy's place on the billing side, else the first in rank.
+    """
     ours = [
         one
         for one in here
         if there.company_id and company_of(one.carrier_id, one.carrier_name, directory) == there.company_id
     ]
     number = squeeze(there.number).casefold()
-    same = [one for one in ours if number and squeeze(one.member_id).casefold() == number]
-    silent = [one for one in ours if not number or not squeeze(one.member_id)]
-    return next(iter(same or silent), None)
+    if by_number:
+        same = [one for one in ours if number and squeeze(one.member_id).casefold() == number]
+    else:
+        same = [one for one in ours if not number or not squeeze(one.member_id)]
+    return min(same, key=lambda one: (one.rank != place, one.rank or 0), default=None)
 
 
 def ranks(there: Sequence[BillingPolicy], base: dict[str, PolicyTerms]) -> dict[str, int]:
@@ -195,14 +214,19 @@ def terms_here(here: ChartPolicy, key: str, base: PolicyTerms | None) -> PolicyT
     )
 
 
-def is_insurer(terms: PolicyTerms, there: BillingPolicy, directory: Directory) -> bool:
-    """Whether the terms name the policy's company, and its plan as far as they name one."""
+def names_plan(terms: PolicyTerms) -> bool:
+    """Whether the terms name a plan: the chart side takes a policy without one."""
+    return bool(terms.plan_id or squeeze(terms.plan_name))
+
+
+def is_insurer(terms: PolicyTerms, there: BillingPolicy, directory: Directory, *, two_way: bool) -> bool:
+    """Whether the terms name the policy's company and its plan. Where plans come back, terms without one lack it."""
     company = company_of(terms.carrier_id or None, terms.carrier_name, directory)
     if company is None or company != there.company_id:
         return False
-    if not terms.plan_id:
-        return True
-    plan = billing_plan_of(company, terms.plan_id, terms.plan_name, directory)
+    if not names_plan(terms):
+        return not two_way
+    plan = billing_plan_of(company, terms.plan_id or None, terms.plan_name, directory)
     return plan is not None and plan.plan_id == there.plan_id
 
 

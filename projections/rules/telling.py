@@ -5,7 +5,7 @@ Ids are learnt from policies seen. A name would create a company, so none is sen
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import date
 
 from msgspec.structs import replace
@@ -17,9 +17,20 @@ from projections.rules.pairing import INSURED, ONE_WAY, TOLD, members
 from projections.state.directory import Directory
 from projections.state.maps import billing_plan_of, company_of, single_plan_of
 from projections.terms.codecs import squeeze
+from projections.terms.names import Names
 from projections.terms.policy import NewCarrier, Policy, WithoutPlan
 
 INSURED_NOTE = "the holder is written: the box 'policy through employer', which cannot be read, may be cleared by it"
+
+
+def told_notes(changes: Iterable[PolicyChange], names: Names) -> tuple[str, ...]:
+    """What a person should know of a write: a holder named of a policy that is there, and companies that it creates."""
+    held = {name for one in changes if one.policy is not None for name in one.fields}
+    notes = (INSURED_NOTE,) if held & {"relationship", *INSURED} else ()
+    if not any("company_name" in one.fields for one in changes):
+        return notes
+    text = f"a new insurance company is created: set its Electronic Claims in {names.billing.label}, which cannot be told"
+    return (*notes, text)
 
 
 def untold(terms: PolicyTerms, directory: Directory, policy: Policy) -> tuple[WaitCode, str] | None:

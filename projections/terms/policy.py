@@ -99,6 +99,14 @@ class WithoutPlan(StrEnum):
     SINGLE_KNOWN_PLAN = "single-known-plan"
 
 
+class BillPrices(StrEnum):
+    """What the billing side is told of a service line beside its codes: the vendor's guides say different things of it."""
+
+    BOTH = "both"
+    UNITS_ONLY = "units-only"
+    NONE = "none"
+
+
 ENCOUNTER_STATUSES = ("Draft", "Submitted", "Approved")
 
 
@@ -126,6 +134,7 @@ class Policy(Value, frozen=True, kw_only=True):
     payer_scenario: str = "Self Pay"
     encounter_status: str = "Draft"
     batch_numbers: bool = True
+    bill_prices: BillPrices = BillPrices.BOTH
     providers: dict[int, int] = {}
     locations: dict[int, int] = {}
     places_of_service: dict[int, str] = {}

@@ -18,7 +18,14 @@ from events.ids import PatientKey, event_id
 from events.records import Value
 from events.schema import Event, Origin, RevisitDue
 from events.slots import SlotKind, is_slot, parse_slot, slot_of
-from events.writes import AnyWrite, SyncPolicies, UpdateBillingChart, UpdateEhrAppointment, UpdateEhrChart
+from events.writes import (
+    AnyWrite,
+    ChangeBillingPolicies,
+    SyncPolicies,
+    UpdateBillingChart,
+    UpdateEhrAppointment,
+    UpdateEhrChart,
+)
 from projections.deciding.batch import Batch
 from projections.rules.bookings import stands
 from projections.rules.holds import on_hold
@@ -194,7 +201,22 @@ def _values(write: AnyWrite, patient: Patient, slot: str) -> dict[str, tuple[str
                 held = patient.policies.get(str(one.billing_policy))
                 found |= {f"policy {one.billing_policy} {k}": v for k, v in _differences(held and held.terms, one).items()}
             return found
+        case ChangeBillingPolicies():
+            return _told_there(write, patient)
     return {}
+
+
+def _told_there(write: ChangeBillingPolicies, patient: Patient) -> dict[str, tuple[str, str]]:
+    """By field of each policy, what was agreed on and what the billing side would be told; a new one by its id on the chart side."""
+    found: dict[str, tuple[str, str]] = {}
+    for change in write.changes:
+        held = patient.policies.get(str(change.policy))
+        which = f"policy {change.policy}" if change.policy is not None else f"chart-policy {change.ehr}"
+        found |= {
+            f"{which} {name}": (str(getattr(held and held.terms, name, None) or ""), value)
+            for name, value in change.fields.items()
+        }
+    return found
 
 
 def _differences(one: msgspec.Struct | None, other: msgspec.Struct) -> dict[str, tuple[str, str]]:

@@ -51,12 +51,18 @@ from projections.deciding.intents import wanted
 from projections.rules.wants import Moment, Wants, Wish
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
-from projections.terms.policy import Policy
+from projections.terms.policy import Policy, allows
 from projections.words.moment import AsOf
 from projections.words.writes import Going
 
 _NO_EVENT = event_id(PracticeId(""), "what if")
 KINDS = ("made", "not made", "otherwise")
+
+NEVER_READ = {
+    Resource.APPOINTMENT: "appointments of {here}'s calendar",
+    Resource.INSURANCE: "policies entered in {here}",
+}
+"""What is read only where it goes to the billing side."""
 
 PatientSlot = tuple[PatientKey, str]
 """A patient and a slot."""
@@ -222,6 +228,20 @@ class WhatIf:
     def _note(self, deviation: Deviation, at: Recorded) -> None:
         if not is_before(at, self._since):
             self.result.deviations.append(deviation)
+
+
+def unknown_under(own: Policy, other: Policy) -> tuple[str, ...]:
+    """Sentences on what history under `own` cannot tell of `other`, because it was not read."""
+    here, there = own.names.ehr.label, own.names.billing.label
+    found = [
+        what.format(here=here)
+        for resource, what in NEVER_READ.items()
+        if allows(other, resource, System.BILLING) and not allows(own, resource, System.BILLING)
+    ]
+    text = (
+        "Not known: {} are read only where they go to {}, and here they do not. What would be written of them is not told."
+    )
+    return tuple(text.format(what, there) for what in found)
 
 
 def is_before(recorded: Recorded, since: AsOf | None) -> bool:

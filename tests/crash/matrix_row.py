@@ -125,8 +125,9 @@ async def _servers(victim: Victim, folder: Path) -> AsyncIterator[tuple[Embedded
             await kafka.stop(kill=True)
 
 
-def _adapted(text: str, victim: Victim) -> str:
-    """The configuration with a short session, so that a successor need not wait for it."""
+def _adapted(text: str, victim: Victim, rules: str) -> str:
+    """The configuration with a short session, so that a successor need not wait for it, and with the scene's rules."""
+    text = text.replace("[practice.overrides]\n", f"[practice.overrides]\n{rules}\n")
     text = text.replace("session_timeout_seconds = 6", "session_timeout_seconds = 1")
     return text.replace("idempotent = false", "idempotent = true") if victim == "broker" else text
 
@@ -166,7 +167,7 @@ class Row:
             try:
                 async with within(FOR_A_STEP, "the clinic is not prepared"):
                     file = await prepare(clinic, folder, row._postgres, row._broker)  # type: ignore[arg-type]
-                    file.write_text(_adapted(file.read_text(), victim))
+                    file.write_text(_adapted(file.read_text(), victim, SCENES[kind].rules))
                     row._config = load(file, SECTIONS)
                     keyring = Keyring.from_directory(folder / row._config.keys.directory)
                     row._store = await Store.open(row._config.postgres.dsn, keyring, min_size=0)

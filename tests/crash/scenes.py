@@ -64,6 +64,8 @@ class Stage:
             "cases": billing.cases,
             "encounters": billing.encounters,
             "case policies": billing.policies,
+            "companies": billing.companies,
+            "company plans": billing.plans,
             "bookings": {id_: one for id_, one in billing.appointments.items() if is_marked(one)},
         }
         return Counter({name: len(table) for name, table in tables.items()})
@@ -72,7 +74,7 @@ class Stage:
 @dataclass(frozen=True)
 class Scene:
     """`makes` are the records that the daemon has to make, no fewer and no more, after one `act`. `both_ways`: in a practice where
-    insurance goes both ways; `calendar`: there, too, and Elation's appointments are booked in Kareo."""
+    insurance goes both ways; `calendar`: there, too, and Elation's appointments are booked in Kareo. `rules` are the practice's own."""
 
     act: Callable[[Stage, int], object]
     makes: dict[str, int] = field(default_factory=dict)
@@ -82,6 +84,7 @@ class Scene:
     both_ways: bool = False
     calendar: bool = False
     insured: bool = False
+    rules: str = ""
 
     def prepare(self, stage: Stage, cells: int) -> None:
         for _ in range(self.pairs(cells)):
@@ -121,6 +124,18 @@ def _register_insured(stage: Stage, number: int) -> None:
     stage.clinic.ehr.people.add_policy(chart, 1, **known, member_id=f"NEW-{number}")
 
 
+def _insure_with_new_company(stage: Stage, number: int) -> None:
+    """A policy of a company that Kareo has never shown; a plan of it nobody names."""
+    named = {"carrier_name": f"New Mutual {number}", "relationship_to_insured": "self"}
+    stage.clinic.ehr.people.add_policy(stage.pairs[number][0], 1, **named, member_id=f"NC-{number}")
+
+
+def _register_with_new_company(stage: Stage, number: int) -> None:
+    chart = stage.day.elation_patient(stage.office)
+    named = {"carrier_name": f"Newer Mutual {number}", "relationship_to_insured": "self"}
+    stage.clinic.ehr.people.add_policy(chart, 1, **named, member_id=f"ND-{number}")
+
+
 def _move_carrier(stage: Stage, number: int) -> None:
     billing = stage.clinic.billing
     case = billing.state.primary_case(stage.pairs[number][1])
@@ -150,12 +165,20 @@ def write_of(scene: str) -> str:
 
 
 _INSURANCE = Scene(_insure, {"carriers": 1, "plans": 1, "policies": 1}, pairs=_each)
+_NEW_COMPANY = {"case policies": 1, "companies": 1, "company plans": 1, "carriers": 1, "plans": 1}
+"""Kareo makes a plan of the company, which then comes to Elation with its carrier."""
 _BILL = Scene(lambda stage, number: stage.sign(stage.pairs[0][0]), {"encounters": 1})
 
 SCENES: dict[str, Scene] = {
     "CreateElationChart": Scene(lambda stage, number: stage.day.kareo_patient(stage.office), {"charts": 1}),
     "CreateKareoChart": Scene(lambda stage, number: stage.day.elation_patient(stage.office), {"patients": 1, "cases": 1}),
     "CreateKareoChart, insured": Scene(_register_insured, {"patients": 1, "cases": 1, "case policies": 1}, both_ways=True),
+    "CreateKareoChart, new company": Scene(
+        _register_with_new_company,
+        {"patients": 1, "cases": 1, **_NEW_COMPANY},
+        both_ways=True,
+        rules='new_carrier = "create"',
+    ),
     "UpdateElationChart": Scene(
         lambda stage, number: stage.day.edit_kareo(stage.pairs[0][1], address1=f"{number} Cedar Lane")
     ),
@@ -168,6 +191,9 @@ SCENES: dict[str, Scene] = {
     "UpdateCarrier": Scene(_move_carrier, pairs=_each, insured=True),
     "SyncPolicies": _INSURANCE,
     "ChangeKareoPolicies": Scene(_insure_in_elation, {"case policies": 1}, pairs=_each, both_ways=True),
+    "ChangeKareoPolicies, new company": Scene(
+        _insure_with_new_company, _NEW_COMPANY, pairs=_each, both_ways=True, rules='new_carrier = "create"'
+    ),
     "CreateElationAppointment": Scene(lambda stage, number: stage.book(number), {"appointments": 1}),
     "UpdateElationAppointment": Scene(_move, booked=True),
     "CancelElationAppointment": Scene(
@@ -196,6 +222,13 @@ SCENES: dict[str, Scene] = {
         booked=True,
         both_ways=True,
         calendar=True,
+    ),
+    "DeleteKareoAppointment, deleted": Scene(
+        lambda stage, number: stage.clinic.ehr.people.delete_appointment(stage.booked[number]),
+        booked=True,
+        both_ways=True,
+        calendar=True,
+        rules='deleted_appointment = "delete"',
     ),
     "DeleteKareoAppointment": Scene(_give, {"bookings": 1}, booked=True, both_ways=True, calendar=True),
     "CreateEncounter": _BILL,

@@ -334,6 +334,25 @@ async def test_an_encounter_and_its_charges(billing: Kareo) -> None:
     assert len(await billing.client.charges_by_batch("", **days)) == 2
 
 
+@pytest.mark.parametrize("required", [True, False])
+async def test_amounts_that_are_not_told_are_left_out(billing: Kareo, required: bool) -> None:
+    """EHR_LED section 2: price and units, units only, neither; nobody says whether Kareo takes a line without units."""
+    billing.sandbox.switches.units_required = required
+    ada = billing.ada()
+    (line,) = encounter(billing, ada).lines
+    unpriced = wire.EncounterLine(**{**to_dict(line), "unit_charge": None})
+    bare = wire.EncounterLine(**{**to_dict(unpriced), "units": None})
+    created = await billing.client.create_encounter(encounter(billing, ada, lines=(unpriced,)))
+    assert [(one.units, one.unit_charge) for one in billing.sandbox.encounters[created.encounter_id].lines] == [(1.5, 0.0)]
+    assert b"UnitCharge" not in billing.sandbox.calls[-1].request
+    if required:
+        with pytest.raises(Refused):
+            await billing.client.create_encounter(encounter(billing, ada, lines=(bare,)))
+    else:
+        await billing.client.create_encounter(encounter(billing, ada, lines=(bare,)))
+    assert b"Units>" not in billing.sandbox.calls[-1].request
+
+
 async def test_a_refused_encounter_says_which_code_and_its_words_stay_inside(billing: Kareo) -> None:
     with pytest.raises(Refused) as caught:
         await billing.client.create_encounter(encounter(billing, billing.ada(last_name="SECRET"), "99213", "99999"))

@@ -27,10 +27,11 @@ from events.codec import Keyring
 from events.commands import ReleaseRequested
 from events.holds import HoldBegan, HoldEnded, hold_slot
 from events.ids import BillingPatientId, EhrChartId, IntentId, PatientKey
-from events.schema import IntentSucceeded
+from events.records import BillingChart, EhrChart
+from events.schema import EhrChartObserved, IntentSucceeded
 from events.slots import SlotKind, slot_of
 from events.store import Store
-from events.writes import AnyWrite, Done, RecordCreated, Resource, System, UpdateBillingChart
+from events.writes import AnyWrite, BillingChartWritten, Done, RecordCreated, Resource, System, UpdateBillingChart
 from projections.rules.holds import creation_rules, is_outdated
 from projections.state.open_intents import OpenIntent
 from projections.terms.policy import EHR_LED, Direction
@@ -95,15 +96,19 @@ class BillingSink:
         return [write for did, write in self.writer.asked if did == what and isinstance(write, kind)]
 
 
+def pair(number: int) -> tuple[EhrChart, BillingChart]:
+    """Both charts of one of the fixture's patients."""
+    there = replace(ADA_THERE, id=BillingPatientId(ADA_THERE.id + number), last_name=f"Byron{'abcdefghijklm'[number]}")
+    return replace(hinted(ADA, there), id=EhrChartId(ADA.id + number), last_name=there.last_name), there
+
+
 @pytest.fixture
 async def billing(store: Store, keyring: Keyring) -> BillingSink:
     source = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
     driver = BillingSink(source)
     await source.open()
     for number in range(4):
-        there = replace(ADA_THERE, id=BillingPatientId(ADA_THERE.id + number), last_name=f"Byron{'abcd'[number]}")
-        chart = replace(hinted(ADA, there), id=EhrChartId(ADA.id + number), last_name=there.last_name)
-        await source.link(chart, there)
+        await source.link(*pair(number))
     return driver
 
 
@@ -141,6 +146,38 @@ async def test_as_many_series_as_workers_delay_another_patients_write_by_one_cal
     assert len(order) == 37
     assert order.index(BillingPatientId(ADA_THERE.id + 3)) <= 6
     assert most == 1, "the fifth call records meanwhile, and no other begins"
+
+
+async def test_more_series_than_workers_delay_an_edit_and_an_appointment_of_others_by_one_call_at_most(
+    billing: BillingSink,
+) -> None:
+    """Nine patients' series wait. While a call of theirs is under way, a chart is edited and one appointment is entered."""
+    for number in range(4, 11):
+        await billing.source.link(*pair(number))
+    (chart, there), single = pair(9), BillingPatientId(ADA_THERE.id + 10)
+    order: list[AnyWrite] = []
+
+    async def one_call(write: AnyWrite) -> object:
+        order.append(write)
+        if len(order) == 5:
+            await billing.source.see(EhrChartObserved(chart=replace(chart, city="Macon")))
+            await billing.enter(70001, patient=10, start=IN_CALENDAR.start + timedelta(days=300))
+        if isinstance(write, UpdateBillingChart):
+            return BillingChartWritten(chart=replace(there, city="Macon"), read_at=billing.source.now)
+        return RecordCreated(id=90_000 + len(order))
+
+    billing.writer.answers = [one_call] * 120  # type: ignore[list-item]
+    for patient in range(9):
+        await billing.enter(*range(62000 + 100 * patient, 62012 + 100 * patient), patient=patient)
+    await billing.finish()
+    after = order[5:]
+    edit = next(at for at, one in enumerate(after) if isinstance(one, UpdateBillingChart))
+    own = next(at for at, one in enumerate(after) if isinstance(one, CreateBillingAppointment) and one.patient == single)
+    series = [isinstance(one, CreateBillingAppointment) and one.patient != single for one in after]
+    assert sum(series[:edit]) <= 1
+    assert sum(series[:own]) <= 1
+    assert sum(series) == 9 * 12 - 5
+    await billing.sound()
 
 
 async def test_two_series_do_not_starve_a_single_appointment(billing: BillingSink) -> None:

@@ -11,7 +11,7 @@ from events.ids import EhrChartId
 from events.records import BillingCase
 from events.terms import EncounterTerms
 from events.writes import AddBillingCase, CreateEncounter, MarkBilled, MarkBillError, RecordCreated, Resource
-from projections.terms.policy import BILLING_LED, Direction
+from projections.terms.policy import BILLING_LED, BillPrices, Direction
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import (
@@ -80,6 +80,20 @@ def test_every_row_of_the_table(row: str):
 def test_status_place_and_batch_are_as_the_practice_configures():
     write = billed(encounter_status="Approved", places_of_service={MAIN_STREET: "22"}, batch_numbers=False).wanted(SLOT)
     assert (write.status, write.place_of_service, write.batch) == ("Approved", "22", "")
+
+
+@pytest.mark.parametrize(
+    ("prices", "units", "charge"), [("both", "1.0", "120.00"), ("units-only", "1.0", ""), ("none", "", "")]
+)
+def test_amounts_go_along_as_the_practice_configures(prices: str, units: str, charge: str):
+    """EHR_LED section 2: the vendor's guides contradict each other about them."""
+    (line,) = billed(bill_prices=BillPrices(prices)).wanted(SLOT).lines
+    assert (line.units, line.unit_charge) == (units, charge)
+
+
+def test_an_amount_that_is_not_sent_cannot_be_wrong():
+    assert billed(lined(unit_charge="?"), bill_prices=BillPrices.UNITS_ONLY).wanted(SLOT).lines[0].unit_charge == ""
+    assert billed(lined(units="?"), bill_prices=BillPrices.NONE).wanted(SLOT).lines[0].units == ""
 
 
 def test_the_post_day_is_the_local_day_on_which_the_bill_was_first_seen():

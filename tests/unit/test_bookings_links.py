@@ -50,3 +50,24 @@ def test_unlinked_and_linked_again_it_goes_on_where_it_was() -> None:
     assert made.ask(LinkRequested(ehr=ADA.id, billing=ADA_THERE.id, who="grace"), ehr=ADA.id) == ""
     assert made.patient().bookings[str(IN_CALENDAR.id)].billing == there
     assert made.wanted(SLOT) is None
+
+
+def test_one_whose_chart_is_deleted_stays_and_goes_on_when_the_chart_is_restored() -> None:
+    """EHR_LED section 8: patient deleted after booking."""
+    made, there = booked()
+    made.elation_deleted(ADA.id)
+    made.in_calendar(replace(IN_CALENDAR, minutes=40))
+    assert (made.open(), made.waits("link")) == ([], "elation-chart-deleted")
+    made.ehr(replace(ADA, link_hint=f"kareo-patient:{ADA_THERE.id}"))
+    assert (made.wanted(SLOT).appointment, made.wanted(SLOT).changes) == (there, ("minutes",))
+
+
+def test_a_reason_is_kept_by_its_number_whatever_it_is_called() -> None:
+    """EHR_LED section 8: reason renamed in Kareo; the map goes by the type's name in Elation, and a renamed type has no row."""
+    made, _ = booked(appointment_reasons={"Follow-up": 31})
+    made.in_calendar(replace(IN_CALENDAR, reason="Follow-up"))
+    assert (made.wanted(SLOT).changes, made.wanted(SLOT).terms.reason) == (("reason",), 31)
+    made.carry_out_all()
+    made.kareo_directory()
+    made.in_calendar(replace(IN_CALENDAR, reason="Follow-up"))
+    assert made.open() == []

@@ -9,10 +9,14 @@ from msgspec.structs import replace
 
 from events.ids import BillingPatientId
 from events.records import BillingCase
-from events.writes import ChangeBillingPolicies
-from projections.terms.policy import NewCarrier, WithoutPlan
+from events.writes import ChangeBillingPolicies, CreateBillingChart, CreatePlan, Resource, SyncPolicies
+from projections.rules.pairing import EVERYTHING, INSURER
+from projections.terms.policy import EHR_LED, Direction, NewCarrier, WithoutPlan
+from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import GOLD, SECOND_HERE, agreed, both, change, insurance, insured
-from tests.unit.records import ADA, ADA_THERE, BLUE
+from tests.unit.records import ADA, ADA_THERE, BLUE, BLUE_CARRIER, BLUE_PLAN
+
+REMINDER = "a new insurance company is created: set its Electronic Claims in Kareo, which cannot be told"
 
 # Companies and plans (rule 7)
 
@@ -49,8 +53,22 @@ def test_a_name_is_never_sent_unless_the_practice_says_so():
     )
     fields = insurance(clinic)[0].changes[0].fields
     assert fields["company_name"] == "New Mutual"
+    assert clinic.requests()[-1].notes == (REMINDER,)
     assert "plan_name" not in fields
     assert "company_id" not in fields
+
+
+def test_a_company_created_with_a_patient_reminds_of_its_claims_too():
+    """Rules 7 and 14: one call creates the patient, their case, and a company by its name."""
+    clinic = Clinic(directory=False, table=EHR_LED, new_carrier=NewCarrier.CREATE)
+    clinic.directories(carriers=(BLUE_CARRIER,), plans=(BLUE_PLAN,))
+    clinic.ehr(ADA)
+    clinic.write("E:101", "chart")
+    clinic.policies(replace(GOLD, carrier_id=8999, carrier_name="New Mutual", plan_id=None, plan_name=""))
+    create = clinic.wanted("chart", "E:101")
+    assert isinstance(create, CreateBillingChart)
+    assert create.policies[0].fields["company_name"] == "New Mutual"
+    assert clinic.requests()[-1].notes == (REMINDER,)
 
 
 def test_a_plan_is_never_created_whatever_the_practice_says():
@@ -68,8 +86,39 @@ def test_a_carrier_without_a_plan_waits_or_takes_the_single_known_one():
     bare = replace(GOLD, plan_id=None, plan_name="")
     assert both(bare).waits("chart-policy:5001") == "plan-unknown"
     clinic = both(bare, carrier_without_plan=WithoutPlan.SINGLE_KNOWN_PLAN)
-    assert insurance(clinic)[0].changes[0].fields["plan_id"] == "50"
-    assert len(insurance(clinic)) == 1, "Kareo's plan is the same insurer"
+    added, back = insurance(clinic)
+    assert added.changes[0].fields["plan_id"] == "50"
+    assert isinstance(back, SyncPolicies)
+    assert back.terms[0].plan_name == "Blue Gold PPO", "plans come from Kareo"
+    assert set(EVERYTHING) - set(back.terms[0].keeps) == set(INSURER)
+    assert (clinic.open(), clinic.waiting()) == ([], {})
+
+
+def test_the_plan_that_kareo_has_comes_to_a_policy_without_one():
+    """Section 1: plans from Kareo to Elation; entered first in either, no conflict of both."""
+    bare = replace(GOLD, plan_id=None, plan_name="")
+    clinic = both(bare, there=(BLUE,))
+    (told,) = insurance(clinic)
+    assert isinstance(told, SyncPolicies)
+    assert (told.terms[0].plan_id, clinic.waiting()) == (8101, {})
+    clinic.billing(insured(replace(BLUE, plan_id="51", plan_name="Blue Silver")))
+    clinic.carry_out_all()
+    assert clinic.patient().coverage.policies[0].plan_name == "Blue Silver"
+    assert [one for one in insurance(clinic) if isinstance(one, ChangeBillingPolicies)] == []
+
+
+def test_a_plan_that_elation_names_without_an_id_is_known_by_its_name():
+    named = replace(GOLD, plan_id=None)
+    assert insurance(both(named, there=(BLUE,))) == []
+    clinic = both(named, there=(replace(BLUE, plan_id="51", plan_name="Blue Silver"),))
+    assert clinic.waits("conflict:policies.3001.insurer") == "conflict"
+
+
+def test_where_plans_do_not_come_back_a_policy_without_one_is_told_once():
+    table = EHR_LED | {Resource.INSURANCE: Direction.TO_BILLING}
+    clinic = both(replace(GOLD, plan_id=None, plan_name=""), carrier_without_plan=WithoutPlan.SINGLE_KNOWN_PLAN, table=table)
+    clinic.billing(clinic.patient().billing.chart)
+    assert (len(insurance(clinic)), clinic.open()) == (1, [])
 
 
 def test_a_carrier_deleted_in_elations_settings_still_counts_by_its_name():
@@ -83,5 +132,8 @@ def test_kareo_renames_a_plan():
     """Section 8: the id stays, so nothing is anybody's edit; the new name reaches Elation with its plan."""
     clinic = agreed(GOLD, there=(BLUE,))
     clinic.billing(insured(replace(BLUE, plan_name="Blue Gold Plus")))
+    assert clinic.wanted("plan:50", "") == CreatePlan(billing_plan_id="50", name="Blue Gold Plus", carrier=8001)
     clinic.carry_out_all()
+    (told,) = [one for one in insurance(clinic) if isinstance(one, SyncPolicies)]
+    assert told.terms[0].plan_name == "Blue Gold Plus"
     assert [one for one in insurance(clinic) if isinstance(one, ChangeBillingPolicies)] == []

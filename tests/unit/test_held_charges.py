@@ -53,6 +53,13 @@ def test_what_is_held_as_it_was_sent_differs_in_nothing_whatever_its_form_and_or
     assert encounter_edits(SENT, HELD) == {}
 
 
+def test_amounts_that_were_not_sent_are_the_billing_systems_own() -> None:
+    lines = [replace(one, unit_charge="") for one in SENT.lines]
+    assert encounter_edits(replace(SENT, lines=tuple(lines)), HELD) == {}
+    assert encounter_edits(replace(SENT, lines=tuple(replace(one, units="") for one in lines)), HELD) == {}
+    assert list(encounter_edits(replace(SENT, lines=tuple(lines)), [HELD[0], replace(HELD[1], units="3")])) == ["charges"]
+
+
 def test_an_encounter_without_charges_is_gone() -> None:
     assert encounter_edits(SENT, ()) == {"removed": ("yes", "no")}
 

@@ -37,7 +37,6 @@ TESTED_IN = {
     "projections/state/bookings": "unit/test_bookings_links",
     "projections/state/asked": "unit/test_repair",
     "projections/state/coverage": "unit/test_both_ways_switching",
-    "projections/trial/drift": "acceptance/test_drift",
     "projections/trial/told_policies": "unit/test_both_ways",
     "daemon/console/entrance": "integration/test_console_guard",
     "daemon/console/pages/access_log": "integration/test_console_pages",

@@ -139,3 +139,11 @@ def test_a_new_owner_of_a_key_begins_after_the_interval() -> None:
         return await several(limiter, "UpdatePatient", 0.0, 2)
 
     assert played(taken) == [1.25, 2.5]
+
+
+def test_bookings_keep_their_published_pace() -> None:
+    """EHR_LED section 4: half a second for one appointment, a second for a list, a quarter more for each."""
+    limiter = IntervalLimiter()
+    single = {"CreateAppointment", "UpdateAppointment", "DeleteAppointment", "GetAppointment"}
+    assert {limiter.interval(one) for one in single} == {0.75}
+    assert {limiter.interval(one) for one in ("GetAppointments", "UpdatePatient")} == {1.25}

@@ -20,7 +20,7 @@ from events.records import type_of
 from events.schema import Event, Recorded, RevisitDue
 from events.writes import CreateEncounter, Resource, System
 from projections.terms.policy import BILLING_LED, EHR_LED, Direction, NewCarrier, Policy, RemovedPolicy, WithoutPlan
-from projections.trial.what_if import Comparison, WhatIf
+from projections.trial.what_if import Comparison, WhatIf, unknown_under
 from projections.words.shown import Shown
 from projections.words.writes import Going
 from tests.unit.clinic import Clinic
@@ -229,6 +229,27 @@ def test_the_answer_shows_no_values_unless_asked_for_and_says_it_is_an_approxima
     assert "Macon" not in text
     assert "approximation" in text
     assert "“Macon”" in "\n".join(lines(result, Shown(values=True, names=True)))
+
+
+@pytest.mark.parametrize(
+    ("own", "other", "said"),
+    [
+        (EHR_LED, EHR_LED | {Resource.APPOINTMENT: Direction.TO_BILLING}, ["calendar"]),
+        (BILLING_LED, EHR_LED, ["policies"]),
+        (BILLING_LED, EHR_LED | {Resource.APPOINTMENT: Direction.TO_BILLING}, ["calendar", "policies"]),
+        (EHR_LED, BILLING_LED, []),
+        (EHR_LED | {Resource.APPOINTMENT: Direction.TO_BILLING}, EHR_LED | {Resource.APPOINTMENT: Direction.OFF}, []),
+    ],
+)
+def test_what_was_never_read_is_said_to_be_unknown(
+    own: dict[Resource, Direction], other: dict[Resource, Direction], said: list[str]
+) -> None:
+    """With appointments off the calendar is not read: what would be booked of it cannot be told, and nothing is no answer."""
+    unknown = unknown_under(*(Policy(practice=PRACTICE, table=table) for table in (own, other)))
+    assert len(unknown) == len(said)
+    assert all(word in text for word, text in zip(said, unknown, strict=True))
+    text = lines(Comparison(), Shown(), unknown)
+    assert all(one in text for one in unknown)
 
 
 # -- the file ------------------------------------------------------------------------------------------------------------

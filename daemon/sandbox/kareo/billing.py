@@ -268,7 +268,8 @@ def _line(call: Call, written: Values, at: int, findings: Findings) -> ServiceLi
             findings.add((*path, member), "diagnosis")
     if not written.get("DiagnosisCode1"):
         findings.add((*path, "DiagnosisCode1"), "required")
-    if not written.get("Units", 0.0) > 0:
+    units = written.get("Units", 0.0 if call.switches.units_required else 1.0)
+    if not units > 0:
         findings.add((*path, "Units"), "units")
     start = _day(call, written, "ServiceStartDate")
     if start is None:
@@ -279,7 +280,7 @@ def _line(call: Call, written: Values, at: int, findings: Findings) -> ServiceLi
         procedure_code=code,
         modifiers=[value for _, value in modifiers],
         diagnoses=[value for _, value in diagnoses],
-        units=written.get("Units", 0.0),
+        units=units,
         unit_charge=written.get("UnitCharge", 0.0),
         minutes=written.get("Minutes", 0),
         note=written.get("LineNote", ""),

@@ -46,6 +46,8 @@ class KareoSwitches:
     """What a second DeleteAppointment of the same one is answered."""
     case_required: bool = True
     """CreateEncounter without Case is refused; else the default case is taken."""
+    units_required: bool = True
+    """A service line without Units is refused; else it is one unit."""
     security_on_errors: bool = True
     """SecurityResponse is filled on errors too; else nil."""
     iso_birth_dates: bool = False

@@ -61,7 +61,10 @@ def encounter_edits(sent: CreateEncounter, held: Sequence[KareoCharge]) -> dict[
     pairs = {
         "patient": (_each(str(one.patient_id) for one in held if one.patient_id), str(sent.patient)),
         "day of service": (_each(str(one.service_day) for one in held if one.service_day), str(sent.service_day)),
-        "charges": (_lines(_held_line(one, coded) for one in held), _lines(_sent_line(one, coded) for one in sent.lines)),
+        "charges": (
+            _lines(_held_line(one, coded, sent.lines) for one in held),
+            _lines(_sent_line(one, coded) for one in sent.lines),
+        ),
     }
     return {name: (holds, was) for name, (holds, was) in pairs.items() if holds and holds != was}
 
@@ -75,8 +78,11 @@ def _lines(lines: Iterable[str]) -> str:
     return ", ".join(sorted(Counter(lines).elements()))
 
 
-def _held_line(one: KareoCharge, coded: bool) -> str:
-    return _line(one.procedure_code, one.modifiers, one.diagnoses if coded else (), one.units, one.unit_charge)
+def _held_line(one: KareoCharge, coded: bool, sent: Sequence[EncounterTerms]) -> str:
+    """A line but for the amounts that were not sent: those are the billing system's own."""
+    units = one.units if any(each.units for each in sent) else ""
+    charge = one.unit_charge if any(each.unit_charge for each in sent) else ""
+    return _line(one.procedure_code, one.modifiers, one.diagnoses if coded else (), units, charge)
 
 
 def _sent_line(one: EncounterTerms, coded: bool) -> str:

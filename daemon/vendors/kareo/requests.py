@@ -74,12 +74,12 @@ def _midnight(day: date) -> datetime:
 def _line(one: wire.EncounterLine, day: datetime) -> dict[str, object]:
     line: dict[str, object] = {
         "ProcedureCode": one.procedure_code,
-        "Units": one.units,
-        "UnitCharge": one.unit_charge,
         "Minutes": 0,
         "ServiceStartDate": day,
         "ServiceEndDate": day,
     }
+    amounts = {"Units": one.units, "UnitCharge": one.unit_charge}
+    line |= {name: amount for name, amount in amounts.items() if amount is not None}
     line |= {f"ProcedureModifier{number}": code for number, code in enumerate(one.modifiers, start=1)}
     line |= {f"DiagnosisCode{number}": code for number, code in enumerate(one.diagnoses, start=1)}
     return line

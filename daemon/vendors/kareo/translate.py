@@ -169,8 +169,8 @@ def encounter_write(write: CreateEncounter) -> wire.EncounterWrite:
                 procedure_code=line.cpt,
                 modifiers=line.modifiers,
                 diagnoses=line.dxs,
-                units=float(line.units),
-                unit_charge=float(line.unit_charge),
+                units=float(line.units) if line.units else None,
+                unit_charge=float(line.unit_charge) if line.unit_charge else None,
             )
             for line in write.lines
         ),

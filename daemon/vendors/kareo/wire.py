@@ -206,8 +206,8 @@ def new_case(name: str, payer_scenario: str, policies: tuple[dict[str, object], 
 
 class EncounterLine(_WireValue, frozen=True, kw_only=True):
     procedure_code: str
-    units: float
-    unit_charge: float
+    units: float | None
+    unit_charge: float | None
     modifiers: tuple[str, ...] = ()
     diagnoses: tuple[str, ...] = ()
 
