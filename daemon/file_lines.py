@@ -30,8 +30,8 @@ def lines_of(text: str) -> dict[str, int]:
                 arrays[table] = arrays.get(table, 0) + 1
                 table += f"[{arrays[table]}]"
             found.setdefault(table, number)
-        elif (key := _KEY.match(line)) is not None:
-            found.setdefault(join(table, ".".join(_parts(key[1]))), number)
+        elif (named := _KEY.match(line)) is not None:
+            found.setdefault(join(table, ".".join(_parts(named[1]))), number)
     return found
 
 
