@@ -81,7 +81,7 @@ def test_what_was_known_before_and_after_a_conflict(played_day: PlayedDay) -> No
     before = run(played_day, "history", "elm", chart, "--as-of", f"#{conflict.sequence - 1}", "--values").stdout
     assert re.search(
         r"City: +Elation “Elationtown”, Kareo “Kareoville”, last agreed “Silverpine” \(differ: both sides", before
-    ), [l for l in before.splitlines() if "City" in l]
+    )
     now = run(played_day, "history", "elm", chart, "--as-of", "2099-01-01T00:00", "--values").stdout
     assert re.search(r"City: +Elation “Kareoville”, Kareo “Kareoville”, last agreed “Kareoville” \(agree\)", now)
 
