@@ -31,7 +31,7 @@ async def test_the_operator_holds_the_practice_and_releases_it(story: Story) -> 
             await town.rest.reached()
         assert city() == before
         await page.goto(f"{story.site.url}/p/elm")
-        assert "all writes" in await page.inner_text("main")
+        assert "All writes" in await page.inner_text("main")
         assert "1 write waits" in await page.inner_text("main")
         await page.goto(f"{story.site.url}/p/elm/work")
         held = page.locator("tr:has-text('on hold')")
