@@ -105,18 +105,18 @@ class Duplicates:
 
 def what_to_do(one: TwiceEntered, shown: Shown) -> str:
     """Which chart to keep, and in which direction to merge on the vendor's own screen."""
-    prefix, label = shown.prefix(one.system), shown.label(one.system)
-    other = System.BILLING if one.system is System.EHR else System.EHR
-    links = {chart: f"{shown.prefix(other)}:{link}" for chart, link in zip((one.one, one.other), one.links, strict=True)}
+    label = shown.label(one.system)
+    other = shown.label(System.BILLING if one.system is System.EHR else System.EHR)
+    links = dict(zip((one.one, one.other), one.links, strict=True))
     if one.keep is None:
         return (
-            f"both are connected ({links[one.one]}, {links[one.other]}): if they are one person, merge in "
-            f"{shown.label(other)} first, then here in the same direction"
+            f"both are connected in {other} (with {links[one.one]} and {links[one.other]}): if they are one person, merge in "
+            f"{other} first, then here in the same direction"
         )
-    what = f"in {label} merge {prefix}:{one.merge} into {prefix}:{one.keep}"
+    what = f"in {label} merge {one.merge} into {one.keep}"
     if one.connected is None:
-        return f"{what}; neither is connected, {prefix}:{one.keep} is the older one"
-    return f"{what}: {prefix}:{one.keep} is connected with {links[one.keep]} and must be kept"
+        return f"{what}; neither is connected, {one.keep} is the older one"
+    return f"{what}: {one.keep} is connected with {links[one.keep]} in {other} and must be kept"
 
 
 class Looks:

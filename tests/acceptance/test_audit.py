@@ -79,18 +79,20 @@ def test_what_was_known_before_and_after_a_conflict(played_day: PlayedDay) -> No
     (conflict,) = of(played_day, ConflictRecorded)[:1]
     chart = f"kareo:{conflict.event.billing}"
     before = run(played_day, "history", "elm", chart, "--as-of", f"#{conflict.sequence - 1}", "--values").stdout
-    assert re.search(r"City: +Elation 'Elationtown', Kareo 'Kareoville', base 'Silverpine' \(differ: both sides", before)
+    assert re.search(
+        r"City: +Elation “Elationtown”, Kareo “Kareoville”, last agreed “Silverpine” \(differ: both sides", before
+    )
     now = run(played_day, "history", "elm", chart, "--as-of", "2099-01-01T00:00", "--values").stdout
-    assert re.search(r"City: +Elation 'Kareoville', Kareo 'Kareoville', base 'Kareoville' \(agree\)", now)
+    assert re.search(r"City: +Elation “Kareoville”, Kareo “Kareoville”, last agreed “Kareoville” \(agree\)", now)
 
 
 def test_a_conflicts_field_is_explained(played_day: PlayedDay) -> None:
     (conflict,) = of(played_day, ConflictRecorded)[:1]
     out = run(played_day, "explain", "elm", f"kareo:{conflict.event.billing}", "city", "--values").stdout
-    assert "base 'Kareoville' (agree)" in out
-    assert f"#{conflict.sequence} conflict in city: was 'Silverpine'" in out
-    assert "before city: Elation 'Elationtown', Kareo 'Kareoville', base 'Silverpine'" in out
-    assert "rule   guide: Demographics (demographics: both)" in out
+    assert "last agreed “Kareoville” (agree)" in out, out
+    assert f"#{conflict.sequence} conflict in City: was “Silverpine”" in out
+    assert "before City: Elation “Elationtown”, Kareo “Kareoville”, last agreed “Silverpine”" in out
+    assert "rule   Demographics, both ways" in out
     assert str(conflict.event.id) in out
 
 

@@ -194,7 +194,7 @@ def test_check_config_names_what_cannot_be_reached(config: Path) -> None:
         "kafka.bootstrap_servers",
         "practice[1].elation",
         "practice[1].kareo.wsdl",
-        "practice[2].elation",
+        "practice[2].elation.client_secret_file",
         "practice[2].kareo.practice_name",
     }
 
@@ -211,7 +211,7 @@ def test_check_config_names_a_service_that_does_not_answer(config: Path) -> None
     (config.parent / "oak.kareo-password").write_text("wrong")
     done = chartwire("check-config", "--config", config)
     assert done.returncode == 1
-    assert set(complaints(done)) == {"practice[1].kareo", "practice[2].kareo"}
+    assert set(complaints(done)) == {"practice[1].kareo", "practice[2].kareo.password_file"}
 
 
 # -- history, status ------------------------------------------------------------------------------------------------------
@@ -250,7 +250,7 @@ def test_history_tells_seen_decided_written_and_why(played_day: PlayedDay) -> No
     text = "\n".join(lines)
     steps = (
         f"saw patient {patient.id} ({patient.first_name} ",
-        "attempt 1 at chart",
+        "at work on the chart",
         "wants to create the chart in Elation",
         f"linked Elation chart {moved.source} with Kareo patient {moved.billing}",
         f"moved the link of patient {moved.billing} from chart {moved.source} to {moved.target}",

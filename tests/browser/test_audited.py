@@ -64,7 +64,7 @@ async def searched(story: Story, page: Any, patient: int) -> None:
     await page.wait_for_selector("text=What happened >> visible=true")
     assert page.url.endswith("/audit/search"), "nothing that was typed stands in the address"
     told = await page.locator("table td[data-label=From]").all_inner_texts()
-    assert told.count("kareo") == 3, "three observations changed the city: the first, and two edits"
+    assert told.count("Kareo") == 3, "three observations changed the city: the first, and two edits"
     await looked_at(page)
     await page.select_option("select[name=field]", "")
     await page.fill("input[name=who]", "front-desk")

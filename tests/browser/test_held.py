@@ -31,7 +31,7 @@ async def test_the_operator_holds_the_practice_and_releases_it(story: Story) -> 
             await town.rest.reached()
         assert city() == before
         await page.goto(f"{story.site.url}/p/elm")
-        assert "all writes" in await page.inner_text("main")
+        assert "All writes" in await page.inner_text("main")
         assert "1 write waits" in await page.inner_text("main")
         await page.goto(f"{story.site.url}/p/elm/work")
         held = page.locator("tr:has-text('on hold')")
@@ -74,7 +74,7 @@ async def test_the_front_desk_holds_one_patient_and_keeps_another_out(story: Sto
         await page.goto(f"{story.site.url}/p/elm/holds")
         assert await page.locator("input[name=sure]").count() == 0
         await looked_at(page)
-        await page.click(f"a:has-text('kareo:{patient}'), a:has-text('elation:{chart}')")
+        await page.click(f"a:has-text('Kareo patient {patient}'), a:has-text('Elation chart {chart}')")
         assert "On hold: all writes of" in await page.inner_text("main")
         await looked_at(page)
         await page.click("button:text-is('Release …')")

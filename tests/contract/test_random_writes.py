@@ -97,7 +97,9 @@ class World:
         people = self.billing.people
         (case,) = [one.id for one in self.billing.sandbox.cases.values() if one.patient_id == patient]
         holder = {"first_name": "Will", "last_name": "King", "city": "Rome", "prefix": "Dr"}
-        mine = people.add_policy(case, "Blue", "Gold", number="X", relationship="U", insured=holder, address1="9 Plaza")
+        mine = people.add_policy(
+            case, "Blue", "Gold", number="X", group="G-1", relationship="U", insured=holder, address1="9 Plaza"
+        )
         mine.notes, mine.external_id, mine.through_employer = self.drawn["note"], "theirs", True
         auto = people.add_case(patient, name="Auto", primary=False)
         people.add_policy(auto.id, "Car Mutual", "Collision", number="CAR")

@@ -56,8 +56,8 @@ def listed(at: Place, capsys: pytest.CaptureFixture[str], *more: str) -> str:
 def test_what_to_merge_into_what_is_said_and_nobody_named(at: Place, capsys: pytest.CaptureFixture[str]) -> None:
     out = listed(at, capsys)
     assert "Elation: 1 pairs that are likely one person" in out
-    assert "in Elation merge elation:88 into elation:101: elation:101 is connected with kareo:901 and must be kept" in out
-    assert "in Kareo merge kareo:950 into kareo:901: kareo:901 is connected with elation:101 and must be kept" in out
+    assert "in Elation merge 88 into 101: 101 is connected with 901 in Kareo and must be kept" in out
+    assert "in Kareo merge 950 into 901: 901 is connected with 101 in Elation and must be kept" in out
     assert f"chartwire apart elm kareo:901 kareo:950 --reason TEXT --config {at.config}" in out
     assert "961" not in out
     assert [one for one in (ADA.last_name, ADA_THERE.city, str(ADA.birth_date)) if one in out] == []

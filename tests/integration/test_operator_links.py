@@ -129,7 +129,7 @@ def test_d1_the_remedy_pasted_for_two_persons_writes_nothing(
     assert call(at, *PASTED, answer="y\n", monkeypatch=monkeypatch) == 1
     told = capsys.readouterr()
     assert "they differ in first name: two persons?" in told.out
-    assert "linking them would ask for: to set first_name, city in Elation" in told.out
+    assert "linking them would ask for: to set First name, City in Elation" in told.out
     assert "repeat with --force" in told.err
     assert [one for one in SECRETS if one in told.out + told.err] == []
     assert MASK in told.out

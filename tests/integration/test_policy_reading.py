@@ -14,7 +14,7 @@ from msgspec.structs import replace
 from daemon.sandbox.elation import ElationSandbox
 from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
-from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY, OPERATION, PolicyBudget, PolicyReader
+from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY, LATER, OPERATION, PolicyBudget, PolicyReader
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile
 from daemon.vendors.ports.intake import Intake, Seen
@@ -139,6 +139,23 @@ async def test_a_practice_of_5000_is_read_once_a_day_within_6000_readings() -> N
     assert len({chart for _, chart in second}) >= 4999
     assert one.budget.calls == {OPERATION: one.budget.calls[OPERATION]}
     assert one.budget.interval(OPERATION) == pytest.approx(14.4), "what `chartwire status` shows shares of"
+
+
+async def test_the_round_waits_for_a_database_that_is_away() -> None:
+    """It runs beside the recorder: an error that left it would end the practice's work."""
+    reading = await of(3)
+
+    async def away() -> list[str]:
+        raise ConnectionRefusedError
+
+    reader = reading.reader
+    known, reader._known_charts = reader._known_charts, away
+    chart, pause = await reader._due()
+    assert chart is None
+    assert pause > 0
+    reading.seconds += LATER
+    reader._known_charts = known
+    assert (await reader._due())[0] is not None
 
 
 async def test_a_small_practice_is_read_every_hour() -> None:

@@ -24,6 +24,7 @@ from daemon.vendors.ports.passes import AWAY_AFTER, Rounds
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.schema import ChangeQuarantined
+from events.store import AWAY
 from events.text import name
 from events.writes import System
 
@@ -186,7 +187,11 @@ class PolicyReader:
     async def _of_the_round(self) -> EhrChartId | None:
         """The next chart of the round, which goes no faster than the budget; the clock tells where the first one begins."""
         if not self._round:
-            charts = sorted(EhrChartId(int(record)) for record in await self._known_charts())
+            try:
+                charts = sorted(EhrChartId(int(record)) for record in await self._known_charts())
+            except AWAY:  # the round begins once the database is back
+                self._next = self._clock() + LATER
+                return None
             if not self._pace:
                 begun = self._now().timestamp() % DAY / DAY
                 charts = charts[int(begun * len(charts)) :]
