@@ -165,6 +165,26 @@ async def test_a_small_practice_is_read_every_hour() -> None:
     assert max(later - earlier for earlier, later in pairwise(read)) <= 3700
 
 
+@pytest.mark.parametrize("at", [100.0, 1_777.0, 3_500.0, 5_000.0])
+async def test_another_owner_goes_on_where_the_round_was(at: float) -> None:
+    """Whoever owns the practice, no chart waits longer than a round takes."""
+    one = await of(30)
+    read: dict[EhrChartId, list[float]] = {}
+    until, restarted = 4 * 3600.0, False
+    while one.seconds < until:
+        if one.seconds >= 3600.0 + at and not restarted:
+            restarted = True
+            await one.start_reader()
+        chart, pause = await one.reader._due()
+        if chart is None:
+            one.seconds += pause
+        else:
+            read.setdefault(chart, []).append(one.seconds)
+    longest = max(later - before for times in read.values() for before, later in pairwise(times))
+    assert len(read) == 30
+    assert longest <= 3600.0 + 3 * 120.0
+
+
 async def test_a_flood_of_hints_stays_within_the_budget() -> None:
     one = await of(5000)
     for chart in range(1, 9000):

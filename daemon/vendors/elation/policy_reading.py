@@ -185,19 +185,22 @@ class PolicyReader:
         return None, min(pause, self._later[0][0] - now) if self._later else pause
 
     async def _of_the_round(self) -> EhrChartId | None:
-        """The next chart of the round, which goes no faster than the budget; the clock tells where the first one begins."""
+        """The next chart of the round, which goes no faster than the budget.
+
+        The clock tells where the first one begins: where an owner before this one would be by now, so that no chart waits longer.
+        """
         if not self._round:
             try:
                 charts = sorted(EhrChartId(int(record)) for record in await self._known_charts())
             except AWAY:  # the round begins once the database is back
                 self._next = self._clock() + LATER
                 return None
-            if not self._pace:
-                begun = self._now().timestamp() % DAY / DAY
-                charts = charts[int(begun * len(charts)) :]
-            self._round = charts[::-1]
             fastest = self._budget.interval(OPERATION) / OF_THE_ROUND
-            self._pace = max(self._round_seconds / max(1, len(charts)), fastest)
+            pace = max(self._round_seconds / max(1, len(charts)), fastest)
+            if not self._pace and charts:
+                lap = pace * len(charts)
+                charts = charts[int(self._now().timestamp() % lap / pace) :]
+            self._round, self._pace = charts[::-1], pace
         self._next = self._clock() + self._pace
         return self._round.pop() if self._round else None
 
