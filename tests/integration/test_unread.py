@@ -6,18 +6,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
+import msgspec
 import pytest
 
 from daemon.vendors.elation.connector import ElationConnector
 from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.ports.errors import CredentialsRefused, VendorError
-from daemon.vendors.ports.intake import Intake, Seen
 from daemon.vendors.ports.passes import STUBBORN
 from events.ids import EhrChartId, EventId, PracticeId
 from events.schema import BillingAppointmentObserved, BillingChartVanished, Body, ChangeQuarantined, EhrChartObserved
-from events.topics import Checkpoint, Message
+from events.topics import Change, Message
 from events.writes import System
-from tests.conftest import PRACTICE
+from tests.contract.vendor_case import Recorded
 from tests.integration.kareo import NOON, Kareo
 from tests.integration.test_elation_writer import NOON as MORNING
 from tests.integration.test_elation_writer import Elation, ehr
@@ -126,15 +126,12 @@ async def test_an_appointment_that_cannot_be_had_keeps_no_other_from_being_seen(
 # -- Elation ----------------------------------------------------------------------------------------------------------------
 
 
-class Published:
+class Published(Recorded):
     """An Elation connector, and what it publishes, recorded at once."""
 
     def __init__(self, ehr: Elation) -> None:
-        self.bodies: list[Body] = []
-        self.seen: dict[tuple[str, str], Seen] = {}
-        self.marks: dict[str, str] = {}
+        super().__init__(System.EHR)
         self.ids: set[EventId] = set()
-        self.intake = Intake(PRACTICE, System.EHR, self._publish, self._look)
         self.connector = ElationConnector(
             ehr.client,
             self.intake,
@@ -146,37 +143,26 @@ class Published:
             subscriptions=None,  # type: ignore[arg-type] - not subscribed
             known_charts=self._charts,
             known_policies=self._none,
-            watermark=self._mark,
+            watermark=self.watermark,
             patience=0.05,
             now=lambda: MORNING,
         )
 
-    async def _publish(self, _practice: PracticeId, messages: Sequence[Message]) -> None:
+    async def _publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
+        """An event of an id that is known is none, as in the store."""
         for message in messages:
-            if isinstance(message, Checkpoint):
-                self.marks[message.source] = message.value
-                self.intake.recorded(message.source)
-                continue
-            if message.event is not None and message.event.id not in self.ids:
-                self.ids.add(message.event.id)
-                self.bodies.append(message.event.body)
-            for note in message.notes:
-                before = self.seen.get((note.resource, note.record), Seen())
-                self.seen[note.resource, note.record] = Seen(
-                    content_hash=note.content_hash, revision=before.revision + 1, parent=note.parent
-                )
-
-    async def _look(self, rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-        return {row: self.seen[row] for row in rows if row in self.seen}
+            event = message.event if isinstance(message, Change) else None
+            if isinstance(message, Change) and event is not None and event.id in self.ids:
+                message = msgspec.structs.replace(message, event=None)
+            elif event is not None:
+                self.ids.add(event.id)
+            await super()._publish(practice, [message])
 
     async def _charts(self) -> list[str]:
-        return [record for (name, record), one in self.seen.items() if name == "patients" and one.parent]
+        return [record for record, parent in await self.known("patients") if parent]
 
     async def _none(self) -> set[str]:
         return set()
-
-    async def _mark(self, source: str) -> str | None:
-        return self.marks.get(source)
 
     def taken(self) -> list[Body]:
         taken, self.bodies = self.bodies, []
