@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
+import structlog
 
 from daemon.config import Config
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres
@@ -78,6 +80,17 @@ def group_of(item: pytest.Item) -> str:
 
 def rank(group: str) -> int:
     return LONGEST.index(group) if group in LONGEST else len(LONGEST)
+
+
+@pytest.fixture(autouse=True)
+def logs_as_before() -> Iterator[None]:
+    """A command that ran in this process decides how everything is logged, and its threshold would silence the tests that follow."""
+    root, kept = logging.getLogger(), structlog.get_config()
+    handlers, level = root.handlers[:], root.level
+    yield
+    structlog.configure(**kept)
+    root.handlers[:] = handlers
+    root.setLevel(level)
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
 from structlog.testing import capture_logs
 
@@ -219,16 +218,6 @@ async def test_missed_heartbeats_and_a_lost_commit_stall_nobody(kafka: Kafka, bu
         assert values == [] or "2" in other.recorded
 
 
-@pytest.fixture
-def plain_logs() -> Iterator[None]:
-    """A command that ran in this process before may have left a threshold for logs behind."""
-    kept = structlog.get_config()
-    structlog.reset_defaults()
-    yield
-    structlog.configure(**kept)
-
-
-@pytest.mark.usefixtures("plain_logs")
 async def test_a_client_that_stands_still_is_replaced(bus: Bus) -> None:
     """Messages are there and none comes, though the group is well: what users of aiokafka have reported."""
     group = f"still-{next(_groups)}"
