@@ -164,7 +164,8 @@ class Machine:
 
 
 async def _published(bus: Bus, asked: Event) -> None:
-    with suppress(KafkaError, *AWAY):
+    """Who asks while Kafka, PostgreSQL or the practice's key is away is told so, and nothing is done."""
+    with suppress(KafkaError, KeyMissing, *AWAY):
         await bus.publish(asked.practice, [Change(practice=asked.practice, event=asked)])
 
 
