@@ -33,6 +33,7 @@ from events.bus import Bus
 from events.codec import Keyring, encode_body
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
+from events.keys import KeyMissing
 from events.records import type_of
 from events.schema import Event, Origin
 from events.store import AWAY, Store
