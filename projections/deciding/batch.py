@@ -185,8 +185,7 @@ class Batch:
             return  # the most frequent of all; it says nothing that is not decided already
         after = self.state.patients[event.patient]
         if in_doubt(before, event):
-            record = in_doubt_as(event)
-            self.in_doubt.add(record)
+            self.in_doubt.add(in_doubt_as(event))
         if event.origin in (Origin.EHR, Origin.BILLING):
             polled = event.origin is Origin.BILLING
             self._since[event.patient] = event.observed if polled else event.modified or event.observed
