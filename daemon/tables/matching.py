@@ -118,10 +118,13 @@ def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[Norma
     old, new = _held(before), _held(after)
     for chart in old.keys() & new.keys():
         one, other = old[chart], new[chart]
-        if one is other or one == other or person_of(one) == person_of(other):
+        if one is other or one == other:
             del old[chart], new[chart]
-    was, now = ({chart: normal_of(person_of(one)) for chart, one in each.items()} for each in (old, new))
-    return was, now
+    was, now = ({chart: person_of(one) for chart, one in each.items()} for each in (old, new))
+    for chart in was.keys() & now.keys():
+        if was[chart] == now[chart]:
+            del was[chart], now[chart]
+    return {chart: normal_of(one) for chart, one in was.items()}, {chart: normal_of(one) for chart, one in now.items()}
 
 
 def _held(patients: Iterable[Patient]) -> dict[tuple[System, int], EhrChart | BillingChart]:
