@@ -37,8 +37,8 @@ from projections.state.patient import Patient, decode_patient
 from projections.terms.policy import Policy
 from projections.words.shown import Shown
 
-RULES = content_hash(f"{SHARED} {WEIGHTS}".encode())
-"""What was found by other rules is found anew."""
+RULES = content_hash(f"2 {SHARED} {WEIGHTS}".encode())
+"""What was found by other rules is found anew: another number wherever vetoes become others."""
 
 GROWTH = 1.25
 """How much a practice may grow before all is looked through again: how frequent values are has changed by then."""

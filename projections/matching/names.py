@@ -11,7 +11,7 @@ import msgspec
 from nameparser import HumanName
 from nicknames import NickNamer
 
-from projections.matching.called import FORMAL, ONLY_SHORT, SHORT
+from projections.matching.called import FORMAL, ONLY_SHORT, SHORT, is_written_otherwise
 from projections.matching.distance import MEMORY, is_near
 from projections.terms.given import is_given
 
@@ -51,7 +51,9 @@ PLACEHOLDER = re.compile(
 BESIDE = frozenset(str.split("new born one two three first second third unknown unk"))
 """Words that only stand beside such a word; what follows `of` is the mother's name."""
 # Words that stand for no name: as a last name only beside a first name that is none, for people are called Null and Test.
-NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi null test patient unk"))
+NO_NAME = frozenset(str.split("unknown none na nfn nln nmn nmi fnu lnu null test patient unk"))
+OF_MANY = frozenset(str.split("thi van singh kaur kumar kumari devi bai begum bibi khatun bano"))
+"""Middle names that whole families have: they stand for a sex or a faith, and tell no sisters apart."""
 
 
 class PersonNames(msgspec.Struct, frozen=True, kw_only=True):
@@ -99,6 +101,7 @@ def names_of(first: str, middle: str, last: str, suffix: str) -> PersonNames:
     placeholder = _is_placeholder(firsts)
     if placeholder or all(word in NO_NAME for word in firsts):
         lasts = [word for word in lasts if word not in NO_NAME]
+    lasts = [word for word in lasts if word != "lnu"]
     firsts = [word for word in firsts if word not in NO_NAME or (word == "na" and "Na" in first)]
     lasts = _joined(lasts)
     return PersonNames(
@@ -173,7 +176,9 @@ def formal_of(name: str) -> frozenset[str]:
 
 @lru_cache(MEMORY)
 def is_nickname(one: str, other: str) -> bool:
-    """One is a short form of the other, or both are short forms of one name (Bill, Will)."""
+    """One is a short form of the other or is written otherwise, or both are short forms of one name (Bill, Will)."""
+    if is_written_otherwise(one, other):
+        return True
     if other in nicknames_of(one) or one in nicknames_of(other):
         return True
     both = formal_of(one) & formal_of(other)

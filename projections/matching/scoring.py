@@ -38,6 +38,8 @@ def score(one: Normal, other: Normal, frequencies: Frequencies) -> Score:
     }
     if levels[F.CITY] is levels[F.ZIP] is L.EXACT:
         each[F.CITY], each[F.ZIP] = 0.0, _joint(one.area, frequencies)
+    if levels[F.STREET] is L.OTHER and L.EXACT in (levels[F.PHONE], levels[F.EMAIL], levels[F.SSN]):
+        each |= {field: max(each[field], 0.0) for field in (F.CITY, F.ZIP, F.STATE) if field in each}  # one move, told once
     bits = sum(each.values())
     second = sum(max(each.get(field, 0.0), 0.0) for field in SECOND)
     return Score(probability=probability_of(bits, frequencies), bits=round(bits, 3), second=round(second, 3), levels=levels)
