@@ -22,6 +22,10 @@ from tests.simulation.troubles import Troubles
 from tests.simulation.world import BILLING, EHR, World
 
 SHOWN_WITHIN = 600.0
+SILENT = frozenset(
+    ("PostgreSQL is read-only", "PostgreSQL is out of connections", "PostgreSQL cancels statements", "the keys are missing")
+)
+"""While it lasts nothing of the practice can be recorded, nor that something waits."""
 """Seconds after which what was set aside is to be seen as a waiting item."""
 
 READING = (
@@ -54,6 +58,7 @@ class Poisons:
         self._office = world.offices[HIT]
         self._spoilers: dict[str, list[tuple[str, Spoiler]]] = {EHR: [], BILLING: []}
         self._refusing = 0
+        self._silent, self._owed = 0, list[Callable[[], None]]()
         self.struck: Counter[str] = Counter()
         for host, spoilers in self._spoilers.items():
             world.network.hosts[host].spoil = partial(self._spoilt, spoilers)
@@ -64,10 +69,17 @@ class Poisons:
         """From its beginning to its end."""
         world = self._world
         await asyncio.sleep(max(0.0, poison.at - world.loop.time()))
+        self._silent += poison.kind in SILENT
         end = self._begin(poison.kind, random.Random(f"poison/{poison.pick}"))
         await asyncio.sleep(min(poison.seconds, max(0.0, world.plan.ends - world.loop.time())))
         if end is not None:
             end()
+        self._silent -= poison.kind in SILENT
+        if self._owed and not self._silent:
+            owed, self._owed = self._owed, []
+            await asyncio.sleep(SHOWN_WITHIN)
+            for look in owed:
+                look()
 
     def _begin(self, kind: str, pick: random.Random) -> End | None:
         """Bring it about; returns what ends it."""
@@ -139,7 +151,7 @@ class Poisons:
 
         def over() -> None:
             end()
-            if seen and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
+            if seen and not self._silent and self._world.loop.time() - seen[0] > SHOWN_WITHIN:
                 writes = (slot_of(SlotKind.SYSTEM, system), slot_of(SlotKind.SYSTEM, system, "records"))
                 slot = slot_of(SlotKind.QUARANTINE, system, "patients", record)
                 self._must_wait(slot, f"{spoil.member} of {system} {record}", *writes)
@@ -203,11 +215,11 @@ class Poisons:
             cluster.append(CHANGES, partition, key, spoiling.unreadable(pick))
             self.struck[kind] += 1
 
-        def over() -> None:
+        def look() -> None:
             for slot in slots:
                 self._must_wait(slot, "a message that nobody can read")
 
-        return over
+        return lambda: self._owed.append(look) if self._silent else look()
 
     def _damage(self, kind: str, table: str, column: str, pick: random.Random) -> End | None:
         """A bit of one stored row. Put right, somebody has what was set aside meanwhile tried again, as its item says."""
