@@ -191,7 +191,7 @@ def _failures(practice: AtWork) -> list[tuple[str, str]]:
         for name, why in one.connector.rounds.failing.items()
         if why
     ]
-    return [*found, ("recording", practice.recording)] if practice.recording else found
+    return [*found, *practice.failing.items()]
 
 
 class MetricsEndpoint:

@@ -244,7 +244,7 @@ ELSEWHERE = {
     "postgres-tls": "tests/unit/test_postgres_refusal.py",
     "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",
-    "topic-missing": "tests/unit/test_doctor_parts.py",
+    "topic-missing": "tests/kafka/test_operator_doctor_topics.py",
     "topic-replicas-away": "tests/unit/test_doctor_parts.py",
     "kafka-session": "tests/unit/test_doctor_parts.py",
     "certificate": "tests/unit/test_doctor_parts.py",

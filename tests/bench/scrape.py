@@ -57,7 +57,7 @@ def practice(number: int) -> Any:
         config=SimpleNamespace(section=SECTIONS.__getitem__),
         opened={role: SimpleNamespace(connector=connector, gate=SimpleNamespace(shut=number == 2)) for role in System},
         sinks=dict.fromkeys(System, sink),
-        recording="",
+        failing={},
     )
 
 
