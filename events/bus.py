@@ -174,6 +174,15 @@ class Bus:
         finally:
             await admin.close()
 
+    async def unknown(self, topics: Sequence[str]) -> list[str]:
+        """Which of these no broker knows. One that makes topics by being written to may not list them, and has them all the same."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        await admin.start()
+        try:
+            return [one["topic"] for one in await admin.describe_topics(list(topics)) if not one.get("partitions")]
+        finally:
+            await admin.close()
+
     async def _count(self, admin: Any) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""
         for _ in range(100):

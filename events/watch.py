@@ -75,8 +75,9 @@ class Watch:
 
     async def _restore_others(self) -> None:
         """The topics that this client does not read, where somebody has deleted one."""
-        if lost := {EVENTS, HEADS} - await self._consumer.topics():
-            log.warning("topics_lost", topic=", ".join(sorted(lost)))
+        unlisted = {EVENTS, HEADS} - await self._consumer.topics()
+        if unlisted and (lost := await self._bus.unknown(sorted(unlisted))):
+            log.warning("topics_lost", topic=", ".join(lost))
             await self._bus.restore_topics()
 
     async def _leave_lost_logs(

@@ -67,6 +67,7 @@ class ManyPractices:
 
     count: int = PRACTICES
     healthy: bool = True
+    clocks: Mapping[str, float] = field(default_factory=lambda: {"elation": 0.2, "kareo": -0.4})
     standing: dict[PracticeId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

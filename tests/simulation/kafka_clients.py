@@ -261,7 +261,7 @@ class Admin:
         return SimpleNamespace(topic_errors=[(one.name, 0) for one in topics])
 
     async def describe_topics(self, names: list[str]) -> list[dict[str, object]]:
-        return [{"topic": name, "partitions": list(range(len(self._cluster.topics[name])))} for name in names]
+        return [{"topic": name, "partitions": list(range(len(self._cluster.topics.get(name, ()))))} for name in names]
 
 
 def _loud(task: asyncio.Task[None]) -> None:
