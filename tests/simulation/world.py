@@ -314,6 +314,7 @@ class World:
 @contextmanager
 def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable[[str], None]) -> Iterator[Path]:
     """A folder for keys and configuration, chance as this seed wants it; `complain` hears of defects that were logged."""
+    chance, seconds = random.getstate(), worker.REPORT_SECONDS
     random.seed(f"{seed}/daemon")
     worker.REPORT_SECONDS = 600.0  # nobody looks at the reports here
     _log(tell, complain)
@@ -323,6 +324,8 @@ def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable
     finally:
         with suppress(Exception):
             structlog.reset_defaults()
+        random.setstate(chance)
+        worker.REPORT_SECONDS = seconds
 
 
 CLIENTS = (bus, consumer, heads)
