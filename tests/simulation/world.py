@@ -34,6 +34,7 @@ from events.bus import Bus
 from events.codec import Keyring, encode_body
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
+from events.keys import KeyMissing
 from events.records import type_of
 from events.schema import Event, Origin
 from events.store import AWAY, Store
@@ -166,7 +167,8 @@ class Machine:
 
 
 async def _published(bus: Bus, asked: Event) -> None:
-    with suppress(KafkaError, *AWAY):
+    """Who asks while Kafka, PostgreSQL or the practice's key is away is told so, and nothing is done."""
+    with suppress(KafkaError, KeyMissing, *AWAY):
         await bus.publish(asked.practice, [Change(practice=asked.practice, event=asked)])
 
 

@@ -19,10 +19,11 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Gone, Malformed, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import MISFIT, OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import OneByOne, Rounds, why_unread
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.calendar import shifted
 from events.ids import EhrChartId, EventId
+from events.reasons import MISFIT
 from events.schema import ChangeQuarantined
 from events.text import name
 from events.topics import Note, aside_of

@@ -23,9 +23,10 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Duplicate, Gone, Malformed, Moved, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import MISFIT, OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import OneByOne, Rounds, why_unread
 from daemon.vendors.ports.vendor import Subscriptions
 from events.ids import EhrChartId, EventId
+from events.reasons import MISFIT
 from events.schema import (
     BillObserved,
     ChangeQuarantined,

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from daemon.vendors.kareo import wire
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import MISFIT
+from events.reasons import MISFIT
 from events.schema import ChangeQuarantined
 from events.text import name
 from events.topics import Note, aside_of, row_of
