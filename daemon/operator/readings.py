@@ -25,6 +25,7 @@ FAILURES: Mapping[str, str] = {
     "Malformed": "its answers cannot be used",
     "Refused": "it refuses",
     "NotForAccount": "its account is not set up for that",
+    "PracticeHidden": "it does not show the practice of that name",
     "Defect": "it could not read what chartwire sent",
     "NotFound": "what is asked for is not there",
     "Gone": "what is asked for was deleted",
