@@ -20,6 +20,7 @@ from aiokafka.errors import (
     KafkaError,
     MessageSizeTooLargeError,
     TopicAlreadyExistsError,
+    for_code,
 )
 from aiokafka.partitioner import murmur2
 
@@ -168,10 +169,17 @@ class Bus:
             if HEADS not in existing:
                 missing.append(NewTopic(HEADS, 1, replication, topic_configs=SETTINGS))
             if missing:
-                try:
-                    await admin.create_topics(missing)
-                except TopicAlreadyExistsError:
-                    log.info("topic_exists", topic=CHANGES)
+                for topic, code, *_ in (await admin.create_topics(missing)).topic_errors:
+                    _say_made(topic, for_code(code))
+        finally:
+            await admin.close()
+
+    async def unknown(self, topics: Sequence[str]) -> list[str]:
+        """Which of these no broker knows. One that makes topics by being written to may not list them, and has them all the same."""
+        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
+        await admin.start()
+        try:
+            return [one["topic"] for one in await admin.describe_topics(list(topics)) if not one.get("partitions")]
         finally:
             await admin.close()
 
@@ -262,6 +270,16 @@ class Bus:
             if producer is not None and producer is self._producer and not isinstance(error, MessageSizeTooLargeError):
                 await self.renew()
             raise ConnectionError(f"Kafka did not take the message ({type(error).__name__})") from None
+
+
+def _say_made(topic: str, answer: type[KafkaError]) -> None:
+    """What became of a topic that was missing: aiokafka raises nothing where the broker refuses."""
+    if issubclass(answer, TopicAlreadyExistsError):
+        log.info("topic_exists", topic=topic)  # another worker was first
+    elif answer.errno:
+        log.error("topic_not_made", topic=topic, error_type=answer.__name__)
+    else:
+        log.info("topic_made", topic=topic)
 
 
 @lru_cache(maxsize=65536)

@@ -8,12 +8,16 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from events.backlog import Backlog
 from events.bus import Bus
-from events.topics import CHANGES
+from events.topics import CHANGES, EVENTS
+from events.witnessed import HEADS
+
+log = structlog.get_logger()
 
 ASK_SECONDS = 5.0
 
@@ -54,6 +58,7 @@ class Watch:
                     raise Stalled("topic")
                 if len(known) != self._bus.partitions:
                     raise Recounted("partitions")
+                await self._restore_others()
                 positions = {one: await self._position(one) for one in backlogs}
                 ends = await self._consumer.end_offsets(
                     list(backlogs)
@@ -67,6 +72,13 @@ class Watch:
             read, end = positions[one], ends.get(one, 0)
             self._expect(f"reading {one.partition}", read, fine=read is not None and read >= end)
             self._expect(f"committing {one.partition}", backlog.committed, fine=backlog.offset in (None, backlog.committed))
+
+    async def _restore_others(self) -> None:
+        """The topics that this client does not read, where somebody has deleted one."""
+        unlisted = {EVENTS, HEADS} - await self._consumer.topics()
+        if unlisted and (lost := await self._bus.unknown(sorted(unlisted))):
+            log.warning("topics_lost", topic=", ".join(lost))
+            await self._bus.restore_topics()
 
     async def _leave_lost_logs(
         self, positions: Mapping[TopicPartition, int | None], ends: Mapping[TopicPartition, int]

@@ -64,8 +64,6 @@ from projections.terms.names import Names
 from projections.words.headings import heading_of
 from projections.words.moment import clock_of_the_trade
 from projections.words.subject import (
-    as_written,
-    day_as_written,
     field_in_words,
     origin_in_words,
     profile_in_words,
@@ -74,6 +72,7 @@ from projections.words.subject import (
     slot_in_words,
     spelled_out,
 )
+from projections.words.written import as_written, day_as_written
 
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""

@@ -11,7 +11,7 @@ import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from daemon.config import Config, load, policy_of
 from daemon.demo.embedded import EmbeddedBroker, EmbeddedPostgres, free_port
@@ -55,7 +55,15 @@ async def servers() -> AsyncIterator[tuple[EmbeddedPostgres, EmbeddedBroker]]:
         yield started
 
 
-async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: EmbeddedBroker) -> Path:
+class Broker(Protocol):
+    """Any that can be reached."""
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """Its address."""
+
+
+async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, broker: Broker) -> Path:
     """Database, roles, keys and configuration; returns the configuration file."""
     owner = await postgres.create_database("chartwire")
     await migrate(owner)

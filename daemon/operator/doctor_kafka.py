@@ -13,6 +13,7 @@ from daemon.config import Config
 from daemon.findings import Finding, error, warning
 from daemon.runtime.kafka import bus_of
 from events.codec import Keyring
+from events.heads import SETTINGS
 from events.topics import CHANGES, EVENTS
 from events.witnessed import HEADS
 
@@ -49,8 +50,9 @@ def _topics(config: Config, topics: dict[str, list[dict[str, Any]]]) -> list[Fin
         if name not in topics:
             line = create.format(
                 kafka.bootstrap_servers, name, 1 if name == HEADS else kafka.partitions, kafka.replication
-            ) + (" --config cleanup.policy=compact" if name == HEADS else "")
-            found.append(warning("topic-missing", name, f"topic {name} is not there; the first worker makes it", line))
+            ) + ("".join(f" --config {key}={value}" for key, value in SETTINGS.items()) if name == HEADS else "")
+            text = f"topic {name} is not there; a worker makes it when it starts, or within a minute, where it may create topics"
+            found.append(warning("topic-missing", name, text, line))
             continue
         partitions = topics[name]
         if name == CHANGES and len(partitions) != kafka.partitions:

@@ -7,17 +7,16 @@ import ssl
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-import msgspec
 from cryptography import x509
 
 from daemon.config import Config, PracticeConfig
 from daemon.findings import Finding, error, warning
+from daemon.runtime.clocks import APART, addresses, ahead
 from daemon.sections import VendorSection
 from daemon.servers import host_and_port
 from daemon.vendors.ports.errors import VendorError
@@ -28,9 +27,6 @@ from events.ids import PracticeId
 AT_ONCE = 16
 PATIENCE = 120.0
 """Seconds for one practice's side of a vendor: Kareo's limits are waited for."""
-
-CLOCK_APART = 30.0
-"""Seconds. What changed since a time is asked for with our clock and answered with theirs."""
 
 SOON = 14
 """Days before a certificate ends."""
@@ -52,11 +48,8 @@ class Dates:
     async def _ended(
         self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
     ) -> None:
-        try:
-            theirs = parsedate_to_datetime(params.response.headers["Date"])
-        except (KeyError, ValueError, TypeError):
-            return
-        self.apart.append((self._now() - theirs).total_seconds())
+        if (seconds := ahead(params, self._now())) is not None:
+            self.apart.append(seconds)
 
 
 async def look_at_vendors(config: Config, means: Means, vendors: Registry) -> list[Finding]:
@@ -94,10 +87,10 @@ async def look_at_vendors(config: Config, means: Means, vendors: Registry) -> li
 def _clock(dates: Dates, section: VendorSection, practice: PracticeConfig) -> list[Finding]:
     """By the answer that is nearest: the others were under way."""
     apart = min(dates.apart, key=abs, default=0.0)
-    if abs(apart) <= CLOCK_APART:
+    if abs(apart) <= APART:
         return []
-    ahead = "ahead of" if apart > 0 else "behind"
-    text = f"this machine's clock is {abs(apart):.0f} s {ahead} {section.system.label}'s"
+    side = "ahead of" if apart > 0 else "behind"
+    text = f"this machine's clock is {abs(apart):.0f} s {side} {section.system.label}'s"
     return [warning("vendor-clock", section.system.prefix, text, "timedatectl set-ntp true", practice.id)]
 
 
@@ -126,9 +119,8 @@ def _addresses(config: Config) -> Iterable[tuple[str, str]]:
     yield "http.public_url", config.http.public_url
     for index, practice in enumerate(config.practice, start=1):
         for section in (practice.ehr, practice.billing):
-            for name, value in msgspec.structs.asdict(section).items():
-                if isinstance(value, str):
-                    yield f"practice[{index}].{section.system.prefix}.{name}", value
+            for name, parts in addresses(section):
+                yield f"practice[{index}].{section.system.prefix}.{name}", parts.geturl()
 
 
 async def _ends(host: str, port: int) -> datetime | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from daemon.config import Config, PracticeConfig, policy_of
 from daemon.findings import Finding, error, note, warning
+from daemon.runtime.reporter import FEED, HEAD, RECORDING
 from daemon.sections import resolve
 from daemon.tables import documents as tables
 from daemon.tables.status import PracticeStatus, link_of, practice_status, waiting_longest, watched
@@ -30,6 +31,13 @@ LONG = {Audience.OPERATOR: timedelta(days=1), Audience.FRONT_DESK: timedelta(day
 """How long something may wait for somebody."""
 
 START = "systemctl start chartwire"
+OF_KAFKA = "what the finding about Kafka says; it is tried again by itself (journalctl -u chartwire: {})"
+OWN_WORK = {
+    RECORDING: "what the finding about PostgreSQL says; it is tried again by itself (journalctl -u chartwire: recording_failed)",
+    FEED: OF_KAFKA.format("feed_delayed"),
+    HEAD: OF_KAFKA.format("head_not_told"),
+}
+"""What repairs work of the practice's own that fails, and is no vendor's."""
 
 
 async def look_at_practices(config: Config, beside: Path, keyring: Keyring, now: datetime) -> list[Finding]:
@@ -149,7 +157,7 @@ def _owner(practice: PracticeId, status: PracticeStatus, silent: Mapping[str, fl
                 "pass-failing",
                 name,
                 f"{name} fails ({why})",
-                f"`chartwire retry {practice}`, once what the vendor's finding says is done",
+                OWN_WORK.get(name, f"`chartwire retry {practice}`, once what the vendor's finding says is done"),
                 practice,
             )
         )

@@ -43,7 +43,7 @@ def _unwitnessed(practice: PracticeId, sequence: int) -> Finding:
         "restored to an earlier state as well, no worker would notice, and what was created since could be created twice"
     )
     repair = (
-        f"`chartwire recover {practice}`, before a worker starts, where the database was restored; otherwise nothing: its next owner "
-        "publishes how far it has come"
+        f"`chartwire recover {practice}`, before a worker starts, where the database was restored; otherwise nothing: its owner "
+        "publishes how far it has come, at the latest ten minutes later"
     )
     return warning("unwitnessed", "kafka.bootstrap_servers", text, repair, practice)

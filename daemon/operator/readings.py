@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from daemon.config import PracticeConfig, names_of
+from daemon.runtime.reporter import FEED, HEAD, RECORDING
 from events.store import AWAY
 from events.writes import System
 
-RECORDING = "recording"
-"""The name under which the owner reports that its database did not take what was read."""
+OWN: Mapping[str, str] = {
+    RECORDING: "what was read is to be recorded",
+    FEED: "what was recorded is to be published to those who listen",
+    HEAD: "how far the practice has come is to be published, for a database that is restored",
+}
+"""Work of the practice's own that fails, by the name under which its owner reports it."""
 
 FAILURES: Mapping[str, str] = {
     "credentials": "it does not let us in",
@@ -20,6 +25,7 @@ FAILURES: Mapping[str, str] = {
     "Malformed": "its answers cannot be used",
     "Refused": "it refuses",
     "NotForAccount": "its account is not set up for that",
+    "PracticeHidden": "it does not show the practice of that name",
     "Defect": "it could not read what chartwire sent",
     "NotFound": "what is asked for is not there",
     "Gone": "what is asked for was deleted",
@@ -39,7 +45,7 @@ def reading_in_words(source: str, practice: PracticeConfig) -> str:
         section = practice.section(role)
         if section.system.prefix == prefix:
             return f"{names_of(practice).label(role)}: {section.passes.get(name, name)}"
-    return "what was read is to be recorded" if source == RECORDING else source
+    return OWN.get(source, source)
 
 
 def failure_in_words(why: str) -> str:

@@ -60,6 +60,9 @@ class Scrapable(Protocol):
     def unrecorded(self) -> Mapping[PracticeId, int]: ...
 
     @property
+    def clocks(self) -> Mapping[str, float]: ...
+
+    @property
     def seen(self) -> tuple[Watched, float]:
         """What the database knew last, and at which time of the loop."""
 
@@ -93,6 +96,8 @@ class ScrapedState(Collector):
             "database_connections", "Connections to PostgreSQL.", ("state",), {("busy",): size - idle, ("idle",): idle}
         )
         yield gauge("database_connections_limit", "Connections that there may be.", (), {(): pool.get_max_size()})
+        about = "How far this machine's clock is ahead of a vendor's, by the Date of its answers."
+        yield gauge("clock_ahead_seconds", about, ("vendor",), {(one,): value for one, value in worker.clocks.items()})
         yield gauge("database_waiting", "Tasks that wait for a connection.", (), {(): pool.waiting})
 
     def _of_practices(self, now: datetime, time: float) -> Iterator[Metric]:
@@ -191,7 +196,7 @@ def _failures(practice: AtWork) -> list[tuple[str, str]]:
         for name, why in one.connector.rounds.failing.items()
         if why
     ]
-    return [*found, ("recording", practice.recording)] if practice.recording else found
+    return [*found, *practice.failing.items()]
 
 
 class MetricsEndpoint:

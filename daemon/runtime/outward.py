@@ -37,6 +37,8 @@ class Feed:
         self._publish = publish
         self._after: int | None = None
         self._due = asyncio.Event()
+        self.failing = ""
+        """Why what was recorded cannot be published now, "" while it can."""
 
     def nudge(self) -> None:
         self._due.set()
@@ -49,10 +51,11 @@ class Feed:
                 await self._catch_up()
             except AWAY as error:
                 failures += 1
+                self.failing = type(error).__name__
                 log.warning("feed_delayed", practice=self._practice, error_type=type(error).__name__, attempt=failures)
                 await asyncio.sleep(BACKOFF.pause(failures))
                 continue
-            failures = 0
+            failures, self.failing = 0, ""
             await self._due.wait()
             await asyncio.sleep(LINGER)  # a burst is one batch
 

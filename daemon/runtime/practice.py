@@ -19,6 +19,7 @@ from daemon.runtime.ownership import Ownership
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.runtime.recovery import Caution, record_restart, recover
 from daemon.runtime.renewal import renew
+from daemon.runtime.reporter import FEED, HEAD, RECORDING
 from daemon.runtime.rules_in_force import note_rules
 from daemon.runtime.sink import Sink
 from daemon.runtime.supervision import STEADY_SECONDS, Standing
@@ -194,6 +195,12 @@ class PracticeRuntime:
             if self._task is not None:
                 self._task.cancel()
                 await asyncio.wait([self._task])
+
+    @property
+    def failing(self) -> dict[str, str]:
+        """What of its own work fails now, beside the passes of connectors, each with its error."""
+        found = {RECORDING: self.recording, FEED: self.feed.failing, HEAD: self.teller.failing}
+        return {name: why for name, why in found.items() if why}
 
     @property
     def running(self) -> bool:

@@ -14,6 +14,10 @@ from events.ids import PracticeId
 from events.writes import System
 from projections.rules.holds import FirstDay
 
+RECORDING, FEED, HEAD = "recording", "feed", "head"
+"""What of a practice's own work can fail, beside the passes of its connectors: what was read is recorded, what was recorded is published,
+and how far it has come is."""
+
 OF_LATE = 300.0
 """Seconds that the used shares of limits are told of: as long as the usual time between two polls."""
 
@@ -31,7 +35,7 @@ class AtWork(Protocol):
     def sinks(self) -> Mapping[System, Sink]: ...
 
     @property
-    def recording(self) -> str: ...
+    def failing(self) -> dict[str, str]: ...
 
     @property
     def first_day(self) -> FirstDay: ...
@@ -78,10 +82,8 @@ def _report(practice: AtWork, used: Sequence[Mapping[str, float]]) -> Report:
         for role, one in practice.opened.items()
         for name, why in one.connector.rounds.failing.items()
     }
-    if practice.recording:
-        failing["recording"] = practice.recording
     return Report(
-        failing=failing,
+        failing=failing | practice.failing,
         queued={role: sink.queued for role, sink in practice.sinks.items()},
         budget={operation: share for each in used for operation, share in each.items()},
         first_day=practice.first_day.value,

@@ -14,6 +14,7 @@ from pathlib import Path
 import aiohttp
 
 from daemon.config import Config, keyring_of
+from daemon.runtime.clocks import Clocks, clocks_of
 from daemon.runtime.kafka import bus_of as bus_of
 from daemon.runtime.listening import MOST_OUTGOING, Budget
 from daemon.runtime.pace import Pace
@@ -42,6 +43,7 @@ class Surroundings:
     meter: Meter
     now: Callable[[], datetime]
     pace: Pace
+    clocks: Clocks
     patience: float = 60.0
     renewing: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(1))
     """Projections are made anew one practice at a time: all patients of one are in memory meanwhile."""
@@ -78,7 +80,8 @@ async def surroundings(
     try:
         await bus.start()
         await bus.ensure_topics(config.kafka.partitions, config.kafka.replication)
-        async with session(Budget.of_process(config.postgres.pool).outgoing) as http:
+        clocks = clocks_of(config, lambda: datetime.now(UTC))
+        async with session(Budget.of_process(config.postgres.pool).outgoing, clocks) as http:
             yield Surroundings(
                 config=config,
                 beside=beside,
@@ -88,7 +91,8 @@ async def surroundings(
                 session=http,
                 vendors=vendors or Registry(),
                 meter=meter,
-                now=lambda: datetime.now(UTC),
+                now=clocks.now,
+                clocks=clocks,
                 pace=Pace(first=config.pace.first_pause, longest=config.pace.longest_pause, lookups=config.pace.looks),
                 patience=config.pace.patience,
             )
@@ -108,9 +112,11 @@ def traces_of(config: Config) -> Untraced:
     return exporting(config.traces.endpoint, resource, share=config.traces.share)
 
 
-def session(most: int = MOST_OUTGOING) -> aiohttp.ClientSession:
+def session(most: int = MOST_OUTGOING, clocks: Clocks | None = None) -> aiohttp.ClientSession:
     """The HTTP session of a worker, with `most` connections: redirects are never followed on their own, cookies never kept."""
-    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=most))
+    heard = [] if clocks is None else [clocks.trace]
+    connector = aiohttp.TCPConnector(limit=most)
+    return aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), connector=connector, trace_configs=heard)
 
 
 async def bring_keys(store: Store, practice: PracticeId) -> bool:

@@ -1,6 +1,7 @@
 """The owner's part in the witness (events/witnessed.py): it publishes how far the practice has come.
 
-When the practice is taken over and put down, before each creation at a vendor, and every few seconds while something is recorded.
+When the practice is taken over and put down, before each creation at a vendor, every few seconds while something is recorded, and
+now and then all the same: the topic may have been made anew since.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ from events.witnessed import Witnessed
 log = structlog.get_logger()
 
 EVERY = 2.0
+AGAIN = 600.0
+"""Seconds after which a head is told again that has not changed."""
+
+NOTHING = Head(-1, 0, None)
 TELL_SECONDS = 2.0
 """How long a creation waits for the witness, and a stop; a broker that is away does not hold them up."""
 
@@ -34,9 +39,11 @@ class HeadTeller:
         self._practice = practice
         self._head = head
         self._now = now
-        self._told = Head(-1, 0, None)
+        self._told = NOTHING
         self._telling = asyncio.Lock()
         self._due = asyncio.Event()
+        self.failing = ""
+        """Why the head cannot be published now, "" while it can."""
 
     def nudge(self) -> None:
         self._due.set()
@@ -65,15 +72,26 @@ class HeadTeller:
         """Publish what is recorded, until cancelled; the broker may be away for a while."""
         failures = 0
         while True:
-            await self._due.wait()
+            if not await self._asked():
+                self._told = NOTHING
             self._due.clear()
             try:
                 await self.tell()
             except AWAY as error:
                 failures += 1
+                self.failing = type(error).__name__
                 log.warning("head_not_told", practice=self._practice, error_type=type(error).__name__, attempt=failures)
                 self._due.set()
                 await asyncio.sleep(BACKOFF.pause(failures))
                 continue
-            failures = 0
+            failures, self.failing = 0, ""
             await asyncio.sleep(EVERY)
+
+    async def _asked(self) -> bool:
+        """Wait until something was recorded; False where nothing was for a while."""
+        try:
+            async with asyncio.timeout(AGAIN):
+                await self._due.wait()
+        except TimeoutError:
+            return False
+        return True

@@ -161,6 +161,11 @@ class Worker:
         return idle | {one: why for one, why in self._troubles.items() if one in self._owned}
 
     @property
+    def clocks(self) -> Mapping[str, float]:
+        """How many seconds this machine's clock is ahead of each vendor's."""
+        return self._around.clocks.ahead
+
+    @property
     def joined(self) -> bool:
         """Whether Kafka has given it its share (which may be none)."""
         return self.ready.is_set()
@@ -277,6 +282,7 @@ class Worker:
             self._in_force, self._around.bus.together = later, later.together
             self._configs = {PracticeId(one.id): one for one in config.practice}
             self._around.keyring.renew(keyring)
+            self._around.clocks.know(config.practice)
             for practice in found.removed:
                 self._forget_deliveries(practice)
             for practice in found.added | found.changed:

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from events.writes import System
 from projections.terms.names import NAMES, Names
 from projections.words.moment import UTC, clock_of_the_trade, in_zone_to_the_minute
-from projections.words.subject import NOTHING_THERE, as_written, day_as_written
+from projections.words.written import NOTHING_THERE, as_written, day_as_written
 
 PERSONS_NAMES = frozenset({"first_name", "middle_name", "last_name"})
 MASK = "•••"

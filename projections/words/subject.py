@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import date
 
 from events.holds import HoldScope, scope_in
 from events.ids import Charts
@@ -19,9 +18,7 @@ from projections.rules.fields import BY_NAME
 from projections.rules.tables import direction_in_words
 from projections.terms.names import Names
 from projections.terms.policy import PREFERENCES, Direction
-
-NOTHING_THERE = "nothing"
-"""What is said of a value that is empty."""
+from projections.words.written import NOTHING_THERE
 
 RESOURCES: Mapping[Resource, str] = {
     Resource.CHART: "charts",
@@ -189,22 +186,3 @@ def quoted(text: str) -> str:
 def counted(count: int, one: str, several: str = "") -> str:
     """So many of them: `1 case`, `2 cases`."""
     return f"{count:,} {one if count == 1 else several or one + 's'}"
-
-
-def day_as_written(day: date | None) -> str:
-    """A day as people of the trade write it: 3/14/1961."""
-    return f"{day.month}/{day.day}/{day.year}" if day is not None else ""
-
-
-def as_written(value: str, field: str, providers: Mapping[str, str] | None = None) -> str:
-    """The value of a field as people of the trade write it: 3/14/1961, (303) 555-0142, the name of a provider."""
-    if field == "provider":
-        return (providers or {}).get(value, value)
-    if field.endswith("phone") and len(value) == 10 and value.isdecimal():
-        return f"({value[:3]}) {value[3:6]}-{value[6:]}"
-    if field == "birth_date":
-        try:
-            return day_as_written(date.fromisoformat(value))
-        except ValueError:
-            return value
-    return value

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 
 from daemon.config import keyring_of, load
-from daemon.demo.rehearsal import prepare, servers
+from daemon.demo.rehearsal import Broker, prepare, servers
 from daemon.findings import Finding
 from daemon.operator.doctor import examine
 from daemon.runtime import worker as working
@@ -102,12 +102,13 @@ class Installation:
 
 
 @asynccontextmanager
-async def installed(folder: Path) -> AsyncIterator[Installation]:
+async def installed(folder: Path, kafka: Broker | None = None) -> AsyncIterator[Installation]:
+    """`kafka` is used instead of the embedded broker."""
     clinic = Clinic(seconds=0.3)
     async with servers() as (postgres, broker):
         await clinic.start()
         try:
-            file = await prepare(clinic, folder, postgres, broker)
+            file = await prepare(clinic, folder, postgres, kafka or broker)
             config = load(file, SECTIONS)
             async with surroundings(config, folder) as around, asyncio.TaskGroup() as group:
                 made = Installation(

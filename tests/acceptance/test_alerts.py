@@ -1,6 +1,6 @@
 """Every alert fires and clears: a real worker is driven into trouble, its scrapes become the series that promtool tests the rules with.
 
-What no scenario brings about within a test's time is the last scrape with that one value raised: the series is a real one all the same.
+Time alone is not waited for: where an hour has to go by, clocks and checkpoints are moved.
 """
 
 from __future__ import annotations
@@ -9,65 +9,29 @@ import asyncio
 import json
 import re
 import subprocess
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 
 import aiohttp
 import asyncpg
+import msgspec
 import pytest
 
 from daemon.config import load
-from daemon.demo.rehearsal import prepare, servers
-from daemon.instruments import Instruments
 from daemon.runtime import worker as working
-from daemon.runtime.surroundings import surroundings
-from daemon.runtime.worker import Worker
-from daemon.sandbox.clinic import Clinic
-from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.sections import SECTIONS
-from tests.acceptance.test_metrics import samples
+from events.ids import PracticeId
+from events.topics import Checkpoint
+from tests.acceptance.scraped import Scrape, Stand, stand, value_of
 from tests.conftest import until
 from tests.promtool import promtool
 
 RULES = Path(__file__).parents[2] / "deploy" / "prometheus" / "chartwire.rules.yml"
 MINUTES = 75
 """How long a stage lasts for Prometheus: longer than the longest window and the longest `for` together."""
-
-LOAD = ("chartwire_event_loop_delay_seconds", "chartwire_database_waiting")
-"""What the load of the test's machine decides: nothing, but in the stages that raise it."""
-
-Labels = tuple[tuple[str, str], ...]
-Scrape = Mapping[tuple[str, Labels], float]
-
-
-AT_LEISURE: list[tuple[str, Labels]] = [
-    ("chartwire_database_waiting", (("instance", "w1"), ("job", "chartwire"))),
-    *(
-        ("chartwire_event_loop_delay_seconds_bucket", (("instance", "w1"), ("job", "chartwire"), ("le", le)))
-        for le in ("0.001", "0.25", "1.0", "+Inf")
-    ),
-]
-
-
-def read(text: str) -> Scrape:
-    rows = samples(text)
-    return {
-        (name, tuple(sorted((labels | {"instance": "w1", "job": "chartwire"}).items()))): value
-        for name, found in rows.items()
-        for labels, value in found
-        if name.startswith("chartwire_") and not name.startswith(LOAD)
-    } | dict.fromkeys(AT_LEISURE, 0.0)
-
-
-def raised(scrape: Scrape, name: str, by: float, **labels: str) -> Scrape:
-    """The scrape with one series raised: everything else as it was."""
-    wanted = set(labels.items())
-    keys = [one for one in scrape if one[0] == name and wanted <= set(one[1])]
-    assert keys, f"no series {name} {labels}"
-    return {key: value + by * (key in keys) for key, value in scrape.items()}
 
 
 @dataclass
@@ -135,94 +99,18 @@ def alerts() -> set[str]:
 # -- a real worker in trouble ---------------------------------------------------------------------------------------------
 
 
-@dataclass
-class Stand:
-    """A worker at work for two practices; `ahead` is how far its clock is moved."""
-
-    clinic: Clinic
-    worker: Worker
-    owner: str
-    address: str
-    http: aiohttp.ClientSession
-    ahead: timedelta = timedelta()
-
-    async def scrape(self) -> Scrape:
-        async with self.http.get(f"http://{self.address}/metrics") as answer:
-            return read(await answer.text())
-
-    async def seen(self, name: str, least: float, **labels: str) -> Scrape:
-        """The first scrape in which a series with these labels is at least so high."""
-        found: Scrape = {}
-
-        async def reached() -> bool:
-            nonlocal found
-            found = await self.scrape()
-            wanted = set(labels.items())
-            return any(key[0] == name and wanted <= set(key[1]) and value >= least for key, value in found.items())
-
-        await until(reached, 60.0)
-        return found
-
-    async def calm(self) -> Scrape:
-        """The first scrape in which nothing fails, nothing is queued and nothing was silent for long."""
-        found: Scrape = {}
-        still = ("passes_failing", "accounts_refused", "writes_queued", "oldest_unwritten_seconds", "waiting_items")
-
-        async def reached() -> bool:
-            nonlocal found
-            found = await self.scrape()
-            moving = [value for (name, _), value in found.items() if name.removeprefix("chartwire_") in still and value]
-            silent = [value for (name, _), value in found.items() if name == "chartwire_silent_seconds"]
-            moving += [value for (_, labels), value in found.items() if ("state", "not_taken") in labels and value]
-            return not moving and len(silent) == 2 and max(silent) < 60
-
-        await until(reached, 90.0)
-        return found
-
-    async def execute(self, query: str) -> None:
-        connection = await asyncpg.connect(self.owner)
-        try:
-            await connection.execute(query)
-        finally:
-            await connection.close()
-
-
-@asynccontextmanager
-async def stand(folder: Path) -> AsyncIterator[Stand]:
-    clinic = Clinic(seconds=0.3)
-    async with servers() as (postgres, broker), aiohttp.ClientSession() as http:
-        await clinic.start()
-        try:
-            file = await prepare(clinic, folder, postgres, broker)
-            config = load(file, SECTIONS)
-            async with surroundings(config, folder, meter=Instruments()) as around:
-                made: list[Stand] = []
-                around = replace(around, now=lambda: datetime.now(UTC) + (made[0].ahead if made else timedelta()))
-                worker = Worker(around)
-                made.append(Stand(clinic, worker, config.postgres.migrate_dsn, config.metrics.listen, http))
-                async with asyncio.TaskGroup() as group:
-                    running = group.create_task(worker.run())
-                    try:
-                        await until(lambda: len(worker.practices) == 2, 60.0)
-                        yield made[0]
-                    finally:
-                        worker.stop()
-                        await asyncio.wait([running])
-        finally:
-            await clinic.stop()
-
-
+@pytest.mark.slow
 async def test_every_alert_fires_and_clears(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working, "REPORT_SECONDS", 0.3)
+    monkeypatch.setattr("events.bus.PUBLISH_SECONDS", 3.0)
     async with stand(tmp_path) as at:
         begun = await at.calm()
         healthy = await at.calm()
         stages = [Stage("healthy", begun, healthy)]
-        for trouble in (credentials_refused, billing_away, right_revoked):
+        for trouble in TROUBLES:
             stage = await trouble(at)
             calm = await at.calm()
-            stages += [stage, Stage("healthy again", calm, await at.calm())]
-    stages += [each for stage in raised_stages(stages[-1].last) for each in (stage, Stage("healthy again", calm, calm))]
+            stages += [stage, Stage(f"healthy after {stage.name}", calm, await at.calm())]
     assert set().union(*(stage.fire for stage in stages)) == alerts()
     check(stages, tmp_path)
 
@@ -244,7 +132,7 @@ async def billing_away(at: Stand) -> Stage:
     """Nothing answers at Kareo's address while a chart waits to be created there; an hour goes by."""
     before = await at.scrape()
     at.clinic.billing.faults.add("*", "cut_before", times=1_000_000)
-    FrontDesk(at.clinic).elation_patient(at.clinic.offices[0])
+    at.desk.elation_patient(at.clinic.offices[0])
     await at.seen("chartwire_writes_queued", 1, system="kareo")
     at.ahead = timedelta(hours=1)
     await at.execute(
@@ -281,21 +169,147 @@ async def right_revoked(at: Stand) -> Stage:
     return Stage("a right revoked", before, after, {"ChartwireRecordingFails", "ChartwirePracticesNotAtWork"})
 
 
-def raised_stages(calm: Scrape) -> list[Stage]:
-    """The rest: one value of a real scrape is another."""
+async def events_refused(at: Stand) -> Stage:
+    """A trigger that somebody has put on the table refuses every event: not even that a message is set aside can be recorded."""
+    before = await at.scrape()
+    await at.execute(
+        "CREATE FUNCTION chartwire.refuse() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$BEGIN RAISE EXCEPTION USING ERRCODE = 'check_violation'; END$$",
+        "CREATE TRIGGER refusing BEFORE INSERT ON chartwire.event FOR EACH ROW EXECUTE FUNCTION chartwire.refuse()",
+    )
+    for office in at.clinic.offices:
+        for _ in range(2):
+            at.desk.elation_patient(office)
+    after = await at.seen("chartwire_messages_dropped_total", 4)
+    await at.execute("DROP TRIGGER refusing ON chartwire.event", "DROP FUNCTION chartwire.refuse")
+    return Stage("events refused", before, after, {"ChartwireMessageDropped"} | beside(before, after))
 
-    def of(alert: str, name: str, by: float, **labels: str) -> Stage:
-        return Stage(alert, calm, raised(calm, f"chartwire_{name}", by, **labels), {alert})
 
-    slow = raised(calm, "chartwire_event_loop_delay_seconds_bucket", 100.0, le="+Inf")
-    return [
-        Stage("ChartwireWorkerDown", calm, calm, {"ChartwireWorkerDown"}, up=0),
-        of("ChartwireLoopsStandStill", "worker_healthy", -1),
-        of("ChartwireNothingOwned", "practices", -2, state="owned"),
-        of("ChartwirePracticesNotAtWork", "practices", 1, state="not_taken"),
-        of("ChartwireMessagesPileUp", "messages_unrecorded", 501),
-        of("ChartwireMessageDropped", "messages_dropped_total", 4),
-        of("ChartwirePracticesMoveAgainAndAgain", "epoch_changes_total", 40),
-        of("ChartwireDatabaseStarved", "database_waiting", 3),
-        Stage("ChartwireEventLoopSlow", calm, slow, {"ChartwireEventLoopSlow"}),
-    ]
+async def database_blocked(at: Stand) -> Stage:
+    """Somebody holds a table locked: what has come cannot be recorded, and whoever wants a connection waits for one."""
+    before = await at.scrape("chartwire_database_waiting")
+    connection = await asyncpg.connect(at.owner)
+    office = at.clinic.offices[0]
+    try:
+        async with connection.transaction():
+            await connection.execute("LOCK TABLE chartwire.checkpoint IN ACCESS EXCLUSIVE MODE")
+            done = [Checkpoint(practice=PracticeId(office.id), source="elation.published", value="0")] * 600
+            await at.worker._around.bus.publish(PracticeId(office.id), done)
+            asking = [
+                asyncio.create_task(at.worker._around.store.pool.fetch("SELECT FROM chartwire.checkpoint"))
+                for _ in range(20)
+            ]
+            await at.seen("chartwire_messages_unrecorded", 501)
+            after = await at.seen("chartwire_database_waiting", 2, "chartwire_database_waiting")
+    finally:
+        await connection.close()
+    await asyncio.gather(*asking)
+    return Stage("database", before, after, {"ChartwireMessagesPileUp", "ChartwireDatabaseStarved"} | beside(before, after))
+
+
+async def kafka_away(at: Stand) -> Stage:
+    """The broker ends while a write is under way: its outcome is recorded, and cannot be published."""
+    before = await at.scrape()
+    at.clinic.billing.faults.add("CreatePatient", "delay", times=1, seconds=3.0)
+    at.desk.elation_patient(at.clinic.offices[0])
+    await at.seen("chartwire_writes_queued", 1, system="kareo")
+    await at.broker.stop(kill=True)
+    after = await at.seen("chartwire_passes_failing", 1, source="feed")
+    await at.broker.start()
+    return Stage("Kafka away", before, after, {"ChartwirePublishingFails"} | beside(before, after))
+
+
+async def replaced_while_kafka_is_away(at: Stand) -> Stage:
+    """A worker that begins while the broker is away is given nothing."""
+    await at.end()
+    await at.broker.stop(kill=True)
+    await at.begin(at)
+    before = await at.seen("chartwire_worker_healthy", 1)
+    after = await at.scrape()
+    await at.broker.start()
+    return Stage("nothing owned", before, after, {"ChartwireNothingOwned"})
+
+
+async def ended(at: Stand) -> Stage:
+    """The worker is not there, and a scrape fails; another one begins."""
+    before = await at.scrape()
+    await at.end()
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await at.scrape()
+    await at.begin(at)
+    return Stage("ended", before, before, {"ChartwireWorkerDown"}, up=0)
+
+
+async def stalled(at: Stand) -> Stage:
+    """What counts as standing still is moved instead of the loops."""
+    before = await at.scrape()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(working, "STALLED", -1.0)
+        after = await at.scrape()
+    return Stage("loops", before, after, {"ChartwireLoopsStandStill"})
+
+
+async def moved_again_and_again(at: Stand) -> Stage:
+    """Something has the worker reload a changed configuration all the time: each time both practices are drained and begun anew."""
+    before = await at.scrape()
+    config = load(at.file, SECTIONS)
+    for number in range(12):
+        changed = tuple(
+            msgspec.structs.replace(one, ehr=msgspec.structs.replace(one.ehr, sweep_seconds=0.3 + number / 100))  # type: ignore[call-arg]
+            for one in config.practice
+        )
+        found = await at.worker.reload(msgspec.structs.replace(config, practice=changed), at.worker._around.keyring)
+        assert len(found.changed) == 2
+        await until(lambda: len(at.worker.practices) == 2, 60.0)
+    after = await at.seen("chartwire_epoch_changes_total", value_of(before, "chartwire_epoch_changes_total") + 24)
+    return Stage("moved", before, after, {"ChartwirePracticesMoveAgainAndAgain"} | beside(before, after))
+
+
+async def clock_apart(at: Stand) -> Stage:
+    """This machine's clock is two minutes ahead of what both vendors' answers say, until it is put right."""
+    before = await at.scrape()
+    at.skew = timedelta(minutes=2)
+    for vendor in ("elation", "kareo"):
+        after = await at.seen("chartwire_clock_ahead_seconds", 100, vendor=vendor)
+    at.skew = timedelta()
+    return Stage("clock", before, after, {"ChartwireClockApart"})
+
+
+async def loop_blocked(at: Stand) -> Stage:
+    """Something computes for most of a second in the worker's loop, again and again."""
+    delay = "chartwire_event_loop_delay_seconds"
+    before = await at.scrape(delay)
+    for _ in range(6):
+        time.sleep(0.8)
+        await asyncio.sleep(0.1)
+    after = await at.scrape(delay)
+    return Stage("loop", before, after, {"ChartwireEventLoopSlow"})
+
+
+def beside(before: Scrape, after: Scrape) -> set[str]:
+    """What a trouble may bring along or not, by the moment of the scrape: said of the values, not of the rules."""
+    found = set()
+    if value_of(after, "chartwire_passes_failing", source="recording") > 0:
+        found.add("ChartwireRecordingFails")
+    if value_of(after, "chartwire_practices", state="not_taken") > 0:
+        found.add("ChartwirePracticesNotAtWork")
+    if failing(before, after):
+        found.add("ChartwireVendorCallsFail")
+    return found
+
+
+TROUBLES = (
+    credentials_refused,
+    billing_away,
+    right_revoked,
+    events_refused,
+    database_blocked,
+    kafka_away,
+    replaced_while_kafka_is_away,
+    ended,
+    stalled,
+    moved_again_and_again,
+    clock_apart,
+    loop_blocked,
+)
+"""Each drives the worker into a trouble and out of it again."""

@@ -104,6 +104,7 @@ async def test_a_right_that_the_credentials_lack(at: Installation) -> None:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_a_subscription_that_is_not_there_and_one_that_leads_elsewhere(at: Installation) -> None:
     """Elation takes no new subscription for a while: the owner, who subscribes by itself, cannot."""
+    await at.gone("subscription")
     at.clinic.ehr.faults.add(match=("POST", "/app/subscriptions/"), kind="status", status=503, times=None)
     (row,) = [one for one in at.clinic.ehr.subscriptions.values() if "/oak/patients" in str(one["target"])]
     target, row["target"] = row["target"], "https://old.example/webhooks/elation/oak/patients"
@@ -244,7 +245,7 @@ ELSEWHERE = {
     "postgres-tls": "tests/unit/test_postgres_refusal.py",
     "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",
-    "topic-missing": "tests/unit/test_doctor_parts.py",
+    "topic-missing": "tests/kafka/test_operator_doctor_topics.py",
     "topic-replicas-away": "tests/unit/test_doctor_parts.py",
     "kafka-session": "tests/unit/test_doctor_parts.py",
     "certificate": "tests/unit/test_doctor_parts.py",

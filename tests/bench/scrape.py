@@ -57,7 +57,7 @@ def practice(number: int) -> Any:
         config=SimpleNamespace(section=SECTIONS.__getitem__),
         opened={role: SimpleNamespace(connector=connector, gate=SimpleNamespace(shut=number == 2)) for role in System},
         sinks=dict.fromkeys(System, sink),
-        recording="",
+        failing={},
     )
 
 
@@ -67,6 +67,7 @@ class ManyPractices:
 
     count: int = PRACTICES
     healthy: bool = True
+    clocks: Mapping[str, float] = field(default_factory=lambda: {"elation": 0.2, "kareo": -0.4})
     standing: dict[PracticeId, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

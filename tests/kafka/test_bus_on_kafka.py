@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import signal
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from events.bus import Bus
 from events.codec import Keyring
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS, Checkpoint, Message, encode_message
+from events.witnessed import HEADS
 from tests.conftest import OTHER, PRACTICE, until
 from tests.integration.test_bus import (  # noqa: F401
     Reader,
@@ -296,6 +297,32 @@ async def made_anew(admin: AIOKafkaAdminClient, partitions: int) -> None:
     while CHANGES in await admin.list_topics():
         await asyncio.sleep(0.1)
     await admin.create_topics([NewTopic(CHANGES, partitions, 1)])
+
+
+async def test_topics_that_are_only_written_to_are_made_anew_when_somebody_deletes_them(kafka: Kafka, bus: Bus) -> None:
+    async with administered(kafka) as admin, reading(Reader(bus, f"deleted-{next(_groups)}", SESSION, stall=3.0)):
+        await admin.delete_topics([EVENTS, HEADS])
+        while {EVENTS, HEADS} & set(await admin.list_topics()):
+            await asyncio.sleep(0.1)
+
+        async def there() -> bool:
+            return {EVENTS, HEADS} <= set(await admin.list_topics())
+
+        await until(there, 30)
+        (described,) = await admin.describe_topics([HEADS])
+        assert len(described["partitions"]) == 1
+        for publish in (bus.publish_recorded, bus._publish_heads):
+            await insisted(publish)
+
+
+async def insisted(publish: Callable[[PracticeId, Sequence[bytes]], Awaitable[None]]) -> None:
+    """Publish once it is taken: the client may still think of the topic that was there before."""
+    async with asyncio.timeout(60):
+        while True:
+            try:
+                return await publish(PRACTICE, [b"said"])
+            except ConnectionError:
+                continue
 
 
 async def test_a_topic_that_was_given_more_partitions_is_laid_out_anew(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from contextvars import copy_context
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
@@ -154,6 +155,10 @@ class Consumer:
     def partitions_for_topic(self, topic: str) -> set[int] | None:
         return self._cluster.partitions_of(topic)
 
+    async def topics(self) -> set[str]:
+        await self._cluster.reach()
+        return set(self._cluster.topics)
+
     async def _coordinate(self) -> None:
         assert self._member is not None
         while True:
@@ -250,12 +255,13 @@ class Admin:
     async def list_topics(self) -> list[str]:
         return list(self._cluster.topics)
 
-    async def create_topics(self, topics: list[Any]) -> None:
+    async def create_topics(self, topics: list[Any]) -> SimpleNamespace:
         for one in topics:
             self._cluster.topics[one.name] = [[] for _ in range(one.num_partitions)]
+        return SimpleNamespace(topic_errors=[(one.name, 0) for one in topics])
 
     async def describe_topics(self, names: list[str]) -> list[dict[str, object]]:
-        return [{"topic": name, "partitions": list(range(len(self._cluster.topics[name])))} for name in names]
+        return [{"topic": name, "partitions": list(range(len(self._cluster.topics.get(name, ()))))} for name in names]
 
 
 def _loud(task: asyncio.Task[None]) -> None:

@@ -19,6 +19,7 @@ from aiokafka.errors import KafkaError
 
 from daemon.config import Config, accounts, load
 from daemon.runtime import worker
+from daemon.runtime.clocks import clocks_of
 from daemon.runtime.pace import Pace
 from daemon.runtime.practice import PracticeRuntime
 from daemon.runtime.surroundings import Surroundings
@@ -155,6 +156,7 @@ class Machine:
                 now=world.loop.now,
                 pace=Pace(first=pace.first_pause, longest=pace.longest_pause, lookups=pace.looks),
                 patience=pace.patience,
+                clocks=clocks_of(world.config, world.loop.now),
             )
             self.worker = SimulatedWorker(around, world.network)
             await self.worker.run()

@@ -25,6 +25,7 @@ from daemon.operator.doctor_practices import _owner, _restarted
 from daemon.sandbox.clinic import Clinic
 from daemon.tables.status import PracticeStatus, Report
 from daemon.vendors.sections import SECTIONS
+from events.heads import SETTINGS
 from events.ids import PracticeId
 from events.topics import CHANGES, EVENTS
 from events.witnessed import HEADS
@@ -100,7 +101,10 @@ def test_topics_that_are_missing_or_whose_replicas_are_away(config: Config) -> N
     assert (missing.code, missing.key) == ("topic-missing", EVENTS)
     assert missing.repair.endswith(f"--create --topic {EVENTS} --partitions 2 --replication-factor 3")
     (headless,) = _topics(asked, {name: healthy[name] for name in (CHANGES, EVENTS)})
-    assert headless.repair.endswith(f"--topic {HEADS} --partitions 1 --replication-factor 3 --config cleanup.policy=compact")
+    assert f"--topic {HEADS} --partitions 1 --replication-factor 3 --config cleanup.policy=compact" in headless.repair
+    assert {
+        name: value for name, _, value in (one.partition("=") for one in headless.repair.split(" --config ")[1:])
+    } == SETTINGS
     (away,) = _topics(asked, healthy | {CHANGES: [partition(0), partition(1, behind=1)]})
     assert away.code == "topic-replicas-away"
     (thin,) = _topics(asked, healthy | {EVENTS: [partition(0, replicas=1), partition(1)]})

@@ -82,7 +82,6 @@ TESTED_IN = {
     "daemon/runtime/beside": "acceptance/test_alerts",
     "daemon/runtime/letters": "integration/test_notifier",
     "daemon/runtime/counting": "acceptance/test_metrics",
-    "daemon/runtime/witnessing": "acceptance/test_recovery",
     "daemon/runtime/ownership": "kafka/test_many_practices",
     "daemon/runtime/system_health": "integration/test_sink",
     "daemon/runtime/systemd": "crash/test_sigkill",

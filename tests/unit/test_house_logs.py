@@ -19,6 +19,7 @@ OF_NOBODY = {
     "webhook_postponed": "its address may be anybody's invention",
     "request_unusable": "nobody knows whose it is",
     "connection_made_way": "of the worker",
+    "clock_apart": "of the machine",
 }
 """Warnings and errors that are no single practice's, with the reason."""
 

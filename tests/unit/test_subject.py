@@ -21,7 +21,6 @@ from projections.words.subject import (
     FIELDS,
     RESOURCES,
     SLOTS,
-    as_written,
     chart_in_words,
     counted,
     field_in_words,
@@ -90,14 +89,6 @@ def test_a_rule_is_its_table_and_where_it_goes(direction: Direction) -> None:
         assert not OF_THE_PROGRAM.search(said), said
     assert rule_in_words("guide: Bills, row 3 (bill: elation->kareo)", NAMES) == "Bills, row 3, Slate to Till"
     assert rule_in_words("an older one", NAMES) == "an older one"
-
-
-def test_values_are_written_as_people_of_the_trade_do() -> None:
-    assert as_written("1961-03-14", "birth_date") == "3/14/1961"
-    assert as_written("not known", "birth_date") == "not known"
-    assert as_written("3035550142", "home_phone") == as_written("3035550142", "phone") == "(303) 555-0142"
-    assert as_written("509", "provider", {"509": "Meredith Grey"}) == "Meredith Grey"
-    assert as_written("509", "provider") == "509"
 
 
 def test_what_is_counted_has_its_plural() -> None:

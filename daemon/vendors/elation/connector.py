@@ -199,6 +199,8 @@ class ElationConnector:
             target = f"{self._webhook_base}/webhooks/elation/{self._intake.practice}/{resource}"
             known = theirs.get((resource, target))
             if known is None or known.deleted_date is not None:
+                if resource in kept:
+                    log.warning("subscription_lost", practice=self._intake.practice, resource=resource)
                 try:
                     known = await self._client.create_subscription(resource, target)
                 except Duplicate:

@@ -137,12 +137,13 @@ class ElationExamination:
         missing = [one for one in RESOURCES if (one, f"{self._base}{path}{one}") not in there]
         if missing:
             text = f"no webhook subscription leads here for {', '.join(missing)}; changes are seen at the next poll only"
+            minutes = self._section.sweep_seconds / 60
             found.append(
                 warning(
                     "subscription",
                     self._key,
                     text,
-                    "systemctl restart chartwire (the practice's owner subscribes when it starts)",
+                    f"systemctl restart chartwire (the practice's owner subscribes when it starts, and by itself every {minutes:.0f} min)",
                     self._practice,
                 )
             )

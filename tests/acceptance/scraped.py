@@ -1,0 +1,193 @@
+"""A worker whose scrapes are looked at while it is driven into trouble, and what a scrape is for that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import aiohttp
+import asyncpg
+
+from daemon.config import load
+from daemon.demo.embedded import EmbeddedBroker
+from daemon.demo.rehearsal import prepare, servers
+from daemon.instruments import Instruments
+from daemon.runtime.surroundings import surroundings
+from daemon.runtime.worker import Worker
+from daemon.sandbox.clinic import Clinic
+from daemon.sandbox.front_desk import FrontDesk
+from daemon.vendors.sections import SECTIONS
+from tests.acceptance.test_metrics import samples
+from tests.conftest import until
+
+LOAD = ("chartwire_event_loop_delay_seconds", "chartwire_database_waiting")
+"""What the load of the test's machine decides: nothing, but in the stages that are about it."""
+
+Labels = tuple[tuple[str, str], ...]
+Scrape = Mapping[tuple[str, Labels], float]
+
+
+AT_LEISURE: list[tuple[str, Labels]] = [
+    ("chartwire_database_waiting", (("instance", "w1"), ("job", "chartwire"))),
+    *(
+        ("chartwire_event_loop_delay_seconds_bucket", (("instance", "w1"), ("job", "chartwire"), ("le", le)))
+        for le in ("0.001", "0.25", "1.0", "+Inf")
+    ),
+]
+
+
+def read(text: str, load: str = "") -> Scrape:
+    """A scrape. `load` begins the names of those series of LOAD that are told as they are."""
+    rows = samples(text)
+    return dict.fromkeys(AT_LEISURE, 0.0) | {
+        (name, tuple(sorted((labels | {"instance": "w1", "job": "chartwire"}).items()))): value
+        for name, found in rows.items()
+        for labels, value in found
+        if name.startswith("chartwire_") and (not name.startswith(LOAD) or (load and name.startswith(load)))
+    }
+
+
+STILL = (
+    "passes_failing",
+    "accounts_refused",
+    "writes_queued",
+    "oldest_unwritten_seconds",
+    "waiting_items",
+    "messages_unrecorded",
+)
+
+
+def moving(scrape: Scrape) -> list[tuple[str, dict[str, str], float]]:
+    """What is not at rest: series that should be 0 and are not, a practice that is not at work, a system that was not read lately."""
+    found = [(name, dict(labels), value) for (name, labels), value in scrape.items() if value]
+    rest = [one for one in found if one[0].removeprefix("chartwire_") in STILL or one[1].get("state") == "not_taken"]
+    silent = [one for one in found if one[0] == "chartwire_silent_seconds"]
+    if len(silent) < 2:
+        rest.append(("chartwire_silent_seconds", {}, float(len(silent))))
+    return rest + [one for one in silent if one[2] >= 60]
+
+
+def value_of(scrape: Scrape, name: str, **labels: str) -> float:
+    """The highest of a metric's series that have these labels; 0 where there is none."""
+    wanted = set(labels.items())
+    return max((value for (own, has), value in scrape.items() if own == name and wanted <= set(has)), default=0.0)
+
+
+@dataclass
+class Stand:
+    """A worker at work for two practices, which `end` and `begin` replace. `ahead` is how far its time is moved, `skew` how far the clock is
+    by which it judges the vendors'."""
+
+    clinic: Clinic
+    desk: FrontDesk
+    file: Path
+    broker: EmbeddedBroker
+    owner: str
+    address: str
+    http: aiohttp.ClientSession
+    begin: Callable[[Stand], Awaitable[None]]
+    end: Callable[[], Awaitable[None]]
+    worker: Worker = field(init=False)
+    ahead: timedelta = timedelta()
+    skew: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + self.ahead
+
+    def by_its_clock(self) -> datetime:
+        return datetime.now(UTC) + self.skew
+
+    async def scrape(self, load: str = "") -> Scrape:
+        async with self.http.get(f"http://{self.address}/metrics") as answer:
+            return read(await answer.text(), load)
+
+    async def answers(self) -> bool:
+        """Whether there is anything to scrape."""
+        try:
+            await self.scrape()
+        except aiohttp.ClientConnectorError:
+            return False
+        return True
+
+    async def seen(self, name: str, least: float, load: str = "", **labels: str) -> Scrape:
+        """The first scrape in which a series with these labels is at least so high."""
+        found: Scrape = {}
+
+        async def reached() -> bool:
+            nonlocal found
+            found = await self.scrape(load)
+            return value_of(found, name, **labels) >= least
+
+        await until(reached, 60.0)
+        return found
+
+    async def calm(self) -> Scrape:
+        """The first scrape in which nothing fails, nothing is queued and nothing was silent for long."""
+        found: Scrape = {}
+
+        async def reached() -> bool:
+            nonlocal found
+            found = await self.scrape()
+            return not moving(found)
+
+        try:
+            await until(reached, 180.0)
+        except TimeoutError:
+            raise AssertionError(f"the worker does not come to rest: {moving(found)}") from None
+        return found
+
+    async def execute(self, *queries: str) -> None:
+        connection = await asyncpg.connect(self.owner)
+        try:
+            for query in queries:
+                await connection.execute(query)
+        finally:
+            await connection.close()
+
+
+@asynccontextmanager
+async def stand(folder: Path) -> AsyncIterator[Stand]:
+    clinic = Clinic(seconds=0.3)
+    async with servers() as (postgres, broker), aiohttp.ClientSession() as http:
+        await clinic.start()
+        try:
+            file = await prepare(clinic, folder, postgres, broker)
+            config = load(file, SECTIONS)
+            async with surroundings(config, folder) as around, asyncio.TaskGroup() as group:
+                running: asyncio.Task[None] | None = None
+
+                async def begin(at: Stand) -> None:
+                    nonlocal running
+                    around.clocks.now = at.by_its_clock
+                    at.worker = Worker(replace(around, now=at.now, meter=Instruments()))
+                    running = group.create_task(at.worker.run())
+                    await until(at.answers, 60.0)
+
+                async def end() -> None:
+                    made.worker.stop()
+                    if running is not None:
+                        await asyncio.wait([running])
+
+                made = Stand(
+                    clinic,
+                    FrontDesk(clinic),
+                    file,
+                    broker,
+                    config.postgres.migrate_dsn,
+                    config.metrics.listen,
+                    http,
+                    begin,
+                    end,
+                )
+                await begin(made)
+                try:
+                    await until(lambda: len(made.worker.practices) == 2, 60.0)
+                    yield made
+                finally:
+                    await end()
+        finally:
+            await clinic.stop()
