@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
@@ -32,7 +34,7 @@ async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
 async def merged(driver: RecorderDriver, *charts: EhrChartId) -> None:
     """Ada's chart is merged into the first of these, that into the next."""
     chain = (ADA.id, *charts)
-    for absorbed, survivor in zip(chain, chain[1:], strict=False):
+    for absorbed, survivor in pairwise(chain):
         await driver.see(EhrChartObserved(chart=replace(ADA, id=survivor)))
         await driver.see(EhrChartMerged(chart=absorbed, survivor=survivor))
     patient = await driver.patient()

@@ -104,7 +104,7 @@ class Kafka:
         """Whether it is this very server that has the port: another one's would answer as well."""
         assert self._process is not None
         try:
-            sockets = psutil.Process(self._process.pid).net_connections("tcp4")
+            sockets = psutil.Process(self._process.pid).net_connections("tcp")  # Java listens on both families
         except psutil.NoSuchProcess:
             return False
         return any(one.status == psutil.CONN_LISTEN and one.laddr.port == self.port for one in sockets)
