@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import logging
 from collections import Counter
@@ -97,6 +98,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """pytest 9.2.0 overlooks pytest-xdist's groups without a word (9.1.1 does not, see constraints.txt)."""
     if getattr(session.config.option, "loadgroup", False) and any("@" not in item.nodeid for item in session.items):
         raise pytest.UsageError("this pytest and this pytest-xdist do not keep groups of tests together")
+    gc.freeze()  # what was collected stays to the end: the collector would go over all of it again and again
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

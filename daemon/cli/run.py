@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -53,6 +54,7 @@ async def _run(config: Config, beside: Path, arguments: argparse.Namespace) -> i
         return 1
     async with surroundings(config, beside, meter=Instruments()) as around:
         worker = Worker(around)
+        gc.freeze()  # what was imported stays: looking through it again and again stops everything for tens of milliseconds
         loop, asked = asyncio.get_running_loop(), asyncio.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, worker.stop)

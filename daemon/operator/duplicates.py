@@ -37,8 +37,8 @@ from projections.state.patient import Patient, decode_patient
 from projections.terms.policy import Policy
 from projections.words.shown import Shown
 
-RULES = content_hash(f"{SHARED} {WEIGHTS}".encode())
-"""What was found by other rules is found anew."""
+RULES = content_hash(f"2 {SHARED} {WEIGHTS}".encode())
+"""What was found by other rules is found anew: another number wherever vetoes become others."""
 
 GROWTH = 1.25
 """How much a practice may grow before all is looked through again: how frequent values are has changed by then."""
@@ -280,13 +280,16 @@ class _ChartsRead:
         if chart is None:
             return ()
         mine = normal_of(person_of(chart))
-        near = await self.tables.sharing_so_far(self.store.pool, System.BILLING, {"": mine})
-        others = await self.patients((System.BILLING, one) for one in near[""])
-        people = {key: one for key, one in charts_in(others.values()).items() if key in others}
-        frequencies = await self.tables.frequencies_so_far(self.store.pool, [mine], people.values())
-        free = [(key, one) for key, one in sorted(people.items()) if others[key].link is None]
-        found = [(alike.probability, id_) for (_, id_), one in free if (alike := twice(mine, one, frequencies)) is not None]
+        people, frequencies = await self.tables.search_so_far(self.store.pool, System.BILLING, mine, self._unlinked)
+        found = [
+            (alike.probability, id_) for id_, one in people.items() if (alike := twice(mine, one, frequencies)) is not None
+        ]
         return tuple(BillingPatientId(chart) for _, chart in sorted(found, key=lambda one: (-one[0], one[1])))
+
+    async def _unlinked(self, charts: Iterable[int]) -> list[Patient]:
+        """The patients of these charts of the billing side that have no link."""
+        loaded = await self.load(billing_key(BillingPatientId(chart)) for chart in charts)
+        return [one for one in loaded if one.link is None]
 
 
 def _twice_entered(

@@ -41,6 +41,7 @@ from events.schema import Body, Event, ObservingBegan, Origin, Recorded
 from events.store import AWAY, Head, Store, Transaction
 from events.topics import Change, Checkpoint
 from projections.deciding.batch import Batch
+from projections.deciding.replies import Redriven
 from projections.rules.holds import FirstDay, first_day_of
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
@@ -71,14 +72,15 @@ class Recording:
 
 @dataclass(frozen=True)
 class _Loaded:
-    """The batch of one transaction, ready to be decided about, and what connectors said along with its events.
+    """What one transaction folds and decides about: a batch, the events to take into it, and what connectors said along with them.
 
-    `told` are the changes told for the first time, `unobserved` the events that no connector told, `repeated` the number of events
-    that were recorded before.
+    `redriven` is what the redrives among `fresh` have found. `told` are the changes told for the first time, `unobserved` the events
+    that no connector told, `repeated` the number of events that were recorded before.
     """
 
     batch: Batch
-    watch: Stopwatch = field(default_factory=Stopwatch)
+    fresh: Sequence[Event] = ()
+    redriven: Mapping[EventId, Redriven] = field(default_factory=dict)
     told: Sequence[Change] = ()
     checkpoints: Sequence[Checkpoint] = ()
     unobserved: Sequence[Event] = ()
@@ -289,24 +291,20 @@ class PracticeRecorder:
             plain = {one.event.id: one.plain for one in changes if one.event is not None and one.plain is not None}
             same = Identified.of(self._keyring, events, plain)
             known = await tx.known(list(same.forms))
-            fresh = {event.id: event for event in same.events if not same.is_known(event.id, known)}
+            fresh = list({event.id: event for event in same.events if not same.is_known(event.id, known)}.values())
             state = await self._stored.state(tx)
-            await self._stored.load_for(tx, state, fresh.values() if only_if is None else events)
+            await self._stored.load_for(tx, state, fresh if only_if is None else events)
             if only_if is not None and not only_if(state, state.key_of(events[0].ehr, events[0].billing)):
                 return None
-            redriven = await redrive(tx, state.directory, fresh.values(), self._keyring)
+            redriven = await redrive(tx, state.directory, fresh, self._keyring)
             await self._stored.load_for(tx, state, [one.event for one in redriven.values() if one.event is not None])
-            batch = Batch(self.practice, state, self.policy, self._moment())
-            watch = Stopwatch()
-            with watch.part("fold"):
-                for event in fresh.values():
-                    batch.take(event, redriven.get(event.id))
             return _Loaded(
-                batch,
-                watch=watch,
+                Batch(self.practice, state, self.policy, self._moment()),
+                fresh=fresh,
+                redriven=redriven,
                 told=[one for one in changes if one.event is None or not same.is_known(one.event.id, known)],
                 checkpoints=checkpoints,
-                unobserved=() if changes else list(fresh.values()),
+                unobserved=() if changes else fresh,
                 repeated=len(events) - len(fresh),
             )
 
@@ -335,7 +333,10 @@ class PracticeRecorder:
                 loaded = await load(tx)
                 if loaded is None:
                     return None
-                batch, watch = loaded.batch, loaded.watch
+                batch, watch = loaded.batch, Stopwatch()
+                with watch.part("fold"):
+                    for event in loaded.fresh:
+                        batch.take(event, loaded.redriven.get(event.id))
                 while missing := watch.timed("fold", batch.settle):
                     await self._stored.load_missing(tx, batch.state, missing)
                 with watch.part("append"):

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum, auto
+from typing import NamedTuple
 
 import structlog
 
@@ -35,35 +36,37 @@ class Dealing(Enum):
     WRITING = auto()
 
 
-class _Alone:
-    """Writes that fail one by one while others go through: one item says so as long as one of them has failed a few times.
+class _Failing(NamedTuple):
+    """A write that has failed so many times in a row; `record` is what the item names it by, "" where it does not."""
 
-    `records` names what each is about, "" where the item does not say it.
-    """
+    times: int
+    record: str
+
+
+class _Alone:
+    """Writes that fail one by one while others go through: one item says so as long as one of them has failed a few times."""
 
     def __init__(self, slot: str, trouble: Trouble) -> None:
         self.slot = slot
         self.trouble = trouble
         self.shown = ""
-        self._failed: dict[IntentId, int] = {}
-        self._records: dict[IntentId, str] = {}
+        self._failed: dict[IntentId, _Failing] = {}
 
     def failed(self, intent: IntentId, record: str = "") -> int:
         """Count a failure; how many this write has had."""
-        self._records[intent] = record
-        self._failed[intent] = self._failed.get(intent, 0) + 1
-        return self._failed[intent]
+        before = self._failed.get(intent)
+        self._failed[intent] = _Failing(1 if before is None else before.times + 1, record)
+        return self._failed[intent].times
 
     def ended(self, intent: IntentId) -> None:
         self._failed.pop(intent, None)
-        self._records.pop(intent, None)
 
     def text(self, label: str) -> str:
         """What the item has to say; "" while nothing is to be shown."""
-        stuck = [intent for intent, count in self._failed.items() if count >= VISIBLE_AFTER]
+        stuck = [one for one in self._failed.values() if one.times >= VISIBLE_AFTER]
         if not stuck:
             return ""
-        named = sorted({self._records[intent] for intent in stuck} - {""})
+        named = sorted({one.record for one in stuck} - {""})
         more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
         return f"{label} {self.trouble.text}{': ' if named else ''}{', '.join(named[:NAMED])}{more}"
 
@@ -107,9 +110,7 @@ class SystemHealth:
         self._failures += 1
         last = self._last[what]
         last.append(trouble.code)
-        log.warning(
-            "system_failed", practice=self._recorder.practice, system=self._system, code=trouble.code, attempt=self._failures
-        )
+        self._say(trouble, self._failures)
         if len(last) < VISIBLE_AFTER or self._shown == trouble.code:
             return
         if self._shown and last.count(trouble.code) < VISIBLE_AFTER:
@@ -131,10 +132,7 @@ class SystemHealth:
 
     async def troubled(self, intent: IntentId) -> None:
         """The system had trouble of its own with this write; others may go through all the same, so it has an item of its own."""
-        count = self._troubled.failed(intent)
-        log.warning(
-            "system_failed", practice=self._recorder.practice, system=self._system, code=TROUBLED.code, attempt=count
-        )
+        self._say(TROUBLED, self._troubled.failed(intent))
         await self._tell(self._troubled)
 
     async def unusable(self, intent: IntentId, record: str) -> None:
@@ -145,10 +143,7 @@ class SystemHealth:
         if self._worked == self._pausing.setdefault(intent, self._worked):
             await self.failed(UNUSABLE)
             return
-        count = self._unreadable.failed(intent, record)
-        log.warning(
-            "system_failed", practice=self._recorder.practice, system=self._system, code=UNREADABLE.code, attempt=count
-        )
+        self._say(UNREADABLE, self._unreadable.failed(intent, record))
         await self._tell(self._unreadable)
 
     async def ended(self, intent: IntentId) -> None:
@@ -157,6 +152,11 @@ class SystemHealth:
         for alone in (self._troubled, self._unreadable):
             alone.ended(intent)
             await self._tell(alone)
+
+    def _say(self, trouble: Trouble, attempt: int) -> None:
+        log.warning(
+            "system_failed", practice=self._recorder.practice, system=self._system, code=trouble.code, attempt=attempt
+        )
 
     async def _tell(self, alone: _Alone) -> None:
         text = alone.text(self._recorder.policy.names.label(self._system))

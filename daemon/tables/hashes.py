@@ -9,7 +9,7 @@ from events.codec import KeyMissing, Keyring
 from events.ids import PracticeId
 from projections.matching import Normal, keys_of
 
-FORM = "3"
+FORM = "4"
 """Another one wherever keys or counted values of the same chart become others: the tables are then filled anew, once."""
 
 

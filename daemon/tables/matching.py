@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nsmallest
 
@@ -24,7 +24,7 @@ from events.connection import Connection
 from events.ids import PracticeId
 from events.records import BillingChart, EhrChart
 from events.writes import System
-from projections.matching import Frequencies, Normal, are_two_people, keys_of
+from projections.matching import Frequencies, Normal, Person, are_two_people, keys_of, outline, pair_of
 from projections.matching.distance import is_cut
 from projections.matching.frequencies import shared_values, ssn_value
 from projections.rules.counterparts import cautious
@@ -55,6 +55,9 @@ ALONE = ("names:", "lasts:", "streets:", "shared:")
 NormalByChart = dict[tuple[System, int], Normal]
 KeyRow = tuple[str, bytes, int]
 """System, hash, chart; of a count: system, hash, number of charts."""
+
+CountsBySystem = defaultdict[str, list[int]]
+"""How many charts of each system have a value."""
 
 
 def values_of(one: Normal) -> list[str]:
@@ -118,10 +121,13 @@ def _changed(before: Iterable[Patient], after: Iterable[Patient]) -> tuple[Norma
     old, new = _held(before), _held(after)
     for chart in old.keys() & new.keys():
         one, other = old[chart], new[chart]
-        if one is other or one == other or person_of(one) == person_of(other):
+        if one is other or one == other:
             del old[chart], new[chart]
-    was, now = ({chart: normal_of(person_of(one)) for chart, one in each.items()} for each in (old, new))
-    return was, now
+    was, now = ({chart: person_of(one) for chart, one in each.items()} for each in (old, new))
+    for chart in was.keys() & now.keys():
+        if was[chart] == now[chart]:
+            del was[chart], now[chart]
+    return {chart: normal_of(one) for chart, one in was.items()}, {chart: normal_of(one) for chart, one in now.items()}
 
 
 def _held(patients: Iterable[Patient]) -> dict[tuple[System, int], EhrChart | BillingChart]:
@@ -259,16 +265,42 @@ class MatchTables:
             if side is system:
                 for key in hashes.keys(one):
                     by_key[key].add(chart)
-        found: dict[str, tuple[int, ...]] = {}
-        for name, each in wanted.items():
-            shared: Counter[int] = Counter()
-            for key in each:
-                if 0 < len(charts := by_key[key]) <= MOST:
-                    weight = WHOLE // len(charts)
-                    for chart in charts:
-                        shared[chart] += weight
-            found[name] = tuple(sorted(nsmallest(NEAREST, shared, key=lambda chart: (-shared[chart], chart))))
-        return found
+        return {name: nearest([by_key[key] for key in each]) for name, each in wanted.items()}
+
+    async def search_so_far(
+        self,
+        connection: Connection,
+        system: System,
+        mine: Normal,
+        read: Callable[[tuple[int, ...]], Awaitable[Iterable[Patient]]],
+    ) -> tuple[dict[int, Normal], Frequencies]:
+        """The charts of `system` that may be this person's, and how frequent is what they are compared by; for who may only read.
+
+        `read` reads the patients of charts. Who cannot be this person however rare his values are is left out: of others nothing is asked.
+        """
+        hashes = self._hashes()
+        asked = {hashes.value(value): value for value in values_of(mine)}
+        keys = sorted(hashes.keys(mine))
+        by_key: list[Sequence[int]] = []
+        counted: CountsBySystem = defaultdict(list)
+        for row in await connection.fetch(
+            SQL["match_search"], self.practice, system.value, keys, MOST + 1, SYSTEMS, list(asked)
+        ):
+            if row["charts"] is None:
+                counted[asked[row["hash"]]].append(row["number"])
+            else:
+                by_key.append(row["charts"])
+        known = _frequencies(counted)
+        near = nearest(by_key)
+        people: dict[int, Normal] = {}
+        for (side, chart), one in _held(await read(near)).items():
+            if side is system and chart in near and (other := _may_be(mine, person_of(one), known)) is not None:
+                people[chart] = other
+        missing = [value for value in weighed([mine], list(people.values()), among=False) if value not in asked.values()]
+        if missing:
+            await self._count(connection, hashes, missing, counted)
+            known = _frequencies(counted)
+        return people, known
 
     async def frequencies(
         self, connection: Connection, people: Iterable[Normal], others: Iterable[Normal] = (), *, among: bool = False
@@ -284,19 +316,50 @@ class MatchTables:
         return await self._counted(connection, self._hashes(), weighed(list(people), list(others), among=among))
 
     async def _counted(self, connection: Connection, hashes: Hashes, values: Iterable[str]) -> Frequencies:
-        asked = {value: hashes.value(value) for value in ("charts:", *values)}
-        systems = [System.EHR.value, System.BILLING.value]
-        counted: defaultdict[bytes, list[int]] = defaultdict(list)
-        for row in await connection.fetch(SQL["match_counts"], self.practice, systems, list(asked.values())):
-            counted[row["value"]].append(row["charts"])
-        counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for value, of in asked.items():
-            if (each := counted.get(of)) is not None:
-                kind, _, text = value.partition(":")
-                counts[kind][text] = max(each) if kind in ("shared", "streets") else sum(each)
-        lists = counted.get(asked["charts:"], [0])
-        named = {kind: counts[kind] for kind in COUNTED}
-        return cautious(replace(Frequencies(charts=sum(lists), longest=max(lists)), **named))
+        counted: CountsBySystem = defaultdict(list)
+        await self._count(connection, hashes, ("charts:", *values), counted)
+        return _frequencies(counted)
+
+    async def _count(self, connection: Connection, hashes: Hashes, values: Iterable[str], counted: CountsBySystem) -> None:
+        """Add the counts of these values."""
+        asked = {hashes.value(value): value for value in values}
+        for row in await connection.fetch(SQL["match_counts"], self.practice, SYSTEMS, list(asked)):
+            counted[asked[row["value"]]].append(row["charts"])
 
 
+def nearest(by_key: Iterable[Collection[int]]) -> tuple[int, ...]:
+    """The charts that share the most, given those of each key, by id."""
+    shared: Counter[int] = Counter()
+    for charts in by_key:
+        if 0 < len(charts) <= MOST:
+            weight = WHOLE // len(charts)
+            for chart in charts:
+                shared[chart] += weight
+    return tuple(sorted(nsmallest(NEAREST, shared, key=lambda chart: (-shared[chart], chart))))
+
+
+def _may_be(mine: Normal, other: Person, known: Frequencies) -> Normal | None:
+    """`other` as it is compared, unless it is somebody else where all that is not `known` of it is as rare as can be.
+
+    An SSN that differs may be a default, which says nothing: then only names and birth date tell.
+    """
+    if are_two_people(mine, outline(other)):
+        return None
+    ready = normal_of(other)
+    open_ = bool(mine.ssn and ready.ssn and mine.ssn != ready.ssn)
+    return ready if open_ or pair_of(mine, ready, known) is not None else None
+
+
+def _frequencies(counted: Mapping[str, Sequence[int]]) -> Frequencies:
+    """The counts of values, by system, as what matching asks."""
+    counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for value, each in counted.items():
+        kind, _, text = value.partition(":")
+        counts[kind][text] = max(each) if kind in ("shared", "streets") else sum(each)
+    lists = counted.get("charts:", [0])
+    named = {kind: counts[kind] for kind in COUNTED}
+    return cautious(replace(Frequencies(charts=sum(lists), longest=max(lists)), **named))
+
+
+SYSTEMS = [System.EHR.value, System.BILLING.value]
 COUNTED = ("names", "lasts", "middles", "dates", "zips", "cities", "areas", "lines", "states", "shared", "streets")

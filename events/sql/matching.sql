@@ -13,6 +13,17 @@ FROM unnest($3::bytea[]) AS wanted (key)
 SELECT system, value, charts FROM chartwire.match_count
 WHERE practice = $1 AND system = ANY($2::text[]) AND value = ANY($3::bytea[])
 
+-- name: match_search
+-- `match_alike` and `match_counts` in one answer, for who searches for one person.
+SELECT wanted.key AS hash, ARRAY(
+    SELECT chart FROM chartwire.match_key AS one
+    WHERE one.practice = $1 AND one.system = $2 AND one.key = wanted.key LIMIT $4
+) AS charts, 0 AS number
+FROM unnest($3::bytea[]) AS wanted (key)
+UNION ALL
+SELECT value, NULL, charts FROM chartwire.match_count
+WHERE practice = $1 AND system = ANY($5::text[]) AND value = ANY($6::bytea[])
+
 -- name: save_match_keys
 -- New keys of charts.
 INSERT INTO chartwire.match_key (practice, system, key, chart)

@@ -12,7 +12,7 @@ from datetime import datetime
 
 import msgspec
 
-from events.commands import Command, RedriveRequested
+from events.commands import Command, RedriveRequested, is_command
 from events.holds import Aside, KeptOut, RecordLeftUnread
 from events.ids import (
     PRACTICE,
@@ -77,6 +77,9 @@ class Undecided(Exception):
     """Deciding does not come to an end: a defect of ours. The text names the kinds of events it goes in circles with."""
 
 
+UNDERSTOOD = "understood now"
+
+
 @dataclass(frozen=True)
 class Missing:
     """Charts whose patients deciding looks at, and which are not loaded yet.
@@ -128,7 +131,7 @@ class Batch:
         `redriven` is what a redrive has found. It counts while the same thing is still set aside.
         """
         body = event.body
-        if not isinstance(body, Command):
+        if not is_command(body):
             news, event = as_recorded(event, self.state, self.policy)
             self._take(event, PRACTICE if isinstance(body, Aside) else holder(event, self.state))
             if news is not None:
@@ -177,11 +180,12 @@ class Batch:
             self._notice_practice(event, directory)
 
     def _notice(self, event: Event, before: Patient | None) -> None:
-        after = self.state.patients[event.patient]
         body = event.body
+        if isinstance(body, IntentRequested):
+            return  # the most frequent of all; it says nothing that is not decided already
+        after = self.state.patients[event.patient]
         if in_doubt(before, event):
-            record = in_doubt_as(event)
-            self.in_doubt.add(record)
+            self.in_doubt.add(in_doubt_as(event))
         if event.origin in (Origin.EHR, Origin.BILLING):
             polled = event.origin is Origin.BILLING
             self._since[event.patient] = event.observed if polled else event.modified or event.observed
@@ -259,7 +263,7 @@ class Batch:
         cause = self.events[-1]
         for slot in slots:
             if slot in self.state.directory.waiting:
-                self.take(self._following(WaitingCleared(slot=slot, how="understood now"), cause))
+                self.take(self._following(WaitingCleared(slot=slot, how=UNDERSTOOD), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 

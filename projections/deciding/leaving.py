@@ -41,7 +41,7 @@ def as_recorded(event: Event, state: PracticeState, policy: Policy) -> tuple[Kep
         return None, event
     if isinstance(body, ChangeQuarantined):
         return None, _unreadable(event, body, state)
-    if (record := record_in(body)) is None:
+    if not (state.directory.kept_out or policy.keep_out) or (record := record_in(body)) is None:
         return None, event
     key = state.key_of(event.ehr, event.billing)
     known = state.patients.get(key)

@@ -24,7 +24,7 @@ from projections.matching.deciding import (
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import keys_of, pairs
 from projections.matching.levels import Compared, Level
-from projections.matching.normal import Normal, normalize
+from projections.matching.normal import Normal, normalize, outline
 from projections.matching.person import Person
 from projections.matching.scoring import Score, score
 from projections.matching.vetoes import Veto
@@ -52,6 +52,7 @@ __all__ = [
     "match",
     "names_level",
     "normalize",
+    "outline",
     "pair_of",
     "pairs",
     "score",

@@ -100,6 +100,43 @@ victoria vicky
 vladimir vova volodya
 yolanda yoli
 """
+WRITTEN = """
+ahmed ahmad ahmet
+aisha ayesha aysha aicha
+alexander oleksandr aleksandr alexandr
+alexei alexey oleksii oleksiy
+andrei andrey andrii andriy
+abdullah abdallah abdulla
+dmitri dmitry dmitriy dmytro
+elena olena yelena
+evgeny yevgeny evgeniy yevgeniy evgenii yevhen
+fatima fatimah fatma
+hassan hasan
+hussein hussain husain hossein husayn
+ibrahim ebrahim
+ismail ismaeel esmail
+julia yulia yuliya iuliia
+ekaterina yekaterina kateryna
+khadija khadijah
+khalid khaled
+maryam mariam
+mohammed mohamed muhammad mohammad mohamad muhammed muhamed
+mustafa mostafa moustafa
+nasser naser nasir
+natalia natalya nataliya nataliia
+nikolai nikolay mykola
+omar umar
+osman usman uthman othman
+sean shawn shaun
+sergei sergey serhii serhiy
+suleiman sulaiman sulayman
+tariq tarek tareq
+tatiana tatyana tetiana
+yusuf youssef yousef yousuf yusef
+zainab zaynab zeinab
+"""
+"""Names of other alphabets, and Irish ones, as they are written in English: any of a line is the same name."""
+
 ONLY_SHORT = frozenset(
     str.split(
         """
@@ -123,6 +160,14 @@ def _read() -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
         for form in forms:
             formal[form].add(name)
     return short, {form: frozenset(names) for form, names in formal.items()}
+
+
+WAYS = {name: number for number, line in enumerate(WRITTEN.strip().splitlines()) for name in line.split()}
+
+
+def is_written_otherwise(one: str, other: str) -> bool:
+    """Whether two names are one that came from another alphabet."""
+    return one != other and one in WAYS and WAYS[one] == WAYS.get(other)
 
 
 SHORT, FORMAL = _read()

@@ -142,7 +142,7 @@ def middle_level(here: PersonNames, there: PersonNames) -> Level:
         kept = (one and one in there.lasts and one not in here.lasts) or (
             other and other in here.lasts and other not in there.lasts
         )
-        return L.MOVED if kept else L.MISSING
+        return L.OTHER if _are_named_on(here, there) or _are_named_on(there, here) else L.MOVED if kept else L.MISSING
     if one == other:
         return L.EXACT
     if is_initial(one, other) or (len(one) > 1 and len(other) > 1 and set(here.middles) & set(there.middles)):
@@ -152,6 +152,21 @@ def middle_level(here: PersonNames, there: PersonNames) -> Level:
     if {one, *here.middles} & {*there.lasts, there.first} or {other, *there.middles} & {*here.lasts, here.first}:
         return L.MOVED
     return L.OTHER
+
+
+def _are_named_on(here: PersonNames, there: PersonNames) -> bool:
+    """Whether the rest of a first name of several words is another than the other's middle name: `Jose Luis`, and `Jose` Juan."""
+    if not there.middle or len(here.firsts) <= len(there.firsts) or not _parts_agree(here.firsts, there.firsts):
+        return False
+    rest = [word for word in here.firsts if not any(word == each or is_nickname(word, each) for each in there.firsts)]
+    if not rest or here.first == there.first:
+        return False
+    alike = (
+        is_initial(word, each) or word == each or is_nickname(word, each) or is_near(word, each)
+        for word in rest
+        for each in there.middles
+    )
+    return not any(alike)
 
 
 def suffix_level(one: str, other: str) -> Level:

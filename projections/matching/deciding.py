@@ -103,7 +103,7 @@ def pair_of(one: Normal, other: Normal, frequencies: Frequencies) -> Pair | None
     if not frequencies.alone and are_two_people(one, other):
         return None
     found = score(one, other, frequencies)
-    if found.probability < CANDIDATE:
+    if found.probability < CANDIDATE and not found.levels[F.SSN] is found.levels[F.BORN] is L.EXACT:  # under a new name
         return None
     against = vetoes(one, other, found, frequencies)
     if found.probability < CERTAIN and Veto.IMPROBABLE not in against:
@@ -128,12 +128,17 @@ def are_two_people(one: Normal, other: Normal) -> bool:
         return False
     if one.ssn and one.ssn == other.ssn:
         return False
-    born = date_level(one.day, other.day)
+    born = L.MISSING if _is_a_year(one.day, other.day) else date_level(one.day, other.day)
     if born not in (L.OTHER, L.MISSING):
         return False
     first = first_level(one.names, other.names)
     another = first is L.OTHER or (born is L.OTHER and first in (L.MISSING, L.SIMILAR))
     return another and not are_swapped(one.names, other.names, one_agrees=one.names.last == other.names.last)
+
+
+def _is_a_year(one: str, other: str) -> bool:
+    """Whether of two dates one only says the year of the other: whoever does not know his birthday is given the first of January."""
+    return one[:4] == other[:4] and any(day.endswith("0101") for day in (one, other))
 
 
 def decide(found: Iterable[Pair]) -> tuple[Decision, ...]:

@@ -7,6 +7,8 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
+from projections.matching.called import is_written_otherwise
+
 MEMORY = 65_536
 """Answers that each question about words remembers. They repeat what patients are called: no memory of them is without a bound."""
 
@@ -47,15 +49,27 @@ SPELT = (
     (r"(?<=[aeou])h$", ""),
     (r"(.)\1+", r"\1"),
     (r"k", "c"),
-    (r"z", "s"),
-    (r"y", "i"),
+    (r"(?<=.)z", "s"),
+    (r"(?<=..)y(?=..)|y$", "i"),
 )
-"""Ways to write one sound."""
+"""Ways to write one sound. What begins with Z is another name than what begins with S, and Mya another one than Mia."""
+
+SAID_OTHERWISE = frozenset(map(frozenset, (("maria", "mariah"), ("marie", "mary"))))
+"""What is written nearly the same, and is two names."""
+
+
+def are_said_otherwise(one: str, other: str) -> bool:
+    """Whether two names that look like one are two."""
+    return frozenset((one, other)) in SAID_OTHERWISE
 
 
 @lru_cache(MEMORY)
 def sounds_alike(one: str, other: str) -> bool:
     """Whether two names are said the same, so that nobody calls two children so: Eric and Erik, Sara and Sarah."""
+    if is_written_otherwise(one, other):
+        return True
+    if are_said_otherwise(one, other):
+        return False
     here, there = one, other
     for written, said in SPELT:
         here, there = re.sub(written, said, here), re.sub(written, said, there)

@@ -32,6 +32,9 @@ STRANGERS = 0.01
 """Of one last name and address, with another first name and birth date, are relatives: below this share both are mistyped."""
 
 
+FREQUENT = 0.02
+"""The share of the charts from which a first name is one that a bride may bring into a family that has it already."""
+
 REPLACED = 0.25
 """For one field that is wholly another, people mistype more than four."""
 
@@ -138,6 +141,10 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     def is_name(self, first: str) -> bool:
         """Whether it is a first name, as far as lists and this practice tell; else it may be a misspelt one."""
         return is_listed(first) or self.names.get(first, 0) > 2 + self.charts // 10_000
+
+    def is_frequent_name(self, first: str) -> bool:
+        """Whether so many are called so that two of a household may be."""
+        return self.names.get(first, 0) > max(2, self.charts * FREQUENT)
 
     def are_both_names(self, one: str, other: str) -> bool:
         """Whether two names of which one can be short for the other are as well two names: Lisa and Elizabeth.

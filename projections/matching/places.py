@@ -107,11 +107,14 @@ def zip_of(text: str) -> str:
 @lru_cache(MEMORY)
 def phone_of(text: str) -> str:
     """A number's digits with its country, or empty where it is none or a placeholder."""
-    text = _without_note(text)
-    digits = "".join(char for char in text if char in "0123456789")
-    if PHONE.fullmatch(text.strip()) and len(digits) == 11 and digits[0] == "1":
+    plain = PHONE.fullmatch(text.strip()) is not None
+    if not plain:
+        text = _without_note(text)
+        plain = PHONE.fullmatch(text.strip()) is not None
+    digits = re.sub("[^0-9]", "", text)
+    if plain and len(digits) == 11 and digits[0] == "1":
         digits = digits[1:]
-    elif not (PHONE.fullmatch(text.strip()) and len(digits) == 10 and "+" not in text):
+    elif not (plain and len(digits) == 10 and "+" not in text):
         try:
             parsed = phonenumbers.parse(text, "US")
         except phonenumbers.NumberParseException:
@@ -142,5 +145,7 @@ def email_of(text: str) -> str:
 
 def ssn_of(text: str) -> str:
     """Nine digits that the Social Security Administration may have given, or empty."""
+    if not text:
+        return ""
     digits = re.sub(r"[\s\-.]", "", text)
     return digits if re.fullmatch(r"[0-9]{9}", digits) and not is_no_ssn(digits) else ""

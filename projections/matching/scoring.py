@@ -33,11 +33,15 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 def score(one: Normal, other: Normal, frequencies: Frequencies) -> Score:
     """Symmetric: the order of the two does not matter."""
     levels = compared(one, other, frequencies)
-    each = {field: evidence(field, level, one, other, frequencies) for field, level in levels.items()}
+    each = {
+        field: evidence(field, level, one, other, frequencies) for field, level in levels.items() if level is not L.MISSING
+    }
     if levels[F.CITY] is levels[F.ZIP] is L.EXACT:
         each[F.CITY], each[F.ZIP] = 0.0, _joint(one.area, frequencies)
+    if levels[F.STREET] is L.OTHER and L.EXACT in (levels[F.PHONE], levels[F.EMAIL], levels[F.SSN]):
+        each |= {field: max(each[field], 0.0) for field in (F.CITY, F.ZIP, F.STATE) if field in each}  # one move, told once
     bits = sum(each.values())
-    second = sum(max(each[field], 0.0) for field in SECOND)
+    second = sum(max(each.get(field, 0.0), 0.0) for field in SECOND)
     return Score(probability=probability_of(bits, frequencies), bits=round(bits, 3), second=round(second, 3), levels=levels)
 
 
@@ -53,9 +57,7 @@ def probability_of(bits: float, frequencies: Frequencies) -> float:
 
 
 def evidence(field: Compared, level: Level, one: Normal, other: Normal, frequencies: Frequencies) -> float:
-    """The weight of one field in bits; equal values by how frequent the value is."""
-    if level is L.MISSING:
-        return 0.0
+    """The weight of one field that both have, in bits; equal values by how frequent the value is."""
     whole = level is L.EXACT or (level is L.NEAR and _is_cut(field, one, other))
     share = _share(field, one, other, frequencies) if whole else None
     if share is None:

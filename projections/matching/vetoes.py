@@ -9,10 +9,10 @@ from __future__ import annotations
 from enum import StrEnum
 
 from projections.matching.compare import Levels
-from projections.matching.distance import is_slip, sounds_alike
-from projections.matching.frequencies import Frequencies
+from projections.matching.distance import are_said_otherwise, is_slip, sounds_alike
+from projections.matching.frequencies import Frequencies, ssn_value
 from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
-from projections.matching.names import are_given_to_two
+from projections.matching.names import OF_MANY, are_given_to_two
 from projections.matching.normal import Normal
 from projections.matching.scoring import Score
 
@@ -63,7 +63,7 @@ def vetoes(one: Normal, other: Normal, score: Score, frequencies: Frequencies) -
         twins = household and _are_twins_with_one_ssn(one, other, levels, frequencies)
         return (*_with_one_ssn(one, other, levels), *([Veto.TWINS] if twins else []))
     found = [
-        *_of_birth_date(one, other, levels, household),
+        *_of_birth_date(one, other, levels, frequencies, household),
         *_of_first_name(one, other, levels, frequencies, household),
         *_of_the_rest(levels, household),
         *([Veto.IMPROBABLE] if _rests_on_one_thing(one, other, levels, frequencies) else []),
@@ -147,14 +147,23 @@ def _with_one_ssn(one: Normal, other: Normal, levels: Levels) -> list[Veto]:
         found.append(Veto.NAME_AND_DATE)
     if _are_generations(one, other):
         found.append(Veto.GENERATION)
+    if levels[F.MIDDLE] is L.OTHER:
+        found.append(Veto.MIDDLE_NAME)
     if levels[F.SEX] is L.OTHER and first is not L.EXACT:
         found.append(Veto.SEX)
     return found
 
 
 def _are_twins_with_one_ssn(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
-    """Whether a parent's number may be on the charts of twins: their names are nearly the same, and neither is a misspelt one."""
-    if levels[F.MIDDLE] is L.EXACT or levels[F.FIRST] not in (L.NEAR, L.SIMILAR):
+    """Whether a parent's number may be on the charts of twins: their names are nearly the same, and neither is a misspelt one.
+
+    Two forms of a name are one child's unless others have the number, too.
+    """
+    if levels[F.MIDDLE] is L.EXACT:
+        return False
+    if levels[F.FIRST] is L.NICKNAME and frequencies.shared.get(ssn_value(one.ssn), 1) > 1:
+        return are_given_to_two(one.names.first, other.names.first)
+    if levels[F.FIRST] not in (L.NEAR, L.SIMILAR):
         return False
     return not _is_misspelt(one.names.first, other.names.first, frequencies)
 
@@ -163,7 +172,7 @@ def _are_generations(one: Normal, other: Normal) -> bool:
     return one.born is not None and other.born is not None and abs(one.born.year - other.born.year) >= APART
 
 
-def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) -> list[Veto]:
+def _of_birth_date(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
     born, first, last = levels[F.BORN], levels[F.FIRST], levels[F.LAST]
     if born is L.EXACT:
         return []
@@ -180,9 +189,12 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
         found.append(Veto.GENERATION)
     if not household:
         found.append(Veto.NAMESAKE)
-    own = levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or levels[F.EMAIL] is L.EXACT
     far = born is L.DIGIT and one.day[:3] != other.day[:3]
-    if (far or born is L.TWO_OF_THREE) and not own:  # brothers and cousins of one name live in one household
+    default = one.day.endswith("0101") and other.day.endswith("0101")
+    often = born is L.DIGIT and any(frequencies.is_frequent_name(each.names.first) for each in (one, other))
+    moved = levels[F.STREET] is L.OTHER
+    # brothers and cousins of one name live in one household, and so do sisters-in-law of a frequent one
+    if (far or default or often or moved or born is L.TWO_OF_THREE) and not _has_own(one, levels):
         found.append(Veto.IMPROBABLE)
     if last not in SAID | MISTYPED:
         found.append(Veto.LAST_NAME)
@@ -192,15 +204,14 @@ def _of_birth_date(one: Normal, other: Normal, levels: Levels, household: bool) 
 def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies, household: bool) -> list[Veto]:
     """Twins share all but the first name; only a name that is none can be a misspelt one."""
     first = levels[F.FIRST]
-    if first in (L.NICKNAME, L.NEAR, L.SIMILAR) and sounds_alike(one.names.first, other.names.first):
+    if first in (L.NICKNAME, L.NEAR, L.SIMILAR) and _are_said_alike(one, other, levels):
         return []
     match first:
         case L.NICKNAME:
             twins = frequencies.are_both_names(one.names.first, other.names.first) or (
                 household
                 and levels[F.BORN] is L.EXACT
-                and are_given_to_two(one.names.first, other.names.first)
-                and frequencies.may_be_two_names(one.names.first, other.names.first)
+                and _may_be_twins_names(one.names.first, other.names.first, frequencies)
                 and not _is_only_one(one, other, levels, frequencies)
             )
             return [Veto.TWINS] if twins else []
@@ -224,12 +235,24 @@ def _of_first_name(one: Normal, other: Normal, levels: Levels, frequencies: Freq
             return [Veto.TWINS]
 
 
+def _are_said_alike(one: Normal, other: Normal, levels: Levels) -> bool:
+    """Whether two names are one by their sound; Toni and Tony are two unless both are known to be of one sex."""
+    here, there = one.names.first, other.names.first
+    of_each_sex = {here[-1:], there[-1:]} == {"i", "y"} and levels[F.SEX] is not L.EXACT
+    return sounds_alike(here, there) and not of_each_sex
+
+
+def _may_be_twins_names(one: str, other: str, frequencies: Frequencies) -> bool:
+    """Whether twins may be called by these two forms of a name."""
+    return are_said_otherwise(one, other) or (are_given_to_two(one, other) and frequencies.may_be_two_names(one, other))
+
+
 def _is_only_one(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
     """Whether something agrees that twins do not share.
 
     That is the middle name, an e-mail with her first name in it, or a phone that nobody else of a household has that others live in.
     """
-    if levels[F.MIDDLE] is L.EXACT:
+    if levels[F.MIDDLE] is L.EXACT and one.names.middle not in OF_MANY:
         return True
     local = one.email.partition("@")[0]
     if levels[F.EMAIL] is L.EXACT and any(len(name) > 2 and name in local for name in (one.names.first, other.names.first)):
@@ -252,8 +275,16 @@ def _is_misspelt(one: str, other: str, frequencies: Frequencies) -> bool:
 def _is_misspelt_beside(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
     """Whether a first name is misspelt beside the same middle name in full: one of the two is no name then, or neither is."""
     here, there = one.names.first, other.names.first
-    same = levels[F.MIDDLE] is L.EXACT and len(one.names.middle) > 1 and here[0] == there[0]
+    same = (
+        levels[F.MIDDLE] is L.EXACT and len(one.names.middle) > 1 and one.names.middle not in OF_MANY and here[0] == there[0]
+    )
     return same and not (frequencies.is_name(here) and frequencies.is_name(there))
+
+
+def _has_own(one: Normal, levels: Levels) -> bool:
+    """Whether a middle name or an e-mail agrees: what two of one name in one household do not share."""
+    middle = levels[F.MIDDLE] in (L.EXACT, L.INITIAL) and one.names.middle not in OF_MANY
+    return middle or levels[F.EMAIL] is L.EXACT
 
 
 def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
@@ -275,10 +306,14 @@ def _of_the_rest(levels: Levels, household: bool) -> list[Veto]:
 def _rests_on_one_thing(one: Normal, other: Normal, levels: Levels, frequencies: Frequencies) -> bool:
     """Whether all that agrees beside a date that may be a default, or a phone of more than a family, is that one thing.
 
-    One of street, phone and e-mail agrees then, and another is somebody else's.
+    One of street, phone and e-mail agrees then, and another is somebody else's; or the last name is.
     """
     second = [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)]
-    if levels[F.MIDDLE] in (L.EXACT, L.INITIAL) or second.count(L.EXACT) != 1 or L.OTHER not in second:
+    if levels[F.MIDDLE] in (L.EXACT, L.INITIAL):
+        return False
+    if levels[F.LAST] is L.OTHER and one.day == other.day and one.day.endswith("0101"):
+        return True
+    if second.count(L.EXACT) != 1 or L.OTHER not in second:
         return False
     numbers = one.phones & other.phones
     crowd = levels[F.PHONE] is L.EXACT and all(frequencies.shared.get(number, 1) > FAMILY for number in numbers)

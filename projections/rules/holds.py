@@ -141,6 +141,8 @@ def ruled_out(patient: Patient, directory: Directory, policy: Policy) -> KeptOut
 
     What the chart of a patient kept out says is not known: another name in it is seen when it is read (`ruled_at_sight`). A counterpart that is being created is waited for: it is kept out along with the chart.
     """
+    if not (directory.kept_out or policy.keep_out):
+        return None
     said = _said(directory, keys_of(patient))
     open_ = patient.intents.get(CHART_SLOT)
     if any(one.who for one in said) or (open_ is not None and open_.state in UNDER_WAY):

@@ -32,22 +32,35 @@ def chart_in(patient: Patient | None, *, ehr: bool) -> EhrChart | BillingChart |
 
 def person_of(chart: EhrChart | BillingChart | Candidate) -> Person:
     """What a chart, or what a search shows of it, says about who somebody is."""
-    named = {
-        "id": str(chart.id),
-        "first_name": chart.first_name,
-        "middle_name": chart.middle_name,
-        "last_name": chart.last_name,
-        "birth_date": chart.birth_date,
-        "sex": chart.sex,
-    }
     if isinstance(chart, Candidate):
-        return Person(**named)  # type: ignore[arg-type]
-    lives = {name: getattr(chart, name) for name in ("address1", "address2", "city", "state", "zip")}
+        return Person(
+            id=str(chart.id),
+            first_name=chart.first_name,
+            middle_name=chart.middle_name,
+            last_name=chart.last_name,
+            birth_date=chart.birth_date,
+            sex=chart.sex,
+        )
     if isinstance(chart, EhrChart):
         phones, email, ssn = tuple(one.number for one in chart.phones), next(iter(chart.emails), ""), ""
     else:
         phones, email, ssn = (chart.home_phone, chart.mobile_phone, chart.work_phone), chart.email, chart.ssn
-    return Person(**named, **lives, phones=tuple(filter(None, phones)), email=email, ssn=ssn)  # type: ignore[arg-type]
+    return Person(
+        id=str(chart.id),
+        first_name=chart.first_name,
+        middle_name=chart.middle_name,
+        last_name=chart.last_name,
+        birth_date=chart.birth_date,
+        sex=chart.sex,
+        address1=chart.address1,
+        address2=chart.address2,
+        city=chart.city,
+        state=chart.state,
+        zip=chart.zip,
+        phones=tuple(filter(None, phones)),
+        email=email,
+        ssn=ssn,
+    )
 
 
 @lru_cache(4_096)

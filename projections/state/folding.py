@@ -10,7 +10,7 @@ from datetime import datetime
 from msgspec.structs import replace
 
 from events.bookings import AnyBooking, EhrAppointmentGone, EhrAppointmentObserved
-from events.commands import Command
+from events.commands import is_command
 from events.holds import LeftOut, RecordLeftUnread
 from events.ids import BillingPatientId
 from events.insurance import EhrPoliciesObserved, PoliciesAgreed
@@ -28,7 +28,9 @@ from events.schema import (
     EhrChartObserved,
     Event,
     FieldsAgreed,
+    IntentRequested,
     IntentSucceeded,
+    IntentSuperseded,
     LinkResumed,
     LinkSuspended,
     WaitingCleared,
@@ -87,6 +89,8 @@ from projections.terms.codecs import PhoneNumber
 def fold_patient(patient: Patient, event: Event) -> Patient:
     """`patient` after `event`. Linking, unlinking and moving links involve two patients: see `projections.state.linking`."""
     body = event.body
+    if isinstance(body, IntentRequested | IntentSuperseded):  # the most frequent of all, and nothing else follows from them
+        return replace(patient, intents=follow_intent(patient.intents, event))
     patient = follow_leaving(patient, body)
     match body:
         case LeftOut() | RecordLeftUnread():
@@ -101,9 +105,8 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             return _appointment_seen(patient, event, body)
         case BillObserved():
             entry = patient.bills.get(str(body.bill.id))
-            if entry is not None and not_newer(event, entry):
-                return patient
-            return _bill_seen(patient, body.bill, event.modified, event.observed)
+            stale = entry is not None and not_newer(event, entry)
+            return patient if stale else _bill_seen(patient, body.bill, event.modified, event.observed)
         case EhrAppointmentObserved() | EhrAppointmentGone():
             return in_calendar(patient, event, body)
         case EhrPoliciesObserved():
@@ -111,8 +114,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
         case PoliciesAgreed():
             return policies_agreed(patient, body)
         case LinkSuspended() | LinkResumed():
-            link = patient.link and replace(patient.link, suspended=isinstance(body, LinkSuspended))
-            return replace(patient, link=link)
+            return replace(patient, link=patient.link and replace(patient.link, suspended=isinstance(body, LinkSuspended)))
         case CounterpartsFound():
             if patient.link is not None:
                 return patient
@@ -130,7 +132,7 @@ def fold_patient(patient: Patient, event: Event) -> Patient:
             known = patient.intents.get(body.slot)
             if known is not None and known.intent == body.intent:
                 patient = _succeeded(patient, known.write, body, event)
-    if isinstance(body, Command):
+    if is_command(body):
         return asked(patient, body)
     return replace(patient, intents=follow_intent(patient.intents, event))
 

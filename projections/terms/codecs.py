@@ -162,6 +162,8 @@ class PhoneNumber:
     """A North American number, kept as its ten digits; anything with letters is left to a person, and zeros are no number."""
 
     def clean(self, text: str) -> str:
+        if len(text) == 10 and text.isascii() and text.isdigit() and text.strip("0"):
+            return text
         if _LETTER.search(text):
             return squeeze(text)
         digits = _NOT_A_DIGIT.sub("", text)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 
+from events.reasons import NOT_SHOWN, UNANSWERED
 from events.slots import set_aside_in
 from events.writes import System
 from projections.terms.names import Names
@@ -16,8 +17,8 @@ FAULT = re.compile(r"cannot be folded \((\w+)\)")
 """How a reason says that chartwire itself failed, and at what."""
 
 _WHY = re.compile(r"could not be used \((.*)\)$", re.DOTALL)
-_NOT_HAD = re.compile(r"(is not shown|has no answer again and again) at \S*$")
-"""How a reason says that the system did not give the record at all (`daemon/vendors/ports/passes.py`)."""
+_NOT_HAD = re.compile(rf"({NOT_SHOWN}|{UNANSWERED}) at \S*$")
+"""How a reason says that the system did not give the record at all."""
 
 
 def reason_in_words(reason: str, path: str) -> str:

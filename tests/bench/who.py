@@ -13,7 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -84,13 +84,15 @@ async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, object]:
 
 async def search(store: Store, tables: MatchTables, one: Person) -> int:
     """Who of the practice may be this person."""
+
+    async def read(charts: Iterable[int]) -> list[Patient]:
+        keys = [billing_key(BillingPatientId(chart)) for chart in charts]
+        loaded = await documents.load_patients(store.pool, PRACTICE, keys, store.keyring)
+        return [decode_patient(doc) for _, doc in loaded.values()]
+
     mine = normalize(one)
-    near = (await tables.sharing_so_far(store.pool, System.BILLING, {"": mine}))[""]
-    keys = [billing_key(BillingPatientId(chart)) for chart in near]
-    loaded = await documents.load_patients(store.pool, PRACTICE, keys, store.keyring)
-    charts = matching.charts_in(decode_patient(doc) for _, doc in loaded.values())
-    frequencies = await tables.frequencies_so_far(store.pool, [mine], charts.values())
-    return sum(pair_of(mine, other, frequencies) is not None for other in charts.values())
+    people, frequencies = await tables.search_so_far(store.pool, System.BILLING, mine, read)
+    return sum(pair_of(mine, other, frequencies) is not None for other in people.values())
 
 
 async def practice_of(store: Store, charts: int) -> tuple[list[Person], int]:
@@ -117,6 +119,7 @@ async def run(charts: int) -> None:
                 await store.take_over(PRACTICE)
                 strangers, count = await practice_of(store, charts)
                 gc.collect()
+                gc.freeze()  # as the daemon does
                 await measured(store, strangers, count)
             finally:
                 await store.close()

@@ -112,6 +112,11 @@ class Recorded:
     async def put(self, resource: str, subscription: int, target: str, key: str) -> None:
         self.kept[resource] = (subscription, key)
 
+    def taken(self) -> list[Body]:
+        """What was published since the last time."""
+        taken, self.bodies = self.bodies, []
+        return taken
+
     def charts(self) -> list[int]:
         """Whose charts were published, in order."""
         return [int(one.chart.id) for one in self.bodies if isinstance(one, EhrChartObserved | BillingChartObserved)]

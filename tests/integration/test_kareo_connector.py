@@ -15,7 +15,6 @@ from daemon.vendors.kareo import connector as module
 from daemon.vendors.kareo.connector import KareoConnector
 from daemon.vendors.kareo.section import KareoConfig
 from daemon.vendors.ports.errors import Unreachable
-from daemon.vendors.ports.intake import Intake, Seen
 from events.ids import BillingPatientId, PracticeId
 from events.schema import (
     BillingAppointmentObserved,
@@ -27,7 +26,8 @@ from events.schema import (
 )
 from events.topics import Checkpoint, Message
 from events.writes import System
-from tests.conftest import PRACTICE, until
+from tests.conftest import until
+from tests.contract.vendor_case import Recorded
 from tests.integration.kareo import NOON, Kareo, kareo_at_work
 
 CONFIG = KareoConfig(
@@ -35,22 +35,18 @@ CONFIG = KareoConfig(
 )
 
 
-class Post:
-    """What was published, and what a recorder remembers of it."""
+class Post(Recorded):
+    """A Kareo connector, and what it publishes, recorded at once; the recorder may be `away`, and the broker `refusing`."""
 
     def __init__(self, billing: Kareo) -> None:
-        self.bodies: list[Body] = []
-        self.seen: dict[tuple[str, str], Seen] = {}
-        self.marks: dict[str, str] = {}
-        self.away = False
-        self.refusing = False
-        self.intake = Intake(PRACTICE, System.BILLING, self._publish, self._look)
+        super().__init__(System.BILLING)
+        self.away = self.refusing = False
         self.connector = KareoConnector(
             billing.client,
             self.intake,
             CONFIG,
-            known=self._known,
-            watermark=self._mark,
+            known=self.known,
+            watermark=self.watermark,
             patience=0.05,
             now=lambda: billing.now,
         )
@@ -58,33 +54,8 @@ class Post:
     async def _publish(self, practice: PracticeId, messages: Sequence[Message]) -> None:
         if self.refusing:
             raise ConnectionError("the broker is away")
-        for message in messages:
-            if isinstance(message, Checkpoint):
-                if not self.away:
-                    self.marks[message.source] = message.value
-                    self.intake.recorded(message.source)
-                continue
-            if message.event is not None:
-                self.bodies.append(message.event.body)
-            for note in message.notes:
-                before = self.seen.get((note.resource, note.record), Seen())
-                self.seen[note.resource, note.record] = Seen(
-                    content_hash=note.content_hash, revision=before.revision + 1, parent=note.parent
-                )
-
-    async def _look(self, rows: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Seen]:
-        return {row: self.seen[row] for row in rows if row in self.seen}
-
-    async def _known(self, resource: str) -> list[tuple[str, str]]:
-        return [(record, one.parent) for (name, record), one in self.seen.items() if name == resource]
-
-    async def _mark(self, source: str) -> str | None:
-        return self.marks.get(source)
-
-    def taken(self) -> list[Body]:
-        """What was published since the last time."""
-        taken, self.bodies = self.bodies, []
-        return taken
+        recorded = [one for one in messages if not (self.away and isinstance(one, Checkpoint))]
+        await super()._publish(practice, recorded)
 
 
 @pytest_asyncio.fixture

@@ -140,6 +140,10 @@ EXPECTED: dict[str, dict[str, tuple[str, ...]]] = {
     "clear_waiting": {"waiting_pkey": ("practice",)},
     "clear_dependencies": {"dependency_by_patient": ("practice",)},
     "match_alike": {"match_key_pkey": ("practice", "system", "key")},
+    "match_search": {
+        "match_key_pkey": ("practice", "system", "key"),
+        "match_count_pkey": ("practice", "system", "value"),
+    },
     "match_counts": {"match_count_pkey": ("practice", "system", "value")},
     "save_match_keys": {},
     "delete_match_keys": {"match_key_pkey": ("practice", "system", "key", "chart")},

@@ -164,10 +164,6 @@ class Published(Recorded):
     async def _none(self) -> set[str]:
         return set()
 
-    def taken(self) -> list[Body]:
-        taken, self.bodies = self.bodies, []
-        return taken
-
 
 def charts(bodies: Sequence[Body]) -> list[int]:
     return [int(one.chart.id) for one in bodies if isinstance(one, EhrChartObserved)]

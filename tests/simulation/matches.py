@@ -25,6 +25,24 @@ def match_counts(at: Statement, practice: str, systems: Sequence[str], values: S
 
 
 @answers
+def match_search(
+    at: Statement,
+    practice: str,
+    system: str,
+    keys: Sequence[bytes],
+    most: int,
+    systems: Sequence[str],
+    values: Sequence[bytes],
+) -> Answer:
+    alike = match_alike(at, practice, system, keys, most)
+    counts = match_counts(at, practice, systems, values)
+    return [
+        *({"hash": row["key"], "charts": row["charts"], "number": 0} for row in alike),
+        *({"hash": row["value"], "charts": None, "number": row["charts"]} for row in counts),
+    ]
+
+
+@answers
 def save_match_keys(
     at: Statement, practice: str, systems: Sequence[str], keys: Sequence[bytes], charts: Sequence[int]
 ) -> None:

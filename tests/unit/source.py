@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +14,8 @@ PACKAGES = ("events", "projections", "daemon")
 
 IMPORTERS = {"import_module", "__import__", "resolve_name", "run_module", "run_path", "exec", "eval", "find_loader"}
 """What imports by a name, or runs what does."""
+
+_IMPORTS = re.compile(rf"\b({'|'.join(IMPORTERS)}|modules)\b")
 
 
 def files(*folders: str) -> list[Path]:
@@ -52,6 +55,8 @@ def text_of(node: ast.AST | None) -> str | None:
 
 def by_name(source: str) -> list[str]:
     """What a file imports by a name, or has run, as far as the source tells."""
+    if _IMPORTS.search(source) is None:
+        return []
     tree = ast.parse(source)
     renamed = {
         alias.asname: alias.name

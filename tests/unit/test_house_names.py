@@ -108,17 +108,26 @@ ASKED = [
 ]
 
 
-@pytest.mark.parametrize(
-    "file", [file for file in ASKED if file != Path(__file__)], ids=lambda file: str(file.relative_to(ROOT))
-)
-def test_only_what_is_in_the_repository_is_cited(file: Path) -> None:
-    source = file.read_text()
-    assert ELSEWHERE.findall(source) == []
-    papers = {name for name in PAPER.findall(source) if not (ROOT / name).is_file()}
-    assert {name for name in papers if not (ROOT / "deploy" / name).is_file()} == set()
+def test_only_what_is_in_the_repository_is_cited() -> None:
+    sources = {file: file.read_text() for file in ASKED if file != Path(__file__)}
+    assert {file: cited for file, source in sources.items() if (cited := ELSEWHERE.findall(source))} == {}
+    papers = {(file, name) for file, source in sources.items() for name in PAPER.findall(source)}
+    assert {
+        (file, name) for file, name in papers if not any((ROOT / at / name).is_file() for at in (".", "deploy"))
+    } == set()
 
 
 def test_the_test_of_what_is_cited_can_fail() -> None:
     cites = ["FINDINGS B6: gone", "(issue 15)", "STYLE, Shape", "see HOUSE.md", "as the brief asks"]
     assert all(ELSEWHERE.search(one) for one in cites)
     assert PAPER.findall("see deploy/NOWHERE.md and LOST.md") == ["deploy/NOWHERE.md", "LOST.md"]
+
+
+ATTACKS = [*(f"a{number}" for number in range(1, 14)), *(f"b{number}" for number in range(1, 10))]
+"""What fell when the daemon was attacked from outside (a) and in what it believed, showed and kept (b)."""
+
+
+def test_each_attack_that_succeeded_once_has_tests_named_for_it() -> None:
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"def test_([ab][0-9]+)_", sources))
+    assert named == set(ATTACKS)

@@ -7,10 +7,10 @@ import pytest
 from daemon.operator.waiting import item_of
 from daemon.operator.worklist import Work, reason
 from daemon.runtime.set_aside import defect, refusal
-from daemon.vendors.ports.passes import REFUSED, UNANSWERED
 from events.codes import WaitCode
 from events.ids import PRACTICE as OF_THE_PRACTICE
 from events.ids import EventId, event_id
+from events.reasons import NOT_SHOWN, UNANSWERED
 from events.schema import ChangeQuarantined, Event, MessageUnreadable, Origin
 from events.writes import System
 from projections.state.directory import Directory, fold_directory
@@ -92,7 +92,7 @@ def test_a_command_that_defeats_us_is_refused_in_words() -> None:
     assert said == "chartwire could not do it, which is a fault of chartwire (KeyError); nothing was changed. Report it"
 
 
-@pytest.mark.parametrize("reason", [REFUSED, UNANSWERED])
+@pytest.mark.parametrize("reason", [NOT_SHOWN, UNANSWERED])
 def test_a_record_that_is_not_shown_is_not_called_illegible(reason: str) -> None:
     (said,) = shown(waits(aside("patients", reason)))
     assert said.startswith(f"Ledger does not show one of its patients (7): it {reason}. All others are read")

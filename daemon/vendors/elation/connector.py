@@ -23,9 +23,10 @@ from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.elation.wire import BadRow, DecodedRow
 from daemon.vendors.ports.errors import Duplicate, Gone, Malformed, Moved, NotFound, Refused
 from daemon.vendors.ports.intake import Intake, Observation
-from daemon.vendors.ports.passes import MISFIT, OneByOne, Rounds, why_unread
+from daemon.vendors.ports.passes import OneByOne, Rounds, why_unread
 from daemon.vendors.ports.vendor import Subscriptions
 from events.ids import EhrChartId, EventId
+from events.reasons import MISFIT
 from events.schema import (
     BillObserved,
     ChangeQuarantined,
@@ -35,6 +36,7 @@ from events.schema import (
     EhrDirectoryObserved,
 )
 from events.text import name
+from events.topics import aside_of
 from events.watermarks import EARLIEST, read_position, read_watermark
 from events.writes import System
 
@@ -370,4 +372,4 @@ def quarantined(resource: str, record: str, path: str, raw: bytes, read_at: date
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
     record = name(record)
     body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=name(path), reason=reason, raw=raw)
-    return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)
+    return Observation(body=body, resource=aside_of(resource), record=record, read_at=read_at)

@@ -20,6 +20,7 @@ from daemon.vendors.ports.errors import (
 )
 from events.backoff import Backoff, Hurried
 from events.ids import PracticeId
+from events.reasons import MISFIT, NOT_SHOWN, UNANSWERED
 from events.store import AWAY, Fenced
 from events.stray import settled
 from events.traces import reading
@@ -38,8 +39,6 @@ STUBBORN = 5
 AWAY_AFTER = 2
 """Records in a row that cannot be had, and none that can: then it is the vendor, and no record is asked for before the next pass."""
 
-REFUSED, UNANSWERED, MISFIT = "is not shown", "has no answer again and again", "does not fit"
-
 Pass = Callable[[], Awaitable[None]]
 
 Heard = Callable[[Exception | None, int], Awaitable[None]]
@@ -48,7 +47,7 @@ Heard = Callable[[Exception | None, int], Awaitable[None]]
 
 def why_unread(error: Refused | Malformed) -> tuple[str, str]:
     """Why a record cannot be read, and the place in it ("" where nothing was shown)."""
-    return (MISFIT, error.path) if isinstance(error, Malformed) else (REFUSED, "")
+    return (MISFIT, error.path) if isinstance(error, Malformed) else (NOT_SHOWN, "")
 
 
 AsideWith = Callable[[str, str, str], Awaitable[None]]
