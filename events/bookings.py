@@ -10,6 +10,9 @@ from datetime import datetime
 from events.ids import BillingPatientId, EhrChartId
 from events.records import Value, stored_type
 
+CAME = frozenset({"CheckedIn", "Roomed", "ReadyToBeSeen", "CheckedOut", "NoShow"})
+"""The billing side's statuses of a visit that has begun, or was missed: its users may have worked with it."""
+
 
 class EhrAppointment(Value, frozen=True, kw_only=True):
     """One appointment of a patient, each of a series by itself. `reason` is the name of its type, `description` the complaint.
@@ -88,9 +91,14 @@ class UpdateBillingAppointment(BookingWrite, frozen=True, kw_only=True):
 
 
 class DeleteBillingAppointment(BookingWrite, frozen=True, kw_only=True):
-    """Gone on the chart side, where the practice wants that deleted (`Policy.deleted_appointment`)."""
+    """Gone on the chart side, where the practice wants that deleted (`Policy.deleted_appointment`), or another patient's there.
+
+    One that is not `patient`'s by now is left alone. So is one that people have changed since it was `told` that; None asks for neither.
+    """
 
     appointment: int
+    patient: BillingPatientId | None = None
+    told: BookingTerms | None = None
 
 
 class StandsAlready(Value, frozen=True, kw_only=True, tag=stored_type):

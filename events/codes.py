@@ -74,6 +74,7 @@ class WaitCode(StrEnum):
     REMOVED_IN_CHART = "removed-in-chart"
 
     # appointments
+    BOOKED_FOR_FORMER = "booked-for-former"
     BOOKED_TWICE = "booked-twice"
     NO_CALENDAR = "no-calendar"
     NOT_BOOKED = "not-booked"

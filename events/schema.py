@@ -123,7 +123,8 @@ class ChangeQuarantined(Value, frozen=True, kw_only=True):
 class ChartLinked(Value, frozen=True, kw_only=True):
     """One chart here is one patient there. `base` are the fields on which both sides agree at this moment.
 
-    `resumes` are charts merged into this one that had been linked with this patient: what was written to them counts again.
+    `resumes` are charts merged into this one that had been linked with this patient: what was written to them counts again, but
+    for appointments that were `gone` from them meanwhile.
     `likeness` is what a link by matching rests on. `two_way`: insurance goes both ways. `bare`: just created by us, no policies.
     """
 
@@ -135,6 +136,7 @@ class ChartLinked(Value, frozen=True, kw_only=True):
     likeness: Likeness | None = None
     two_way: bool = False
     bare: bool = False
+    gone: tuple[int, ...] = ()
 
 
 class LinkMoved(Value, frozen=True, kw_only=True):

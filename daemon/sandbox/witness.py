@@ -32,8 +32,12 @@ def differences(
     waiting: Waiting,
     edited: set[int],
     left: Collection[int] = (),
+    booked: Collection[int] = (),
 ) -> list[str]:
-    """Everything about linked patients that disagrees without a visible reason (I6); names records and fields, no values."""
+    """Everything about linked patients that disagrees without a visible reason (I6); names records and fields, no values.
+
+    `left` are appointments in Elation, and `booked` bookings in Kareo, that stand where they are and somebody was told of.
+    """
     found: list[str] = []
     for chart_id, patient_id in links:
         chart, patient = clinic.ehr.patients[chart_id], clinic.billing.patients[patient_id]
@@ -44,6 +48,11 @@ def differences(
         found += [f"{where}: {name}" for name in _demographics(clinic, chart, patient) if f"field:{name}" not in slots]
         found += [f"{where}: {what}" for what in _insurance(clinic, office, chart_id, patient_id, slots)]
         found += [f"{where}: {what}" for what in _appointments(clinic, office, chart_id, patient_id, slots, edited, left)]
+        if office.books:
+            differing = witness_bookings.differences(
+                clinic, office, chart_id, patient_id, slots, booked, (_doctor, _provider)
+            )
+            found += [f"{where}: {what}" for what in differing]
     return found
 
 
@@ -188,12 +197,9 @@ def _appointments(
     left: Collection[int],
 ) -> list[str]:
     """Each of the patient's appointments against the one in Elation that carries its id."""
-    found = []
-    if office.books:
-        copies = {one["id"] for one in clinic.ehr.appointments.values() if hint(clinic, "appointments", one["id"], office)}
-        found += witness_bookings.differences(clinic, office, chart_id, patient_id, slots, copies, (_doctor, _provider))
     if office.both_ways:
-        return found + _none_copied(clinic, office, chart_id)
+        return _none_copied(clinic, office, chart_id)
+    found = []
     ours = [
         (name, one)
         for one in clinic.ehr.appointments.values()
@@ -252,9 +258,12 @@ def _of_deleted(clinic: Clinic, office: Office) -> set[int]:
     return hinted | {vendor.ids[str(one)] for vendor in vendors for one in charts if str(one) in vendor.ids}
 
 
-def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Collection[int] = ()) -> list[str]:
+def doubled(
+    clinic: Clinic, office: Office, *, resting: bool = True, left: Collection[int] = (), booked: Collection[int] = ()
+) -> list[str]:
     """Whatever exists twice though it was wanted once (I3): charts, appointments, carriers, plans, policies, encounters.
 
+    `left` and `booked` as in `differences`.
     While not `resting`, an appointment that moved to another patient may stand in the calendar twice: one is removed by and by.
     """
     ehr, billing = clinic.ehr, clinic.billing
@@ -268,10 +277,7 @@ def doubled(clinic: Clinic, office: Office, *, resting: bool = True, left: Colle
             if resting and one["practice"] == office.ehr and one["id"] not in left and _stands(clinic, one)
         ),
         "bookings in Kareo of one Elation appointment": witness_bookings.doubled(
-            clinic,
-            office,
-            resting=resting,
-            of_deleted=_of_deleted(clinic, office),
+            clinic, office, resting=resting, of_deleted=_of_deleted(clinic, office), told=booked
         ),
         "carriers of one Kareo company": Counter(
             one["external_vendor_id"] for one in ehr.insurance_companies.values() if one["practice"] == office.ehr

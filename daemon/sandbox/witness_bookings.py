@@ -48,11 +48,12 @@ def differences(
     chart_id: int,
     patient_id: int,
     slots: set[str],
-    hinted: set[int],
+    told: Collection[int],
     named: tuple[Doctor, Doctor],
 ) -> list[str]:
-    """A linked patient's appointments of both systems against each other; `hinted` are copies of Kareo's own."""
+    """A linked patient's appointments of both systems against each other, but for copies of Kareo's own and bookings in `told`."""
     doctor, provider = named
+    hinted = {id_ for id_ in clinic.ehr.appointments if _is_hinted(clinic, office, id_)}
     wanted, statuses, waits = Counter[Key](), dict[Key, str](), False
     for one in clinic.ehr.appointments.values():
         status = (one["status"] or {}).get("status") or ""
@@ -68,7 +69,7 @@ def differences(
     held = Counter[Key]()
     found = []
     for there in clinic.billing.appointments.values():
-        if there.patient_id != patient_id or not _stands(there) or not is_marked(there):
+        if there.patient_id != patient_id or there.id in told or not _stands(there) or not is_marked(there):
             continue
         minutes = (there.end - there.start) // timedelta(minutes=1)
         lines = there.notes.splitlines()
@@ -85,19 +86,27 @@ def differences(
     return found
 
 
+def _is_hinted(clinic: Clinic, office: Office, appointment: int) -> bool:
+    """Whether it is a copy: it carries a note of the office's application."""
+    return bool((clinic.ehr.metadata("appointments", appointment, f"client-{office.id}") or {}).get("object_id"))
+
+
 def _instant(text: str) -> str:
     return f"{datetime.fromisoformat(text):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def doubled(clinic: Clinic, office: Office, *, resting: bool, of_deleted: Collection[int] = ()) -> Counter[object]:
+def doubled(
+    clinic: Clinic, office: Office, *, resting: bool, of_deleted: Collection[int] = (), told: Collection[int] = ()
+) -> Counter[object]:
     """How often each mark stands in Kareo: an appointment is booked once, of a patient at any time, and of all at rest.
 
     Nothing is written to the counterparts of charts that are deleted: what was booked for them stays, and their item waits.
+    So does one in `told`.
     """
     held = [one for one in clinic.billing.appointments.values() if one.practice_id == office.billing and _stands(one)]
     marks = (
         (mark.group(), one.patient_id)
         for one in held
-        if one.patient_id not in of_deleted and (mark := MARK.search(one.notes)) is not None
+        if one.patient_id not in of_deleted and one.id not in told and (mark := MARK.search(one.notes)) is not None
     )
     return Counter(mark if resting else (mark, patient) for mark, patient in marks)

@@ -11,6 +11,7 @@ from daemon.tables import observed, rows
 from daemon.tables import open as still_open
 from daemon.tables.days import DayTable
 from daemon.tables.matching import MatchTables, charts_in
+from events.bookings import EhrAppointmentGone
 from events.codec import Keyring, encode_body
 from events.commands import MoveLinkRequested
 from events.holds import RecordLeftUnread
@@ -32,6 +33,7 @@ from events.topics import Change, Checkpoint, Note, aside_of, row_of
 from events.writes import BillingChartWritten, System
 from projections.deciding.batch import UNDERSTOOD, Batch, Missing
 from projections.matching import Normal, pair_of
+from projections.rules.links import absorbers
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
 from projections.state.state import Alike, PracticeState
@@ -100,7 +102,8 @@ class StoredProjections:
         return directory
 
     async def load_for(self, tx: Transaction, state: PracticeState, events: Iterable[Event]) -> None:
-        """Add the patients that these events are about."""
+        """Add the patients that these events are about, and of appointments that are gone whoever their charts were merged into."""
+        events = list(events)
         charts: set[EhrChartId] = set()
         patients: set[BillingPatientId] = set()
         for event in events:
@@ -108,6 +111,10 @@ class StoredProjections:
             charts |= more_charts
             patients |= more_patients
         await self._load(tx, state, charts, patients)
+        gone = {event.body.chart for event in events if isinstance(event.body, EhrAppointmentGone)}
+        while ahead := {one for chart in gone for one in absorbers(chart, state)} - charts:
+            charts |= ahead
+            await self._load(tx, state, ahead, set())
 
     async def load_missing(self, tx: Transaction, state: PracticeState, missing: Missing) -> None:
         """Add the patients that deciding looks at (`Batch.settle`)."""

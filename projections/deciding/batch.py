@@ -59,7 +59,7 @@ from projections.deciding.leaving import as_recorded, to_read_again
 from projections.deciding.repair import answer
 from projections.deciding.replies import Redriven
 from projections.rules.counterparts import gave_up_asking, named, needs_look
-from projections.rules.links import references
+from projections.rules.links import holder, references
 from projections.rules.wants import Moment
 from projections.state.directory import Directory
 from projections.state.folding import in_doubt
@@ -133,7 +133,7 @@ class Batch:
         body = event.body
         if not is_command(body):
             news, event = as_recorded(event, self.state, self.policy)
-            self._take(event, PRACTICE if isinstance(body, Aside) else self.state.key_of(event.ehr, event.billing))
+            self._take(event, PRACTICE if isinstance(body, Aside) else holder(event, self.state))
             if news is not None:
                 self._take(self._following(news, event, news.ehr, news.billing), PRACTICE)
             return

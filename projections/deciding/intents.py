@@ -29,7 +29,7 @@ from projections.deciding.unlinked import want_link
 from projections.rules.accepted import about_digest
 from projections.rules.appointments import want_appointments, want_removals
 from projections.rules.bills import want_bills
-from projections.rules.bookings import want_bookings
+from projections.rules.bookings import stands, want_bookings, want_moved_away
 from projections.rules.both_ways import want_insurance_both_ways
 from projections.rules.carriers import want_carriers
 from projections.rules.demographics import want_demographics
@@ -46,6 +46,9 @@ from projections.state.patient import Patient
 from projections.state.restart import waited_through
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
+
+MOST_NAMED = 10
+"""Appointments that an item names one by one."""
 
 SETTLES = (IntentRequested, IntentSuperseded, WaitingRaised, WaitingCleared)
 
@@ -114,6 +117,8 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         want_bills(patient, None, state.directory, policy, wants, gone_along=_gone_along(patient, state))
         return
     if not _follow_link(patient, state, policy, wants):
+        if not wants.facts:
+            want_moved_away(patient, link.billing, policy, moment.now, wants, _gone_along_booked(patient, state))
         _hold_bills(patient, policy, wants, f"the patient's link with {policy.names.billing.label} is interrupted")
         return
     ehr, billing = patient.ehr, patient.billing
@@ -121,6 +126,7 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
         missing = policy.names.label(System.EHR if ehr is None else System.BILLING)
         wants.wait(LINK_SLOT, WaitCode.CHART_NOT_READ, f"the {missing} chart has not been read yet")
         _hold_bills(patient, policy, wants, f"the patient's chart in {missing} has not been read yet")
+        want_moved_away(patient, link.billing, policy, moment.now, wants)
         return
     want_demographics(patient, ehr, billing, state.directory, policy, wants)
     want_carriers(billing, state.directory, policy, moment.today, wants)
@@ -133,10 +139,21 @@ def _want(patient: Patient, state: PracticeState, policy: Policy, moment: Moment
 
 def _gone_along(patient: Patient, state: PracticeState) -> frozenset[str]:
     """Bills of an absorbed chart that the chart it was merged into has now."""
+    other = _merged_into(patient, state)
+    return frozenset() if other is None else frozenset(other.bills)
+
+
+def _gone_along_booked(patient: Patient, state: PracticeState) -> frozenset[int]:
+    """Bookings that the patient of the chart it was merged into has now: merged in both systems, they went along."""
+    other = _merged_into(patient, state)
+    return frozenset() if other is None else frozenset(one.billing for one in other.bookings.values() if one.billing)
+
+
+def _merged_into(patient: Patient, state: PracticeState) -> Patient | None:
     side = patient.ehr
     end = survivor(side.chart.id, state) if side is not None and side.chart.merged_into is not None else None
     other = None if end is None else state.patients.get(state.key_of(end, None))
-    return frozenset(other.bills) if other is not None and other.key != patient.key else frozenset()
+    return other if other is not None and other.key != patient.key else None
 
 
 def _hold_bills(patient: Patient, policy: Policy, wants: Wants, why: str) -> None:
@@ -217,7 +234,7 @@ def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
     """What was written to a chart that a person unlinked stays in it, whatever becomes of the patient: nobody else sees to it."""
     for chart, former in patient.former.items():
         standing = [one for one in former.appointments.values() if not (one.cancelled or one.deleted)]
-        booked = [one for one in former.bookings.values() if not one.deleted]
+        booked = [one.billing for one in former.bookings.values() if stands(one)]
         if standing or former.policies or booked:
             text = (
                 f"{len(standing)} appointments and {len(former.policies)} policies written to "
@@ -225,7 +242,8 @@ def _show_left_behind(patient: Patient, policy: Policy, wants: Wants) -> None:
                 "unlinked stay there; correct them by hand, then accept this"
             )
             if booked:
-                text = f"{len(booked)} appointments booked for it stay in {policy.names.billing.label}, and {text}"
+                which = f" ({', '.join(map(str, booked[:MOST_NAMED]))}{', ...' if len(booked) > MOST_NAMED else ''})"
+                text = f"{len(booked)} appointments booked for it stay in {policy.names.billing.label}{which}, and {text}"
             wants.wait(slot_of(SlotKind.FORMER, chart), WaitCode.LEFT_BEHIND, text)
 
 

@@ -190,7 +190,20 @@ def link_of(
         likeness=likeness,
         two_way=allows(policy, Resource.INSURANCE, System.BILLING),
         bare=patient.in_billing and patient.created == ehr,
+        gone=tuple(sorted(_gone_from(merged, former, state))),
     )
+
+
+def _gone_from(merged: tuple[EhrChartId, ...], former: dict[str, Former], state: PracticeState) -> set[int]:
+    """Of the appointments booked for these charts before, those that are theirs no more."""
+    known = {chart: state.patients.get(state.key_of(chart, None)) for chart in merged}
+    left = {chart: one.bookings for chart, one in known.items() if one is not None}
+    return {
+        booked.seen.id
+        for chart in merged
+        for key, booked in former[str(chart)].bookings.items()
+        if (now := left.get(chart, {}).get(key)) is not None and now.gone
+    }
 
 
 def _base(former: Former | None) -> dict[str, str]:

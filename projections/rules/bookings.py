@@ -15,6 +15,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from events.bookings import (
+    CAME,
     BookingTerms,
     CreateBillingAppointment,
     DeleteBillingAppointment,
@@ -167,10 +168,36 @@ def want_bookings(
     for key, entry in entered_here(patient).items():
         if allows(policy, Resource.APPOINTMENT, System.BILLING):
             _want(key, entry, patient, billing, directory, policy, now, wants)
-        elif stands(entry) and entry.seen.start >= now:
-            here, there = policy.names.ehr.label, policy.names.billing.label
-            text = f"this appointment in {there} was booked for {here}'s, which it does not follow any more; keep it by hand, then accept this"
-            wants.wait(slot_of(SlotKind.BOOKING, key), WaitCode.NOT_FOLLOWED, text)
+        else:
+            _show_not_followed(key, entry, policy, now, wants)
+
+
+def want_moved_away(
+    patient: Patient,
+    billing: BillingPatientId,
+    policy: Policy,
+    now: datetime,
+    wants: Wants,
+    theirs: frozenset[int] = frozenset(),
+) -> None:
+    """While a link is interrupted, what was booked for appointments that are another patient's now leaves the billing side.
+
+    It is booked for that patient, too, and would stand there twice. `theirs` are bookings that went along with the patient.
+    """
+    for key, entry in entered_here(patient).items():
+        if not (entry.gone and entry.moved) or entry.billing in theirs:
+            continue
+        if allows(policy, Resource.APPOINTMENT, System.BILLING):
+            _want_removal(slot_of(SlotKind.BOOKING, key), entry, patient, billing, policy, now, wants)
+        else:
+            _show_not_followed(key, entry, policy, now, wants)
+
+
+def _show_not_followed(key: str, entry: Booking, policy: Policy, now: datetime, wants: Wants) -> None:
+    if stands(entry) and entry.seen.start >= now:
+        here, there = policy.names.ehr.label, policy.names.billing.label
+        text = f"this appointment in {there} was booked for {here}'s, which it does not follow any more; keep it by hand, then accept this"
+        wants.wait(slot_of(SlotKind.BOOKING, key), WaitCode.NOT_FOLLOWED, text)
 
 
 def entered_here(patient: Patient) -> dict[str, Booking]:
@@ -205,7 +232,7 @@ def _want(
         text = f"{there} has appointment {entry.billing} twice, as {twice}; delete the other there, then accept this"
         wants.wait(slot_of(SlotKind.BOOKED_TWICE, key), WaitCode.BOOKED_TWICE, text)
     if entry.gone:
-        _want_removal(slot, entry, patient, billing, policy, wants)
+        _want_removal(slot, entry, patient, billing, policy, now, wants)
         return
     terms = booking_terms(entry.seen, directory, policy)
     if entry.billing is None or entry.deleted or entry.written is None:
@@ -294,18 +321,48 @@ def _update(
 
 
 def _want_removal(
-    slot: str, entry: Booking, patient: Patient, billing: BillingPatientId, policy: Policy, wants: Wants
+    slot: str, entry: Booking, patient: Patient, billing: BillingPatientId, policy: Policy, now: datetime, wants: Wants
 ) -> None:
     """Deleted, or another patient's now: then nothing of it stays. One that was billed is cancelled, whatever else is wanted."""
     if entry.billing is None or entry.deleted or entry.written is None:
         return
-    deletes = entry.moved or policy.deleted_appointment is DeletedAppointment.DELETE
-    if deletes and not _billed(entry, patient, policy):
+    billed = _billed(entry, patient, policy)
+    if entry.moved and not billed:
+        _want_moved(slot, entry, entry.billing, entry.written, patient, billing, policy, now, wants)
+    elif policy.deleted_appointment is DeletedAppointment.DELETE and not billed:
         write = DeleteBillingAppointment(appointment=entry.billing)
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
     elif entry.written.status != CANCELLED:
         update = _update(entry, entry.billing, billing, _cancelled(entry.written), ("status",))
         wants.writes[slot] = Wish(update, Resource.APPOINTMENT, f"{RULE}, deleted")
+
+
+def _want_moved(
+    slot: str,
+    entry: Booking,
+    appointment: int,
+    told: BookingTerms,
+    patient: Patient,
+    billing: BillingPatientId,
+    policy: Policy,
+    now: datetime,
+    wants: Wants,
+) -> None:
+    """The chart side's appointment is another patient's now. A visit that has begun, or is over, is for a person to correct."""
+    known = patient.appointments.get(str(appointment))
+    if told.status == CANCELLED or (known is not None and known.seen.cancelled and not known.vanished):
+        return
+    if told.status in CAME or told.start < now:
+        here, there = policy.names.ehr.label, policy.names.billing.label
+        why = "was checked in or missed" if told.status in CAME else "is past"
+        text = (
+            f"the appointment is another patient's in {here} now, and its booking {appointment} in {there}, which stays with this "
+            f"patient, {why}; cancel or delete it there if it is wrong, then accept this"
+        )
+        wants.wait(slot, WaitCode.BOOKED_FOR_FORMER, text)
+        return
+    write = DeleteBillingAppointment(appointment=appointment, patient=billing, told=told)
+    wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, another patient's now")
 
 
 def _billed(entry: Booking, patient: Patient, policy: Policy) -> bool:

@@ -9,8 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from events.ids import BillingPatientId, EhrChartId, billing_key
+from events.bookings import EhrAppointmentGone
+from events.ids import BillingPatientId, EhrChartId, PatientKey, billing_key
 from events.records import BillingChart, EhrChart
+from events.schema import Event
 from events.writes import Candidate, Likeness, SearchBilling, SearchEhr
 from projections.matching import Level, Veto
 from projections.rules.counterparts import certain_of, counterparts_of, is_held, is_taken
@@ -143,6 +145,19 @@ def absorbers(chart: EhrChartId, state: PracticeState) -> tuple[EhrChartId, ...]
     ):
         chain.append(known.merged_into)
     return tuple(chain[1:])
+
+
+def holder(event: Event, state: PracticeState) -> PatientKey:
+    """Whom an event is about. What was booked for an appointment that is gone went along where its chart was merged into another."""
+    gone, alone = event.body, state.key_of(event.ehr, event.billing)
+    if not isinstance(gone, EhrAppointmentGone):
+        return alone
+    for chart in absorbers(gone.chart, state):
+        key = state.key_of(chart, None)
+        known = state.patients[key].bookings.get(str(gone.appointment)) if key in state.patients else None
+        if known is not None and known.seen.patient == gone.chart:
+            return key
+    return alone
 
 
 def in_circles(chart: EhrChartId, state: PracticeState) -> bool:

@@ -105,6 +105,6 @@ def together(bookings: dict[str, Booking], others: dict[str, Booking]) -> dict[s
 
 def _newer(one: Booking, other: Booking) -> bool:
     """Of one that is gone because it moved, and the same one seen where it moved to, the latter counts."""
-    if one.moved != other.moved:
+    if one.moved != other.moved and one.seen.patient != other.seen.patient:
         return other.moved and not one.gone
     return not stale(one.modified, one.read_at, other.modified, other.read_at) and one.read_at > other.read_at

@@ -19,7 +19,7 @@ def linked(patient: Patient, other: Patient | None, body: ChartLinked) -> Patien
     """The Kareo `patient` with `other`, the Elation-only one it is the same person as, folded in."""
     patient = absorb(patient, other) if other is not None else patient
     for chart in (*body.resumes, body.ehr):
-        patient = _resume(patient, chart)
+        patient = _resume(patient, chart, body.gone)
     barred = tuple(pair for pair in patient.barred if pair != (body.ehr, body.billing))
     bills = {
         key: replace(one, billed_to=None) if one.billed_to == body.billing else one for key, one in patient.bills.items()
@@ -71,8 +71,8 @@ def unlinked(patient: Patient, body: ChartUnlinked) -> tuple[Patient, Patient]:
     return bar(patient, body.ehr, body.billing), bar(chart, body.ehr, body.billing)
 
 
-def _resume(patient: Patient, chart: EhrChartId) -> Patient:
-    """What was written to `chart` when it was linked before counts again."""
+def _resume(patient: Patient, chart: EhrChartId, gone: tuple[int, ...]) -> Patient:
+    """What was written to `chart` when it was linked before counts again; appointments in `gone` are not its any more."""
     former = patient.former.get(str(chart))
     if former is None:
         return patient
@@ -83,7 +83,10 @@ def _resume(patient: Patient, chart: EhrChartId) -> Patient:
         for key, one in patient.appointments.items()
     }
     policies = {**former.policies, **patient.policies}
-    bookings, former_left = together(patient.bookings, former.bookings), without(patient.former, str(chart))
+    booked = {
+        key: replace(one, gone=True, moved=True) if one.seen.id in gone else one for key, one in former.bookings.items()
+    }
+    bookings, former_left = together(patient.bookings, booked), without(patient.former, str(chart))
     return replace(patient, appointments=appointments, policies=policies, bookings=bookings, former=former_left)
 
 

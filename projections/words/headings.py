@@ -61,6 +61,7 @@ HEADINGS: Mapping[WaitCode, str] = {
     WaitCode.POLICIES_PENDING: "policies not read yet",
     WaitCode.RANK_TWICE: "two policies of one rank",
     WaitCode.REMOVED_IN_CHART: "policy removed in {ehr}",
+    WaitCode.BOOKED_FOR_FORMER: "booked for the patient it was before",
     WaitCode.BOOKED_TWICE: "booked twice",
     WaitCode.NO_CALENDAR: "no calendar for the appointment",
     WaitCode.NOT_BOOKED: "appointment not booked there",

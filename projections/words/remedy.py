@@ -113,6 +113,7 @@ MEANINGS: Mapping[WaitCode, Meaning] = {
     WaitCode.POLICIES_PENDING: Meaning(_OPERATOR),
     WaitCode.RANK_TWICE: Meaning(_DESK),
     WaitCode.REMOVED_IN_CHART: Meaning(_BILLER),
+    WaitCode.BOOKED_FOR_FORMER: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.BOOKED_TWICE: Meaning(_DESK, Remedy.BY_HAND),
     WaitCode.NO_CALENDAR: Meaning(_OPERATOR, Remedy.MAPS),
     WaitCode.NOT_BOOKED: Meaning(_OPERATOR, Remedy.MAPS),

@@ -30,7 +30,7 @@ from events.schema import IntentRequested, IntentSucceeded
 from events.store import AWAY, Store
 from tests.crash.kill_points import Kill, NextKill, Victim
 from tests.crash.scenes import SCENES, Stage, write_of
-from tests.kafka.conftest import Kafka
+from tests.kafka.conftest import START_SECONDS, Kafka
 
 PASSES = (
     "elation.catch-up",
@@ -223,7 +223,7 @@ class Row:
 
     async def _repair(self) -> None:
         """What an operator's machine does: start again what has died."""
-        async with within(2 * FOR_A_STEP, f"the {self.victim} does not start again"):
+        async with within(START_SECONDS + FOR_A_STEP, f"the {self.victim} does not start again"):
             if self.victim == "daemon":
                 await self._bear()
             elif self.victim == "postgres":

@@ -12,7 +12,7 @@ from daemon.history.invariants import audit
 from daemon.runtime.recorder import PracticeRecorder, Recording
 from daemon.tables import documents as tables
 from daemon.telemetry import Meter
-from events.bookings import EhrAppointmentObserved
+from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.codec import Keyring
 from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
 from events.records import (
@@ -33,6 +33,7 @@ from events.schema import (
     BillingDirectoryObserved,
     BillObserved,
     Body,
+    EhrChartMerged,
     EhrChartObserved,
     EhrDirectoryObserved,
     Event,
@@ -115,6 +116,8 @@ class RecorderDriver:
                 ehr = bill.patient
             case EhrAppointmentObserved(appointment=entered):
                 ehr = entered.patient
+            case EhrAppointmentGone(chart=left) | EhrChartMerged(chart=left):
+                ehr = left
         event = Event(
             id=event_id(PRACTICE, type_of(body), self.now, self._number),
             practice=PRACTICE,

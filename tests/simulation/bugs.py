@@ -26,7 +26,7 @@ from events.records import BillingChart, Phone
 from events.store import Fenced
 from events.topics import Change
 from events.writes import Resource
-from projections.deciding import batch
+from projections.deciding import batch, intents
 from projections.deciding import settle as wants
 from projections.rules import appointments, demographics, holds
 from projections.rules.fields import PHONE_KINDS, Beside, with_phones
@@ -123,6 +123,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     "holds end and nobody takes up": lambda: [patch.object(recorder.PracticeRecorder, "open_again", lambda _self: None)],
     "the token is not looked for": lambda: [patch.object(KareoBookings, "_ours", _nothing_found)],
     "the desk's notes are written over": lambda: [patch.object(bookings, "updated_members", _notes_as_told)],
+    "what moved away stays booked": lambda: [patch.object(intents, "want_moved_away", lambda *_arguments: None)],
     "all is recorded of who is kept out": lambda: [
         patch.object(batch, "as_recorded", lambda event, *_others: (None, event))
     ],

@@ -33,7 +33,6 @@ from events.store import Store, open_row
 from events.topics import Change, decode_message
 from events.writes import AnyWrite, CreateBillingChart, CreateEhrChart, Resource, UpdateBillingChart, UpdateEhrChart
 from projections.state.coverage import DIFFERENCES
-from projections.state.patient import Former
 from projections.terms.policy import Direction, Policy
 from tests.simulation.clock import VirtualLoop
 from tests.simulation.judge import Judge, Mark
@@ -42,6 +41,7 @@ from tests.simulation.ledger import Ledger
 from tests.simulation.left_alone import LeftAlone, but_who
 from tests.simulation.network import Network
 from tests.simulation.postgres import MemoryDatabase
+from tests.simulation.told import bookings_interrupted, former_of, left_behind, told_bookings
 from tests.simulation.truth import Truth
 from tests.simulation.watchers import Watchers
 
@@ -294,7 +294,7 @@ class Checks:
             self._take(found, practice)
             for text in self._differences(known, found):
                 self.say("I6", f"{practice}: {text}")
-            for text in witness.doubled(self._clinic, known.office, left=_left_behind(found)):
+            for text in witness.doubled(self._clinic, known.office, left=left_behind(found), booked=told_bookings(found)):
                 self.say("I3", f"{practice}: {text}")
 
     def _differences(self, known: _Practice, found: audit.Audit) -> list[str]:
@@ -302,9 +302,10 @@ class Checks:
         linked = [one for one in found.patients.values() if one.link is not None]
         slots = {int(one.link.billing): {*one.waiting, *one.dismissed} for one in linked if one.link is not None}
         links = [(int(one.link.ehr), int(one.link.billing)) for one in linked if one.link is not None]
-        differing = witness.differences(self._clinic, known.office, links, slots, set(), _left_behind(found))
+        left, booked = left_behind(found), told_bookings(found) | bookings_interrupted(found)
+        differing = witness.differences(self._clinic, known.office, links, slots, set(), left, booked)
         table, off = known.policy.table, Direction.OFF
-        apart = self._heirs() | {chart for chart, former in _former(found) if former.policies}
+        apart = self._heirs() | {chart for chart, former in former_of(found) if former.policies}
         wanted = [text for text in differing if not ("insurance" in text and int(text.split()[1]) in apart)]
         stays = (
             known.switched and table[Resource.INSURANCE] is Direction.TO_EHR
@@ -361,21 +362,6 @@ class Checks:
     def written(self) -> int:
         """Intents that succeeded and changed something so far."""
         return sum(sum(known.ended.values()) for known in self._practices.values())
-
-
-def _left_behind(found: audit.Audit) -> set[int]:
-    """Appointments in charts that people unlinked, as far as somebody was told of them."""
-    return {entry.ehr for _, former in _former(found) for entry in former.appointments.values() if entry.ehr is not None}
-
-
-def _former(found: audit.Audit) -> list[tuple[int, Former]]:
-    """By Elation chart what was written to it before people unlinked it, as far as somebody was told."""
-    return [
-        (int(chart), former)
-        for patient in found.patients.values()
-        for chart, former in patient.former.items()
-        if f"former:{chart}" in patient.waiting or f"former:{chart}" in patient.dismissed
-    ]
 
 
 def either(one: Policy, other: Policy) -> Policy:

@@ -164,7 +164,7 @@ class Ledger:
         ours = any(other.value == one.value and abs(other.at - one.at) <= BLIND for one in counting for other in sent)
         if edits and not ours and value not in {one.value for one in counting}:
             return [f"{name} does not end as people left it"]
-        shown = self._conflicts.get((ehr, billing, name))
+        shown = self._shown(ehr, billing, name)
         met = sorted((*self._agreed[ehr, billing, name], *self._met[ehr, billing, name]), key=lambda one: one.at)
         for one in edits:
             base = next((other.value for other in reversed(met) if other.at < one.at), None)
@@ -177,6 +177,11 @@ class Ledger:
             if one.value not in ("", value) and not agreed and (shown is None or shown < one.at):
                 return [f"{name} was overwritten unseen"]
         return []
+
+    def _shown(self, ehr: int, billing: int, name: str) -> datetime | None:
+        """When a conflict of either was last recorded, with whomever it was linked then: people may have linked it with another since."""
+        times = [at for pair, at in self._conflicts.items() if pair[2] == name and (pair[0] == ehr or pair[1] == billing)]
+        return max(times, default=None)
 
     def _lost_one_way(self, shown: dict[Record, str], name: str, direction: Direction) -> list[str]:
         """The source is as people left it, and so is the target, unless people edited it after that."""

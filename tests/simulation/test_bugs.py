@@ -22,8 +22,11 @@ FOUND_BY = {
     "old names ride along": {"I6"},
     "the token is not looked for": {"I3"},
     "the desk's notes are written over": {"I6"},
+    "what moved away stays booked": {"I3"},
 }
-PLANS = {"the token is not looked for": "booking", "the desk's notes are written over": "booking"}
+PLANS = dict.fromkeys(
+    ("the token is not looked for", "the desk's notes are written over", "what moved away stays booked"), "booking"
+)
 """Bugs that only other days than those of the seeds can show."""
 ONLY_IN = {"appointments in any direction": lambda plan: any("appointment" in rules for rules in plan.settings.values())}
 """Days that cannot show a bug are not run with it."""
@@ -40,6 +43,7 @@ SOONEST = {
     "old names ride along": 62,
     "the token is not looked for": 19,
     "the desk's notes are written over": 1,
+    "what moved away stays booked": 816,
 }
 """The day on which a bug was found last: it is tried first and alone, and all the others after it."""
 

@@ -48,6 +48,7 @@ from projections.deciding.intents import decide, is_settled
 from projections.deciding.leaving import as_recorded
 from projections.deciding.repair import answer
 from projections.rules.counterparts import gave_up_asking, named
+from projections.rules.links import holder
 from projections.rules.wants import Moment
 from projections.state.maps import counterpart
 from projections.state.open_intents import dependencies
@@ -143,7 +144,7 @@ class Recording:
     def _take(self, event: Event, touched: dict[PatientKey, Event], come: set[str]) -> None:
         if not isinstance(event.body, Command):
             news, event = as_recorded(event, self.state, self.policy)
-            key = PatientKey("") if isinstance(event.body, Aside) else self.state.key_of(event.ehr, event.billing)
+            key = PatientKey("") if isinstance(event.body, Aside) else holder(event, self.state)
             self._fold(event, key, touched, come)
             if news is not None:
                 self._fold(self._following(news, event, news.ehr, news.billing), PatientKey(""), touched, come)

@@ -17,6 +17,7 @@ from daemon.vendors.kareo.client import KareoClient
 from daemon.vendors.kareo.wire import BookedRow
 from daemon.vendors.ports.errors import Defect, NotAsWritten, Refused, VendorError
 from events.bookings import (
+    CAME,
     AnyBooking,
     BookingTerms,
     CreateBillingAppointment,
@@ -39,6 +40,8 @@ MARK = re.compile(r"\[cw [A-Z2-7]{4}-[A-Z2-7]{4}\]")
 CANCELLED = "Cancelled"
 GROUP = "the appointment was made a group appointment, which chartwire leaves alone"
 ANOTHERS = "the appointment is another patient's by now"
+MOVED_THERE = "the booking is another patient's there by now; cancel or delete it there if it is not theirs"
+TOUCHED = "people have changed the booking there; cancel or delete it there, or give it to whose it is now"
 GONE = "the appointment is gone; delete it on the other side too, or enter it again"
 
 KEPT = {
@@ -199,8 +202,11 @@ class KareoBookings:
 
     async def _delete(self, write: DeleteBillingAppointment) -> Done:
         """Gone is gone, however Kareo says that of one that was deleted before."""
-        if await self._read(write.appointment) is None:
+        there = await self._read(write.appointment)
+        if there is None:
             return Done(already=True)
+        if why := _kept_because(there, write):
+            raise Refused("kareo.DeleteAppointment", vendor_text=why)
         try:
             await self._client.call("DeleteAppointment", Appointment={"AppointmentId": write.appointment})
         except Refused as refused:
@@ -329,6 +335,31 @@ def _shows(there: Node, name: str, write: UpdateBillingAppointment) -> bool:
             return there.text("AppointmentStatus") == terms.status
     first = squeeze(next(iter(there.text("Notes").splitlines()), ""))
     return first == terms.description if terms.description else not write.before or first != write.before
+
+
+def _kept_because(there: Node, write: DeleteBillingAppointment) -> str:
+    """Why an appointment is not deleted, "" where it may be."""
+    if write.told is None or write.patient is None:
+        return ""
+    if failures.yes(there.text("IsGroupAppointment")):
+        return GROUP
+    if _patient(there) != write.patient:
+        return MOVED_THERE
+    if there.text("AppointmentStatus") == CANCELLED:
+        return ""
+    return TOUCHED if _is_touched(there, write.told) else ""
+
+
+def _is_touched(there: Node, told: BookingTerms) -> bool:
+    """Whether people have moved it, taken the visit up, or written into its notes. A reminder that was sent, or confirmed, is none of it."""
+    if (_start(there), _number(there, "ProviderId")) != (told.start, told.provider):
+        return True
+    if _moment(there, "EndTime") != _end(told) or _number(there, "ServiceLocationId") != told.location:
+        return True
+    if there.text("AppointmentStatus") in CAME:
+        return True
+    lines = [line for line in map(squeeze, there.text("Notes").splitlines()) if line and not MARK.fullmatch(line)]
+    return lines not in ([], [told.description])
 
 
 def _is_gone_as_wanted(write: UpdateBillingAppointment) -> bool:
