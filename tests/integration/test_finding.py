@@ -290,7 +290,7 @@ async def twice(store: Store, keyring: Keyring) -> RecorderDriver:
 async def test_what_waits_for_a_person_is_not_created_because_it_was_edited(store: Store, keyring: Keyring) -> None:
     """Simulated day 214: nobody had answered yet when a married name was entered, and a second chart was made in silence."""
     desk = await twice(store, keyring)
-    await desk.see(billing(902, first_name="Byron", last_name="Lovelace"))
+    await desk.see(billing(902, first_name="Byron", last_name="Lovelace", sex="Male"))
     await answer(desk, "K:902", Searched())
     assert await chart_wait(desk, "K:902") == "candidates"
     assert "until one of the two was edited" in (await desk.patient(PatientKey("K:902"))).waiting["chart"].text
