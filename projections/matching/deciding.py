@@ -215,14 +215,15 @@ def is_renamed(one: Pair) -> bool:
 
 
 def _is_called_otherwise(levels: Levels) -> bool:
-    """Whether nothing of the names agrees, and birth date, sex and two of street, phone and e-mail do.
+    """Whether nothing of the names agrees, and birth date and two of street, phone and e-mail do, and sex is not another.
 
     A new last name entered where the first name belongs looks so. Twins have one last name.
     """
     names = levels[F.FIRST] is levels[F.LAST] is L.OTHER
     return (
         names
-        and levels[F.BORN] is levels[F.SEX] is L.EXACT
+        and levels[F.BORN] is L.EXACT
+        and levels[F.SEX] is not L.OTHER
         and [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)].count(L.EXACT) > 1
     )
 

@@ -41,8 +41,15 @@ def alike(**values: object) -> bool:
         {"last_name": "Eisenhart", "birth_date": date(1943, 1, 8)},
         {"last_name": "Abrenathy", "sex": "Male"},
         {"first_name": "Eisenhart", "last_name": "Helena"},
+        {"first_name": "Eisenhart", "last_name": "Helena", "sex": "Unknown"},
     ],
-    ids=["married", "married, and the date mistyped", "misspelt, and another sex", "married, and the names swapped"],
+    ids=[
+        "married",
+        "married, and the date mistyped",
+        "misspelt, and another sex",
+        "married, and the names swapped",
+        "married, the names swapped, and no sex",
+    ],
 )
 def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, object]) -> None:
     assert alike(**values)
