@@ -149,7 +149,11 @@ def make_app(
             app.router.add_route("HEAD", one.path, _unreached)
     check(app.router, known)
     environment = aiohttp_jinja2.setup(
-        app, loader=jinja2.PackageLoader("daemon.console"), autoescape=True, undefined=jinja2.StrictUndefined
+        app,
+        loader=jinja2.PackageLoader("daemon.console"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
     )
     environment.filters |= {
         "when": _when,

@@ -21,7 +21,7 @@ from daemon.operator.concerned import patients_named
 from daemon.operator.deeds import Asking, Asks, NotPossible
 from daemon.operator.find import keys_of
 from daemon.operator.onboarding import is_of_first_day
-from daemon.operator.worklist import Work, work_of
+from daemon.operator.worklist import Work, work_at
 from daemon.tables import access
 from daemon.tables import documents as tables
 from events.holds import scope_in
@@ -31,7 +31,7 @@ from events.writes import Resource, System
 from projections.rules.mapping import MapRow
 from projections.words.known import provider_names
 from projections.words.moment import clock_of_the_trade
-from projections.words.remedy import Remedy, meaning_of
+from projections.words.remedy import Remedy
 from projections.words.words import describe
 
 LARGEST = 10**18
@@ -76,12 +76,12 @@ def need(ask: Ask, *granted: May) -> None:
 async def _item(ask: Ask, key: PatientKey) -> Work:
     """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or NotPossible."""
     slot = ask.form.get("slot", "")
-    found = [one for one in await work_of(ask.store.pool, ask.id) if one.key == key and one.slot == slot]
-    if not found:
+    found = await work_at(ask.store.pool, ask.id, key, slot)
+    if found is None:
         raise NotPossible(f"this does not wait any more{await _by_whom(ask, key, slot)}")
-    if not ask.resolves(meaning_of(found[0].code).audience):
+    if not ask.resolves(found.audience):
         raise web.HTTPForbidden
-    return found[0]
+    return found
 
 
 async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:

@@ -9,7 +9,8 @@ from daemon.console.pages.deeds import BULK, ask_for, new_once
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
-from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
+from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, work_of
+from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
 from projections.words.subject import chart_in_words
@@ -21,27 +22,31 @@ MOST_AT_ONCE = 500
 async def work_list(ask: Ask) -> web.StreamResponse:
     """A page of it. Names and reasons are opened only for who may see patients, and that is recorded."""
     at = await ask.store.head(ask.id)
-    work = await work_of(ask.store.pool, ask.id)
+    kinds, out = await kinds_of(ask.store.pool, ask.id), frozenset[PatientKey]()
     if ask.sees:
-        work = await once_each(ask.store, ask.id, work, ask.console.doubled, at)
+        kinds, out = await once_each(ask.store, ask.id, kinds, ask.console.doubled)
     query = ask.request.query
     audience = next((one for one in Audience if one.value == query.get("for")), None)
-    code = query.get("code") if query.get("code") in {one.code for one in work} else None
-    wanted = [one for one in work if audience in (None, one.audience) and code in (None, one.code)]
-    number = page_number(query.get("page", "1"), (len(wanted) + PAGE - 1) // PAGE)
-    some = wanted[(number - 1) * PAGE : number * PAGE]
-    bulk = bool(code and wanted and wanted[0].remedy in BULK and ask.resolves(wanted[0].audience))
+    code = query.get("code") if query.get("code") in {one.code for one in kinds} else None
+    listed = [one for one in kinds if audience in (None, one.audience)]
+    wanted = [one for one in listed if code in (None, one.code)]
+    total = sum(one.items for one in wanted)
+    pages = (total + PAGE - 1) // PAGE
+    number = page_number(query.get("page", "1"), pages)
+    codes = [one.code for one in wanted]
+    some = await work_of(ask.store.pool, ask.id, codes=codes, out=out, first=(number - 1) * PAGE, most=PAGE)
+    bulk = bool(code and some and some[0].remedy in BULK and ask.resolves(some[0].audience))
     return ask.page(
         "work.html",
         at=at,
         rows=await _rows(ask, some),
-        codes=by_code([one for one in work if audience in (None, one.audience)]),
-        total=len(wanted),
+        codes=listed,
+        total=total,
         audience=audience,
         audiences=list(Audience),
         code=code,
         number=number,
-        pages=(len(wanted) + PAGE - 1) // PAGE,
+        pages=pages,
         bulk=bulk,
         asked=query.get("asked", "") if query.get("asked", "").isdecimal() else "",
     )
@@ -106,7 +111,7 @@ async def bulk(ask: Ask) -> web.StreamResponse:
 
 async def _of_code(ask: Ask, code: str) -> list[Work]:
     """What waits under a code now, as much as is done at once. Raises 403 or 404."""
-    wanted = [one for one in await work_of(ask.store.pool, ask.id) if one.code == code][:MOST_AT_ONCE]
+    wanted = await work_of(ask.store.pool, ask.id, codes=[code], most=MOST_AT_ONCE)
     if not wanted or wanted[0].remedy not in BULK:
         raise web.HTTPNotFound
     if not ask.resolves(meaning_of(code).audience):
