@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -43,6 +44,7 @@ class Step:
     type: str
     text: str
     answer: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ def _is_of(entry: Entry, state: PracticeState, key: str) -> bool:
 
 def _of_entry(entry: Entry) -> Step:
     one = entry.recorded
-    return Step(one.sequence, one.event.id, one.event.type, entry.text)
+    return Step(one.sequence, one.event.id, one.event.type, entry.text, at=one.recorded)
 
 
 def _step(one: Recorded, shown: Shown) -> Step:
@@ -191,7 +193,7 @@ def _step(one: Recorded, shown: Shown) -> Step:
         answer = body.raw or body.text
     elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
-    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer)
+    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer, one.recorded)
 
 
 async def _causes(

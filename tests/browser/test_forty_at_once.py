@@ -27,7 +27,7 @@ async def test_forty_refused_writes_are_tried_again_at_once(story: Story) -> Non
         await page.click("nav >> text=Work list")
         await page.click("ul[aria-label='By kind'] >> text=refused")
         await page.click(f"text=Do this for all {FORTY}")
-        assert f"Retry for {FORTY} items" in await page.inner_text("main")
+        assert f"Try again, for {FORTY} items" in await page.inner_text("main")
         await page.click("a.button:text-is('No')")
         assert emails(story, charts) & set(wanted()) == set()
         await page.click(f"text=Do this for all {FORTY}")

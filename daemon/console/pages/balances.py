@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.pages.billing import edited
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
@@ -43,7 +44,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
         period=period,
         title=title_of(period),
         kinds=KINDS,
-        rows=[_row(ask, one, found.patients[one.patient]) for one in some],
+        rows=[await _row(ask, one, found.patients[one.patient]) for one in some],
         total=len(listed),
         unread=[(one, ask.handle(one.patient)) for one in unread],
         unread_total=len(found.unread),
@@ -72,7 +73,7 @@ def title_of(period: Period) -> str:
     return f"{first:%A} {first.month}/{first.day}/{first.year}"
 
 
-def _row(ask: Ask, note: SignedNote, patient: Patient) -> dict[str, object]:
+async def _row(ask: Ask, note: SignedNote, patient: Patient) -> dict[str, object]:
     slot = slot_of(SlotKind.BILL, note.bill)
     waits = patient.waiting.get(slot)
     work = Work(note.patient, slot, waits.code, waits.since or datetime.now(UTC)) if waits is not None else None
@@ -80,6 +81,7 @@ def _row(ask: Ask, note: SignedNote, patient: Patient) -> dict[str, object]:
         "note": note,
         "who": name_of(patient),
         "handle": ask.handle(note.patient),
+        "differs": () if work is None else await edited(ask, patient, work),
         "work": work if work is not None and ask.resolves(work.audience) else None,
         "once": new_once(),
     }

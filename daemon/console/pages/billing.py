@@ -10,11 +10,22 @@ from daemon.console.pages.patient import bill_state
 from daemon.console.pages.work import name_of, page_number
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.worklist import count_of, opened, reason, work_of
+from daemon.operator.sent_bills import edited_after_sent
+from daemon.operator.worklist import Work, count_of, opened, reason, work_of
+from events.codes import WaitCode
 from events.slots import SlotKind
+from projections.rules.sent import BillDifference
+from projections.state.patient import Patient
 from projections.words.remedy import Remedy
 
 PAGE = 50
+
+
+async def edited(ask: Ask, patient: Patient, one: Work) -> tuple[BillDifference, ...]:
+    """What of a bill was edited after it was sent; nothing of any other item."""
+    if one.code != WaitCode.DIFFERS_AFTER_SENT:
+        return ()
+    return await edited_after_sent(ask.store, ask.id, patient, int(one.about))
 
 
 async def bills(ask: Ask) -> web.StreamResponse:
@@ -38,6 +49,7 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "bill": state,
                 "state": bill_state(state),
                 "why": reason(one, patients, directory, ask.names),
+                "differs": await edited(ask, patient, one),
                 "resend": one.remedy is Remedy.BILL,
                 "mine": ask.resolves(one.audience),
                 "once": new_once(),

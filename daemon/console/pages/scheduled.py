@@ -4,20 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.filters import about, clock, sentence, upper_first
 from daemon.console.pages.balances import period_of
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.visits import Visit, visits_of
+from daemon.operator.worklist import Work
 from events.calendar import local_day, shifted
 from events.writes import Resource, System
 from projections.terms.policy import allows
+from projections.words.headings import heading_of
+from projections.words.subject import spelled_out
 
 ONE_DAY = timedelta(days=1)
 MOST = 400
@@ -40,16 +45,44 @@ def _day(ask: Ask, name: str, day: date, found: Sequence[Visit]) -> dict[str, ob
     return {"name": name, "day": day, "rows": rows, "waiting": len(waiting)}
 
 
-def _row(ask: Ask, one: Visit) -> dict[str, object]:
-    waits = [
-        {"work": work, "why": why, "mine": ask.resolves(work.audience), "once": new_once()}
-        for work, why in one.waiting(datetime.now(UTC))
-    ]
-    return {
-        "visit": one,
-        "who": name_of(one.patient),
-        "handle": ask.handle(one.patient.key),
-    } | {"waits": waits}
+@dataclass(frozen=True)
+class WaitLine:
+    """What of a patient waits, as the page says it."""
+
+    work: Work
+    heading: str
+    about: str
+    why: str
+    mine: bool
+    once: str
+
+
+@dataclass(frozen=True)
+class VisitLine:
+    """An appointment as the page says it; `time` is the practice's."""
+
+    visit: Visit
+    time: str
+    who: str
+    handle: str
+    waits: tuple[WaitLine, ...]
+
+
+def _row(ask: Ask, one: Visit) -> VisitLine:
+    start, names, now = one.start.astimezone(ask.zone), ask.names, datetime.now(UTC)
+    end = one.end.astimezone(ask.zone)
+    waits = tuple(
+        WaitLine(
+            work,
+            upper_first(heading_of(work.code, names)),
+            about(work.about, names) if work.about else "",
+            sentence(spelled_out(why, names)),
+            ask.resolves(work.audience),
+            new_once(),
+        )
+        for work, why in one.waiting(now)
+    )
+    return VisitLine(one, f"{clock(start)} to {clock(end)}", name_of(one.patient), ask.handle(one.patient.key), waits)
 
 
 # -- a week ---------------------------------------------------------------------------------------------------------------

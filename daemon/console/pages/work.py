@@ -6,6 +6,7 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import BULK, ask_for, new_once
+from daemon.console.recorded import REMEDY_WORDS
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
@@ -90,7 +91,14 @@ def name_of(patient: Patient) -> str:
 async def bulk_page(ask: Ask) -> web.StreamResponse:
     """How many it would be, before it is asked for."""
     wanted = await _of_code(ask, ask.form.get("code", ""))
-    return ask.page("bulk.html", code=ask.form["code"], wanted=wanted, once=new_once(), most=MOST_AT_ONCE)
+    return _bulk_page(ask, ask.form["code"], wanted)
+
+
+def _bulk_page(ask: Ask, code: str, wanted: list[Work], *, changed: bool = False) -> web.Response:
+    remedy = REMEDY_WORDS[wanted[0].remedy]
+    return ask.page(
+        "bulk.html", code=code, wanted=wanted, remedy=remedy, once=new_once(), most=MOST_AT_ONCE, changed=changed
+    )
 
 
 async def bulk(ask: Ask) -> web.StreamResponse:
@@ -99,7 +107,7 @@ async def bulk(ask: Ask) -> web.StreamResponse:
     wanted = await _of_code(ask, code)
     if ask.form.get("count") != str(len(wanted)):
         await ask.record(f"{wanted[0].remedy.value}, all at once: not asked, their number has changed", detail=code)
-        return ask.page("bulk.html", code=code, wanted=wanted, once=new_once(), most=MOST_AT_ONCE, changed=True)
+        return _bulk_page(ask, code, wanted, changed=True)
     await ask.record(f"deed: {wanted[0].remedy.value}, all at once", detail=f"{len(wanted)} x {code}")
     if patients := {one.key for one in wanted if one.key}:
         await ask.record_each(f"deed: {wanted[0].remedy.value}", patients)
