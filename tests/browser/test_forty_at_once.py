@@ -21,7 +21,7 @@ async def test_forty_refused_writes_are_tried_again_at_once(story: Story) -> Non
     town.clinic.ehr.faults.add(match=("PATCH", "/patients/{id}/"), kind="status", status=400, times=FORTY)
     for number, patient in enumerate(people):
         day.edit_kareo(patient, email=f"forty{number}@mail.example")
-    await until(lambda: refused(story, FORTY), 40)
+    await until(lambda: refused(story, FORTY), 240)
     await town.rest.reached()
     async with story.visitor("operator") as page:
         await page.click("nav >> text=Work list")
@@ -33,7 +33,7 @@ async def test_forty_refused_writes_are_tried_again_at_once(story: Story) -> Non
         await page.click(f"text=Do this for all {FORTY}")
         await page.click(f"text=Yes, all {FORTY}")
         await page.wait_for_selector(f"text={FORTY} were asked for")
-        await until(lambda: refused(story, 0), 40)
+        await until(lambda: refused(story, 0), 240)
         await town.rest.reached()
         await page.reload()
         assert "Fortyfold" not in await page.inner_text("main")
