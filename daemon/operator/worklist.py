@@ -16,10 +16,12 @@ from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.slots import SlotKind, parse_slot
 from events.store import Store
+from projections.rules.accepted import about_digest
 from projections.state.directory import Directory
 from projections.state.open_intents import Waiting
 from projections.state.patient import Patient, decode_patient, is_barred
 from projections.terms.names import Names
+from projections.terms.policy import Policy
 from projections.words.kept_aside import waiting_in_words
 from projections.words.remedy import Audience, Remedy, meaning_of, remedy_of
 
@@ -175,3 +177,19 @@ def reason(one: Work, patients: Mapping[PatientKey, Patient], directory: Directo
     """Why it waits, in words for people; "" where it does not wait any more."""
     known = entry(one, patients, directory)
     return waiting_in_words(one.slot, known.text, names) if known is not None else ""
+
+
+LOOKED_AT = frozenset({Remedy.BY_HAND, Remedy.SEEN, Remedy.REMOVE_POLICY})
+"""Remedies by which somebody answers for what is there: the others make it anew of what is there by then."""
+
+
+def shown_as(one: Work, patient: Patient | None, directory: Directory, policy: Policy) -> str:
+    """What an item that somebody answers for is about as it is now, "" for any other.
+
+    A page sends it along with the deed, so that nobody accepts what came after the page was shown.
+    """
+    if one.remedy not in LOOKED_AT:
+        return ""
+    if patient is None:
+        return f"{one.code} {directory.quarantined.get(one.slot, '')}".strip()
+    return f"{one.code} {about_digest(patient, one.slot, directory, policy)}"

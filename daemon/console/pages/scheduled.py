@@ -17,9 +17,11 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.visits import Visit, visits_of
-from daemon.operator.worklist import Work
+from daemon.operator.worklist import Work, shown_as
+from daemon.tables import documents as tables
 from events.calendar import local_day, shifted
 from events.writes import Resource, System
+from projections.state.directory import Directory
 from projections.terms.policy import allows
 from projections.words.headings import heading_of
 from projections.words.subject import spelled_out
@@ -33,14 +35,16 @@ async def my_day(ask: Ask) -> web.StreamResponse:
     """Today's and tomorrow's appointments; patients who wait are marked, with why and the remedy."""
     today = local_day(datetime.now(UTC), ask.zone)
     tomorrow = shifted(today, ONE_DAY)
-    found = [one for one in await visits_of(ask.store, ask.id, ask.policy, today, tomorrow) if one.state != "deleted"]
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    all_ = await visits_of(ask.store, ask.id, ask.policy, today, tomorrow, directory)
+    found = [one for one in all_ if one.state != "deleted"]
     await ask.record_each("my day", sorted({one.patient.key for one in found}))
     days = [("Today", today), ("Tomorrow", tomorrow)]
-    return ask.page("day.html", days=[_day(ask, name, day, found) for name, day in days])
+    return ask.page("day.html", days=[_day(ask, name, day, found, directory) for name, day in days])
 
 
-def _day(ask: Ask, name: str, day: date, found: Sequence[Visit]) -> dict[str, object]:
-    rows = [_row(ask, one) for one in found if one.day == day]
+def _day(ask: Ask, name: str, day: date, found: Sequence[Visit], directory: Directory) -> dict[str, object]:
+    rows = [_row(ask, one, directory) for one in found if one.day == day]
     waiting = {one.patient.key for one in found if one.day == day and one.waiting(one.start)}
     return {"name": name, "day": day, "rows": rows, "waiting": len(waiting)}
 
@@ -55,6 +59,7 @@ class WaitLine:
     why: str
     mine: bool
     once: str
+    shown: str
 
 
 @dataclass(frozen=True)
@@ -68,8 +73,8 @@ class VisitLine:
     waits: tuple[WaitLine, ...]
 
 
-def _row(ask: Ask, one: Visit) -> VisitLine:
-    start, names, now = one.start.astimezone(ask.zone), ask.names, datetime.now(UTC)
+def _row(ask: Ask, one: Visit, directory: Directory) -> VisitLine:
+    start, names, policy, now = one.start.astimezone(ask.zone), ask.names, ask.policy, datetime.now(UTC)
     end = one.end.astimezone(ask.zone)
     waits = tuple(
         WaitLine(
@@ -79,6 +84,7 @@ def _row(ask: Ask, one: Visit) -> VisitLine:
             sentence(spelled_out(why, names)),
             ask.resolves(work.audience),
             new_once(),
+            shown_as(work, one.patient, directory, policy),
         )
         for work, why in one.waiting(now)
     )
@@ -91,7 +97,8 @@ def _row(ask: Ask, one: Visit) -> VisitLine:
 async def appointments(ask: Ask) -> web.StreamResponse:
     """The week of a day, by provider: how many a day, and below each of them."""
     period = period_of(ask, "week")
-    found = await visits_of(ask.store, ask.id, ask.policy, period.first, period.last)
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    found = await visits_of(ask.store, ask.id, ask.policy, period.first, period.last, directory)
     chosen = ask.request.query.get("provider", "")
     shown = [one for one in found if chosen in ("", one.provider)][:MOST]
     await ask.record_each("appointments", sorted({one.patient.key for one in shown}))
@@ -102,7 +109,7 @@ async def appointments(ask: Ask) -> web.StreamResponse:
         days=days,
         providers=_providers(found, days),
         chosen=chosen if any(one.provider == chosen for one in found) else "",
-        listed=[(day, [_row(ask, one) for one in shown if one.day == day]) for day in days],
+        listed=[(day, [_row(ask, one, directory) for one in shown if one.day == day]) for day in days],
         total=len(found),
         books=allows(ask.policy, Resource.APPOINTMENT, System.BILLING),
         left_out=len([one for one in found if chosen in ("", one.provider)]) - len(shown),

@@ -10,7 +10,7 @@ from daemon.console.recorded import REMEDY_WORDS
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
-from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, work_of
+from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, shown_as, work_of
 from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
@@ -60,13 +60,19 @@ def page_number(text: str, most: int) -> int:
 
 async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
     if not ask.sees:
-        return [_row(ask, one, None, "") for one in some]
+        return [_row(ask, one, None, "", "") for one in some]
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("work list", patients)
-    return [_row(ask, one, patients.get(one.key), reason(one, patients, directory, ask.names)) for one in some]
+    policy = ask.policy
+    rows = []
+    for one in some:
+        patient = patients.get(one.key)
+        shown = "" if one.key and patient is None else shown_as(one, patient, directory, policy)
+        rows.append(_row(ask, one, patient, reason(one, patients, directory, ask.names), shown))
+    return rows
 
 
-def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, object]:
+def _row(ask: Ask, one: Work, patient: Patient | None, why: str, shown: str) -> dict[str, object]:
     return {
         "work": one,
         "handle": ask.handle(one.key) if one.key and ask.sees else "",
@@ -75,6 +81,7 @@ def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, ob
         "reason": why,
         "mine": ask.resolves(one.audience),
         "once": new_once(),
+        "shown": shown,
     }
 
 
