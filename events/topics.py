@@ -44,6 +44,11 @@ class Note(Value, frozen=True, kw_only=True):
     parent: str = ""
 
 
+def aside_of(resource: str) -> str:
+    """How the resource is called under which it is known that a record of it was set aside."""
+    return f"quarantine.{resource}"
+
+
 def row_of(resource: str) -> str:
     """The resource of the notes of list rows: a row that says what it said last time need not be opened."""
     return f"{resource}.row"

@@ -1,7 +1,7 @@
 """One attempt to carry out a write, and what to do after it failed. Pure: the sink acts on it.
 
 Throttled                     pause, as long as the vendor asks; shown once it has asked a few times in a row
-Unauthorized                  pause; shown as credentials to correct
+Unauthorized                  pause; shown as credentials to correct, or as the practice's name
 Unreachable                   pause; shown as unreachable
 Troubled                      pause, then look, then again: for hours, shown meanwhile; after that refused
 OutcomeUnknown, Malformed     look whether it was done; where nothing can have been done, pause: the answers are unusable
@@ -22,6 +22,7 @@ from daemon.vendors.ports.errors import (
     NotAsWritten,
     NotForAccount,
     OutcomeUnknown,
+    PracticeHidden,
     Refused,
     Throttled,
     Troubled,
@@ -68,6 +69,9 @@ class Trouble:
 
 THROTTLED = Trouble("throttled", "asks for patience again and again; writes wait until it takes them")
 CREDENTIALS = Trouble("credentials", "does not accept the credentials; correct them")
+HIDDEN = Trouble(
+    "credentials", "shows its user no practice of exactly the configured name; correct the name, or the user's rights"
+)
 UNREACHABLE = Trouble("unreachable", "cannot be reached; writes wait until it can")
 TROUBLED = Trouble(
     "troubled", "has trouble of its own with some writes; each is tried again for hours, then waits for a person"
@@ -150,6 +154,8 @@ def trouble_of(error: Exception, failures: int) -> Trouble | None:
     match error:
         case Throttled():
             return THROTTLED if failures >= VISIBLE_AFTER else None
+        case PracticeHidden():
+            return HIDDEN
         case Unauthorized():
             return CREDENTIALS
         case Unreachable():

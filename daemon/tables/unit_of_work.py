@@ -25,11 +25,12 @@ from events.ids import (
 )
 from events.keyed import hashed
 from events.merges import BillingLinkMoved
-from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WentLive
+from events.schema import BillingChartObserved, ChartLinked, Event, IntentSucceeded, LinkMoved, WaitingCleared, WentLive
+from events.slots import set_aside_in
 from events.store import Transaction
-from events.topics import Change, Checkpoint, Note, row_of
+from events.topics import Change, Checkpoint, Note, aside_of, row_of
 from events.writes import BillingChartWritten, System
-from projections.deciding.batch import Batch, Missing
+from projections.deciding.batch import UNDERSTOOD, Batch, Missing
 from projections.matching import Normal, pair_of
 from projections.state.directory import Directory, decode_directory, encode_directory, fold_directory
 from projections.state.patient import Patient, decode_patient
@@ -226,6 +227,7 @@ class StoredProjections:
             msgspec.structs.replace(one, content_hash="") if (one.resource, one.record) in in_doubt else one for one in notes
         ]
         notes += [note for one in sorted(batch.let_in, key=encode_body) for note in _forgotten(one)]
+        notes += _understood(batch)
         seen = {patient for one in unobserved if (patient := _seen_in_billing(one)) is not None}
         notes += [
             Note(system=System.BILLING, resource=row_of("patients"), record=str(one), content_hash="")
@@ -256,6 +258,15 @@ def _alike(one: Normal, charts: Iterable[int], state: PracticeState, system: Sys
         if other is not None and pair_of(one, other, state.frequencies) is not None:
             found[chart] = other
     return found
+
+
+def _understood(batch: Batch) -> list[Note]:
+    """The records that wait no longer because they could be read: set aside once more as they were, they are news again."""
+    ended = [one.body.slot for one in batch.events if isinstance(one.body, WaitingCleared) and one.body.how == UNDERSTOOD]
+    read = [one for slot in ended if slot not in batch.state.directory.waiting and (one := set_aside_in(slot)) is not None]
+    return [
+        Note(system=System(one.system), resource=aside_of(one.resource), record=one.record, content_hash="") for one in read
+    ]
 
 
 def _forgotten(one: RecordLeftUnread) -> list[Note]:

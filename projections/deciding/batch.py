@@ -77,6 +77,9 @@ class Undecided(Exception):
     """Deciding does not come to an end: a defect of ours. The text names the kinds of events it goes in circles with."""
 
 
+UNDERSTOOD = "understood now"
+
+
 @dataclass(frozen=True)
 class Missing:
     """Charts whose patients deciding looks at, and which are not loaded yet.
@@ -259,7 +262,7 @@ class Batch:
         cause = self.events[-1]
         for slot in slots:
             if slot in self.state.directory.waiting:
-                self.take(self._following(WaitingCleared(slot=slot, how="understood now"), cause))
+                self.take(self._following(WaitingCleared(slot=slot, how=UNDERSTOOD), cause))
 
     # -- deciding ---------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 import msgspec
 
-from projections.matching.compare import are_swapped, date_level, first_level
+from projections.matching.compare import Levels, are_swapped, date_level, first_level
 from projections.matching.frequencies import Frequencies
 from projections.matching.keys import LargeBlock, pairs, pairs_within
 from projections.matching.levels import DATE_MISTYPED, MISTYPED, SAID, Compared, Level
@@ -201,10 +201,25 @@ def is_renamed(one: Pair) -> bool:
     """
     levels = one.score.levels
     reached = levels[F.PHONE] is L.EXACT or levels[F.EMAIL] is L.EXACT
+    if reached and _is_called_otherwise(levels):
+        return one.score.probability >= CERTAIN and not set(one.vetoes) & OTHER_PERSON
     born = levels[F.BORN] is L.EXACT or (reached and levels[F.BORN] in DATES_ALIKE)
     known = levels[F.FIRST] in SAID and born and one.score.probability >= CERTAIN
     two = (OTHER_PERSON - {Veto.MIDDLE_NAME}) | {Veto.LAST_NAME, Veto.TWINS}
     return known and not set(one.vetoes) & (two - {Veto.LAST_NAME, Veto.SEX} if reached else two)
+
+
+def _is_called_otherwise(levels: Levels) -> bool:
+    """Whether nothing of the names agrees, and birth date, sex and two of street, phone and e-mail do.
+
+    A new last name entered where the first name belongs looks so. Twins have one last name.
+    """
+    names = levels[F.FIRST] is levels[F.LAST] is L.OTHER
+    return (
+        names
+        and levels[F.BORN] is levels[F.SEX] is L.EXACT
+        and [levels[field] for field in (F.STREET, F.PHONE, F.EMAIL)].count(L.EXACT) > 1
+    )
 
 
 def _alike(one: Pair) -> bool:

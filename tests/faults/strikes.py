@@ -49,6 +49,8 @@ VENDOR: Mapping[str, Make] = {
     "VendorError": lambda: errors.VendorError("op"),
     "Throttled": lambda: errors.Throttled("op", 1.0),
     "Unauthorized": lambda: errors.Unauthorized("op"),
+    "CredentialsRefused": lambda: errors.CredentialsRefused("op"),
+    "PracticeHidden": lambda: errors.PracticeHidden("op"),
     "Unreachable": lambda: errors.Unreachable("op"),
     "OutcomeUnknown": lambda: errors.OutcomeUnknown("op"),
     "Malformed": lambda: errors.Malformed("op", "$"),

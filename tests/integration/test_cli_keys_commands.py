@@ -134,7 +134,7 @@ def archived(file: Path) -> tuple[dict[str, bytes], list[dict[str, Any]], list[d
 
 
 @pytest.mark.parametrize("finished", [False, True], ids=["before finish", "after finish"])
-async def test_an_archive_opens_nothing_that_is_stored_later(office: Office, owner_dsn: str, finished: bool) -> None:
+async def test_b6_an_archive_opens_nothing_that_is_stored_later(office: Office, owner_dsn: str, finished: bool) -> None:
     """It has a key of its own; what it holds of the live keys opens no row, stored before or later."""
     if finished:
         await office.run("migrate", "--finish")
@@ -157,7 +157,7 @@ async def test_an_archive_opens_nothing_that_is_stored_later(office: Office, own
     assert alone.has(PRACTICE)
 
 
-async def test_an_archive_is_not_locked_with_a_live_key(office: Office) -> None:
+async def test_b6_an_archive_is_not_locked_with_a_live_key(office: Office) -> None:
     said = await office.export("--key-file", office.keys / "elm.1.key", code=2)
     assert "is the key of a practice; an archive has a key of its own" in said
     assert [one.name for one in office.folder.glob("elm.archive*")] == []
@@ -165,7 +165,7 @@ async def test_an_archive_is_not_locked_with_a_live_key(office: Office) -> None:
     await office.export("--key-file", own)
 
 
-async def test_a_partial_archive_follows_no_link(office: Office) -> None:
+async def test_b6_a_partial_archive_follows_no_link(office: Office) -> None:
     """Neither to a file, which would be emptied, nor to where there is none yet."""
     partial, victim = office.folder / "elm.archive.partial", office.folder / "victim"
     victim.write_text("precious")

@@ -60,7 +60,7 @@ async def test_after_finish_new_bodies_have_data_keys_and_old_ones_are_read(
     assert await finished(owner, folder) == [one], "the same again changes nothing"
 
 
-async def test_finish_keys_what_is_stored_as_a_hash(driver: RecorderDriver, owner: Any, folder: Path) -> None:
+async def test_b4_finish_keys_what_is_stored_as_a_hash(driver: RecorderDriver, owner: Any, folder: Path) -> None:
     """For rows from before: replaced without their records, and still compared with."""
     intake, sent = await intake_of(driver)
     await intake.observe([seen("Macon")])

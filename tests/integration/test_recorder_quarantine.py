@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+import msgspec
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
+from daemon.tables.observed import lookup_observed
+from daemon.vendors.ports.intake import Intake, Observation, Seen
 from events.codec import Keyring
-from events.ids import BillingPatientId
+from events.ids import BillingPatientId, PracticeId
+from events.keyed import hashed
 from events.records import BillingChart
 from events.schema import (
     BillingAppointmentObserved,
@@ -18,6 +25,7 @@ from events.schema import (
     WaitingCleared,
 )
 from events.store import Store
+from events.topics import Change, Message, aside_of
 from events.writes import System
 from tests.conftest import PRACTICE
 from tests.integration.recorder_driver import VISIT, RecorderDriver
@@ -29,7 +37,7 @@ async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
     return RecorderDriver(store, keyring, await store.take_over(PRACTICE))
 
 
-@pytest.mark.parametrize(
+UNREAD = pytest.mark.parametrize(
     ("quarantined", "understood"),
     [
         (
@@ -53,6 +61,9 @@ async def driver(store: Store, keyring: Keyring) -> RecorderDriver:
     ],
     ids=["chart", "patient", "appointment", "occurrence of a series"],
 )
+
+
+@UNREAD
 async def test_a_record_that_is_understood_waits_no_longer(
     driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
 ) -> None:
@@ -66,4 +77,34 @@ async def test_a_record_that_is_understood_waits_no_longer(
     await driver.see(understood)
     assert await driver.waiting() == {}
     assert WaitingCleared(slot=slot, how="understood now") in await driver.bodies()
+    await driver.sound()
+
+
+@UNREAD
+async def test_a_record_that_was_understood_meanwhile_waits_again_where_a_list_still_shows_it_as_it_was(
+    driver: RecorderDriver, quarantined: ChangeQuarantined, understood: Body
+) -> None:
+    """A delivery that could be read, a list that shows the same record as it cannot be read: the list may show it so for days."""
+    await driver.open()
+
+    async def publish(_practice: PracticeId, messages: Sequence[Message]) -> None:
+        await driver.recorder.record_messages([one for one in messages if isinstance(one, Change)])
+
+    async def known(records: Sequence[tuple[str, str]]) -> Mapping[tuple[str, str], Seen]:
+        found = await lookup_observed(driver.store.pool, PRACTICE, quarantined.system, records)
+        return {place: Seen(**msgspec.structs.asdict(row)) for place, row in found.items()}
+
+    async def listed() -> dict[str, str]:
+        resource, record = aside_of(quarantined.resource), quarantined.record
+        await intake.observe([Observation(body=quarantined, resource=resource, record=record, read_at=driver.now)])
+        return await driver.waiting()
+
+    intake = Intake(PRACTICE, quarantined.system, publish, known, partial(hashed, driver.store.keyring, PRACTICE))
+    slot = f"quarantine:{quarantined.system}:{quarantined.resource}:{quarantined.record}"
+    for _ in range(2):
+        assert await listed() == {slot: "quarantined"}
+        await driver.see(understood)
+        assert await driver.waiting() == {}
+    assert await listed() == await listed() == {slot: "quarantined"}
+    assert len([one for one in await driver.bodies() if isinstance(one, ChangeQuarantined)]) == 3
     await driver.sound()

@@ -25,7 +25,7 @@ def places(folder: Path, tmp_path: Path) -> Places:
 
 
 @pytest.mark.parametrize("step", ["receipt", "database", "files"])
-async def test_a_practice_shredded_is_unreadable_in_backups_too(
+async def test_b6_a_practice_shredded_is_unreadable_in_backups_too(
     step: str, driver: RecorderDriver, owner: Any, owner_dsn: str, folder: Path, dsn: str, places: Places
 ) -> None:
     """Killed after any step and called again. The backup holds bodies of before and after data keys."""

@@ -9,7 +9,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.runtime.attempt import DEFECT_AFTER
-from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, Throttled, Unauthorized
+from daemon.vendors.ports.errors import ChangedMeanwhile, Malformed, NotAsWritten, PracticeHidden, Throttled, Unauthorized
 from events.codec import Keyring
 from events.ids import BillingPatientId
 from events.schema import (
@@ -240,9 +240,10 @@ async def test_throttled_and_unreachable_repeat_the_same_attempt(driver: SinkDri
     [
         (AWAY, 3, "unreachable"),
         (Unauthorized("elation.PATCH"), 3, "credentials"),
+        (PracticeHidden("elation.PATCH"), 3, "credentials"),
         (Throttled("elation.PATCH", 0.0), 5, "throttled"),
     ],
-    ids=["unreachable", "credentials", "throttled"],
+    ids=["unreachable", "credentials", "practice hidden", "throttled"],
 )
 async def test_a_system_that_keeps_failing_shows_until_it_works_again(
     driver: SinkDriver, trouble: Exception, times: int, code: str

@@ -40,8 +40,9 @@ def alike(**values: object) -> bool:
         {"last_name": "Eisenhart"},
         {"last_name": "Eisenhart", "birth_date": date(1943, 1, 8)},
         {"last_name": "Abrenathy", "sex": "Male"},
+        {"first_name": "Eisenhart", "last_name": "Helena"},
     ],
-    ids=["married", "married, and the date mistyped", "misspelt, and another sex"],
+    ids=["married", "married, and the date mistyped", "misspelt, and another sex", "married, and the names swapped"],
 )
 def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, object]) -> None:
     assert alike(**values)
@@ -53,8 +54,20 @@ def test_who_is_reached_by_the_same_phone_is_asked_about(values: dict[str, objec
         {"first_name": "Marguerite", "birth_date": date(1971, 4, 17)},
         {"last_name": "Eisenhart", "birth_date": date(1971, 4, 17)},
         {"last_name": "Eisenhart", "birth_date": date(1943, 1, 8), "phones": ("7205550199",), "address1": "9 Cedar Lane"},
+        {"first_name": "Marguerite"},
+        {"first_name": "Eisenhart", "last_name": "Marguerite", "birth_date": date(1944, 8, 1)},
+        {"first_name": "Eisenhart", "last_name": "Marguerite", "sex": "Male"},
+        {"first_name": "Eisenhart", "last_name": "Marguerite", "address1": "9 Cedar Lane"},
     ],
-    ids=["another of the household", "a namesake at the same phone", "reached elsewhere"],
+    ids=[
+        "another of the household",
+        "a namesake at the same phone",
+        "reached elsewhere",
+        "a twin",
+        "another of the household, a year younger",
+        "another sex, and another name",
+        "only one phone",
+    ],
 )
 def test_who_is_somebody_else_is_not(values: dict[str, object]) -> None:
     assert not alike(**values)

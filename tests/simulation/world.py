@@ -33,6 +33,7 @@ from events.bus import Bus
 from events.codec import Keyring, encode_body
 from events.commands import Command
 from events.ids import BillingPatientId, EhrChartId, PracticeId, event_id
+from events.keys import KeyMissing
 from events.records import type_of
 from events.schema import Event, Origin
 from events.store import AWAY, Store
@@ -164,7 +165,8 @@ class Machine:
 
 
 async def _published(bus: Bus, asked: Event) -> None:
-    with suppress(KafkaError, *AWAY):
+    """Who asks while Kafka, PostgreSQL or the practice's key is away is told so, and nothing is done."""
+    with suppress(KafkaError, KeyMissing, *AWAY):
         await bus.publish(asked.practice, [Change(practice=asked.practice, event=asked)])
 
 
@@ -312,6 +314,7 @@ class World:
 @contextmanager
 def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable[[str], None]) -> Iterator[Path]:
     """A folder for keys and configuration, chance as this seed wants it; `complain` hears of defects that were logged."""
+    chance, seconds = random.getstate(), worker.REPORT_SECONDS
     random.seed(f"{seed}/daemon")
     worker.REPORT_SECONDS = 600.0  # nobody looks at the reports here
     _log(tell, complain)
@@ -321,6 +324,8 @@ def surrounded(seed: int, tell: Callable[[str], None] | None, complain: Callable
     finally:
         with suppress(Exception):
             structlog.reset_defaults()
+        random.setstate(chance)
+        worker.REPORT_SECONDS = seconds
 
 
 CLIENTS = (bus, consumer, heads)

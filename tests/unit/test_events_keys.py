@@ -96,7 +96,7 @@ def test_bodies_from_before_and_after_data_keys_open(plain: bytes, identity: byt
         before.open_sealed(new[0], identity, new[1])
 
 
-def test_a_rotated_key_retires() -> None:
+def test_b6_a_rotated_key_retires() -> None:
     """The old file opens no new body, neither by itself nor with the wrapped keys of now."""
     files = {**FILES, "elm.3": b"4" * 32}
     rotated = ring(in_force("elm.3", 2, files, d2=b"e" * 32), files)
@@ -168,7 +168,7 @@ def test_a_file_that_wraps_stays_when_the_folder_is_read_again_without_it() -> N
 
 
 @pytest.mark.parametrize("name", ["../x", "/tmp/x", "a/b", "..", ".", "", ".x", "x\0", "x\n"])
-def test_new_key_does_not_leave_its_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_b6_new_key_does_not_leave_its_folder(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     folder = tmp_path / "keys"
     assert main(["new-key", name, "--directory", str(folder)]) == 2
     assert "a practice's id consists of" in capsys.readouterr().err
@@ -228,7 +228,7 @@ def guesses() -> list[Event]:
     return found
 
 
-def test_a_birth_date_is_not_found_by_trying() -> None:
+def test_b4_a_birth_date_is_not_found_by_trying() -> None:
     """What is stored and what travels matches no guess; before, exactly one."""
     one, tried = observed(), guesses()
     note = Note(system=System.EHR, resource="patients", record="11", content_hash=fingerprint(one.body))
@@ -247,7 +247,7 @@ def test_a_birth_date_is_not_found_by_trying() -> None:
 
 
 @given(text=st.text(), key=KEYS, other=KEYS)
-def test_a_keyed_hash_tells_alike_from_unlike(text: str, key: bytes, other: bytes) -> None:
+def test_b4_a_keyed_hash_tells_alike_from_unlike(text: str, key: bytes, other: bytes) -> None:
     once = keyed_hash(key, text)
     assert keyed_hash(key, once) == once, "keying what is keyed changes nothing"
     assert (once == "") == (text == "")
@@ -257,7 +257,7 @@ def test_a_keyed_hash_tells_alike_from_unlike(text: str, key: bytes, other: byte
 
 
 @given(plain=st.uuids(version=5), key=KEYS)
-def test_a_keyed_id_is_keyed_once(plain: Any, key: bytes) -> None:
+def test_b4_a_keyed_id_is_keyed_once(plain: Any, key: bytes) -> None:
     once = keyed_id(key, EventId(plain))
     assert is_keyed(once)
     assert not is_keyed(EventId(plain))

@@ -263,7 +263,7 @@ def test_an_archive_shows_nothing_without_its_key() -> None:
         opened(ARCHIVE, Recipient(passphrase="correct horse"))
 
 
-def test_an_archive_opens_with_its_passphrase_only(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_b6_an_archive_opens_with_its_passphrase_only(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(archive, "SCRYPT_COST", 2**10)
     encoded = archived(Recipient(passphrase="correct horse"))
     assert opened(encoded, Recipient(passphrase="correct horse"))[1] == ROWS
@@ -288,7 +288,7 @@ def test_an_archive_opens_with_its_passphrase_only(monkeypatch: pytest.MonkeyPat
     ],
     ids=str,
 )
-def test_a_header_may_not_ask_for_all_memory(asked: dict[str, int]) -> None:
+def test_b6_a_header_may_not_ask_for_all_memory(asked: dict[str, int]) -> None:
     """2 GiB was granted. Nothing is derived at all before it is refused."""
     header = {"way": "passphrase", "wrapped": "AAAA", "salt": "AAAA", "cost": 2**10, "block": 8, "lanes": 1, **asked}
     encoded = msgspec.json.encode(header)

@@ -122,3 +122,13 @@ def test_the_test_of_what_is_cited_can_fail() -> None:
     cites = ["FINDINGS B6: gone", "(issue 15)", "STYLE, Shape", "see HOUSE.md", "as the brief asks"]
     assert all(ELSEWHERE.search(one) for one in cites)
     assert PAPER.findall("see deploy/NOWHERE.md and LOST.md") == ["deploy/NOWHERE.md", "LOST.md"]
+
+
+ATTACKS = [*(f"a{number}" for number in range(1, 14)), *(f"b{number}" for number in range(1, 10))]
+"""What fell when the daemon was attacked from outside (a) and in what it believed, showed and kept (b)."""
+
+
+def test_each_attack_that_succeeded_once_has_tests_named_for_it() -> None:
+    sources = "\n".join(file.read_text() for file in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"def test_([ab][0-9]+)_", sources))
+    assert named == set(ATTACKS)

@@ -25,7 +25,7 @@ from events.calendar import shifted
 from events.ids import EhrChartId, EventId
 from events.schema import ChangeQuarantined
 from events.text import name
-from events.topics import Note
+from events.topics import Note, aside_of
 from events.writes import System
 
 log = structlog.get_logger()
@@ -215,4 +215,4 @@ def _unusable(record: str, path: str, reason: str, read_at: datetime, raw: bytes
     body = ChangeQuarantined(
         system=System.EHR, resource=APPOINTMENTS, record=record, path=name(path), reason=reason, raw=raw
     )
-    return Observation(body=body, resource=f"quarantine.{APPOINTMENTS}", record=record, read_at=read_at)
+    return Observation(body=body, resource=aside_of(APPOINTMENTS), record=record, read_at=read_at)

@@ -35,6 +35,7 @@ from events.schema import (
     EhrDirectoryObserved,
 )
 from events.text import name
+from events.topics import aside_of
 from events.watermarks import EARLIEST, read_position, read_watermark
 from events.writes import System
 
@@ -370,4 +371,4 @@ def quarantined(resource: str, record: str, path: str, raw: bytes, read_at: date
     """A record that cannot be read: kept whole, shown, and cleared when the same record is understood later."""
     record = name(record)
     body = ChangeQuarantined(system=System.EHR, resource=resource, record=record, path=name(path), reason=reason, raw=raw)
-    return Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=read_at)
+    return Observation(body=body, resource=aside_of(resource), record=record, read_at=read_at)

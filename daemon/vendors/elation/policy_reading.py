@@ -26,6 +26,7 @@ from events.insurance import EhrPoliciesObserved
 from events.schema import ChangeQuarantined
 from events.store import AWAY
 from events.text import name
+from events.topics import aside_of
 from events.writes import System
 
 log = structlog.get_logger()
@@ -220,7 +221,7 @@ class PolicyReader:
             body = ChangeQuarantined(
                 system=System.EHR, resource="policies", record=str(chart), path=name(error.path), reason="does not fit"
             )
-            seen = Observation(body=body, resource="quarantine.policies", record=str(chart), read_at=read_at)
+            seen = Observation(body=body, resource=aside_of("policies"), record=str(chart), read_at=read_at)
             await self._intake.observe([seen])
             return
         except Refused as error:  # a chart that is gone has no policies, and is found out elsewhere

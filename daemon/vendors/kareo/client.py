@@ -21,7 +21,7 @@ from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.described import DescribedService
 from daemon.vendors.kareo.limiter import IntervalLimiter
 from daemon.vendors.kareo.soap import SoapService
-from daemon.vendors.ports.errors import Defect, Refused, Throttled, VendorError
+from daemon.vendors.ports.errors import Defect, PracticeHidden, Refused, Throttled, VendorError
 from daemon.vendors.ports.gate import AccountGate
 from daemon.vendors.ports.writer import CallMeter, Guard, TurnMeter
 from events.calendar import shifted
@@ -151,7 +151,7 @@ class KareoClient:
         if self.practice_id is None:
             found = [one for one in await self.get_practices() if one.name == self.practice_name]
             if len(found) != 1:
-                raise Refused("kareo.GetPractices", vendor_text="no practice of exactly the configured name")
+                raise PracticeHidden("kareo.GetPractices", "no practice of exactly the configured name")
             self.practice_id = found[0].id
         return {"PracticeID": self.practice_id}
 

@@ -10,7 +10,7 @@ from daemon.vendors.ports.intake import Intake, Observation
 from daemon.vendors.ports.passes import MISFIT
 from events.schema import ChangeQuarantined
 from events.text import name
-from events.topics import Note, row_of
+from events.topics import Note, aside_of, row_of
 from events.writes import System
 
 
@@ -41,5 +41,5 @@ class Unread:
         """Any record, with the notes of the list rows that it stands for."""
         record, path = name(record), name(path)
         body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
-        seen = Observation(body=body, resource=f"quarantine.{resource}", record=record, read_at=self._now(), also=also)
+        seen = Observation(body=body, resource=aside_of(resource), record=record, read_at=self._now(), also=also)
         await self._intake.observe([seen])

@@ -3,7 +3,8 @@
     VendorError                 `operation` names the call
     ├── Throttled               nothing was done; again after `retry_after` seconds
     ├── Unauthorized            credentials or rights are missing
-    │   └── CredentialsRefused  the account itself: tried again seldom (gate.py), or it gets locked
+    │   ├── CredentialsRefused  the account itself: tried again seldom (gate.py), or it gets locked
+    │   └── PracticeHidden      the account does not show the practice; nothing of it can be written before it does
     ├── Troubled                the vendor had trouble of its own: tried again for hours, after a look
     ├── Unreachable             nothing was done, or it was a read: safe to repeat
     ├── OutcomeUnknown          a write may or may not have been done: look before repeating
@@ -54,6 +55,10 @@ class Unauthorized(VendorError):
 
 class CredentialsRefused(Unauthorized):
     """The account was not accepted, or it was not tried because it was refused a while ago."""
+
+
+class PracticeHidden(Unauthorized):
+    """The account was accepted and does not show the practice of the configured name: another name, a missing right, or a bad answer."""
 
 
 class Troubled(VendorError):

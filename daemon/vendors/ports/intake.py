@@ -16,7 +16,7 @@ import msgspec
 from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
 from events.records import Value, type_of
 from events.schema import Body, Event, Origin
-from events.topics import Change, Checkpoint, Message, Note, Nudge
+from events.topics import Change, Checkpoint, Message, Note, Nudge, aside_of
 from events.writes import System
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -60,14 +60,10 @@ class Observation(Value, frozen=True, kw_only=True):
     because: EventId | None = None
 
 
-QUARANTINE = "quarantine."
-"""How the resource is called under which it is known that a record was set aside."""
-
-
 def _aside(place: tuple[str, str]) -> tuple[str, str]:
     """Where it is known that the record (resource, id) was set aside."""
     resource, record = place
-    return f"{QUARANTINE}{resource}", record
+    return aside_of(resource), record
 
 
 def fingerprint(value: object, modified: datetime | None = None) -> str:
