@@ -29,6 +29,7 @@ from projections.words.known import FieldKnown, fields_known, folded
 from projections.words.lines import Entry, entries, fields_of
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
+from projections.words.subject import winners_named
 from projections.words.words import describe
 from projections.words.writes import describe_write
 
@@ -158,7 +159,11 @@ async def explain_field(
         mine = [one for one in requests if state.key_of(one.event.ehr, one.event.billing) == key]
         write = await explain_intent(store, policy, mine[-1], shown) if mine else None
         waiting = tuple(
-            (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+            (
+                slot,
+                one.code,
+                shown.quoting(one.text) if meaning_of(one.code).quotes else winners_named(one.text, shown.systems),
+            )
             for slot, one in patient.waiting.items()
             if parse_slot(slot).id == field_
         )

@@ -140,7 +140,15 @@ def chart_in_words(charts: Charts, names: Names) -> str:
 
 def spelled_out(text: str, names: Names) -> str:
     """A stored sentence, which names charts as the command line takes them (`kareo:12`): with the names that people call them by."""
-    for prefix, looks, told in _spellings(names):
+    for prefix, looks, told in (*_spellings(names), *_winners(names)):
+        if prefix in text:
+            text = looks.sub(told, text)
+    return text
+
+
+def winners_named(text: str, names: Names) -> str:
+    """A stored sentence that says which side won (`kareo won`): with the name that people call it by. Charts stay as commands take them."""
+    for prefix, looks, told in _winners(names):
         if prefix in text:
             text = looks.sub(told, text)
     return text
@@ -150,12 +158,18 @@ def spelled_out(text: str, names: Names) -> str:
 def _spellings(names: Names) -> tuple[tuple[str, re.Pattern[str], str], ...]:
     """What is looked for in stored sentences, and what is said in its place; made once for two products."""
     ehr, billing = names.ehr, names.billing
-    charts = [
-        (ehr.prefix, rf"\b{ehr.prefix}:(\d+)", rf"{ehr.label} chart \1"),
-        (billing.prefix, rf"\b{billing.prefix}:(\d+)", rf"{billing.label} patient \1"),
-    ]
-    sides = [(one.prefix, rf"(?<![\w.@-]){one.prefix}(?= wins?\b| won\b)", one.label) for one in (ehr, billing)]
-    return tuple((prefix, re.compile(looks), told) for prefix, looks, told in charts + sides)
+    return (
+        (ehr.prefix, re.compile(rf"\b{ehr.prefix}:(\d+)"), rf"{ehr.label} chart \1"),
+        (billing.prefix, re.compile(rf"\b{billing.prefix}:(\d+)"), rf"{billing.label} patient \1"),
+    )
+
+
+@lru_cache(maxsize=64)
+def _winners(names: Names) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    return tuple(
+        (one.prefix, re.compile(rf"(?<![\w.@-]){one.prefix}(?= wins?\b| won\b)"), one.label)
+        for one in (names.ehr, names.billing)
+    )
 
 
 def profile_in_words(profile: str, names: Names) -> str:

@@ -9,7 +9,8 @@ import pytest
 
 from daemon.console.filters import about, ago, clock, sentence, thousands
 from projections.terms.names import Names
-from projections.words.subject import spelled_out
+from projections.words.kept_aside import waiting_in_words
+from projections.words.subject import spelled_out, winners_named
 
 NAMES = Names()
 
@@ -43,3 +44,11 @@ def test_a_stored_sentence_says_the_products_of_its_practice() -> None:
     assert spelled_out(told, NAMES) == (
         "city of Elation chart 12 and Kareo patient 7 was changed on both sides; Kareo won, not kareo.example"
     )
+
+
+def test_the_command_line_names_the_side_that_won_too_and_charts_as_it_takes_them() -> None:
+    """What is stored stays as it was written; whoever reads it, in a list or in a history, reads the product's name."""
+    stored = "City was changed on both sides; kareo won. Look at kareo:7, kareo.example and mark it seen"
+    shown = "City was changed on both sides; Kareo won. Look at kareo:7, kareo.example and mark it seen"
+    assert winners_named(stored, NAMES) == shown
+    assert waiting_in_words("conflict:city", stored, NAMES) == shown
