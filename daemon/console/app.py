@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import re
 import time
 from collections.abc import AsyncIterator, Sequence
-from datetime import datetime
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +20,7 @@ from daemon.console import entrance
 from daemon.console.asked import CONSOLE, Ask, Console
 from daemon.console.duplicate_looks import DuplicateLooks
 from daemon.console.factors import Factors
+from daemon.console.filters import FILTERS
 from daemon.console.guard import BODY_BYTES, BODY_SECONDS, RequestGuard
 from daemon.console.handles import Handles
 from daemon.console.news import News
@@ -50,38 +49,18 @@ from daemon.console.pages import (
 )
 from daemon.console.passwords import Passwords
 from daemon.console.publishing import Publishing
-from daemon.console.recorded import detail_in_words, recorded_in_words
 from daemon.console.rehearsals import Rehearsals
 from daemon.console.rules import PUBLIC, Route, check, declared, get
 from daemon.console.sessions import Sessions
-from daemon.operator.readings import failure_in_words, operation_in_words, reading_in_words
 from daemon.runtime.listening import HEAD_SECONDS, Site, timed
 from daemon.sections import secret
 from daemon.servers import ConsoleConfig, host_and_port
-from events.holds import scope_in
 from events.store import Store
-from projections.terms.names import Names
-from projections.words.headings import heading_of
-from projections.words.moment import clock_of_the_trade
-from projections.words.subject import (
-    field_in_words,
-    origin_in_words,
-    profile_in_words,
-    rule_in_words,
-    scope_in_words,
-    slot_in_words,
-    spelled_out,
-)
-from projections.words.written import as_written, day_as_written
 
 MOST_CONNECTIONS = 1024
 """A browser keeps up to six, and its stream of news one of them."""
 
 STATIC = {"console.css": "text/css", "console.js": "text/javascript", "icon.svg": "image/svg+xml"}
-
-
-_KEY = re.compile(r"\b([a-z]+(?:_[a-z]+)+)\b")
-"""How a key of the configuration looks."""
 
 
 async def static(ask: Ask) -> web.StreamResponse:
@@ -148,30 +127,13 @@ def make_app(
             app.router.add_route("HEAD", one.path, _unreached)
     check(app.router, known)
     environment = aiohttp_jinja2.setup(
-        app, loader=jinja2.PackageLoader("daemon.console"), autoescape=True, undefined=jinja2.StrictUndefined
+        app,
+        loader=jinja2.PackageLoader("daemon.console"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        auto_reload=False,
     )
-    environment.filters |= {
-        "when": _when,
-        "clock": _clock,
-        "day": day_as_written,
-        "ago": _ago,
-        "heading": heading_of,
-        "upper_first": _upper_first,
-        "sentence": _sentence,
-        "as_written": as_written,
-        "about": _about,
-        "held": _held,
-        "origin": origin_in_words,
-        "rule": rule_in_words,
-        "profile": profile_in_words,
-        "keys_apart": _keys_apart,
-        "recorded": recorded_in_words,
-        "detail": detail_in_words,
-        "said": spelled_out,
-        "reading": reading_in_words,
-        "failure": failure_in_words,
-        "operation": operation_in_words,
-    }
+    environment.filters |= FILTERS
     environment.globals["parts"] = environment.get_template("parts.html").module
     environment.trim_blocks = environment.lstrip_blocks = True
     return app
@@ -179,54 +141,6 @@ def make_app(
 
 async def _end_streams(app: web.Application) -> None:
     app[CONSOLE].news.end()
-
-
-def _when(time: datetime, ask: Ask) -> str:
-    """A time as people of the trade write it, where the practice is, with its zone."""
-    return clock_of_the_trade(time, ask.zone)
-
-
-def _clock(time: datetime, ask: Ask) -> str:
-    """The time of day where the practice is."""
-    local = time.astimezone(ask.zone)
-    return f"{local.hour % 12 or 12}:{local:%M %p}"
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    return (
-        f"{seconds / 60:.0f} min"
-        if seconds < 7200
-        else f"{seconds / 3600:.0f} h"
-        if seconds < 172_800
-        else f"{seconds / 86_400:.0f} days"
-    )
-
-
-def _about(name: str) -> str:
-    """What a slot or a change names: a field as people call it, a number as it is; nothing of what only the program calls so."""
-    return "" if ":" in name else field_in_words(name)
-
-
-def _sentence(text: str) -> str:
-    """A reason that stands by itself."""
-    return _upper_first(text) + ("" if text.endswith((".", "!", "?")) or not text else ".")
-
-
-def _keys_apart(text: str) -> list[str]:
-    """A rule's words in pieces: every second one is a key of the configuration."""
-    return _KEY.split(text)
-
-
-def _held(slot: str, names: Names) -> str:
-    """What a hold holds, as far as its slot says it."""
-    scope = scope_in(slot)
-    return slot_in_words(slot, names) if scope is None else scope_in_words(scope, names)
-
-
-def _upper_first(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}"
 
 
 @contextlib.asynccontextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,7 +14,7 @@ from aiohttp import web
 
 from daemon.config import Config, PracticeConfig, names_of, policy_of
 from daemon.console.duplicate_looks import DuplicateLooks
-from daemon.console.handles import Handles
+from daemon.console.handles import Handles, PracticeHandles
 from daemon.console.news import News
 from daemon.console.oidc import IdentityProvider
 from daemon.console.publishing import Publishing
@@ -143,26 +144,29 @@ class Ask:
         else:
             await self.record(f"deed: {name}", detail=about)
 
+    @cached_property
+    def _handles(self) -> PracticeHandles:
+        return self.console.handles.within(self.id)
+
     def handle(self, key: PatientKey) -> str:
         """What stands for a patient in an address."""
-        return self.console.handles.of(self.id, key)
+        return self._handles.of(key)
 
     def key(self, handle: str) -> PatientKey:
         """The patient of a handle. Raises 404."""
-        found = self.console.handles.key(self.id, handle)
+        found = self._handles.key(handle)
         if found is None:
             raise web.HTTPNotFound
         return found
 
     def page(self, template: str, *, http: int = 200, **values: Any) -> web.Response:
         """A page, with what every page has."""
-        known = [one.id for one in self.console.config.practice]
-        mine = [] if self.visitor is None else self.visitor.practices(known)
+        known = (one.id for one in self.console.config.practice)
         self.shown_form = self.visitor is None
         common = {
             "ask": self,
             "token": form_token(self.visitor.session if self.visitor is not None else self.form_id),
-            "practices": [one for one in self.console.config.practice if one.id in mine],
+            "several": self.visitor is not None and len(self.visitor.practices(known)) > 1,
             "may": {one.name for one in self.grants},
         }
         text = aiohttp_jinja2.render_string(template, self.request, common | values)

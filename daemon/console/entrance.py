@@ -11,7 +11,7 @@ from daemon.console.rules import PUBLIC, UNPROVEN, get, post
 
 WRONG = (
     "Name, password and code do not fit, the code was used already, or there were too many tries. "
-    "After ten tries, or five codes, wait a quarter of an hour."
+    "After ten tries, or five codes, wait a quarter of an hour, or ask for a link that signs you in once."
 )
 USED = "This link was used already, is older than a quarter of an hour, or the code was wrong. Ask for another one."
 
@@ -27,9 +27,7 @@ async def sign_in(ask: Ask) -> web.StreamResponse:
     session = await sessions.sign_in(name, password, ask.address, ask.form.get("code", ""), tokens)
     if session is None:
         return ask.page("sign_in.html", http=401, wrong=WRONG)
-    response = await _let_in(ask, session)
-    give_cookie(ask.request, response, KNOWN_COOKIE, await sessions.tokens_of(tokens, name), days=DAYS)
-    return response
+    return await _known(ask, await _let_in(ask, session), name)
 
 
 async def enter_page(ask: Ask) -> web.StreamResponse:
@@ -38,9 +36,20 @@ async def enter_page(ask: Ask) -> web.StreamResponse:
 
 
 async def enter(ask: Ask) -> web.StreamResponse:
-    link = ask.request.match_info["link"]
-    session = await ask.console.sessions.enter(link, ask.address, ask.form.get("code", ""))
-    return ask.page("enter.html", http=401, wrong=USED) if session is None else await _let_in(ask, session)
+    link, sessions = ask.request.match_info["link"], ask.console.sessions
+    session = await sessions.enter(link, ask.address, ask.form.get("code", ""))
+    visitor = await sessions.visitor(session) if session is not None else None
+    if session is None or visitor is None:
+        return ask.page("enter.html", http=401, wrong=USED)
+    return await _known(ask, await _let_in(ask, session), visitor.name)
+
+
+async def _known(ask: Ask, response: web.Response, name: str) -> web.Response:
+    """The browser is known from now on: wrong passwords that somebody types elsewhere do not keep the user out of it."""
+    before = cookie_of(ask.request, KNOWN_COOKIE)
+    if tokens := await ask.console.sessions.tokens_of(before, name):
+        give_cookie(ask.request, response, KNOWN_COOKIE, tokens, days=DAYS)
+    return response
 
 
 async def _let_in(ask: Ask, session: str) -> web.Response:

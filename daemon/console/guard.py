@@ -177,9 +177,12 @@ class RequestGuard:
         path = path_of(route) if ask.request.match_info.http_exception is None else "no page"
         if ask.visitor is not None or ask.request.method == "POST":
             detail = f"{ask.request.method if ask.request.method in ('GET', 'POST') else 'other'} {path}: {status}"
+            where = ask.config.id if ask.config is not None else access.NOWHERE
             try:
-                where = ask.config.id if ask.config is not None else access.NOWHERE
-                await access.record(ask.store.pool, where, ask.who, "refused", address=ask.address, detail=detail)
+                if ask.visitor is None:
+                    await ask.console.sessions.refused("", ask.address, detail, what="refused", practice=where)
+                else:
+                    await access.record(ask.store.pool, where, ask.who, "refused", address=ask.address, detail=detail)
             except AWAY:
                 return _said(ask, 503)
         else:

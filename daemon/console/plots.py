@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from daemon.operator.activity import Span
+from projections.words.subject import counted
 
 WIDTH, ABOVE, BELOW = 480, 84, 34
 """The plot in its own units: its width, and the most of a bar on either side of the line."""
@@ -47,16 +48,27 @@ def plot_of(spans: Sequence[Span], name: Callable[[Span], str], every: int, abou
         x, width = round(at * step + step * GAP / 2, 2), round(step * (1 - GAP), 2)
         if one.written:
             height = _tall(one.written, most, ABOVE)
-            bars.append(Bar(x, round(ABOVE - height, 2), width, height, "written", f"{name(one)}: {one.written} written"))
+            bars.append(Bar(x, round(ABOVE - height, 2), width, height, "written", f"{name(one)}: {one.written:,} written"))
         if one.waiting:
             height = _tall(one.waiting, waits, BELOW)
-            bars.append(Bar(x, ABOVE, width, height, "waiting", f"{name(one)}: {one.waiting} still waiting"))
+            bars.append(Bar(x, ABOVE, width, height, "waiting", f"{name(one)}: {one.waiting:,} still waiting"))
     ticks = tuple(
         (round(at * step, 2), name(one)) for at, one in enumerate(spans) if (len(spans) - 1 - at) % every == every - 1
     )
-    written = f"{sum(one.written for one in spans)} changes written, at most {most} in one {unit}"
-    waiting = f"{sum(one.waiting for one in spans)} items began to wait and still do"
+    written, waiting = _written(sum(one.written for one in spans), most, unit), _waiting(sum(one.waiting for one in spans))
     return Plot(tuple(bars), ticks, written, waiting, f"{about}: {written}; {waiting}")
+
+
+def _written(count: int, most: int, unit: str) -> str:
+    if not count:
+        return "nothing written"
+    return counted(count, "change") + " written" + (f", at most {most:,} in one {unit}" if most < count else "")
+
+
+def _waiting(count: int) -> str:
+    if not count:
+        return "nothing of it waits"
+    return f"{counted(count, 'item')} began to wait and still {'does' if count == 1 else 'do'}"
 
 
 def _tall(count: int, most: int, room: int) -> float:

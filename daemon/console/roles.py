@@ -39,6 +39,9 @@ GRANTS: Mapping[Role, frozenset[May]] = {
     Role.ADMIN: frozenset({May.SEE, May.AUDIT}),
 }
 
+_GRANTED: Mapping[str, frozenset[May]] = {role.value: granted for role, granted in GRANTS.items()}
+"""By the stored name of the role; one of a later version grants nothing."""
+
 FOR: Mapping[Audience, May] = {
     Audience.FRONT_DESK: May.RESOLVE,
     Audience.BILLER: May.BILL,
@@ -62,9 +65,11 @@ class Visitor:
 
     def may(self, practice: str) -> frozenset[May]:
         """What is granted in a practice; nothing in one without a role."""
-        held = [role for where, role in self.roles if where in (practice, EVERYWHERE)]
-        return frozenset().union(*(GRANTS[Role(role)] for role in held if role in set(Role)))
+        return frozenset().union(
+            *(_GRANTED.get(role, frozenset()) for where, role in self.roles if where in (practice, EVERYWHERE))
+        )
 
     def practices(self, known: Iterable[str]) -> list[str]:
         """The practices of `known` in which anything is granted."""
-        return [one for one in known if self.may(one)]
+        granted = {where for where, role in self.roles if _GRANTED.get(role)}
+        return [one for one in known if one in granted or EVERYWHERE in granted]

@@ -12,14 +12,16 @@ from typing import Any
 from daemon.console.factors import Factors
 from daemon.console.known import token_of, with_token
 from daemon.console.passwords import Passwords
+from daemon.console.refusals import Refusals
 from daemon.console.roles import Visitor
 from daemon.console.senders import network_of
 from daemon.servers import ConsoleConfig
 from daemon.tables import access, accounts
 
 WINDOW_SECONDS = 900.0
-TRIES_OF_USER, TRIES_FROM_ADDRESS = 10, 50
-"""Within the window. Then even the right password has to wait."""
+TRIES_OF_USER, TRIES_OF_USER_IN_ALL, TRIES_FROM_ADDRESS = 10, 60, 50
+"""Within the window: for a user from one network, for a user from all of them, and from one network for anybody. Then even the right
+password has to wait: where somebody guesses from many networks, a link is the way into a new browser."""
 
 LINK_SECONDS = 900.0
 TOUCH_SECONDS = 30.0
@@ -44,6 +46,7 @@ class Sessions:
     """The sessions of all users, as PostgreSQL keeps them."""
 
     def __init__(self, pool: Any, config: ConsoleConfig, passwords: Passwords, factors: Factors) -> None:
+        self.refusals = Refusals()
         self._pool = pool
         self._config = config
         self._passwords = passwords
@@ -53,29 +56,51 @@ class Sessions:
         """A new session's id, None where the three do not fit or there were too many tries: nobody is told which.
 
         The `code` of the second factor counts, and is used up, only beside the right password. In a browser that the user has signed in
-        with before (`tokens`) its own tries count alone: nobody keeps somebody out by wrong passwords. Too many, and nothing is looked at.
+        with before (`tokens`) its own tries count alone, in any other those from its network, and all of them up to a higher number:
+        nobody keeps somebody out by wrong passwords typed elsewhere. Too many, and nothing is looked at.
 
         Both outcomes are recorded, under the name only where there is such a user: people type passwords into the wrong field.
         """
         account = await accounts.account(self._pool, name)
         own = "" if account is None else token_of(tokens, account)
-        bucket = f"browser:{own}" if own else f"user:{name.casefold()}"
+        network, user = network_of(address), f"user:{name.casefold()}"
+        bucket = f"browser:{own}" if own else f"{user} from {network}"
         of_user = await accounts.tried(self._pool, bucket, WINDOW_SECONDS)
-        from_address = await accounts.tried(self._pool, f"address:{network_of(address)}", WINDOW_SECONDS)
-        slow = of_user.number > TRIES_OF_USER or (not own and from_address.number > TRIES_FROM_ADDRESS)
+        from_address = await accounts.tried(self._pool, f"address:{network}", WINDOW_SECONDS)
+        in_all = None if own else await accounts.tried(self._pool, user, WINDOW_SECONDS)
+        slow = of_user.number > TRIES_OF_USER or (
+            in_all is not None and (in_all.number > TRIES_OF_USER_IN_ALL or from_address.number > TRIES_FROM_ADDRESS)
+        )
         fits = not slow and await self._passwords.fits(account.password if account is not None else "", password)
         who = "" if account is None else account.name
         known = account is not None and not account.disabled and fits and not slow
         if account is None or not (known and await self.factors.passes(account.name, code)):
             why = "too many tries" if slow else "second factor" if known else ""
-            await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail=why)
+            await self.refused(who, address, why)
             return None
         await accounts.clear_tries(self._pool, bucket)
-        await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
+        await accounts.forgive(self._pool, f"address:{network}", from_address)
+        if in_all is not None:
+            await accounts.forgive(self._pool, user, in_all)
         return await self.begin(account.name, address, "signed in")
 
+    async def refused(
+        self, who: str, address: str, why: str, *, what: str = "sign-in refused", practice: str = access.NOWHERE
+    ) -> None:
+        """Somebody who is not signed in was refused: recorded by itself, or counted where there are too many of it.
+
+        Tries of long ago are forgotten meanwhile, so that they are not kept for ever where nobody signs in.
+        """
+        count = self.refusals.noted(address)
+        if count is None:
+            return
+        detail = ", ".join(filter(None, (why, count)))
+        await access.record(self._pool, practice, who, what, address=address, detail=detail)
+        if count:
+            await accounts.forget(self._pool, 10 * WINDOW_SECONDS)
+
     async def tokens_of(self, tokens: str, name: str) -> str:
-        """What a browser keeps once this user has signed in with it by password."""
+        """What a browser keeps once this user has signed in with it, by password or by a link."""
         account = await accounts.account(self._pool, name)
         return tokens if account is None else with_token(tokens, account)
 
@@ -86,7 +111,7 @@ class Sessions:
         account = await accounts.account(self._pool, name) if name is not None else None
         if account is None or account.disabled or not await self.factors.passes(account.name, code):
             who = account.name if account is not None else ""
-            await access.record(self._pool, access.NOWHERE, who, "sign-in refused", address=address, detail="link")
+            await self.refused(who, address, "link")
             return None
         await accounts.forgive(self._pool, f"address:{network_of(address)}", from_address)
         return await self.begin(account.name, address, "signed in by link")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
@@ -28,6 +29,7 @@ from projections.words.known import FieldKnown, fields_known, folded
 from projections.words.lines import Entry, entries, fields_of
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
+from projections.words.subject import winners_named
 from projections.words.words import describe
 from projections.words.writes import describe_write
 
@@ -43,6 +45,7 @@ class Step:
     type: str
     text: str
     answer: str = ""
+    at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,11 @@ async def explain_field(
         mine = [one for one in requests if state.key_of(one.event.ehr, one.event.billing) == key]
         write = await explain_intent(store, policy, mine[-1], shown) if mine else None
         waiting = tuple(
-            (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+            (
+                slot,
+                one.code,
+                shown.quoting(one.text) if meaning_of(one.code).quotes else winners_named(one.text, shown.systems),
+            )
             for slot, one in patient.waiting.items()
             if parse_slot(slot).id == field_
         )
@@ -181,7 +188,7 @@ def _is_of(entry: Entry, state: PracticeState, key: str) -> bool:
 
 def _of_entry(entry: Entry) -> Step:
     one = entry.recorded
-    return Step(one.sequence, one.event.id, one.event.type, entry.text)
+    return Step(one.sequence, one.event.id, one.event.type, entry.text, at=one.recorded)
 
 
 def _step(one: Recorded, shown: Shown) -> Step:
@@ -191,7 +198,7 @@ def _step(one: Recorded, shown: Shown) -> Step:
         answer = body.raw or body.text
     elif isinstance(body, IntentSucceeded) and shown.all:
         answer = msgspec.json.encode(body.result).decode()
-    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer)
+    return Step(one.sequence, one.event.id, one.event.type, describe(body, shown, news=""), answer, one.recorded)
 
 
 async def _causes(

@@ -50,6 +50,7 @@ class Accounts:
 
     sheet: BalanceSheet
     patients: Mapping[PatientKey, Patient]
+    directory: Directory
     observed: bool = False
     unread: tuple[UnreadBill, ...] = ()
 
@@ -72,7 +73,7 @@ async def accounts_of(store: Store, policy: Policy, period: Period) -> Accounts:
     wanted = {one.patient for one in sheet.notes}
     on_it = {key: one for key, one in patients.items() if key in wanted}
     out = await patients_of(store, policy.practice, await _kept_out(store, policy.practice, directory))
-    return Accounts(sheet, on_it, is_observed(directory, policy), unread_bills(out))
+    return Accounts(sheet, on_it, directory, is_observed(directory, policy), unread_bills(out))
 
 
 async def _kept_out(store: Store, practice: PracticeId, directory: Directory) -> list[PatientKey]:

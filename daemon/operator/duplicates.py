@@ -83,11 +83,12 @@ class TwiceEntered:
 
 @dataclass(frozen=True)
 class GoneInMerge:
-    """A linked patient of the billing system that is gone, and who it probably was merged into, the likeliest first."""
+    """A linked patient of the billing system that is gone, and who it probably was merged into, the likeliest first; `who` is its name."""
 
     ehr: EhrChartId
     billing: BillingPatientId
     survivors: tuple[BillingPatientId, ...]
+    who: str = ""
 
 
 @dataclass(frozen=True)
@@ -162,7 +163,9 @@ async def survivors_of(store: Store, policy: Policy, patient: Patient) -> tuple[
 async def _gone(looking: _ChartsRead, patient: Patient) -> GoneInMerge | None:
     if patient.link is None or patient.billing is None or not patient.billing.vanished:
         return None
-    return GoneInMerge(patient.link.ehr, patient.link.billing, await looking.survivors(patient))
+    chart = patient.billing.chart
+    who = ", ".join(filter(None, (chart.last_name, chart.first_name)))
+    return GoneInMerge(patient.link.ehr, patient.link.billing, await looking.survivors(patient), who)
 
 
 def _pair(row: DuplicateRow, patients: Mapping[ChartId, Patient], directory: Directory) -> TwiceEntered | None:

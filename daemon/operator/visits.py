@@ -138,14 +138,17 @@ def _on_its_way(patient: Patient, open_: OpenIntent, directory: Directory, there
     return f"on hold, not in {there} yet" if on_hold(directory, patient, open_) is not None else f"on its way to {there}"
 
 
-async def visits_of(store: Store, practice: PracticeId, policy: Policy, first: date, last: date) -> list[Visit]:
+async def visits_of(
+    store: Store, practice: PracticeId, policy: Policy, first: date, last: date, directory: Directory | None = None
+) -> list[Visit]:
     """The appointments from `first` to `last` in the practice's days, by time; only patients who may have one are opened.
 
-    Raises KeyMissing.
+    `directory` is the practice's where the caller has it. Raises KeyMissing.
     """
     zone = ZoneInfo(policy.time_zone)
     keys = await days.patients_of_days(store.pool, practice, store.keyring, days.APPOINTMENTS, first, last)
-    directory = await tables.directory(store.pool, practice, store.keyring)
+    if directory is None:
+        directory = await tables.directory(store.pool, practice, store.keyring)
     found = [
         one
         for patient in await patients_of(store, practice, keys)

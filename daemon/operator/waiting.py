@@ -53,7 +53,7 @@ async def items(store: Store, policy: Policy, *, code: str | None = None, dismis
 async def _waiting(store: Store, policy: Policy, code: str | None) -> list[Item]:
     """The work list with what only the documents tell."""
     practice = policy.practice
-    work = [one for one in await work_of(store.pool, practice) if code in (None, one.code)]
+    work = await work_of(store.pool, practice, codes=None if code is None else [code])
     patients, directory = await opened(store, practice, work)
     counts = {one.slot: one.writes for one in await holds.held(store.pool, practice)} if directory.holds else {}
     found = []

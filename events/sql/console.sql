@@ -153,6 +153,25 @@ SELECT date_trunc('hour', since, 'UTC') AS hour, count(*) AS count FROM chartwir
 SELECT code, count(*) AS count, min(since) AS since FROM chartwire.waiting WHERE practice = $1
 GROUP BY code ORDER BY count(*) DESC, code
 
+-- name: waiting_some
+-- What waits under these codes, in slots of this beginning, without these patients' items of one code: the oldest first, a part of it.
+SELECT patient_key, slot, code, since FROM chartwire.waiting
+WHERE practice = $1 AND (code = ANY($2::text[]) OR $2 IS NULL) AND starts_with(slot, $3)
+AND NOT (code = $4 AND patient_key = ANY($5::text[]))
+ORDER BY since, patient_key COLLATE "C", slot COLLATE "C" OFFSET $6 LIMIT $7
+
+-- name: waiting_one
+-- One item, where it waits.
+SELECT patient_key, slot, code, since FROM chartwire.waiting WHERE practice = $1 AND patient_key = $2 AND slot = $3
+
+-- name: patient_sequences
+-- How far these patients are folded.
+SELECT patient_key, sequence FROM chartwire.patient WHERE practice = $1 AND patient_key = ANY($2::text[])
+
+-- name: waiting_in
+-- How much waits in slots of this beginning.
+SELECT count(*) FROM chartwire.waiting WHERE practice = $1 AND starts_with(slot, $2)
+
 -- name: patients_who_wait
 -- How many patients something waits for.
 SELECT count(DISTINCT patient_key) FROM chartwire.waiting WHERE practice = $1 AND patient_key > ''

@@ -11,7 +11,7 @@ from events.reasons import NOT_SHOWN, UNANSWERED
 from events.slots import set_aside_in
 from events.writes import System
 from projections.terms.names import Names
-from projections.words.subject import OUTCOMES
+from projections.words.subject import OUTCOMES, winners_named
 
 FAULT = re.compile(r"cannot be folded \((\w+)\)")
 """How a reason says that chartwire itself failed, and at what."""
@@ -33,7 +33,7 @@ def waiting_in_words(slot: str, text: str, names: Names) -> str:
     """What is said of an item that waits with `text`; of one that is no record set aside it is its text."""
     kept = set_aside_in(slot)
     if kept is None or kept.system not in set(System):
-        return text
+        return winners_named(text, names)
     label = names.label(System(kept.system))
     if fault := FAULT.search(text):
         what = f"what came of a write to {label}" if kept.resource.startswith(OUTCOMES) else f"a change of {label}"

@@ -21,6 +21,7 @@ from projections.terms.policy import Policy
 from projections.words.headings import heading_of
 from projections.words.remedy import meaning_of
 from projections.words.shown import Shown
+from projections.words.subject import winners_named
 from projections.words.writes import describe_write
 
 
@@ -66,7 +67,7 @@ def known(state: PracticeState, directory: Directory, policy: Policy, shown: Sho
 def _known(patient: Patient, directory: Directory, policy: Policy, shown: Shown) -> Known:
     link = patient.link
     waiting = tuple(
-        (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else one.text)
+        (slot, one.code, shown.quoting(one.text) if meaning_of(one.code).quotes else winners_named(one.text, shown.systems))
         for slot, one in patient.waiting.items()
     )
     return Known(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 
 from events.holds import HoldScope, scope_in
 from events.ids import Charts
@@ -136,11 +137,36 @@ def chart_in_words(charts: Charts, names: Names) -> str:
 
 def spelled_out(text: str, names: Names) -> str:
     """A stored sentence, which names charts as the command line takes them (`kareo:12`): with the names that people call them by."""
-    told = re.sub(rf"\b{names.ehr.prefix}:(\d+)", rf"{names.ehr.label} chart \1", text)
-    told = re.sub(rf"\b{names.billing.prefix}:(\d+)", rf"{names.billing.label} patient \1", told)
-    for one in (names.ehr, names.billing):
-        told = re.sub(rf"(?<![\w.@-]){one.prefix}(?= wins?\b| won\b)", one.label, told)
-    return told
+    for prefix, looks, told in (*_spellings(names), *_winners(names)):
+        if prefix in text:
+            text = looks.sub(told, text)
+    return text
+
+
+def winners_named(text: str, names: Names) -> str:
+    """A stored sentence that says which side won (`kareo won`): with the name that people call it by. Charts stay as commands take them."""
+    for prefix, looks, told in _winners(names):
+        if prefix in text:
+            text = looks.sub(told, text)
+    return text
+
+
+@lru_cache(maxsize=64)
+def _spellings(names: Names) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    """What is looked for in stored sentences, and what is said in its place; made once for two products."""
+    ehr, billing = names.ehr, names.billing
+    return (
+        (ehr.prefix, re.compile(rf"\b{ehr.prefix}:(\d+)"), rf"{ehr.label} chart \1"),
+        (billing.prefix, re.compile(rf"\b{billing.prefix}:(\d+)"), rf"{billing.label} patient \1"),
+    )
+
+
+@lru_cache(maxsize=64)
+def _winners(names: Names) -> tuple[tuple[str, re.Pattern[str], str], ...]:
+    return tuple(
+        (one.prefix, re.compile(rf"(?<![\w.@-]){one.prefix}(?= wins?\b| won\b)"), one.label)
+        for one in (names.ehr, names.billing)
+    )
 
 
 def profile_in_words(profile: str, names: Names) -> str:

@@ -87,6 +87,7 @@ from projections.words.subject import (
     rule_in_words,
     slot_in_words,
     spelled_out,
+    winners_named,
 )
 from projections.words.writes import describe_write
 
@@ -97,7 +98,7 @@ def describe(body: Body, shown: Shown = NOTHING, news: str | None = None) -> str
     `news` are the words for what the observation of a chart changed; without them the person is named.
     """
     told = _seen(body, shown, news)
-    return spelled_out(told, shown.systems) if shown.spoken else told
+    return spelled_out(told, shown.systems) if shown.spoken else winners_named(told, shown.systems)
 
 
 def _seen(body: Body, shown: Shown, news: str | None) -> str:

@@ -150,7 +150,7 @@ async def test_many_of_one_kind_are_done_at_once_and_asked_again_when_their_numb
     listed = await browser.get("/p/elm/work?code=refused")
     assert listed.text.count(">Try again</button>") == 3
     asked = await browser.post("/p/elm/work/many", {"code": "refused"})
-    assert "Retry for 3 items" in asked.text
+    assert "Try again, for 3 items" in asked.text
     fields = dict(re.findall(r'name="([\w-]+)" value="([^"]*)"', asked.text.split("/work/many/do")[1]))
     changed = await browser.post("/p/elm/work/many/do", {**fields, "count": "2"})
     assert "their number has changed" in changed.text

@@ -9,10 +9,12 @@ import pytest
 
 from daemon.cli.commands import COMMANDS
 from daemon.console.app import ROUTES
-from daemon.operator.worklist import by_code
+from daemon.operator.worklist import Work, reason
+from events.ids import PRACTICE as OF_PRACTICE
+from projections.state.directory import Directory
 from projections.words.headings import heading_of
 from tests.integration import test_console_agrees
-from tests.integration.recorder_driver import POLICY
+from tests.integration.recorder_driver import NOON, POLICY
 from tests.integration.test_console_agrees import NOT_POSSIBLE, READINGS, SAME, Calls
 
 ROOT = Path(__file__).parents[2]
@@ -134,5 +136,5 @@ def test_what_is_not_called_is_not_found() -> None:
         heading_of("refused", POLICY.names)
     assert found == set()
     with Calls("operator/worklist") as found:
-        by_code([])
-    assert "by_code" in found
+        assert reason(Work(OF_PRACTICE, "system:kareo", "refused", NOON), {}, Directory(), POLICY.names) == ""
+    assert "reason" in found

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from daemon.console.passwords import HASHER, Passwords
-from daemon.console.sessions import TRIES_FROM_ADDRESS, TRIES_OF_USER, make_link
+from daemon.console.refusals import EACH
+from daemon.console.sessions import TRIES_FROM_ADDRESS, TRIES_OF_USER, TRIES_OF_USER_IN_ALL, make_link
 from daemon.tables import access, accounts
 from tests.conftest import PRACTICE
 from tests.integration.visiting import ADA, KEPT, OTHER_EVENT, PASSWORD, Browser, Site, beside
@@ -92,6 +93,39 @@ async def test_nobody_is_kept_out_by_wrong_passwords_that_somebody_else_types(vi
         assert late.status == 401, "a token of the password before"
     finally:
         await accounts.clear_tries(pool, "address:127.0.0.1")
+
+
+async def test_a_link_makes_a_new_browser_known_though_somebody_guesses_from_everywhere(visited: Site) -> None:
+    pool = visited.console.store.pool
+    await accounts.add(pool, "flooded", KEPT)
+    for number in range(TRIES_OF_USER_IN_ALL + 1):
+        assert await visited.console.sessions.sign_in("flooded", "wrong", f"10.2.0.{number}") is None
+    desk = visited.browser()
+    assert (await desk.sign_in("flooded")).status == 401
+    link = await make_link(pool, "flooded", "test")
+    await desk.get(f"/enter/{link}")
+    assert (await desk.post(f"/enter/{link}", {})).status == 303
+    desk.cookies.pop("chartwire_session")
+    assert (await desk.sign_in("flooded")).status == 303, "its own tries alone count from now on"
+    assert (await visited.browser().sign_in("flooded")).status == 401
+    await accounts.clear_tries(pool, "address:127.0.0.1")
+
+
+async def test_nobody_fills_the_access_log_by_knocking(visited_file: Path) -> None:
+    """Each refusal of nobody's is counted, and few of many are recorded: with how many there were. A user's are recorded always."""
+    async with beside(visited_file) as at:
+        pool, browser, knocks = at.console.store.pool, at.browser(), 2 * EACH + 60
+        before = (await access.last(pool, access.NOWHERE, most=1))[0].sequence
+        for _ in range(knocks):
+            assert (await browser.post("/sign-out", {}, token="0" * 64)).status in (400, 401)
+        log = await access.last(pool, access.NOWHERE, most=knocks)
+        log = [one for one in log if one.sequence > before]
+        assert len(log) == EACH + sum(EACH < 2**power <= knocks for power in range(20))
+        assert log[0].detail.endswith("256 from there within the hour")
+        operator = await at.of("operator")
+        for _ in range(3):
+            await operator.post("/p/elm/find", {}, token="0" * 64)
+        assert [one.who for one in await access.last(pool, "elm", most=3)] == ["operator"] * 3
 
 
 async def test_too_many_tries_cost_no_work(visited: Site, monkeypatch: pytest.MonkeyPatch) -> None:

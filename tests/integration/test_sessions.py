@@ -16,6 +16,7 @@ from daemon.console.roles import GRANTS, May, Role, Visitor
 from daemon.console.sessions import (
     TRIES_FROM_ADDRESS,
     TRIES_OF_USER,
+    TRIES_OF_USER_IN_ALL,
     Sessions,
     form_token,
     is_form_token,
@@ -75,9 +76,20 @@ async def test_what_does_not_fit_lets_nobody_in_and_is_recorded(
 async def test_after_too_many_tries_even_the_right_password_waits(sessions: Sessions, pool: Any, owner_dsn: str) -> None:
     for _ in range(TRIES_OF_USER):
         assert await sessions.sign_in("Dana", "wrong", HERE) is None
-    assert await sessions.sign_in("dana", PASSWORD, "10.0.0.9") is None
+    assert await sessions.sign_in("dana", PASSWORD, HERE) is None
     await earlier(owner_dsn, "UPDATE chartwire_console.attempt SET at = at - interval '1 hour'")
     assert await sessions.sign_in("dana", PASSWORD, HERE) is not None
+
+
+async def test_a_guesser_keeps_a_user_out_of_no_other_network_but_is_stopped_in_many(sessions: Sessions, pool: Any) -> None:
+    """Ten a network; who has many networks is stopped by the count of the user, and a link lets the user in all the same."""
+    for _ in range(2 * TRIES_OF_USER):
+        assert await sessions.sign_in("dana", "wrong", HERE) is None
+    assert await sessions.sign_in("dana", PASSWORD, "10.0.0.9") is not None
+    for number in range(TRIES_OF_USER_IN_ALL):
+        assert await sessions.sign_in("dana", "wrong", f"10.1.0.{number % 250}") is None
+    assert await sessions.sign_in("dana", PASSWORD, "10.0.0.9") is None
+    assert await sessions.enter(await make_link(pool, "dana", "root"), "10.0.0.9") is not None
 
 
 async def test_tries_from_one_address_are_counted_whoever_they_are_for(sessions: Sessions, pool: Any) -> None:

@@ -41,6 +41,7 @@ TESTED_IN = {
     "daemon/console/entrance": "integration/test_console_guard",
     "daemon/console/pages/access_log": "integration/test_console_pages",
     "daemon/console/pages/billing": "integration/test_console_pages",
+    "daemon/console/pages/items": "integration/test_console_pages",
     "daemon/console/pages/doubled": "integration/test_console_pages",
     "daemon/console/pages/factor": "integration/test_factors",
     "daemon/console/pages/provider": "integration/test_oidc",

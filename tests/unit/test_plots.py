@@ -45,5 +45,5 @@ def test_no_hour_is_counted_twice_and_no_bar_leaves_its_picture(given_: list[tup
 def test_nothing_is_said_of_nothing() -> None:
     plot = plot_of(activity({}, {}, NOW, DENVER).hours, hour_name, 6, "The last 24 hours", "hour")
     assert plot.bars == ()
-    assert plot.said == "The last 24 hours: 0 changes written, at most 0 in one hour; 0 items began to wait and still do"
+    assert plot.said == "The last 24 hours: nothing written; nothing of it waits"
     assert len(plot.ticks) == 4

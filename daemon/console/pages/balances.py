@@ -7,15 +7,17 @@ from datetime import UTC, date, datetime
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.pages.billing import edited
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.balance import accounts_of, judged, last_look
-from daemon.operator.worklist import Work
+from daemon.operator.worklist import Work, shown_as
 from events.calendar import local_day
 from events.slots import SlotKind, slot_of
 from projections.rules.balancing import BillStanding, SignedNote
+from projections.state.directory import Directory
 from projections.state.patient import Patient
 from projections.words.period import Period, of_day
 
@@ -43,7 +45,7 @@ async def balance(ask: Ask) -> web.StreamResponse:
         period=period,
         title=title_of(period),
         kinds=KINDS,
-        rows=[_row(ask, one, found.patients[one.patient]) for one in some],
+        rows=[await _row(ask, one, found.patients[one.patient], found.directory) for one in some],
         total=len(listed),
         unread=[(one, ask.handle(one.patient)) for one in unread],
         unread_total=len(found.unread),
@@ -72,7 +74,7 @@ def title_of(period: Period) -> str:
     return f"{first:%A} {first.month}/{first.day}/{first.year}"
 
 
-def _row(ask: Ask, note: SignedNote, patient: Patient) -> dict[str, object]:
+async def _row(ask: Ask, note: SignedNote, patient: Patient, directory: Directory) -> dict[str, object]:
     slot = slot_of(SlotKind.BILL, note.bill)
     waits = patient.waiting.get(slot)
     work = Work(note.patient, slot, waits.code, waits.since or datetime.now(UTC)) if waits is not None else None
@@ -80,8 +82,10 @@ def _row(ask: Ask, note: SignedNote, patient: Patient) -> dict[str, object]:
         "note": note,
         "who": name_of(patient),
         "handle": ask.handle(note.patient),
+        "differs": () if work is None else await edited(ask, patient, work),
         "work": work if work is not None and ask.resolves(work.audience) else None,
         "once": new_once(),
+        "shown": "" if work is None else shown_as(work, patient, directory, ask.policy),
     }
 
 

@@ -10,18 +10,29 @@ from daemon.console.pages.patient import bill_state
 from daemon.console.pages.work import name_of, page_number
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
-from daemon.operator.worklist import opened, reason, work_of
-from events.slots import SlotKind, is_slot
+from daemon.operator.sent_bills import edited_after_sent
+from daemon.operator.worklist import Work, count_of, opened, reason, shown_as, work_of
+from events.codes import WaitCode
+from events.slots import SlotKind
+from projections.rules.sent import BillDifference
+from projections.state.patient import Patient
 from projections.words.remedy import Remedy
 
 PAGE = 50
 
 
+async def edited(ask: Ask, patient: Patient, one: Work) -> tuple[BillDifference, ...]:
+    """What of a bill was edited after it was sent; nothing of any other item."""
+    if one.code != WaitCode.DIFFERS_AFTER_SENT:
+        return ()
+    return await edited_after_sent(ask.store, ask.id, patient, int(one.about))
+
+
 async def bills(ask: Ask) -> web.StreamResponse:
-    waiting = [one for one in await work_of(ask.store.pool, ask.id) if is_slot(one.slot, SlotKind.BILL)]
-    pages = max(1, (len(waiting) + PAGE - 1) // PAGE)
+    total = await count_of(ask.store.pool, ask.id, SlotKind.BILL)
+    pages = max(1, (total + PAGE - 1) // PAGE)
     number = page_number(ask.request.query.get("page", "1"), pages)
-    some = waiting[(number - 1) * PAGE : number * PAGE]
+    some = await work_of(ask.store.pool, ask.id, kind=SlotKind.BILL, first=(number - 1) * PAGE, most=PAGE)
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("bills", patients)
     rows = []
@@ -38,12 +49,14 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "bill": state,
                 "state": bill_state(state),
                 "why": reason(one, patients, directory, ask.names),
+                "differs": await edited(ask, patient, one),
+                "shown": shown_as(one, patient, directory, ask.policy),
                 "resend": one.remedy is Remedy.BILL,
                 "mine": ask.resolves(one.audience),
                 "once": new_once(),
             }
         )
-    return ask.page("bills.html", rows=rows, total=len(waiting), number=number, pages=pages)
+    return ask.page("bills.html", rows=rows, total=total, number=number, pages=pages)
 
 
 ROUTES = (get("/p/{practice}/bills", bills, Access(May.PATIENTS, recorded=True)),)

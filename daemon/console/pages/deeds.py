@@ -12,6 +12,7 @@ from uuid import UUID
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.pages.items import as_shown, item
 from daemon.console.publishing import NotAsked
 from daemon.console.roles import FOR, May
 from daemon.console.rules import Access, get, post
@@ -19,10 +20,9 @@ from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.concerned import patients_named
 from daemon.operator.deeds import Asking, Asks, NotPossible
-from daemon.operator.find import keys_of
+from daemon.operator.holds import hold_shown_as
 from daemon.operator.onboarding import is_of_first_day
-from daemon.operator.worklist import Work, work_of
-from daemon.tables import access
+from daemon.operator.worklist import Work
 from daemon.tables import documents as tables
 from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
@@ -30,8 +30,7 @@ from events.maps import MapKind
 from events.writes import Resource, System
 from projections.rules.mapping import MapRow
 from projections.words.known import provider_names
-from projections.words.moment import clock_of_the_trade
-from projections.words.remedy import Remedy, meaning_of
+from projections.words.remedy import Remedy
 from projections.words.words import describe
 
 LARGEST = 10**18
@@ -41,8 +40,6 @@ ABOUT = (
 """The fields of a form that the access log keeps: what a deed is about, never a text that somebody typed."""
 FOLLOWED = 2000
 """Events after a command that are looked through for what came of it."""
-LOOKED_BACK = 50
-"""Records of a patient in the access log that are looked through for who was faster."""
 LOOKS = 20
 """How often the page of a deed looks again by itself."""
 
@@ -73,26 +70,6 @@ def need(ask: Ask, *granted: May) -> None:
         raise web.HTTPForbidden
 
 
-async def _item(ask: Ask, key: PatientKey) -> Work:
-    """The waiting item that a form names; whom it is for decides who may resolve it. Raises 403 or NotPossible."""
-    slot = ask.form.get("slot", "")
-    found = [one for one in await work_of(ask.store.pool, ask.id) if one.key == key and one.slot == slot]
-    if not found:
-        raise NotPossible(f"this does not wait any more{await _by_whom(ask, key, slot)}")
-    if not ask.resolves(meaning_of(found[0].code).audience):
-        raise web.HTTPForbidden
-    return found[0]
-
-
-async def _by_whom(ask: Ask, key: PatientKey, slot: str) -> str:
-    """Who has asked for something about an item of late, as the access log has it."""
-    keys = await keys_of(ask.store, ask.id, key) if key else ()
-    told = await access.of_patient(ask.store.pool, ask.id, *keys, most=LOOKED_BACK) if keys else ()
-    mine = (one for one in told if one.what.startswith("deed: ") and not one.what.endswith("not possible"))
-    one = next((one for one in mine if slot and one.detail.startswith(slot)), None)
-    return "" if one is None else f": {one.who} did this at {clock_of_the_trade(one.at, ask.zone)}"
-
-
 # -- the deeds of one form ------------------------------------------------------------------------------------------------
 
 
@@ -105,12 +82,12 @@ async def _as_new(ask: Ask, key: PatientKey) -> Asks:
 
 
 async def _retry(ask: Ask, key: PatientKey) -> Asks:
-    one = await _item(ask, key)
+    one = await item(ask, key)
     return await deeds.retry(asking(ask), charts_of(key), (one.slot,))
 
 
 async def _retry_shared(ask: Ask, key: PatientKey) -> Asks:
-    one = await _item(ask, key)
+    one = await item(ask, key)
     return await deeds.retry(asking(ask), None, (one.slot,))
 
 
@@ -123,16 +100,18 @@ async def _resend(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
-    one = await _item(ask, key)
+    one = await as_shown(ask, key)
     return await deeds.dismiss(asking(ask), charts_of(key), one.slot)
 
 
 async def _remove_policy(ask: Ask, key: PatientKey) -> Asks:
-    one = await _item(ask, key)
+    one = await as_shown(ask, key)
     return await deeds.remove_policy(asking(ask), charts_of(key), number(one.about))
 
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
+    if ask.form.get("slot"):
+        await as_shown(ask, key)
     return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
 
 
@@ -217,6 +196,10 @@ async def _release(ask: Ask, _key: PatientKey) -> Asks:
     if scope is None:
         raise web.HTTPBadRequest
     need(ask, *may_hold(scope.patient))
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    began = directory.holds.get(ask.form["slot"])
+    if began is not None and ask.form.get("shown", "") not in ("", hold_shown_as(began)):
+        raise NotPossible("somebody has put another hold in the place of this one: look at it again, then release it")
     return await deeds.release_slot(asking(ask), ask.form["slot"])
 
 

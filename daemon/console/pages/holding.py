@@ -13,7 +13,7 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known, find_patient
-from daemon.operator.holds import Holding, holdings
+from daemon.operator.holds import Holding, hold_shown_as, holdings
 from events.holds import scope_in
 from events.ids import PRACTICE, PatientKey, charts_of
 from events.writes import Resource, System
@@ -68,7 +68,7 @@ async def release_page(ask: Ask) -> web.StreamResponse:
         return ask.page("said.html", http=404, said="This is not held, or not any more.")
     need(ask, *may_hold(patient_of(found[0])))
     await ask.record("release: asked about", patient_of(found[0]))
-    return ask.page("release.html", one=found[0], once=new_once())
+    return ask.page("release.html", one=found[0], once=new_once(), shown=hold_shown_as(found[0].began))
 
 
 ROUTES = (

@@ -15,11 +15,11 @@ from daemon.console.rehearsals import Rehearsed
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.onboarding import MappedSoFar, Matching, Onboarding, reasons
-from daemon.operator.worklist import work_of
+from daemon.operator.worklist import count_of
 from daemon.tables.status import PracticeStatus, practice_status
 from events.codes import WaitCode
 from events.ids import charts_of
-from events.slots import SlotKind, is_slot
+from events.slots import SlotKind
 from events.writes import System
 from projections.words.subject import chart_in_words
 from projections.words.writes import describe_write
@@ -52,7 +52,7 @@ async def onboarding(ask: Ask) -> web.StreamResponse:
     found = await ask.console.rehearsals.of(ask.practice)
     status = await practice_status(ask.store.pool, ask.id)
     systems = [_reach(ask, status, system) for system in System]
-    stopped = [one for one in await work_of(ask.store.pool, ask.id) if is_slot(one.slot, SlotKind.SYSTEM)]
+    stopped = await count_of(ask.store.pool, ask.id, SlotKind.SYSTEM) > 0
     told = None if found is None else found.told
     pairs = () if told is None or told.matching is None else told.matching.candidates
     return ask.page(
@@ -66,9 +66,9 @@ async def onboarding(ask: Ask) -> web.StreamResponse:
         by_kind={} if found is None else _by_kind(ask, found),
         told=told,
         systems=systems,
-        stopped=bool(stopped),
+        stopped=stopped,
         trouble=trouble(status.report_age, status.report),
-        states=states_of(found, systems, bool(stopped)),
+        states=states_of(found, systems, stopped),
         open_pairs=sum(not one.taken for one in pairs),
         taken_pairs=sum(one.taken for one in pairs),
         differ=list(reasons(tuple(one for one in pairs if not one.taken)).items()),

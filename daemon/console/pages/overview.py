@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.filters import ago
 from daemon.console.plots import day_name, hour_name, plot_of
 from daemon.console.roles import May
 from daemon.console.rules import SIGNED_IN, Access, get
@@ -64,7 +65,7 @@ def trouble(age: float | None, report: object) -> str:
         return "No worker has reported on it yet."
     if standing := getattr(report, "standing", ""):
         return f"It is not at work: {standing}."
-    return f"Its worker has been silent for {age / 60:.0f} minutes." if age > SILENT_SECONDS else ""
+    return f"Its worker has been silent for {ago(age)}." if age > SILENT_SECONDS else ""
 
 
 async def rules(ask: Ask) -> web.StreamResponse:

@@ -17,7 +17,7 @@ from daemon.operator.find import charts_known, find_patient
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, past_of, why_field
 from daemon.operator.visits import Visit, visits_in
-from daemon.operator.worklist import Work
+from daemon.operator.worklist import Work, shown_as
 from daemon.tables import documents as tables
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
@@ -59,7 +59,7 @@ async def patient(ask: Ask) -> web.StreamResponse:
         key=one.key,
         fields=fields_known(one, found.directory, ask.policy, ask.shown) if moment is None else then.fields if then else (),
         as_of=as_of,
-        work=_waiting(ask, one) if moment is None else [],
+        work=_waiting(ask, one, found.directory) if moment is None else [],
         appointments=_appointments(ask, one, found.directory),
         bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
         told=_latest(past),
@@ -80,13 +80,16 @@ def _latest(past: Past) -> Sequence[Entry]:
     return past.told[::-1][:TOLD]
 
 
-def _waiting(ask: Ask, one: Patient) -> list[tuple[Work, str, bool, str]]:
-    """What waits: the item, why, whether the visitor resolves it, and the name of its form."""
+def _waiting(ask: Ask, one: Patient, directory: Directory) -> list[tuple[Work, str, bool, str, str]]:
+    """What waits: the item, why, whether the visitor resolves it, the name of its form, and what it is about now."""
     now = datetime.now(ask.zone)
     found = [
         (Work(one.key, slot, entry.code, entry.since or now), entry.text) for slot, entry in sorted(one.waiting.items())
     ]
-    return [(work, why, ask.resolves(work.audience), new_once()) for work, why in found]
+    return [
+        (work, why, ask.resolves(work.audience), new_once(), shown_as(work, one, directory, ask.policy))
+        for work, why in found
+    ]
 
 
 def _appointments(ask: Ask, one: Patient, directory: Directory) -> Sequence[Visit]:

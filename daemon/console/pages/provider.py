@@ -73,9 +73,7 @@ async def back(ask: Ask) -> web.StreamResponse:
 
 
 async def _refused(ask: Ask, why: str) -> None:
-    await access.record(
-        ask.store.pool, access.NOWHERE, "", "sign-in refused", address=ask.address, detail=f"provider: {why}"
-    )
+    await ask.console.sessions.refused("", ask.address, f"provider: {why}")
 
 
 async def _user_of(ask: Ask, config: OidcConfig, claims: Claims) -> str:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
 from daemon.console.asked import Ask
+from daemon.console.filters import about, clock, sentence, upper_first
 from daemon.console.pages.balances import period_of
 from daemon.console.pages.deeds import new_once
 from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.visits import Visit, visits_of
+from daemon.operator.worklist import Work, shown_as
+from daemon.tables import documents as tables
 from events.calendar import local_day, shifted
 from events.writes import Resource, System
+from projections.state.directory import Directory
 from projections.terms.policy import allows
+from projections.words.headings import heading_of
+from projections.words.subject import spelled_out
 
 ONE_DAY = timedelta(days=1)
 MOST = 400
@@ -28,28 +35,60 @@ async def my_day(ask: Ask) -> web.StreamResponse:
     """Today's and tomorrow's appointments; patients who wait are marked, with why and the remedy."""
     today = local_day(datetime.now(UTC), ask.zone)
     tomorrow = shifted(today, ONE_DAY)
-    found = [one for one in await visits_of(ask.store, ask.id, ask.policy, today, tomorrow) if one.state != "deleted"]
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    all_ = await visits_of(ask.store, ask.id, ask.policy, today, tomorrow, directory)
+    found = [one for one in all_ if one.state != "deleted"]
     await ask.record_each("my day", sorted({one.patient.key for one in found}))
     days = [("Today", today), ("Tomorrow", tomorrow)]
-    return ask.page("day.html", days=[_day(ask, name, day, found) for name, day in days])
+    return ask.page("day.html", days=[_day(ask, name, day, found, directory) for name, day in days])
 
 
-def _day(ask: Ask, name: str, day: date, found: Sequence[Visit]) -> dict[str, object]:
-    rows = [_row(ask, one) for one in found if one.day == day]
+def _day(ask: Ask, name: str, day: date, found: Sequence[Visit], directory: Directory) -> dict[str, object]:
+    rows = [_row(ask, one, directory) for one in found if one.day == day]
     waiting = {one.patient.key for one in found if one.day == day and one.waiting(one.start)}
     return {"name": name, "day": day, "rows": rows, "waiting": len(waiting)}
 
 
-def _row(ask: Ask, one: Visit) -> dict[str, object]:
-    waits = [
-        {"work": work, "why": why, "mine": ask.resolves(work.audience), "once": new_once()}
-        for work, why in one.waiting(datetime.now(UTC))
-    ]
-    return {
-        "visit": one,
-        "who": name_of(one.patient),
-        "handle": ask.handle(one.patient.key),
-    } | {"waits": waits}
+@dataclass(frozen=True)
+class WaitLine:
+    """What of a patient waits, as the page says it."""
+
+    work: Work
+    heading: str
+    about: str
+    why: str
+    mine: bool
+    once: str
+    shown: str
+
+
+@dataclass(frozen=True)
+class VisitLine:
+    """An appointment as the page says it; `time` is the practice's."""
+
+    visit: Visit
+    time: str
+    who: str
+    handle: str
+    waits: tuple[WaitLine, ...]
+
+
+def _row(ask: Ask, one: Visit, directory: Directory) -> VisitLine:
+    start, names, policy, now = one.start.astimezone(ask.zone), ask.names, ask.policy, datetime.now(UTC)
+    end = one.end.astimezone(ask.zone)
+    waits = tuple(
+        WaitLine(
+            work,
+            upper_first(heading_of(work.code, names)),
+            about(work.about, names) if work.about else "",
+            sentence(spelled_out(why, names)),
+            ask.resolves(work.audience),
+            new_once(),
+            shown_as(work, one.patient, directory, policy),
+        )
+        for work, why in one.waiting(now)
+    )
+    return VisitLine(one, f"{clock(start)} to {clock(end)}", name_of(one.patient), ask.handle(one.patient.key), waits)
 
 
 # -- a week ---------------------------------------------------------------------------------------------------------------
@@ -58,7 +97,8 @@ def _row(ask: Ask, one: Visit) -> dict[str, object]:
 async def appointments(ask: Ask) -> web.StreamResponse:
     """The week of a day, by provider: how many a day, and below each of them."""
     period = period_of(ask, "week")
-    found = await visits_of(ask.store, ask.id, ask.policy, period.first, period.last)
+    directory = await tables.directory(ask.store.pool, ask.id, ask.store.keyring)
+    found = await visits_of(ask.store, ask.id, ask.policy, period.first, period.last, directory)
     chosen = ask.request.query.get("provider", "")
     shown = [one for one in found if chosen in ("", one.provider)][:MOST]
     await ask.record_each("appointments", sorted({one.patient.key for one in shown}))
@@ -69,7 +109,7 @@ async def appointments(ask: Ask) -> web.StreamResponse:
         days=days,
         providers=_providers(found, days),
         chosen=chosen if any(one.provider == chosen for one in found) else "",
-        listed=[(day, [_row(ask, one) for one in shown if one.day == day]) for day in days],
+        listed=[(day, [_row(ask, one, directory) for one in shown if one.day == day]) for day in days],
         total=len(found),
         books=allows(ask.policy, Resource.APPOINTMENT, System.BILLING),
         left_out=len([one for one in found if chosen in ("", one.provider)]) - len(shown),

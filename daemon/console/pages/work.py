@@ -6,10 +6,12 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import BULK, ask_for, new_once
+from daemon.console.recorded import REMEDY_WORDS
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
-from daemon.operator.worklist import Work, by_code, once_each, opened, reason, work_of
+from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, shown_as, work_of
+from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
 from projections.words.subject import chart_in_words
@@ -21,27 +23,31 @@ MOST_AT_ONCE = 500
 async def work_list(ask: Ask) -> web.StreamResponse:
     """A page of it. Names and reasons are opened only for who may see patients, and that is recorded."""
     at = await ask.store.head(ask.id)
-    work = await work_of(ask.store.pool, ask.id)
+    kinds, out = await kinds_of(ask.store.pool, ask.id), frozenset[PatientKey]()
     if ask.sees:
-        work = await once_each(ask.store, ask.id, work, ask.console.doubled, at)
+        kinds, out = await once_each(ask.store, ask.id, kinds, ask.console.doubled)
     query = ask.request.query
     audience = next((one for one in Audience if one.value == query.get("for")), None)
-    code = query.get("code") if query.get("code") in {one.code for one in work} else None
-    wanted = [one for one in work if audience in (None, one.audience) and code in (None, one.code)]
-    number = page_number(query.get("page", "1"), (len(wanted) + PAGE - 1) // PAGE)
-    some = wanted[(number - 1) * PAGE : number * PAGE]
-    bulk = bool(code and wanted and wanted[0].remedy in BULK and ask.resolves(wanted[0].audience))
+    code = query.get("code") if query.get("code") in {one.code for one in kinds} else None
+    listed = [one for one in kinds if audience in (None, one.audience)]
+    wanted = [one for one in listed if code in (None, one.code)]
+    total = sum(one.items for one in wanted)
+    pages = (total + PAGE - 1) // PAGE
+    number = page_number(query.get("page", "1"), pages)
+    codes = [one.code for one in wanted]
+    some = await work_of(ask.store.pool, ask.id, codes=codes, out=out, first=(number - 1) * PAGE, most=PAGE)
+    bulk = bool(code and some and some[0].remedy in BULK and ask.resolves(some[0].audience))
     return ask.page(
         "work.html",
         at=at,
         rows=await _rows(ask, some),
-        codes=by_code([one for one in work if audience in (None, one.audience)]),
-        total=len(wanted),
+        codes=listed,
+        total=total,
         audience=audience,
         audiences=list(Audience),
         code=code,
         number=number,
-        pages=(len(wanted) + PAGE - 1) // PAGE,
+        pages=pages,
         bulk=bulk,
         asked=query.get("asked", "") if query.get("asked", "").isdecimal() else "",
     )
@@ -54,13 +60,19 @@ def page_number(text: str, most: int) -> int:
 
 async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
     if not ask.sees:
-        return [_row(ask, one, None, "") for one in some]
+        return [_row(ask, one, None, "", "") for one in some]
     patients, directory = await opened(ask.store, ask.id, some)
     await ask.record_each("work list", patients)
-    return [_row(ask, one, patients.get(one.key), reason(one, patients, directory, ask.names)) for one in some]
+    policy = ask.policy
+    rows = []
+    for one in some:
+        patient = patients.get(one.key)
+        shown = "" if one.key and patient is None else shown_as(one, patient, directory, policy)
+        rows.append(_row(ask, one, patient, reason(one, patients, directory, ask.names), shown))
+    return rows
 
 
-def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, object]:
+def _row(ask: Ask, one: Work, patient: Patient | None, why: str, shown: str) -> dict[str, object]:
     return {
         "work": one,
         "handle": ask.handle(one.key) if one.key and ask.sees else "",
@@ -69,6 +81,7 @@ def _row(ask: Ask, one: Work, patient: Patient | None, why: str) -> dict[str, ob
         "reason": why,
         "mine": ask.resolves(one.audience),
         "once": new_once(),
+        "shown": shown,
     }
 
 
@@ -85,7 +98,14 @@ def name_of(patient: Patient) -> str:
 async def bulk_page(ask: Ask) -> web.StreamResponse:
     """How many it would be, before it is asked for."""
     wanted = await _of_code(ask, ask.form.get("code", ""))
-    return ask.page("bulk.html", code=ask.form["code"], wanted=wanted, once=new_once(), most=MOST_AT_ONCE)
+    return _bulk_page(ask, ask.form["code"], wanted)
+
+
+def _bulk_page(ask: Ask, code: str, wanted: list[Work], *, changed: bool = False) -> web.Response:
+    remedy = REMEDY_WORDS[wanted[0].remedy]
+    return ask.page(
+        "bulk.html", code=code, wanted=wanted, remedy=remedy, once=new_once(), most=MOST_AT_ONCE, changed=changed
+    )
 
 
 async def bulk(ask: Ask) -> web.StreamResponse:
@@ -94,7 +114,7 @@ async def bulk(ask: Ask) -> web.StreamResponse:
     wanted = await _of_code(ask, code)
     if ask.form.get("count") != str(len(wanted)):
         await ask.record(f"{wanted[0].remedy.value}, all at once: not asked, their number has changed", detail=code)
-        return ask.page("bulk.html", code=code, wanted=wanted, once=new_once(), most=MOST_AT_ONCE, changed=True)
+        return _bulk_page(ask, code, wanted, changed=True)
     await ask.record(f"deed: {wanted[0].remedy.value}, all at once", detail=f"{len(wanted)} x {code}")
     if patients := {one.key for one in wanted if one.key}:
         await ask.record_each(f"deed: {wanted[0].remedy.value}", patients)
@@ -106,7 +126,7 @@ async def bulk(ask: Ask) -> web.StreamResponse:
 
 async def _of_code(ask: Ask, code: str) -> list[Work]:
     """What waits under a code now, as much as is done at once. Raises 403 or 404."""
-    wanted = [one for one in await work_of(ask.store.pool, ask.id) if one.code == code][:MOST_AT_ONCE]
+    wanted = await work_of(ask.store.pool, ask.id, codes=[code], most=MOST_AT_ONCE)
     if not wanted or wanted[0].remedy not in BULK:
         raise web.HTTPNotFound
     if not ask.resolves(meaning_of(code).audience):
