@@ -10,6 +10,7 @@ import pytest
 
 from daemon.runtime.attempt import (
     CREDENTIALS,
+    HIDDEN,
     THROTTLED,
     TROUBLED,
     TROUBLED_TRIES,
@@ -65,6 +66,7 @@ NONE_CREATED = Stopped(
 TABLE: list[tuple[Exception, object, object, object]] = [
     (errors.Throttled("op", 7.0), Pause(None, 7.0), Pause(None, 7.0), Pause(None, 7.0)),
     (errors.Unauthorized("op"), Pause(CREDENTIALS), Pause(CREDENTIALS), Pause(CREDENTIALS)),
+    (errors.PracticeHidden("op"), Pause(HIDDEN), Pause(HIDDEN), Pause(HIDDEN)),
     (errors.CredentialsRefused("op"), Pause(CREDENTIALS), Pause(CREDENTIALS), Pause(CREDENTIALS)),
     (errors.Troubled("op"), Pause(TROUBLED, look=True), Pause(TROUBLED), Pause(TROUBLED, look=True)),
     (errors.Unreachable("op"), Pause(UNREACHABLE), Pause(UNREACHABLE), Pause(UNREACHABLE)),
