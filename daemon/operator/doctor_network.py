@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,7 +15,7 @@ from cryptography import x509
 
 from daemon.config import Config, PracticeConfig
 from daemon.findings import Finding, error, warning
-from daemon.runtime.clocks import APART, addresses, ahead
+from daemon.runtime.clocks import APART, addresses, trace_of
 from daemon.sections import VendorSection
 from daemon.servers import host_and_port
 from daemon.vendors.ports.errors import VendorError
@@ -32,33 +31,14 @@ SOON = 14
 """Days before a certificate ends."""
 
 
-class Dates:
-    """The `Date` of the answers that a session gets, each beside our own time."""
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self._now = now
-        self.apart: list[float] = []
-
-    @property
-    def trace(self) -> aiohttp.TraceConfig:
-        config = aiohttp.TraceConfig()
-        config.on_request_end.append(self._ended)
-        return config
-
-    async def _ended(
-        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
-    ) -> None:
-        if (seconds := ahead(params, self._now())) is not None:
-            self.apart.append(seconds)
-
-
 async def look_at_vendors(config: Config, means: Means, vendors: Registry) -> list[Finding]:
     """Each practice's two systems, several at once."""
     room = asyncio.Semaphore(AT_ONCE)
 
     async def one(index: int, practice: PracticeConfig, section: VendorSection) -> list[Finding]:
-        key, dates = f"practice[{index}].{section.system.prefix}", Dates(means.now)
-        async with room, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[dates.trace]) as session:
+        key, apart = f"practice[{index}].{section.system.prefix}", list[float]()
+        trace = trace_of(means.now, lambda _url, seconds: apart.append(seconds))
+        async with room, aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar(), trace_configs=[trace]) as session:
             own = replace(means, session=session)
             try:
                 async with asyncio.timeout(PATIENCE):
@@ -74,7 +54,7 @@ async def look_at_vendors(config: Config, means: Means, vendors: Registry) -> li
                         practice.id,
                     )
                 ]
-        return [*found, *_clock(dates, section, practice)]
+        return [*found, *_clock(apart, section, practice)]
 
     wanted = [
         (number, one_, section)
@@ -84,9 +64,9 @@ async def look_at_vendors(config: Config, means: Means, vendors: Registry) -> li
     return [finding for each in await asyncio.gather(*(one(*given) for given in wanted)) for finding in each]
 
 
-def _clock(dates: Dates, section: VendorSection, practice: PracticeConfig) -> list[Finding]:
+def _clock(seen: list[float], section: VendorSection, practice: PracticeConfig) -> list[Finding]:
     """By the answer that is nearest: the others were under way."""
-    apart = min(dates.apart, key=abs, default=0.0)
+    apart = min(seen, key=abs, default=0.0)
     if abs(apart) <= APART:
         return []
     side = "ahead of" if apart > 0 else "behind"

@@ -12,6 +12,7 @@ from urllib.parse import SplitResult, urlsplit
 import aiohttp
 import msgspec
 import structlog
+from yarl import URL
 
 from daemon.config import Config, PracticeConfig
 from daemon.sections import VendorSection
@@ -38,6 +39,20 @@ def ahead(params: aiohttp.TraceRequestEndParams, now: datetime) -> float | None:
         return None
 
 
+def trace_of(now: Callable[[], datetime], hear: Callable[[URL, float], None]) -> aiohttp.TraceConfig:
+    """For a session: `hear` is told of each answer with a `Date` by how many seconds we are ahead of it, and whose it is."""
+
+    async def ended(
+        _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+    ) -> None:
+        if (seconds := ahead(params, now())) is not None:
+            hear(params.url, seconds)
+
+    config = aiohttp.TraceConfig()
+    config.on_request_end.append(ended)
+    return config
+
+
 def addresses(section: VendorSection) -> Iterable[tuple[str, SplitResult]]:
     """The web addresses of a section, by the key that each stands under."""
     for key, value in msgspec.structs.asdict(section).items():
@@ -62,15 +77,11 @@ class Clocks:
 
     @property
     def trace(self) -> aiohttp.TraceConfig:
-        config = aiohttp.TraceConfig()
-        config.on_request_end.append(self._ended)
-        return config
+        return trace_of(self.now, self._hear)
 
-    async def _ended(
-        self, _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
-    ) -> None:
-        vendor = self._vendors.get((params.url.host or "", params.url.port or 0))
-        if vendor is None or (seconds := ahead(params, self.now())) is None:
+    def _hear(self, url: URL, seconds: float) -> None:
+        vendor = self._vendors.get((url.host or "", url.port or 0))
+        if vendor is None:
             return
         lately = self._lately.setdefault(vendor, deque(maxlen=LATELY))
         lately.append(seconds)

@@ -31,6 +31,16 @@ from tests.conftest import until
 SQL = re.compile(r"^(GRANT|REVOKE|ALTER ROLE) ")
 
 
+async def executed(dsn: str, *queries: str) -> None:
+    """One after the other, each on its own."""
+    connection = await asyncpg.connect(dsn)
+    try:
+        for query in queries:
+            await connection.execute(query)
+    finally:
+        await connection.close()
+
+
 @dataclass
 class Installation:
     """What the doctor looks at. `ahead` is how far its clock is off."""
@@ -60,12 +70,7 @@ class Installation:
         await until(away, 60.0)
 
     async def execute(self, *queries: str) -> None:
-        connection = await asyncpg.connect(self.owner)
-        try:
-            for query in queries:
-                await connection.execute(query)
-        finally:
-            await connection.close()
+        await executed(self.owner, *queries)
 
     async def value(self, query: str) -> object:
         connection = await asyncpg.connect(self.owner)

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import aiohttp
-import asyncpg
 
 from daemon.config import load
 from daemon.demo.embedded import EmbeddedBroker
@@ -21,6 +20,7 @@ from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.sections import SECTIONS
+from tests.acceptance.installation import executed
 from tests.acceptance.test_metrics import samples
 from tests.conftest import until
 
@@ -141,12 +141,7 @@ class Stand:
         return found
 
     async def execute(self, *queries: str) -> None:
-        connection = await asyncpg.connect(self.owner)
-        try:
-            for query in queries:
-                await connection.execute(query)
-        finally:
-            await connection.close()
+        await executed(self.owner, *queries)
 
 
 @asynccontextmanager

@@ -98,6 +98,15 @@ class Town:
         rows = await self.store.pool.fetch("SELECT code FROM chartwire.waiting WHERE practice = 'elm' AND slot = $1", slot)
         return any(code in ("", row["code"]) for row in rows)
 
+    async def undecided(self) -> tuple[int, int]:
+        """A chart and a Kareo patient without a birth date who wait for a person: whether they are one."""
+        person = self.day.person()
+        there = self.day.kareo_patient(self.office, {**person, "birth_date": None})
+        chart = self.day.elation_patient(self.office, person)
+        await until(lambda: self.waits("chart", "candidates"), 240)
+        await self.rest.reached()
+        return chart, there
+
     async def linked(self, **values: object) -> tuple[int, int]:
         """A new person on both sides, linked: (chart, patient)."""
         patient = self.day.kareo_patient(self.office, **values)
@@ -179,11 +188,7 @@ async def test_retry_writes_what_was_refused_before(town: Town) -> None:
 
 async def test_candidate_that_turns_out_to_be_somebody_else_keeps_nobody_waiting(town: Town) -> None:
     """Our own copy is asked again as soon as the candidate's chart says so; nobody has to resync."""
-    person = town.day.person()
-    twin = town.day.kareo_patient(town.office, {**person, "birth_date": None})
-    chart = town.day.elation_patient(town.office, person)
-    await until(lambda: town.waits("chart", "candidates"), 30)
-    await town.rest.reached()
+    chart, twin = await town.undecided()
     assert {one["code"] for one in await town.waiting("--code", "candidates")} == {"candidates"}
     before = len(town.clinic.billing.patients)
     town.day.edit_kareo(twin, first_name="Zebulon", last_name="Quillfeather")

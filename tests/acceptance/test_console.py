@@ -118,11 +118,7 @@ async def test_a_policy_beyond_the_case_is_removed_by_a_button(at: Visited) -> N
 
 async def test_two_charts_that_wait_for_a_person_are_one_pair_and_are_linked(at: Visited) -> None:
     town = at.town
-    person = town.day.person()
-    there = town.day.kareo_patient(town.office, {**person, "birth_date": None})
-    chart = town.day.elation_patient(town.office, person)
-    await until(lambda: town.waits("chart", "candidates"), 30)
-    await town.rest.reached()
+    chart, there = await town.undecided()
     browser = await at.site.of("front-desk")
     page = await browser.get("/p/elm/links")
     assert page.text.count(f"chart {chart}</a> and Kareo") == 1

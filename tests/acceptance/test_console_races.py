@@ -119,11 +119,7 @@ async def test_a_page_of_an_hour_ago_accepts_nothing_that_came_since(at: Visited
 
 async def test_a_pair_is_not_linked_where_one_of_the_charts_was_merged_since_it_was_shown(at: Visited) -> None:
     town = at.town
-    person = town.day.person()
-    there = town.day.kareo_patient(town.office, {**person, "birth_date": None})
-    chart = town.day.elation_patient(town.office, person)
-    await until(lambda: town.waits("chart", "candidates"), 240)
-    await town.rest.reached()
+    chart, there = await town.undecided()
     browser = await at.site.of("front-desk")
     fields = form((await browser.get("/p/elm/links")).text, "link", str(chart), str(there))
     survivor, _ = await town.linked()

@@ -5,18 +5,13 @@ from __future__ import annotations
 import pytest
 
 from tests.browser.conftest import Story
-from tests.conftest import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_the_front_desk_decides_that_two_charts_are_one_person(story: Story) -> None:
     town = story.town
-    person = town.day.person()
-    patient = town.day.kareo_patient(town.office, {**person, "birth_date": None})
-    chart = town.day.elation_patient(town.office, person)
-    await until(lambda: town.waits("chart", "candidates"), 240)
-    await town.rest.reached()
+    chart, patient = await town.undecided()
     async with story.visitor("front-desk") as page:
         await page.click("nav >> text=Work list")
         await page.locator("a.button:has-text('Compare and decide')").first.click()
