@@ -45,6 +45,7 @@ LONGEST = (
     BOTH_WAYS,
     "tests/integration/test_onboarding.py",
     "tests/acceptance/test_demo_ends.py",
+    "tests/acceptance/test_alerts.py",
     "tests/acceptance/test_recovery.py",
     "tests/browser/test_every_page.py",
     "tests/acceptance/test_onboarding_first_day.py",
