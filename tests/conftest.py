@@ -46,6 +46,7 @@ LONGEST = (
     "tests/integration/test_onboarding.py",
     "tests/acceptance/test_demo_ends.py",
     "tests/acceptance/test_alerts.py",
+    "tests/acceptance/test_drift.py",
     "tests/acceptance/test_recovery.py",
     "tests/browser/test_every_page.py",
     "tests/acceptance/test_onboarding_first_day.py",
