@@ -20,7 +20,7 @@ pytest_plugins = ("tests.played_day",)
 STATE = {
     "build_info", "worker_healthy", "database_connections", "database_connections_limit", "database_waiting", "practices",
     "passes_failing", "accounts_refused", "writes_queued", "oldest_unwritten_seconds", "messages_unrecorded", "waiting_items",
-    "silent_seconds", "practice_at_work", "practice_oldest_unwritten_seconds", "practice_silent_seconds",
+    "silent_seconds", "practice_at_work", "practice_oldest_unwritten_seconds", "practice_silent_seconds", "clock_ahead_seconds",
 }  # fmt: skip
 
 
