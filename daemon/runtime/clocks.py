@@ -77,7 +77,7 @@ class Clocks:
 
     @property
     def trace(self) -> aiohttp.TraceConfig:
-        return trace_of(self.now, self._hear)
+        return trace_of(lambda: self.now(), self._hear)
 
     def _hear(self, url: URL, seconds: float) -> None:
         vendor = self._vendors.get((url.host or "", url.port or 0))
