@@ -5,7 +5,12 @@ Written for the versions that pyproject.toml allows; a newer one is to be read b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.protocol.metadata import MetadataRequest
 
 
 async def stop_sending(producer: AIOKafkaProducer) -> None:
@@ -17,6 +22,13 @@ async def give_up(producer: AIOKafkaProducer, error: Exception) -> None:
     """Send nothing any more, and fail with `error` what was not sent."""
     await stop_sending(producer)
     producer._message_accumulator.fail_all(error)
+
+
+async def described(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[dict[str, Any]]:
+    """What the brokers know of these topics. Its own `describe_topics` has a broker make those that are not there, as if by being written to."""
+    answer = await admin._send_request(MetadataRequest(list(topics), allow_auto_topic_creation=False))
+    found: list[dict[str, Any]] = answer.to_object()["topics"]
+    return found
 
 
 def generation(consumer: AIOKafkaConsumer) -> int:

@@ -164,9 +164,9 @@ class Bus:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
         await admin.start()
         try:
-            existing = set(await admin.list_topics())
-            missing = [NewTopic(name, partitions, replication) for name in (CHANGES, EVENTS) if name not in existing]
-            if HEADS not in existing:
+            lost = await self._unknown(admin, sorted({CHANGES, EVENTS, HEADS} - set(await admin.list_topics())))
+            missing = [NewTopic(name, partitions, replication) for name in lost if name != HEADS]
+            if HEADS in lost:
                 missing.append(NewTopic(HEADS, 1, replication, topic_configs=SETTINGS))
             if missing:
                 for topic, code, *_ in (await admin.create_topics(missing)).topic_errors:
@@ -179,14 +179,19 @@ class Bus:
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
         await admin.start()
         try:
-            return [one["topic"] for one in await admin.describe_topics(list(topics)) if not one.get("partitions")]
+            return await self._unknown(admin, topics)
         finally:
             await admin.close()
+
+    async def _unknown(self, admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[str]:
+        if not topics:
+            return []
+        return [one["topic"] for one in await aiokafka_inside.described(admin, topics) if not one.get("partitions")]
 
     async def _count(self, admin: Any) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""
         for _ in range(100):
-            described = await admin.describe_topics([CHANGES])
+            described = await aiokafka_inside.described(admin, [CHANGES])
             if described and described[0].get("partitions"):
                 return len(described[0]["partitions"])
             await asyncio.sleep(0.1)

@@ -12,6 +12,7 @@ from aiokafka.errors import KafkaError
 from daemon.config import Config
 from daemon.findings import Finding, error, warning
 from daemon.runtime.kafka import bus_of
+from events import aiokafka_inside
 from events.codec import Keyring
 from events.heads import SETTINGS
 from events.topics import CHANGES, EVENTS
@@ -31,7 +32,7 @@ async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
             try:
                 topics = {
                     one["topic"]: one["partitions"]
-                    for one in await admin.describe_topics([CHANGES, EVENTS, HEADS])
+                    for one in await aiokafka_inside.described(admin, [CHANGES, EVENTS, HEADS])
                     if one["partitions"]
                 }
                 settings = await _broker_settings(admin)

@@ -15,6 +15,7 @@ from daemon.config import load
 from daemon.demo.embedded import EmbeddedBroker
 from daemon.demo.rehearsal import prepare, servers
 from daemon.instruments import Instruments
+from daemon.runtime.clocks import APART
 from daemon.runtime.surroundings import surroundings
 from daemon.runtime.worker import Worker
 from daemon.sandbox.clinic import Clinic
@@ -62,13 +63,15 @@ STILL = (
 
 
 def moving(scrape: Scrape) -> list[tuple[str, dict[str, str], float]]:
-    """What is not at rest: series that should be 0 and are not, a practice that is not at work, a system that was not read lately."""
+    """What is not at rest: series that should be 0 and are not, a practice that is not at work, a system that was not read lately,
+    a clock that no answer has put right yet."""
     found = [(name, dict(labels), value) for (name, labels), value in scrape.items() if value]
     rest = [one for one in found if one[0].removeprefix("chartwire_") in STILL or one[1].get("state") == "not_taken"]
     silent = [one for one in found if one[0] == "chartwire_silent_seconds"]
     if len(silent) < 2:
         rest.append(("chartwire_silent_seconds", {}, float(len(silent))))
-    return rest + [one for one in silent if one[2] >= 60]
+    clocks = [one for one in found if one[0] == "chartwire_clock_ahead_seconds" and abs(one[2]) > APART]
+    return [*rest, *clocks, *(one for one in silent if one[2] >= 60)]
 
 
 def value_of(scrape: Scrape, name: str, **labels: str) -> float:

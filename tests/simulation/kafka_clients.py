@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaConnectionError
+from aiokafka.protocol.metadata import MetadataRequest
 
 from tests.simulation.clock import Waking
 
@@ -260,8 +261,11 @@ class Admin:
             self._cluster.topics[one.name] = [[] for _ in range(one.num_partitions)]
         return SimpleNamespace(topic_errors=[(one.name, 0) for one in topics])
 
-    async def describe_topics(self, names: list[str]) -> list[dict[str, object]]:
-        return [{"topic": name, "partitions": list(range(len(self._cluster.topics.get(name, ()))))} for name in names]
+    async def _send_request(self, request: MetadataRequest) -> SimpleNamespace:
+        """The one request that is sent past the client's own methods (events/aiokafka_inside.py)."""
+        known = self._cluster.topics
+        topics = [{"topic": name, "partitions": list(range(len(known.get(name, ()))))} for name in request._topics or ()]
+        return SimpleNamespace(to_object=lambda: {"topics": topics})
 
 
 def _loud(task: asyncio.Task[None]) -> None:

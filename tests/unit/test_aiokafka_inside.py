@@ -7,13 +7,17 @@ import re
 import tomllib
 from importlib.metadata import version
 from pathlib import Path
+from types import SimpleNamespace
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
+from aiokafka.protocol.metadata import MetadataRequest
 
-from events.aiokafka_inside import generation, give_up, rejoin, stop_sending
+from events.aiokafka_inside import described, generation, give_up, rejoin, stop_sending
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = (0, 14)
@@ -61,8 +65,21 @@ async def test_a_member_of_a_group_knows_its_generation_and_may_rejoin() -> None
     await consumer.stop()
 
 
+async def test_topics_are_described_without_being_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin, sent = AIOKafkaAdminClient(bootstrap_servers="127.0.0.1:1"), list[MetadataRequest]()
+
+    async def answered(request: MetadataRequest) -> SimpleNamespace:
+        sent.append(request)
+        return SimpleNamespace(to_object=lambda: {"topics": [{"topic": "one", "partitions": []}]})
+
+    assert list(inspect.signature(AIOKafkaAdminClient._send_request).parameters)[:2] == ["self", "request"]
+    monkeypatch.setattr(admin, "_send_request", answered)
+    assert await described(admin, ["one"]) == [{"topic": "one", "partitions": []}]
+    assert (sent[0]._topics, sent[0]._allow_auto_topic_creation) == (["one"], False)
+
+
 def test_no_other_file_of_the_product_uses_them() -> None:
-    private = re.compile(r"\._(sender|message_accumulator|coordinator)\b")
+    private = re.compile(r"\._(sender|message_accumulator|coordinator|send_request)\b")
     found = {
         str(file.relative_to(ROOT))
         for folder in ("daemon", "events", "projections")
