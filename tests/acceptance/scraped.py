@@ -12,8 +12,8 @@ from pathlib import Path
 import aiohttp
 
 from daemon.config import load
-from daemon.demo.embedded import EmbeddedBroker
-from daemon.demo.rehearsal import prepare, servers
+from daemon.demo.embedded import EmbeddedPostgres
+from daemon.demo.rehearsal import prepare
 from daemon.instruments import Instruments
 from daemon.runtime.clocks import APART
 from daemon.runtime.surroundings import surroundings
@@ -24,6 +24,7 @@ from daemon.vendors.sections import SECTIONS
 from tests.acceptance.installation import executed
 from tests.acceptance.test_metrics import samples
 from tests.conftest import until
+from tests.kafka.conftest import Kafka
 
 LOAD = ("chartwire_event_loop_delay_seconds", "chartwire_database_waiting")
 """What the load of the test's machine decides: nothing, but in the stages that are about it."""
@@ -88,7 +89,7 @@ class Stand:
     clinic: Clinic
     desk: FrontDesk
     file: Path
-    broker: EmbeddedBroker
+    broker: Kafka
     owner: str
     address: str
     http: aiohttp.ClientSession
@@ -148,9 +149,9 @@ class Stand:
 
 
 @asynccontextmanager
-async def stand(folder: Path) -> AsyncIterator[Stand]:
+async def stand(folder: Path, broker: Kafka) -> AsyncIterator[Stand]:
     clinic = Clinic(seconds=0.3)
-    async with servers() as (postgres, broker), aiohttp.ClientSession() as http:
+    async with EmbeddedPostgres() as postgres, aiohttp.ClientSession() as http:
         await clinic.start()
         try:
             file = await prepare(clinic, folder, postgres, broker)
