@@ -188,9 +188,9 @@ class Bus:
             return []
         return [one["topic"] for one in await aiokafka_inside.described(admin, topics) if not one.get("partitions")]
 
-    async def _count(self, admin: Any) -> int:
+    async def _count(self, admin: Any, tries: int = 100) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""
-        for _ in range(100):
+        for _ in range(tries):
             described = await aiokafka_inside.described(admin, [CHANGES])
             if described and described[0].get("partitions"):
                 return len(described[0]["partitions"])
@@ -204,7 +204,7 @@ class Bus:
         try:
             await admin.start()
             await consumer.start()
-            partitions = [TopicPartition(CHANGES, number) for number in range(await self._count(admin))]
+            partitions = [TopicPartition(CHANGES, number) for number in range(await self._count(admin, tries=1))]
             committed = await _committed(admin, group, partitions)
             ends, starts = await consumer.end_offsets(partitions), await consumer.beginning_offsets(partitions)
             done = {one: max(kept.offset, starts[one]) for one, kept in committed.items() if kept.offset <= ends[one]}

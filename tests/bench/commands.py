@@ -9,6 +9,8 @@ from pathlib import Path
 
 from daemon.demo.rehearsal import prepare, servers
 from daemon.sandbox.clinic import Clinic
+from events.bus import Bus
+from events.codec import Keyring
 from tests.bench.rounds import interleaved, repeated
 from tests.bench.table import Clock, Line
 
@@ -39,6 +41,7 @@ async def commands(folder: Path, rounds: int) -> list[Line]:
         await clinic.start()
         try:
             file = await prepare(clinic, folder, postgres, broker)
+            await Bus(broker.bootstrap_servers, {}, Keyring({})).ensure_topics(4, 1)  # as a worker does that began once
             await took(folder, *CALLS["status"], str(file))  # what is compiled once
 
             async def work(number: int) -> list[Line]:
