@@ -158,35 +158,27 @@ class Bus:
         if self.partitions != partitions:
             log.warning("partitions_differ", topic=CHANGES, partitions=self.partitions, count=partitions)
 
-    async def restore_topics(self) -> None:
-        """Create the topics that are missing, as `ensure_topics` was told; who lays practices out over them counts anew first."""
+    async def restore_topics(self) -> list[str]:
+        """Create the topics that are missing, as `ensure_topics` was told, and name them; who lays practices out counts anew first.
+
+        A broker that makes topics by being written to may not list them, and has them all the same.
+        """
         partitions, replication = self._wanted
         admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
         await admin.start()
         try:
-            lost = await self._unknown(admin, sorted({CHANGES, EVENTS, HEADS} - set(await admin.list_topics())))
+            unlisted = sorted({CHANGES, EVENTS, HEADS} - set(await admin.list_topics()))
+            known = await aiokafka_inside.described(admin, unlisted) if unlisted else []
+            lost = [one["topic"] for one in known if not one.get("partitions")]
             missing = [NewTopic(name, partitions, replication) for name in lost if name != HEADS]
             if HEADS in lost:
                 missing.append(NewTopic(HEADS, 1, replication, topic_configs=SETTINGS))
             if missing:
                 for topic, code, *_ in (await admin.create_topics(missing)).topic_errors:
                     _say_made(topic, for_code(code))
+            return lost
         finally:
             await admin.close()
-
-    async def unknown(self, topics: Sequence[str]) -> list[str]:
-        """Which of these no broker knows. One that makes topics by being written to may not list them, and has them all the same."""
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap_servers, **self.security)
-        await admin.start()
-        try:
-            return await self._unknown(admin, topics)
-        finally:
-            await admin.close()
-
-    async def _unknown(self, admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[str]:
-        if not topics:
-            return []
-        return [one["topic"] for one in await aiokafka_inside.described(admin, topics) if not one.get("partitions")]
 
     async def _count(self, admin: Any, tries: int = 100) -> int:
         """Partitions of the changes topic; a new topic takes a moment to show."""

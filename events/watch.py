@@ -76,9 +76,8 @@ class Watch:
     async def _restore_others(self) -> None:
         """The topics that this client does not read, where somebody has deleted one."""
         unlisted = {EVENTS, HEADS} - await self._consumer.topics()
-        if unlisted and (lost := await self._bus.unknown(sorted(unlisted))):
+        if unlisted and (lost := await self._bus.restore_topics()):
             log.warning("topics_lost", topic=", ".join(lost))
-            await self._bus.restore_topics()
 
     async def _leave_lost_logs(
         self, positions: Mapping[TopicPartition, int | None], ends: Mapping[TopicPartition, int]
