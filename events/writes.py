@@ -240,12 +240,13 @@ class MarkBilled(EhrWrite, frozen=True, kw_only=True):
 
 
 class MarkBillError(EhrWrite, frozen=True, kw_only=True):
-    """A Bill Error: `text` (at most 200 characters) says what to fix, `depends_on` what makes the bill good though nobody fixes it."""
+    """A Bill Error: `text` (<= 200 characters) says what to fix where the digest is `content`, `depends_on` what makes it good unfixed."""
 
     bill: int
     text: str
     raw: str = ""
     depends_on: tuple[str, ...] = ()
+    content: str = ""
 
 
 AnyWrite = (

@@ -31,7 +31,7 @@ from daemon.vendors.ports.errors import (
 )
 from events.ids import Charts, PatientKey, charts_of
 from events.insurance import EhrPoliciesObserved
-from events.schema import BillingChartObserved, EhrChartObserved, IntentRefused, IntentSuperseded
+from events.schema import BillingChartObserved, BillObserved, EhrChartObserved, IntentRefused, IntentSuperseded
 from events.writes import changes_nothing
 from projections.state.open_intents import OpenIntent
 
@@ -122,7 +122,7 @@ class Superseded:
     """Somebody was faster: the record as it is now is recorded, then it is decided again."""
 
     body: IntentSuperseded
-    seen: EhrChartObserved | EhrPoliciesObserved | BillingChartObserved
+    seen: BillObserved | EhrChartObserved | EhrPoliciesObserved | BillingChartObserved
     modified: datetime | None
     read_at: datetime
 

@@ -125,7 +125,12 @@ def _want_encounter(
         return
     result = encounter(entry, billing, case, directory, policy)
     if isinstance(result, Unfit):
-        error = MarkBillError(bill=entry.bill.id, text=result.text[:ERROR_MOST], depends_on=_depends(result))
+        error = MarkBillError(
+            bill=entry.bill.id,
+            text=result.text[:ERROR_MOST],
+            content=bill_content(entry.bill),
+            depends_on=_depends(result),
+        )
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, {result.code}")
         wants.wait(slot, WaitCode.BILL_ERROR, f"Bill Error: {result.text[:ERROR_MOST]}", *_depends(result))
         return
@@ -135,7 +140,8 @@ def _want_encounter(
     open_ = patient.intents.get(slot)
     if open_ is not None and open_.state == "refused" and open_.write == result:
         there = policy.names.billing.label
-        error = MarkBillError(bill=entry.bill.id, text=refusal_text(open_.text, result, billing.chart, policy.names))
+        refusal = refusal_text(open_.text, result, billing.chart, policy.names)
+        error = MarkBillError(bill=entry.bill.id, text=refusal, content=result.content)
         wants.writes[answer] = Wish(error, Resource.BILL, f"{RULE}, refused by {there}")
 
 

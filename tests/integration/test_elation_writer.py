@@ -11,6 +11,7 @@ import pytest_asyncio
 from msgspec.structs import replace
 
 from daemon.sandbox.elation import ElationSandbox
+from daemon.vendors.elation import translate
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile, OutcomeUnknown
@@ -18,12 +19,14 @@ from events.ids import BillingPatientId, EhrChartId
 from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyWrite,
+    BillWritten,
     CancelEhrAppointment,
     CreateCarrier,
     CreateEhrAppointment,
     CreateEhrChart,
     DeleteEhrAppointment,
     EhrChartWritten,
+    MarkBillError,
     RecordCreated,
     Searched,
     SyncPolicies,
@@ -31,6 +34,7 @@ from events.writes import (
     UpdateEhrAppointment,
     UpdateEhrChart,
 )
+from projections.state.patient import bill_content
 
 NOON = datetime(2026, 3, 2, 18, 0, tzinfo=UTC)
 KINDS = ("chart", "update", "carrier", "carrier update", "appointment", "move", "cancel", "delete")
@@ -173,6 +177,23 @@ async def test_an_edit_made_there_meanwhile_is_not_overwritten(ehr: Elation) -> 
         )
     assert caught.value.seen.chart.middle_name == "Maria"
     assert ehr.done("update") == 0
+
+
+async def test_no_bill_error_is_put_on_a_bill_that_was_corrected_meanwhile(ehr: Elation) -> None:
+    signed = ehr.sandbox.people.sign_note(ehr.ada(), ehr.doctor, None, NOON.date(), [{"cpt": "99213", "dxs": ["R05"]}])
+    bill = int(signed["bill"]["id"])
+    was = bill_content(translate.bill(await ehr.client.get_bill(bill), "America/Denver"))
+    ehr.sandbox.people.resave_bill(bill, cpts=[{"cpt": "99214", "dxs": ["R05"]}])
+    error = MarkBillError(bill=bill, text="Line 1 has no charge", content=was)
+
+    with pytest.raises(ChangedMeanwhile) as caught:
+        await ehr.writer.write(lambda: error)
+
+    assert [line.cpt for line in caught.value.seen.bill.lines] == ["99214"]
+    assert ehr.sandbox.bills[bill]["billing_error"] is None
+    written = await ehr.writer.write(lambda: replace(error, content=bill_content(caught.value.seen.bill)))
+    assert isinstance(written, BillWritten)
+    assert ehr.sandbox.bills[bill]["billing_error"] == "Line 1 has no charge"
 
 
 async def test_an_update_tells_what_it_sent(ehr: Elation) -> None:

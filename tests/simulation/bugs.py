@@ -25,10 +25,10 @@ from events.ids import PracticeId
 from events.records import BillingChart, Phone
 from events.store import Fenced
 from events.topics import Change
-from events.writes import Resource
+from events.writes import MarkBillError, Resource
 from projections.deciding import batch, intents
 from projections.deciding import settle as wants
-from projections.rules import appointments, demographics, holds
+from projections.rules import appointments, bills, demographics, holds
 from projections.rules.fields import PHONE_KINDS, Beside, with_phones
 from projections.rules.reconcile import reconcile as demographics_reconcile
 from projections.state import folding
@@ -53,6 +53,11 @@ def _first_known() -> Callable[[BillingChart], dict[str, str]]:
     """As `writer._names`, but with the names that a patient had at first."""
     known: dict[int, dict[str, str]] = {}
     return lambda chart: known.setdefault(chart.id, {"first_name": chart.first_name, "last_name": chart.last_name})
+
+
+def _of_any_content(*, content: str, **values: Any) -> MarkBillError:
+    """A Bill Error that does not know which state of the bill it is about; `content` is that state's digest."""
+    return MarkBillError(**values)
 
 
 def _unchecked(resource: Resource) -> Callable[..., bool]:
@@ -129,6 +134,7 @@ BUGS: dict[str, Callable[[], list[Any]]] = {
     ],
     "who is let in is not read again": lambda: [patch.object(batch, "to_read_again", lambda *_arguments: [])],
     "creations do not look first": lambda: [patch.object(recovery, "looks_first", lambda *_arguments: False)],
+    "a late error buries the correction": lambda: [patch.object(bills, "MarkBillError", _of_any_content)],
     "old names ride along": lambda: [patch.object(writer, "_names", _first_known())],
 }
 

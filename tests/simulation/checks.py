@@ -16,6 +16,7 @@ from daemon.history import invariants as audit
 from daemon.sandbox import witness
 from daemon.sandbox.clinic import Clinic, Office
 from events.codec import Keyring, UnreadableEvent, encode_body
+from events.codes import WaitCode
 from events.ids import EventId, PracticeId, event_id
 from events.restarts import HistoryResumed
 from events.schema import (
@@ -40,6 +41,7 @@ from tests.simulation.kafka import Record
 from tests.simulation.ledger import Ledger
 from tests.simulation.left_alone import LeftAlone, but_who
 from tests.simulation.network import Network
+from tests.simulation.people.bills import COMPLAINTS, complaints
 from tests.simulation.postgres import MemoryDatabase
 from tests.simulation.told import bookings_interrupted, former_of, left_behind, told_bookings
 from tests.simulation.truth import Truth
@@ -326,6 +328,7 @@ class Checks:
             bills = {int(slot) for slot in waiting if slot.isdigit()}
             wanted += witness.unbilled(self._clinic, known.office, bills)
             wanted += self._misbilled(dict(links))
+            wanted += self._corrected_in_vain(known, found)
         return but_who(self.left_alone.of(known.office.id), wanted)
 
     def _lost(self, known: _Practice, links: list[tuple[int, int]], waiting: dict[int, set[str]]) -> list[str]:
@@ -341,6 +344,18 @@ class Checks:
                 fields = {slot.removeprefix("field:") for slot in waiting[billing]}
                 found += [f"{where}: {text}" for text in self._ledger.lost(ehr, billing, direction, fields)]
         return found
+
+    def _corrected_in_vain(self, known: _Practice, found: audit.Audit) -> list[str]:
+        """Bills that wait with an error which they no longer deserve."""
+        vain = []
+        for patient in found.patients.values():
+            for slot, one in patient.waiting.items():
+                if one.code == WaitCode.BILL_ERROR and slot.removeprefix("bill:").isdigit():
+                    bill = self._clinic.ehr.bills[int(slot.removeprefix("bill:"))]
+                    deserved = complaints(known.office, bill)
+                    if any(word in one.text for word in COMPLAINTS) and not any(word in one.text for word in deserved):
+                        vain.append(f"bill {bill['id']} was corrected and waits as before")
+        return vain
 
     def _misbilled(self, links: dict[int, int]) -> list[str]:
         """Encounters of somebody else than the bill's patient."""

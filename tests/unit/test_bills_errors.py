@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from events.records import BillLine
 from events.writes import BillWritten, CreateEncounter, MarkBillError
+from projections.state.patient import bill_content
 from tests.unit.bills import ANSWER, LINE, SLOT, billed, codes, lined
 from tests.unit.clinic import Clinic
 from tests.unit.records import ADA_KEY, ADA_THERE, GOOD_BILL
@@ -54,6 +55,7 @@ def test_a_wrong_bill_gets_a_bill_error_and_is_not_sent(wrong: str):
     assert isinstance(answer, MarkBillError)
     assert says in answer.text
     assert len(answer.text) <= 200
+    assert answer.content == bill_content(bill)
     assert clinic.wanted(SLOT) is None
     assert clinic.waits(SLOT) == "bill-error"
     clinic.carry_out_all()
@@ -110,6 +112,20 @@ def test_a_correction_seen_before_the_bill_error_was_answered_is_not_lost():
 
     assert isinstance(clinic.wanted(SLOT), CreateEncounter)
     assert clinic.waits(SLOT) == ""
+
+
+def test_a_correction_that_a_late_bill_error_falls_upon_goes_out():
+    """The vendor was away: somebody corrected the bill before the error was written, and the error stands on the corrected one."""
+    clinic = billed(lined(cpt=""))
+    clinic.attempt(ADA_KEY, ANSWER)
+
+    corrected = replace(GOOD_BILL, status="UnresolvedError", error="Line 1 has no CPT code")
+    clinic.succeed(ADA_KEY, ANSWER, BillWritten(bill=corrected, modified=clinic.now, read_at=clinic.now))
+
+    assert isinstance(clinic.wanted(SLOT), CreateEncounter)
+    assert clinic.waits(SLOT) == ""
+    clinic.carry_out_all()
+    assert clinic.patient().bills["4001"].billed
 
 
 # Kareo refuses

@@ -15,7 +15,7 @@ from daemon.vendors.ports.errors import ChangedMeanwhile, Duplicate, Gone, NotAs
 from events.ids import EhrChartId
 from events.insurance import EhrPoliciesObserved
 from events.records import EhrChart
-from events.schema import EhrChartObserved
+from events.schema import BillObserved, EhrChartObserved
 from events.terms import AppointmentTerms, PolicyTerms
 from events.writes import (
     AnyResult,
@@ -42,6 +42,7 @@ from events.writes import (
     UpdateEhrChart,
 )
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
+from projections.state.patient import bill_content
 
 
 class ElationWriter:
@@ -277,10 +278,14 @@ class ElationWriter:
     # -- bills ------------------------------------------------------------------------------------------------------------
 
     async def _answer_bill(self, write: MarkBilled | MarkBillError) -> BillWritten:
-        """A billed bill may never be updated again: look first, write once, read what came of it."""
+        """A billed bill may never be updated again: look first, write once, read what came of it.
+
+        Raises ChangedMeanwhile for the error of a bill that has been corrected since.
+        """
         read_at = self._now()
         bill = await self._client.get_bill(write.bill)
         if not _answered(bill, write):
+            self._same_content(bill, write, read_at)
             if isinstance(write, MarkBilled):
                 body: dict[str, object] = {
                     "ref_number": write.ref_number,
@@ -295,6 +300,11 @@ class ElationWriter:
             if not _answered(bill, write):
                 raise NotAsWritten(("ref_number",) if isinstance(write, MarkBilled) else ("billing_error",))
         return BillWritten(bill=translate.bill(bill, self._zone), modified=bill.last_modified_date, read_at=read_at)
+
+    def _same_content(self, bill: wire.Bill, write: MarkBilled | MarkBillError, read_at: datetime) -> None:
+        seen = translate.bill(bill, self._zone)
+        if isinstance(write, MarkBillError) and write.content and bill_content(seen) != write.content:
+            raise ChangedMeanwhile(BillObserved(bill=seen), bill.last_modified_date, read_at)
 
 
 def _answered(bill: wire.Bill, write: MarkBilled | MarkBillError) -> bool:

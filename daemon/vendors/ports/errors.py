@@ -30,7 +30,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from events.insurance import EhrPoliciesObserved
-from events.schema import BillingChartObserved, EhrChartObserved
+from events.schema import BillingChartObserved, BillObserved, EhrChartObserved
 
 
 class VendorError(Exception):
@@ -160,7 +160,7 @@ class ChangedMeanwhile(Exception):
 
     def __init__(
         self,
-        seen: EhrChartObserved | EhrPoliciesObserved | BillingChartObserved,
+        seen: BillObserved | EhrChartObserved | EhrPoliciesObserved | BillingChartObserved,
         modified: datetime | None,
         read_at: datetime,
     ) -> None:

@@ -23,6 +23,18 @@ FAULTY: tuple[list[dict[str, object]], ...] = (
 )
 
 
+def complaints(office: Office, bill: dict[str, Any]) -> list[str]:
+    """Words of the errors that a bill deserves."""
+    found = ["no procedure"] if not bill["cpts"] else []
+    found += ["HEADACHE"] if any("HEADACHE" in line["dxs"] for line in bill["cpts"]) else []
+    found += [str(line["cpt"]) for line in bill["cpts"] if line["cpt"] == "99999"]
+    found += ["charge"] if any(line["unit_charge"] == "99999999.00" for line in bill["cpts"]) else []
+    return found + (["Annex"] if bill["service_location"] == office.annex else [])
+
+
+COMPLAINTS = ("no procedure", "HEADACHE", "99999", "charge", "Annex")
+
+
 class Bills(Screens):
     """Deeds with bills."""
 
@@ -38,6 +50,7 @@ class Bills(Screens):
     def _sign(
         self, office: Office, pick: random.Random, lines: list[dict[str, object]], *, deferred: bool = False, place: int = 0
     ) -> None:
+        """A note signed, which makes a bill."""
         where = place or office.place[0]
         day = self._clinic.billing.state.now().astimezone(ZoneInfo(office.time_zone)).date()
         chart, doctor = self._chart(office, pick), pick.choice(office.physicians)
@@ -57,5 +70,6 @@ class Bills(Screens):
         self._ehr.release_bill(self._bill(office, pick, lambda one: bool(one["deferred_bill"])))
 
     def _resend(self, office: Office, pick: random.Random) -> None:
-        wrong = self._bill(office, pick, lambda one: one["billing_status"] == "UnresolvedError")
+        """Who corrects a bill has read its error, or saw for himself what is wrong, be the error under way or not."""
+        wrong = self._bill(office, pick, lambda one: one["billing_status"] != "Billed" and bool(complaints(office, one)))
         self._ehr.resave_bill(wrong, cpts=[dict(LINES[0])], service_location=office.place[0])
