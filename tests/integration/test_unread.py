@@ -79,6 +79,26 @@ async def test_a_patient_that_kareo_does_not_show_keeps_no_other_from_being_read
     assert post.taken() == [], "once"
 
 
+async def test_a_patient_without_an_answer_is_asked_for_by_each_poll_until_there_is_one(billing: Kareo, post: Post) -> None:
+    """No poll lists it again: nobody saves it."""
+    await post.connector.sweep_patients()
+    await post.connector.poll_patients()
+    ids = [billing.ada(first_name=f"P{number}") for number in range(2)]
+    never_shown(billing, ids[0], "status")
+    await passes(post.connector.poll_patients)
+    assert aside(post.taken()) == [("patients", str(ids[0]), "has no answer again and again")]
+    billing.now += timedelta(hours=2)
+    for _ in range(STUBBORN + 1):
+        await post.connector.poll_patients()
+    assert post.taken() == [], "it is known already, and fails no pass"
+    billing.faults.clear()
+    await post.connector.poll_patients()
+    assert patients(post.taken()) == [ids[0]]
+    asked = len(billing.asked())
+    await post.connector.poll_patients()
+    assert billing.asked()[asked:].count("GetPatient") == 0
+
+
 async def test_while_kareo_is_away_nothing_is_set_aside_and_nobody_else_is_asked_for(billing: Kareo, post: Post) -> None:
     for number in range(5):
         billing.ada(first_name=f"P{number}")

@@ -23,6 +23,7 @@ FOUND_BY = {
     "the token is not looked for": {"I3"},
     "the desk's notes are written over": {"I6"},
     "what moved away stays booked": {"I3"},
+    "a late error buries the correction": {"I6"},
 }
 PLANS = dict.fromkeys(
     ("the token is not looked for", "the desk's notes are written over", "what moved away stays booked"), "booking"
@@ -44,6 +45,7 @@ SOONEST = {
     "the token is not looked for": 19,
     "the desk's notes are written over": 1,
     "what moved away stays booked": 816,
+    "a late error buries the correction": 1341,
 }
 """The day on which a bug was found last: it is tried first and alone, and all the others after it."""
 

@@ -253,7 +253,7 @@ class ElationConnector:
                     charts.add(event.resource_id)
                 elif event.resource == "bills":
                     bills.add(event.resource_id)
-        await self._published.read([str(chart) for chart in sorted(charts)], self._read_again)
+        await self._published.read(sorted({*map(str, charts), *self._published.due()}, key=int), self._read_again)
         await self._observe_bills(self._client.bills(bill_id=sorted(bills)))
         if newest > mark and not await self._intake.checkpoint("elation.published", str(newest), within=self._patience):
             log.warning("pass_not_recorded", practice=self._intake.practice, source="elation.published")

@@ -199,13 +199,16 @@ class KareoConnector:
 
     async def _read_each(self, records: set[str], hashes: dict[str, str], shown: dict[str, str]) -> None:
         async def read(record: str) -> None:
+            if record not in hashes:
+                await self.read_patient(BillingPatientId(int(record)))
+                return
             self._just_read[record] = hashes[record]
             notes = [Note(system=System.BILLING, resource=ROW, record=record, content_hash=hashes[record])]
             if shown.get(record):
                 notes.append(Note(system=System.BILLING, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
             await self.read_patient(BillingPatientId(int(record)), also=tuple(notes))
 
-        await self._patients.read(sorted(records, key=int), read)
+        await self._patients.read(sorted(records.union(self._patients.due()), key=int), read)
 
     async def read_patient(
         self, patient: BillingPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None

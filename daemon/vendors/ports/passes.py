@@ -36,6 +36,9 @@ EXTRA_DEFECTS = 3
 STUBBORN = 5
 """Times in a row that one record cannot be had before it is set aside: trouble of the vendor's as a whole hits the others, too."""
 
+AGAIN_AT_ONCE = 10
+"""Records that have no answer and were set aside, and that one pass asks for again."""
+
 AWAY_AFTER = 2
 """Records in a row that cannot be had, and none that can: then it is the vendor, and no record is asked for before the next pass."""
 
@@ -59,11 +62,17 @@ class OneByOne:
 
     What the vendor refuses, or answers with nonsense, is set aside at once. Where it has trouble, or gives no answer, the others
     are read first; a record that fails by itself is asked for again by the next passes, and set aside after `STUBBORN` of them.
+    From then on it fails no pass, and is `due` with each all the same: its trouble may pass, and no list may show it again.
     """
 
     def __init__(self, set_aside: AsideWith) -> None:
         self._set_aside = set_aside
         self._failed: Counter[str] = Counter()
+        self._unanswered: list[str] = []
+
+    def due(self) -> list[str]:
+        """Some of those that had no answer and were set aside; the others come with the next passes."""
+        return self._unanswered[:AGAIN_AT_ONCE]
 
     async def read(self, records: Iterable[str], work: Callable[[str], Awaitable[None]]) -> None:
         """Do `work` for each. Raises what came of the last one that is to be asked for again, once the others are done."""
@@ -77,12 +86,18 @@ class OneByOne:
             except (Refused, Malformed) as error:
                 await self._set_aside(record, *why_unread(error))
             except VendorError as error:
+                if record in self._unanswered:
+                    self._unanswered.remove(record)
+                    self._unanswered.append(record)
+                    continue
                 failed[record] = error
                 if not done and len(failed) >= AWAY_AFTER:
                     raise
                 continue
             done += 1
             self._failed.pop(record, None)
+            if record in self._unanswered:
+                self._unanswered.remove(record)
         again = [record for record in failed if not await self._gives_up(record)]
         if again:
             raise failed[again[-1]]
@@ -94,6 +109,7 @@ class OneByOne:
             return False
         del self._failed[record]
         await self._set_aside(record, UNANSWERED, "")
+        self._unanswered.append(record)
         return True
 
 
