@@ -115,7 +115,8 @@ async def _server(connection: Any, config: Config) -> list[Finding]:
     version = int(await connection.fetchval(SQL["server_version"]))
     if version < OLDEST:
         text = f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed"
-        found.append(error("postgres-old", "postgres.dsn", text, "upgrade PostgreSQL (pg_upgradecluster)"))
+        repair = f"apt-get install postgresql, then pg_upgradecluster {version // 10_000} main, as root on the server"
+        found.append(error("postgres-old", "postgres.dsn", text, repair))
     role = await connection.fetchval(SQL["own_role"])
     idle = await connection.fetchval(SQL["server_idle"])
     if not 0 < idle <= IDLE_MOST * 1000:

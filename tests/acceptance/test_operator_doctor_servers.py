@@ -178,6 +178,18 @@ async def test_a_database_that_is_not_there(at: Installation) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_an_address_that_cannot_be_used(at: Installation) -> None:
+    dsn = load(at.file, SECTIONS).postgres.dsn
+    at.edit(f'\ndsn = "{dsn}"', f'\ndsn = "{dsn}?sslmode=full"')
+    try:
+        finding = await at.found("postgres-refused")
+        assert (finding.key, finding.repair) == ("postgres.dsn", "correct postgres.dsn")
+    finally:
+        at.edit(f"{dsn}?sslmode=full", dsn)
+    await at.gone("postgres-refused")
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_connections_that_are_all_taken(at: Installation) -> None:
     await at.execute("ALTER ROLE chartwire CONNECTION LIMIT 0")
     try:
@@ -216,6 +228,26 @@ async def test_something_stands_between(at: Installation) -> None:
         at.file.write_text(text)
         await proxy.stop()
     await at.gone("postgres-between")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_server_that_is_too_old(at: Installation) -> None:
+    """The server here is new enough: what it says of its version is changed on the way, until it is upgraded."""
+    version = str(await at.value("SELECT current_setting('server_version_num')"))
+    proxy = Proxy(at.port)
+    proxy.instead = (version.encode(), b"140020")
+    await proxy.start()
+    text = at.file.read_text()
+    at.file.write_text(re.sub(rf":{at.port}/", f":{proxy.port}/", text))
+    try:
+        finding = await at.found("postgres-old")
+        assert (finding.severity, finding.text.partition(":")[0]) == (Severity.ERROR, "PostgreSQL 14 is too old")
+        assert "pg_upgradecluster 14 main" in finding.repair
+        proxy.instead = None
+        await at.gone("postgres-old")
+    finally:
+        at.file.write_text(text)
+        await proxy.stop()
 
 
 @pytest.mark.asyncio(loop_scope="module")
