@@ -243,8 +243,13 @@ async def test_a_server_that_is_too_old(at: Installation) -> None:
         finding = await at.found("postgres-old")
         assert (finding.severity, finding.text.partition(":")[0]) == (Severity.ERROR, "PostgreSQL 14 is too old")
         assert "pg_upgradecluster 14 main" in finding.repair
+        ((key, said),) = await reach_own(load(at.file, SECTIONS), at.file.parent)
+        assert (key, said) == ("postgres.dsn", f"{finding.text}; {finding.repair}"), (
+            "a start is refused with the same sentence"
+        )
         proxy.instead = None
         await at.gone("postgres-old")
+        assert await reach_own(load(at.file, SECTIONS), at.file.parent) == []
     finally:
         at.file.write_text(text)
         await proxy.stop()
