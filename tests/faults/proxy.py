@@ -20,14 +20,14 @@ CHUNK = 65536
 
 
 class Proxy:
-    """Listens on `port` for `target`, another loopback port. With `refusing` nobody gets through; with `instead` each answer that has the
-    first says the second, of the same length."""
+    """Listens on `port` for `target`, another loopback port. With `refusing` nobody gets through. What stands in `instead` is replaced
+    in answers, by what is as long."""
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = free_port()
         self.refusing = False
-        self.instead: tuple[bytes, bytes] | None = None
+        self.instead: dict[bytes, bytes] = {}
         self.met: list[Kind] = []
         self._planned: deque[tuple[Kind, float] | None] = deque()
         self._open: set[asyncio.StreamWriter] = set()
@@ -101,8 +101,8 @@ class Proxy:
 
     async def _answers(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, line: _Line) -> None:
         while chunk := await there.read(CHUNK):
-            if self.instead is not None:
-                chunk = chunk.replace(*self.instead)
+            for said, other in self.instead.items():
+                chunk = chunk.replace(said, other)
             if line.keeps is not None:
                 writer.write(chunk[: int(len(chunk) * line.keeps)])
                 with contextlib.suppress(OSError):

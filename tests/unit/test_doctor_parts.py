@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 from daemon.config import Config, load
 from daemon.demo.embedded import free_port
 from daemon.findings import Severity
-from daemon.operator.doctor_kafka import _sessions, _topics
+from daemon.operator.doctor_kafka import _sessions, _topics, _versions
 from daemon.operator.doctor_network import AT_ONCE, PATIENCE, look_at_certificates
 from daemon.operator.doctor_postgres import _server, granted, migrations
 from daemon.operator.doctor_practices import _owner, _restarted
@@ -129,6 +129,12 @@ def test_topics_that_are_missing_or_whose_replicas_are_away(config: Config) -> N
         )
         == []
     )
+
+
+def test_the_oldest_broker_that_is_taken_is_of_3_7(config: Config) -> None:
+    assert _versions(config, {1: 16, 2: 17}) == []
+    (finding,) = _versions(config, {1: 16, 2: 15, 3: 11})
+    assert (finding.code, finding.text) == ("kafka-old", "broker 2, 3 is older than Apache Kafka 3.7")
 
 
 @pytest.mark.parametrize(("low", "high", "line"), [("10000", "1800000", "10"), ("1000", "5000", "5")])
