@@ -31,6 +31,13 @@ async def described(admin: AIOKafkaAdminClient, topics: Sequence[str]) -> list[d
     return found
 
 
+async def versions_taken(admin: AIOKafkaAdminClient, api: int) -> dict[int, int]:
+    """The newest version of an API that each broker takes, by the broker's id; those that are away are left out."""
+    client = admin._client
+    asked = {one.nodeId: await client._get_conn(one.nodeId) for one in client.cluster.brokers()}
+    return {node: int(connection._versions[api][1]) for node, connection in asked.items() if connection is not None}
+
+
 def generation(consumer: AIOKafkaConsumer) -> int:
     """The group's generation as this member knows it; -1 before it has joined."""
     return int(consumer._coordinator.generation)

@@ -17,7 +17,7 @@ from daemon.cli.common import complain, configured
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
-from daemon.operator.postgres_refusal import place_of, refusal_of
+from daemon.operator.postgres_refusal import place_of, refusal_of, too_old
 from daemon.sections import ConfigProblem, VendorSection
 from daemon.tables.queries import SQL
 from events.codec import Keyring
@@ -137,6 +137,8 @@ async def _postgres(config: Config) -> list[ConfigProblem]:
         return [("postgres.dsn", _refused(error, config))]
     try:
         await demand_session(connection)
+        if (old := too_old(int(await connection.fetchval(SQL["server_version"])))) is not None:
+            return [("postgres.dsn", f"{old.text}; {old.repair}")]
         standby, read_only, _ = await connection.fetchrow(SQL["server_writes"])
         if standby or read_only:
             return [("postgres.dsn", _refused(asyncpg.ReadOnlySQLTransactionError(), config))]

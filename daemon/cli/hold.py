@@ -17,7 +17,7 @@ from daemon.operator.deeds import Asks, NotPossible
 from events.ids import Charts
 from events.store import Store
 from events.writes import Resource, System
-from projections.words.remedy import TO
+from projections.words.scope import TO
 
 KEEPING_OUT = (
     "Nothing is linked, searched or written for the patient and nothing waits. From then on no more is recorded than the numbers of "

@@ -27,7 +27,7 @@ from events.holds import scope_in
 from events.ids import PracticeId
 from projections.terms.names import Names
 from projections.words.moment import in_zone
-from projections.words.remedy import scope_options
+from projections.words.scope import scope_options
 
 BROKER_SECONDS = 10.0
 

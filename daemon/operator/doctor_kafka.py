@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,9 @@ from events.witnessed import HEADS
 
 PATIENCE = 20.0
 
+FETCH, FETCH_OF_OLDEST = 1, 16
+"""The API whose version tells a broker's: Apache Kafka 3.7 was the first to take this one of Fetch, 3.6 takes 15."""
+
 
 async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
     """Everything about the brokers; one finding where none answers."""
@@ -36,12 +40,24 @@ async def look_at_kafka(config: Config, beside: Path) -> list[Finding]:
                     if one["partitions"]
                 }
                 settings = await _broker_settings(admin)
+                taken = await aiokafka_inside.versions_taken(admin, FETCH)
             finally:
                 await admin.close()
     except (KafkaError, OSError, TimeoutError) as failure:
         text = f"Kafka at {config.kafka.bootstrap_servers} cannot be reached ({type(failure).__name__})"
         return [error("kafka-away", key, text, "systemctl start kafka, or correct [kafka] bootstrap_servers")]
-    return [*_topics(config, topics), *_sessions(config, settings)]
+    return [*_versions(config, taken), *_topics(config, topics), *_sessions(config, settings)]
+
+
+def _versions(config: Config, taken: Mapping[int, int]) -> list[Finding]:
+    """Brokers that are too old, by the newest version of `FETCH` that each takes."""
+    old = sorted(node for node, version in taken.items() if version < FETCH_OF_OLDEST)
+    if not old:
+        return []
+    text = f"broker {', '.join(map(str, old))} is older than Apache Kafka 3.7"
+    asking = f"kafka-broker-api-versions.sh --bootstrap-server {config.kafka.bootstrap_servers}"
+    repair = f"upgrade Apache Kafka there, one broker after the other, to 3.7 or newer ({asking} says what each takes)"
+    return [error("kafka-old", "kafka.bootstrap_servers", text, repair)]
 
 
 def _topics(config: Config, topics: dict[str, list[dict[str, Any]]]) -> list[Finding]:

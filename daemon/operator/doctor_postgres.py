@@ -15,12 +15,9 @@ import asyncpg
 
 from daemon.config import Config
 from daemon.findings import Finding, error, note, warning
-from daemon.operator.postgres_refusal import READ_ONLY, REFUSED, place_of, refusal_of
+from daemon.operator.postgres_refusal import READ_ONLY, REFUSED, place_of, refusal_of, too_old
 from daemon.tables.queries import SQL
 from events.formats import OlderVersion, demand_format
-
-OLDEST = 150_000
-"""PostgreSQL 15."""
 
 CLOCKS_APART = 5.0
 """Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
@@ -112,10 +109,9 @@ async def _writes(connection: Any) -> list[Finding]:
 
 async def _server(connection: Any, config: Config) -> list[Finding]:
     found = []
-    version = int(await connection.fetchval(SQL["server_version"]))
-    if version < OLDEST:
-        text = f"PostgreSQL {version // 10_000} is too old: 15 or newer is needed"
-        found.append(error("postgres-old", "postgres.dsn", text, "upgrade PostgreSQL (pg_upgradecluster)"))
+    old = too_old(int(await connection.fetchval(SQL["server_version"])))
+    if old is not None:
+        found.append(error(old.code, "postgres.dsn", old.text, old.repair))
     role = await connection.fetchval(SQL["own_role"])
     idle = await connection.fetchval(SQL["server_idle"])
     if not 0 < idle <= IDLE_MOST * 1000:

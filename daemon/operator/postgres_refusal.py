@@ -16,6 +16,10 @@ from daemon.sections import LOCAL
 
 AWAY, LOGIN, DATABASE, CONNECTIONS = "postgres-away", "postgres-login", "postgres-database", "postgres-connections"
 READ_ONLY, DISK, TLS, REFUSED = "postgres-read-only", "postgres-disk", "postgres-tls", "postgres-refused"
+OLD = "postgres-old"
+
+OLDEST = 150_000
+"""PostgreSQL 15."""
 
 NO_WAY_IN = frozenset({AWAY, LOGIN, DATABASE, CONNECTIONS, TLS, REFUSED})
 """With these nothing can be asked at all."""
@@ -46,6 +50,15 @@ def place_of(dsn: str) -> tuple[str, str]:
     except ValueError:  # several hosts, each with its port
         where = parts.netloc.rpartition("@")[2]
     return f"PostgreSQL at {where}{f', database {name}' if name else ''}", f"role {role}" if role else "the role"
+
+
+def too_old(version: int) -> Refusal | None:
+    """What is said of a server of this number (140020 is 14.20); None where it is new enough."""
+    if version >= OLDEST:
+        return None
+    number = version // 10_000
+    repair = f"apt-get install postgresql, then pg_upgradecluster {number} main, as root on the server"
+    return Refusal(OLD, f"PostgreSQL {number} is too old: {OLDEST // 10_000} or newer is needed", repair)
 
 
 def refusal_of(error: BaseException, dsn: str, key: str = "postgres.dsn", *, owner: str = "") -> Refusal | None:

@@ -7,7 +7,6 @@ from datetime import datetime
 
 import msgspec
 
-from daemon.tables import documents
 from daemon.tables.open import list_open_intents
 from daemon.tables.queries import SQL
 from events.codes import WaitCode
@@ -59,6 +58,10 @@ async def held(connection: Connection, practice: PracticeId) -> tuple[Held, ...]
 async def _keys(connection: Connection, practice: PracticeId, slots: Iterable[str]) -> dict[str, PatientKey]:
     """The patients of the holds of one patient, by slot: a chart may have been linked since."""
     named = {slot: scope.patient for slot in slots if (scope := scope_in(slot)) is not None and scope.patient}
+    if not named:
+        return {}
+    from daemon.tables import documents  # not for who only looks how a practice is: what it opens takes long to load
+
     charts = {slot: chart for slot, key in named.items() if (chart := charts_of(key).ehr) is not None}
     known = await documents.resolve_charts(connection, practice, list(charts.values()))
     return named | {slot: known[chart] for slot, chart in charts.items() if chart in known}

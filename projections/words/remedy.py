@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from events.codes import WaitCode
-from events.holds import HoldScope, scope_in
-from events.ids import PracticeId, charts_of, number_of
+from events.holds import scope_in
+from events.ids import PracticeId, number_of
 from events.slots import SlotKind, parse_slot
-from events.writes import System
 from projections.state.patient import Patient, is_barred
 from projections.terms.names import Names
+from projections.words.scope import scope_options
 
 
 class Audience(StrEnum):
@@ -185,17 +185,6 @@ def _of_practice(practice: PracticeId, slot: str, names: Names) -> str:
         case Remedy.CHECK_CONFIG:
             return found.value
     return f"{Remedy.BY_HAND} {practice} {slot} --reason TEXT"
-
-
-TO = {System.EHR: "to-ehr", System.BILLING: "to-billing"}
-"""How the command line takes the system written to."""
-
-
-def scope_options(scope: HoldScope, names: Names) -> str:
-    """The scope of a hold as options of a command."""
-    resource = f" --resource {scope.resource}" if scope.resource is not None else ""
-    direction = f" --direction {TO[scope.system]}" if scope.system is not None else ""
-    return f"{resource}{direction}" + (f" --patient {names.one_of(charts_of(scope.patient))}" if scope.patient else "")
 
 
 def _of_patient(practice: PracticeId, patient: Patient, slot: str, code: str, names: Names) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from daemon.config import load
 from daemon.demo.embedded import EmbeddedBroker
 from daemon.findings import Severity
 from daemon.operator import (
@@ -22,7 +23,9 @@ from daemon.operator import (
 from daemon.sandbox.clinic import write_private
 from daemon.sandbox.front_desk import FrontDesk
 from daemon.vendors.elation import examination as of_elation
+from daemon.vendors.elation.section import ElationConfig
 from daemon.vendors.kareo import examination as of_kareo
+from daemon.vendors.sections import SECTIONS
 from tests.acceptance.installation import Installation
 from tests.conftest import until
 
@@ -99,6 +102,36 @@ async def test_a_right_that_the_credentials_lack(at: Installation) -> None:
     assert "bills" in finding.text
     at.clinic.ehr.faults.clear()
     await at.gone("right")
+
+
+@pytest.mark.parametrize("operation", ["GetPractices", "GetServiceLocations"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_customer_key_that_somebody_else_uses(at: Installation, operation: str) -> None:
+    """The one practice's key is used up at each try; who else uses it then gets a key of its own, as advised."""
+    key = (at.file.parent / "oak.kareo-key").read_text().strip()
+    at.clinic.billing.faults.add(operation, "throttle", times=1_000_000, holding=key)
+    finding = await at.found("throttled")
+    assert (finding.practice, finding.key) == ("oak", "practice[2].kareo.customer_key_file")
+    assert (f"kareo.{operation}" in finding.text, "oak.kareo-key" in finding.repair) == (True, True)
+    assert not {"vendor-away", "right"} & {one.code for one in await at.findings()}
+    at.clinic.billing.faults.clear()
+    await at.gone("throttled")
+
+
+@pytest.mark.parametrize("path", ["/practices/{id}/", "/bills/", "/app/subscriptions/", "/app/published_events/"])
+@pytest.mark.asyncio(loop_scope="module")
+async def test_credentials_that_are_used_for_too_many_calls(at: Installation, path: str) -> None:
+    """Elation's 429 is no trouble of its own and no missing right; nothing is asked for after it."""
+    at.clinic.ehr.faults.add(match=("GET", re.escape(path)), kind="status", status=429, times=None)
+    finding = await at.found("throttled")
+    assert path in finding.text
+    (line,) = re.findall(r"concurrency = (\d+) in \[practice\[\d\]\.elation\]", finding.repair)
+    section = load(at.file, SECTIONS).practice[0].ehr
+    assert isinstance(section, ElationConfig)
+    assert 0 < int(line) < section.concurrency
+    assert not {"vendor-away", "right", "deliveries-unknown"} & {one.code for one in await at.findings()}
+    at.clinic.ehr.faults.clear()
+    await at.gone("throttled")
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -238,26 +271,23 @@ PROVOKED = REFUSALS | {
     for code in re.findall(r'(?:error|warning|note|make)\(\s*"([a-z-]+)"', Path(str(module.__file__)).read_text())
 }
 ELSEWHERE = {
-    "postgres-old": "there is no such server here",
     "notify-mail": "tests/integration/test_doctor_notify.py",
     "notify-webhook": "tests/integration/test_doctor_notify.py",
     "notify-nobody": "tests/integration/test_doctor_notify.py",
     "postgres-tls": "tests/unit/test_postgres_refusal.py",
-    "postgres-refused": "tests/unit/test_postgres_refusal.py",
     "postgres-pooler": "tests/unit/test_doctor_parts.py",
     "topic-missing": "tests/kafka/test_operator_doctor_topics.py",
     "topic-replicas-away": "tests/unit/test_doctor_parts.py",
     "kafka-session": "tests/unit/test_doctor_parts.py",
     "certificate": "tests/unit/test_doctor_parts.py",
     "stands-still": "tests/unit/test_doctor_parts.py",
-    "history-restarted": "tests/unit/test_doctor_parts.py",
-    "throttled": "somebody else would have to use the key",
 }
 
 
 def test_every_code_is_provoked_here_or_named() -> None:
     """A code is looked for as tests name it: in quotes, as an argument or in a set."""
-    files = ("test_operator_doctor.py", "test_operator_doctor_servers.py", "../unit/test_cli_doctor.py")
-    tests = "".join((Path(__file__).parent / name).read_text() for name in files)
-    assert {code for code in PROVOKED if f'"{code}"' not in tests} == set()
-    assert ELSEWHERE.keys() <= PROVOKED
+    here, folder = Path(__file__), Path(__file__).parents[2]
+    tests = here.read_text().partition("\nELSEWHERE = ")[0] + (folder / "tests/unit/test_cli_doctor.py").read_text()
+    tests += here.with_name("test_operator_doctor_servers.py").read_text()
+    assert {code for code in PROVOKED if f'"{code}"' not in tests} == ELSEWHERE.keys()
+    assert [code for code, file in ELSEWHERE.items() if f'"{code}"' not in (folder / file).read_text()] == []

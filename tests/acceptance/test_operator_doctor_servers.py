@@ -178,6 +178,18 @@ async def test_a_database_that_is_not_there(at: Installation) -> None:
 
 
 @pytest.mark.asyncio(loop_scope="module")
+async def test_an_address_that_cannot_be_used(at: Installation) -> None:
+    dsn = load(at.file, SECTIONS).postgres.dsn
+    at.edit(f'\ndsn = "{dsn}"', f'\ndsn = "{dsn}?sslmode=full"')
+    try:
+        finding = await at.found("postgres-refused")
+        assert (finding.key, finding.repair) == ("postgres.dsn", "correct postgres.dsn")
+    finally:
+        at.edit(f"{dsn}?sslmode=full", dsn)
+    await at.gone("postgres-refused")
+
+
+@pytest.mark.asyncio(loop_scope="module")
 async def test_connections_that_are_all_taken(at: Installation) -> None:
     await at.execute("ALTER ROLE chartwire CONNECTION LIMIT 0")
     try:
@@ -216,6 +228,31 @@ async def test_something_stands_between(at: Installation) -> None:
         at.file.write_text(text)
         await proxy.stop()
     await at.gone("postgres-between")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_server_that_is_too_old(at: Installation) -> None:
+    """The server here is new enough: what it says of its version is changed on the way, until it is upgraded."""
+    version = str(await at.value("SELECT current_setting('server_version_num')"))
+    proxy = Proxy(at.port)
+    proxy.instead = {version.encode(): b"140020"}
+    await proxy.start()
+    text = at.file.read_text()
+    at.file.write_text(re.sub(rf":{at.port}/", f":{proxy.port}/", text))
+    try:
+        finding = await at.found("postgres-old")
+        assert (finding.severity, finding.text.partition(":")[0]) == (Severity.ERROR, "PostgreSQL 14 is too old")
+        assert "pg_upgradecluster 14 main" in finding.repair
+        ((key, said),) = await reach_own(load(at.file, SECTIONS), at.file.parent)
+        assert (key, said) == ("postgres.dsn", f"{finding.text}; {finding.repair}"), (
+            "a start is refused with the same sentence"
+        )
+        proxy.instead.clear()
+        await at.gone("postgres-old")
+        assert await reach_own(load(at.file, SECTIONS), at.file.parent) == []
+    finally:
+        at.file.write_text(text)
+        await proxy.stop()
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -320,6 +357,26 @@ async def test_a_broker_that_is_away(at: Installation) -> None:
     assert (await at.found("kafka-away")).key == "kafka.bootstrap_servers"
     at.edit("127.0.0.1:9", servers_)
     await at.gone("kafka-away")
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_brokers_that_are_too_old(at: Installation) -> None:
+    """What the broker says of Fetch (17 is the newest it takes) is changed on the way, until it is upgraded; each broker leads to the proxy."""
+    servers_ = load(at.file, SECTIONS).kafka.bootstrap_servers
+    host, port = servers_.split(":")
+    proxy = Proxy(int(port))
+    place, fetch = host.encode(), b"\x00\x01\x00\x00\x00\x11"
+    proxy.instead = {place + int(port).to_bytes(4): place + proxy.port.to_bytes(4), fetch: fetch[:-1] + b"\x0f"}
+    await proxy.start()
+    at.edit(servers_, f"{host}:{proxy.port}")
+    try:
+        finding = await at.found("kafka-old")
+        assert (finding.severity, "older than Apache Kafka 3.7" in finding.text) == (Severity.ERROR, True)
+        del proxy.instead[fetch]
+        await at.gone("kafka-old")
+    finally:
+        at.edit(f"{host}:{proxy.port}", servers_)
+        await proxy.stop()
 
 
 @pytest.mark.asyncio(loop_scope="module")

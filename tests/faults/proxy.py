@@ -20,12 +20,14 @@ CHUNK = 65536
 
 
 class Proxy:
-    """Listens on `port` for `target`, another loopback port. With `refusing` nobody gets through."""
+    """Listens on `port` for `target`, another loopback port. With `refusing` nobody gets through. What stands in `instead` is replaced
+    in answers, by what is as long."""
 
     def __init__(self, target: int) -> None:
         self.target = target
         self.port = free_port()
         self.refusing = False
+        self.instead: dict[bytes, bytes] = {}
         self.met: list[Kind] = []
         self._planned: deque[tuple[Kind, float] | None] = deque()
         self._open: set[asyncio.StreamWriter] = set()
@@ -70,7 +72,7 @@ class Proxy:
         line = _Line()
         pumps = [
             asyncio.ensure_future(self._requests(reader, there, line)),
-            asyncio.ensure_future(_answers(there_reader, writer, line)),
+            asyncio.ensure_future(self._answers(there_reader, writer, line)),
         ]
         try:
             await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
@@ -97,22 +99,23 @@ class Proxy:
             there.write(chunk)
             await there.drain()
 
+    async def _answers(self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, line: _Line) -> None:
+        while chunk := await there.read(CHUNK):
+            for said, other in self.instead.items():
+                chunk = chunk.replace(said, other)
+            if line.keeps is not None:
+                writer.write(chunk[: int(len(chunk) * line.keeps)])
+                with contextlib.suppress(OSError):
+                    await writer.drain()
+                return
+            writer.write(chunk)
+            await writer.drain()
+
 
 class _Line:
     """What of the next answer gets through before the connection breaks: None for all, and no break."""
 
     keeps: float | None = None
-
-
-async def _answers(there: asyncio.StreamReader, writer: asyncio.StreamWriter, line: _Line) -> None:
-    while chunk := await there.read(CHUNK):
-        if line.keeps is not None:
-            writer.write(chunk[: int(len(chunk) * line.keeps)])
-            with contextlib.suppress(OSError):
-                await writer.drain()
-            return
-        writer.write(chunk)
-        await writer.drain()
 
 
 @asynccontextmanager

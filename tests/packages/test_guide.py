@@ -180,6 +180,19 @@ def test_the_backup_is_one(service: Session) -> None:
 
 
 @pytest.mark.nightly
+def test_the_units_that_the_guide_brings_are_sound(service: Session) -> None:
+    """By systemd itself, with its own targets, in the root where what they start lies."""
+    service.run("apt-get install -yqq --no-install-recommends systemd > /dev/null 2>&1")
+    units = sorted(one.name for one in (service.root.folder / "etc/systemd/system").iterdir() if one.is_file())
+    brought = {"chartwire-backup.service", "chartwire-backup.timer", "chartwire-doctor.service", "chartwire-doctor.timer"}
+    assert brought | {"kafka.service"} <= set(units)
+    for name in units:
+        command = ["systemd-analyze", f"--root={service.root.folder}", "verify", "--man=no", name]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert not [line for line in done.stderr.splitlines() if name.partition(".")[0] in line], done.stderr
+
+
+@pytest.mark.nightly
 def test_the_doctor_complains_of_nothing_that_the_guide_should_have_done(service: Session) -> None:
     """Less than two weeks of a certificate, one node of Kafka: what is of this machine or of the stand-ins is listed here."""
     said = service.run("runuser -u chartwire -- chartwire doctor --json", check=False)

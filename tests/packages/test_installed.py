@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -34,3 +35,11 @@ def test_the_wheel_in_an_empty_environment_plays_the_demo(built: Built, tmp_path
     assert "Last name" in run(chartwire, "rules", cwd=tmp_path)
     assert run(tmp_path / "env" / "bin" / "python", "-m", "daemon.cli.manual", cwd=tmp_path).startswith(".TH CHARTWIRE 1")
     assert json.loads(run(chartwire, "demo", "--headless", "--json", "--size", "3", cwd=tmp_path))["ok"] is True
+
+
+def test_the_readmes_command_plays_the_demo_from_a_fresh_clone(tmp_path: Path) -> None:
+    """As it stands there, but for the pictures of a terminal."""
+    (command,) = re.findall(r"^<!-- demo -->\n```\n(.+)\n```$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    run("git", "clone", "--quiet", ROOT, "chartwire", cwd=tmp_path)
+    said = run("bash", "-euc", f"{command} --headless --json --size 3", cwd=tmp_path / "chartwire")
+    assert json.loads(said.splitlines()[-1])["ok"] is True

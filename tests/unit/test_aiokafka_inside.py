@@ -12,12 +12,13 @@ from types import SimpleNamespace
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.conn import AIOKafkaConnection
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.producer.message_accumulator import MessageAccumulator
 from aiokafka.producer.sender import Sender
 from aiokafka.protocol.metadata import MetadataRequest
 
-from events.aiokafka_inside import described, generation, give_up, rejoin, stop_sending
+from events.aiokafka_inside import described, generation, give_up, rejoin, stop_sending, versions_taken
 
 ROOT = Path(__file__).resolve().parents[2]
 READ = (0, 14)
@@ -78,8 +79,22 @@ async def test_topics_are_described_without_being_made(monkeypatch: pytest.Monke
     assert (sent[0]._topics, sent[0]._allow_auto_topic_creation) == (["one"], False)
 
 
+async def test_a_broker_that_is_away_says_no_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers="127.0.0.1:1")
+    connection = AIOKafkaConnection("127.0.0.1", 1)
+    connection._versions = {1: (0, 17)}
+
+    async def connected(node: int) -> object:
+        return connection if node == 1 else None
+
+    assert list(inspect.signature(admin._client._get_conn).parameters)[:1] == ["node_id"]
+    monkeypatch.setattr(admin._client, "_get_conn", connected)
+    monkeypatch.setattr(admin._client.cluster, "brokers", lambda: [SimpleNamespace(nodeId=1), SimpleNamespace(nodeId=2)])
+    assert await versions_taken(admin, 1) == {1: 17}
+
+
 def test_no_other_file_of_the_product_uses_them() -> None:
-    private = re.compile(r"\._(sender|message_accumulator|coordinator|send_request)\b")
+    private = re.compile(r"\._(sender|message_accumulator|coordinator|send_request|get_conn)\b")
     found = {
         str(file.relative_to(ROOT))
         for folder in ("daemon", "events", "projections")

@@ -18,12 +18,14 @@ from cryptography.x509.oid import NameOID
 from daemon.config import Config, load
 from daemon.demo.embedded import free_port
 from daemon.findings import Severity
-from daemon.operator.doctor_kafka import _sessions, _topics
-from daemon.operator.doctor_network import look_at_certificates
+from daemon.operator.doctor_kafka import _sessions, _topics, _versions
+from daemon.operator.doctor_network import AT_ONCE, PATIENCE, look_at_certificates
 from daemon.operator.doctor_postgres import _server, granted, migrations
 from daemon.operator.doctor_practices import _owner, _restarted
 from daemon.sandbox.clinic import Clinic
 from daemon.tables.status import PracticeStatus, Report
+from daemon.vendors.kareo.limiter import IntervalLimiter
+from daemon.vendors.kareo.opening import EXAMINED_TRIES
 from daemon.vendors.sections import SECTIONS
 from events.heads import SETTINGS
 from events.ids import PracticeId
@@ -79,6 +81,17 @@ def test_a_pooler_in_transaction_mode_and_an_old_server(config: Config) -> None:
     assert "pool_mode = session" in found["postgres-pooler"].repair
 
 
+@pytest.mark.parametrize(("version", "old"), [(149_999, True), (150_000, False)])
+def test_the_oldest_server_that_is_taken_is_15(config: Config, version: int, old: bool) -> None:
+    assert ("postgres-old" in {one.code for one in asyncio.run(_server(Pooled(version), config))}) is old
+
+
+def test_the_doctors_patience_does_for_practices_of_one_key_that_is_throttled_at_each_try() -> None:
+    """They are examined at once and call one after the other, each with as much of a pause as a throttled call asks for."""
+    pause = 2 * IntervalLimiter().interval("GetPractices")
+    assert AT_ONCE * EXAMINED_TRIES * pause < PATIENCE
+
+
 def test_the_rights_are_those_of_the_migrations() -> None:
     rights = granted()
     assert rights["chartwire.event"] == {"SELECT", "INSERT"}
@@ -116,6 +129,12 @@ def test_topics_that_are_missing_or_whose_replicas_are_away(config: Config) -> N
         )
         == []
     )
+
+
+def test_the_oldest_broker_that_is_taken_is_of_3_7(config: Config) -> None:
+    assert _versions(config, {1: 16, 2: 17}) == []
+    (finding,) = _versions(config, {1: 16, 2: 15, 3: 11})
+    assert (finding.code, finding.text) == ("kafka-old", "broker 2, 3 is older than Apache Kafka 3.7")
 
 
 @pytest.mark.parametrize(("low", "high", "line"), [("10000", "1800000", "10"), ("1000", "5000", "5")])

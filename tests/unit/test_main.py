@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import re
 import subprocess
 import sys
@@ -76,6 +77,17 @@ def test_d6_only_what_a_command_uses_is_loaded(call: str) -> None:
     script += f"; print(*(one for one in {LIGHT[call]!r} if one in sys.modules))"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.split() == []
+
+
+def test_d6_garbage_is_not_looked_for_among_what_a_process_loads() -> None:
+    """Nor is it in a test's process, whose own garbage would be kept with what is loaded."""
+    script = "import gc, sys; from daemon.__main__ import main; sys.argv = ['chartwire', 'rules', '--json']; main()"
+    script += "; print(gc.isenabled(), gc.get_freeze_count() > 10_000)"
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "True True"
+    kept = gc.get_freeze_count()
+    assert main(["rules", "--json"]) == 0
+    assert (gc.isenabled(), gc.get_freeze_count()) == (True, kept)
 
 
 def test_d6_the_entry_that_is_installed_loads_nothing_but_itself() -> None:

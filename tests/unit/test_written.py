@@ -17,7 +17,8 @@ def test_values_are_written_as_people_of_the_trade_do() -> None:
 
 
 def test_a_command_that_shows_no_rule_loads_none() -> None:
-    """`chartwire status` is asked again and again: half of its start was the rules' tables."""
-    asked = "import sys, daemon.cli.status; print(sorted(one for one in sys.modules if one.startswith('projections.rules')))"
+    """`chartwire status` is asked again and again: half of its start was the rules' tables, a tenth what patients are."""
+    heavy = ("projections.rules", "projections.state")
+    asked = f"import sys, daemon.cli.status; print([one for one in sys.modules if one.startswith({heavy!r})])"
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

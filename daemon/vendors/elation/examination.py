@@ -12,7 +12,7 @@ from daemon.vendors.elation import wire
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.connector import RESOURCES
 from daemon.vendors.elation.section import ElationConfig
-from daemon.vendors.ports.errors import CredentialsRefused, NotFound, Refused, Unauthorized, VendorError
+from daemon.vendors.ports.errors import CredentialsRefused, NotFound, Refused, Throttled, Unauthorized, VendorError
 from events.ids import PracticeId
 
 LATELY = timedelta(days=1)
@@ -45,12 +45,14 @@ class ElationExamination:
             return [self._no_access(failure)]
         findings = [] if found.name == name else [self._named(found.name)]
         findings += await self._rights()
-        if self._section.webhooks:
+        if self._section.webhooks and "throttled" not in {one.code for one in findings}:
             findings += await self._webhooks()
         return findings
 
     def _no_access(self, failure: VendorError) -> Finding:
         key, practice = self._key, self._practice
+        if isinstance(failure, Throttled):
+            return self._throttled(failure)
         if isinstance(failure, CredentialsRefused):
             text, repair = (
                 "Elation refuses the credentials",
@@ -68,6 +70,14 @@ class ElationExamination:
             )
         text = f"Elation does not answer ({type(failure).__name__} at {failure.operation})"
         return error("vendor-away", f"{key}.base_url", text, "Elation's status page, or correct base_url", practice)
+
+    def _throttled(self, failure: Throttled) -> Finding:
+        text = f"Elation asks for patience ({failure.operation}): these credentials are used for too many calls at once"
+        repair = (
+            f"concurrency = {max(1, self._section.concurrency // 2)} in [{self._key}], then systemctl reload chartwire; whoever else "
+            f"uses {self._section.client_id} needs credentials of their own"
+        )
+        return error("throttled", f"{self._key}.client_id", text, repair, self._practice)
 
     def _named(self, theirs: str) -> Finding:
         text = "Elation calls this practice otherwise than the configuration: is practice_id another's?"
@@ -89,12 +99,14 @@ class ElationExamination:
             "appointments": self._client.appointments,
             "insurance_companies": self._client.insurance_companies,
         }
-        found = []
+        found: list[Finding] = []
         for name, read in lists.items():
             rows = read()
             try:
                 async for _ in rows:
                     break
+            except Throttled as failure:
+                return [*found, self._throttled(failure)]
             except VendorError as failure:
                 if isinstance(failure, Unauthorized | Refused):
                     text = f"the credentials may not read {name}"
@@ -109,6 +121,8 @@ class ElationExamination:
     async def _webhooks(self) -> list[Finding]:
         try:
             theirs = [one async for one in self._client.subscriptions() if isinstance(one, wire.Subscription)]
+        except Throttled as failure:
+            return [self._throttled(failure)]
         except VendorError as failure:
             text = f"webhook subscriptions cannot be read ({type(failure).__name__})"
             repair = f"ask Elation for webhooks for {self._section.client_id}"
@@ -125,6 +139,8 @@ class ElationExamination:
                     events.append(one)
                 if len(events) >= MOST_EVENTS:
                     break
+        except Throttled as failure:
+            return [self._throttled(failure)]
         except VendorError as failure:
             text = f"what became of deliveries cannot be read ({type(failure).__name__})"
             repair = f"ask Elation for published events for {self._section.client_id}, if it is to be known"

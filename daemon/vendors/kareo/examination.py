@@ -31,16 +31,22 @@ async def examine_kareo(client: KareoClient, section: KareoConfig, key: str, pra
 
 def _no_access(failure: VendorError, section: KareoConfig, key: str, practice: PracticeId) -> Finding:
     if isinstance(failure, Throttled):
-        text = "Kareo asks for patience: somebody else uses this customer key"
-        return error(
-            "throttled", f"{key}.customer_key_file", text, "run the doctor again when the key is used less", practice
-        )
+        return _throttled(failure, section, key, practice)
     if isinstance(failure, Unauthorized):
         text = "Kareo refuses the customer key, the user or the password"
         repair = f"put them into {section.customer_key_file} and {section.password_file}, then systemctl reload chartwire"
         return error("credentials", f"{key}.password_file", text, repair, practice)
     text = f"Kareo does not answer ({type(failure).__name__} at {failure.operation})"
     return error("vendor-away", f"{key}.endpoint", text, "Kareo's status page, or correct endpoint", practice)
+
+
+def _throttled(failure: Throttled, section: KareoConfig, key: str, practice: PracticeId) -> Finding:
+    text = f"Kareo asks for patience at each try ({failure.operation}): somebody else uses this customer key, and chartwire is slowed down"
+    repair = (
+        f"give whoever else uses the key of {section.customer_key_file} one of their own, or have them call less; then "
+        f"`chartwire doctor {practice}` (`chartwire status {practice}` shows chartwire's own part)"
+    )
+    return error("throttled", f"{key}.customer_key_file", text, repair, practice)
 
 
 async def _rights(client: KareoClient, section: KareoConfig, key: str, practice: PracticeId) -> list[Finding]:
@@ -58,6 +64,8 @@ async def _rights(client: KareoClient, section: KareoConfig, key: str, practice:
                 f"give {section.user} the right in Kareo (Settings, User Accounts)",
             )
             found.append(error("right", key, text, repair, practice))
+        except Throttled as failure:
+            return [*found, _throttled(failure, section, key, practice)]
         except VendorError as failure:
             text = f"{name} fails ({type(failure).__name__})"
             found.append(error("right", key, text, "Kareo's status page", practice))

@@ -28,6 +28,9 @@ WRITES = 8
 TRIES = 20
 """The running daemon shares the customer key and its limits, so a reader beside it is throttled more often."""
 
+EXAMINED_TRIES = 4
+"""Of a call that is throttled each time: the doctor's patience has to do for many practices of one customer key, one after the other."""
+
 PROBE_SECONDS = 30.0
 
 
@@ -87,7 +90,7 @@ class Kareo:
             service = await _service(section, means, cached=False)
         except (VendorError, OSError, ValueError) as failure:
             return [undescribed(section, key, practice, failure)]
-        client = self._client(section, means, service, None, timeout=PROBE_SECONDS, tries=TRIES)
+        client = self._client(section, means, service, None, timeout=PROBE_SECONDS, tries=EXAMINED_TRIES)
         return await examine_kareo(client, section, key, practice)
 
     async def reader(self, section: KareoConfig, means: Means, side: Side) -> Reader:
