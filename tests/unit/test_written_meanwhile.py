@@ -18,7 +18,7 @@ from tests.unit.bills import ANSWER, billed, lined
 from tests.unit.bills import SLOT as BILL
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import CASE, GOLD, SECOND, agreed
-from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, HOUSE, KAREO_HOUSE
+from tests.unit.records import ADA, ADA_KEY, ADA_THERE, BLUE, GREY, HOUSE, KAREO_HOUSE
 from tests.unit.searches import HERE
 from tests.unit.stories import IN_CALENDAR, VISIT
 from tests.unit.test_beyond_case import STAFF, answered, beyond, remove
@@ -317,3 +317,10 @@ def test_an_encounter_of_the_bill_as_it_was_before_says_that_the_bill_differs() 
     clinic.write(ADA_KEY, ANSWER)
     assert clinic.waits(BILL) == "differs-after-sent"
     assert clinic.patient().bills["4001"].billed
+
+
+def test_a_provider_names_whom_it_replaces() -> None:
+    """So that a physician who was assigned there meanwhile is seen (test_elation_writer)."""
+    write = edited_there(provider=KAREO_HOUSE).wanted(TO_ELATION)
+    assert isinstance(write, UpdateEhrChart)
+    assert (write.physician, write.replaces) == (HOUSE, GREY)
