@@ -35,7 +35,7 @@ from tests.simulation.world import World, connected, surrounded
 STRIKES = 2
 OTHERS_WITHIN = 300.0
 HEALED_WITHIN = 1800.0
-STRUCK_WITHIN = 120.0
+STRUCK_WITHIN = 600.0
 TAKEN_WITHIN = 600.0
 
 AT_A_TAKE_OVER = frozenset({"take_over", "get_practices", "ensure_external_vendor"})
@@ -104,6 +104,10 @@ async def _struck(pair: Pair, strike: Strike) -> tuple[str, str]:
         pair.register()
     if strike.port.name == "EHR client" and strike.method.endswith("_appointment"):
         await pair.visit(strike.method)
+    if strike.port.name == "billing client" and strike.method == "get_appointment":
+        await pair.visit("delete_appointment")
+    if strike.method == "update_patient":
+        pair.rename()
     if "polic" in strike.method or "insurance" in strike.method:
         await pair.insure(strike.method)
     here, there = pair.move(HIT), pair.move(OTHER)

@@ -71,6 +71,14 @@ class Pair:
         else:
             kareo.move_appointment(booked.id, start + timedelta(hours=1), None)
 
+    def rename(self) -> None:
+        """The struck practice's first patient gets another middle name, in Elation."""
+        chart, _ = self.world.links(HIT)[0]
+        number = next(self._newcomers)
+        self.world.clinic.ehr.people.edit_patient(
+            chart, middle_name=f"M{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}"
+        )
+
     async def insure(self, method: str) -> None:
         """The struck practice's first patient changes to a new insurer, in Kareo; for what changes a record that is edited once written."""
         kareo, number = self.world.clinic.billing, next(self._newcomers)
