@@ -338,8 +338,7 @@ class BillingChartWritten(Result, frozen=True, kw_only=True):
 class RecordCreated(Result, frozen=True, kw_only=True):
     """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake.
 
-    What an earlier write had created was found and is not as asked for: `found` and `booked` are how an appointment stands there,
-    `otherwise` is an encounter of another content.
+    What was found and is not as asked for: `found` and `booked` are how an appointment stands, `otherwise` is another encounter's content.
     """
 
     id: int
@@ -384,16 +383,9 @@ class Done(Result, frozen=True, kw_only=True):
 
 
 AnyResult = (
-    Searched
-    | EhrChartWritten
-    | BillingChartWritten
-    | RecordCreated
-    | StandsAlready
-    | PoliciesWritten
-    | BillingPoliciesWritten
-    | BillWritten
-    | Done
-)
+    Searched | EhrChartWritten | BillingChartWritten | RecordCreated | StandsAlready
+    | PoliciesWritten | BillingPoliciesWritten | BillWritten | Done
+)  # fmt: skip
 
 
 def system_of(write: AnyWrite) -> System:
