@@ -224,6 +224,20 @@ def test_b7_a_missing_section_is_a_problem_with_its_name(file: Path, missing: st
     assert problems(file) == {missing: "is missing"}
 
 
+def twice(file: Path, **changes: object) -> dict[str, str]:
+    """The problems of the file with its practice there twice, the second time with these members of its own."""
+    document = tomllib.loads(file.read_text())
+    (practice,) = document["practice"]
+    document["practice"] = [practice, {**practice, **changes}]
+    write_private(file, toml(document))
+    return problems(file)
+
+
+def test_two_practices_have_two_ids(file: Path) -> None:
+    (found,) = twice(file).items()
+    assert found == ("practice[2].id", "is used by practice[1] already")
+
+
 def test_b7_an_empty_file_misses_everything(file: Path) -> None:
     file.write_text("")
     assert set(problems(file)) == {"postgres", "kafka", "keys", "http", "practice"}
