@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from enum import StrEnum
 
-from events.bookings import AnyBooking, StandsAlready
+from events.bookings import AnyBooking, BookingTerms, StandsAlready
 from events.ids import BillingPatientId, EhrChartId
 from events.records import BillingCase, BillingChart, ChartPolicy, EhrBill, EhrChart, EhrPolicy, Value, stored_type
 from events.terms import AppointmentTerms, EncounterTerms, PolicyChange, PolicyTerms
@@ -87,13 +87,15 @@ class UpdateEhrChart(EhrWrite, frozen=True, kw_only=True):
     """Only the fields that change, by canonical name; a field at "" is cleared; `physician` None leaves it as it is.
 
     `expected` are the values that are to be replaced: where the chart shows others, somebody was faster. `beside` are numbers of
-    the same kind as a field's, by its name, that are not ours: they stay where they are.
+    the same kind as a field's, by its name, that are not ours: they stay where they are. `replaces` is the physician whom
+    `physician` replaces, None where that is nobody, or not known.
     """
 
     chart: EhrChartId
     fields: dict[str, str]
     expected: dict[str, str] = {}
     physician: int | None = None
+    replaces: int | None = None
     beside: dict[str, tuple[str, ...]] = {}
 
 
@@ -334,12 +336,16 @@ class BillingChartWritten(Result, frozen=True, kw_only=True):
 
 
 class RecordCreated(Result, frozen=True, kw_only=True):
-    """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake, `found` is
-    how an appointment stands that was found and is not as asked for."""
+    """A carrier, plan, appointment or encounter: its id in the system written to; `others` were created along by a mistake.
+
+    What was found and is not as asked for: `found` and `booked` are how an appointment stands, `otherwise` is another encounter's content.
+    """
 
     id: int
     others: tuple[int, ...] = ()
     found: AppointmentTerms | None = None
+    booked: BookingTerms | None = None
+    otherwise: bool = False
 
 
 class PoliciesWritten(Result, frozen=True, kw_only=True):
@@ -377,16 +383,9 @@ class Done(Result, frozen=True, kw_only=True):
 
 
 AnyResult = (
-    Searched
-    | EhrChartWritten
-    | BillingChartWritten
-    | RecordCreated
-    | StandsAlready
-    | PoliciesWritten
-    | BillingPoliciesWritten
-    | BillWritten
-    | Done
-)
+    Searched | EhrChartWritten | BillingChartWritten | RecordCreated | StandsAlready
+    | PoliciesWritten | BillingPoliciesWritten | BillWritten | Done
+)  # fmt: skip
 
 
 def system_of(write: AnyWrite) -> System:

@@ -116,6 +116,7 @@ def _want_ehr(
         fields=ordered,
         expected=expected,
         physician=physician,
+        replaces=None if physician is None else side.chart.physician,
         beside={name: numbers for name, numbers in beside.items() if name in ordered},
     )
     wants.writes[SLOTS[System.EHR]] = Wish(write, Resource.DEMOGRAPHICS, RULE)
@@ -158,7 +159,7 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
     if missing := _missing(fields, System.EHR):
         wants.wait(CHART_SLOT, WaitCode.INCOMPLETE, f"{here} needs {missing} to create the chart; enter it in {there}")
         return
-    physician = int(fields.pop("provider")) if "provider" in fields else default_physician(directory, policy)
+    physician = int(fields["provider"]) if "provider" in fields else default_physician(directory, policy)
     if physician is None:
         text = f"{here} needs a provider to create the chart; assign one that is mapped, or configure default_physician"
         wants.wait(CHART_SLOT, WaitCode.NO_PROVIDER, text, "directory")
@@ -169,6 +170,8 @@ def want_ehr_chart(billing: BillingSide, directory: Directory, policy: Policy, w
         no_street = Unfit("no-street", f"{here} needs the first address line; enter it")
         _hold_back({name: no_street for name in ADDRESS if name in fields}, fields, problems)
     problems.pop("provider", None)
+    if "provider" in fields:
+        fields["provider"] = str(billing.chart.provider)  # the base of what follows is by the billing side's id
     _wait_for(problems, System.EHR, policy.names, wants)
     hint = f"{LINK_HINT}{billing.chart.id}"
     write = CreateEhrChart(billing=billing.chart.id, fields=fields, physician=physician, link_hint=hint)

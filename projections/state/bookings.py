@@ -51,7 +51,8 @@ def booked(patient: Patient, slot: str, write: AnyBooking, result: AnyResult) ->
         return patient
     match write:
         case CreateBillingAppointment() if isinstance(result, RecordCreated):
-            entry = replace(entry, billing=result.id, written=write.terms, deleted=False, others=result.others, by_hand=None)
+            told = result.booked or write.terms
+            entry = replace(entry, billing=result.id, written=told, deleted=False, others=result.others, by_hand=None)
         case CreateBillingAppointment() if isinstance(result, StandsAlready):
             found = EnteredByHand(id=result.id, start=write.terms.start, read_at=result.read_at)
             entry = replace(entry, by_hand=found)

@@ -91,7 +91,9 @@ def _read_beyond(patient: Patient, write: SyncPolicies, result: PoliciesWritten)
     beyond = tuple(one for one in result.read if one.active and one.rank is not None and one.id not in ours)
     if not beyond and patient.coverage is None:
         return patient
-    return replace(patient, coverage=replace(coverage_of(patient), beyond=beyond, to_remove=(), look_again=False))
+    known, left = coverage_of(patient), {one.id for one in beyond}
+    asked = tuple(id_ for id_ in known.to_remove if id_ in left)  # while this write was under way
+    return replace(patient, coverage=replace(known, beyond=beyond, to_remove=asked, look_again=False))
 
 
 def look_again(patient: Patient) -> Patient:

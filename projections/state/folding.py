@@ -287,9 +287,8 @@ def _succeeded(patient: Patient, write: AnyWrite, body: IntentSucceeded, event: 
         case ChangeBillingPolicies(), BillingPoliciesWritten():
             return billing_policies_written(_billing_seen(patient, result.chart, result.read_at), write, result)
         case CreateEncounter(), RecordCreated():
-            return with_bill(
-                patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=write.content, answered=None
-            )
+            sent = "" if result.otherwise else write.content
+            return with_bill(patient, write.bill, encounter=result.id, encounter_at=event.observed, sent=sent, answered=None)
         case _, BillWritten():
             patient = _bill_seen(patient, result.bill, result.modified, result.read_at)
             if isinstance(write, MarkBillError):
@@ -318,7 +317,10 @@ def _updated(
     patient: Patient, write: UpdateEhrChart | UpdateBillingChart, result: EhrChartWritten | BillingChartWritten
 ) -> Patient:
     """A demographics write is done: what was written is what both sides agreed on. What it was sent with and has been agreed
-    otherwise since is there by our doing all the same, and nobody's entry."""
+    otherwise since is there by our doing all the same, and nobody's entry. Of a chart that the link has left since nothing is agreed."""
+    link = patient.link
+    if link is None or result.chart.id != (link.ehr if isinstance(write, UpdateEhrChart) else link.billing):
+        return patient
     ours = without(result.sent or {}, *write.fields)
     patient = _agreed(patient, write.fields)
     if isinstance(write, UpdateEhrChart) and write.beside:

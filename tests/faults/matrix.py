@@ -35,7 +35,7 @@ from tests.simulation.world import World, connected, surrounded
 STRIKES = 2
 OTHERS_WITHIN = 300.0
 HEALED_WITHIN = 1800.0
-STRUCK_WITHIN = 120.0
+STRUCK_WITHIN = 600.0
 TAKEN_WITHIN = 600.0
 
 AT_A_TAKE_OVER = frozenset({"take_over", "get_practices", "ensure_external_vendor"})
@@ -47,8 +47,6 @@ DEEDS = {
     "patient": ("registers a patient in Kareo", "registers a patient in Elation"),
     "vendor": ("registers a patient in Elation", "registers a patient in Elation"),
     "update_patient": ("edits a chart in Elation", "edits the first patient's city in Elation"),
-    "polic": ("enters a policy in Kareo", "edits a policy in Kareo"),
-    "insurance": ("enters a policy in Kareo",),
     "appointment": ("books an appointment in Kareo", "moves an appointment in Kareo", "cancels an appointment in Kareo"),
     "bill": ("signs a note in Elation",),
     "encounter": ("signs a note in Elation",),
@@ -63,9 +61,6 @@ NEVER: dict[tuple[str, str], str] = {
     ("EHR client", "appointments"): "only a look-up after a lost creation, and `verify`, ask",
     ("billing client", "set_external_id"): "only after a creation that Kareo made without the external id",
     ("EHR client", "create_subscription"): "made once, before the first cell of a world begins",
-    ("EHR client", "replace_policy"): "its people add policies and edit none",
-    ("EHR client", "get_insurance_company"): "its people change no plan",
-    ("EHR client", "update_insurance_company"): "its people change no plan",
     ("pool", "fetchrow"): "a practice at work asks for single rows within its transactions",
 }
 """By port and method: why no cell of it is ever called."""
@@ -109,6 +104,12 @@ async def _struck(pair: Pair, strike: Strike) -> tuple[str, str]:
         pair.register()
     if strike.port.name == "EHR client" and strike.method.endswith("_appointment"):
         await pair.visit(strike.method)
+    if strike.port.name == "billing client" and strike.method == "get_appointment":
+        await pair.visit("delete_appointment")
+    if strike.method == "update_patient":
+        pair.rename()
+    if "polic" in strike.method or "insurance" in strike.method:
+        await pair.insure(strike.method)
     here, there = pair.move(HIT), pair.move(OTHER)
     if not await pair.until(lambda: pair.lives_in(OTHER, there), OTHERS_WITHIN, HIT, OTHER):
         return "red", "the other practice's change was not written in time"

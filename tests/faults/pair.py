@@ -71,6 +71,30 @@ class Pair:
         else:
             kareo.move_appointment(booked.id, start + timedelta(hours=1), None)
 
+    def rename(self) -> None:
+        """The struck practice's first patient gets another middle name, in Elation."""
+        chart, _ = self.world.links(HIT)[0]
+        number = next(self._newcomers)
+        self.world.clinic.ehr.people.edit_patient(
+            chart, middle_name=f"M{chr(97 + number // 26 % 26)}{chr(97 + number % 26)}"
+        )
+
+    async def insure(self, method: str) -> None:
+        """The struck practice's first patient changes to a new insurer, in Kareo; for what changes a record that is edited once written."""
+        kareo, number = self.world.clinic.billing, next(self._newcomers)
+        _, patient = self.world.links(HIT)[0]
+        case = next((one for one in kareo.cases.values() if one.patient_id == patient and one.is_primary), None)
+        case = case or kareo.people.add_case(patient, "Primary", "Insurance", True)
+        for one in [each for each in kareo.policies.values() if each.case_id == case.id and each.active]:
+            kareo.people.deactivate_policy(one.id)
+        address = {"address1": f"{number} Carrier Plaza", "city": "Denver", "state": "CO", "zip": "80202"}
+        entered = kareo.people.add_policy(case.id, f"Insurer {number}", "Basic", number=f"MB{number}", **address)
+        if method in ("replace_policy", "get_insurance_company", "update_insurance_company"):
+            policies = self.world.clinic.ehr.policies
+            await self.until(lambda: any(one["member_id"] == f"MB{number}" for one in policies.values()), 600.0, HIT)
+            kareo.people.edit_policy(entered.id, copay=str(number))
+            kareo.people.edit_plan(entered.plan_id, address1=f"{number} New Carrier Street")
+
     def move(self, practice: str) -> str:
         """The practice's first patient moves, in Kareo; returns where to."""
         self._cities += 1

@@ -37,11 +37,17 @@ from tests.unit.records import ADA_THERE
 DENVER = ZoneInfo("America/Denver")
 SECRETS = (ADA_THERE.last_name, str(ADA_THERE.birth_date))
 OF_PERSONS = {
-    "history", "explain", "onboard", "what-if", "waiting", "verify",
-    "resync", "retry", "resend", "link", "unlink", "dismiss", "remove-policy", "seen", "redrive",
+    "history", "search-history", "explain", "onboard", "what-if", "waiting", "verify", "balance", "duplicates", "apart",
+    "resync", "retry", "resend", "link", "move-link", "unlink", "dismiss", "remove-policy", "seen", "redrive",
+    "hold", "release", "keep-out", "map",
 }  # fmt: skip
 """Commands whose output may tell of persons."""
-TIMED = OF_PERSONS | {"status", "replay"}
+TIMED = OF_PERSONS | {"status", "replay", "maps", "settings"}
+OF_NOBODY = {
+    "demo", "run", "sandbox", "migrate", "check-config", "doctor", "new-key", "rotate-key", "shred", "recover", "listen", "audit",
+    "export", "rules", "match", "console", "user", "status", "replay", "maps", "settings",
+}  # fmt: skip
+"""Commands that tell of servers, practices and numbers; `listen` of envelopes, `match` of ids."""
 
 
 def options(name: str) -> set[str]:
@@ -55,6 +61,11 @@ def options(name: str) -> set[str]:
 def test_b3_every_command_about_persons_has_the_same_switches(name: str) -> None:
     wanted = {"--utc"} | ({"--values", "--names"} if name in OF_PERSONS else set())
     assert wanted <= options(name)
+
+
+def test_b3_every_command_tells_of_persons_or_of_nobody() -> None:
+    assert OF_PERSONS.isdisjoint(OF_NOBODY)
+    assert {name for names in COMMANDS.values() for name in names} == OF_PERSONS | OF_NOBODY
 
 
 def test_b3_comparing_two_charts_shows_no_values_unasked(

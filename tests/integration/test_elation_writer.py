@@ -222,3 +222,31 @@ async def test_policies_are_brought_to_their_terms_after_a_lost_answer_too(ehr: 
         await ehr.writer.write(lambda: write)
     await ehr.writer.write(lambda: write)
     assert [one["member_id"] for one in ehr.sandbox.policies.values()] == ["X1"]
+
+
+async def test_a_physician_who_was_assigned_there_meanwhile_is_not_replaced_unseen(ehr: Elation) -> None:
+    chart = ehr.ada()
+    others = [
+        int(ehr.sandbox.add_physician(ehr.elm, first_name="Ann", last_name="Lee", npi=npi)["id"]) for npi in ("2", "3")
+    ]
+    write = UpdateEhrChart(chart=chart, fields={"provider": "502"}, physician=others[0], replaces=ehr.doctor)
+    ehr.sandbox.people.edit_patient(chart, primary_physician=others[1])
+    with pytest.raises(ChangedMeanwhile) as caught:
+        await ehr.writer.write(lambda: write)
+    assert caught.value.seen.chart.physician == others[1]
+    ehr.sandbox.people.edit_patient(chart, primary_physician=ehr.doctor)
+    written = await ehr.writer.write(lambda: write)
+    assert isinstance(written, EhrChartWritten)
+    assert written.chart.physician == others[0]
+
+
+@pytest.mark.parametrize(("status", "kept"), [("Cancelled", "Scheduled"), ("Checked In", "Checked In")])
+async def test_who_has_come_is_not_scheduled_anew_when_a_cancellation_is_undone(
+    ehr: Elation, status: str, kept: str
+) -> None:
+    """The answer to the first try was lost, or somebody undid it by hand."""
+    write, _ = ehr.prepared("move")
+    assert isinstance(write, UpdateEhrAppointment)
+    ehr.sandbox.people.edit_appointment(write.appointment, status=status)
+    await ehr.writer.write(lambda: replace(write, revive=True))
+    assert (await ehr.client.get_appointment(write.appointment)).status.status == kept

@@ -15,9 +15,9 @@ from daemon.vendors.kareo.writer import KareoWriter
 from daemon.vendors.ports.errors import Refused
 from events.bookings import CAME, DeleteBillingAppointment
 from events.ids import BillingPatientId
-from events.writes import Done
+from events.writes import Done, RecordCreated
 from tests.integration.kareo import Kareo, kareo_at_work
-from tests.integration.test_kareo_bookings import START, TOKEN, booked, terms
+from tests.integration.test_kareo_bookings import START, TOKEN, booked, create, terms
 
 
 @pytest_asyncio.fixture
@@ -104,3 +104,14 @@ async def test_a_deletion_the_practice_wants_asks_for_neither(there: Kareo, writ
     one.notes, one.status = "their own words", "CheckedIn"
     assert await writer.write(lambda: DeleteBillingAppointment(appointment=one.id)) == Done()
     assert there.sandbox.state.appointments[one.id].deleted
+
+
+async def test_one_that_an_earlier_write_made_is_told_as_it_stands(there: Kareo, writer: KareoWriter) -> None:
+    """It was created in spite of a refusal, and the visit has moved since; what its users wrote into it is theirs."""
+    ada, one = await booked(there, writer)
+    one.status = "Confirmed"
+    assert await writer.write(lambda: create(there, ada)) == RecordCreated(id=one.id)
+    later = {"start": START + timedelta(hours=2), "minutes": 40}
+    found = await writer.write(lambda: create(there, ada, **later))
+    assert found == RecordCreated(id=one.id, booked=terms(there))
+    assert there.asked().count("CreateAppointment") == 1

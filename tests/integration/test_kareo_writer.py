@@ -250,3 +250,14 @@ async def test_a_search_finds_namesakes_and_the_mistyped(billing: Kareo, writer:
     found = await writer.write(lambda: SearchBilling(first_name="Ada", last_name="Byrne", birth_date=date(1980, 2, 29)))
     assert isinstance(found, Searched)
     assert [one.id for one in found.candidates] == [ada, typo, nick]
+
+
+async def test_an_encounter_of_the_bill_as_it_was_is_found_and_told_as_such(billing: Kareo, writer: KareoWriter) -> None:
+    """It was made in spite of a refusal, or in a time that a restore lost; the bill was corrected since."""
+    ada = billing.ada()
+    was, now = encounter(billing, ada), encounter(billing, ada, "4001", "99214")
+    made = await writer.write(lambda: was)
+    assert isinstance(made, RecordCreated)
+    assert await writer.write(lambda: was) == RecordCreated(id=made.id)
+    assert await writer.write(lambda: now) == RecordCreated(id=made.id, otherwise=True)
+    assert len(billing.sandbox.encounters) == 1

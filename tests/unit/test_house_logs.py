@@ -20,6 +20,7 @@ OF_NOBODY = {
     "request_unusable": "nobody knows whose it is",
     "connection_made_way": "of the worker",
     "clock_apart": "of the machine",
+    "wsdl_not_kept": "of the machine: practices share a WSDL",
 }
 """Warnings and errors that are no single practice's, with the reason."""
 

@@ -102,8 +102,7 @@ class TokenCache:
                 self._failure = failure if isinstance(failure, VendorError) else None
         self._token = token.access_token
         # Counted from before the call: the token's life began somewhere during it.
-        lifetime = min(max(token.expires_in, SHORTEST), LONGEST)
-        self._renew_at = started + lifetime - min(60.0, lifetime / 10)
+        self._renew_at = started + _used_for(token.expires_in)
         return token.access_token
 
     async def _fetch(self) -> _Token:
@@ -139,3 +138,9 @@ def _read(answer: Answer) -> _Token:
     if not (token.access_token.isascii() and token.access_token.isprintable() and token.access_token.strip()):
         raise Malformed(OPERATION, "$.access_token")
     return token
+
+
+def _used_for(expires_in: float) -> float:
+    """For how many seconds a token is used whose answer says that it lives so long."""
+    lifetime = min(max(expires_in, SHORTEST), LONGEST)
+    return lifetime - min(60.0, lifetime / 10)

@@ -44,6 +44,9 @@ from events.writes import (
 from projections.rules.fields import BY_NAME, Beside, own_phones, phones_beside
 from projections.state.patient import bill_content
 
+CANCELLED = ("cancelled", "canceled")
+"""As Elation names it; what people have made of an appointment since stays."""
+
 
 class ElationWriter:
     """Carries out writes for one practice. `zone` is the practice's, for bills that name none; `policies_written` hears whose
@@ -163,7 +166,8 @@ class ElationWriter:
         write, current = newest, translate.chart(before)
         if not _differing(current, write.fields, write.beside) and write.physician in (None, current.physician):
             return _written(before, read_at, sent={})
-        if _differing(current, write.expected, write.beside):
+        reassigned = write.replaces is not None and current.physician not in (write.replaces, write.physician)
+        if reassigned or _differing(current, write.expected, write.beside):
             raise ChangedMeanwhile(EhrChartObserved(chart=current), before.last_modified, read_at)
         beside = {**write.beside, **phones_beside(current, write.fields, write.expected)}
         body = translate.patient_body(write.fields, write.physician, current, beside)
@@ -263,7 +267,7 @@ class ElationWriter:
             status = "Cancelled"
         else:
             body |= _terms(write.terms)
-            status = "Scheduled" if write.revive else status
+            status = "Scheduled" if write.revive and status.casefold() in CANCELLED else status
         body["status"] = {"status": status}
         await self._client.update_appointment(write.appointment, body)
         return Done()

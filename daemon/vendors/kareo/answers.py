@@ -39,6 +39,11 @@ class Node:
         found = self._members.get(name)
         return "" if found is None else (found.text or "").strip()
 
+    def holds_elements(self, name: str) -> bool:
+        """Whether a member is no text alone."""
+        found = self._members.get(name)
+        return found is not None and len(found) > 0
+
     def node(self, name: str) -> Node | None:
         """A member that has members of its own."""
         found = self._members.get(name)

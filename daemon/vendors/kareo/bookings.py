@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from daemon.vendors.kareo import failures, rows, values
 from daemon.vendors.kareo.answers import Node
 from daemon.vendors.kareo.client import KareoClient
@@ -94,7 +96,8 @@ class KareoBookings:
         read_at = self._now()
         around = await self._around(write)
         if (found := await self._ours(write, around)) is not None:
-            return found
+            held = await self._read(found.id)
+            return found if held is None else replace(found, booked=_otherwise(held, write.terms))
         if (by_hand := await self._by_hand(write, around)) is not None:
             return StandsAlready(id=by_hand, read_at=read_at)
         practice = (await self._client.practice())["PracticeID"]
@@ -195,8 +198,7 @@ class KareoBookings:
         except _AlreadyBooked:
             return Done(already=True)
         there = await self._read(write.appointment)
-        differing = ("appointment",) if there is None else _differing(there, write)
-        if differing:
+        if differing := ("appointment",) if there is None else _differing(there, write):
             raise NotAsWritten(differing)
         return Done()
 
@@ -225,9 +227,16 @@ class KareoBookings:
                 raise
             return None
         found = answer.node("Appointment")
-        if found is None or not _number(found, "AppointmentId") or failures.yes(found.text("IsDeleted")):
-            return None
-        return found
+        gone = found is None or not _number(found, "AppointmentId") or failures.yes(found.text("IsDeleted"))
+        return None if gone else found
+
+
+def _otherwise(there: Node, terms: BookingTerms) -> BookingTerms | None:
+    """How one stands that an earlier creation made, where that is not as it shall be; its texts and status are left alone."""
+    start, end = _start(there) or terms.start, _moment(there, "EndTime") or _end(terms)
+    where = {"provider": _number(there, "ProviderId"), "location": _number(there, "ServiceLocationId")}
+    found = replace(terms, start=start, minutes=(end - start) // timedelta(minutes=1), **where)
+    return None if found == terms else found
 
 
 def _free(write: CreateBillingAppointment, found: tuple[BookedRow, ...]) -> list[BookedRow]:

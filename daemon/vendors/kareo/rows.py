@@ -33,8 +33,14 @@ class RowReader:
     """Reads the members of one element; missing, nil and empty are the same."""
 
     def __init__(self, row: Node, zone: ZoneInfo) -> None:
-        self.text = row.text
+        self._row = row
         self._zone = zone
+
+    def text(self, name: str) -> str:
+        """Of a member that holds elements only what stands before them would be read: it is none."""
+        if self._row.holds_elements(name):
+            raise BadMember(name)
+        return self._row.text(name)
 
     def number(self, name: str) -> int | None:
         return self._parsed(name, values.number)
@@ -81,10 +87,9 @@ def read_rows(
         if broken := reader.text(BROKEN):
             bad.append(wire.BadXmlRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
             continue
-        if not reader.text(id_member):
-            continue
         try:
-            good.append(read(reader))
+            if reader.text(id_member):
+                good.append(read(reader))
         except BadMember as error:
             bad.append(
                 wire.BadXmlRow(

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
 import aiohttp
+import structlog
 from lxml import etree
 from zeep import Client, Settings
 from zeep.exceptions import Error as ZeepError
@@ -22,6 +25,8 @@ from daemon.vendors.kareo.answers import Node, body_of, is_complete
 from daemon.vendors.kareo.failures import faulted, lost, malformed, message_in, refuse, writes
 from daemon.vendors.kareo.messages import Messages, NotInWsdl
 from daemon.vendors.ports.errors import Defect, Refused, Unreachable
+
+log = structlog.get_logger()
 
 IN_THREAD = 64 * 1024
 LARGEST = 64 * 1024 * 1024
@@ -69,7 +74,7 @@ class SoapService:
                 raise
             return await cls._parsed(await asyncio.to_thread(copy.read_bytes))
         if copy is not None:
-            await asyncio.to_thread(copy.write_bytes, content)
+            await asyncio.to_thread(_keep, copy, content)
         return service
 
     @classmethod
@@ -168,6 +173,18 @@ def _file(path: Path) -> bytes:
     if len(content) > LARGEST_WSDL:
         raise ValueError(f"not a usable WSDL (larger than {LARGEST_WSDL} bytes)")
     return content
+
+
+def _keep(copy: Path, content: bytes) -> None:
+    """As the last good copy, whole; where there is no room for it, or no right, the one before stays."""
+    fresh = copy.with_suffix(f".{os.getpid()}")
+    try:
+        fresh.write_bytes(content)
+        fresh.replace(copy)
+    except OSError as error:
+        log.warning("wsdl_not_kept", error_type=type(error).__name__)
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
 
 
 async def _fetch(address: str, session: aiohttp.ClientSession) -> bytes:

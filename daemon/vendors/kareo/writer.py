@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from daemon.vendors.kareo import translate
 from daemon.vendors.kareo.bookings import KareoBookings
 from daemon.vendors.kareo.client import KareoClient
+from daemon.vendors.kareo.held_charges import encounter_edits
 from daemon.vendors.kareo.policies import known_of, members_of, undone, written_case
 from daemon.vendors.kareo.wire import PatientWrite, new_case
 from daemon.vendors.ports.errors import ChangedMeanwhile, NotAsWritten, Refused
@@ -249,13 +250,16 @@ class KareoWriter:
 
         That includes a bill that moved to another chart with a merge, and a database restored from an old backup.
         """
-        if write.batch and (found := await self._find_encounter(write)) is not None:
+        if write.batch and (found := await self._find_encounter(write, compare=True)) is not None:
             return found
         created = await self._client.create_encounter(translate.encounter_write(write))
         return RecordCreated(id=created.encounter_id)
 
-    async def _find_encounter(self, write: CreateEncounter) -> RecordCreated | None:
-        """By the charges that carry the bill id in BatchNumber; where batches are the practice's own, by patient, day, codes."""
+    async def _find_encounter(self, write: CreateEncounter, *, compare: bool = False) -> RecordCreated | None:
+        """By the charges that carry the bill id in BatchNumber; where batches are the practice's own, by patient, day, codes.
+
+        `compare`: what an earlier write sent may have been the bill as it was before it was edited.
+        """
         charges = await self._client.charges_by_batch(
             write.batch, service_from=write.service_day, service_to=write.service_day
         )
@@ -265,7 +269,11 @@ class KareoWriter:
             if charge.encounter_id is not None and (write.batch or charge.patient_id == write.patient):
                 encounters.setdefault(charge.encounter_id, set()).add(squeeze(charge.procedure_code))
         if write.batch:
-            return RecordCreated(id=min(encounters)) if encounters else None
+            if not encounters:
+                return None
+            first = min(encounters)
+            held = [one for one in charges if one.encounter_id == first]
+            return RecordCreated(id=first, otherwise=compare and bool(encounter_edits(write, held)))
         same = [id_ for id_, found in encounters.items() if found == codes]
         if len(same) > 1:
             raise Refused(
