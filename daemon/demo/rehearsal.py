@@ -25,6 +25,7 @@ from daemon.sandbox.day import Day
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
+from events.slots import SlotKind, parse_slot
 from events.store import AWAY, Store
 from events.writes import System
 from projections.words.remedy import SHOWN_ELSEWHERE
@@ -248,10 +249,10 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Rehea
         links = [(int(one.link.ehr), int(one.link.billing)) for one in found.patients.values() if one.link is not None]
         differing = witness.differences(clinic, office, links, slots, day.elation_edits)  # type: ignore[arg-type]
         bills = {
-            int(slot.removeprefix("bill:"))
+            int(slot.id)
             for one in found.patients.values()
-            for slot in one.waiting
-            if slot.startswith("bill:")
+            for slot in map(parse_slot, one.waiting)
+            if slot.kind is SlotKind.BILL
         }
         differing += witness.unbilled(clinic, office, bills)
         broken["I6"] += [f"{practice.id}: {one}" for one in differing]

@@ -12,12 +12,10 @@ from daemon.history.events_of import events_of
 from events.ids import EventId, PatientKey, PracticeId
 from events.schema import (
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    IntentSuperseded,
+    Outcome,
     Recorded,
 )
 from events.slots import parse_slot
@@ -32,8 +30,6 @@ from projections.words.shown import Shown
 from projections.words.subject import winners_named
 from projections.words.words import describe
 from projections.words.writes import describe_write
-
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 @dataclass(frozen=True)
@@ -122,7 +118,7 @@ def why(
     if not isinstance(body, IntentRequested):
         raise TypeError(f"#{request.sequence} is {request.event.type}, not a request")
     steps = [
-        _step(one, shown) for one in story if isinstance(one.event.body, OUTCOMES) and one.event.body.intent == body.intent
+        _step(one, shown) for one in story if isinstance(one.event.body, Outcome) and one.event.body.intent == body.intent
     ]
     patient = folded([one for one in story if one.sequence < request.sequence]).patients.get(request.event.patient)
     names = set(fields_of(body.write))

@@ -16,24 +16,12 @@ import msgspec
 from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
 from events.records import Value, type_of
 from events.schema import Body, Event, Origin
-from events.topics import Change, Checkpoint, Message, Note, Nudge, aside_of
+from events.topics import Change, Checkpoint, Message, Note, Nudge, Seen, aside_of
 from events.writes import System
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]
-
-
-class Seen(Value, frozen=True, kw_only=True):
-    """What the store knows of a record: the hash of its last content, how many contents it had, whose it is ("" = gone).
-
-    `seen_at` is when it was recorded last that it was read.
-    """
-
-    content_hash: str = ""
-    revision: int = 0
-    parent: str = ""
-    seen_at: datetime | None = None
 
 
 KnownRecords = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
