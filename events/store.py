@@ -301,14 +301,13 @@ class Store:
         *,
         ehr: Collection[int] = (),
         billing: Collection[int] = (),
-        after: int = 0,
         known: Container[int] = (),
     ) -> AsyncIterator[Recorded]:
         """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
         for query, ids in ((_SQL["read_ehr"], ehr), (_SQL["read_billing"], billing)):
             for id_ in ids:
-                for row in await self.pool.fetch(query, practice, id_, after, ALL):
+                for row in await self.pool.fetch(query, practice, id_, 0, ALL):
                     if (sequence := row["sequence"]) not in known:
                         found[sequence] = row
         for sequence in sorted(found):

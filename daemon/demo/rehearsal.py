@@ -81,6 +81,9 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
     )
 
 
+REST_SECONDS = 180.0
+
+
 class Rest:
     """Knows when an in-process worker has come to rest: webhooks delivered, every pass gone round again, sinks idle, and no
     event since."""
@@ -90,14 +93,14 @@ class Rest:
         self._clinic = clinic
         self._store = store
 
-    async def reached(self, *, seconds: float = 180.0) -> None:
+    async def reached(self) -> None:
         """Wait for it. Raises TimeoutError naming what still moves."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(REST_SECONDS):
                 while True:
                     with contextlib.suppress(*AWAY):
                         heads = await self._heads()
-                        await self._clinic.ehr.webhooks.quiet(timeout=seconds)
+                        await self._clinic.ehr.webhooks.quiet(timeout=REST_SECONDS)
                         await self._go_round()
                         if heads == await self._heads() and self._idle():
                             return

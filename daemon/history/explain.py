@@ -87,7 +87,7 @@ async def directory_at(store: Store, practice: PracticeId, sequence: int) -> Dir
     """The directory as it was known after event `sequence`."""
     directory = Directory()
     async for one in store.of_practice(practice, up_to=sequence):
-        directory = fold_directory(directory, one.event, one.sequence)
+        directory = fold_directory(directory, one.event)
     return directory
 
 

@@ -24,7 +24,6 @@ class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
 
     secret: bytes
     confirmed: bool
-    last_step: int
 
 
 async def second_factor(connection: Connection, name: str) -> SecondFactor | None:

@@ -29,10 +29,10 @@ NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for, `if_new` those that
-    count where it is published.
+    """One record as read, identified by `resource` and `record`.
 
-    One that somebody asked for (`because` of that event) is published though it says what it said last time.
+    `notes` are kept in any case: list rows that the record stands for need not be opened again. `notes_if_published` are kept
+    only where the record is news. What somebody asked for (`because` of that event) is news though it says what it said last time.
     """
 
     body: Body
@@ -43,8 +43,8 @@ class Observation(Value, frozen=True, kw_only=True):
     modified: datetime | None = None
     read_at: datetime
     parent: str = ""
-    also: tuple[Note, ...] = ()
-    if_new: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
+    notes_if_published: tuple[Note, ...] = ()
     because: EventId | None = None
 
 
@@ -115,10 +115,10 @@ class Intake:
             set_aside = known.get(aside, NEVER)
             if set_aside.content_hash:  # it can be read again: nobody has to look at it any more, even if it is what it was
                 read = Note(system=self.system, resource=aside[0], record=aside[1], content_hash="")
-                one = msgspec.structs.replace(one, also=(*one.also, read))
+                one = msgspec.structs.replace(one, notes=(*one.notes, read))
             elif self._is_stored_as(seen.content_hash, hash_) and one.because is None:
-                if one.also:
-                    messages.append(Change(practice=self.practice, notes=one.also))
+                if one.notes:
+                    messages.append(Change(practice=self.practice, notes=one.notes))
                 continue
             messages.append(self.change(one, hash_, seen.revision, set_aside.content_hash))
             events += 1
@@ -148,7 +148,7 @@ class Intake:
             correlation=one.because,
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
-        return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
+        return Change(practice=self.practice, event=event, notes=(note, *one.notes, *one.notes_if_published))
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Publish as it is; returns after the broker has it."""
