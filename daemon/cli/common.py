@@ -62,11 +62,11 @@ EITHER, BOTH = NAMES.either, NAMES.both
 """How help texts name a chart: no practice is known yet when they are made."""
 
 
-def chart_of(text: str, names: Names) -> Charts:
-    """The chart that was typed. Raises Ended."""
+def chart_of(text: str, names: Names, said: str = "chart") -> Charts:
+    """The chart that was typed. Raises Ended, which calls it as it is `said`."""
     charts = names.charts_in(text)
     if charts is None:
-        raise Ended(f"chart: must be {names.either}")
+        raise Ended(f"{said}: must be {names.either}")
     return charts
 
 

@@ -12,10 +12,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from events import queries
+from daemon.tables.queries import CONSOLE
 from events.connection import Connection
 
-SQL = queries.load("console")
+SQL = CONSOLE
 EVERYWHERE = "*"
 """The practice of a role that holds in every practice."""
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import msgspec
 
-from daemon.tables.accounts import SQL as ACCOUNTS
 from daemon.tables.accounts import digest
+from daemon.tables.queries import CONSOLE
 from events import queries
 from events.connection import Connection
 
@@ -45,7 +45,7 @@ async def confirm_factor(pool: Any, name: str, step: int, codes: Iterable[str], 
             await connection.execute(SQL["remove_recovery_codes"], name)
             await connection.execute(SQL["add_recovery_codes"], name, [digest(one) for one in codes])
             await connection.execute(SQL["end_other_sessions"], name, digest(session))
-            await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["end_links_of"], name)
     return done
 
 
@@ -70,7 +70,7 @@ async def remove_factor(pool: Any, name: str, session: str = "") -> bool:
         if done:
             await connection.execute(SQL["remove_recovery_codes"], name)
             await connection.execute(SQL["end_other_sessions"], name, digest(session))
-            await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["end_links_of"], name)
     return done
 
 
@@ -92,7 +92,7 @@ async def add_user_of(pool: Any, issuer: str, subject: str, name: str) -> bool:
     """A new user for a subject; False where the name is taken, or the subject is somebody already."""
     try:
         async with pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(ACCOUNTS["add_account"], name, "") is None:
+            if await connection.fetchval(CONSOLE["add_account"], name, "") is None:
                 return False
             if not await add_identity(connection, issuer, subject, name):
                 raise _NameTaken
@@ -108,14 +108,14 @@ class _NameTaken(Exception):
 async def give_roles(pool: Any, name: str, roles: Collection[tuple[str, str]]) -> bool:
     """These roles (practice, role) and no others; sessions end where they are others than before. Whether they are."""
     async with pool.acquire() as connection, connection.transaction():
-        held = {(row["practice"], row["role"]) for row in await connection.fetch(ACCOUNTS["roles_of_account"], name)}
+        held = {(row["practice"], row["role"]) for row in await connection.fetch(CONSOLE["roles_of_account"], name)}
         if held == set(roles):
             return False
         await connection.execute(SQL["clear_roles"], name)
         for practice, role in sorted(set(roles)):
-            await connection.execute(ACCOUNTS["add_role"], name, practice, role)
-        await connection.execute(ACCOUNTS["end_sessions_of"], name)
-        await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["add_role"], name, practice, role)
+        await connection.execute(CONSOLE["end_sessions_of"], name)
+        await connection.execute(CONSOLE["end_links_of"], name)
     return True
 
 
