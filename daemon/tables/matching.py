@@ -1,9 +1,9 @@
 """Who could be whom, in PostgreSQL: keyed hashes of what a practice's charts can be alike in, and how frequent values are.
 
 A projection: what the charts of the documents say, and nothing else. The hashes are made with a secret of the practice, so that
-the tables hold no patient's data. A row that stands for the secret says that the tables are complete: where it is missing (a
-practice from before the tables, another secret), or an older worker has saved patients since, the practice's owner fills them
-anew, in the transaction that needs them.
+the tables hold no patient's data. A row that stands for the secret says that the tables are complete. It is missing in
+a practice from before the tables, and after another secret. Then, or where an older worker has saved patients since, the practice's owner
+fills the tables anew, in the transaction that needs them.
 """
 
 from __future__ import annotations
