@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.history.events_of import event_at
 from daemon.history.explain import FieldWhy, Step, Why, explain_intent, find_request, story_of
@@ -25,8 +25,8 @@ from projections.words.moment import AsOf
 from projections.words.subject import chart_in_words, quoted, rule_in_words, slot_in_words
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "explain", help="why a write was made, or why a field is as it is: cause, values, rule, attempts, answer"
     )
     parser.add_argument("practice", help="the practice's id")

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
 from daemon.cli.common import EITHER, Asked, add_utc, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.history.compare import Difference, verify, verify_patient
@@ -28,8 +28,8 @@ from projections.words.moment import AsOf, in_zone, is_past, parse_moment
 SHOWN = 20
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "replay", help="fold the projections from the events alone, to prove or to rebuild the stored ones"
     )
     parser.add_argument("practice", help="the practice's id")

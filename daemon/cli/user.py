@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import configured, console_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.operator.commands import login
 from daemon.tables import access, accounts, identity
@@ -27,8 +28,8 @@ if TYPE_CHECKING:
 AccountAction = Callable[[Any, argparse.Namespace, "Config"], Awaitable[None]]
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("user", help="who may sign in to the console, and as what")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("user", help="who may sign in to the console, and as what")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, deed: AccountAction, help_: str) -> argparse.ArgumentParser:
