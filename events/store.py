@@ -23,7 +23,7 @@ import asyncpg
 from events import queries
 from events.chain import COVERED, GENESIS, link
 from events.codec import open_body, seal_event
-from events.connection import Batches, Connection, ReadRows, Row, pages
+from events.connection import Batches, Connection, ConnectionPool, ReadRows, Row, pages
 from events.data_keys import read_keys
 from events.formats import FORMAT
 from events.ids import EventId, PracticeId
@@ -159,7 +159,7 @@ class Transaction:
 class Store:
     """A pool of connections with the practices' keys; create with `open`."""
 
-    def __init__(self, pool: Any, keyring: Keyring) -> None:
+    def __init__(self, pool: ConnectionPool, keyring: Keyring) -> None:
         self.pool = pool
         self.keyring = keyring
         keyring.source = self.load_keys

@@ -7,14 +7,13 @@ same transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import msgspec
 
 from daemon.tables.accounts import digest
 from daemon.tables.queries import CONSOLE
 from events import queries
-from events.connection import Connection
+from events.connection import Connection, ConnectionPool
 
 SQL = queries.load("identity")
 
@@ -37,7 +36,7 @@ async def offer_factor(connection: Connection, name: str, secret: bytes) -> bool
     return await connection.fetchval(SQL["offer_factor"], name, secret) is not None
 
 
-async def confirm_factor(pool: Any, name: str, step: int, codes: Iterable[str], session: str) -> bool:
+async def confirm_factor(pool: ConnectionPool, name: str, step: int, codes: Iterable[str], session: str) -> bool:
     """The offered secret is the user's: it is asked for from now on. All sessions but `session` end. False where it was before."""
     async with pool.acquire() as connection, connection.transaction():
         done = await connection.fetchval(SQL["confirm_factor"], name, step) is not None
@@ -63,7 +62,7 @@ async def recovery_codes_left(connection: Connection, name: str) -> int:
     return int(await connection.fetchval(SQL["count_recovery_codes"], name))
 
 
-async def remove_factor(pool: Any, name: str, session: str = "") -> bool:
+async def remove_factor(pool: ConnectionPool, name: str, session: str = "") -> bool:
     """No second factor any more; all sessions but `session` end. False where there was none."""
     async with pool.acquire() as connection, connection.transaction():
         done = await connection.fetchval(SQL["remove_factor"], name) is not None
@@ -88,7 +87,7 @@ async def add_identity(connection: Connection, issuer: str, subject: str, name: 
     return await connection.fetchval(SQL["add_identity"], issuer, subject, name) is not None
 
 
-async def add_user_of(pool: Any, issuer: str, subject: str, name: str) -> bool:
+async def add_user_of(pool: ConnectionPool, issuer: str, subject: str, name: str) -> bool:
     """A new user for a subject; False where the name is taken, or the subject is somebody already."""
     try:
         async with pool.acquire() as connection, connection.transaction():
@@ -105,7 +104,7 @@ class _NameTaken(Exception):
     pass
 
 
-async def give_roles(pool: Any, name: str, roles: Collection[tuple[str, str]]) -> bool:
+async def give_roles(pool: ConnectionPool, name: str, roles: Collection[tuple[str, str]]) -> bool:
     """These roles (practice, role) and no others; sessions end where they are others than before. Whether they are."""
     async with pool.acquire() as connection, connection.transaction():
         held = {(row["practice"], row["role"]) for row in await connection.fetch(CONSOLE["roles_of_account"], name)}
