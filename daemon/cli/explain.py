@@ -12,7 +12,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.history.events_of import event_at
-from daemon.history.explain import FieldWhy, Step, Why, explain_intent, find_request, story_of
+from daemon.history.explain import FieldWhy, Step, Why, events_about, explain_intent, find_request
 from daemon.operator.past import why_field
 from events.ids import Charts, PracticeId, charts_of
 from events.schema import IntentRequested, Recorded
@@ -81,7 +81,7 @@ async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | 
     if one is None or isinstance(one.event.body, IntentRequested):
         return one
     intent = getattr(one.event.body, "intent", None)
-    for other in await story_of(store, practice, one.event):
+    for other in await events_about(store, practice, one.event):
         if isinstance(other.event.body, IntentRequested) and other.event.body.intent == intent:
             return other
     return None
