@@ -70,22 +70,26 @@ def listed(answer: Node, container: str, member: str) -> list[Node]:
     return [] if found is None else found.nodes(member)
 
 
-def read_rows(rows: Iterable[Node], read: Callable[[RowReader], T], zone: ZoneInfo, where: str) -> wire.Rows[T]:
+def read_rows(
+    rows: Iterable[Node], read: Callable[[RowReader], T], zone: ZoneInfo, where: str, id_member: str = "ID"
+) -> wire.Rows[T]:
     """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
     good: list[T] = []
     bad: list[wire.BadXmlRow] = []
     for index, row in enumerate(rows):
         reader = RowReader(row, zone)
         if broken := reader.text(BROKEN):
-            bad.append(wire.BadXmlRow(id=_legible(reader), path=f"{where}[{index}]", raw=b64decode(broken)))
+            bad.append(wire.BadXmlRow(id=_legible(reader, id_member), path=f"{where}[{index}]", raw=b64decode(broken)))
             continue
-        if not reader.text("ID"):
+        if not reader.text(id_member):
             continue
         try:
             good.append(read(reader))
         except BadMember as error:
             bad.append(
-                wire.BadXmlRow(id=_legible(reader), path=f"{where}[{index}].{error}", raw=etree.tostring(row.element))
+                wire.BadXmlRow(
+                    id=_legible(reader, id_member), path=f"{where}[{index}].{error}", raw=etree.tostring(row.element)
+                )
             )
     return wire.Rows(rows=tuple(good), bad_rows=tuple(bad))
 
@@ -96,9 +100,9 @@ def demand_whole(operation: str, read: wire.Rows[T]) -> None:
         raise malformed(operation, read.bad_rows[0].path)
 
 
-def _legible(reader: RowReader) -> int | None:
+def _legible(reader: RowReader, id_member: str) -> int | None:
     try:
-        return reader.number("ID")
+        return reader.number(id_member)
     except BadMember:
         return None
 
