@@ -16,8 +16,8 @@ from heapq import nsmallest
 
 from msgspec.structs import replace
 
-from daemon.tables.filling import Filled, in_batches
-from daemon.tables.hashes import Hashes, hashes_of
+from daemon.tables.filling import FilledTable, in_batches
+from daemon.tables.hashes import Hashes
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection
@@ -188,24 +188,11 @@ async def _fill(connection: Connection, practice: PracticeId, patients: Iterable
     await replace_all(connection, practice, await asyncio.to_thread(rows_of, patients, hashes))
 
 
-class MatchTables:
+class MatchTables(FilledTable):
     """The tables of one practice, as its recorder reads and saves them inside its transaction."""
 
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
-        self.practice = practice
-        self._keyring = keyring
-        self._filled = Filled(practice, keyring, are_complete, _fill)
-
-    def forget(self) -> None:
-        """A transaction failed, or the tables were replaced: whether they are complete has to be seen anew."""
-        self._filled.forget()
-
-    def _hashes(self) -> Hashes:
-        return hashes_of(self._keyring, self.practice)
-
-    async def ensure(self, connection: Connection) -> Hashes:
-        """The practice's hashes, once the tables are complete with them."""
-        return await self._filled.ensure(connection)
+        super().__init__(practice, keyring, are_complete, _fill)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""
