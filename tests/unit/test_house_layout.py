@@ -66,6 +66,7 @@ TESTED_IN = {
     "daemon/runtime/outcomes": "integration/test_sink",
     "daemon/tables/holds": "acceptance/test_holding",
     "daemon/cli/migrate": "stored/test_up_and_down",
+    "daemon/cli/parsers": "unit/test_cli_rules",
     "daemon/cli/progress": "acceptance/test_audit",
     "daemon/cli/replay": "acceptance/test_audit",
     "daemon/cli/run": "crash/test_sigkill",
