@@ -25,14 +25,13 @@ from daemon.sandbox.elation.state import State, snapshot
 from daemon.sandbox.elation.switches import ElationSwitches
 from daemon.sandbox.elation.views import read_form
 from daemon.sandbox.elation.webhooks import Courier
-from daemon.sandbox.served import Served
 
 BASE: Final = "/api/2.0"
 GRANT: Final = "/oauth2/token/"
 LARGEST_BODY: Final = 1024 * 1024
 
 
-class ElationSandbox(Served):
+class ElationSandbox:
     """Elation in memory. `now` is its clock (aware, UTC); `switches` its answers to open questions, `session` what
     webhooks are sent by.
 
@@ -53,7 +52,9 @@ class ElationSandbox(Served):
         self.people = People(self.state, self.webhooks)
         self.directory = Directory(self.state)
         self.calls: list[Call] = []
+        self.url = ""
         self._resources = Resources(self.state, self.webhooks)
+        self._runner: web.AppRunner | None = None
         self._busy: dict[str, int] = {}
         self._recent: dict[str, deque[float]] = {}
         self.add_practice = self.directory.add_practice
@@ -71,14 +72,26 @@ class ElationSandbox(Served):
         return app
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Listen, and deliver webhooks, until `stop`."""
-        await super().start(host, port)
+        """Listen, and deliver webhooks, until `stop`. With port 0 a free one is taken; see `url`."""
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound = self._runner.addresses[0]
+        self.url = f"http://{host}:{bound[1]}"
         await self.webhooks.start()
+
+    async def listen(self, port: int, host: str = "127.0.0.1") -> None:
+        """Listen on another port too: calls tell which one they came to."""
+        assert self._runner is not None
+        await web.TCPSite(self._runner, host, port).start()
 
     async def stop(self) -> None:
         """Stop listening; deliveries that are still on their way are given up."""
         await self.webhooks.stop()
-        await super().stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     # Looking in, for tests and rehearsals
 

@@ -25,7 +25,6 @@ from daemon.sandbox.kareo.records import Customer, Location, Practice, Procedure
 from daemon.sandbox.kareo.state import State
 from daemon.sandbox.kareo.switches import KareoSwitches
 from daemon.sandbox.kareo.wire import FaultError
-from daemon.sandbox.served import Served
 
 LARGEST_REQUEST = 4 * 1024 * 1024
 CALLS_KEPT = 20_000
@@ -47,7 +46,7 @@ class KareoCall:
     port: int = 0
 
 
-class KareoSandbox(Served):
+class KareoSandbox:
     """In memory; one per test or demo. `now` gives the service's clock (aware), `clock` the one that limits are measured by.
 
     `limits=False` switches the limits off, `limits_scale` multiplies them. The tables (`patients`, `cases`, ...) are dicts from
@@ -69,10 +68,12 @@ class KareoSandbox(Served):
         self.faults = FaultPlan()
         self.calls: list[KareoCall] = []
         self.violations: list[tuple[float, str, str]] = []
+        self.url = ""
         self._clock = clock
         self._interface = wsdl.interface()
         limiter = Limits(limits_scale if limits else None, clock)
         self._dispatcher = Dispatcher(self._interface, self.state, self.switches, limiter)
+        self._runner: web.AppRunner | None = None
         self.practices = self.state.practices
         self.providers = self.state.providers
         self.locations = self.state.locations
@@ -107,6 +108,25 @@ class KareoSandbox(Served):
         application.router.add_get("/admin/dump", self._serve_dump)
         application.router.add_get("/admin/calls", self._serve_calls)
         return application
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Port 0 takes a free one; `url` tells which."""
+        self._runner = web.AppRunner(self.application(), access_log=None, shutdown_timeout=1.0)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, host, port)
+        await site.start()
+        bound = self._runner.addresses[0]
+        self.url = f"http://{host}:{bound[1]}"
+
+    async def listen(self, port: int, host: str = "127.0.0.1") -> None:
+        """Listen on another port too: calls tell which one they came to."""
+        assert self._runner is not None
+        await web.TCPSite(self._runner, host, port).start()
+
+    async def stop(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
 
     # -- setting up ---------------------------------------------------------------------------------------------------
 
