@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Iterable, MutableMapping
 from typing import Any
 
 import structlog
@@ -144,12 +144,11 @@ class Meter:
         if len(durations) > 10_000:
             del durations[:5_000]
 
-    def quantiles(self, name: str) -> dict[str, float] | None:
-        """The median and the 99th percentile in seconds, as `p50` and `p99`; None when nothing was measured."""
+    def quantiles(self, name: str, points: Iterable[float] = (0.5, 0.99)) -> dict[str, float] | None:
+        """The quantiles in seconds, by name such as `p50`; None when nothing was measured."""
         values = sorted(self.seconds[name])
         if not values:
             return None
         return {
-            f"p{round(point * 100)}": round(values[min(len(values) - 1, int(point * len(values)))], 3)
-            for point in (0.5, 0.99)
+            f"p{round(point * 100)}": round(values[min(len(values) - 1, int(point * len(values)))], 3) for point in points
         }
