@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 Row = Mapping[str, Any]
@@ -29,6 +30,38 @@ class Connection(Protocol):
     async def copy_records_to_table(
         self, table_name: str, *, records: Iterable[Sequence[object]], columns: Sequence[str], schema_name: str
     ) -> str: ...
+
+
+class SingleConnection(Connection, Protocol):
+    """One of them, to which transactions and what is listened to belong."""
+
+    def transaction(
+        self, *, isolation: str | None = None, readonly: bool = False
+    ) -> AbstractAsyncContextManager[object]: ...
+
+    async def add_listener(self, channel: str, callback: Callable[..., None]) -> None: ...
+
+    async def remove_listener(self, channel: str, callback: Callable[..., None]) -> None: ...
+
+
+class ConnectionPool(Connection, Protocol):
+    """All of a process; `waiting` are the tasks that wait for one."""
+
+    @property
+    def waiting(self) -> int: ...
+
+    def acquire(self, *, timeout: float | None = None) -> AbstractAsyncContextManager[SingleConnection]: ...
+
+    async def close(self) -> None: ...
+
+    def terminate(self) -> None:
+        """Close at once, whatever is under way."""
+
+    def get_size(self) -> int: ...
+
+    def get_idle_size(self) -> int: ...
+
+    def get_max_size(self) -> int: ...
 
 
 async def pages(page: ReadRows, after: int, up_to: int, batch: int) -> Batches:

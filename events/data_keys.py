@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
-from typing import Any
 
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from events import queries
+from events.connection import Connection, SingleConnection
 from events.formats import FORMAT
 from events.ids import PracticeId
 from events.keyed import MARK, keyed_hash
@@ -31,7 +31,7 @@ class NotFinished(Exception):
     """The practice has no data keys yet: what is asked for comes after `chartwire migrate --finish`."""
 
 
-async def read_keys(connection: Any, practice: str | None = None) -> list[KeysInForce]:
+async def read_keys(connection: Connection, practice: str | None = None) -> list[KeysInForce]:
     """The data keys of a practice, or of all that have any, as they lie in the database."""
     rows = await connection.fetch(SQL["keys_in_force"], practice)
     found = []
@@ -53,39 +53,39 @@ async def read_keys(connection: Any, practice: str | None = None) -> list[KeysIn
     return found
 
 
-async def is_switched(connection: Any) -> bool:
+async def is_switched(connection: Connection) -> bool:
     """Whether `chartwire migrate --finish` was run on this database."""
     return bool(await connection.fetchval(SQL["switched"], SWITCH))
 
 
-async def switch_on(connection: Any) -> None:
+async def switch_on(connection: Connection) -> None:
     """All workers read the new formats from now on."""
     await connection.execute(SQL["switch_on"], SWITCH)
 
 
-async def practices(connection: Any) -> list[str]:
+async def practices(connection: Connection) -> list[str]:
     """All practices that the database knows."""
     return [row["practice"] for row in await connection.fetch(SQL["practices"])]
 
 
-async def older_owners(connection: Any, configured: Iterable[str] = ()) -> list[tuple[str, str]]:
+async def older_owners(connection: Connection, configured: Iterable[str] = ()) -> list[tuple[str, str]]:
     """(practice, owner) where a worker of before data keys has taken the practice last; of `configured` ones, of an older format."""
     rows = await connection.fetch(SQL["older_owners"], FORMAT, list(configured))
     return [(row["practice"], row["owner"]) for row in rows]
 
 
-async def owner_of(connection: Any, practice: PracticeId) -> str:
+async def owner_of(connection: Connection, practice: PracticeId) -> str:
     """Who has the practice, as `host:process`; "" where nobody ever had it."""
     return str(await connection.fetchval(SQL["owner"], practice) or "")
 
 
-async def end_of(connection: Any, practice: PracticeId) -> tuple[int, bytes]:
+async def end_of(connection: Connection, practice: PracticeId) -> tuple[int, bytes]:
     """The practice's last sequence, and the link of its chain."""
     head = await connection.fetchrow(SQL["head"], practice)
     return (0, b"") if head is None else (head["sequence"], head["chain"] or b"")
 
 
-async def make_keys(connection: Any, practice: PracticeId, ring: Keyring) -> bool:
+async def make_keys(connection: SingleConnection, practice: PracticeId, ring: Keyring) -> bool:
     """Give the practice its data keys, wrapped by its newest key file; False where it has them. Raises KeyMissing.
 
     The key files of before become data keys of their own ids. No new file is made here: all machines have those that there are.
@@ -111,7 +111,7 @@ async def make_keys(connection: Any, practice: PracticeId, ring: Keyring) -> boo
     return True
 
 
-async def rewrap(connection: Any, practice: PracticeId, ring: Keyring, by: str) -> list[str]:
+async def rewrap(connection: SingleConnection, practice: PracticeId, ring: Keyring, by: str) -> list[str]:
     """Wrap the practice's data keys by the key file `by` and no other; returns the names of the files that wrapped until now.
 
     New bodies get a new data key: whoever has an old file and an old backup opens none of them. Raises NotFinished, KeyMissing.
@@ -147,7 +147,7 @@ async def rewrap(connection: Any, practice: PracticeId, ring: Keyring, by: str) 
     return sorted(before - {by})
 
 
-async def destroy(connection: Any, practice: PracticeId) -> datetime:
+async def destroy(connection: SingleConnection, practice: PracticeId) -> datetime:
     """Delete the practice's data keys, fence its owner, and mark it shredded for ever; returns when it was marked first.
 
     What is stored of it in the clear to be compared with or checked by (hashes, signing keys of webhooks) goes with them.
@@ -161,7 +161,7 @@ async def destroy(connection: Any, practice: PracticeId) -> datetime:
     return at
 
 
-async def replace_hashes(connection: Any, practice: PracticeId, key: bytes) -> int:
+async def replace_hashes(connection: Connection, practice: PracticeId, key: bytes) -> int:
     """Replace stored plain hashes by their keyed forms, a batch a transaction, while workers go on; returns how many."""
     count, after = 0, FIRST
     while rows := await connection.fetch(SQL["plain_hashes"], practice, *after, BATCH):
@@ -178,7 +178,7 @@ async def replace_hashes(connection: Any, practice: PracticeId, key: bytes) -> i
     return count
 
 
-async def _insert(connection: Any, practice: PracticeId, made: Sequence[Wrapped]) -> None:
+async def _insert(connection: Connection, practice: PracticeId, made: Sequence[Wrapped]) -> None:
     await connection.execute(
         SQL["insert_keys"],
         practice,

@@ -7,11 +7,10 @@ itself. What each format is, and which commit was the last of it, is in deploy/U
 
 from __future__ import annotations
 
-from typing import Any
-
 import asyncpg
 
 from events import queries
+from events.connection import Connection
 from events.ids import PracticeId
 
 SQL = queries.load("formats")
@@ -33,7 +32,7 @@ class OlderVersion(Exception):
         self.least = least
 
 
-async def least_format(connection: Any) -> int:
+async def least_format(connection: Connection) -> int:
     """The least format that the database takes; UNTOLD also where it is still to be migrated."""
     try:
         found = await connection.fetchval(SQL["least_format"])
@@ -42,18 +41,18 @@ async def least_format(connection: Any) -> int:
     return UNTOLD if found is None else int(found)
 
 
-async def demand_format(connection: Any) -> None:
+async def demand_format(connection: Connection) -> None:
     """Raises OlderVersion."""
     if (least := await least_format(connection)) > FORMAT:
         raise OlderVersion(least)
 
 
-async def is_projected(connection: Any, practice: PracticeId) -> bool:
+async def is_projected(connection: Connection, practice: PracticeId) -> bool:
     """Whether all projections of the practice were made by owners of this format. An older one leaves out what it does not know."""
     found = await connection.fetchval(SQL["projected"], practice)
     return found is None or int(found) >= FORMAT
 
 
-async def require_format(connection: Any) -> None:
+async def require_format(connection: Connection) -> None:
     """From now on nothing older than this version takes a practice, whatever starts it."""
     await connection.execute(SQL["require_format"], FORMAT)

@@ -21,10 +21,10 @@ class EhrPoliciesObserved(Value, frozen=True, kw_only=True):
 class PoliciesAgreed(Value, frozen=True, kw_only=True):
     """The base of the merge: `terms` of each policy that both sides hold, and in `known` the chart side's of them.
 
-    `unsettled` are fields, by policy of the billing side, in which the two differed when insurance began to go both ways, `apart`
-    and `apart_there` the policies that only the one or the other had then. They are left alone until somebody settles them.
-    `displaced` are policies of the billing side whose rank the chart side took for another of them that we wrote: no removals.
-    `one_way`: insurance goes both ways no longer.
+    When insurance began to go both ways, the two sides differed in the fields `unsettled` (by policy of the billing side). Only the chart
+    side had the policies `apart` then, only the billing side those of `apart_there`. All these are left alone until somebody settles them.
+    `displaced` are policies of the billing side that count as no removals: we wrote another one with their rank, and the chart side put
+    them away for it. `one_way`: insurance goes both ways no longer.
     """
 
     known: dict[str, int] = {}

@@ -10,6 +10,7 @@ from typing import Any
 import asyncpg
 
 from events import queries
+from events.connection import ConnectionPool, SingleConnection
 
 SQL = queries.load("server")
 
@@ -57,7 +58,7 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc]
     waiting = 0
 
     @asynccontextmanager
-    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[Any]:
+    async def acquire(self, *, timeout: float | None = None) -> AsyncIterator[SingleConnection]:
         task = asyncio.current_task()
         assert task is not None
         before = task.cancelling()
@@ -76,9 +77,9 @@ class _Pool(asyncpg.Pool):  # type: ignore[misc]
             self.waiting -= not got
 
 
-async def open_pool(dsn: str, *, min_size: int, max_size: int) -> Any:
+async def open_pool(dsn: str, *, min_size: int, max_size: int) -> ConnectionPool:
     """Connect. Raises OSError or asyncpg.PostgresError when that fails, and PoolerBetween."""
-    return await _Pool(
+    pool: ConnectionPool = await _Pool(
         dsn,
         min_size=min_size,
         max_size=max_size,
@@ -92,6 +93,7 @@ async def open_pool(dsn: str, *, min_size: int, max_size: int) -> Any:
         init=demand_session,
         reset=_keep_session,
     )
+    return pool
 
 
 async def _keep_session(_connection: Any) -> None:

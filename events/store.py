@@ -23,7 +23,7 @@ import asyncpg
 from events import queries
 from events.chain import COVERED, GENESIS, link
 from events.codec import open_body, seal_event
-from events.connection import Batches, Connection, ReadRows, Row, pages
+from events.connection import Batches, Connection, ConnectionPool, ReadRows, Row, pages
 from events.data_keys import read_keys
 from events.formats import FORMAT
 from events.ids import EventId, PracticeId
@@ -159,7 +159,7 @@ class Transaction:
 class Store:
     """A pool of connections with the practices' keys; create with `open`."""
 
-    def __init__(self, pool: Any, keyring: Keyring) -> None:
+    def __init__(self, pool: ConnectionPool, keyring: Keyring) -> None:
         self.pool = pool
         self.keyring = keyring
         keyring.source = self.load_keys
@@ -301,14 +301,13 @@ class Store:
         *,
         ehr: Collection[int] = (),
         billing: Collection[int] = (),
-        after: int = 0,
         known: Container[int] = (),
     ) -> AsyncIterator[Recorded]:
         """The events about any of these charts, in order; without those whose sequences are `known`."""
         found: dict[int, Any] = {}
         for query, ids in ((_SQL["read_ehr"], ehr), (_SQL["read_billing"], billing)):
             for id_ in ids:
-                for row in await self.pool.fetch(query, practice, id_, after, ALL):
+                for row in await self.pool.fetch(query, practice, id_, 0, ALL):
                     if (sequence := row["sequence"]) not in known:
                         found[sequence] = row
         for sequence in sorted(found):

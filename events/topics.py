@@ -44,6 +44,18 @@ class Note(Value, frozen=True, kw_only=True):
     parent: str = ""
 
 
+class Seen(Value, frozen=True, kw_only=True):
+    """What is recorded of a record: the hash of its last content, how many contents it had, whose it is ("" = gone).
+
+    `seen_at` is when it was recorded last that it was read.
+    """
+
+    content_hash: str = ""
+    revision: int = 0
+    parent: str = ""
+    seen_at: datetime | None = None
+
+
 def aside_of(resource: str) -> str:
     """How the resource is called under which it is known that a record of it was set aside."""
     return f"quarantine.{resource}"

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from daemon.cli.advice import add_config
 from daemon.cli.common import Asked, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from events.archive import ArchiveReader, ArchiveWriter, Manifest, NoArchive, Recipient, recipient_key
@@ -31,8 +32,8 @@ from events.store import Store
 from events.wrapping import KEY
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "export", help="a practice's events in one encrypted file that another installation can verify and replay"
     )
     parser.add_argument("practice", help="the practice's id")

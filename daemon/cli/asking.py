@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from aiokafka.errors import KafkaError
 
 from daemon.cli.advice import add_config, advice
-from daemon.cli.common import Asked, KafkaAway, add_shown, asked, run_async
+from daemon.cli.common import Asked, KafkaAway, add_shown, asked, chart_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.printing import say, warn
 from daemon.operator.commands import Followed, login, write_all
@@ -118,10 +118,7 @@ def tell(followed: Followed, shown: Shown, arguments: argparse.Namespace) -> int
 
 def typed(text: str, it: Asked) -> Charts:
     """The chart that was typed. Raises Ended."""
-    charts = it.names.charts_in(text)
-    if charts is None:
-        raise Ended(f"{text}: must be {it.names.either}")
-    return charts
+    return chart_of(text, it.names, said=text)
 
 
 def asking(arguments: argparse.Namespace, store: Store, it: Asked) -> Asking:

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config
 from daemon.cli.archives import add_recipient, archive, recipient_of
 from daemon.cli.common import configured, opened
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.config import Config
@@ -25,8 +25,8 @@ from projections.words.moment import UTC, in_zone
 RESTARTS = "the database had been restored to an earlier state, and what was recorded from there on before is lost"
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("audit", help="tamper evidence: check the chain over all events")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("audit", help="tamper evidence: check the chain over all events")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
     verify_ = actions.add_parser("verify", help="find any changed, removed, inserted or reordered event, and name the first")
     verify_.add_argument("practice", nargs="?", help="only this one (default: all that have events)")

@@ -7,7 +7,6 @@ import csv
 import io
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime
-from typing import Any
 
 import msgspec
 
@@ -15,6 +14,7 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.common import Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.failures import SERVER_AWAY
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import cell, say, warn
 from daemon.operator.balance import Accounts, accounts_of, held_encounters, judged, look_up, quotes
 from daemon.operator.waiting import charts_of
@@ -34,8 +34,8 @@ QUOTED = f"{MASK} (--values --names shows the words of the vendor or the record)
 BALANCED = "nothing signed is unbilled"
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "balance", help="accounts that balance: every signed visit note, and what of it is not billed"
     )
     parser.add_argument("practice", help="the practice's id")

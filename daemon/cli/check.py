@@ -8,12 +8,12 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import complain, configured
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import Config, keyring_of
@@ -33,10 +33,8 @@ CLOCKS_APART = 5.0
 """Seconds. A poll comes every few minutes; NTP keeps machines within milliseconds."""
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "check-config", help="check the configuration and reach every server"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("check-config", help="check the configuration and reach every server")
     add_config(parser)
     parser.add_argument("--offline", action="store_true", help="check the file and its secrets only")
     parser.set_defaults(handler=check_config)

@@ -9,7 +9,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import asyncpg
@@ -33,6 +32,7 @@ from daemon.servers import ConsoleConfig
 from daemon.telemetry import configure_logging
 from daemon.vendors.sections import SECTIONS
 from events.codec import Keyring
+from events.connection import SingleConnection
 from events.ids import Charts, PracticeId
 from events.store import Store
 from projections.terms.names import NAMES, Names
@@ -62,11 +62,11 @@ EITHER, BOTH = NAMES.either, NAMES.both
 """How help texts name a chart: no practice is known yet when they are made."""
 
 
-def chart_of(text: str, names: Names) -> Charts:
-    """The chart that was typed. Raises Ended."""
+def chart_of(text: str, names: Names, said: str = "chart") -> Charts:
+    """The chart that was typed. Raises Ended, which calls it as it is `said`."""
     charts = names.charts_in(text)
     if charts is None:
-        raise Ended(f"chart: must be {names.either}")
+        raise Ended(f"{said}: must be {names.either}")
     return charts
 
 
@@ -179,7 +179,7 @@ async def opened(config: Config, beside: Path) -> AsyncIterator[Store]:
 
 
 @asynccontextmanager
-async def owner_connection(config: Config) -> AsyncIterator[Any]:
+async def owner_connection(config: Config) -> AsyncIterator[SingleConnection]:
     """A connection as the schema's owner, for what the daemon's own role may not do."""
     connection = await asyncpg.connect(
         config.postgres.migrate_dsn or config.postgres.dsn, server_settings={"timezone": "UTC"}

@@ -8,18 +8,18 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import configured, console_of, keys_of, run_async
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.config import Config
 from daemon.runtime.systemd import notify
 from daemon.telemetry import configure_logging
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("console", help="the web pages, for the people of the practices")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("console", help="the web pages, for the people of the practices")
     add_config(parser)
     parser.set_defaults(handler=console)
 

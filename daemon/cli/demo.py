@@ -16,6 +16,7 @@ from typing import Any
 
 from daemon.cli.common import console_of
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import load
 from daemon.demo.embedded import NotInstalled
@@ -34,10 +35,8 @@ USER = "demo"
 """Who looks at the rehearsal's web pages: an operator and auditor of all its practices, without a password."""
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "demo", help="see it work: a clinic day on sandboxes of both systems"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("demo", help="see it work: a clinic day on sandboxes of both systems")
     parser.add_argument("--headless", action="store_true", help="nothing but the result")
     parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     parser.add_argument("--keep", action="store_true", help="leave everything running at the end and print the addresses")

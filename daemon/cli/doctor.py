@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config, pasteable
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import ERROR, PLAIN, WARNING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import ConfigError, load
@@ -23,10 +23,8 @@ from daemon.vendors.sections import SECTIONS
 LOOKS = {Severity.ERROR: ERROR, Severity.WARNING: WARNING, Severity.NOTE: PLAIN}
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "doctor", help="what is wrong or soon will be, and what repairs it"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("doctor", help="what is wrong or soon will be, and what repairs it")
     parser.add_argument("practice", nargs="*", help="only these, and what all share (default: all of the configuration)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     add_config(parser)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
@@ -12,6 +11,7 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.asking import add_asking, asking, typed
 from daemon.cli.common import EITHER, Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.operator import deeds
 from daemon.operator.deeds import Asks
@@ -22,8 +22,8 @@ from projections.words.likeness import how_alike
 from projections.words.shown import Shown
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "duplicates", help="charts of one system that are likely of one person, and which one to keep"
     )
     parser.add_argument("practice", help="the practice's id")
@@ -33,7 +33,7 @@ def register(commands: Any) -> None:
     add_shown(parser)
     add_config(parser)
     parser.set_defaults(handler=duplicates)
-    apart: argparse.ArgumentParser = commands.add_parser("apart", help="two charts of one system are two persons")
+    apart = commands.add_parser("apart", help="two charts of one system are two persons")
     add_asking(apart, _apart)
     apart.add_argument("charts", nargs=2, metavar="CHART", help=f"{EITHER}, both of one system")
     apart.add_argument("--undo", action="store_true", help="take that back")

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.history.events_of import event_at
-from daemon.history.explain import FieldWhy, Step, Why, explain_intent, find_request, story_of
+from daemon.history.explain import FieldWhy, Step, Why, events_about, explain_intent, find_request
 from daemon.operator.past import why_field
 from events.ids import Charts, PracticeId, charts_of
 from events.schema import IntentRequested, Recorded
@@ -25,8 +25,8 @@ from projections.words.moment import AsOf
 from projections.words.subject import chart_in_words, quoted, rule_in_words, slot_in_words
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "explain", help="why a write was made, or why a field is as it is: cause, values, rule, attempts, answer"
     )
     parser.add_argument("practice", help="the practice's id")
@@ -81,7 +81,7 @@ async def _request(store: Store, practice: PracticeId, what: str) -> Recorded | 
     if one is None or isinstance(one.event.body, IntentRequested):
         return one
     intent = getattr(one.event.body, "intent", None)
-    for other in await story_of(store, practice, one.event):
+    for other in await events_about(store, practice, one.event):
         if isinstance(other.event.body, IntentRequested) and other.event.body.intent == intent:
             return other
     return None

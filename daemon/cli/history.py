@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import csv
 import io
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -19,6 +18,7 @@ from daemon.cli.advice import add_config
 from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import cell, say
 from daemon.operator.past import past_of
 from events.ids import Charts
@@ -33,8 +33,8 @@ from projections.words.shown import Shown
 from projections.words.subject import origin_in_words, quoted, slot_in_words
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("history", help="a patient's sync history, from the events")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("history", help="a patient's sync history, from the events")
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("chart", help=f"{EITHER}, whichever: linked, merged and deleted charts are followed")
     parser.add_argument(

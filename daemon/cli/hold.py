@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
 
 from daemon.cli.asking import AskingCommand, add_asking, asking, typed
 from daemon.cli.common import EITHER, Asked, moment_of
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.operator import deeds
 from daemon.operator.deeds import Asks, NotPossible
 from events.ids import Charts
@@ -27,9 +27,9 @@ KEEPING_OUT = (
 SYSTEMS = {name: system for system, name in TO.items()}
 
 
-def register(commands: Any) -> None:
+def register(commands: Commands) -> None:
     def add(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = commands.add_parser(name, help=help_)
+        parser = commands.add_parser(name, help=help_)
         add_asking(parser, ask)
         return parser
 

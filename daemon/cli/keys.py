@@ -5,11 +5,11 @@ from __future__ import annotations
 import argparse
 import tomllib
 from pathlib import Path
-from typing import Any
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import configured, owner_connection, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.operator.key_rotation import KeyElsewhere, Rotated, rotate
@@ -22,17 +22,13 @@ from events.keys import KeyMissing, Keyring, NoPractice
 FINISH = "its data keys are not in the database yet: run `chartwire migrate --finish` once all workers run this version"
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "new-key", help="make an encryption key for a practice (or its next)"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("new-key", help="make an encryption key for a practice (or its next)")
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--directory", type=Path, help="the folder of keys (default: [keys] of the configuration)")
     add_config(parser)
     parser.set_defaults(handler=new_key)
-    rotate_: argparse.ArgumentParser = commands.add_parser(
-        "rotate-key", help="wrap a practice's data keys by a new key file, while workers run"
-    )
+    rotate_ = commands.add_parser("rotate-key", help="wrap a practice's data keys by a new key file, while workers run")
     rotate_.add_argument("practice", help="the practice's id")
     rotate_.add_argument("--delete-old", action="store_true", help="also delete the key files that are of no use any more")
     add_config(rotate_)

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from daemon.cli.asking import add_asking, asking, confirmed, looked, pair, typed
 from daemon.cli.common import BOTH, Asked
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.operator.deeds import Asks, as_planned
 from daemon.operator.duplicates import survivors_of
@@ -30,8 +30,8 @@ from projections.words.shown import Shown
 from projections.words.writes import describe_write
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("link", help="link two charts: they are one person")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("link", help="link two charts: they are one person")
     add_asking(parser, _link)
     parser.add_argument("charts", nargs="*", metavar="CHART", help=BOTH)
     parser.add_argument("--force", action="store_true", help="though birth date, sex or a name differ")
@@ -48,10 +48,8 @@ def register(commands: Any) -> None:
     _moves(commands)
 
 
-def _moves(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "move-link", help="a linked patient is gone in a merge: its link goes to the survivor"
-    )
+def _moves(commands: Commands) -> None:
+    parser = commands.add_parser("move-link", help="a linked patient is gone in a merge: its link goes to the survivor")
     add_asking(parser, _move)
     patient = NAMES.patient(0).replace("0", "ID")
     parser.add_argument("gone", metavar="GONE", help=f"the linked patient that is gone ({patient})")

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import KafkaAway, configured, opened
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.runtime.kafka import bus_of
@@ -24,8 +24,8 @@ from events.topics import EVENTS
 BROKER_SECONDS = 20.0
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("listen", help="recorded events as they are published outward")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("listen", help="recorded events as they are published outward")
     parser.add_argument("practice", nargs="*", help="only these (default: all)")
     parser.add_argument("--new", action="store_true", help="only what comes from now on (default: all that Kafka still has)")
     parser.add_argument("--bodies", action="store_true", help="decrypt the bodies (patients' data!)")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -16,6 +15,7 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.asking import add_asking, asking, confirmed
 from daemon.cli.common import Asked, add_utc, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import HEADING, say, warn
 from daemon.operator import deeds
 from daemon.operator.deeds import Asks
@@ -29,8 +29,8 @@ from projections.words.moment import in_zone_to_the_minute
 KINDS = [one.value for one in MapKind]
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "maps", help="what maps to what between both systems, where each row comes from, and what waits for one"
     )
     parser.add_argument("practice", help="the practice's id")
@@ -39,7 +39,7 @@ def register(commands: Any) -> None:
     add_utc(parser)
     add_config(parser)
     parser.set_defaults(handler=maps)
-    saving: argparse.ArgumentParser = commands.add_parser("map", help="save a row of the maps, or give it back to the file")
+    saving = commands.add_parser("map", help="save a row of the maps, or give it back to the file")
     add_asking(saving, _map)
     saving.add_argument("kind", choices=KINDS, metavar="KIND", help=f"what is mapped: {', '.join(KINDS)}")
     saving.add_argument(

@@ -17,6 +17,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ class Listed:
         self.lines.setdefault(what, []).append(line)
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "match", help="match two exported lists of patients (CSV), without a daemon, database or vendor"
     )
     parser.add_argument(

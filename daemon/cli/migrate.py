@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import configured, owner_connection, run_async
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import Config, keyring_of
 from daemon.operator.finishing import Finished, OlderOwners, finish
@@ -19,8 +19,8 @@ from events.formats import OlderVersion
 from events.migrate import migrate as apply
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("migrate", help="create or upgrade the database schema")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("migrate", help="create or upgrade the database schema")
     parser.add_argument(
         "--finish", action="store_true", help="also turn on the new formats: only once every worker runs this version"
     )

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
 
 import msgspec
 
@@ -20,6 +19,7 @@ from daemon.cli import asking
 from daemon.cli.advice import add_config
 from daemon.cli.common import Asked, add_shown, asked, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.operator.commands import login
 from daemon.operator.deeds import Asking, Asks, go_live
@@ -37,8 +37,8 @@ from projections.words.shown import Shown
 from projections.words.writes import describe_write
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "onboard", help="the first day: what was read, who matches whom, and every write that going live would make"
     )
     parser.add_argument("practice", help="the practice's id")

@@ -7,17 +7,17 @@ from __future__ import annotations
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import asked, run_async
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.operator.recovering import NothingStored, begin_recovery
 from daemon.runtime.surroundings import bring_keys
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "recover", help="the database was restored and Kafka was lost, too: look before each creation"
     )
     parser.add_argument("practice", help="the practice's id")

@@ -7,12 +7,12 @@ Kafka and the database. With --code or --older it is about every such waiting it
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from daemon.cli.asking import AskingCommand, add_asking, asking, pair, typed
 from daemon.cli.bulk import add_query, by_patient, charts_in, or_by_query
 from daemon.cli.common import EITHER, Asked
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.operator import deeds
 from daemon.operator.deeds import Asking, Asks, NotPossible
@@ -24,9 +24,9 @@ from events.store import Store
 from projections.terms.names import LARGEST_ID, NAMES
 
 
-def register(commands: Any) -> None:
+def register(commands: Commands) -> None:
     def add(name: str, ask: AskingCommand, help_: str) -> argparse.ArgumentParser:
-        parser: argparse.ArgumentParser = commands.add_parser(name, help=help_)
+        parser = commands.add_parser(name, help=help_)
         add_asking(parser, ask)
         return parser
 

@@ -6,13 +6,13 @@ import argparse
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.archives import add_recipient, archive, archived_rows, recipient_of
 from daemon.cli.common import EITHER, Asked, add_utc, asked, chart_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.cli.progress import Progress
 from daemon.history.compare import Difference, verify, verify_patient
@@ -28,8 +28,8 @@ from projections.words.moment import AsOf, in_zone, is_past, parse_moment
 SHOWN = 20
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "replay", help="fold the projections from the events alone, to prove or to rebuild the stored ones"
     )
     parser.add_argument("practice", help="the practice's id")
@@ -118,10 +118,10 @@ async def _rebuild(store: Store, it: Asked) -> int:
 
 async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | None, arguments: argparse.Namespace) -> int:
     chart = it.names.one_of(charts)
-    story = await events_of_charts(store, it.id, charts)
-    if not story:
+    history = await events_of_charts(store, it.id, charts)
+    if not history:
         raise Ended(f"nothing is recorded about {chart} in {it.id}", 1)
-    past = [one for one in story if is_past(one, moment)]
+    past = [one for one in history if is_past(one, moment)]
     told = Replay(it.id)
     for one in past:
         told.state.apply(one.event, one.sequence)
@@ -129,8 +129,8 @@ async def _one_chart(store: Store, it: Asked, charts: Charts, moment: AsOf | Non
     say(f"{chart}: {len(past)} events up to {last}, projections {told.digest()}")
     if not arguments.verify:
         return 0
-    compared, found = await verify_patient(store, it.id, story)
-    return _verdict(found, f"{len(story)} events and {compared} documents", it.id, arguments)
+    compared, found = await verify_patient(store, it.id, history)
+    return _verdict(found, f"{len(history)} events and {compared} documents", it.id, arguments)
 
 
 def _told(folded: Replay, zone: ZoneInfo) -> list[str]:

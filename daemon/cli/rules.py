@@ -6,10 +6,10 @@ import argparse
 import textwrap
 from collections.abc import Mapping
 from html import escape
-from typing import Any
 
 import msgspec
 
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from events.writes import Resource
 from projections.rules.tables import TABLES, Rule, RuleTable, direction_in_words, extensions
@@ -34,8 +34,8 @@ tbody th { font-weight: 600; } td { overflow-wrap: anywhere; } td.source { color
 """
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "rules", help="what is synchronized: every field, its direction and where the rule comes from"
     )
     default = next(iter(PROFILES))

@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Any
 
 import structlog
 
 from daemon.cli.advice import add_config
 from daemon.cli.check import reach_own, without_key
 from daemon.cli.common import complain, configured
+from daemon.cli.parsers import Commands
 from daemon.config import Config, ConfigError, keyring_of, load
 from daemon.instruments import Instruments
 from daemon.runtime.supervision import again_and_again
@@ -28,8 +28,8 @@ from daemon.vendors.sections import SECTIONS
 log = structlog.get_logger()
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("run", help="run the daemon")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("run", help="run the daemon")
     add_config(parser)
     parser.add_argument("--no-check", action="store_true", help="start without trying PostgreSQL and Kafka first")
     parser.set_defaults(handler=run)

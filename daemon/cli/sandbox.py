@@ -5,15 +5,15 @@ from __future__ import annotations
 import argparse
 import asyncio
 from pathlib import Path
-from typing import Any
 
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.sandbox.clinic import Clinic
 from projections.terms.names import NAMES
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("sandbox", help="run the sandboxes of both systems")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("sandbox", help="run the sandboxes of both systems")
     parser.add_argument(f"--{NAMES.ehr.prefix}-port", dest="ehr_port", metavar="PORT", type=int, default=0)
     parser.add_argument(f"--{NAMES.billing.prefix}-port", dest="billing_port", metavar="PORT", type=int, default=0)
     parser.add_argument("--limits-scale", type=float, default=1.0, help="multiplies the published intervals between calls")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
@@ -16,6 +15,7 @@ import msgspec
 from daemon.cli.advice import add_config
 from daemon.cli.common import EITHER, Asked, add_shown, asked, chart_of, console_of, keys_of, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.history.searchable import catch_up
 from daemon.operator.searching import ANYBODY, MOST, FoundEvents, NoSuchField, Sought, search_access, search_history
@@ -30,10 +30,8 @@ from projections.words.terms_of import SEARCHABLE
 from projections.words.words import describe
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "search-history", help="events by chart, field, person and time, and who looked"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("search-history", help="events by chart, field, person and time, and who looked")
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--chart", metavar="CHART", help=f"of this patient: {EITHER}")
     parser.add_argument("--field", default="", help=f"that concern one of {', '.join(SEARCHABLE)}")

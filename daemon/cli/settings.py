@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import Asked, add_utc, asked, run_async
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import HEADING, say
 from daemon.config import keys_given
 from daemon.operator.settings import Setting, said_by_persons, settings_of
@@ -17,10 +17,8 @@ from daemon.tables import documents
 from projections.words.moment import in_zone_to_the_minute
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "settings", help="every setting of a practice and of the daemon, and where it comes from"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("settings", help="every setting of a practice and of the daemon, and where it comes from")
     parser.add_argument("practice", help="the practice's id")
     parser.add_argument("--set", action="store_true", help="only what the file or a person has set")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")

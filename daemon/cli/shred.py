@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import configured, owner_connection, run_async
 from daemon.cli.keys import FINISH
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import Config
 from daemon.operator.shredding import OtherReceipt, Places, Receipt, shred, told
@@ -23,8 +23,8 @@ _SAID = {
 }
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "shred", help="destroy a practice's keys: nothing of it can be read any more, anywhere, ever"
     )
     parser.add_argument("practice", help="the practice's id")

@@ -17,6 +17,7 @@ from aiokafka.errors import KafkaError
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_utc, configured, keys_of, opened, shown_of
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import Config, names_of
@@ -32,10 +33,8 @@ from projections.words.scope import scope_options
 BROKER_SECONDS = 10.0
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "status", help="owner, lag, what is open and what waits, by practice"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("status", help="owner, lag, what is open and what waits, by practice")
     parser.add_argument("practice", nargs="*", help="only these (default: all of the configuration)")
     parser.add_argument("--json", action="store_true")
     add_utc(parser)

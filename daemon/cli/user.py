@@ -11,24 +11,26 @@ import getpass
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import configured, console_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.operator.commands import login
 from daemon.tables import access, accounts, identity
+from events.connection import ConnectionPool
 from events.pool import open_pool
 
 if TYPE_CHECKING:
     from daemon.config import Config
 
-AccountAction = Callable[[Any, argparse.Namespace, "Config"], Awaitable[None]]
+AccountAction = Callable[[ConnectionPool, argparse.Namespace, "Config"], Awaitable[None]]
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("user", help="who may sign in to the console, and as what")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("user", help="who may sign in to the console, and as what")
     actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
 
     def add(name: str, deed: AccountAction, help_: str) -> argparse.ArgumentParser:
@@ -75,7 +77,7 @@ def _run(arguments: argparse.Namespace, deed: AccountAction) -> int:
     return run_async(work())
 
 
-async def _add(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+async def _add(pool: ConnectionPool, arguments: argparse.Namespace, _config: Config) -> None:
     name: str = arguments.name
     if not accounts.is_name(name.lower()):
         raise Ended("name: must be 1 to 64 letters, digits and . - _ @")
@@ -88,7 +90,7 @@ async def _add(pool: Any, arguments: argparse.Namespace, _config: Config) -> Non
     say(f"{name} is a user; give a role with `{advice(f'user role {name} PRACTICE ROLE', arguments)}`")
 
 
-async def _role(pool: Any, arguments: argparse.Namespace, config: Config) -> None:
+async def _role(pool: ConnectionPool, arguments: argparse.Namespace, config: Config) -> None:
     from daemon.console.roles import Role
 
     if arguments.role not in set(Role):
@@ -105,28 +107,28 @@ async def _role(pool: Any, arguments: argparse.Namespace, config: Config) -> Non
     say(f"{arguments.name} is {'now' if held else 'no longer'} {done}; open sessions have ended")
 
 
-async def _disable(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+async def _disable(pool: ConnectionPool, arguments: argparse.Namespace, _config: Config) -> None:
     await _there(pool, arguments.name)
     await accounts.set_disabled(pool, arguments.name, disabled=True)
     await _recorded(pool, "user disabled", arguments.name)
     say(f"{arguments.name} cannot sign in any more; open sessions have ended")
 
 
-async def _enable(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+async def _enable(pool: ConnectionPool, arguments: argparse.Namespace, _config: Config) -> None:
     await _there(pool, arguments.name)
     await accounts.set_disabled(pool, arguments.name, disabled=False)
     await _recorded(pool, "user enabled", arguments.name)
     say(f"{arguments.name} can sign in again")
 
 
-async def _password(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+async def _password(pool: ConnectionPool, arguments: argparse.Namespace, _config: Config) -> None:
     await _there(pool, arguments.name)
     await accounts.set_password(pool, arguments.name, await _asked_for(arguments))
     await _recorded(pool, "password set", arguments.name)
     say(f"{arguments.name} has another password; open sessions have ended")
 
 
-async def _subject(pool: Any, arguments: argparse.Namespace, config: Config) -> None:
+async def _subject(pool: ConnectionPool, arguments: argparse.Namespace, config: Config) -> None:
     oidc = console_of(config).oidc
     if oidc is None:
         raise Ended("console.oidc: the configuration has no such section", 1)
@@ -137,7 +139,7 @@ async def _subject(pool: Any, arguments: argparse.Namespace, config: Config) -> 
     say(f"{arguments.name} signs in at {oidc.issuer}")
 
 
-async def _reset_factor(pool: Any, arguments: argparse.Namespace, _config: Config) -> None:
+async def _reset_factor(pool: ConnectionPool, arguments: argparse.Namespace, _config: Config) -> None:
     await _there(pool, arguments.name)
     if not await identity.remove_factor(pool, arguments.name):
         raise Ended(f"{arguments.name} has no second factor", 1)
@@ -145,7 +147,7 @@ async def _reset_factor(pool: Any, arguments: argparse.Namespace, _config: Confi
     say(f"{arguments.name} signs in without a second factor until there is another one; open sessions have ended")
 
 
-async def _link(pool: Any, arguments: argparse.Namespace, config: Config) -> None:
+async def _link(pool: ConnectionPool, arguments: argparse.Namespace, config: Config) -> None:
     from daemon.console.sessions import make_link
 
     await _there(pool, arguments.name)
@@ -153,7 +155,7 @@ async def _link(pool: Any, arguments: argparse.Namespace, config: Config) -> Non
     say(f"{console_of(config).url}/enter/{token}")
 
 
-async def _list(pool: Any, _arguments: argparse.Namespace, _config: Config) -> None:
+async def _list(pool: ConnectionPool, _arguments: argparse.Namespace, _config: Config) -> None:
     for name in await accounts.names(pool):
         found = await accounts.account(pool, name)
         if found is not None:
@@ -161,12 +163,12 @@ async def _list(pool: Any, _arguments: argparse.Namespace, _config: Config) -> N
             say(f"{name}: {'disabled; ' if found.disabled else ''}{roles}{'' if found.password else '; no password'}")
 
 
-async def _there(pool: Any, name: str) -> None:
+async def _there(pool: ConnectionPool, name: str) -> None:
     if await accounts.account(pool, name) is None:
         raise Ended(f"{name} is no user", 1)
 
 
-async def _recorded(pool: Any, what: str, detail: str) -> None:
+async def _recorded(pool: ConnectionPool, what: str, detail: str) -> None:
     await access.record(pool, access.NOWHERE, login(), what, address="command line", detail=detail)
 
 

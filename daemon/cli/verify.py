@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter, defaultdict
-from typing import Any
 
 import msgspec
 
@@ -12,6 +11,7 @@ from daemon.cli.advice import add_config, advice
 from daemon.cli.asking import tell
 from daemon.cli.common import add_shown, configured, run_async, shown_of
 from daemon.cli.failures import SERVER_AWAY
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say, warn
 from daemon.config import policy_of
 from daemon.operator import deeds
@@ -29,8 +29,8 @@ from projections.words.shown import MASK, Shown
 RESYNCED = {Cause.NOT_SEEN, Cause.UNEXPLAINED}
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser("verify", help="compare both systems now and explain what differs")
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("verify", help="compare both systems now and explain what differs")
     parser.add_argument("practice")
     how = parser.add_mutually_exclusive_group()
     how.add_argument("--json", action="store_true")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 
 from daemon.cli.advice import add_config, advice
 from daemon.cli.common import add_shown, configured, opened, run_async, shown_of
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import HEADING, say, warn
 from daemon.cli.similar import not_configured
 from daemon.config import policy_of
@@ -21,10 +21,8 @@ QUOTED = f"{MASK} (--values --names shows the words of the vendor or the record)
 """Stands in for a reason that may quote anything of a record."""
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "waiting", help="what waits for a person, why, and what resolves it"
-    )
+def register(commands: Commands) -> None:
+    parser = commands.add_parser("waiting", help="what waits for a person, why, and what resolves it")
     parser.add_argument("practice", nargs="?", help="only this one (default: all of the configuration)")
     parser.add_argument("--code", help="only items of this code")
     parser.add_argument("--dismissed", action="store_true", help="instead those that a person accepted as they are")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
 from daemon.cli.advice import add_config
 from daemon.cli.common import add_shown, asked, complain, moment_of, run_async
 from daemon.cli.ended import Ended
+from daemon.cli.parsers import Commands
 from daemon.cli.printing import say
 from daemon.cli.progress import Progress
 from daemon.config import ConfigError, load_variant, policy_of
@@ -28,8 +28,8 @@ APPROXIMATION = (
 )
 
 
-def register(commands: Any) -> None:
-    parser: argparse.ArgumentParser = commands.add_parser(
+def register(commands: Commands) -> None:
+    parser = commands.add_parser(
         "what-if", help="replay history under another policy: the writes that would have been made or not made"
     )
     parser.add_argument("practice", help="the practice's id")

@@ -25,6 +25,7 @@ from daemon.sandbox.day import Day
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.migrate import migrate
+from events.slots import SlotKind, parse_slot
 from events.store import AWAY, Store
 from events.writes import System
 from projections.words.remedy import SHOWN_ELSEWHERE
@@ -80,6 +81,9 @@ async def prepare(clinic: Clinic, folder: Path, postgres: EmbeddedPostgres, brok
     )
 
 
+REST_SECONDS = 180.0
+
+
 class Rest:
     """Knows when an in-process worker has come to rest: webhooks delivered, every pass gone round again, sinks idle, and no
     event since."""
@@ -89,14 +93,14 @@ class Rest:
         self._clinic = clinic
         self._store = store
 
-    async def reached(self, *, seconds: float = 180.0) -> None:
+    async def reached(self) -> None:
         """Wait for it. Raises TimeoutError naming what still moves."""
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(REST_SECONDS):
                 while True:
                     with contextlib.suppress(*AWAY):
                         heads = await self._heads()
-                        await self._clinic.ehr.webhooks.quiet(timeout=seconds)
+                        await self._clinic.ehr.webhooks.quiet(timeout=REST_SECONDS)
                         await self._go_round()
                         if heads == await self._heads() and self._idle():
                             return
@@ -248,10 +252,10 @@ async def judge(config: Config, store: Store, clinic: Clinic, day: Day) -> Rehea
         links = [(int(one.link.ehr), int(one.link.billing)) for one in found.patients.values() if one.link is not None]
         differing = witness.differences(clinic, office, links, slots, day.elation_edits)  # type: ignore[arg-type]
         bills = {
-            int(slot.removeprefix("bill:"))
+            int(slot.id)
             for one in found.patients.values()
-            for slot in one.waiting
-            if slot.startswith("bill:")
+            for slot in map(parse_slot, one.waiting)
+            if slot.kind is SlotKind.BILL
         }
         differing += witness.unbilled(clinic, office, bills)
         broken["I6"] += [f"{practice.id}: {one}" for one in differing]

@@ -12,12 +12,10 @@ from daemon.history.events_of import events_of
 from events.ids import EventId, PatientKey, PracticeId
 from events.schema import (
     Event,
-    IntentAttempted,
-    IntentOutcomeUnknown,
     IntentRefused,
     IntentRequested,
     IntentSucceeded,
-    IntentSuperseded,
+    Outcome,
     Recorded,
 )
 from events.slots import parse_slot
@@ -32,8 +30,6 @@ from projections.words.shown import Shown
 from projections.words.subject import winners_named
 from projections.words.words import describe
 from projections.words.writes import describe_write
-
-OUTCOMES = IntentAttempted | IntentSucceeded | IntentRefused | IntentOutcomeUnknown | IntentSuperseded
 
 
 @dataclass(frozen=True)
@@ -91,40 +87,40 @@ async def directory_at(store: Store, practice: PracticeId, sequence: int) -> Dir
     """The directory as it was known after event `sequence`."""
     directory = Directory()
     async for one in store.of_practice(practice, up_to=sequence):
-        directory = fold_directory(directory, one.event, one.sequence)
+        directory = fold_directory(directory, one.event)
     return directory
 
 
-async def story_of(store: Store, practice: PracticeId, event: Event) -> list[Recorded]:
+async def events_about(store: Store, practice: PracticeId, event: Event) -> list[Recorded]:
     """The events of the patient that an event is about; the practice's own when it is about none."""
     return await events_of(store, practice, event.patient)
 
 
 async def explain_intent(store: Store, policy: Policy, request: Recorded, shown: Shown) -> Why:
     """Why this write was wanted, and what came of it."""
-    story = await story_of(store, policy.practice, request.event)
+    history = await events_about(store, policy.practice, request.event)
     directory = await directory_at(store, policy.practice, request.sequence - 1)
-    told = {one.recorded.event.id: one for one in entries(story, policy, shown)}
+    told = {one.recorded.event.id: one for one in entries(history, policy, shown)}
     causes = await _causes(store, policy.practice, request, told, shown)
-    return why(request, story, directory, policy, shown, causes)
+    return why(request, history, directory, policy, shown, causes)
 
 
 def why(
     request: Recorded,
-    story: Sequence[Recorded],
+    history: Sequence[Recorded],
     directory: Directory,
     policy: Policy,
     shown: Shown,
     causes: Sequence[Step] = (),
 ) -> Why:
-    """The explanation from what was read: `story` are all events of the patient, `directory` is as of the request."""
+    """The explanation from what was read: `history` are all events of the patient, `directory` is as of the request."""
     body = request.event.body
     if not isinstance(body, IntentRequested):
         raise TypeError(f"#{request.sequence} is {request.event.type}, not a request")
     steps = [
-        _step(one, shown) for one in story if isinstance(one.event.body, OUTCOMES) and one.event.body.intent == body.intent
+        _step(one, shown) for one in history if isinstance(one.event.body, Outcome) and one.event.body.intent == body.intent
     ]
-    patient = folded([one for one in story if one.sequence < request.sequence]).patients.get(request.event.patient)
+    patient = folded([one for one in history if one.sequence < request.sequence]).patients.get(request.event.patient)
     names = set(fields_of(body.write))
     fields = [one for one in fields_known(patient, directory, policy, shown) if one.field in names] if patient else []
     ends = {"IntentSucceeded": "done", "IntentRefused": "refused", "IntentSuperseded": "superseded"}
@@ -146,12 +142,12 @@ def why(
 
 
 async def explain_field(
-    store: Store, policy: Policy, story: Sequence[Recorded], field_: str, shown: Shown
+    store: Store, policy: Policy, history: Sequence[Recorded], field_: str, shown: Shown
 ) -> list[FieldWhy]:
-    """Why a field is as it is, for each patient that `story` tells of; `story` may end before the head."""
-    state = folded(story)
-    directory = await directory_at(store, policy.practice, story[-1].sequence if story else 0)
-    concerning = [one for one in entries(story, policy, shown) if field_ in one.fields]
+    """Why a field is as it is, for each patient of a `history`, which may end before the head."""
+    state = folded(history)
+    directory = await directory_at(store, policy.practice, history[-1].sequence if history else 0)
+    concerning = [one for one in entries(history, policy, shown) if field_ in one.fields]
     requests = [one.recorded for one in concerning if isinstance(one.recorded.event.body, IntentRequested)]
     result: list[FieldWhy] = []
     for key, patient in sorted(state.patients.items()):

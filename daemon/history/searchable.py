@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from contextlib import aclosing
 
-from daemon.history.fold import OnProgress, untold
 from daemon.tables import history_terms
 from daemon.tables.history_terms import TermRow
 from events.codec import Keyring
@@ -39,7 +38,7 @@ def chart_of(one: Recorded) -> Chart | None:
     return None
 
 
-async def catch_up(store: Store, practice: PracticeId, *, progress: OnProgress = untold) -> int:
+async def catch_up(store: Store, practice: PracticeId) -> int:
     """Keep the terms of all events up to the head; returns which that is. Raises UnreadableEvent or KeyMissing."""
     at, head = await history_terms.kept_up_to(store.pool, practice), await store.head(practice)
     charts: dict[Chart, SeenChart] = {}
@@ -52,7 +51,6 @@ async def catch_up(store: Store, practice: PracticeId, *, progress: OnProgress =
             await _look_up(store, practice, told, charts)
             found = await asyncio.to_thread(_terms, store, practice, told, charts)
             await history_terms.save(store.pool, practice, found, told[-1].sequence)
-            progress(told[-1].sequence)
     return head
 
 

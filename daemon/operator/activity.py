@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from daemon.tables.accounts import SQL
+from daemon.tables.queries import CONSOLE
 from events.calendar import local_day, shifted
 from events.connection import Connection
 from events.ids import PracticeId
@@ -41,8 +41,8 @@ class Activity:
 async def activity_of(connection: Connection, practice: PracticeId, now: datetime, zone: ZoneInfo) -> Activity:
     """One query by the index of writes, one of what waits."""
     since = shifted(now, -A_DAY * (DAYS + 1))
-    written = {row["hour"]: row["count"] for row in await connection.fetch(SQL["written_by_hour"], practice, since)}
-    waiting = {row["hour"]: row["count"] for row in await connection.fetch(SQL["waiting_by_hour"], practice)}
+    written = {row["hour"]: row["count"] for row in await connection.fetch(CONSOLE["written_by_hour"], practice, since)}
+    waiting = {row["hour"]: row["count"] for row in await connection.fetch(CONSOLE["waiting_by_hour"], practice)}
     return activity(written, waiting, now, zone)
 
 

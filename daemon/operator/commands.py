@@ -64,8 +64,8 @@ def command(practice: PracticeId, body: Command, charts: Charts, *, once: Sequen
 class Followed:
     """What came of a command: the events that it led to, directly or not.
 
-    `open` are the intents to be settled before that is all (also those it asks for again), `reading` the systems to be read
-    before that, `slots` the practice's own intents that somebody will ask for anew.
+    More is to come while intents are `open` (also those that it asks for again), or systems are still to be read (`reading`).
+    `slots` are the practice's own intents that somebody will ask for anew.
     """
 
     command: Event

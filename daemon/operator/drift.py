@@ -1,7 +1,7 @@
 """Reading both systems as they are now, and comparing them with what chartwire holds (`chartwire verify`).
 
-The connectors themselves read, through the real clients and within the vendors' limits, but what they read goes into a list
-instead of Kafka, and nothing counts as known, so that they read everything.
+The connectors themselves read, through the real clients and within the vendors' limits. What they read goes into a list instead of
+Kafka. Nothing counts as known to them, so they read everything.
 """
 
 from __future__ import annotations

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from daemon.tables.observed import StoredSubscriptions
+from events.connection import SingleConnection
 from events.data_keys import make_keys, older_owners, practices, read_keys, replace_hashes, switch_on
 from events.formats import demand_format, require_format
 from events.ids import PracticeId
@@ -35,7 +35,7 @@ class Finished:
     problem: str = ""
 
 
-async def finish(connection: Any, configured: Iterable[str], ring: Keyring) -> AsyncIterator[Finished]:
+async def finish(connection: SingleConnection, configured: Iterable[str], ring: Keyring) -> AsyncIterator[Finished]:
     """Turn the new formats on, then go through the practices. What is wrong with one does not hold up the others.
 
     From here on no older worker takes a practice. Raises OlderOwners, or OlderVersion where a newer version has finished the database,
@@ -51,7 +51,7 @@ async def finish(connection: Any, configured: Iterable[str], ring: Keyring) -> A
         yield await _finished(connection, PracticeId(practice), ring)
 
 
-async def _finished(connection: Any, practice: PracticeId, ring: Keyring) -> Finished:
+async def _finished(connection: SingleConnection, practice: PracticeId, ring: Keyring) -> Finished:
     try:
         await make_keys(connection, practice, ring)
         for keys in await read_keys(connection, practice):

@@ -6,8 +6,8 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from events.connection import SingleConnection
 from events.data_keys import NotFinished, owner_of, read_keys, rewrap
 from events.ids import PracticeId
 from events.keys import KeyMissing, Keyring
@@ -33,7 +33,7 @@ class Rotated:
 
 
 async def rotate(
-    connection: Any, practice: PracticeId, folder: Path, *, after_step: AfterStep = lambda step: None
+    connection: SingleConnection, practice: PracticeId, folder: Path, *, after_step: AfterStep = lambda step: None
 ) -> Rotated:
     """Wrap the practice's data keys by a newer key file and no other. Events are not touched, and workers go on meanwhile.
 
@@ -56,7 +56,7 @@ async def rotate(
     )
 
 
-async def _newer_file(connection: Any, practice: PracticeId, folder: Path) -> str:
+async def _newer_file(connection: SingleConnection, practice: PracticeId, folder: Path) -> str:
     """The name of the key file that is to wrap from now on; made where there is none."""
     ring = Keyring.from_directory(folder)
     for keys in await read_keys(connection, practice):

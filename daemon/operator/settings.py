@@ -6,13 +6,13 @@ Of a secret's file its name is shown, and whether it is there; of an address tha
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 import msgspec
 
@@ -165,20 +165,20 @@ def without_password(dsn: str) -> str:
 
 def address_alone(url: str) -> str:
     """An address without the name, password and question that it may hold."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return "not shown"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    return _without_login(url, lambda parts: parts.path)
 
 
 def host_alone(url: str) -> str:
     """Where an address leads whose path is a secret, as of a chat's webhook."""
+    return _without_login(url, lambda _: "/...")
+
+
+def _without_login(url: str, path: Callable[[SplitResult], str]) -> str:
     try:
         parts = urlsplit(url)
     except ValueError:
         return "not shown"
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/..."
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{path(parts)}"
 
 
 # -- what people have set -------------------------------------------------------------------------------------------------

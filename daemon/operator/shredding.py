@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
+from events.connection import SingleConnection
 from events.data_keys import NotFinished, destroy, end_of, is_switched, read_keys
 from events.files import create_private, sync_folder
 from events.files import destroy as destroy_file
@@ -72,7 +72,11 @@ class Places:
 
 
 async def shred(
-    connection: Any, practice: PracticeId, places: Places, *, after_step: Callable[[str], None] = lambda step: None
+    connection: SingleConnection,
+    practice: PracticeId,
+    places: Places,
+    *,
+    after_step: Callable[[str], None] = lambda step: None,
 ) -> Receipt:
     """Destroy the practice's keys. The receipt is begun first, so whoever finds the practice unreadable finds out why.
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from daemon.tables import documents as tables
-from daemon.tables.accounts import SQL as CONSOLE
+from daemon.tables.queries import CONSOLE
 from events.codes import WaitCode
 from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key

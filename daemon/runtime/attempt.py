@@ -29,6 +29,7 @@ from daemon.vendors.ports.errors import (
     Unauthorized,
     Unreachable,
 )
+from events.codes import WaitCode
 from events.ids import Charts, PatientKey, charts_of
 from events.insurance import EhrPoliciesObserved
 from events.schema import BillingChartObserved, BillObserved, EhrChartObserved, IntentRefused, IntentSuperseded
@@ -63,23 +64,23 @@ class Attempt:
 class Trouble:
     """What is wrong with a system as a whole; `text` goes on after the system's name."""
 
-    code: str
+    code: WaitCode
     text: str
 
 
-THROTTLED = Trouble("throttled", "asks for patience again and again; writes wait until it takes them")
-CREDENTIALS = Trouble("credentials", "does not accept the credentials; correct them")
+THROTTLED = Trouble(WaitCode.THROTTLED, "asks for patience again and again; writes wait until it takes them")
+CREDENTIALS = Trouble(WaitCode.CREDENTIALS, "does not accept the credentials; correct them")
 HIDDEN = Trouble(
-    "credentials", "shows its user no practice of exactly the configured name; correct the name, or the user's rights"
+    WaitCode.CREDENTIALS, "shows its user no practice of exactly the configured name; correct the name, or the user's rights"
 )
-UNREACHABLE = Trouble("unreachable", "cannot be reached; writes wait until it can")
+UNREACHABLE = Trouble(WaitCode.UNREACHABLE, "cannot be reached; writes wait until it can")
 TROUBLED = Trouble(
-    "troubled", "has trouble of its own with some writes; each is tried again for hours, then waits for a person"
+    WaitCode.TROUBLED, "has trouble of its own with some writes; each is tried again for hours, then waits for a person"
 )
-UNUSABLE = Trouble("unusable", "gives answers that cannot be used; writes wait until it gives others")
+UNUSABLE = Trouble(WaitCode.UNUSABLE, "gives answers that cannot be used; writes wait until it gives others")
 
 UNREADABLE = Trouble(
-    "unusable",
+    WaitCode.UNUSABLE,
     "answers about some records in a form that cannot be used; look at them there and save them. Each write is tried again "
     "by itself until its record can be read",
 )
@@ -174,7 +175,7 @@ def after_lookup(error: Exception, attempt: Attempt, failures: int) -> Pause | R
             return Pause(TROUBLED, look=not changes_nothing(attempt.job.write))
         case Troubled():
             text = "it had trouble of its own again and again, for hours; try again later, or ask its support"
-            return Refuse(_refusal(attempt, TROUBLED.code, text, error.vendor_text))
+            return Refuse(_refusal(attempt, TROUBLED.code.value, text, error.vendor_text))
         case Unauthorized() | Unreachable() | OutcomeUnknown() | Malformed():
             return Pause(trouble_of(error, failures))
         case Refused():

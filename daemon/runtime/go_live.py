@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
 
 import structlog
 
@@ -18,6 +17,7 @@ from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import documents as tables
 from daemon.tables import observed
 from events.codec import Keyring
+from events.connection import Connection
 from events.ids import PatientKey, PracticeId
 from events.schema import CounterpartsFound, WentLive
 from events.store import Store
@@ -35,7 +35,7 @@ def first_reads(practice: PracticeConfig) -> tuple[str, ...]:
     return (*practice.ehr.first_reads, *practice.billing.first_reads)
 
 
-async def unread(pool: Any, practice: PracticeId, sources: Sequence[str]) -> list[str]:
+async def unread(pool: Connection, practice: PracticeId, sources: Sequence[str]) -> list[str]:
     """Of the first complete reads those that are still to be made."""
     return [source for source in sources if await observed.get_checkpoint(pool, practice, source) is None]
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from daemon.tables import documents as tables
 from daemon.tables import observed
-from daemon.vendors.ports.intake import KnownRecords, Seen
+from daemon.vendors.ports.intake import KnownRecords
 from events.connection import Connection
 from events.ids import PracticeId
 from events.keyed import MARK
 from events.keys import Keyring
-from events.topics import is_record
+from events.topics import Seen, is_record
 from events.writes import System
 
 
@@ -56,15 +58,7 @@ def seen_records(
         keyed = any(row.content_hash.startswith(MARK) for row in rows.values())
         if keyed and keyring is not None and keyring.hash_key(practice) is None:
             await keyring.refresh([practice])
-        return {
-            key: Seen(
-                content_hash=row.content_hash if hashes else "",
-                revision=row.revision,
-                parent=row.parent,
-                seen_at=row.seen_at,
-            )
-            for key, row in rows.items()
-            if is_record(*key, row.parent)
-        }
+        usable = {key: row for key, row in rows.items() if is_record(*key, row.parent)}
+        return usable if hashes else {key: replace(row, content_hash="") for key, row in usable.items()}
 
     return known

@@ -27,6 +27,7 @@ from daemon.servers import MetricsConfig, host_and_port
 from daemon.tables.status import Watched
 from daemon.telemetry import Meter
 from events.codes import WaitCode
+from events.connection import ConnectionPool
 from events.ids import PracticeId
 
 log = structlog.get_logger()
@@ -70,7 +71,7 @@ class Scrapable(Protocol):
 class ScrapedState(Collector):
     """The worker's state as gauges. `look` is called in the worker's loop, `collect` wherever they are rendered."""
 
-    def __init__(self, worker: Scrapable, pool: Any, *, per_practice: bool) -> None:
+    def __init__(self, worker: Scrapable, pool: ConnectionPool, *, per_practice: bool) -> None:
         self._worker = worker
         self._pool = pool
         self._per_practice = per_practice
@@ -202,7 +203,7 @@ def _failures(practice: AtWork) -> list[tuple[str, str]]:
 class MetricsEndpoint:
     """Serves the registry of `meter`, where that has one, with the worker's state."""
 
-    def __init__(self, worker: Scrapable, pool: Any, meter: Meter, config: MetricsConfig) -> None:
+    def __init__(self, worker: Scrapable, pool: ConnectionPool, meter: Meter, config: MetricsConfig) -> None:
         self._config = config
         self._meter = meter
         self._registry = meter.registry if isinstance(meter, Instruments) else CollectorRegistry()

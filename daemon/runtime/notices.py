@@ -61,7 +61,6 @@ def decide(
     if told.sending is not None:
         return told
     counts = {code: count for code, (count, _) in sorted(waiting.items())}
-    told = replace(told, begun=min((since for _, since in waiting.values()), default=None))
     grown = {code for code, count in counts.items() if count > told.counts.get(code, 0)}
     if not grown:
         return _fallen(told, counts, config, zone, now, id_)

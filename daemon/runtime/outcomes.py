@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from daemon.runtime.attempt import Attempt
-from daemon.runtime.blame import is_given_up
+from daemon.runtime.given_up import is_given_up
 from daemon.runtime.pace import Pace
 from daemon.runtime.recorder import OnlyIf, PracticeRecorder
 from daemon.runtime.set_aside import defect

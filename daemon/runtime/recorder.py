@@ -15,8 +15,8 @@ from datetime import datetime
 
 import structlog
 
-from daemon.runtime.blame import is_given_up
 from daemon.runtime.counting import Stopwatch, count_batch
+from daemon.runtime.given_up import is_given_up
 from daemon.runtime.redrive import redrive
 from daemon.runtime.set_aside import instead_of
 from daemon.tables import open as still_open

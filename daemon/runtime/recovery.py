@@ -16,6 +16,7 @@ import structlog
 from daemon.runtime.recorder import PracticeRecorder
 from daemon.tables import observed
 from events.codes import WaitCode
+from events.connection import Connection
 from events.ids import PracticeId
 from events.restarts import HistoryRestarted, HistoryResumed
 from events.schema import WaitingCleared, WaitingRaised
@@ -95,7 +96,7 @@ async def record_restart(recorder: PracticeRecorder, restarted: HistoryRestarted
 async def recover(
     recorder: PracticeRecorder,
     caution: Caution,
-    pool: Any,
+    pool: Connection,
     reads: Collection[str],
     *,
     idle: Callable[[], bool],
@@ -116,7 +117,7 @@ async def recover(
 async def _recover(
     recorder: PracticeRecorder,
     caution: Caution,
-    pool: Any,
+    pool: Connection,
     reads: Collection[str],
     idle: Callable[[], bool],
     read_again: Callable[[str], None],
@@ -142,7 +143,7 @@ async def _recover(
 
 
 async def unread_since(
-    pool: Any, practice: PracticeId, reads: Iterable[str], restarted: Restarted | None, now: datetime
+    pool: Connection, practice: PracticeId, reads: Iterable[str], restarted: Restarted | None, now: datetime
 ) -> list[str]:
     """The passes that were not begun and recorded since history restarted."""
     missing = []

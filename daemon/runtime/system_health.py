@@ -116,7 +116,7 @@ class SystemHealth:
         if self._shown and last.count(trouble.code) < VISIBLE_AFTER:
             return
         text = f"{self._recorder.policy.names.label(self._system)} {trouble.text}"
-        await self._show(trouble.code, WaitingRaised(slot=self._slot, code=trouble.code, text=text))
+        await self._show(trouble.code.value, WaitingRaised(slot=self._slot, code=trouble.code.value, text=text))
 
     async def works(self, what: Dealing = Dealing.WRITING) -> None:
         """The system has answered."""
@@ -162,9 +162,9 @@ class SystemHealth:
         text = alone.text(self._recorder.policy.names.label(self._system))
         if text == alone.shown:
             return
-        raised = WaitingRaised(slot=alone.slot, code=alone.trouble.code, text=text)
+        raised = WaitingRaised(slot=alone.slot, code=alone.trouble.code.value, text=text)
         body = raised if text else WaitingCleared(slot=alone.slot, how="works again")
-        if await self._recorded(body, alone.trouble.code if text else "ended"):
+        if await self._recorded(body, alone.trouble.code.value if text else "ended"):
             alone.shown = text
 
     async def _show(self, code: str, body: Body) -> None:

@@ -22,6 +22,8 @@ from events.traces import reading
 log = structlog.get_logger()
 
 LARGEST = 4 * 1024 * 1024
+TAKE_SECONDS = 10.0
+"""Longer than this nobody waits for the broker: it is delivered again."""
 
 WORDS = {
     200: "",
@@ -50,13 +52,11 @@ class WebhookEndpoint:
         resources: Collection[str],
         *,
         meter: Meter,
-        patience: float = 10.0,
         body_seconds: float = BODY_SECONDS,
     ) -> None:
         self._deliveries = deliveries
         self._resources = resources
         self._meter = meter
-        self._patience = patience
         self._body_seconds = body_seconds
 
     def routes(self, app: web.Application) -> None:
@@ -79,7 +79,7 @@ class WebhookEndpoint:
         except (web.RequestPayloadError, ValueError, OSError):  # cut off, or not what its headers say
             return self._answer(400, resource)
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(TAKE_SECONDS):
                 with reading(f"webhook {request.match_info['vendor']} {resource}", now=True):
                     status = await delivery.take(resource, body, request.headers.get(delivery.header))
         except (TimeoutError, OSError, KeyMissing, *AWAY) as error:

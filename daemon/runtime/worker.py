@@ -20,12 +20,12 @@ import structlog
 from aiohttp import web
 
 from daemon.config import Config, PracticeConfig
-from daemon.runtime.beside import side_tasks
 from daemon.runtime.health import HealthEndpoint
 from daemon.runtime.listening import Budget, Site, timed
 from daemon.runtime.practice import PracticeRuntime, deliveries, prepare
 from daemon.runtime.reload import InForce, Reload, compared
 from daemon.runtime.reporter import Reporter
+from daemon.runtime.side_tasks import side_tasks
 from daemon.runtime.supervision import IN_GROUP, Standing, again_and_again, demand_one_group, failed_again
 from daemon.runtime.surroundings import Surroundings, bring_keys
 from daemon.runtime.taking import take_over

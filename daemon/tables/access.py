@@ -11,7 +11,7 @@ from hashlib import sha256
 
 import msgspec
 
-from daemon.tables.accounts import SQL
+from daemon.tables.queries import CONSOLE
 from events.connection import Connection
 from events.ids import PRACTICE, PatientKey
 
@@ -45,7 +45,7 @@ async def record(
 ) -> int:
     """Append a record; returns its sequence in the practice's log."""
     texts = [one.replace("\0", "")[:500] for one in (who, address, patient, what, detail)]
-    return int(await connection.fetchval(SQL["record_access"], practice, *texts))
+    return int(await connection.fetchval(CONSOLE["record_access"], practice, *texts))
 
 
 async def record_each(
@@ -60,12 +60,12 @@ async def record_each(
 ) -> None:
     """Append a record for each of these patients: a list shows each of them, a deed is about each of them."""
     who, address, what, detail = (one.replace("\0", "")[:500] for one in (who, address, what, detail))
-    await connection.fetchval(SQL["record_views"], practice, who, address, what, detail, sorted(set(patients)))
+    await connection.fetchval(CONSOLE["record_views"], practice, who, address, what, detail, sorted(set(patients)))
 
 
 async def last(connection: Connection, practice: str, *, before: int = LAST, most: int = 100) -> list[AccessRecord]:
     """Records of a practice before one, the last first."""
-    rows = await connection.fetch(SQL["access_before"], practice, before, most)
+    rows = await connection.fetch(CONSOLE["access_before"], practice, before, most)
     return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
@@ -73,7 +73,7 @@ async def of_patient(
     connection: Connection, practice: str, *patient: PatientKey, before: int = LAST, most: int = 100
 ) -> list[AccessRecord]:
     """Who looked at a patient, by any of the keys that name it, and did what, the last first."""
-    rows = await connection.fetch(SQL["access_of_patient"], practice, sorted(set(patient)), before, most)
+    rows = await connection.fetch(CONSOLE["access_of_patient"], practice, sorted(set(patient)), before, most)
     return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
@@ -81,14 +81,14 @@ async def of_who(
     connection: Connection, practice: str, who: str, *, before: int = LAST, most: int = 100
 ) -> list[AccessRecord]:
     """What somebody looked at and did, the last first."""
-    rows = await connection.fetch(SQL["access_of_who"], practice, who, before, most)
+    rows = await connection.fetch(CONSOLE["access_of_who"], practice, who, before, most)
     return [msgspec.convert(dict(row), AccessRecord) for row in rows]
 
 
 async def broken_at(connection: Connection, practice: str) -> int | None:
     """The first record that is not as it was written, or is missing; None for a log that is whole."""
     chain, sequence = b"", 0
-    while rows := await connection.fetch(SQL["access_page"], practice, sequence, PAGE):
+    while rows := await connection.fetch(CONSOLE["access_page"], practice, sequence, PAGE):
         for row in rows:
             chain = link(
                 chain, practice, msgspec.convert({key: row[key] for key in AccessRecord.__struct_fields__}, AccessRecord)
@@ -96,7 +96,7 @@ async def broken_at(connection: Connection, practice: str) -> int | None:
             if row["sequence"] != sequence + 1 or chain != row["chain"]:
                 return sequence + 1
             sequence += 1
-    head = await connection.fetchrow(SQL["access_head"], practice)
+    head = await connection.fetchrow(CONSOLE["access_head"], practice)
     kept = (0, b"") if head is None else (head["sequence"], head["chain"])
     return None if kept == (sequence, chain) else sequence + 1
 

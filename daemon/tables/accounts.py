@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from datetime import datetime
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
-from events import queries
-from events.connection import Connection
+from daemon.tables.queries import CONSOLE
+from events.connection import Connection, ConnectionPool
 
-SQL = queries.load("console")
+SQL = CONSOLE
 EVERYWHERE = "*"
 """The practice of a role that holds in every practice."""
 
@@ -74,22 +74,22 @@ async def names(connection: Connection) -> list[str]:
     return [row["name"] for row in await connection.fetch(SQL["accounts"])]
 
 
-async def set_password(pool: Any, name: str, password: str) -> bool:
+async def set_password(pool: ConnectionPool, name: str, password: str) -> bool:
     """Another password; sessions and links end. False where there is no such user."""
     return await _changed(pool, name, "set_password", name, password)
 
 
-async def set_disabled(pool: Any, name: str, disabled: bool) -> bool:
+async def set_disabled(pool: ConnectionPool, name: str, disabled: bool) -> bool:
     """Whether the user may sign in; sessions and links end. False where there is no such user."""
     return await _changed(pool, name, "set_disabled", name, disabled)
 
 
-async def set_role(pool: Any, name: str, practice: str, role: str, *, held: bool) -> bool:
+async def set_role(pool: ConnectionPool, name: str, practice: str, role: str, *, held: bool) -> bool:
     """Give or take a role; sessions end. False where nothing changed."""
     return await _changed(pool, name, "add_role" if held else "remove_role", name, practice, role)
 
 
-async def _changed(pool: Any, name: str, query: str, *values: object) -> bool:
+async def _changed(pool: ConnectionPool, name: str, query: str, *values: object) -> bool:
     async with pool.acquire() as connection, connection.transaction():
         done = await connection.fetchval(SQL[query], *values) is not None
         if done:

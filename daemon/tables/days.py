@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, date, timedelta
 
-from daemon.tables.filling import Filled, in_batches
+from daemon.tables.filling import FilledTable, in_batches
 from daemon.tables.hashes import Hashes, hashes_of
 from daemon.tables.queries import SQL
 from events.calendar import shifted
@@ -84,21 +84,11 @@ async def _fill(connection: Connection, practice: PracticeId, patients: Iterable
     await replace_all(connection, practice, await asyncio.to_thread(rows_of, patients, hashes), hashes)
 
 
-class DayTable:
-    """The table of one practice, as its recorder keeps it."""
+class DayTable(FilledTable):
+    """The table of one practice."""
 
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
-        self.practice = practice
-        self._keyring = keyring
-        self._filled = Filled(practice, keyring, are_complete, _fill)
-
-    def forget(self) -> None:
-        """A transaction failed, or the table was replaced: whether it is complete has to be seen anew."""
-        self._filled.forget()
-
-    async def ensure(self, connection: Connection) -> None:
-        """Fill the table where it is not complete."""
-        await self._filled.ensure(connection)
+        super().__init__(practice, keyring, are_complete, _fill)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the days of patients: nothing is sent where none changed."""
@@ -106,7 +96,7 @@ class DayTable:
         new = {(kind, day, one.key) for one in after for kind, day in days_of(one)}
         if old == new:
             return
-        hashes = hashes_of(self._keyring, self.practice)
+        hashes = self._hashes()
         for query, changed in (("delete_days", old - new), ("save_days", new - old)):
             await in_batches(
                 connection, query, self.practice, {(_hashed(hashes, kind, day), key) for kind, day, key in changed}

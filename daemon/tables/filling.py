@@ -30,14 +30,14 @@ async def in_batches(connection: Connection, query: str, practice: PracticeId, r
         await connection.execute(SQL[query], practice, *map(list, zip(*given[start : start + TOGETHER], strict=True)))
 
 
-class Filled:
-    """Whether one practice's table is complete, as its recorder knows.
+class FilledTable:
+    """One practice's table as its recorder keeps it, which knows whether it is complete.
 
     Where an older worker has left the table alone, or the practice's hashes have become others, it is filled anew.
     """
 
     def __init__(self, practice: PracticeId, keyring: Keyring, are_complete: AreComplete, fill: Fill) -> None:
-        self._practice = practice
+        self.practice = practice
         self._keyring = keyring
         self._are_complete = are_complete
         self._fill = fill
@@ -47,13 +47,16 @@ class Filled:
         """A transaction failed, or the table was replaced: whether it is complete has to be seen anew."""
         self._complete = None
 
+    def _hashes(self) -> Hashes:
+        return hashes_of(self._keyring, self.practice)
+
     async def ensure(self, connection: Connection) -> Hashes:
         """The practice's hashes, once the table is complete with them. Raises KeyMissing."""
-        hashes = hashes_of(self._keyring, self._practice)
+        hashes = self._hashes()
         if self._complete != hashes.complete:
-            if not await self._are_complete(connection, self._practice, hashes):
-                documents = await tables.read_patients(connection, self._practice, self._keyring)
+            if not await self._are_complete(connection, self.practice, hashes):
+                documents = await tables.read_patients(connection, self.practice, self._keyring)
                 patients = (decode_patient(doc) for _, doc in documents.values())
-                await self._fill(connection, self._practice, patients, hashes)
+                await self._fill(connection, self.practice, patients, hashes)
             self._complete = hashes.complete
         return hashes

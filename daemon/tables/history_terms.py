@@ -7,12 +7,11 @@ but that two events have something in common.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from daemon.tables.hashes import hashes_of
 from daemon.tables.queries import SQL
 from events.codec import Keyring
-from events.connection import Connection, Row
+from events.connection import Connection, ConnectionPool, Row
 from events.ids import PracticeId
 from events.writes import System
 from projections.words.terms_of import RULES
@@ -38,7 +37,7 @@ async def clear(connection: Connection, practice: PracticeId) -> None:
     await connection.execute(SQL["clear_history_terms"], practice)
 
 
-async def save(pool: Any, practice: PracticeId, rows: Iterable[TermRow], up_to: int) -> None:
+async def save(pool: ConnectionPool, practice: PracticeId, rows: Iterable[TermRow], up_to: int) -> None:
     """Keep the terms of the next events, the last of which is `up_to`: once, whoever else does the same."""
     given = sorted(set(rows))
     async with pool.acquire() as connection, connection.transaction():

@@ -7,14 +7,13 @@ same transaction.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from typing import Any
 
 import msgspec
 
-from daemon.tables.accounts import SQL as ACCOUNTS
 from daemon.tables.accounts import digest
+from daemon.tables.queries import CONSOLE
 from events import queries
-from events.connection import Connection
+from events.connection import Connection, ConnectionPool
 
 SQL = queries.load("identity")
 
@@ -24,7 +23,6 @@ class SecondFactor(msgspec.Struct, frozen=True, kw_only=True):
 
     secret: bytes
     confirmed: bool
-    last_step: int
 
 
 async def second_factor(connection: Connection, name: str) -> SecondFactor | None:
@@ -38,7 +36,7 @@ async def offer_factor(connection: Connection, name: str, secret: bytes) -> bool
     return await connection.fetchval(SQL["offer_factor"], name, secret) is not None
 
 
-async def confirm_factor(pool: Any, name: str, step: int, codes: Iterable[str], session: str) -> bool:
+async def confirm_factor(pool: ConnectionPool, name: str, step: int, codes: Iterable[str], session: str) -> bool:
     """The offered secret is the user's: it is asked for from now on. All sessions but `session` end. False where it was before."""
     async with pool.acquire() as connection, connection.transaction():
         done = await connection.fetchval(SQL["confirm_factor"], name, step) is not None
@@ -46,7 +44,7 @@ async def confirm_factor(pool: Any, name: str, step: int, codes: Iterable[str], 
             await connection.execute(SQL["remove_recovery_codes"], name)
             await connection.execute(SQL["add_recovery_codes"], name, [digest(one) for one in codes])
             await connection.execute(SQL["end_other_sessions"], name, digest(session))
-            await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["end_links_of"], name)
     return done
 
 
@@ -64,14 +62,14 @@ async def recovery_codes_left(connection: Connection, name: str) -> int:
     return int(await connection.fetchval(SQL["count_recovery_codes"], name))
 
 
-async def remove_factor(pool: Any, name: str, session: str = "") -> bool:
+async def remove_factor(pool: ConnectionPool, name: str, session: str = "") -> bool:
     """No second factor any more; all sessions but `session` end. False where there was none."""
     async with pool.acquire() as connection, connection.transaction():
         done = await connection.fetchval(SQL["remove_factor"], name) is not None
         if done:
             await connection.execute(SQL["remove_recovery_codes"], name)
             await connection.execute(SQL["end_other_sessions"], name, digest(session))
-            await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["end_links_of"], name)
     return done
 
 
@@ -89,11 +87,11 @@ async def add_identity(connection: Connection, issuer: str, subject: str, name: 
     return await connection.fetchval(SQL["add_identity"], issuer, subject, name) is not None
 
 
-async def add_user_of(pool: Any, issuer: str, subject: str, name: str) -> bool:
+async def add_user_of(pool: ConnectionPool, issuer: str, subject: str, name: str) -> bool:
     """A new user for a subject; False where the name is taken, or the subject is somebody already."""
     try:
         async with pool.acquire() as connection, connection.transaction():
-            if await connection.fetchval(ACCOUNTS["add_account"], name, "") is None:
+            if await connection.fetchval(CONSOLE["add_account"], name, "") is None:
                 return False
             if not await add_identity(connection, issuer, subject, name):
                 raise _NameTaken
@@ -106,17 +104,17 @@ class _NameTaken(Exception):
     pass
 
 
-async def give_roles(pool: Any, name: str, roles: Collection[tuple[str, str]]) -> bool:
+async def give_roles(pool: ConnectionPool, name: str, roles: Collection[tuple[str, str]]) -> bool:
     """These roles (practice, role) and no others; sessions end where they are others than before. Whether they are."""
     async with pool.acquire() as connection, connection.transaction():
-        held = {(row["practice"], row["role"]) for row in await connection.fetch(ACCOUNTS["roles_of_account"], name)}
+        held = {(row["practice"], row["role"]) for row in await connection.fetch(CONSOLE["roles_of_account"], name)}
         if held == set(roles):
             return False
         await connection.execute(SQL["clear_roles"], name)
         for practice, role in sorted(set(roles)):
-            await connection.execute(ACCOUNTS["add_role"], name, practice, role)
-        await connection.execute(ACCOUNTS["end_sessions_of"], name)
-        await connection.execute(ACCOUNTS["end_links_of"], name)
+            await connection.execute(CONSOLE["add_role"], name, practice, role)
+        await connection.execute(CONSOLE["end_sessions_of"], name)
+        await connection.execute(CONSOLE["end_links_of"], name)
     return True
 
 

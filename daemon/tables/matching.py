@@ -1,9 +1,9 @@
 """Who could be whom, in PostgreSQL: keyed hashes of what a practice's charts can be alike in, and how frequent values are.
 
 A projection: what the charts of the documents say, and nothing else. The hashes are made with a secret of the practice, so that
-the tables hold no patient's data. A row that stands for the secret says that the tables are complete: where it is missing (a
-practice from before the tables, another secret), or an older worker has saved patients since, the practice's owner fills them
-anew, in the transaction that needs them.
+the tables hold no patient's data. A row that stands for the secret says that the tables are complete. It is missing in
+a practice from before the tables, and after another secret. Then, or where an older worker has saved patients since, the practice's owner
+fills the tables anew, in the transaction that needs them.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from heapq import nsmallest
 
 from msgspec.structs import replace
 
-from daemon.tables.filling import Filled, in_batches
-from daemon.tables.hashes import Hashes, hashes_of
+from daemon.tables.filling import FilledTable, in_batches
+from daemon.tables.hashes import Hashes
 from daemon.tables.queries import SQL
 from events.codec import Keyring
 from events.connection import Connection
@@ -188,24 +188,11 @@ async def _fill(connection: Connection, practice: PracticeId, patients: Iterable
     await replace_all(connection, practice, await asyncio.to_thread(rows_of, patients, hashes))
 
 
-class MatchTables:
+class MatchTables(FilledTable):
     """The tables of one practice, as its recorder reads and saves them inside its transaction."""
 
     def __init__(self, practice: PracticeId, keyring: Keyring) -> None:
-        self.practice = practice
-        self._keyring = keyring
-        self._filled = Filled(practice, keyring, are_complete, _fill)
-
-    def forget(self) -> None:
-        """A transaction failed, or the tables were replaced: whether they are complete has to be seen anew."""
-        self._filled.forget()
-
-    def _hashes(self) -> Hashes:
-        return hashes_of(self._keyring, self.practice)
-
-    async def ensure(self, connection: Connection) -> Hashes:
-        """The practice's hashes, once the tables are complete with them."""
-        return await self._filled.ensure(connection)
+        super().__init__(practice, keyring, are_complete, _fill)
 
     async def save(self, connection: Connection, before: Iterable[Patient], after: Iterable[Patient]) -> None:
         """What has become of the charts of patients: nothing is sent where none changed in what matching compares."""

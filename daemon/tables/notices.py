@@ -31,14 +31,12 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 class Told(msgspec.Struct, frozen=True, kw_only=True):
     """What an audience of a practice knows: `counts` as they were told (or have fallen since), when, and what is not told yet.
 
-    `changed` is since when there is something new to tell; `begun` when the first item came of those that have not gone since;
-    `escalated` whether others were told.
+    `changed` is since when there is something new to tell; `escalated` whether others were told.
     """
 
     counts: Counts = {}
     at: datetime | None = None
     changed: datetime | None = None
-    begun: datetime | None = None
     escalated: bool = False
     sending: Notice | None = None
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
-from datetime import datetime
-
-import msgspec
 
 from daemon.tables.queries import SQL
 from events.connection import Connection
 from events.ids import PracticeId
 from events.keys import KeyMissing, Keyring, UnreadableEvent
-from events.topics import Note
+from events.topics import Note, Seen
 from events.writes import System
 
 FEED = "feed"
@@ -25,16 +22,9 @@ SEALED = "sealed:"
 """What a stored signing key begins with when it is sealed; then the key's id, a colon, nonce and ciphertext in base64."""
 
 
-class ObservedRow(msgspec.Struct, frozen=True, kw_only=True):
-    content_hash: str
-    revision: int
-    parent: str
-    seen_at: datetime
-
-
 async def lookup_observed(
     connection: Connection, practice: PracticeId, system: System, records: Sequence[tuple[str, str]]
-) -> dict[tuple[str, str], ObservedRow]:
+) -> dict[tuple[str, str], Seen]:
     """What was recorded of these (resource, record) pairs last."""
     rows = await connection.fetch(
         SQL["lookup_observed"],
@@ -44,7 +34,7 @@ async def lookup_observed(
         [record for _, record in records],
     )
     return {
-        (row["resource"], row["record"]): ObservedRow(
+        (row["resource"], row["record"]): Seen(
             content_hash=row["content_hash"], revision=row["revision"], parent=row["parent"], seen_at=row["seen_at"]
         )
         for row in rows

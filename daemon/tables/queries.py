@@ -1,4 +1,4 @@
-"""The named queries of the projection tables (`events/sql`)."""
+"""The named queries of the projection tables and of the web pages (`events/sql`)."""
 
 from __future__ import annotations
 
@@ -21,3 +21,6 @@ SQL = queries.load(
     "history",
     "server",
 )
+
+CONSOLE = queries.load("console")
+"""Those of the web pages, which the console's own role may ask: who is signed in, what waits and how much was written."""

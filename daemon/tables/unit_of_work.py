@@ -93,7 +93,7 @@ class StoredProjections:
             return decode_directory(stored.doc)
         directory, now = Directory(), None
         async for one in tx.of_practice():
-            directory, now = fold_directory(directory, one.event, one.sequence), one.recorded
+            directory, now = fold_directory(directory, one.event), one.recorded
         if now is not None:
             encoded = encode_directory(directory)
             await tables.save_directory(tx.connection, self.practice, stored.sequence, encoded, self._keyring)

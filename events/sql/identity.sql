@@ -2,7 +2,7 @@
 
 -- name: second_factor
 -- A user's second factor, confirmed or not.
-SELECT secret, confirmed_at IS NOT NULL AS confirmed, last_step FROM chartwire_console.second_factor WHERE name = $1
+SELECT secret, confirmed_at IS NOT NULL AS confirmed FROM chartwire_console.second_factor WHERE name = $1
 
 -- name: offer_factor
 -- A secret that its user has to confirm; nothing where one is confirmed already.

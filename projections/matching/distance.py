@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from rapidfuzz.distance import OSA, JaroWinkler
 
-from projections.matching.called import is_written_otherwise
+from projections.matching.nicknames import is_written_otherwise
 
 MEMORY = 65_536
 """Answers that each question about words remembers. They repeat what patients are called: no memory of them is without a bound."""

@@ -42,10 +42,10 @@ REPLACED = 0.25
 class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over the charts of all lists; for what a household shares, the most in one list.
 
-    `relatives` counts charts that have somebody of their last name and household beside them in their own list,
-    `near_twins` those of whom he or she was born on the same day and has nearly the same first name. `strangers` are pairs of different lists
-    of one last name and household, of whom nothing else is the same; of `replaced` ones first name or birth date is wholly another, and
-    `mistyped` ones have one of name, birth date and street nearly the same. Lists are `bare` that have names, birth dates and addresses only.
+    `relatives` counts charts beside which their own list has somebody of the same last name and household. In `near_twins` that somebody was
+    also born on the same day and has nearly the same first name. `strangers` are pairs from different lists who share last name and
+    household and nothing else. In `replaced` pairs of them the first name or birth date is wholly another. In `mistyped` ones the name,
+    birth date or street is nearly the same. `bare` lists have names, birth dates and addresses only.
     """
 
     charts: int = 0
@@ -172,8 +172,9 @@ class Frequencies(msgspec.Struct, frozen=True, kw_only=True):
         """Whether nobody lives with anybody, as in a sample of a population: there an address tells a person.
 
         A practice's own lists are never like this: families come together, and what they fill in is more than an address.
-        Nor is a sample of them: it has parents, children and couples of whom each is in another list. Who lives in one place and has wholly
-        another first name or birth date is a twin, a parent or a child, unless so much is mistyped that this is as well.
+        Nor is a sample of them: it has parents, children and couples of whom each is in another list. Of two in one place
+        whose first names or birth dates are wholly different, one is a twin, parent or child of the other. That holds unless so much is
+        mistyped in the lists that these are mistyped, too.
         """
         few = (self.relatives + 1) / (self.charts + 100) < LOW and (self.strangers + 1) / (self.shortest + 100) < STRANGERS
         return self.bare and few and self.replaced <= self.mistyped * REPLACED

@@ -11,9 +11,9 @@ import msgspec
 from nameparser import HumanName
 from nicknames import NickNamer
 
-from projections.matching.called import FORMAL, ONLY_SHORT, SHORT, is_written_otherwise
 from projections.matching.distance import MEMORY, is_near
-from projections.terms.given import is_given
+from projections.matching.nicknames import FORMAL, ONLY_SHORT, SHORT, is_written_otherwise
+from projections.terms.first_names import is_given
 
 PLAIN = str.maketrans({"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "ı": "i"})
 """Letters that Unicode does not take apart."""

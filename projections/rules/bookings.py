@@ -328,7 +328,7 @@ def _want_removal(
         return
     billed = _billed(entry, patient, policy)
     if entry.moved and not billed:
-        _want_moved(slot, entry, entry.billing, entry.written, patient, billing, policy, now, wants)
+        _want_moved(slot, entry.billing, entry.written, patient, billing, policy, now, wants)
     elif policy.deleted_appointment is DeletedAppointment.DELETE and not billed:
         write = DeleteBillingAppointment(appointment=entry.billing)
         wants.writes[slot] = Wish(write, Resource.APPOINTMENT, f"{RULE}, deleted")
@@ -339,7 +339,6 @@ def _want_removal(
 
 def _want_moved(
     slot: str,
-    entry: Booking,
     appointment: int,
     told: BookingTerms,
     patient: Patient,

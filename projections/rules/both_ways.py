@@ -27,7 +27,7 @@ from projections.rules.pairing import (
     terms_here,
 )
 from projections.rules.policies import policy_terms
-from projections.rules.telling import added, ended, told, told_notes, untold
+from projections.rules.policy_writes import added, ended, told, told_notes, untold
 from projections.rules.wants import Wants, Wish
 from projections.state.coverage import DIFFERENCES, coverage_of
 from projections.state.directory import Directory

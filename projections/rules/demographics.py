@@ -27,8 +27,8 @@ from projections.rules.fields import (
     unmapped_physician,
 )
 from projections.rules.links import LINK_HINT
+from projections.rules.policy_writes import told_notes
 from projections.rules.reconcile import reconcile
-from projections.rules.telling import told_notes
 from projections.rules.wants import Wants, Wish
 from projections.state.directory import Directory
 from projections.state.maps import default_physician

@@ -9,11 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from typing import Any, Generic, TypeVar
 from zoneinfo import ZoneInfo
 
-from events import calendar
+from events.calendar import local_day
 from events.maps import MapKind
 from events.records import BillingCase, BillLine, EhrBill, Value
 from events.terms import EncounterTerms
@@ -292,18 +292,13 @@ def encounter(
         "content": bill_content(bill),
         "patient": billing.chart.id,
         "case_id": case.id,
-        "post_day": local_day(entry.first_seen, policy.time_zone),
+        "post_day": local_day(entry.first_seen, ZoneInfo(policy.time_zone)),
         "lines": lines,
         "further_dxs": further_diagnoses(bill, lines),
         "batch": str(bill.id) if policy.batch_numbers else "",
         "status": policy.encounter_status,
     }
     return CreateEncounter(**values)
-
-
-def local_day(instant: datetime, time_zone: str) -> date:
-    """The calendar day of an instant where the practice is."""
-    return calendar.local_day(instant, ZoneInfo(time_zone))
 
 
 def _undotted(code: str) -> str:

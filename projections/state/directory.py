@@ -106,7 +106,7 @@ def decode_directory(encoded: bytes) -> Directory:
     return _DECODER.decode(encoded)
 
 
-def fold_directory(directory: Directory, event: Event, sequence: int) -> Directory:
+def fold_directory(directory: Directory, event: Event) -> Directory:
     """The directory after `event`, which belongs to the practice itself."""
     body = event.body
     match body:

@@ -131,8 +131,8 @@ class Coverage(Value, frozen=True, kw_only=True):
     `agreed`: `Patient.policies` is the base of the merge. `unsettled`, `apart`, `apart_there` and `displaced`: see PoliciesAgreed.
     `put_away` are policies of the billing side that were deactivated because they were removed on the chart side.
 
-    Where insurance goes to the chart side only, `beyond` are the policies in force there that are not ours, as of our last write
-    of the chart's policies, and `to_remove` those of them that a person wants removed. `look_again`: somebody wants it read again.
+    Where insurance goes to the chart side only, `beyond` are the chart's policies in force that are not ours, as of our last write of them.
+    `to_remove` are those of them that a person wants removed. `look_again`: somebody wants the policies read again.
     """
 
     policies: tuple[ChartPolicy, ...] | None = None
@@ -163,10 +163,10 @@ class Former(Value, frozen=True, kw_only=True):
 class Patient(Value, frozen=True, kw_only=True):
     """The projection; see the module's docstring. Dicts are by slot, by Kareo id or by bill id, all as text.
 
-    `held` is the chart it was unlinked from (nothing is searched or created until a person says so), `barred` are pairs
-    (Elation, Kareo) that are not the same person, `former` what was written to charts unlinked from it. `beside` are numbers
-    that stayed in the chart when ours of the same kind was written or removed, by field: they are not ours. `out` is a patient
-    kept out, who is in no list; `unread` are the records of then, of which nothing else is known.
+    `held` is the chart that it was unlinked from: nothing is searched or created until a person says so. `barred` are pairs (chart side,
+    billing side) that are not the same person. `former` is what was written to charts unlinked from it. `beside` are, by field, numbers
+    that are not ours: they stayed in the chart when ours of the same kind was written or removed. `out` is a patient kept out, who is in
+    no list. `unread` are the records that were seen of such a patient; nothing else is known of them.
     """
 
     key: PatientKey

@@ -60,7 +60,7 @@ class PracticeState:
     def apply(self, event: Event, sequence: int) -> None:
         """Fold one event, routed by its `patient`."""
         if not event.patient:
-            self.directory = fold_directory(self.directory, event, sequence)
+            self.directory = fold_directory(self.directory, event)
             self.directory_changed = True
             return
         patient = self.patients.get(event.patient) or Patient(key=event.patient)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from unicodedata import combining, normalize
 
 from projections.terms.codecs import squeeze
-from projections.terms.given import is_given
+from projections.terms.first_names import is_given
 
 if TYPE_CHECKING:
     from nameparser.config import Constants

@@ -18,9 +18,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from zoneinfo import ZoneInfo
 
-from events.calendar import local_day
 from events.ids import PRACTICE, PatientKey, PracticeId, event_id
 from events.maps import MapChange
 from events.schema import (
@@ -113,7 +111,6 @@ class WhatIf:
         self.result = Comparison()
         self._policy = policy
         self._since = since
-        self._zone = ZoneInfo(policy.time_zone)
         self._state = PracticeState()
         self._batch: list[Recorded] = []
         self._judged: dict[str, _Judged] = {}
@@ -169,7 +166,7 @@ class WhatIf:
     def _compare(self, key: PatientKey, requests: Sequence[Recorded], last: Recorded) -> Wants:
         """Compare one patient's writes; returns all that it wants, of the practice too (carriers and plans)."""
         patient = self._state.patients[key]
-        now = Moment(now=last.recorded, today=local_day(last.recorded, self._zone))
+        now = Moment.at(last.recorded, self._policy.time_zone)
         link = patient.link
         missing = link is not None and (link.ehr in self._no_ehr or link.billing in self._no_billing)
         wants = Wants() if missing else wants_of(self._state, key, self._policy, now)

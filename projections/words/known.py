@@ -51,10 +51,10 @@ class Known:
     records: dict[str, int] = field(default_factory=dict)
 
 
-def folded(story: Sequence[Recorded]) -> PracticeState:
+def folded(history: Sequence[Recorded]) -> PracticeState:
     """One patient's projections from its events alone."""
     state = PracticeState()
-    for one in story:
+    for one in history:
         state.apply(one.event, one.sequence)
     return state
 

@@ -67,14 +67,14 @@ class Entry:
     intent: str = ""
 
 
-def entries(story: Sequence[Recorded], policy: Policy, shown: Shown) -> list[Entry]:
+def entries(history: Sequence[Recorded], policy: Policy, shown: Shown) -> list[Entry]:
     """The history of one patient, from all events about it in order."""
     state = PracticeState()
-    sequences = {one.event.id: one.sequence for one in story}
+    sequences = {one.event.id: one.sequence for one in history}
     requests: dict[str, Recorded] = {}
     views = _Views(policy)
     result: list[Entry] = []
-    for one in story:
+    for one in history:
         event, body = one.event, one.event.body
         before = state.patients.get(event.patient)
         state.apply(event, one.sequence)

@@ -7,10 +7,11 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -18,39 +19,22 @@ import pytest
 import pytest_asyncio
 
 from daemon.config import keyring_of, load
-from daemon.demo.rehearsal import Broker, prepare, servers
+from daemon.demo.rehearsal import Broker, servers
 from daemon.findings import Finding
 from daemon.operator.doctor import examine
 from daemon.runtime import worker as working
-from daemon.runtime.surroundings import surroundings
-from daemon.runtime.worker import Worker
-from daemon.sandbox.clinic import Clinic
 from daemon.vendors.sections import SECTIONS
+from tests.acceptance.clinic_at_work import ClinicAtWork, at_work
 from tests.conftest import until
 
 SQL = re.compile(r"^(GRANT|REVOKE|ALTER ROLE) ")
 
 
-async def executed(dsn: str, *queries: str) -> None:
-    """One after the other, each on its own."""
-    connection = await asyncpg.connect(dsn)
-    try:
-        for query in queries:
-            await connection.execute(query)
-    finally:
-        await connection.close()
-
-
 @dataclass
-class Installation:
-    """What the doctor looks at. `ahead` is how far its clock is off."""
+class Installation(ClinicAtWork):
+    """What the doctor looks at. `port` is PostgreSQL's; `ahead` is how far the doctor's clock is off."""
 
-    clinic: Clinic
-    file: Path
-    owner: str
     port: int
-    worker: Worker
-    restart: Callable[[], Awaitable[None]]
     ahead: timedelta = timedelta()
 
     async def findings(self) -> list[Finding]:
@@ -68,9 +52,6 @@ class Installation:
             return code not in {one.code for one in await self.findings()}
 
         await until(away, 60.0)
-
-    async def execute(self, *queries: str) -> None:
-        await executed(self.owner, *queries)
 
     async def value(self, query: str) -> object:
         connection = await asyncpg.connect(self.owner)
@@ -109,35 +90,11 @@ class Installation:
 @asynccontextmanager
 async def installed(folder: Path, kafka: Broker | None = None) -> AsyncIterator[Installation]:
     """`kafka` is used instead of the embedded broker."""
-    clinic = Clinic(seconds=0.3)
-    async with servers() as (postgres, broker):
-        await clinic.start()
-        try:
-            file = await prepare(clinic, folder, postgres, kafka or broker)
-            config = load(file, SECTIONS)
-            async with surroundings(config, folder) as around, asyncio.TaskGroup() as group:
-                made = Installation(
-                    clinic, file, config.postgres.migrate_dsn, postgres.port, Worker(around), restart=asyncio.Event().wait
-                )  # type: ignore[arg-type]
-                running = group.create_task(made.worker.run())
-
-                async def restart() -> None:
-                    nonlocal running
-                    made.worker.stop()
-                    await asyncio.wait([running])
-                    made.worker = Worker(around)
-                    running = group.create_task(made.worker.run())
-                    await until(lambda: len(made.worker.practices) == 2, 60.0)
-
-                made.restart = restart
-                try:
-                    await until(lambda: len(made.worker.practices) == 2, 60.0)
-                    yield made
-                finally:
-                    made.worker.stop()
-                    await asyncio.wait([running])
-        finally:
-            await clinic.stop()
+    async with (
+        servers() as (postgres, broker),
+        at_work(partial(Installation, port=postgres.port), folder, postgres, kafka or broker) as one,
+    ):
+        yield one
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import aiohttp
 
-from daemon.config import load
 from daemon.demo.embedded import EmbeddedPostgres
-from daemon.demo.rehearsal import prepare
 from daemon.instruments import Instruments
 from daemon.runtime.clocks import APART
-from daemon.runtime.surroundings import surroundings
-from daemon.runtime.worker import Worker
-from daemon.sandbox.clinic import Clinic
 from daemon.sandbox.front_desk import FrontDesk
-from daemon.vendors.sections import SECTIONS
-from tests.acceptance.installation import executed
+from tests.acceptance.clinic_at_work import ClinicAtWork, at_work
 from tests.acceptance.test_metrics import samples
 from tests.conftest import until
 from tests.kafka.conftest import Kafka
@@ -82,22 +76,25 @@ def value_of(scrape: Scrape, name: str, **labels: str) -> float:
 
 
 @dataclass
-class Stand:
-    """A worker at work for two practices, which `end` and `begin` replace. `ahead` is how far its time is moved, `skew` how far the clock is
-    by which it judges the vendors'."""
+class Scraped(ClinicAtWork):
+    """A clinic at work whose metrics are asked for. `ahead` is how far the worker's time is moved, `skew` how far the clock is off by which
+    it judges the vendors'."""
 
-    clinic: Clinic
-    desk: FrontDesk
-    file: Path
     broker: Kafka
-    owner: str
-    address: str
     http: aiohttp.ClientSession
-    begin: Callable[[Stand], Awaitable[None]]
-    end: Callable[[], Awaitable[None]]
-    worker: Worker = field(init=False)
     ahead: timedelta = timedelta()
     skew: timedelta = timedelta()
+
+    def __post_init__(self) -> None:
+        self.desk = FrontDesk(self.clinic)
+        self.address = self.around.config.metrics.listen
+
+    async def begin(self) -> None:
+        """A worker with instruments of its own, once it can be asked for them."""
+        self.around.clocks.now = self.by_its_clock
+        self.around = replace(self.around, now=self.now, meter=Instruments())
+        await super().begin()
+        await until(self.answers, 60.0)
 
     def now(self) -> datetime:
         return datetime.now(UTC) + self.ahead
@@ -144,49 +141,12 @@ class Stand:
             raise AssertionError(f"the worker does not come to rest: {moving(found)}") from None
         return found
 
-    async def execute(self, *queries: str) -> None:
-        await executed(self.owner, *queries)
-
 
 @asynccontextmanager
-async def stand(folder: Path, broker: Kafka) -> AsyncIterator[Stand]:
-    clinic = Clinic(seconds=0.3)
-    async with EmbeddedPostgres() as postgres, aiohttp.ClientSession() as http:
-        await clinic.start()
-        try:
-            file = await prepare(clinic, folder, postgres, broker)
-            config = load(file, SECTIONS)
-            async with surroundings(config, folder) as around, asyncio.TaskGroup() as group:
-                running: asyncio.Task[None] | None = None
-
-                async def begin(at: Stand) -> None:
-                    nonlocal running
-                    around.clocks.now = at.by_its_clock
-                    at.worker = Worker(replace(around, now=at.now, meter=Instruments()))
-                    running = group.create_task(at.worker.run())
-                    await until(at.answers, 60.0)
-
-                async def end() -> None:
-                    made.worker.stop()
-                    if running is not None:
-                        await asyncio.wait([running])
-
-                made = Stand(
-                    clinic,
-                    FrontDesk(clinic),
-                    file,
-                    broker,
-                    config.postgres.migrate_dsn,
-                    config.metrics.listen,
-                    http,
-                    begin,
-                    end,
-                )
-                await begin(made)
-                try:
-                    await until(lambda: len(made.worker.practices) == 2, 60.0)
-                    yield made
-                finally:
-                    await end()
-        finally:
-            await clinic.stop()
+async def scraped(folder: Path, broker: Kafka) -> AsyncIterator[Scraped]:
+    async with (
+        EmbeddedPostgres() as postgres,
+        aiohttp.ClientSession() as http,
+        at_work(partial(Scraped, broker=broker, http=http), folder, postgres, broker) as one,
+    ):
+        yield one

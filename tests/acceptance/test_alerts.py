@@ -26,7 +26,7 @@ from daemon.runtime import worker as working
 from daemon.vendors.sections import SECTIONS
 from events.ids import PracticeId
 from events.topics import Checkpoint
-from tests.acceptance.scraped import Scrape, Stand, moving, stand, value_of
+from tests.acceptance.scraped import Scrape, Scraped, moving, scraped, value_of
 from tests.conftest import until
 from tests.kafka.conftest import Kafka, kafka_jars
 from tests.promtool import promtool
@@ -110,7 +110,7 @@ async def test_every_alert_fires_and_clears(tmp_path: Path, monkeypatch: pytest.
     monkeypatch.setattr(working, "REPORT_SECONDS", 0.3)
     monkeypatch.setattr("events.bus.PUBLISH_SECONDS", 3.0)
     (tmp_path / "kafka").mkdir()
-    async with Kafka(tmp_path / "kafka") as kafka, stand(tmp_path, kafka) as at:
+    async with Kafka(tmp_path / "kafka") as kafka, scraped(tmp_path, kafka) as at:
         begun = await at.calm()
         healthy = await at.calm()
         stages = [Stage("healthy", begun, healthy)]
@@ -122,7 +122,7 @@ async def test_every_alert_fires_and_clears(tmp_path: Path, monkeypatch: pytest.
     check(stages, tmp_path)
 
 
-async def credentials_refused(at: Stand) -> Stage:
+async def credentials_refused(at: Scraped) -> Stage:
     """Elation refuses every token request of one practice; then a person puts it right and says so."""
     before = await at.scrape()
     at.clinic.ehr.faults.add(match=("POST", "/oauth2/token/"), kind="status", status=401, times=None)
@@ -135,7 +135,7 @@ async def credentials_refused(at: Stand) -> Stage:
     return Stage("credentials", before, after, {"ChartwireCredentialsRefused", "ChartwireOperatorIsWaitedFor"})
 
 
-async def billing_away(at: Stand) -> Stage:
+async def billing_away(at: Scraped) -> Stage:
     """Nothing answers at Kareo's address while a chart waits to be created there; an hour goes by."""
     before = await at.scrape()
     at.clinic.billing.faults.add("*", "cut_before", times=1_000_000)
@@ -166,7 +166,7 @@ def failing(before: Scrape, after: Scrape) -> bool:
     return kareo.get("unreachable", 0.0) + kareo.get("outcomeunknown", 0.0) > 0.2 * sum(kareo.values())
 
 
-async def right_revoked(at: Stand) -> Stage:
+async def right_revoked(at: Scraped) -> Stage:
     """The daemon's role may not write checkpoints any more: messages cannot be recorded."""
     before = await at.scrape()
     await at.execute("REVOKE INSERT, UPDATE ON chartwire.checkpoint FROM chartwire_daemon")
@@ -176,7 +176,7 @@ async def right_revoked(at: Stand) -> Stage:
     return Stage("a right revoked", before, after, {"ChartwireRecordingFails", "ChartwirePracticesNotAtWork"})
 
 
-async def events_refused(at: Stand) -> Stage:
+async def events_refused(at: Scraped) -> Stage:
     """A trigger that somebody has put on the table refuses every event: not even that a message is set aside can be recorded."""
     before = await at.scrape()
     await at.execute(
@@ -193,7 +193,7 @@ async def events_refused(at: Stand) -> Stage:
     return Stage("events refused", before, after, {"ChartwireMessageDropped"} | beside(before, after))
 
 
-async def redriven(at: Stand) -> None:
+async def redriven(at: Scraped) -> None:
     """What was on its way while the trigger went may have been set aside instead: a person does what the item says."""
 
     async def taken_in() -> bool:
@@ -206,7 +206,7 @@ async def redriven(at: Stand) -> None:
     await until(taken_in, 120.0)
 
 
-async def database_blocked(at: Stand) -> Stage:
+async def database_blocked(at: Scraped) -> Stage:
     """Somebody holds a table locked: what has come cannot be recorded, and whoever wants a connection waits for one."""
     before = await at.scrape("chartwire_database_waiting")
     connection = await asyncpg.connect(at.owner)
@@ -228,7 +228,7 @@ async def database_blocked(at: Stand) -> Stage:
     return Stage("database", before, after, {"ChartwireMessagesPileUp", "ChartwireDatabaseStarved"} | beside(before, after))
 
 
-async def kafka_away(at: Stand) -> Stage:
+async def kafka_away(at: Scraped) -> Stage:
     """The broker ends while a write is under way: its outcome is recorded, and cannot be published."""
     before = await at.scrape()
     at.clinic.billing.faults.add("CreatePatient", "delay", times=1, seconds=3.0)
@@ -240,28 +240,28 @@ async def kafka_away(at: Stand) -> Stage:
     return Stage("Kafka away", before, after, {"ChartwirePublishingFails"} | beside(before, after))
 
 
-async def replaced_while_kafka_is_away(at: Stand) -> Stage:
+async def replaced_while_kafka_is_away(at: Scraped) -> Stage:
     """A worker that begins while the broker is away is given nothing."""
     await at.end()
     await at.broker.stop(kill=True)
-    await at.begin(at)
+    await at.begin()
     before = await at.seen("chartwire_worker_healthy", 1)
     after = await at.scrape()
     await at.broker.start()
     return Stage("nothing owned", before, after, {"ChartwireNothingOwned"})
 
 
-async def ended(at: Stand) -> Stage:
+async def ended(at: Scraped) -> Stage:
     """The worker is not there, and a scrape fails; another one begins."""
     before = await at.scrape()
     await at.end()
     with pytest.raises(aiohttp.ClientConnectorError):
         await at.scrape()
-    await at.begin(at)
+    await at.begin()
     return Stage("ended", before, before, {"ChartwireWorkerDown"}, up=0)
 
 
-async def stalled(at: Stand) -> Stage:
+async def stalled(at: Scraped) -> Stage:
     """What counts as standing still is moved instead of the loops."""
     before = await at.scrape()
     with pytest.MonkeyPatch.context() as patched:
@@ -270,7 +270,7 @@ async def stalled(at: Stand) -> Stage:
     return Stage("loops", before, after, {"ChartwireLoopsStandStill"})
 
 
-async def moved_again_and_again(at: Stand) -> Stage:
+async def moved_again_and_again(at: Scraped) -> Stage:
     """Something has the worker reload a changed configuration all the time: each time both practices are drained and begun anew."""
     before = await at.scrape()
     config = load(at.file, SECTIONS)
@@ -286,7 +286,7 @@ async def moved_again_and_again(at: Stand) -> Stage:
     return Stage("moved", before, after, {"ChartwirePracticesMoveAgainAndAgain"} | beside(before, after))
 
 
-async def clock_apart(at: Stand) -> Stage:
+async def clock_apart(at: Scraped) -> Stage:
     """This machine's clock is two minutes ahead of what both vendors' answers say, until it is put right."""
     before = await at.scrape()
     at.skew = timedelta(minutes=2)
@@ -296,7 +296,7 @@ async def clock_apart(at: Stand) -> Stage:
     return Stage("clock", before, after, {"ChartwireClockApart"})
 
 
-async def loop_blocked(at: Stand) -> Stage:
+async def loop_blocked(at: Scraped) -> Stage:
     """Something computes for most of a second in the worker's loop, again and again."""
     delay = "chartwire_event_loop_delay_seconds"
     before = await at.scrape(delay)

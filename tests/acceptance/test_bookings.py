@@ -1,4 +1,4 @@
-"""Issue 17, point 5, end to end: Elation's calendar booked in Kareo by `chartwire run`, and what `verify` and `what-if` say of it."""
+"""End to end: Elation's calendar booked in Kareo by `chartwire run`, and what `verify` and `what-if` say of it."""
 
 from __future__ import annotations
 

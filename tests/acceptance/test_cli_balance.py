@@ -1,4 +1,4 @@
-"""Issue 18: a month balances on the sandboxes; an encounter that is removed or changed in the billing system is listed."""
+"""A month balances on the sandboxes; an encounter that is removed or changed in the billing system is listed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Issue 17, point 1, end to end: a practice changes its profile while the daemon runs, then accepts what differs."""
+"""End to end: a practice changes its profile while the daemon runs, then accepts what differs."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_a_practice_that_changes_its_profile_settles_what_differs_by_accep
 
 @pytest.mark.slow
 async def test_a_policy_beyond_the_case_is_removed_in_elation_by_one_command(tmp_path: Path) -> None:
-    """Issue 17, point 6: in kareo-led it is shown after a write of the chart's policies, and stays until a person decides."""
+    """In kareo-led it is shown after a write of the chart's policies, and stays until a person decides."""
     clinic = Clinic(limits_scale=0.02, seconds=0.2)
     office = clinic.offices[0]
     async with running(clinic, tmp_path) as daemon:

@@ -68,7 +68,8 @@ def ours(port: int, broker: str, keys: str, public: str, ready: Connection) -> N
     from daemon.telemetry import Meter
     from daemon.vendors.elation.connector import RESOURCES
     from daemon.vendors.elation.delivery import ElationDelivery
-    from daemon.vendors.ports.intake import Intake, Seen
+    from daemon.vendors.ports.intake import Intake
+    from events.topics import Seen
     from events.writes import System
 
     async def work() -> None:

@@ -21,7 +21,7 @@ from daemon.findings import Severity
 from daemon.sections import VendorSection
 from daemon.telemetry import Meter
 from daemon.vendors.ports.errors import ChangedMeanwhile, Unreachable, VendorError
-from daemon.vendors.ports.intake import Intake, Seen
+from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.vendor import Means, Opened, Side, Vendor
 from events.ids import PracticeId, event_id
 from events.schema import (
@@ -32,7 +32,7 @@ from events.schema import (
     EhrDirectoryObserved,
 )
 from events.store import Fenced
-from events.topics import Change, Checkpoint, Message
+from events.topics import Change, Checkpoint, Message, Seen
 from events.writes import AnyWrite, System
 from tests.conftest import PRACTICE, at_work, until
 

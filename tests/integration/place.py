@@ -5,15 +5,17 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 
 from daemon.demo.embedded import EmbeddedPostgres, free_port
+from daemon.operator.commands import Followed
 from daemon.sandbox.clinic import Clinic
 from events.codec import Keyring
 from events.store import Store
@@ -99,3 +101,19 @@ def place(tmp_path: Path, recorded: tuple[str, Path, int], nobody: str) -> Make:
         return Place(tmp_path, recorded[2])
 
     return make
+
+
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> list[Followed]:
+    """What would have been published: Kafka is away here."""
+    asked: list[Followed] = []
+
+    async def take(_bus: object, _store: object, several: Sequence[Followed], **_more: object) -> None:
+        asked.extend(several)
+
+    async def nothing(*_any: object) -> None: ...
+
+    monkeypatch.setattr("daemon.cli.asking.bus_of", lambda *_any: SimpleNamespace(stop=nothing))
+    monkeypatch.setattr("daemon.cli.asking._reach", nothing)
+    monkeypatch.setattr("daemon.cli.asking.write_all", take)
+    return asked

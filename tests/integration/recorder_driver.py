@@ -14,7 +14,8 @@ from daemon.tables import documents as tables
 from daemon.telemetry import Meter
 from events.bookings import EhrAppointmentGone, EhrAppointmentObserved
 from events.codec import Keyring
-from events.ids import BillingPatientId, EhrChartId, PatientKey, event_id
+from events.commands import Command
+from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey, event_id
 from events.records import (
     BillingAppointment,
     BillingCase,
@@ -33,6 +34,7 @@ from events.schema import (
     BillingDirectoryObserved,
     BillObserved,
     Body,
+    CommandRefused,
     EhrChartMerged,
     EhrChartObserved,
     EhrDirectoryObserved,
@@ -203,3 +205,38 @@ async def everything(store: Store) -> dict[str, list[Any]]:
         rows = await store.pool.fetch(f"SELECT * FROM chartwire.{table}")
         found[table] = sorted(repr({name: row[name] for name in row.keys() if name not in passing}) for row in rows)  # noqa: SIM118
     return found
+
+
+def ehr(number: int, **changes: object) -> EhrChartObserved:
+    """Ada's chart under another number, with these changes."""
+    return EhrChartObserved(chart=replace(ADA, id=EhrChartId(number), **changes))
+
+
+def billing(number: int, **changes: object) -> BillingChartObserved:
+    """The same on the billing side."""
+    return BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(number), **changes))
+
+
+async def opened(store: Store, keyring: Keyring) -> RecorderDriver:
+    """The practice's owner, once the directories were read."""
+    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
+    await desk.open()
+    return desk
+
+
+async def ask(desk: RecorderDriver, body: Command, charts: Charts) -> str:
+    """A command; the code of its refusal, "" for none."""
+    desk.now += timedelta(minutes=1)
+    event = Event(
+        id=event_id(PRACTICE, type_of(body), desk.now),
+        practice=PRACTICE,
+        origin=Origin.OPERATOR,
+        observed=desk.now,
+        body=body,
+        ehr=charts.ehr,
+        billing=charts.billing,
+    )
+    before = len(await desk.bodies())
+    await desk.recorder.record_messages([Change(practice=PRACTICE, event=event)])
+    refused = [one for one in (await desk.bodies())[before:] if isinstance(one, CommandRefused)]
+    return refused[0].code if refused else ""

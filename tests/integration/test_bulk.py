@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import argparse
 import io
-from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -42,22 +40,6 @@ async def recorded(postgres: EmbeddedPostgres, tmp_path_factory: pytest.TempPath
 @pytest.fixture
 def at(place: Make, postgres: EmbeddedPostgres, recorded: tuple[str, Path, int]) -> Place:
     return place(postgres.dsn(recorded[0], "chartwire"))
-
-
-@pytest.fixture
-def written(monkeypatch: pytest.MonkeyPatch) -> list[Followed]:
-    """What would have been published: Kafka is away here."""
-    asked: list[Followed] = []
-
-    async def take(_bus: object, _store: object, several: Sequence[Followed], **_more: object) -> None:
-        asked.extend(several)
-
-    async def nothing(*_any: object) -> None: ...
-
-    monkeypatch.setattr("daemon.cli.asking.bus_of", lambda *_any: SimpleNamespace(stop=nothing))
-    monkeypatch.setattr("daemon.cli.asking._reach", nothing)
-    monkeypatch.setattr("daemon.cli.asking.write_all", take)
-    return asked
 
 
 def call(at: Place, name: str, *more: str, answer: str = "") -> int:

@@ -19,12 +19,12 @@ from daemon.vendors.elation.calendar_reading import NEAR_PASS, CalendarReader
 from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.delivery import ElationDelivery
 from daemon.vendors.elation.section import ElationConfig
-from daemon.vendors.ports.intake import Intake, Seen
+from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Rounds
 from events.bookings import EhrAppointment, EhrAppointmentGone, EhrAppointmentObserved
 from events.ids import EventId, PracticeId
 from events.schema import Body, ChangeQuarantined
-from events.topics import Change, Message, Nudge
+from events.topics import Change, Message, Nudge, Seen
 from events.writes import System
 from tests.conftest import PRACTICE
 

@@ -14,10 +14,9 @@ from events.commands import HoldRequested
 from events.ids import PatientKey, charts_of
 from events.store import Store
 from tests.conftest import PRACTICE
-from tests.integration.recorder_driver import RecorderDriver
+from tests.integration.recorder_driver import RecorderDriver, ask
 from tests.integration.scripted import BILL, CHART, THERE
 from tests.integration.test_console_security import routed, stated
-from tests.integration.test_duplicates import ask
 from tests.integration.visiting import ADA, SCRIPTED, Browser, Site, filled, log_of, waits
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")

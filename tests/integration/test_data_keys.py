@@ -15,14 +15,14 @@ from daemon.history.chain import inspect
 from daemon.operator.finishing import Finished, OlderOwners
 from daemon.operator.key_rotation import KeyElsewhere, rotate
 from daemon.tables import observed
-from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
+from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from events.data_keys import NotFinished, is_switched
 from events.ids import PracticeId
 from events.keyed import hashed, is_keyed
 from events.keys import KeyMissing, Keyring
 from events.schema import BillingChartObserved, EhrChartObserved
 from events.store import Store
-from events.topics import Change, Message, decode_message, encode_message
+from events.topics import Change, Message, Seen, decode_message, encode_message
 from events.writes import System
 from projections.deciding.batch import Batch
 from tests.conftest import OTHER, PRACTICE

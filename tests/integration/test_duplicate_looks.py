@@ -15,8 +15,8 @@ from events.codec import Keyring
 from events.ids import BillingPatientId
 from events.schema import BillingChartObserved
 from events.store import Store
-from tests.integration.recorder_driver import POLICY, RecorderDriver
-from tests.integration.test_duplicates import filled, opened
+from tests.integration.recorder_driver import POLICY, RecorderDriver, opened
+from tests.integration.test_duplicates import filled
 from tests.unit.records import ADA_THERE
 
 PATIENT = 30.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import date
 
 import pytest
 from msgspec.structs import replace
@@ -16,27 +16,20 @@ from daemon.operator.links import plan_of_move
 from daemon.tables import documents
 from daemon.tables.duplicates import known_duplicates
 from events.codec import Keyring
-from events.commands import Command, MoveLinkRequested, TellApartRequested
-from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey, event_id
+from events.commands import MoveLinkRequested, TellApartRequested
+from events.ids import BillingPatientId, Charts, EhrChartId, PatientKey
 from events.merges import BillingLinkMoved
-from events.records import type_of
 from events.schema import (
-    BillingChartObserved,
     BillingChartVanished,
-    CommandRefused,
     EhrChartMerged,
-    EhrChartObserved,
-    Event,
-    Origin,
 )
 from events.store import Store
-from events.topics import Change
 from events.writes import System
 from projections.state.open_intents import OpenIntent
 from projections.words.remedy import remedy
 from tests.conftest import PRACTICE
-from tests.integration.recorder_driver import POLICY, RecorderDriver
-from tests.unit.records import ADA, ADA_THERE
+from tests.integration.recorder_driver import POLICY, RecorderDriver, ask, billing, ehr, opened
+from tests.unit.records import ADA_THERE
 
 SPELLED = {
     "a misspelt last name": {"last_name": "Byronn"},
@@ -52,38 +45,6 @@ PEOPLE = {
     "a child of the name": {"birth_date": date(2011, 12, 10)},
     "a stranger": {"first_name": "Mary", "last_name": "Shelley", "birth_date": date(1997, 8, 30), "zip": "10001"},
 }
-
-
-def ehr(number: int, **changes: object) -> EhrChartObserved:
-    return EhrChartObserved(chart=replace(ADA, id=EhrChartId(number), **changes))
-
-
-def billing(number: int, **changes: object) -> BillingChartObserved:
-    return BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(number), **changes))
-
-
-async def opened(store: Store, keyring: Keyring) -> RecorderDriver:
-    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    return desk
-
-
-async def ask(desk: RecorderDriver, body: Command, charts: Charts) -> str:
-    """A command; the code of its refusal, "" for none."""
-    desk.now += timedelta(minutes=1)
-    event = Event(
-        id=event_id(PRACTICE, type_of(body), desk.now),
-        practice=PRACTICE,
-        origin=Origin.OPERATOR,
-        observed=desk.now,
-        body=body,
-        ehr=charts.ehr,
-        billing=charts.billing,
-    )
-    before = len(await desk.bodies())
-    await desk.recorder.record_messages([Change(practice=PRACTICE, event=event)])
-    refused = [one for one in (await desk.bodies())[before:] if isinstance(one, CommandRefused)]
-    return refused[0].code if refused else ""
 
 
 async def filled(desk: RecorderDriver) -> None:

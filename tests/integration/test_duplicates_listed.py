@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
@@ -82,24 +80,14 @@ def test_programs_get_the_same(at: Place, capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_telling_apart_needs_one_system_and_a_reason(
-    at: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    at: Place, written: list[Followed], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    asked: list[Followed] = []
-
-    async def take(_bus: object, _store: object, several: Sequence[Followed], **_more: object) -> None:
-        asked.extend(several)
-
-    async def nothing(*_any: object) -> None: ...
-
-    monkeypatch.setattr("daemon.cli.asking.bus_of", lambda *_any: SimpleNamespace(stop=nothing))
-    monkeypatch.setattr("daemon.cli.asking._reach", nothing)
-    monkeypatch.setattr("daemon.cli.asking.write_all", take)
     config = ("--config", str(at.config))
     assert main(["apart", str(PRACTICE), "kareo:950", "kareo:901", *config]) == 2
     assert main(["apart", str(PRACTICE), "kareo:950", "elation:101", "--reason", "x", *config]) == 2
     assert "chartwire unlink elm" in capsys.readouterr().err
-    assert asked == []
+    assert written == []
     main(["apart", str(PRACTICE), "kareo:950", "kareo:901", "--reason", "two cousins", *config])
-    (body,) = [one.command.body for one in asked]
+    (body,) = [one.command.body for one in written]
     assert isinstance(body, TellApartRequested)
     assert (body.system, body.one, body.other, body.reason, body.undo) == (System.BILLING, 901, 950, "two cousins", False)

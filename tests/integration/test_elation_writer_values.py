@@ -67,7 +67,7 @@ async def test_c3_what_a_policy_keeps_stays_in_elation(ehr: Elation) -> None:
 
 
 async def test_a_carrier_is_brought_to_its_plan_and_keeps_what_is_not_ours(ehr: Elation) -> None:
-    """Issue 17, point 6: what differs is sent; what is there already is not sent again."""
+    """What differs is sent; what is there already is not sent again."""
     carrier = ehr.blue(suite="Floor 2", payer_id="P-7")
     assert await ehr.writer.write(lambda: ehr.moved(carrier)) == Done()
     held = ehr.sandbox.insurance_companies[carrier]
@@ -96,7 +96,7 @@ async def test_a_carrier_that_was_deleted_is_left_alone(ehr: Elation) -> None:
 
 
 async def test_what_a_chart_has_in_force_is_read_after_every_write_of_its_policies(ehr: Elation) -> None:
-    """Issue 17, point 6: by it kareo-led sees what the chart has beyond the case."""
+    """By it kareo-led sees what the chart has beyond the case."""
     chart = ehr.ada()
     staff = ehr.sandbox.people.add_policy(chart, 2, carrier_name="Red", plan_name="One", member_id="STAFF-1")
     who = {"first_name": "Ada", "last_name": "Byrne", "birth_date": date(1980, 2, 29)}

@@ -17,10 +17,8 @@ from events.commands import DismissRequested, ResyncRequested, UnlinkRequested
 from events.ids import BillingPatientId, EhrChartId, PatientKey, charts_of
 from events.records import type_of
 from events.schema import (
-    BillingChartObserved,
     Body,
     ChartLinked,
-    EhrChartObserved,
     IntentAttempted,
     IntentRequested,
     IntentSucceeded,
@@ -30,7 +28,7 @@ from events.store import Store
 from events.writes import AnyResult, CreateBillingChart, CreateEhrChart, Searched
 from projections.state.open_intents import OpenIntent
 from tests.conftest import PRACTICE
-from tests.integration.recorder_driver import POLICY, RecorderDriver
+from tests.integration.recorder_driver import POLICY, RecorderDriver, billing, ehr, opened
 from tests.unit.records import ADA, ADA_THERE
 
 SPELLED = {
@@ -41,20 +39,6 @@ SPELLED = {
     "an accent": ("Muñoz", "Munoz"),
     "a typing error": ("Fitzgerald", "Fitzgreald"),
 }
-
-
-def ehr(number: int, **changes: object) -> EhrChartObserved:
-    return EhrChartObserved(chart=replace(ADA, id=EhrChartId(number), **changes))
-
-
-def billing(number: int, **changes: object) -> BillingChartObserved:
-    return BillingChartObserved(chart=replace(ADA_THERE, id=BillingPatientId(number), **changes))
-
-
-async def opened(store: Store, keyring: Keyring) -> RecorderDriver:
-    desk = RecorderDriver(store, keyring, await store.take_over(PRACTICE))
-    await desk.open()
-    return desk
 
 
 async def answer(desk: RecorderDriver, key: str, result: AnyResult) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from daemon.vendors.ports.intake import Intake, Observation, Seen, fingerprint
+from daemon.vendors.ports.intake import Intake, Observation, fingerprint
 from events.ids import EhrChartId, PracticeId
 from events.records import EhrChart
 from events.schema import EhrChartObserved
-from events.topics import Change, Message
+from events.topics import Change, Message, Seen
 from events.writes import System
 from tests.conftest import PRACTICE
 

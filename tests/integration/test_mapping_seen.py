@@ -29,8 +29,7 @@ from projections.rules.mapping import MapRow
 from projections.state.maps import MapSource
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
-from tests.integration.recorder_driver import NOON, POLICY, VISIT, RecorderDriver, insured
-from tests.integration.test_duplicates import ask
+from tests.integration.recorder_driver import NOON, POLICY, VISIT, RecorderDriver, ask, insured
 from tests.integration.visiting import ONCE, Site, log_of, site
 from tests.unit.records import (
     ADA,

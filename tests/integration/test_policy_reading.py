@@ -17,12 +17,12 @@ from daemon.vendors.elation.client import ElationClient
 from daemon.vendors.elation.policy_reading import BUDGET, DAY, HOUR, KEPT_EVERY, LATER, OPERATION, PolicyBudget, PolicyReader
 from daemon.vendors.elation.writer import ElationWriter
 from daemon.vendors.ports.errors import ChangedMeanwhile
-from daemon.vendors.ports.intake import Intake, Seen
+from daemon.vendors.ports.intake import Intake
 from daemon.vendors.ports.passes import Rounds
 from events.ids import EhrChartId, PracticeId
 from events.insurance import EhrPoliciesObserved
 from events.terms import PolicyTerms
-from events.topics import Change, Checkpoint, Message
+from events.topics import Change, Checkpoint, Message, Seen
 from events.writes import PoliciesWritten, SyncPolicies, System
 from projections.rules.pairing import EVERYTHING
 from tests.conftest import PRACTICE

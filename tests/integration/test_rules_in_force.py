@@ -1,4 +1,4 @@
-"""Issue 17, point 1: a practice that changes its profile is looked at whole, and nothing that the old rules wanted goes out any more."""
+"""A practice that changes its profile is looked at whole, and nothing that the old rules wanted goes out any more."""
 
 from __future__ import annotations
 

@@ -19,9 +19,8 @@ from events.schema import BillingAppointmentObserved, BillingChartObserved
 from events.store import Store
 from projections.words.terms_of import SEARCHABLE, field_term
 from tests.conftest import OTHER, PRACTICE
-from tests.integration.recorder_driver import POLICY, VISIT, RecorderDriver
+from tests.integration.recorder_driver import POLICY, VISIT, RecorderDriver, ask
 from tests.integration.test_days import bill
-from tests.integration.test_duplicates import ask
 from tests.unit.records import ADA, ADA_KEY, ADA_THERE, GOOD_BILL
 
 SOMEBODY = replace(ADA_THERE, id=BillingPatientId(950), last_name="Other")

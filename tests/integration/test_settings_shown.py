@@ -23,7 +23,7 @@ from events.maps import MapKind
 from events.writes import Resource
 from tests.conftest import PRACTICE
 from tests.integration.place import Make, Place, recording
-from tests.integration.test_duplicates import ask
+from tests.integration.recorder_driver import ask
 from tests.integration.visiting import Site, site
 from tests.unit.records import ADA, GREY, KAREO_LOCUM
 

@@ -113,7 +113,6 @@ async def billing(store: Store, keyring: Keyring) -> BillingSink:
 
 
 async def test_a_series_of_52_is_52_creations_each_once_in_order_of_time(billing: BillingSink) -> None:
-    """Issue 17, done when: at most, once."""
     await billing.enter(*range(62000, 62052))
     await billing.finish()
     created = billing.asked(CreateBillingAppointment)

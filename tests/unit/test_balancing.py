@@ -1,4 +1,4 @@
-"""Issue 18: accounts that balance. Every signed visit note is in one place, over any history, and nothing unbilled is left off the list."""
+"""Accounts that balance. Every signed visit note is in one place, over any history, and nothing unbilled is left off the list."""
 
 from __future__ import annotations
 

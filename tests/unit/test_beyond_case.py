@@ -1,4 +1,4 @@
-"""Issue 17, point 6: what Elation holds beyond Kareo's primary case in kareo-led is shown, with one deed: remove it in Elation."""
+"""What Elation holds beyond Kareo's primary case in kareo-led is shown, with one deed: remove it in Elation."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from events.insurance import InsurersLearnt
 from events.records import BillingCase, ChartPolicy
 from events.writes import ChangeBillingPolicies, CreateBillingChart, SyncPolicies
-from projections.rules.telling import INSURED_NOTE
+from projections.rules.policy_writes import INSURED_NOTE
 from projections.terms.policy import EHR_LED, RemovedPolicy
 from tests.unit.clinic import Clinic
 from tests.unit.insured_both_ways import (

@@ -1,4 +1,4 @@
-"""Issue 17, point 1: a practice that changes its profile; nothing is written because a direction widened."""
+"""A practice that changes its profile; nothing is written because a direction widened."""
 
 from __future__ import annotations
 

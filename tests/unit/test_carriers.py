@@ -1,4 +1,4 @@
-"""Issue 17, point 6: a carrier of ours follows its plan in Kareo afterwards; carriers of the practice are never changed."""
+"""A carrier of ours follows its plan in Kareo afterwards; carriers of the practice are never changed."""
 
 from __future__ import annotations
 

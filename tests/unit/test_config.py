@@ -129,7 +129,7 @@ def test_b7_what_was_accepted_without_a_word_is_refused_with_its_key(file: Path,
 
 
 def test_our_own_extension_is_a_row_of_its_profile_alone_and_named_so(file: Path) -> None:
-    """Issue 17, point 5: off by default; where no sink can do it the error names the key."""
+    """Off by default; where no sink can do it the error names the key."""
     on = ("practice.overrides.appointment", "elation->kareo")
     (found,) = with_(file, on).items()
     assert found[0] == "practice[1].overrides.appointment"

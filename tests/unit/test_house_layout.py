@@ -27,7 +27,7 @@ TESTED_IN = {
     "projections/deciding/holding": "unit/test_holds",
     "projections/matching/compare": "matching/test_levels",
     "projections/matching/distance": "matching/test_levels",
-    "projections/matching/called": "matching/test_vetoes",
+    "projections/matching/nicknames": "matching/test_vetoes",
     "projections/matching/sample": "matching/test_deciding",
     "projections/matching/scoring": "matching/test_deciding",
     "projections/rules/accepted": "unit/test_repair",
@@ -66,6 +66,7 @@ TESTED_IN = {
     "daemon/runtime/outcomes": "integration/test_sink",
     "daemon/tables/holds": "acceptance/test_holding",
     "daemon/cli/migrate": "stored/test_up_and_down",
+    "daemon/cli/parsers": "unit/test_cli_rules",
     "daemon/cli/progress": "acceptance/test_audit",
     "daemon/cli/replay": "acceptance/test_audit",
     "daemon/cli/run": "crash/test_sigkill",
@@ -80,7 +81,7 @@ TESTED_IN = {
     "daemon/history/what_if": "acceptance/test_audit",
     "daemon/operator/past": "unit/test_cli_history",
     "daemon/runtime/kafka": "acceptance/test_cli",
-    "daemon/runtime/beside": "acceptance/test_alerts",
+    "daemon/runtime/side_tasks": "acceptance/test_alerts",
     "daemon/runtime/letters": "integration/test_notifier",
     "daemon/runtime/counting": "acceptance/test_metrics",
     "daemon/runtime/ownership": "kafka/test_many_practices",
@@ -94,7 +95,7 @@ TESTED_IN = {
     "events/decoding": "unit/test_codec",
     "projections/deciding/unlinked": "unit/test_links",
     "projections/rules/matching": "unit/test_matching",
-    "projections/terms/given": "unit/test_policies",
+    "projections/terms/first_names": "unit/test_policies",
 }
 """Where a module is tested that has no test file of its name and that no test file imports."""
 

@@ -29,7 +29,7 @@ PRIVATE = ("fold", "$", "KeyError)", "kareo", "; report it at")
 
 def waits(body: ChangeQuarantined | MessageUnreadable) -> Directory:
     event = Event(id=EventId(event_id(PRACTICE, "one")), practice=PRACTICE, origin=Origin.BILLING, observed=START, body=body)
-    return fold_directory(Directory(), event, 1)
+    return fold_directory(Directory(), event)
 
 
 def aside(resource: str, reason: str, path: str = "") -> ChangeQuarantined:

@@ -165,10 +165,6 @@ class KareoSandbox:
         self.state.procedure_codes[added.id] = added
         return added
 
-    def add_modifier(self, code: str) -> None:
-        """A modifier beyond the common ones, which every account knows."""
-        self.state.modifiers.add(code)
-
     def refuse_diagnosis(self, code: str) -> None:
         """Every code that looks like ICD-10 is known except these."""
         self.state.refused_diagnoses.add(code.replace(".", ""))

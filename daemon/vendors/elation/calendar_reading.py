@@ -110,8 +110,8 @@ class CalendarReader:
             await self._gone(appointment, chart, one.last_modified_date, read_at, because)
             return
         before = one.scheduled_date < shifted(read_at, -BACK)
-        also = (Note(system=System.EHR, resource=PAST, record=str(appointment), content_hash=PAST),) if before else ()
-        seen = seen_appointment(one, read_at, chart, also=also)
+        notes = (Note(system=System.EHR, resource=PAST, record=str(appointment), content_hash=PAST),) if before else ()
+        seen = seen_appointment(one, read_at, chart, notes=notes)
         await self._intake.observe([_because(each, because) for each in seen])
 
     async def _read_again(self, record: str) -> None:
@@ -172,7 +172,7 @@ def is_appointment(one: wire.Appointment) -> bool:
 
 
 def seen_appointment(
-    one: wire.Appointment, read_at: datetime, former: str, *, also: tuple[Note, ...] = ()
+    one: wire.Appointment, read_at: datetime, former: str, *, notes: tuple[Note, ...] = ()
 ) -> list[Observation]:
     """An appointment of a patient as change events want it; of one that is another patient's now the `former` one is told, too."""
     seen = translate.appointment(one)
@@ -187,8 +187,8 @@ def seen_appointment(
             modified=one.last_modified_date,
             read_at=read_at,
             parent=str(seen.patient),
-            also=also,
-            if_new=() if also else (again,),
+            notes=notes,
+            notes_if_published=() if notes else (again,),
         )
     ]
     if former and former != str(seen.patient):

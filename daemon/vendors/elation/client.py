@@ -96,11 +96,10 @@ class ElationClient:
 
     # Insurance
 
-    async def list_policies(self, patient_id: int, *, active_only: bool = False) -> list[wire.Policy]:
+    async def list_policies(self, patient_id: int) -> list[wire.Policy]:
         """All policies of a chart. One that does not fit raises Malformed: ranks cannot be judged from a part of them."""
-        query: dict[str, Filter] = {"active_only": "true" if active_only else None}
         template = "/patients/{id}/policies"
-        rows = self._list(template, wire.Policy, query, paged=False, id=patient_id)
+        rows = self._list(template, wire.Policy, {}, paged=False, id=patient_id)
         policies = []
         async for row in rows:
             if isinstance(row, wire.BadRow):
@@ -192,7 +191,6 @@ class ElationClient:
         visit_note_id: Collection[int] | None = None,
         bill_id: Collection[int] | None = None,
         from_service_date: date | None = None,
-        to_service_date: date | None = None,
     ) -> AsyncIterator[wire.DecodedRow[wire.Bill]]:
         """The practice's bills; given ids are asked for in portions, and an empty collection of ids finds nothing."""
         for notes, ids in product(_portions(visit_note_id), _portions(bill_id)):
@@ -202,7 +200,6 @@ class ElationClient:
                 "visit_note_id": notes,
                 "bill_id": ids,
                 "from_service_date": from_service_date,
-                "to_service_date": to_service_date,
             }
             async for row in self._list("/bills/", wire.Bill, query):
                 yield row

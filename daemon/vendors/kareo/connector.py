@@ -41,6 +41,7 @@ AHEAD = timedelta(minutes=5)
 PIECE = timedelta(days=30)
 SUSPICIOUS = 20
 ROW = row_of("patients")
+APPOINTMENT_ROW = row_of("appointments")
 PRIMARY_CASE = "patients.case"
 
 
@@ -206,16 +207,16 @@ class KareoConnector:
             notes = [Note(system=System.BILLING, resource=ROW, record=record, content_hash=hashes[record])]
             if shown.get(record):
                 notes.append(Note(system=System.BILLING, resource=PRIMARY_CASE, record=record, content_hash=shown[record]))
-            await self.read_patient(BillingPatientId(int(record)), also=tuple(notes))
+            await self.read_patient(BillingPatientId(int(record)), notes=tuple(notes))
 
         await self._patients.read(sorted(records.union(self._patients.due()), key=int), read)
 
     async def read_patient(
-        self, patient: BillingPatientId, also: tuple[Note, ...] = (), *, because: EventId | None = None
+        self, patient: BillingPatientId, notes: tuple[Note, ...] = (), *, because: EventId | None = None
     ) -> None:
         """One patient with cases and policies, as it is now.
 
-        Read without a list row (`also`), the stored row hash is cleared: the next list may repeat the old row and would
+        Read without a list row (`notes`), the stored row hash is cleared: the next list may repeat the old row and would
         otherwise be skipped.
         """
         read_at = self._now()
@@ -229,9 +230,11 @@ class KareoConnector:
                 await self._observe_gone(patient, read_at, because)
             return
         primary = next((str(case.id) for case in found.cases or () if case.is_primary), "")
-        if_new = () if also else (Note(system=System.BILLING, resource=ROW, record=str(patient), content_hash=""),)
-        if not any(note.resource == PRIMARY_CASE for note in also):
-            also += (Note(system=System.BILLING, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
+        notes_if_published = (
+            () if notes else (Note(system=System.BILLING, resource=ROW, record=str(patient), content_hash=""),)
+        )
+        if not any(note.resource == PRIMARY_CASE for note in notes):
+            notes += (Note(system=System.BILLING, resource=PRIMARY_CASE, record=str(patient), content_hash=primary),)
         await self._intake.observe(
             [
                 Observation(
@@ -242,8 +245,8 @@ class KareoConnector:
                     modified=found.modified,
                     read_at=read_at,
                     parent=str(patient),
-                    also=also,
-                    if_new=if_new,
+                    notes=notes,
+                    notes_if_published=notes_if_published,
                     because=because,
                 )
             ]
@@ -265,7 +268,7 @@ class KareoConnector:
             record=str(patient),
             billing=patient,
             read_at=read_at,
-            also=gone,
+            notes=gone,
             because=because,
         )
         await self._intake.observe([seen])
@@ -313,23 +316,23 @@ class KareoConnector:
 
         async def observe(key: str) -> None:
             note = fingerprint(listed[key])
-            if await self._intake.unknown([("appointments.row", key, note)]):
-                also = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash=note),)
-                await self._observe_appointment(listed[key], key, read_at, also)
+            if await self._intake.unknown([(APPOINTMENT_ROW, key, note)]):
+                notes = (Note(system=System.BILLING, resource=APPOINTMENT_ROW, record=key, content_hash=note),)
+                await self._observe_appointment(listed[key], key, read_at, notes)
 
         await self._appointments.read(listed, observe)
         return {*listed, *(str(bad.id) for bad in rows.bad_rows if bad.id is not None)}
 
     async def _observe_appointment(
-        self, one: wire.BillingAppointment, key: str, read_at: datetime, also: tuple[Note, ...]
+        self, one: wire.BillingAppointment, key: str, read_at: datetime, notes: tuple[Note, ...]
     ) -> None:
         if one.practice_id is not None and one.practice_id != self._client.practice_id:
-            await self._unread.record("appointments", key, "belongs to another practice", "PracticeID", also)
+            await self._unread.record("appointments", key, "belongs to another practice", "PracticeID", notes)
             return
         if one.patient_id is None:
             if one.type == "patient":
                 await self._unread.record(
-                    "appointments", key, "is a patient's appointment without a patient", "PatientID", also
+                    "appointments", key, "is a patient's appointment without a patient", "PatientID", notes
                 )
             return
         provider = next((self._providers[name] for name in one.resource_names if name in self._providers), None)
@@ -352,7 +355,7 @@ class KareoConnector:
                     modified=one.modified,
                     read_at=read_at,
                     parent=str(seen.patient),
-                    also=also,
+                    notes=notes,
                 )
             ]
         )
@@ -366,9 +369,9 @@ class KareoConnector:
 
     async def _vanish(self, key: str, patient: BillingPatientId, read_at: datetime, resource: str = "appointments") -> None:
         body = BillingAppointmentVanished(key=key, patient=patient)
-        gone = (Note(system=System.BILLING, resource="appointments.row", record=key, content_hash="gone"),)
+        gone = (Note(system=System.BILLING, resource=APPOINTMENT_ROW, record=key, content_hash="gone"),)
         await self._intake.observe(
-            [Observation(body=body, resource=resource, record=key, billing=patient, read_at=read_at, also=gone)]
+            [Observation(body=body, resource=resource, record=key, billing=patient, read_at=read_at, notes=gone)]
         )
 
     async def _since(self, source: str, started: datetime, sweep: str) -> datetime:

@@ -77,7 +77,7 @@ def listed(answer: Node, container: str, member: str) -> list[Node]:
 
 
 def read_rows(
-    rows: Iterable[Node], read: Callable[[RowReader], T], zone: ZoneInfo, where: str, id_member: str = "ID", raw: bytes = b""
+    rows: Iterable[Node], read: Callable[[RowReader], T], zone: ZoneInfo, where: str, id_member: str = "ID"
 ) -> wire.Rows[T]:
     """Rows that fit and rows that do not; rows without any id are phantoms and dropped."""
     good: list[T] = []

@@ -36,10 +36,10 @@ class Unread:
         await self.record("appointments", record, reason, path)
 
     async def record(
-        self, resource: str, record: str, reason: str, path: str, also: tuple[Note, ...] = (), raw: bytes = b""
+        self, resource: str, record: str, reason: str, path: str, notes: tuple[Note, ...] = (), raw: bytes = b""
     ) -> None:
         """Any record, with the notes of the list rows that it stands for."""
         record, path = name(record), name(path)
         body = ChangeQuarantined(system=System.BILLING, resource=resource, record=record, path=path, reason=reason, raw=raw)
-        seen = Observation(body=body, resource=aside_of(resource), record=record, read_at=self._now(), also=also)
+        seen = Observation(body=body, resource=aside_of(resource), record=record, read_at=self._now(), notes=notes)
         await self._intake.observe([seen])

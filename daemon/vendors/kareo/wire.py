@@ -24,11 +24,10 @@ class BadXmlRow(_WireValue, frozen=True, kw_only=True):
 
 
 class Rows(msgspec.Struct, Generic[T], frozen=True, kw_only=True):
-    """What a list call found; a bad row does not spoil the others. `next_key` continues GetAllPatients."""
+    """What a list call found; a bad row does not spoil the others."""
 
     rows: tuple[T, ...] = ()
     bad_rows: tuple[BadXmlRow, ...] = ()
-    next_key: int | None = None
 
 
 class BillingPolicy(_WireValue, frozen=True, kw_only=True):

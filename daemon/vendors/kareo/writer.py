@@ -74,7 +74,7 @@ class KareoWriter:
         raise TypeError(type(write).__name__)
 
     async def look_up(self, write: AnyWrite) -> AnyResult | None:
-        """Nothing here refuses to be done twice, so every lost answer is looked for."""
+        """Kareo rejects no duplicate, so a lost answer is always looked up before a repeat."""
         if isinstance(write, AnyBooking):
             return await self._bookings.look_up(write)
         match write:

@@ -16,7 +16,7 @@ import msgspec
 from events.ids import BillingPatientId, EhrChartId, EventId, PracticeId, content_hash, event_id
 from events.records import Value, type_of
 from events.schema import Body, Event, Origin
-from events.topics import Change, Checkpoint, Message, Note, Nudge, aside_of
+from events.topics import Change, Checkpoint, Message, Note, Nudge, Seen, aside_of
 from events.writes import System
 
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
@@ -24,27 +24,15 @@ _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 Publish = Callable[[PracticeId, Sequence[Message]], Awaitable[None]]
 
 
-class Seen(Value, frozen=True, kw_only=True):
-    """What the store knows of a record: the hash of its last content, how many contents it had, whose it is ("" = gone).
-
-    `seen_at` is when it was recorded last that it was read.
-    """
-
-    content_hash: str = ""
-    revision: int = 0
-    parent: str = ""
-    seen_at: datetime | None = None
-
-
 KnownRecords = Callable[[Sequence[tuple[str, str]]], Awaitable[dict[tuple[str, str], Seen]]]
 NEVER = Seen()
 
 
 class Observation(Value, frozen=True, kw_only=True):
-    """One record as read. `resource` and `record` identify it; `also` are hashes of list rows it stands for, `if_new` those that
-    count where it is published.
+    """One record as read, identified by `resource` and `record`.
 
-    One that somebody asked for (`because` of that event) is published though it says what it said last time.
+    `notes` are kept in any case: list rows that the record stands for need not be opened again. `notes_if_published` are kept
+    only where the record is news. What somebody asked for (`because` of that event) is news though it says what it said last time.
     """
 
     body: Body
@@ -55,8 +43,8 @@ class Observation(Value, frozen=True, kw_only=True):
     modified: datetime | None = None
     read_at: datetime
     parent: str = ""
-    also: tuple[Note, ...] = ()
-    if_new: tuple[Note, ...] = ()
+    notes: tuple[Note, ...] = ()
+    notes_if_published: tuple[Note, ...] = ()
     because: EventId | None = None
 
 
@@ -127,10 +115,10 @@ class Intake:
             set_aside = known.get(aside, NEVER)
             if set_aside.content_hash:  # it can be read again: nobody has to look at it any more, even if it is what it was
                 read = Note(system=self.system, resource=aside[0], record=aside[1], content_hash="")
-                one = msgspec.structs.replace(one, also=(*one.also, read))
+                one = msgspec.structs.replace(one, notes=(*one.notes, read))
             elif self._is_stored_as(seen.content_hash, hash_) and one.because is None:
-                if one.also:
-                    messages.append(Change(practice=self.practice, notes=one.also))
+                if one.notes:
+                    messages.append(Change(practice=self.practice, notes=one.notes))
                 continue
             messages.append(self.change(one, hash_, seen.revision, set_aside.content_hash))
             events += 1
@@ -160,7 +148,7 @@ class Intake:
             correlation=one.because,
         )
         note = Note(system=self.system, resource=one.resource, record=one.record, content_hash=hash_, parent=one.parent)
-        return Change(practice=self.practice, event=event, notes=(note, *one.also, *one.if_new))
+        return Change(practice=self.practice, event=event, notes=(note, *one.notes, *one.notes_if_published))
 
     async def publish(self, messages: Sequence[Message]) -> None:
         """Publish as it is; returns after the broker has it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncpg
 import pytest
 
-from daemon.runtime.blame import SPARED, is_given_up
+from daemon.runtime.given_up import SPARED, is_given_up
 from events.codec import KeyMissing
 from events.ids import PracticeId
 from events.store import Fenced
