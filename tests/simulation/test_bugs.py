@@ -52,7 +52,7 @@ SOONEST = {
 
 @pytest.mark.parametrize("bug", FOUND_BY)
 def test_a_deliberate_bug_is_found(processes: ProcessPoolExecutor, bug: str) -> None:
-    """Issue 4: no epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones;
+    """No epoch check, blind retries, offsets too early, a stale base, no overlap, no direction check, lost phones;
     and one that was in the daemon."""
     seeds = [seed for seed in SEEDS if bug not in ONLY_IN or ONLY_IN[bug](drawn(seed))]
     plans = PLANS.get(bug, "drawn")

@@ -19,7 +19,7 @@ FOUND_BY = {
 
 
 def test_nothing_left_alone_is_begun_and_all_agrees_in_the_end(processes: ProcessPoolExecutor) -> None:
-    """Issue 18; `python -m tests.simulation --left-alone` for more."""
+    """People hold writes and keep patients out; `python -m tests.simulation --left-alone` for more."""
     futures = [processes.submit(of_seed, seed, "", "left alone") for seed in SEEDS]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)

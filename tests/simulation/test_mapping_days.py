@@ -11,7 +11,7 @@ SEEDS = range(1, 17)
 
 
 def test_all_agrees_though_people_map_and_give_back(processes: ProcessPoolExecutor) -> None:
-    """Issue 18, maps; `python -m tests.simulation --mapping` for more."""
+    """People save rows of the maps and give them back; `python -m tests.simulation --mapping` for more."""
     futures = [processes.submit(of_seed, seed, "", "mapping") for seed in SEEDS]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)

@@ -19,28 +19,28 @@ def test_no_invariant_is_violated(processes: ProcessPoolExecutor, seeds: tuple[i
 
 
 def test_insurance_both_ways_violates_none(processes: ProcessPoolExecutor) -> None:
-    """Issue 17: a practice of the profile elation-led beside one of the other; `python -m tests.simulation --both-ways` for more."""
+    """A practice of the profile elation-led beside one of the other; `python -m tests.simulation --both-ways` for more."""
     futures = [processes.submit(of_seed, seed, "", "both ways") for seed in range(1, 9)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
 def test_bookings_switched_off_and_on_again_violate_none(processes: ProcessPoolExecutor) -> None:
-    """Issue 17, section 8: with bookings open, as a row or with the other profile; `--booking-switched` for more."""
+    """With bookings open, as a row or with the other profile; `--booking-switched` for more."""
     futures = [processes.submit(of_seed, seed, "", "booking switched") for seed in (1, 2, 7)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
 def test_a_practice_that_changes_its_profile_violates_none(processes: ProcessPoolExecutor) -> None:
-    """Issue 17: it changes in the middle of the day, while workers are up, down or suspended; `--switching` for more."""
+    """It changes in the middle of the day, while workers are up, down or suspended; `--switching` for more."""
     futures = [processes.submit(of_seed, seed, "", "switching") for seed in range(1, 9)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)
 
 
 def test_appointments_booked_in_kareo_violate_none(processes: ProcessPoolExecutor) -> None:
-    """Issue 17, point 5: each at most once in Kareo, in agreement at the end; `--booking` for more."""
+    """Each at most once in Kareo, in agreement at the end; `--booking` for more."""
     futures = [processes.submit(of_seed, seed, "", "booking") for seed in range(1, 9)]
     fallen = [verdict for future in futures if not (verdict := future.result()).ok]
     assert not fallen, "\n\n".join(told(verdict) for verdict in fallen)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,60 +13,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from daemon.config import Config, ConfigError, PracticeRules, load, without_secrets
-from daemon.console.roles import Role
-from daemon.sandbox.clinic import Clinic, write_private
+from daemon.config import Config, PracticeRules
+from daemon.sandbox.clinic import write_private
 from daemon.sections import Section
-from daemon.servers import RoleName
 from daemon.vendors.registry import SECTIONS
+from tests.unit.configuration_files import file, problems, toml, with_
 
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    made = Clinic(offices=1).write_config(
-        tmp_path, dsn="postgresql://localhost/c", bootstrap_servers="localhost:9092", listen="127.0.0.1:8440"
-    )
-    text = made.read_text()
-    write_private(
-        made, re.sub(r"^(base_url|wsdl|endpoint) = .*$", r'\1 = "https://vendor.example/"', text, flags=re.MULTILINE)
-    )
-    return made
-
-
-def with_(file: Path, *values: tuple[str, object]) -> dict[str, str]:
-    """The problems of the file with these keys set otherwise."""
-    document = tomllib.loads(file.read_text())
-    for key, value in values:
-        at: Any = document
-        *way, last = key.replace("practice.", "practice.0.").split(".")
-        for name in way:
-            at = at[int(name)] if name.isdecimal() else at.setdefault(name, {})
-        at[last] = value
-    other = file.with_name("other.toml")
-    write_private(other, toml(document))
-    return problems(other)
-
-
-def problems(file: Path) -> dict[str, str]:
-    try:
-        load(file, SECTIONS)
-    except ConfigError as error:
-        return dict(error.problems)
-    return {}
-
-
-def toml(document: dict[str, Any]) -> str:
-    return "\n".join(f"{json.dumps(name)} = {_value(value)}" for name, value in document.items())
-
-
-def _value(value: object) -> str:
-    if isinstance(value, dict):
-        return "{" + ", ".join(f"{json.dumps(name)} = {_value(one)}" for name, one in value.items()) + "}"
-    if isinstance(value, list):
-        return "[" + ", ".join(_value(one) for one in value) + "]"
-    if isinstance(value, float):
-        return str(value) if math.isfinite(value) else str(value).replace("inf", "inf")
-    return json.dumps(value).replace("\x7f", "\\u007f")
+__all__ = ["file"]
 
 
 def test_the_configuration_of_a_rehearsal_is_accepted(file: Path) -> None:
@@ -314,93 +265,6 @@ def test_any_file_is_a_configuration_or_a_configuration_error(file: Path, data: 
     write_private(other, toml(document))
     found = problems(other)
     assert all(key and text for key, text in found.items())
-
-
-# -- the console ----------------------------------------------------------------------------------------------------------
-
-CONSOLE = "postgresql://localhost/c"
-
-
-@pytest.mark.parametrize(
-    ("key", "value", "wrong", "said"),
-    [
-        ("dsn", "mysql://localhost/c", "console.dsn", "must be postgresql://"),
-        ("dsn", "postgresql://db.example/c", "console.dsn", "without TLS"),
-        ("listen", "0.0.0.0:8450", "console.listen", "insecure = true in [console]"),
-        ("listen", "8450", "console.listen", "must be host:port"),
-        ("public_url", "http://console.example", "console.public_url", "must be https"),
-        ("idle_minutes", 0, "console.idle_minutes", "> 0"),
-        ("port", 8450, "console.port", "unknown key"),
-    ],
-)
-def test_what_the_console_s_section_may_not_say(file: Path, key: str, value: object, wrong: str, said: str) -> None:
-    assert with_(file, ("console.dsn", CONSOLE)) == {}
-    found = with_(file, ("console.dsn", CONSOLE), (f"console.{key}", value))
-    assert set(found) == {wrong}
-    assert said in found[wrong]
-
-
-OIDC = {"issuer": "https://login.example", "client_id": "c", "client_secret_file": "oidc-secret"}
-GROUP = {"name": "g", "role": "biller", "practices": ["*"]}
-
-
-@pytest.mark.parametrize(
-    ("values", "wrong", "said"),
-    [
-        ({"key_file": "short-key"}, "console.key_file", "at least 32 characters"),
-        ({"key_file": "nowhere"}, "console.key_file", "cannot be read"),
-        ({"key_file": "open-key"}, "console.key_file", "by anybody on this machine"),
-        ({"second_factor": ["admin"]}, "console.key_file", "is missing: second factors are sealed with it"),
-        (
-            {"second_factor": ["king"], "key_file": "good-key"},
-            "console.second_factor[1]",
-            "must be one of viewer, front-desk",
-        ),
-        ({"oidc": OIDC | {"issuer": "http://login.example"}}, "console.oidc.issuer", "must be https"),
-        ({"oidc": OIDC | {"client_secret_file": "nowhere"}}, "console.oidc.client_secret_file", "cannot be read"),
-        ({"oidc": OIDC | {"client_secret_file": "open-key"}}, "console.oidc.client_secret_file", "by anybody"),
-        ({"oidc": OIDC | {"create_users": True}}, "console.oidc.group", "needs a role by a group"),
-        ({"oidc": OIDC | {"group": [GROUP | {"role": "king"}]}}, "console.oidc.group[1].role", "must be one of viewer"),
-        ({"oidc": OIDC | {"nonce": False}}, "console.oidc.nonce", "unknown key"),
-    ],
-)
-def test_what_signing_in_may_not_be_configured_as(file: Path, values: dict[str, object], wrong: str, said: str) -> None:
-    for name, text in (("short-key", "x" * 31), ("good-key", "x" * 32), ("open-key", "x" * 32), ("oidc-secret", "s")):
-        write_private(file.with_name(name), text)
-    file.with_name("open-key").chmod(0o644)
-    good: dict[str, object] = {
-        "dsn": CONSOLE,
-        "key_file": "good-key",
-        "second_factor": ["admin"],
-        "oidc": OIDC | {"group": [GROUP]},
-    }
-    assert with_(file, ("console", good)) == {}
-    found = with_(file, ("console", {"dsn": CONSOLE} | values))
-    assert set(found) == {wrong}
-    assert said in found[wrong]
-
-
-def test_the_roles_of_the_configuration_are_those_of_the_console() -> None:
-    assert get_args(RoleName) == tuple(Role)
-
-
-def test_the_console_s_section_needs_its_dsn(file: Path) -> None:
-    assert with_(file, ("console.pool", 2)) == {"console.dsn": "is missing"}
-
-
-def test_a_password_in_the_console_s_dsn_is_a_secret(file: Path) -> None:
-    text = f'{file.read_text()}\n[console]\ndsn = "postgresql://console:secret@localhost/c"\n'
-    file.write_text(text)
-    assert problems(file) == {}
-    file.chmod(0o644)
-    assert set(problems(file)) == {"console.dsn"}
-
-
-def test_for_the_console_no_vendor_s_secret_is_opened(file: Path) -> None:
-    for one in file.parent.glob("elm.*"):
-        one.unlink()
-    assert len(problems(file)) == 3
-    assert load(file, without_secrets(SECTIONS)).practice[0].id == "elm"
 
 
 def test_a_file_that_an_editor_of_windows_has_written_is_told_as_such(file: Path) -> None:
