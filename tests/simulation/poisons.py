@@ -60,6 +60,7 @@ class Poisons:
         self._refusing = 0
         self._silent, self._owed = 0, list[Callable[[], None]]()
         self.struck: Counter[str] = Counter()
+        self._damaged: set[tuple[str, object]] = set()
         for host, spoilers in self._spoilers.items():
             world.network.hosts[host].spoil = partial(self._spoilt, spoilers)
         plan = world.network.hosts[BILLING].plan
@@ -224,14 +225,17 @@ class Poisons:
     def _damage(self, kind: str, table: str, column: str, pick: random.Random) -> End | None:
         """A bit of one stored row. Put right, somebody has what was set aside meanwhile tried again, as its item says."""
         rows = self._world.database.tables[table].rows.get(self._office.id, {})
-        if not rows:
+        sound = sorted((key for key in rows if (table, key) not in self._damaged), key=repr)
+        if not sound:
             return None
-        key = pick.choice(sorted(rows, key=repr))
+        key = pick.choice(sound)
+        self._damaged.add((table, key))
         whole = rows[key]
         damaged = rows[key] = {**whole, column: spoiling.flipped(whole[column], pick)}
         self.struck[kind] += 1
 
         def over() -> None:
+            self._damaged.discard((table, key))
             if (now := rows.get(key)) is not None and now[column] == damaged[column]:
                 rows[key] = {**now, column: whole[column]}
             self._redrive()
@@ -277,11 +281,20 @@ def _read_only(name: str) -> None:
         raise asyncpg.ReadOnlySQLTransactionError("cannot execute this in a read-only transaction")
 
 
+MOST_CANCELLED = 5
+"""In a row: with more, pauses grow beyond what a change may take."""
+
+
 def _some_cancelled(pick: random.Random) -> Callable[[str], None]:
-    """What records takes too long, now and then, and what is tried again may go through at once."""
+    """What records takes too long, now and then, and what is tried again goes through, at once or soon."""
+    in_a_row = 0
 
     def fault(name: str) -> None:
-        if name == "copy_event" and pick.random() < 0.5:
+        nonlocal in_a_row
+        if name != "copy_event":
+            return
+        in_a_row = in_a_row + 1 if in_a_row < MOST_CANCELLED and pick.random() < 0.5 else 0
+        if in_a_row:
             raise asyncpg.QueryCanceledError("canceling statement due to statement timeout")
 
     return fault
