@@ -40,7 +40,7 @@ from projections.rules.links import (
     in_circles,
     survivor,
 )
-from projections.rules.wants import Moment, Wants, Wish
+from projections.rules.wants import Moment, Wants, Wish, same_write
 from projections.state.open_intents import OpenIntent
 from projections.state.patient import Patient
 from projections.state.restart import waited_through
@@ -254,7 +254,7 @@ def _show_refused(patient: Patient, policy: Policy, wants: Wants) -> None:
     """A refused write that is still wanted waits for a person; what it holds up says so."""
     for slot, open_ in patient.intents.items():
         wish = wants.writes.get(slot)
-        if open_.state == "refused" and wish is not None and wish.write == open_.write:
+        if open_.state == "refused" and wish is not None and same_write(wish.write, open_.write):
             wants.wait(slot, WaitCode.REFUSED, f"{policy.names.label(open_.system)} refused: {open_.text or open_.code}")
 
 

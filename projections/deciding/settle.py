@@ -11,7 +11,7 @@ from events.ids import EventId, IntentId, PracticeId, content_hash
 from events.records import type_of
 from events.schema import Body, IntentRequested, IntentSuperseded, WaitingCleared, WaitingRaised
 from events.writes import AnyWrite, MarkBilled, MarkBillError, Resource, System, changes_nothing, system_of
-from projections.rules.wants import Wish
+from projections.rules.wants import Wish, same_write
 from projections.state.open_intents import UNDER_WAY, OpenIntent, Waiting
 from projections.state.patient import Patient
 from projections.terms.policy import Policy, allows, row
@@ -47,7 +47,7 @@ def reconcile_intents(
     for slot, wish in wanted.items():
         open_ = intents.get(slot)
         if open_ is not None:
-            if open_.write == wish.write or open_.state in UNDER_WAY:
+            if open_.state in UNDER_WAY or same_write(wish.write, open_.write):
                 continue
             bodies.append(IntentSuperseded(intent=open_.intent, slot=slot, reason="a newer change replaces it"))
         bodies.append(

@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from events.calendar import local_day
 from events.codes import WaitCode
 from events.schema import Body
-from events.writes import AnyWrite, Resource
+from events.writes import AnyWrite, CreateEhrChart, Resource, UpdateEhrChart
 from projections.state.open_intents import Waiting
 
 
@@ -34,6 +36,16 @@ class Wish:
     resource: Resource
     rule: str
     notes: tuple[str, ...] = ()
+
+
+def same_write(wanted: AnyWrite, before: AnyWrite) -> bool:
+    """Whether a write is wanted that was asked for before: what an older worker did not say of it makes it no other one."""
+    match wanted, before:
+        case UpdateEhrChart(), UpdateEhrChart(replaces=None):
+            wanted = replace(wanted, replaces=None)
+        case CreateEhrChart(fields=fields), CreateEhrChart(fields=known) if "provider" not in known:
+            wanted = replace(wanted, fields={name: value for name, value in fields.items() if name != "provider"})
+    return wanted == before
 
 
 @dataclass

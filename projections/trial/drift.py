@@ -29,7 +29,7 @@ from events.writes import (
 from projections.deciding.batch import Batch
 from projections.rules.bookings import stands
 from projections.rules.holds import on_hold
-from projections.rules.wants import Moment
+from projections.rules.wants import Moment, same_write
 from projections.state.directory import Directory
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.patient import AppointmentState, Booking, Patient
@@ -107,7 +107,7 @@ def _of_patient(
     found = []
     for slot, wanted in after.intents.items():
         known = before.intents.get(slot) if before else None
-        if known is not None and (known.write == wanted.write or known.state in UNDER_WAY):
+        if known is not None and (known.state in UNDER_WAY or same_write(wanted.write, known.write)):
             held = on_hold(directory, before, known) is not None
             cause = Cause.REFUSED if known.state == "refused" else Cause.HELD if held else Cause.IN_FLIGHT
         else:

@@ -46,7 +46,7 @@ from events.writes import (
 )
 from projections.deciding.batch import ROUNDS, Undecided
 from projections.deciding.intents import wanted
-from projections.rules.wants import Moment, Wants, Wish
+from projections.rules.wants import Moment, Wants, Wish, same_write
 from projections.state.open_intents import UNDER_WAY, OpenIntent
 from projections.state.state import PracticeState
 from projections.terms.policy import Policy, allows
@@ -189,14 +189,14 @@ class WhatIf:
             if wish is not None:
                 self._pending[one.event.patient, body.slot] = wish.write
             made = self._made.pop((one.event.patient, body.slot), None)
-            if made is not None and made.write == body.write:  # it was made as well, a few transactions later
+            if made is not None and same_write(made.write, body.write):  # it was made as well, a few transactions later
                 self.result.deviations = [each for each in self.result.deviations if each is not made]
 
     def _add(self, key: PatientKey, wishes: dict[str, Wish], really: dict[str, OpenIntent], last: Recorded) -> None:
         """Writes that would be wanted and really are not; each counts once, until it is wanted otherwise."""
         for slot, wish in wishes.items():
             open_ = really.get(slot)
-            if open_ is not None and (open_.write == wish.write or open_.state in UNDER_WAY):
+            if open_ is not None and (open_.state in UNDER_WAY or same_write(wish.write, open_.write)):
                 continue
             if changes_nothing(wish.write) or self._pending.get((key, slot)) == wish.write:
                 continue
@@ -279,7 +279,7 @@ def wants_of(state: PracticeState, key: PatientKey, policy: Policy, now: Moment)
 
 
 def _compared(one: Recorded, body: IntentRequested, wish: Wish | None, why: str) -> Deviation | None:
-    if wish is not None and wish.write == body.write:
+    if wish is not None and same_write(wish.write, body.write):
         return None
     return Deviation(
         kind="not made" if wish is None else "otherwise",

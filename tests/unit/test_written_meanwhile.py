@@ -324,3 +324,19 @@ def test_a_provider_names_whom_it_replaces() -> None:
     write = edited_there(provider=KAREO_HOUSE).wanted(TO_ELATION)
     assert isinstance(write, UpdateEhrChart)
     assert (write.physician, write.replaces) == (HOUSE, GREY)
+
+
+@pytest.mark.parametrize("older", [lambda write: replace(write, replaces=None), lambda write: write], ids=["before", "now"])
+def test_a_refused_write_of_an_older_worker_still_waits_and_is_not_asked_for_again(
+    older: Callable[[UpdateEhrChart], UpdateEhrChart],
+) -> None:
+    clinic = edited_there(provider=KAREO_HOUSE)
+    clinic.refuse(ADA_KEY, TO_ELATION)
+    patient, open_ = clinic.patient(), clinic.intent(ADA_KEY, TO_ELATION)
+    stored = {TO_ELATION: replace(open_, write=older(open_.write))}
+    clinic.state.patients[ADA_KEY] = replace(patient, intents=stored)
+
+    clinic.billing(replace(ADA_THERE, provider=KAREO_HOUSE))
+
+    assert clinic.intents() == stored
+    assert clinic.waits(TO_ELATION) == "refused"
