@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from daemon.history.events_of import events_of_charts
 from daemon.history.explain import FieldWhy, directory_at, explain_field
@@ -19,11 +20,12 @@ from projections.words.shown import Shown
 @dataclass(frozen=True)
 class Past:
     """`told` are the events up to a moment, in words; `state` what was known then, where it was asked for; `later` whether there is
-    more after that moment."""
+    more after that moment. `steps` are all moments there are, each the number and time of an event."""
 
     told: tuple[Entry, ...] = ()
     state: tuple[Known, ...] = ()
     later: bool = False
+    steps: tuple[tuple[int, datetime], ...] = ()
 
 
 async def past_of(
@@ -36,7 +38,14 @@ async def past_of(
     if past and with_state:
         directory = await directory_at(store, policy.practice, past[-1].sequence)
         state = known(folded(past), directory, policy, shown)
-    return Past(tuple(entries(past, policy, shown)), tuple(state), len(past) < len(story))
+    steps = tuple((one.sequence, one.recorded) for one in story)
+    return Past(tuple(entries(past, policy, shown)), tuple(state), len(past) < len(story), steps)
+
+
+async def moment_of_step(store: Store, policy: Policy, charts: Charts, step: int) -> AsOf | None:
+    """The moment of the event that is the `step`th of a history, from 1 on; of the last one for more; None without any."""
+    story = await events_of_charts(store, policy.practice, charts)
+    return story[min(max(step, 1), len(story)) - 1].sequence if story else None
 
 
 async def why_field(

@@ -43,6 +43,23 @@ async def test_a_view_of_a_patient_is_recorded_before_it_is_answered(visited: Si
     assert str(ADA_THERE.id) in found.text
 
 
+async def test_a_step_of_the_history_is_shown_as_it_was_known_then(visited: Site) -> None:
+    browser = await visited.of("auditor")
+    path = f"/p/elm/patient/{visited.console.handles.of(PRACTICE, ADA)}"
+    steps = int(re.findall(r'<input type="range" name="step" min="1" max="(\d+)"', (await browser.get(path)).text)[0])
+    assert steps > 2
+    lengths = []
+    for step in (1, 2, steps, steps + 100):
+        page = await browser.get(f"{path}?step={step}")
+        (last, *_) = await access.last(visited.console.store.pool, "elm", most=1)
+        assert last.detail.startswith("as of #")
+        assert f"As it was known {last.detail}" in page.text
+        assert f'max="{steps}" value="{min(step, steps)}"' in page.text
+        lengths.append(page.text.count('<li id="e'))
+    assert lengths == [1, 2, steps, steps]
+    assert "As it was known as of" not in (await browser.get(f"{path}?step=x")).text
+
+
 async def test_what_a_patient_is_called_is_shown_and_never_obeyed(visited: Site) -> None:
     browser = await visited.of("operator")
     path = f"/p/elm/patient/{visited.console.handles.of(PRACTICE, SCRIPTED)}"
