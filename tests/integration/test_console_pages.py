@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
@@ -19,6 +20,7 @@ from daemon.tables import access
 from events.codec import Keyring
 from events.ids import PatientKey
 from events.keys import KeyMissing
+from projections.words.moment import clock_of_the_trade
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.scripted import SCRIPT
 from tests.integration.visiting import ADA, SCRIPTED, Site, paths
@@ -179,3 +181,24 @@ async def test_with_the_broker_away_a_deed_is_refused_in_a_sentence(visited: Sit
     assert "cannot be reached. Nothing was changed" in answer.text
     (last,) = await access.last(visited.console.store.pool, "elm", most=1)
     assert (last.what, last.patient_key) == ("deed: resync", ADA)
+
+
+async def test_the_overview_says_how_far_behind_each_direction_is(visited: Site, visited_owner: str) -> None:
+    """What is wanted and not written: how many, since when, by the system it goes to; and when the last event was recorded."""
+    browser = await visited.of("viewer")
+    text = (await browser.get("/p/elm")).text
+    told = {one: re.findall(rf'>To {one}</th><td class="num count">([^<]*)', text) for one in ("Elation", "Kareo")}
+    owner = await asyncpg.connect(visited_owner)
+    try:
+        rows = await owner.fetch(
+            "SELECT system, count(*) AS count FROM chartwire.open_intent WHERE practice = 'elm' AND state <> 'refused' GROUP BY system"
+        )
+        last = await owner.fetchval("SELECT max(recorded_at) FROM chartwire.event WHERE practice = 'elm'")
+    finally:
+        await owner.close()
+    counts = {row["system"]: row["count"] for row in rows}
+    assert sum(counts.values()) > 0
+    for label, system in (("Elation", "elation"), ("Kareo", "kareo")):
+        count = counts.get(system, 0)
+        assert told[label] == [f"{count} write{'s' if count > 1 else ''}" if count else "nothing"]
+    assert f"the last at {clock_of_the_trade(last, ZoneInfo('America/Denver'))}" in text
