@@ -21,9 +21,10 @@
   const slider = document.querySelector("input[type=range][name=step]");
   if (!slider) return;
   const said = slider.form.querySelector("output");
+  const times = document.getElementById("steps");
   const tell = () => {
-    const time = slider.list ? slider.list.options[slider.value - 1].label : "";
-    said.textContent = `${slider.value} of ${slider.max}${time ? `, ${time}` : ""}`;
+    const time = times ? times.options[slider.value - 1].label : "";
+    said.textContent = `event ${slider.value} of ${slider.max}${time ? `, ${time}` : ""}`;
     slider.setAttribute("aria-valuetext", said.textContent);
   };
   slider.addEventListener("input", tell);
