@@ -36,10 +36,9 @@ class Spending:
         """The server that `owner` connects to, and the console of this process."""
         connection = await asyncpg.connect(owner)
         try:
-            backend = await connection.fetchval("SELECT pg_backend_pid()")
+            server = psutil.Process(await connection.fetchval("SELECT pg_backend_pid()")).parent()
         finally:
             await connection.close()
-        server = psutil.Process(backend).parent()
         assert server is not None
         return cls(psutil.Process(console), server)
 
