@@ -40,7 +40,7 @@ ADVICE: tuple[tuple[re.Pattern[str], str | Told], ...] = (
 def said(text: str, names: Names) -> str:
     """A stored sentence with charts and sides as people call them, and its advice as the pages do it."""
     for looks, told in ADVICE:
-        text = looks.sub(told if isinstance(told, str) else lambda found, told=told: told(found, names), text)  # type: ignore[misc]
+        text = looks.sub(told if isinstance(told, str) else lambda found, told=told: told(found, names), text)
     return spelled_out(text, names)
 
 

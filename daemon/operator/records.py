@@ -116,40 +116,59 @@ def _policies(patient: Patient, shown: Shown) -> Iterator[PolicyLine]:
 
 def _of_chart(one: ChartPolicy, shown: Shown) -> PolicyLine:
     place = RANKS.get(one.rank, str(one.rank)) if one.rank is not None else "historical"
-    return PolicyLine(
-        System.EHR,
-        one.id,
-        place if one.active or one.rank is None else f"{place}, not active",
-        *_masked(shown, one.carrier_name, one.plan_name, one.member_id, one.group_id, one.copay),
-        insured=shown.with_names(_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}")),
+    line = PolicyLine(
+        system=System.EHR,
+        id=one.id,
+        place=place if one.active or one.rank is None else f"{place}, not active",
+        company=one.carrier_name,
+        plan=one.plan_name,
+        number=one.member_id,
+        group=one.group_id,
+        copay=one.copay,
+        insured=_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}"),
         term="",
     )
+    return _masked(line, shown)
 
 
 def _of_terms(id_: int, one: PolicyTerms, shown: Shown) -> PolicyLine:
-    return PolicyLine(
-        System.EHR,
-        id_,
-        RANKS.get(one.rank, str(one.rank)),
-        *_masked(shown, one.carrier_name, one.plan_name, one.member_id, one.group_id, one.copay),
-        insured=shown.with_names(_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}")),
-        term=shown.value("insurance", _term(one.start, one.end, shown)),
+    line = PolicyLine(
+        system=System.EHR,
+        id=id_,
+        place=RANKS.get(one.rank, str(one.rank)),
+        company=one.carrier_name,
+        plan=one.plan_name,
+        number=one.member_id,
+        group=one.group_id,
+        copay=one.copay,
+        insured=_insured(one.relationship, f"{one.insured_first_name} {one.insured_last_name}"),
+        term=_term(one.start, one.end, shown),
     )
+    return _masked(line, shown)
 
 
 def _of_case(one: BillingPolicy, place: str, shown: Shown) -> PolicyLine:
-    return PolicyLine(
-        System.BILLING,
-        one.id,
-        place,
-        *_masked(shown, one.company_name, one.plan_name, one.number, one.group, one.copay),
-        insured=shown.with_names(_insured(one.relationship, one.insured_name)),
-        term=shown.value("insurance", _term(one.start, one.end, shown)),
+    line = PolicyLine(
+        system=System.BILLING,
+        id=one.id,
+        place=place,
+        company=one.company_name,
+        plan=one.plan_name,
+        number=one.number,
+        group=one.group,
+        copay=one.copay,
+        insured=_insured(one.relationship, one.insured_name),
+        term=_term(one.start, one.end, shown),
     )
+    return _masked(line, shown)
 
 
-def _masked(shown: Shown, *texts: str) -> tuple[str, ...]:
-    return tuple(shown.value("insurance", one) for one in texts)
+def _masked(line: PolicyLine, shown: Shown) -> PolicyLine:
+    """The policy with no more of it than may be shown."""
+    values = {
+        one: shown.value("insurance", getattr(line, one)) for one in ("company", "plan", "number", "group", "copay", "term")
+    }
+    return replace(line, insured=shown.with_names(line.insured), **values)
 
 
 def _insured(related: str, name: str) -> str:
