@@ -11,9 +11,9 @@ from collections.abc import Callable
 from projections.terms.names import Names
 from projections.words.subject import fields_in_words, slot_in_words, spelled_out
 
-Told = Callable[[re.Match[str], Names], str]
+Rewording = Callable[[re.Match[str], Names], str]
 
-ADVICE: tuple[tuple[re.Pattern[str], str | Told], ...] = (
+ADVICE: tuple[tuple[re.Pattern[str], str | Rewording], ...] = (
     (re.compile(r"then repeat with --force if they are one"), "then say that they are one person though they differ"),
     (re.compile(r"or resync it --as-new"), "or say on the patient's page that nobody there is this one: create"),
     (re.compile(r" \(keep-out --undo\)"), ""),

@@ -165,10 +165,16 @@ def _of_case(one: BillingPolicy, place: str, shown: Shown) -> PolicyLine:
 
 def _masked(line: PolicyLine, shown: Shown) -> PolicyLine:
     """The policy with no more of it than may be shown."""
-    values = {
-        one: shown.value("insurance", getattr(line, one)) for one in ("company", "plan", "number", "group", "copay", "term")
-    }
-    return replace(line, insured=shown.with_names(line.insured), **values)
+    return replace(
+        line,
+        company=shown.value("insurance", line.company),
+        plan=shown.value("insurance", line.plan),
+        number=shown.value("insurance", line.number),
+        group=shown.value("insurance", line.group),
+        copay=shown.value("insurance", line.copay),
+        term=shown.value("insurance", line.term),
+        insured=shown.with_names(line.insured),
+    )
 
 
 def _insured(related: str, name: str) -> str:
