@@ -20,7 +20,7 @@ from daemon.cli.ended import Ended
 from daemon.cli.history_page import page
 from daemon.cli.parsers import Commands
 from daemon.cli.printing import cell, say
-from daemon.operator.past import past_of
+from daemon.operator.past import Past, past_of
 from events.ids import Charts
 from events.records import stored_field
 from projections.rules.fields import BY_NAME
@@ -67,22 +67,25 @@ async def _history(it: Asked, arguments: argparse.Namespace, charts: Charts, mom
     if not past.told:
         then = f" up to {arguments.as_of}" if past.later else ""
         raise Ended(f"nothing is recorded about {arguments.chart} in {it.id}{then}", 1)
-    told, state = list(past.told), list(past.state)
-    if arguments.field:
-        told = about(told, arguments.field)
-    say(*_text(it, arguments, told, state).rstrip("\n").split("\n"))
+    told = about(list(past.told), arguments.field) if arguments.field else list(past.told)
+    say(*_text(it, arguments, told, past).rstrip("\n").split("\n"))
     return 0
 
 
-def _text(it: Asked, arguments: argparse.Namespace, told: list[Entry], state: list[Known]) -> str:
+def _text(it: Asked, arguments: argparse.Namespace, told: list[Entry], past: Past) -> str:
     """The history in the form that was asked for."""
+    state = list(past.state)
     if arguments.json:
         return json_lines(told, state, it.shown)
     if arguments.csv:
         return spreadsheet(told, it.zone)
     if arguments.html:
-        title, as_of, field = f"{it.practice.name}, {arguments.chart}", arguments.as_of or "", arguments.field or ""
-        return page(title, told, state, it.zone, as_of=as_of, field=field, names=it.names)
+        who = next((one.name for one in past.records.values() if one.name), "")
+        title = ", ".join(filter(None, (who, it.practice.name, arguments.chart)))
+        as_of, field, providers = arguments.as_of or "", arguments.field or "", past.providers if it.shown.values else {}
+        return page(
+            title, told, state, it.zone, as_of=as_of, field=field, names=it.names, records=past.records, providers=providers
+        )
     return "\n".join([*lines(told, it.zone, it.names), *known_lines(state, it.names)])
 
 

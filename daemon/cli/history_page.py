@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from html import escape as escape_html
 from zoneinfo import ZoneInfo
 
 from daemon.cli.printing import visible
+from daemon.operator.records import Records
 from events.schema import Origin
 from projections.terms.names import Names
 from projections.words.headings import heading_of
@@ -16,6 +18,8 @@ from projections.words.moment import in_zone
 from projections.words.subject import field_in_words, fields_in_words, origin_in_words, slot_in_words
 
 ROLES = {Origin.EHR: "ehr", Origin.BILLING: "billing", Origin.OPERATOR: "operator"}
+NO_RECORDS: Mapping[str, Records] = {}
+NO_PROVIDERS: Mapping[str, str] = {}
 POLICY = "default-src 'none'; style-src 'unsafe-inline'"
 STYLE = """
 :root { color-scheme: light dark; --line: #d8dde3; --soft: #5b6570; --hit: #fff3c4; --back: #fff; --text: #1c2126; }
@@ -34,6 +38,11 @@ tr:target { background: var(--hit); }
 .origin { font-size: .8rem; border: 1px solid var(--line); border-radius: .6rem; padding: 0 .5rem; white-space: nowrap; }
 .ehr { border-color: #2f7ed8; } .billing { border-color: #3a9d5d; } .operator { border-color: #b5651d; }
 tr.differ td { font-weight: 600; }
+@media (max-width: 40rem) {
+  body { margin: 1rem auto; } table, tbody, tr, td { display: block; } thead { display: none; } td { border: 0; padding: .1rem 0; overflow-wrap: anywhere; }
+  td.when, td.number { white-space: normal; } td:empty { display: none; }
+  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; } td[data-label]::before { content: attr(data-label) ": "; color: var(--soft); }
+}
 @media print { body { margin: 0; max-width: none; font-size: 10pt; } tr { break-inside: avoid; } thead { display: table-header-group; } }
 """
 
@@ -52,8 +61,10 @@ def page(
     as_of: str = "",
     field: str = "",
     names: Names,
+    records: Mapping[str, Records] = NO_RECORDS,
+    providers: Mapping[str, str] = NO_PROVIDERS,
 ) -> str:
-    """The whole document; every text in it is escaped."""
+    """The whole document; every text in it is escaped. `records` are those of each patient, `providers` the names of that field's values."""
     effects: dict[int, list[int]] = defaultdict(list)
     for one in told:
         if one.cause is not None:
@@ -63,7 +74,7 @@ def page(
         f"{len(told)} events" + (f" about {field_in_words(field)}" if field else "") + (f", as of {as_of}" if as_of else "")
     )
     rows = "\n".join(_row(one, effects[one.recorded.sequence], there, zone, names) for one in told)
-    known = "\n".join(_known(one, names) for one in state)
+    known = "\n".join(_known(one, names, providers) + _records(records.get(one.patient), zone, names) for one in state)
     return f"""<!doctype html>
 <html lang="en">
 <head>
@@ -101,7 +112,8 @@ def _row(entry: Entry, effects: list[int], there: set[int], zone: ZoneInfo, name
         f'<tr id="e{one.sequence}"><td class="number">#{one.sequence}</td>'
         f'<td class="when">{escape(in_zone(one.recorded, zone))}</td>'
         f'<td><span class="origin {role}">{origin}</span></td>'
-        f'<td class="what">{escape(entry.text)}{fields}</td><td class="number">{because}</td><td>{led}</td></tr>'
+        f'<td class="what">{escape(entry.text)}{fields}</td>'
+        f'<td class="number" data-label="Because of">{because}</td><td data-label="Led to">{led}</td></tr>'
     )
 
 
@@ -109,13 +121,14 @@ def _link(sequence: int, there: set[int]) -> str:
     return f'<a href="#e{sequence}">#{sequence}</a>' if sequence in there else f"#{sequence}"
 
 
-def _known(one: Known, names: Names) -> str:
+def _known(one: Known, names: Names, providers: Mapping[str, str]) -> str:
     here, there = names.ehr.label, names.billing.label
     charts = f"{here} chart {one.ehr or 'none'}, {there} patient {one.billing or 'none'}, link: {one.link}"
     rows = "\n".join(
-        f"<tr{' class=differ' if field.verdict.startswith('differ') else ''}><td>{escape(field.label)}</td>"
-        f"<td>{escape(field.ehr)}</td><td>{escape(field.billing)}</td>"
-        f"<td>{escape(field.base or '')}</td><td>{escape(field.verdict)}</td></tr>"
+        f"<tr{' class=differ' if field.verdict.startswith('differ') else ''}><td><b>{escape(field.label)}</b></td>"
+        + _cells((here, _named(field.field, field.ehr, providers)), (there, _named(field.field, field.billing, providers)))
+        + _cells(("Last agreed", _named(field.field, field.base or "", providers)), ("", field.verdict))
+        + "</tr>"
         for field in one.fields
     )
     items = [f"open, {slot_in_words(slot, names)}: {words} ({state})" for slot, state, words in one.intents]
@@ -133,3 +146,60 @@ def _known(one: Known, names: Names) -> str:
 </tbody>
 </table>
 {under}"""
+
+
+def _named(field: str, value: str, providers: Mapping[str, str]) -> str:
+    return providers.get(value, value) if field == "provider" else value
+
+
+def _cells(*cells: tuple[str, str]) -> str:
+    """Cells of a row, each with the head of its column for where there is no room for columns."""
+    return "".join(
+        f'<td data-label="{escape(head)}">{escape(text)}</td>' if head else f"<td>{escape(text)}</td>"
+        for head, text in cells
+    )
+
+
+def _records(one: Records | None, zone: ZoneInfo, names: Names) -> str:
+    """Insurance, appointments and bills; nothing of what there is none of."""
+    if one is None:
+        return ""
+    policies = [
+        (
+            names.label(each.system),
+            each.place,
+            f"{each.company} {each.plan}",
+            each.number,
+            each.group,
+            each.copay,
+            each.insured,
+        )
+        for each in one.policies
+    ]
+    visits = [
+        (in_zone(each.start, zone), f"{each.minutes} min", each.provider_name, each.reason, each.state, each.beside)
+        for each in one.appointments
+    ]
+    bills = [
+        (
+            str(each.bill.bill.id),
+            str(each.bill.bill.service_day or ""),
+            each.lines,
+            each.state,
+            str(each.bill.encounter or ""),
+        )
+        for each in one.bills
+    ]
+    return (
+        _table("Insurance", ("In", "Rank or case", "Company and plan", "Number", "Group", "Copay", "Held by"), policies)
+        + _table("Appointments", ("When", "Length", "Provider", "Reason", "State", "Beside"), visits)
+        + _table("Bills", ("Bill", "Day of service", "Lines", "State", "Encounter"), bills)
+    )
+
+
+def _table(title: str, heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    head = "".join(f"<th>{escape(one)}</th>" for one in heads)
+    body = "\n".join(f"<tr>{_cells(*zip(heads, row, strict=True))}</tr>" for row in rows)
+    return f"<h2>{escape(title)}</h2>\n<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>\n"

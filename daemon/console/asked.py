@@ -86,8 +86,9 @@ class Ask:
     def id(self) -> PracticeId:
         return PracticeId(self.practice.id)
 
-    @property
+    @cached_property
     def policy(self) -> Policy:
+        """The practice's rules, put together once: a page asks for them in every line."""
         return policy_of(self.practice)
 
     @property

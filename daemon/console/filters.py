@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
+from daemon.console.advice import said
 from daemon.console.asked import Ask
 from daemon.console.recorded import detail_in_words, recorded_in_words
 from daemon.operator.readings import failure_in_words, operation_in_words, reading_in_words
@@ -21,7 +22,6 @@ from projections.words.subject import (
     rule_in_words,
     scope_in_words,
     slot_in_words,
-    spelled_out,
     system_in_words,
 )
 from projections.words.written import as_written, day_as_written
@@ -105,7 +105,7 @@ FILTERS: Mapping[str, Callable[..., object]] = {
     "keys_apart": keys_apart,
     "recorded": recorded_in_words,
     "detail": detail_in_words,
-    "said": spelled_out,
+    "said": said,
     "reading": reading_in_words,
     "failure": failure_in_words,
     "operation": operation_in_words,

@@ -34,7 +34,8 @@ from events.codec import Keyring
 from events.ids import PatientKey, PracticeId
 from events.store import Store
 from tests.bench import table
-from tests.bench.console_store import BIG, Size, configuration, filled
+from tests.bench.console_cost import Spending, costs
+from tests.bench.console_store import BIG, Size, configuration, filled, person
 from tests.bench.material import database
 from tests.bench.rounds import repeated
 from tests.bench.table import FEWEST, Line, progress
@@ -57,7 +58,7 @@ HALF = 0.5
 
 @dataclass
 class Person:
-    """Somebody signed in, who asks for a page now and then."""
+    """Somebody signed in, who asks for a page now and then; of the big practice or of another one (`big`), or of either."""
 
     http: aiohttp.ClientSession
     url: str
@@ -65,23 +66,20 @@ class Person:
     size: Size
     pick: random.Random
     token: str = ""
+    big: bool | None = None
 
     async def asks(self, page: str) -> float:
         """The milliseconds of one page, from the request to its last byte."""
-        practice = BIG if self.pick.random() < HALF else PracticeId(f"p{self.pick.randrange(1, self.size.practices)}")
+        in_big = self.pick.random() < HALF if self.big is None else self.big
+        practice = BIG if in_big else PracticeId(f"p{self.pick.randrange(1, self.size.practices)}")
         number = self.pick.randrange(1, self.size.of(practice) + 1)
         at = f"/p/{practice}"
         if page == "find":
             if not self.token:
                 await self._call("GET", f"{at}/find")
-            typed = {
-                "token": self.token,
-                "first": "Gven",
-                "last": f"Family{number % 997}",
-                "born": "",
-                "phone": "",
-                "id": "",
-            }
+            wanted = person(number)
+            misspelt = wanted.first_name[0] + wanted.first_name[2:]
+            typed = {"token": self.token, "first": misspelt, "last": wanted.last_name, "born": "", "phone": "", "id": ""}
             return await self._call("POST", f"{at}/find", typed)
         if page == "patient":
             return await self._call("GET", f"{at}/patient/{self.console.handles.of(practice, PatientKey(f'K:{number}'))}")
@@ -148,8 +146,8 @@ def lines_of(spent: dict[str, list[float]]) -> list[Line]:
 
 
 @asynccontextmanager
-async def served(file: Path, config: Config) -> AsyncIterator[str]:
-    """A console as `chartwire console` runs it; where it is."""
+async def served(file: Path, config: Config) -> AsyncIterator[tuple[str, int]]:
+    """A console as `chartwire console` runs it: where it is, and its process."""
     assert config.console is not None
     command = [sys.executable, "-m", "daemon", "console", "--config", str(file)]
     process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, stdout=asyncio.subprocess.PIPE)
@@ -158,7 +156,7 @@ async def served(file: Path, config: Config) -> AsyncIterator[str]:
         async with asyncio.timeout(120):
             if not (await process.stdout.readline()).startswith(b"console:"):
                 raise RuntimeError("the console has not started")
-        yield config.console.url
+        yield config.console.url, process.pid
     finally:
         process.terminate()
         await process.wait()
@@ -203,11 +201,12 @@ async def console(folder: Path, size: Size, rounds: int, people: int, seconds: f
             )
 
             async def work(_number: int) -> list[Line]:
-                async with served(file, config) as url, opened(config, file) as beside:
+                async with served(file, config) as (url, process), opened(config, file) as beside:
                     async with signed_in(beside, url, size, people) as crowd:
                         load_ = Load(crowd, store)
                         await load_.work(seconds, every)
-                    return lines_of(load_.spent)
+                        alone = await costs(crowd[0], list(MIX), await Spending.of(owner, process))
+                    return [*lines_of(load_.spent), *alone]
 
             return await repeated("console", rounds, work)
         finally:

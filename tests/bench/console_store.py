@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -37,6 +38,7 @@ from projections.rules.wants import Moment
 from projections.terms.policy import Policy
 from tests.bench.material import chart
 from tests.bench.table import progress
+from tests.invented_names import COMMON, SYLLABLES, WOMEN
 
 BIG = PracticeId("p0")
 """The practice in which everything waits."""
@@ -148,7 +150,7 @@ def _events(practice: PracticeId, number: int, now: datetime) -> Iterator[Event]
 def _bodies(
     ehr: EhrChartId, billing: BillingPatientId, number: int, now: datetime, waits: WaitCode | None
 ) -> Iterator[Body]:
-    there = _person(number)
+    there = person(number)
     yield BillingChartObserved(chart=there)
     yield EhrChartObserved(chart=_counterpart(ehr, number))
     yield ChartLinked(
@@ -178,13 +180,24 @@ def _slot(code: WaitCode, number: int) -> str:
     return "chart" if code is WaitCode.CANDIDATES else "demographics:elation"
 
 
-def _person(number: int) -> BillingChart:
-    """A patient with phones of their own: what everybody shares would make duplicates of all."""
-    return replace(chart(number, 1), home_phone=f"303{number:07}", mobile_phone=f"720{number:07}")
+def person(number: int) -> BillingChart:
+    """A patient with a name, birth date, phones and street of their own: what everybody shares would make duplicates of all."""
+    pick, own = random.Random(number), number * 7_654_321 % 9_999_991
+    rare = "".join(pick.choice(SYLLABLES) for _ in range(3)).capitalize()
+    return replace(
+        chart(number, 1),
+        first_name=pick.choice(WOMEN),
+        last_name=pick.choice(COMMON) if pick.random() < 0.35 else rare,
+        birth_date=date(1930, 1, 1) + timedelta(days=pick.randrange(33_000)),
+        home_phone=f"303{own:07}",
+        mobile_phone=f"720{own:07}",
+        email=f"patient{own}@mail.example",
+        address1=f"{own % 9_973} {pick.choice(COMMON)} Street",
+    )
 
 
 def _counterpart(ehr: EhrChartId, number: int) -> EhrChart:
-    there = _person(number)
+    there = person(number)
     return EhrChart(
         id=ehr,
         first_name=there.first_name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -149,6 +150,26 @@ async def moved_to(page: Any, url: str) -> None:
     await page.wait_for_load_state("load")
 
 
+async def link(page: Any, url: str) -> None:
+    """The link of a patient, who may have one."""
+    await patient(page, url)
+    await page.locator("a.button[href$='/link']").last.click()
+    await page.wait_for_selector("h1:text-matches('linked with the wrong chart|Who in')")
+
+
+async def link_to(page: Any, url: str) -> None:
+    """Two charts that wait for one another, as the page of one of them compares them."""
+    await page.goto(f"{url}{PRACTICE}/links")
+    section = page.locator("main section.card")
+    if not await section.count():
+        raise LookupError("no pair waits")
+    ehr, patient_ = re.findall(r"(?:chart|patient) (\d+)", await section.first.locator("h2").inner_text())
+    await page.goto(f"{url}{await section.first.locator('h2 a').last.get_attribute('href')}/link")
+    await page.fill("input[name=to]", ehr)
+    await page.click("button:text-is('Compare')")
+    await page.wait_for_selector(f"h2:has-text('patient {patient_}')")
+
+
 async def mapped(page: Any, url: str) -> None:
     """What a row of the maps would come to."""
     await page.goto(f"{url}{PRACTICE}/maps")
@@ -191,6 +212,8 @@ PAGES: dict[str, Page] = {
     "POST /p/{practice}/maps/effect": Page("map-effect", mapped),
     "GET /p/{practice}/patient/{patient}/move": Page("move", move),
     "POST /p/{practice}/patient/{patient}/move": Page("move-to", moved_to),
+    "GET /p/{practice}/patient/{patient}/link": Page("link", link),
+    "POST /p/{practice}/patient/{patient}/link": Page("link-to", link_to),
     "GET /p/{practice}/onboarding": Page("onboarding", at(f"{PRACTICE}/onboarding")),
     "GET /p/{practice}/onboarding/writes": Page("onboarding-writes", at(f"{PRACTICE}/onboarding/writes")),
     "GET /p/{practice}/settings": Page("settings", at(f"{PRACTICE}/settings")),

@@ -38,7 +38,15 @@ async def test_an_auditor_asks_what_was_known_then_and_who_looked(story: Story) 
         await page.wait_for_selector("text=Both charts")
         cities = page.locator("tr:has(a:text-is('City')) td")
         assert (await cities.all_inner_texts())[:2] == ["Secondham", "Secondham"]
-        assert await page.locator("main button:not(:text-is('Show as of'))").count() == 0, "an auditor changes nothing"
+        assert (
+            await page.locator("main button:not(:text-is('Show as of')):not(:text-is('Show that moment'))").count() == 0
+        ), "an auditor changes nothing"
+        slider = page.locator("input[type=range]")
+        await slider.press("Home")
+        assert "1 of " in await page.inner_text("form:has(input[type=range]) output")
+        await page.click("button:text-is('Show that moment')")
+        await page.wait_for_selector("text=As it was known as of")
+        assert "Firstham" not in await page.inner_text("main"), "the first event knows of neither edit"
         await page.fill("input[name=as-of]", then)
         await page.click("button:text-is('Show as of')")
         await page.wait_for_selector("text=As it was known as of")

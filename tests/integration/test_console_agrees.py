@@ -300,6 +300,9 @@ READINGS = {
         ("operator/maps", "effect_of"),
         (("kind", "provider"), ("id", "11"), ("to", "509")),
     ),
+    "what linking writes": Read(
+        "link", ("link", "elm", "elation:102", "kareo:906", "--show"), ("operator/links", "plan_of_link"), (("to", "906"),)
+    ),
     "what moving a link writes": Read(
         "move",
         ("move-link", "elm", "kareo:905", "kareo:906", "--show"),
@@ -315,14 +318,10 @@ async def test_a_page_and_a_command_read_by_the_same_function(
 ) -> None:
     one = READINGS[reading]
     module, function = one.below
-    handle, gone = (both.site.console.handles.of(PRACTICE, PatientKey(key)) for key in ("K:901", f"K:{MERGED[0]}"))
-    paths = {
-        "patient": f"/patient/{handle}",
-        "why": f"/patient/{handle}/why/last_name",
-        "move": f"/patient/{gone}/move",
-        "": "",
-    }
-    path = f"/p/elm{paths.get(one.page, f'/{one.page}')}"
+    keys = ("K:901", f"K:{MERGED[0]}", "E:102")
+    handle, gone, alone = (both.site.console.handles.of(PRACTICE, PatientKey(key)) for key in keys)
+    paths = {"patient": handle, "why": f"{handle}/why/last_name", "move": f"{gone}/move", "link": f"{alone}/link"}
+    path = f"/p/elm/patient/{paths[one.page]}" if one.page in paths else f"/p/elm/{one.page}".rstrip("/")
     with Calls(module) as by_page:
         answer = await (both.browser.post(path, dict(one.form)) if one.form else both.browser.get(path))
     assert answer.status == 200, answer.text

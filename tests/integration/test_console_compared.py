@@ -29,6 +29,7 @@ BY_READING = {
     "GET /p/{practice}/maps": "maps",
     "GET /p/{practice}/settings": "settings",
     "POST /p/{practice}/maps/effect": "effect of a row",
+    "POST /p/{practice}/patient/{patient}/link": "what linking writes",
     "POST /p/{practice}/patient/{patient}/move": "what moving a link writes",
 }
 """Routes whose reading is compared with a command's above."""
@@ -62,7 +63,8 @@ PAGES_ALONE = {
     **dict.fromkeys(
         (
             "GET /p/{practice}/patient/{patient}/hold", "GET /p/{practice}/holds", "POST /p/{practice}/release",
-            "GET /p/{practice}/done/{event}", "GET /p/{practice}/patient/{patient}/move", "GET /p/{practice}/audit/search",
+            "GET /p/{practice}/done/{event}", "GET /p/{practice}/patient/{patient}/move", "GET /p/{practice}/patient/{patient}/link",
+            "GET /p/{practice}/audit/search",
         ),
         "a form, or what came of one",
     ),

@@ -80,7 +80,22 @@ STRANGE = (
     "%D9%A3",
     "month",
 )
-ASKED = ("page", "as-of", "on", "by", "code", "for", "asked", "look", "before", "patient", "provider", "state", "iss")
+ASKED = (
+    "page",
+    "as-of",
+    "step",
+    "on",
+    "by",
+    "code",
+    "for",
+    "asked",
+    "look",
+    "before",
+    "patient",
+    "provider",
+    "state",
+    "iss",
+)
 
 
 async def test_nothing_in_an_address_is_a_fault(visited: Site) -> None:
@@ -96,8 +111,9 @@ async def test_nothing_in_an_address_is_a_fault(visited: Site) -> None:
                     f"{filled(visited, path_of(one))}?by=month&on={strange}",
                 ):
                     assert (await browser.get(path)).status < 500, path
-            as_of = f"{filled(visited, path_of(one))}?as-of=never"
-            assert (await browser.get(as_of)).status < 500, as_of
+            for query in ("as-of=never", *(f"step={strange}" for strange in STRANGE)):
+                path = f"{filled(visited, path_of(one))}?{query}"
+                assert (await browser.get(path)).status < 500, path
 
 
 TYPED = (

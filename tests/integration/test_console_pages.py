@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import asyncpg
 import msgspec
@@ -19,6 +20,7 @@ from daemon.tables import access
 from events.codec import Keyring
 from events.ids import PatientKey
 from events.keys import KeyMissing
+from projections.words.moment import clock_of_the_trade
 from tests.conftest import OTHER, PRACTICE
 from tests.integration.scripted import SCRIPT
 from tests.integration.visiting import ADA, SCRIPTED, Site, paths
@@ -41,6 +43,23 @@ async def test_a_view_of_a_patient_is_recorded_before_it_is_answered(visited: Si
     found = await browser.get(f"/p/elm/audit?patient={handle}")
     assert "auditor" in found.text
     assert str(ADA_THERE.id) in found.text
+
+
+async def test_a_step_of_the_history_is_shown_as_it_was_known_then(visited: Site) -> None:
+    browser = await visited.of("auditor")
+    path = f"/p/elm/patient/{visited.console.handles.of(PRACTICE, ADA)}"
+    steps = int(re.findall(r'<input type="range" name="step" min="1" max="(\d+)"', (await browser.get(path)).text)[0])
+    assert steps > 2
+    lengths = []
+    for step in (1, 2, steps, steps + 100):
+        page = await browser.get(f"{path}?step={step}")
+        (last, *_) = await access.last(visited.console.store.pool, "elm", most=1)
+        assert last.detail.startswith("as of #")
+        assert f"As it was known {last.detail}" in page.text
+        assert f'max="{steps}" value="{min(step, steps)}"' in page.text
+        lengths.append(page.text.count('<li id="e'))
+    assert lengths == [1, 2, steps, steps]
+    assert "As it was known as of" not in (await browser.get(f"{path}?step=x")).text
 
 
 async def test_what_a_patient_is_called_is_shown_and_never_obeyed(visited: Site) -> None:
@@ -162,3 +181,24 @@ async def test_with_the_broker_away_a_deed_is_refused_in_a_sentence(visited: Sit
     assert "cannot be reached. Nothing was changed" in answer.text
     (last,) = await access.last(visited.console.store.pool, "elm", most=1)
     assert (last.what, last.patient_key) == ("deed: resync", ADA)
+
+
+async def test_the_overview_says_how_far_behind_each_direction_is(visited: Site, visited_owner: str) -> None:
+    """What is wanted and not written: how many, since when, by the system it goes to; and when the last event was recorded."""
+    browser = await visited.of("viewer")
+    text = (await browser.get("/p/elm")).text
+    told = {one: re.findall(rf'>To {one}</th><td class="num count">([^<]*)', text) for one in ("Elation", "Kareo")}
+    owner = await asyncpg.connect(visited_owner)
+    try:
+        rows = await owner.fetch(
+            "SELECT system, count(*) AS count FROM chartwire.open_intent WHERE practice = 'elm' AND state <> 'refused' GROUP BY system"
+        )
+        last = await owner.fetchval("SELECT max(recorded_at) FROM chartwire.event WHERE practice = 'elm'")
+    finally:
+        await owner.close()
+    counts = {row["system"]: row["count"] for row in rows}
+    assert sum(counts.values()) > 0
+    for label, system in (("Elation", "elation"), ("Kareo", "kareo")):
+        count = counts.get(system, 0)
+        assert told[label] == [f"{count} write{'s' if count > 1 else ''}" if count else "nothing"]
+    assert f"the last at {clock_of_the_trade(last, ZoneInfo('America/Denver'))}" in text

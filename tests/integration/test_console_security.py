@@ -82,6 +82,8 @@ STATED = {
     "GET /p/{practice}/onboarding/writes": PATIENTS,
     "GET /p/{practice}/patient/{patient}/move": PATIENTS,
     "POST /p/{practice}/patient/{patient}/move": PATIENTS,
+    "GET /p/{practice}/patient/{patient}/link": PATIENTS,
+    "POST /p/{practice}/patient/{patient}/link": PATIENTS,
     "GET /p/{practice}/maps": PATIENTS,
     "POST /p/{practice}/maps/effect": OPERATOR,
     "GET /p/{practice}/audit": AUDIT,

@@ -13,16 +13,18 @@ from zoneinfo import ZoneInfo
 import pytest
 from msgspec.structs import replace
 
+from daemon.cli import history_page
 from daemon.cli.common import chart_of
 from daemon.cli.ended import Ended
 from daemon.cli.history import json_lines, known_lines, lines, spreadsheet
 from daemon.cli.history_page import page
 from daemon.history.events_of import names_charts
 from daemon.history.explain import why
+from daemon.operator.records import Records, records_of
 from events.schema import IntentRequested, LinkMoved, Recorded
 from events.writes import UpdateEhrChart
 from projections.terms.names import Names
-from projections.words.known import folded, known
+from projections.words.known import folded, known, provider_names
 from projections.words.lines import Entry, about, entries
 from projections.words.moment import NotAMoment, is_past, parse_moment
 from projections.words.shown import EVERYTHING, Shown
@@ -71,10 +73,16 @@ def everything_shown(story: list[Recorded], day: Clinic, shown: Shown) -> str:
             *known_lines(state, Names()),
             json_lines(told, state, shown),
             spreadsheet(told, ZONE),
-            page("x", told, state, ZONE, names=Names()),
+            page("x", told, state, ZONE, names=Names(), records=kept(story, day, shown)),
             *(repr(one) for one in reasons),
         )
     )
+
+
+def kept(story: list[Recorded], day: Clinic, shown: Shown) -> dict[str, Records]:
+    """What the history has of policies, appointments and bills."""
+    patients = folded(story).patients
+    return {key: records_of(one, day.state.directory, day.policy, shown) for key, one in patients.items()}
 
 
 # -- what is shown ------------------------------------------------------------------------------------------------------
@@ -266,6 +274,43 @@ def test_the_page_is_self_contained_and_its_rows_lead_to_each_other(story: list[
     done = of(told, "IntentSucceeded")[0]
     row = next(line for line in html.splitlines() if f'id="e{done.cause}"' in line)
     assert f'href="#e{done.recorded.sequence}"' in row
+
+
+def morning() -> tuple[list[Recorded], Clinic]:
+    """Ada's, before her insurance ended: policies in both systems, an appointment, a bill."""
+    clinic = Clinic()
+    clinic.linked(there=INSURED)
+    clinic.appointment(VISIT)
+    clinic.bill(GOOD_BILL)
+    clinic.carry_out_all()
+    return [one for one in recorded(clinic) if one.event.patient == ADA_KEY], clinic
+
+
+def test_the_page_has_insurance_appointments_and_bills_and_names_providers() -> None:
+    story, clinic = morning()
+    state = known(folded(story), clinic.state.directory, clinic.policy, EVERYTHING)
+    records, providers = kept(story, clinic, EVERYTHING), provider_names(clinic.state.directory, Names())
+    html = page("Ada", [], state, ZONE, names=Names(), records=records, providers=providers)
+    for title, values in {
+        "Insurance": ("XYZ123", 'In">Elation', 'In">Kareo'),
+        "Appointments": ("Cough",),
+        "Bills": ("E11.9",),
+    }.items():
+        part = html.partition(f"<h2>{title}</h2>")[2].partition("</table>")[0]
+        assert [one for one in values if one not in part] == [], title
+    provider = html.partition("<b>Primary provider")[2].partition("</tr>")[0]
+    assert [one for one in providers.values() if one in provider]
+    assert {one.name for one in records.values()} == {"Byron, Ada"}
+
+
+@pytest.mark.parametrize(("shown", "hidden"), [(NOTHING, (*NAMES, *VALUES)), (Shown(values=True), NAMES)])
+def test_insurance_appointments_and_bills_show_no_more_than_is_asked_for(shown: Shown, hidden: tuple[str, ...]) -> None:
+    story, clinic = morning()
+    records = kept(story, clinic, shown)
+    html = page("x", [], [], ZONE, names=Names(), records=records) + repr(records["K:901"].policies) + records["K:901"].name
+    html += "".join(history_page._records(one, ZONE, Names()) for one in records.values())
+    assert "<h2>Insurance</h2>" in html
+    assert [one for one in hidden if one in html] == []
 
 
 def test_the_page_escapes_what_a_record_holds() -> None:

@@ -6,10 +6,10 @@ from aiohttp import web
 
 from daemon.console.asked import Ask
 from daemon.console.pages.deeds import new_once
-from daemon.console.pages.patient import bill_state
 from daemon.console.pages.work import name_of, page_number
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
+from daemon.operator.records import bill_state
 from daemon.operator.sent_bills import edited_after_sent
 from daemon.operator.worklist import Work, count_of, opened, reason, shown_as, work_of
 from events.codes import WaitCode

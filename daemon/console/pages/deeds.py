@@ -130,7 +130,7 @@ async def _redrive(ask: Ask, _key: PatientKey) -> Asks:
 
 
 async def _link(ask: Ask, _key: PatientKey) -> Asks:
-    """Only the pair that was looked at: the form says that its differences were."""
+    """Only the pair that was looked at: the form says that its differences were, and (`again`) that somebody had told the two apart."""
     ehr, billing = EhrChartId(number(ask.form.get("ehr", ""))), BillingPatientId(number(ask.form.get("billing", "")))
     return await deeds.link(
         asking(ask),
@@ -138,7 +138,7 @@ async def _link(ask: Ask, _key: PatientKey) -> Asks:
         billing,
         force=ask.form.get("differ") == "seen",
         seen=ask.form.get("seen", "")[:100],
-        undecided=True,
+        undecided=ask.form.get("again") != "seen",
     )
 
 

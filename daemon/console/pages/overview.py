@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from aiohttp import web
 
@@ -13,11 +14,15 @@ from daemon.console.roles import May
 from daemon.console.rules import SIGNED_IN, Access, get
 from daemon.operator.activity import activity_of
 from daemon.operator.worklist import kinds_of
+from daemon.tables import queries
 from daemon.tables.accounts import SQL
-from daemon.tables.status import at_a_glance, practice_status
+from daemon.tables.status import PracticeStatus, at_a_glance, practice_status
 from events.ids import PracticeId
+from events.writes import System
 from projections.rules.tables import TABLES, direction_in_words
 from projections.words.remedy import Audience
+
+RECORDED_AT = queries.SQL["recorded_at"]
 
 SILENT_SECONDS = 120.0
 """After which an owner that says nothing is worth a word: it reports every few seconds."""
@@ -56,7 +61,23 @@ async def overview(ask: Ask) -> web.StreamResponse:
         trouble=trouble(status.report_age, status.report),
         refused=sum(count for _, state, count, _ in status.open_intents if state == "refused"),
         under_way=sum(count for _, state, count, _ in status.open_intents if state != "refused"),
+        directions=[lag_to(system, status) for system in System],
+        last=await ask.store.pool.fetchval(RECORDED_AT, ask.id, status.events),
     )
+
+
+class Lag(NamedTuple):
+    """How much of what is wanted in a system is not written there yet, and since when the oldest of it is wanted."""
+
+    system: System
+    writes: int
+    since: datetime | None
+
+
+def lag_to(system: System, status: PracticeStatus) -> Lag:
+    """Of one direction; what was refused waits for a person, and is on the work list."""
+    mine = [(count, oldest) for where, state, count, oldest in status.open_intents if where == system and state != "refused"]
+    return Lag(system, sum(count for count, _ in mine), min((one for _, one in mine if one is not None), default=None))
 
 
 def trouble(age: float | None, report: object) -> str:

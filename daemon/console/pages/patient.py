@@ -15,14 +15,14 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.find import charts_known, find_patient
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
-from daemon.operator.past import Past, past_of, why_field
-from daemon.operator.visits import Visit, visits_in
+from daemon.operator.past import Past, moment_of_step, past_of, why_field
+from daemon.operator.records import records_of
 from daemon.operator.worklist import Work, shown_as
 from daemon.tables import documents as tables
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
 from projections.state.directory import Directory
-from projections.state.patient import BillState, Patient
+from projections.state.patient import Patient
 from projections.words.known import fields_known, provider_names
 from projections.words.lines import Entry
 from projections.words.moment import NotAMoment, parse_moment
@@ -30,11 +30,17 @@ from projections.words.moment import NotAMoment, parse_moment
 TOLD = 200
 """Events of the history that a page shows: the last ones."""
 
+STEPS_NAMED = 500
+"""Of a history with no more events than these the slider says the time of each."""
+
 
 async def patient(ask: Ask) -> web.StreamResponse:
     """As it is now; with `as-of` as it was known then."""
     key = ask.key(ask.request.match_info["patient"])
-    as_of = ask.request.query.get("as-of", "").strip()[:40]
+    as_of, step = ask.request.query.get("as-of", "").strip()[:40], ask.request.query.get("step", "")
+    if step.isascii() and step.isdecimal() and len(step) < 10 and not as_of:
+        at = await moment_of_step(ask.store, ask.policy, charts_of(key), int(step))
+        as_of = "" if at is None else f"#{at}"
     try:
         moment = parse_moment(as_of, ask.zone) if as_of else None
     except NotAMoment:
@@ -59,9 +65,11 @@ async def patient(ask: Ask) -> web.StreamResponse:
         key=one.key,
         fields=fields_known(one, found.directory, ask.policy, ask.shown) if moment is None else then.fields if then else (),
         as_of=as_of,
+        steps=past.steps if len(past.steps) > 1 else (),
+        step=len(past.told),
+        named=STEPS_NAMED,
         work=_waiting(ask, one, found.directory) if moment is None else [],
-        appointments=_appointments(ask, one, found.directory),
-        bills=[(bill, bill_state(bill)) for _, bill in sorted(one.bills.items(), key=lambda each: -int(each[0]))],
+        records=records_of(one, found.directory, ask.policy, ask.shown) if moment is None else past.records.get(one.key),
         told=_latest(past),
         holds=await _holds(ask, one) if moment is None else [],
         out=why_kept_out(found.directory, one) if moment is None else None,
@@ -90,21 +98,6 @@ def _waiting(ask: Ask, one: Patient, directory: Directory) -> list[tuple[Work, s
         (work, why, ask.resolves(work.audience), new_once(), shown_as(work, one, directory, ask.policy))
         for work, why in found
     ]
-
-
-def _appointments(ask: Ask, one: Patient, directory: Directory) -> Sequence[Visit]:
-    return sorted(visits_in(one, directory, ask.policy, ask.zone), key=lambda each: each.start, reverse=True)
-
-
-def bill_state(bill: BillState) -> str:
-    """How far a bill is, in one word or two."""
-    if bill.encounter is not None:
-        return "sent"
-    if bill.error:
-        return "error"
-    if bill.bill.deferred:
-        return "deferred"
-    return "ready" if bill.bill.signed else "not signed"
 
 
 async def why(ask: Ask) -> web.StreamResponse:

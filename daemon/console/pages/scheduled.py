@@ -9,6 +9,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from aiohttp import web
 
+from daemon.console.advice import said
 from daemon.console.asked import Ask
 from daemon.console.filters import about, clock, sentence, upper_first
 from daemon.console.pages.balances import period_of
@@ -24,7 +25,6 @@ from events.writes import Resource, System
 from projections.state.directory import Directory
 from projections.terms.policy import allows
 from projections.words.headings import heading_of
-from projections.words.subject import spelled_out
 
 ONE_DAY = timedelta(days=1)
 MOST = 400
@@ -81,7 +81,7 @@ def _row(ask: Ask, one: Visit, directory: Directory) -> VisitLine:
             work,
             upper_first(heading_of(work.code, names)),
             about(work.about, names) if work.about else "",
-            sentence(spelled_out(why, names)),
+            sentence(said(why, names)),
             ask.resolves(work.audience),
             new_once(),
             shown_as(work, one.patient, directory, policy),

@@ -14,7 +14,7 @@ from daemon.operator.find import NeverSeen
 from daemon.operator.links import plan_of_link
 from daemon.operator.review import UndecidedPair, undecided, undecided_of
 from daemon.tables import documents as tables
-from events.ids import billing_key, ehr_key
+from events.ids import BillingPatientId, EhrChartId, billing_key, ehr_key
 from projections.rules.holds import is_observed
 from projections.words.known import provider_names
 from projections.words.likeness import how_alike
@@ -39,17 +39,22 @@ async def review(ask: Ask) -> web.StreamResponse:
     return ask.page("links.html", rows=rows, total=len(pairs), observed=observed, number=number, pages=pages)
 
 
-async def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:
+async def compared(ask: Ask, ehr: EhrChartId, billing: BillingPatientId) -> dict[str, object]:
     """Both charts, and what linking them would come to; without a plan where one of them was not read yet."""
     try:
-        plan = await plan_of_link(ask.store, ask.policy, one.ehr, one.billing, datetime.now(UTC))
+        plan = await plan_of_link(ask.store, ask.policy, ehr, billing, datetime.now(UTC))
     except NeverSeen:
         plan = None
     return {
-        "pair": one,
         "plan": plan,
         "alike": "" if plan is None else how_alike(plan.alike, rounded=True),
         "writes": [] if plan is None else [(each.system, describe_write(each.write, ask.shown)) for each in plan.writes],
+    }
+
+
+async def _row(ask: Ask, one: UndecidedPair) -> dict[str, object]:
+    return await compared(ask, one.ehr, one.billing) | {
+        "pair": one,
         "ehr": ask.handle(ehr_key(one.ehr)),
         "billing": ask.handle(billing_key(one.billing)),
         "waits": ask.handle(one.patient),

@@ -4,6 +4,7 @@
 // data-live what is done when there are newer ones: "replace" has the page made anew in place, "tell" says that there is something new.
 // data-next is where the page is looked for again while something is under way; without script the page's head says so.
 // A page is replaced while nobody types in it and while it is seen; asking for it so does not count as a visit.
+// The slider of a history says of which event and time it is while it is moved.
 // On a narrow screen the name of the page that is open is brought into view among those of the others.
 "use strict";
 
@@ -14,6 +15,20 @@
   const show = () => (tabs.scrollLeft = here.offsetLeft - tabs.offsetLeft - (tabs.clientWidth - here.offsetWidth) / 2);
   window.addEventListener("resize", show);
   show();
+})();
+
+(() => {
+  const slider = document.querySelector("input[type=range][name=step]");
+  if (!slider) return;
+  const said = slider.form.querySelector("output");
+  const times = document.getElementById("steps");
+  const tell = () => {
+    const time = times ? times.options[slider.value - 1].label : "";
+    said.textContent = `event ${slider.value} of ${slider.max}${time ? `, ${time}` : ""}`;
+    slider.setAttribute("aria-valuetext", said.textContent);
+  };
+  slider.addEventListener("input", tell);
+  tell();
 })();
 
 (() => {
