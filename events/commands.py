@@ -90,19 +90,25 @@ class UnlinkRequested(Value, frozen=True, kw_only=True):
 
 
 class DismissRequested(Value, frozen=True, kw_only=True):
-    """Accept a waiting item as it is."""
+    """Accept a waiting item as it is.
+
+    `seen` is what the item was about when it was shown, as a digest: where that is another by now, nothing is done. Empty asks for no
+    such check.
+    """
 
     slot: str
     who: str
     reason: str
+    seen: str = ""
 
 
 class PolicyRemovalRequested(Value, frozen=True, kw_only=True):
-    """Remove a policy of the chart side that the billing side's primary case does not have."""
+    """Remove a policy of the chart side that the billing side's primary case does not have; `seen` as in DismissRequested."""
 
     policy: int
     who: str
     reason: str = ""
+    seen: str = ""
 
 
 class RedriveRequested(Value, frozen=True, kw_only=True):
@@ -114,10 +120,11 @@ class RedriveRequested(Value, frozen=True, kw_only=True):
 
 
 class ConflictSeen(Value, frozen=True, kw_only=True):
-    """`who` has looked at the conflicts of these fields; no fields are all of them."""
+    """`who` has looked at the conflicts of these fields; no fields are all of them. `seen` as in DismissRequested, of one field alone."""
 
     fields: tuple[str, ...]
     who: str = ""
+    seen: str = ""
 
 
 class HoldRequested(Value, frozen=True, kw_only=True):
@@ -131,11 +138,12 @@ class HoldRequested(Value, frozen=True, kw_only=True):
 
 
 class ReleaseRequested(Value, frozen=True, kw_only=True):
-    """End the hold of this slot: what it held goes out."""
+    """End the hold of this slot: what it held goes out; `seen` as in DismissRequested, of the hold."""
 
     slot: str
     who: str
     reason: str = ""
+    seen: str = ""
 
 
 class KeepOutRequested(Value, frozen=True, kw_only=True):

@@ -163,25 +163,25 @@ async def apart(it: Asking, system: System, one: int, other: int, *, undo: bool 
     return [it.ask(body, Charts(), (system, low, high))]
 
 
-async def dismiss(it: Asking, charts: Charts, slot: str) -> Asks:
-    """Accept a waiting item as it is; a reason is needed."""
+async def dismiss(it: Asking, charts: Charts, slot: str, *, seen: str = "") -> Asks:
+    """Accept a waiting item as it is; a reason is needed. `seen` is what was shown of it (`operator/worklist.py`): it has to be so still."""
     if not it.reason.strip():
         raise NotPossible("say why it is accepted as it is", found=False)
-    return [it.ask(DismissRequested(slot=slot, who=it.who, reason=it.reason), charts, slot)]
+    return [it.ask(DismissRequested(slot=slot, who=it.who, reason=it.reason, seen=seen), charts, slot)]
 
 
-async def remove_policy(it: Asking, charts: Charts, policy: int) -> Asks:
-    """Remove a policy of the chart side that waits because the billing side's primary case does not have it."""
+async def remove_policy(it: Asking, charts: Charts, policy: int, *, seen: str = "") -> Asks:
+    """Remove a policy of the chart side that waits because the billing side's primary case does not have it; `seen` as in `dismiss`."""
     patient = (await it.looked(charts)).patient
     waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, policy))
     if waits is None or waits.code != WaitCode.BEYOND_CASE:
         raise NotPossible(f"policy {policy} does not wait to be removed")
-    return [it.ask(PolicyRemovalRequested(policy=policy, who=it.who, reason=it.reason), charts, policy)]
+    return [it.ask(PolicyRemovalRequested(policy=policy, who=it.who, reason=it.reason, seen=seen), charts, policy)]
 
 
-async def seen(it: Asking, charts: Charts, fields: tuple[str, ...]) -> Asks:
-    """Conflicts have been looked at; no fields are all of them."""
-    return [it.ask(ConflictSeen(fields=fields, who=it.who), charts, fields)]
+async def seen(it: Asking, charts: Charts, fields: tuple[str, ...], *, as_shown: str = "") -> Asks:
+    """Conflicts have been looked at; no fields are all of them. `as_shown`: what was shown of the one field, as in `dismiss`."""
+    return [it.ask(ConflictSeen(fields=fields, who=it.who, seen=as_shown), charts, fields)]
 
 
 async def hold(
@@ -207,9 +207,9 @@ async def release(it: Asking, charts: Charts, *, resource: Resource | None, syst
     return await release_slot(it, slot)
 
 
-async def release_slot(it: Asking, slot: str) -> Asks:
-    """End the hold of this slot."""
-    return [it.ask(ReleaseRequested(slot=slot, who=it.who, reason=it.reason), Charts(), slot)]
+async def release_slot(it: Asking, slot: str, *, seen: str = "") -> Asks:
+    """End the hold of this slot, as it was shown (`seen`)."""
+    return [it.ask(ReleaseRequested(slot=slot, who=it.who, reason=it.reason, seen=seen), Charts(), slot)]
 
 
 async def keep_out(it: Asking, charts: Charts, *, undo: bool = False) -> Asks:

@@ -6,11 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
 from daemon.tables import documents, holds
 from events.holds import HoldBegan, KeptOut
-from events.ids import PracticeId, content_hash
+from events.ids import PracticeId
 from events.store import Store
 from events.writes import Resource, System
 from projections.deciding.holding import what_is_held
@@ -62,8 +60,3 @@ def slot_of_scope(
         if alike and (is_hold_of(began, patient) if patient is not None else not began.of_patient):
             return slot
     return None
-
-
-def hold_shown_as(began: HoldBegan) -> str:
-    """Digest of a hold as it is shown: another one of the same scope takes its place without a word."""
-    return content_hash(msgspec.json.encode((began.who, began.reason, began.until)))

@@ -16,7 +16,7 @@ from events.connection import Connection
 from events.ids import PRACTICE, BillingPatientId, PatientKey, PracticeId, billing_key
 from events.slots import SlotKind, parse_slot
 from events.store import Store
-from projections.rules.accepted import about_digest
+from projections.rules.accepted import shown_as
 from projections.state.directory import Directory
 from projections.state.open_intents import Waiting
 from projections.state.patient import Patient, decode_patient, is_barred
@@ -183,13 +183,11 @@ LOOKED_AT = frozenset({Remedy.BY_HAND, Remedy.SEEN, Remedy.REMOVE_POLICY})
 """Remedies by which somebody answers for what is there: the others make it anew of what is there by then."""
 
 
-def shown_as(one: Work, patient: Patient | None, directory: Directory, policy: Policy) -> str:
+def shown_of(one: Work, patient: Patient | None, directory: Directory, policy: Policy) -> str:
     """What an item that somebody answers for is about as it is now, "" for any other.
 
     A page sends it along with the deed, so that nobody accepts what came after the page was shown.
     """
     if one.remedy not in LOOKED_AT:
         return ""
-    if patient is None:
-        return f"{one.code} {directory.quarantined.get(one.slot, '')}".strip()
-    return f"{one.code} {about_digest(patient, one.slot, directory, policy)}"
+    return shown_as(one.code, one.slot, patient, directory, policy)

@@ -16,7 +16,7 @@ from events.ids import PRACTICE, Charts
 from events.slots import CHART_SLOT
 from events.writes import System
 from projections.deciding.replies import NotDone, Reply, patient_of
-from projections.rules.holds import charts_in, kept_out
+from projections.rules.holds import charts_in, hold_shown_as, kept_out
 from projections.state.open_intents import UNDER_WAY
 from projections.state.patient import Patient
 from projections.state.state import PracticeState
@@ -63,6 +63,10 @@ def release(state: PracticeState, body: ReleaseRequested) -> Reply:
     began = state.directory.holds.get(body.slot)
     if began is None:
         raise NotDone(CommandCode.NOT_HELD, "this is not held, or not any more")
+    if body.seen not in ("", hold_shown_as(began)):
+        raise NotDone(
+            CommandCode.CHANGED, "somebody has put another hold in the place of this one: look at it again, then release it"
+        )
     return Reply(follows=(ended(began, body.who, body.reason),))
 
 

@@ -57,7 +57,7 @@ from projections.deciding.replies import NotDone, Reply, patient_of
 from projections.deciding.unlinked import link_of
 from projections.matching import Level, names_level
 from projections.matching.levels import MISTYPED, SAID
-from projections.rules.accepted import about_digest
+from projections.rules.accepted import about_digest, shown_as
 from projections.rules.fields import BY_NAME, agreed, billing_view, ehr_view, same
 from projections.rules.holds import kept_out, on_hold
 from projections.rules.people import normal_of, person_of
@@ -109,16 +109,22 @@ def _answer(
             _resend(patient, body.bill, state, policy.names)
         case DismissRequested():
             digest = about_digest(patient, body.slot, state.directory, policy)
+            _check_shown(body.seen, patient.waiting.get(body.slot), body.slot, patient, state, policy)
             return Reply(patient.key, (_dismissal(patient.waiting.get(body.slot), body, digest),))
         case PolicyRemovalRequested():
-            waits = patient.waiting.get(slot_of(SlotKind.EHR_POLICY, body.policy))
+            slot = slot_of(SlotKind.EHR_POLICY, body.policy)
+            waits = patient.waiting.get(slot)
             if waits is None or waits.code != WaitCode.BEYOND_CASE:
                 raise NotDone(CommandCode.NOT_WAITING, f"policy {body.policy} does not wait for a removal")
+            _check_shown(body.seen, waits, slot, patient, state, policy)
         case ConflictSeen():
             missing = [name for name in body.fields if name not in patient.conflicts]
             if missing or not patient.conflicts:
                 names = ", ".join(missing) or "any field"
                 raise NotDone(CommandCode.NO_CONFLICT, f"there is no conflict in {names} that nobody has seen")
+            for name in body.fields:
+                slot = slot_of(SlotKind.CONFLICT, name)
+                _check_shown(body.seen, patient.waiting.get(slot), slot, patient, state, policy)
         case ResyncRequested(as_new=True) if patient.link is not None:
             raise NotDone(CommandCode.LINKED, "the chart is linked; unlink it first")
     return Reply(patient.key)
@@ -142,7 +148,7 @@ def _of_practice(state: PracticeState, charts: Charts, body: Command, policy: Po
         case RetryRequested() if charts == Charts():
             return Reply(follows=_retry_shared(state, body))
         case DismissRequested() if charts == Charts():
-            return Reply(follows=(_dismiss_shared(state, body),))
+            return Reply(follows=(_dismiss_shared(state, body, policy),))
     return None
 
 
@@ -208,13 +214,22 @@ def _dismissal(waiting: Waiting | None, body: DismissRequested, digest: str) -> 
     )
 
 
-def _dismiss_shared(state: PracticeState, body: DismissRequested) -> WaitingDismissed:
+def _check_shown(
+    seen: str, waiting: Waiting | None, slot: str, patient: Patient | None, state: PracticeState, policy: Policy
+) -> None:
+    """Nobody answers for what came after the item was shown."""
+    if waiting is not None and seen not in ("", shown_as(waiting.code, slot, patient, state.directory, policy)):
+        raise NotDone(CommandCode.CHANGED, "this has changed since it was shown: look at it again, then decide")
+
+
+def _dismiss_shared(state: PracticeState, body: DismissRequested, policy: Policy) -> WaitingDismissed:
     if is_slot(body.slot, SlotKind.HOLD):
         raise NotDone(CommandCode.PASSES_BY_ITSELF, "this is a hold: release it, then it ends")
     if is_slot(body.slot, SlotKind.SYSTEM):
         raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the system takes writes again")
     if is_slot(body.slot, SlotKind.RESTART):
         raise NotDone(CommandCode.PASSES_BY_ITSELF, "this ends by itself as soon as the lost time is read and settled")
+    _check_shown(body.seen, state.directory.waiting.get(body.slot), body.slot, None, state, policy)
     return _dismissal(state.directory.waiting.get(body.slot), body, state.directory.quarantined.get(body.slot, ""))
 
 

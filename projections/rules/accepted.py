@@ -23,6 +23,12 @@ def about_digest(patient: Patient, slot: str, directory: Directory, policy: Poli
     return content_hash(_ENCODER.encode((write, _record(patient, slot, directory, policy))))
 
 
+def shown_as(code: str, slot: str, patient: Patient | None, directory: Directory, policy: Policy) -> str:
+    """An item as somebody was shown it who answers for it: its code, and what it is about. Without a patient the practice's own."""
+    about = directory.quarantined.get(slot, "") if patient is None else about_digest(patient, slot, directory, policy)
+    return f"{code} {about}".strip()
+
+
 def _record(patient: Patient, slot: str, directory: Directory, policy: Policy) -> object:
     kind, name = parse_slot(slot)
     match kind:

@@ -206,3 +206,8 @@ def _open(state: PracticeState, key: PatientKey, slot: str, intent: IntentId) ->
     intents = state.patients[key].intents if key in state.patients else state.directory.intents if not key else {}
     known = intents.get(slot)
     return known if known is not None and known.intent == intent else None
+
+
+def hold_shown_as(began: HoldBegan) -> str:
+    """Digest of a hold as it is shown: another one of the same scope takes its place without a word."""
+    return content_hash(msgspec.json.encode((began.who, began.reason, began.until)))

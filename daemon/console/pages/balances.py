@@ -13,7 +13,7 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.balance import accounts_of, judged, last_look
-from daemon.operator.worklist import Work, shown_as
+from daemon.operator.worklist import Work, shown_of
 from events.calendar import local_day
 from events.slots import SlotKind, slot_of
 from projections.rules.balancing import BillStanding, SignedNote
@@ -85,7 +85,7 @@ async def _row(ask: Ask, note: SignedNote, patient: Patient, directory: Director
         "differs": () if work is None else await edited(ask, patient, work),
         "work": work if work is not None and ask.resolves(work.audience) else None,
         "once": new_once(),
-        "shown": "" if work is None else shown_as(work, patient, directory, ask.policy),
+        "shown": "" if work is None else shown_of(work, patient, directory, ask.policy),
     }
 
 

@@ -11,7 +11,7 @@ from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.records import bill_state
 from daemon.operator.sent_bills import edited_after_sent
-from daemon.operator.worklist import Work, count_of, opened, reason, shown_as, work_of
+from daemon.operator.worklist import Work, count_of, opened, reason, shown_of, work_of
 from events.codes import WaitCode
 from events.slots import SlotKind
 from projections.rules.sent import BillDifference
@@ -50,7 +50,7 @@ async def bills(ask: Ask) -> web.StreamResponse:
                 "state": bill_state(state),
                 "why": reason(one, patients, directory, ask.names),
                 "differs": await edited(ask, patient, one),
-                "shown": shown_as(one, patient, directory, ask.policy),
+                "shown": shown_of(one, patient, directory, ask.policy),
                 "resend": one.remedy is Remedy.BILL,
                 "mine": ask.resolves(one.audience),
                 "once": new_once(),

@@ -20,7 +20,6 @@ from daemon.operator import deeds
 from daemon.operator.commands import Followed
 from daemon.operator.concerned import patients_named
 from daemon.operator.deeds import Asking, Asks, NotPossible
-from daemon.operator.holds import hold_shown_as
 from daemon.operator.onboarding import is_of_first_day
 from daemon.operator.worklist import Work
 from daemon.tables import documents as tables
@@ -28,6 +27,7 @@ from events.holds import scope_in
 from events.ids import PRACTICE, BillingPatientId, Charts, EhrChartId, EventId, PatientKey, charts_of
 from events.maps import MapKind
 from events.writes import Resource, System
+from projections.rules.holds import hold_shown_as
 from projections.rules.mapping import MapRow
 from projections.words.known import provider_names
 from projections.words.remedy import Remedy
@@ -55,6 +55,11 @@ def asking(ask: Ask) -> Asking:
     if len(once) < 16:
         raise web.HTTPBadRequest
     return Asking(ask.store, ask.policy, ask.who, reason, f"{ask.who} {once[:64]}")
+
+
+def shown_in(ask: Ask) -> str:
+    """What the page has shown of what is asked about: the practice's owner, too, does nothing where it is another by then."""
+    return ask.form.get("shown", "")[:100]
 
 
 def number(text: str) -> int:
@@ -101,18 +106,19 @@ async def _resend(ask: Ask, _key: PatientKey) -> Asks:
 
 async def _dismiss(ask: Ask, key: PatientKey) -> Asks:
     one = await as_shown(ask, key)
-    return await deeds.dismiss(asking(ask), charts_of(key), one.slot)
+    return await deeds.dismiss(asking(ask), charts_of(key), one.slot, seen=shown_in(ask))
 
 
 async def _remove_policy(ask: Ask, key: PatientKey) -> Asks:
     one = await as_shown(ask, key)
-    return await deeds.remove_policy(asking(ask), charts_of(key), number(one.about))
+    return await deeds.remove_policy(asking(ask), charts_of(key), number(one.about), seen=shown_in(ask))
 
 
 async def _seen(ask: Ask, key: PatientKey) -> Asks:
     if ask.form.get("slot"):
         await as_shown(ask, key)
-    return await deeds.seen(asking(ask), charts_of(key), (ask.form["field"],) if ask.form.get("field") else ())
+    fields = (ask.form["field"],) if ask.form.get("field") else ()
+    return await deeds.seen(asking(ask), charts_of(key), fields, as_shown=shown_in(ask) if fields else "")
 
 
 async def _go_live(ask: Ask, _key: PatientKey) -> Asks:
@@ -200,7 +206,7 @@ async def _release(ask: Ask, _key: PatientKey) -> Asks:
     began = directory.holds.get(ask.form["slot"])
     if began is not None and ask.form.get("shown", "") not in ("", hold_shown_as(began)):
         raise NotPossible("somebody has put another hold in the place of this one: look at it again, then release it")
-    return await deeds.release_slot(asking(ask), ask.form["slot"])
+    return await deeds.release_slot(asking(ask), ask.form["slot"], seen=shown_in(ask))
 
 
 async def _keep_out(ask: Ask, key: PatientKey, *, undo: bool = False) -> Asks:

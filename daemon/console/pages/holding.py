@@ -13,10 +13,11 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known, find_patient
-from daemon.operator.holds import Holding, hold_shown_as, holdings
+from daemon.operator.holds import Holding, holdings
 from events.holds import scope_in
 from events.ids import PRACTICE, PatientKey, charts_of
 from events.writes import Resource, System
+from projections.rules.holds import hold_shown_as
 from projections.words.subject import chart_in_words
 
 

@@ -7,7 +7,7 @@ from aiohttp import web
 from daemon.console.asked import Ask
 from daemon.operator.deeds import NotPossible
 from daemon.operator.find import keys_of
-from daemon.operator.worklist import Work, opened, shown_as, work_at
+from daemon.operator.worklist import Work, opened, shown_of, work_at
 from daemon.tables import access
 from events.ids import PatientKey
 from projections.words.moment import clock_of_the_trade
@@ -32,7 +32,7 @@ async def as_shown(ask: Ask, key: PatientKey) -> Work:
     one = await item(ask, key)
     if shown := ask.form.get("shown"):
         patients, directory = await opened(ask.store, ask.id, [one])
-        if shown != shown_as(one, patients.get(key), directory, ask.policy):
+        if shown != shown_of(one, patients.get(key), directory, ask.policy):
             raise NotPossible("this has changed since it was shown: look at it again, then decide")
     return one
 

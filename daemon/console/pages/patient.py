@@ -17,7 +17,7 @@ from daemon.operator.find import charts_known, find_patient
 from daemon.operator.holds import Holding, holdings, holds_of, why_kept_out
 from daemon.operator.past import Past, moment_of_step, past_of, why_field
 from daemon.operator.records import records_of
-from daemon.operator.worklist import Work, shown_as
+from daemon.operator.worklist import Work, shown_of
 from daemon.tables import documents as tables
 from events.ids import PatientKey, charts_of
 from projections.rules.fields import BY_NAME
@@ -95,7 +95,7 @@ def _waiting(ask: Ask, one: Patient, directory: Directory) -> list[tuple[Work, s
         (Work(one.key, slot, entry.code, entry.since or now), entry.text) for slot, entry in sorted(one.waiting.items())
     ]
     return [
-        (work, why, ask.resolves(work.audience), new_once(), shown_as(work, one, directory, ask.policy))
+        (work, why, ask.resolves(work.audience), new_once(), shown_of(work, one, directory, ask.policy))
         for work, why in found
     ]
 

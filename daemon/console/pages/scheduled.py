@@ -18,7 +18,7 @@ from daemon.console.pages.work import name_of
 from daemon.console.roles import May
 from daemon.console.rules import Access, get
 from daemon.operator.visits import Visit, visits_of
-from daemon.operator.worklist import Work, shown_as
+from daemon.operator.worklist import Work, shown_of
 from daemon.tables import documents as tables
 from events.calendar import local_day, shifted
 from events.writes import Resource, System
@@ -84,7 +84,7 @@ def _row(ask: Ask, one: Visit, directory: Directory) -> VisitLine:
             sentence(said(why, names)),
             ask.resolves(work.audience),
             new_once(),
-            shown_as(work, one.patient, directory, policy),
+            shown_of(work, one.patient, directory, policy),
         )
         for work, why in one.waiting(now)
     )

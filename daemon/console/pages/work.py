@@ -10,7 +10,7 @@ from daemon.console.recorded import REMEDY_WORDS
 from daemon.console.roles import May
 from daemon.console.rules import Access, get, post
 from daemon.operator.find import charts_known
-from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, shown_as, work_of
+from daemon.operator.worklist import Work, kinds_of, once_each, opened, reason, shown_of, work_of
 from events.ids import PatientKey
 from projections.state.patient import Patient
 from projections.words.remedy import Audience, meaning_of
@@ -67,7 +67,7 @@ async def _rows(ask: Ask, some: list[Work]) -> list[dict[str, object]]:
     rows = []
     for one in some:
         patient = patients.get(one.key)
-        shown = "" if one.key and patient is None else shown_as(one, patient, directory, policy)
+        shown = "" if one.key and patient is None else shown_of(one, patient, directory, policy)
         rows.append(_row(ask, one, patient, reason(one, patients, directory, ask.names), shown))
     return rows
 
