@@ -30,7 +30,6 @@ TESTED_IN = {
     "projections/matching/nicknames": "matching/test_vetoes",
     "projections/matching/sample": "matching/test_deciding",
     "projections/matching/scoring": "matching/test_deciding",
-    "projections/rules/accepted": "unit/test_repair",
     "projections/rules/coverage_merge": "unit/test_both_ways_merging",
     "projections/rules/demographics": "unit/test_fields",
     "projections/rules/merging": "unit/test_both_ways_merging",

@@ -171,7 +171,7 @@ class ElationSandbox:
         template = GRANT if path.rstrip("/") + "/" == GRANT else route.template if route else ""
         now, port = self.state.now(), _port(request)
         query = dict(request.query)
-        call = Call(now, None, request.method, template, query, ids=ids, port=port)
+        call = Call(now, None, request.method, template, query, slash=path.endswith("/"), ids=ids, port=port)
         self.calls.append(call)
         fault = self.faults.for_request(request.method, template)
         if fault is not None:
